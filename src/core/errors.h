@@ -1,0 +1,43 @@
+// Errors a user can cause, in one shape: "[where] what was expected, what was given".
+//
+// Everything that a file, an option or a machine can get wrong throws `Error`; the program prints what() on one
+// line and exits with status 1. Violated invariants that only this code can cause are asserts (GALORE_ASSERT).
+#pragma once
+
+#include <fmt/core.h>
+
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace galore {
+
+class Error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// A wrong command line: same shape, exit status 2.
+class UsageError : public Error {
+ public:
+  using Error::Error;
+};
+
+template <typename... Args>
+[[noreturn]] void fail(const std::string& where, fmt::format_string<Args...> format, Args&&... args) {
+  throw Error("[" + where + "] " + fmt::format(format, std::forward<Args>(args)...));
+}
+
+template <typename... Args>
+[[noreturn]] void fail_usage(const std::string& where, fmt::format_string<Args...> format, Args&&... args) {
+  throw UsageError("[" + where + "] " + fmt::format(format, std::forward<Args>(args)...));
+}
+
+[[noreturn]] inline void assertion_failed(const char* condition, const char* file, int line) {
+  throw std::logic_error(fmt::format("{}:{}: broken invariant: {}", file, line, condition));
+}
+
+}  // namespace galore
+
+#define GALORE_ASSERT(condition) \
+  ((condition) ? void(0) : ::galore::assertion_failed(#condition, __FILE__, __LINE__))

@@ -1,0 +1,71 @@
+#include "core/memory.h"
+
+#include <fmt/core.h>
+
+#include <fstream>
+#include <numeric>
+
+#include "core/errors.h"
+
+namespace galore {
+namespace {
+
+int64_t status_field(const char* field) {
+  std::ifstream status("/proc/self/status");
+  std::string name;
+  while (status >> name) {
+    if (name == field) {
+      int64_t kibibytes = 0;
+      status >> kibibytes;
+      return kibibytes * 1024;
+    }
+    status.ignore(4096, '\n');
+  }
+  return 0;
+}
+
+}  // namespace
+
+const char* owner_name(Owner owner) {
+  static constexpr std::array<const char*, kNumOwners> names{"weights", "master weights", "gradients", "moments",
+                                                             "bases",   "activations",    "workspace"};
+  return names[static_cast<size_t>(owner)];
+}
+
+at::Tensor Ledger::empty(Owner owner, at::IntArrayRef shape, at::ScalarType dtype) {
+  at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(dtype).device(device_));
+  add(owner, static_cast<int64_t>(tensor.nbytes()));
+  return tensor;
+}
+
+at::Tensor Ledger::zeros(Owner owner, at::IntArrayRef shape, at::ScalarType dtype) {
+  return empty(owner, shape, dtype).zero_();
+}
+
+int64_t Ledger::total() const { return std::accumulate(bytes_.begin(), bytes_.end(), int64_t{0}); }
+
+at::Tensor Workspace::get(Owner owner, const std::string& name, at::IntArrayRef shape, at::ScalarType dtype) {
+  const int64_t count = c10::multiply_integers(shape);
+  const int64_t bytes = count * static_cast<int64_t>(c10::elementSize(dtype));
+  at::Tensor& buffer = buffers_[name];
+  if (!buffer.defined() || buffer.numel() < bytes) {
+    if (buffer.defined()) ledger_.add(owner, -buffer.numel());
+    buffer.reset();
+    buffer = ledger_.empty(owner, {bytes}, at::kByte);
+  }
+  return buffer.narrow(0, 0, bytes).view(dtype).view(shape);
+}
+
+std::string format_bytes(double bytes, bool binary) {
+  const double base = binary ? 1024 : 1000;
+  static constexpr const char* binary_units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+  static constexpr const char* decimal_units[] = {"B", "kB", "MB", "GB", "TB"};
+  int unit = 0;
+  while (bytes >= base && unit < 4) bytes /= base, ++unit;
+  return fmt::format(unit == 0 ? "{:.0f} {}" : "{:.2f} {}", bytes, binary ? binary_units[unit] : decimal_units[unit]);
+}
+
+int64_t resident_bytes() { return status_field("VmRSS:"); }
+int64_t peak_resident_bytes() { return status_field("VmHWM:"); }
+
+}  // namespace galore

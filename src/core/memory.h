@@ -1,0 +1,64 @@
+// Who owns which bytes.
+//
+// Every tensor that outlives one operation is allocated through a Ledger under an owner. The memory plan is not
+// a second set of formulas: the same constructors and the same training step run once on a ledger of the `meta`
+// device, which allocates nothing and counts everything.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+
+namespace galore {
+
+enum class Owner { weights, master_weights, gradients, moments, bases, activations, workspace };
+inline constexpr int kNumOwners = 7;
+const char* owner_name(Owner owner);
+
+class Ledger {
+ public:
+  explicit Ledger(at::Device device) : device_(device) {}
+  Ledger(const Ledger&) = delete;
+  Ledger& operator=(const Ledger&) = delete;
+
+  at::Device device() const { return device_; }
+  // True for the counting run of the memory plan: tensors have shapes but no data.
+  bool counting() const { return device_.is_meta(); }
+  // Uninitialized, contiguous, on this ledger's device.
+  at::Tensor empty(Owner owner, at::IntArrayRef shape, at::ScalarType dtype);
+  at::Tensor zeros(Owner owner, at::IntArrayRef shape, at::ScalarType dtype);
+  // Accounts for a tensor that was allocated elsewhere (a loaded checkpoint) or is given up.
+  void add(Owner owner, int64_t bytes) { bytes_[static_cast<size_t>(owner)] += bytes; }
+  int64_t bytes(Owner owner) const { return bytes_[static_cast<size_t>(owner)]; }
+  int64_t total() const;
+
+ private:
+  at::Device device_;
+  std::array<int64_t, kNumOwners> bytes_{};
+};
+
+// Buffers reused from step to step, found by name; no buffer is ever returned, so a steady step allocates nothing.
+class Workspace {
+ public:
+  explicit Workspace(Ledger& ledger) : ledger_(ledger) {}
+  // A contiguous tensor of this shape; contents are whatever the last user of the name left. A larger request
+  // under a known name replaces the buffer.
+  at::Tensor get(Owner owner, const std::string& name, at::IntArrayRef shape, at::ScalarType dtype);
+  Ledger& ledger() { return ledger_; }
+
+ private:
+  Ledger& ledger_;
+  std::map<std::string, at::Tensor> buffers_;
+};
+
+// "1.50 MiB"; `binary` false gives decimal units ("1.57 MB").
+std::string format_bytes(double bytes, bool binary = true);
+
+// Of this process, in bytes, as the kernel counts them (VmRSS and VmHWM).
+int64_t resident_bytes();
+int64_t peak_resident_bytes();
+
+}  // namespace galore

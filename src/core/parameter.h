@@ -1,0 +1,40 @@
+// A weight and where its gradient goes: the place where layers and optimizers meet without knowing each other.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+#include <vector>
+
+namespace galore {
+
+// Receives what a backward pass has to say about one parameter's gradient. Legend: T tokens, m outputs, n inputs.
+//
+// A layer computes the gradient of its input first, because a layer-wise driver may change the weight as soon as
+// the last use has reported; then it hands over what it has, and the sink forms what its method asked for: the
+// full gradient (m x n), or only its projection, in which case the full gradient never exists.
+class GradientSink {
+ public:
+  virtual ~GradientSink() = default;
+  // Gradient += output_gradient^T input, of a linear layer y = x W^T. May be called several times per use
+  // (chunks of tokens). output_gradient: T x m; input: T x n.
+  virtual void add_product(const at::Tensor& output_gradient, const at::Tensor& input) = 0;
+  // Gradient[row i] += rows of `gradient` whose index is i, of an embedding. indices: T; gradient: T x n.
+  virtual void add_rows(const at::Tensor& indices, const at::Tensor& gradient) = 0;
+  // Gradient += gradient, of the parameter's own shape (norms, biases).
+  virtual void add(const at::Tensor& gradient) = 0;
+  // This use has reported everything for this micro-batch. A parameter with several uses (a tied embedding) is
+  // complete when every use has called it.
+  virtual void use_done() = 0;
+};
+
+struct Parameter {
+  std::string name;  // the checkpoint's name, e.g. "model.layers.0.mlp.up_proj.weight"
+  at::Tensor value;
+  int uses = 1;                  // reports per backward pass
+  GradientSink* sink = nullptr;  // null: no gradient wanted
+};
+
+using ParameterList = std::vector<Parameter*>;
+
+}  // namespace galore

@@ -1,0 +1,21 @@
+// Every part lists its named tensors and scalars once; saving, loading, byte counting and checksumming are
+// visitors. Names are relative: the caller prefixes them with the parameter's name, never with an index.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <string>
+
+namespace galore {
+
+class StateVisitor {
+ public:
+  virtual ~StateVisitor() = default;
+  // A loading visitor copies into `tensor` in place, after checking shape and dtype.
+  virtual void tensor(const std::string& name, at::Tensor& tensor) = 0;
+  virtual void scalar(const std::string& name, int64_t& value) = 0;
+  virtual void scalar(const std::string& name, double& value) = 0;
+};
+
+}  // namespace galore
