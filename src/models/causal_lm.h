@@ -1,0 +1,65 @@
+// A causal language model with a hand-written backward pass that reports every gradient to its parameter's sink.
+//
+// There is no autograd graph: every buffer has a name and an owner, so the memory plan is exact, a steady step
+// allocates nothing, and a layer-wise driver may update a weight in the middle of the backward pass.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <memory>
+#include <string>
+
+#include "core/memory.h"
+#include "core/parameter.h"
+#include "models/model_config.h"
+
+namespace galore {
+
+struct ModelOptions {
+  at::ScalarType weights_dtype = at::kFloat;
+  // Of activations and matrix products: kFloat or kBFloat16 (only with bf16 weights, on hardware that is fast at
+  // it). Loss, norms, softmax and rotary embedding are computed in fp32 either way.
+  at::ScalarType compute_dtype = at::kFloat;
+  // Keep only each layer's input; recompute the rest in the backward pass. Same numbers to the last bit.
+  bool gradient_checkpointing = false;
+};
+
+struct LossSum {
+  double loss = 0;         // sum of the token losses, natural logarithm
+  int64_t num_tokens = 0;  // labels that count (not -100), after the shift
+  double mean() const { return num_tokens > 0 ? loss / static_cast<double>(num_tokens) : 0; }
+};
+
+// Keys and values of one sequence under generation.
+class KeyValueCache {
+ public:
+  virtual ~KeyValueCache() = default;
+  virtual int64_t length() const = 0;
+};
+
+class CausalLM {
+ public:
+  virtual ~CausalLM() = default;
+  virtual const ModelConfig& config() const = 0;
+  // In checkpoint order, named as in transformers' state dict. A tied head is one parameter with uses == 2.
+  virtual ParameterList parameters() = 0;
+  // Weights from N(0, initializer_range), norms 1, biases 0; depends only on seed and the parameters' names.
+  virtual void initialize(uint64_t seed) = 0;
+  // One micro-batch forward and backward. ids, labels: [rows, length] int64 on the CPU; labels are shifted here
+  // (the logits at position i predict the label at i + 1); -100 is ignored. Gradients are those of
+  // gradient_scale x (sum of token losses): pass 1 / (tokens of the whole update) for a token-weighted mean.
+  virtual LossSum train_step(const at::Tensor& ids, const at::Tensor& labels, double gradient_scale) = 0;
+  virtual LossSum evaluate(const at::Tensor& ids, const at::Tensor& labels) = 0;
+  // [rows, length, vocabulary] in fp32; forms the whole matrix, for tests and short inputs.
+  virtual at::Tensor logits(const at::Tensor& ids) = 0;
+
+  virtual std::unique_ptr<KeyValueCache> new_cache(int64_t max_length) = 0;
+  // Appends `ids` ([length]) to the cached sequence; logits [vocabulary] in fp32 at its last position.
+  virtual at::Tensor next_logits(const at::Tensor& ids, KeyValueCache& cache) = 0;
+};
+
+// The model of config.model_type, its weights allocated (not initialized) on the ledger's device. An unknown
+// model_type is an Error.
+std::unique_ptr<CausalLM> make_causal_lm(const ModelConfig& config, const ModelOptions& options, Ledger& ledger);
+
+}  // namespace galore

@@ -1,0 +1,47 @@
+// What config.json says about a model, in transformers' names; one struct for all architectures of one shape.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace galore {
+
+// rope_scaling of transformers: rescales the rotary frequencies for contexts longer than those trained on.
+struct RopeScaling {
+  std::string type = "default";  // default, linear, dynamic, llama3
+  double factor = 1;
+  double low_freq_factor = 1, high_freq_factor = 4;  // llama3
+  int64_t original_max_position_embeddings = 0;      // llama3; 0: max_position_embeddings
+};
+
+struct ModelConfig {
+  std::string model_type = "llama";
+  int64_t vocab_size = 32000;
+  int64_t hidden_size = 512;
+  int64_t intermediate_size = 1376;
+  int64_t num_hidden_layers = 8;
+  int64_t num_attention_heads = 8;
+  int64_t num_key_value_heads = 8;
+  int64_t head_dim = 64;
+  int64_t max_position_embeddings = 1024;
+  double rms_norm_eps = 1e-6;
+  double rope_theta = 10000;
+  double initializer_range = 0.02;
+  RopeScaling rope_scaling;
+  bool attention_bias = false, mlp_bias = false;
+  bool tie_word_embeddings = false;
+  std::optional<int64_t> bos_token_id, eos_token_id, pad_token_id;
+
+  // Number of weights, and of those in the matrices that low-rank methods project (attention and MLP).
+  int64_t num_parameters() const;
+  int64_t num_projected_parameters() const;
+};
+
+// The GaLore paper's sizes: 60m, 130m, 350m, 1b, 3b, 7b (methods: the configs of the authors' repository; 3b is
+// not theirs). An unknown name is a UsageError.
+ModelConfig model_config_for_size(const std::string& size);
+std::vector<std::string> model_size_names();
+
+}  // namespace galore
