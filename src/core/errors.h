@@ -1,7 +1,8 @@
 // Errors a user can cause, in one shape: "[where] what was expected, what was given".
 //
-// Everything that a file, an option or a machine can get wrong throws `Error`; the program prints what() on one
-// line and exits with status 1. Violated invariants that only this code can cause are asserts (GALORE_ASSERT).
+// Everything that a file, an option or a machine can get wrong throws `Error`; the program prints what() on
+// one line and exits with status 1. Violated invariants that only this code can cause are asserts
+// (GALORE_ASSERT).
 #pragma once
 
 #include <fmt/core.h>

@@ -113,7 +113,8 @@ std::string file_fingerprint(const Path& path) {
   for (uint64_t offset = 0; offset < file.size();) {
     const size_t bytes = std::min<uint64_t>(buffer.size(), file.size() - offset);
     file.read(offset, buffer.data(), bytes);
-    for (size_t i = 0; i < bytes; ++i) hash = (hash ^ static_cast<unsigned char>(buffer[i])) * 1099511628211ULL;
+    for (size_t i = 0; i < bytes; ++i)
+      hash = (hash ^ static_cast<unsigned char>(buffer[i])) * 1099511628211ULL;
     offset += bytes;
   }
   return fmt::format("{:016x}", hash);

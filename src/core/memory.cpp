@@ -27,8 +27,8 @@ int64_t status_field(const char* field) {
 }  // namespace
 
 const char* owner_name(Owner owner) {
-  static constexpr std::array<const char*, kNumOwners> names{"weights", "master weights", "gradients", "moments",
-                                                             "bases",   "activations",    "workspace"};
+  static constexpr std::array<const char*, kNumOwners> names{
+      "weights", "master weights", "gradients", "moments", "bases", "activations", "workspace"};
   return names[static_cast<size_t>(owner)];
 }
 
@@ -62,7 +62,8 @@ std::string format_bytes(double bytes, bool binary) {
   static constexpr const char* decimal_units[] = {"B", "kB", "MB", "GB", "TB"};
   int unit = 0;
   while (bytes >= base && unit < 4) bytes /= base, ++unit;
-  return fmt::format(unit == 0 ? "{:.0f} {}" : "{:.2f} {}", bytes, binary ? binary_units[unit] : decimal_units[unit]);
+  return fmt::format("{:.{}f} {}", bytes, unit == 0 ? 0 : 2,
+                     binary ? binary_units[unit] : decimal_units[unit]);
 }
 
 int64_t resident_bytes() { return status_field("VmRSS:"); }

@@ -1,8 +1,8 @@
 // Who owns which bytes.
 //
-// Every tensor that outlives one operation is allocated through a Ledger under an owner. The memory plan is not
-// a second set of formulas: the same constructors and the same training step run once on a ledger of the `meta`
-// device, which allocates nothing and counts everything.
+// Every tensor that outlives one operation is allocated through a Ledger under an owner. The memory plan is
+// not a second set of formulas: the same constructors and the same training step run once on a ledger of the
+// `meta` device, which allocates nothing and counts everything.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -40,7 +40,8 @@ class Ledger {
   std::array<int64_t, kNumOwners> bytes_{};
 };
 
-// Buffers reused from step to step, found by name; no buffer is ever returned, so a steady step allocates nothing.
+// Buffers reused from step to step, found by name; no buffer is ever returned, so a steady step allocates
+// nothing.
 class Workspace {
  public:
   explicit Workspace(Ledger& ledger) : ledger_(ledger) {}

@@ -19,8 +19,9 @@ bool parse_bool(const std::string& where, const std::string& name, const std::st
 }
 
 std::string join(const std::vector<std::string>& items) {
-  return std::accumulate(items.begin(), items.end(), std::string(),
-                         [](const std::string& all, const std::string& item) { return all.empty() ? item : all + "," + item; });
+  return std::accumulate(
+      items.begin(), items.end(), std::string(),
+      [](const std::string& all, const std::string& item) { return all.empty() ? item : all + "," + item; });
 }
 
 std::string to_text(bool value) { return value ? "true" : "false"; }
@@ -38,15 +39,20 @@ void parse_into(const std::string& where, const std::string& name, const std::st
 void parse_into(const std::string& where, const std::string& name, const std::string& text, double* target) {
   *target = parse_number(where, name, text);
 }
-void parse_into(const std::string&, const std::string&, const std::string& text, std::string* target) { *target = text; }
-void parse_into(const std::string&, const std::string&, const std::string& text, std::vector<std::string>* target) {
+void parse_into(const std::string&, const std::string&, const std::string& text, std::string* target) {
+  *target = text;
+}
+void parse_into(const std::string&, const std::string&, const std::string& text,
+                std::vector<std::string>* target) {
   *target = split_list(text);
 }
 
 std::optional<double> as_number(int64_t value) { return static_cast<double>(value); }
 std::optional<double> as_number(double value) { return value; }
 template <typename T>
-std::optional<double> as_number(const T&) { return std::nullopt; }
+std::optional<double> as_number(const T&) {
+  return std::nullopt;
+}
 
 size_t edit_distance(const std::string& a, const std::string& b) {
   std::vector<size_t> row(b.size() + 1);
@@ -98,10 +104,18 @@ Option& OptionTable::declare(const std::string& name, T* target, const char* typ
   return *option;
 }
 
-Option& OptionTable::add(const std::string& name, bool* target, const std::string& help) { return declare(name, target, "bool", help); }
-Option& OptionTable::add(const std::string& name, int64_t* target, const std::string& help) { return declare(name, target, "int", help); }
-Option& OptionTable::add(const std::string& name, double* target, const std::string& help) { return declare(name, target, "float", help); }
-Option& OptionTable::add(const std::string& name, std::string* target, const std::string& help) { return declare(name, target, "text", help); }
+Option& OptionTable::add(const std::string& name, bool* target, const std::string& help) {
+  return declare(name, target, "bool", help);
+}
+Option& OptionTable::add(const std::string& name, int64_t* target, const std::string& help) {
+  return declare(name, target, "int", help);
+}
+Option& OptionTable::add(const std::string& name, double* target, const std::string& help) {
+  return declare(name, target, "float", help);
+}
+Option& OptionTable::add(const std::string& name, std::string* target, const std::string& help) {
+  return declare(name, target, "text", help);
+}
 Option& OptionTable::add(const std::string& name, std::vector<std::string>* target, const std::string& help) {
   return declare(name, target, "list", help);
 }
@@ -121,7 +135,8 @@ void OptionTable::set(const std::string& where, const std::string& name, const s
   if (!option) {
     std::vector<std::string> names;
     for (const auto& known : options_) names.push_back(known->name());
-    fail_usage(where, "unknown option '{}'; the nearest known one is '{}'", name, nearest_name(canonical_name(name), names));
+    fail_usage(where, "unknown option '{}'; the nearest known one is '{}'", name,
+               nearest_name(canonical_name(name), names));
   }
   option->set_(where, value);
 }
@@ -166,7 +181,8 @@ std::vector<std::string> split_list(const std::string& text, char separator) {
 double parse_number(const std::string& where, const std::string& name, const std::string& text) {
   char* end = nullptr;
   const double value = std::strtod(text.c_str(), &end);
-  if (text.empty() || *end != '\0' || std::isnan(value)) fail_usage(where, "{}: expected a number, given '{}'", name, text);
+  if (text.empty() || *end != '\0' || std::isnan(value))
+    fail_usage(where, "{}: expected a number, given '{}'", name, text);
   return value;
 }
 
@@ -175,15 +191,23 @@ int64_t parse_count(const std::string& where, const std::string& name, const std
   std::string digits = text;
   if (!digits.empty()) {
     switch (std::toupper(static_cast<unsigned char>(digits.back()))) {
-      case 'K': factor = 1e3; break;
-      case 'M': factor = 1e6; break;
-      case 'B': factor = 1e9; break;
-      default: break;
+      case 'K':
+        factor = 1e3;
+        break;
+      case 'M':
+        factor = 1e6;
+        break;
+      case 'B':
+        factor = 1e9;
+        break;
+      default:
+        break;
     }
   }
   if (factor != 1) digits.pop_back();
   const double value = parse_number(where, name, digits) * factor;
-  if (value != std::floor(value) || std::abs(value) > 9e18) fail_usage(where, "{}: expected a whole number, given '{}'", name, text);
+  if (value != std::floor(value) || std::abs(value) > 9e18)
+    fail_usage(where, "{}: expected a whole number, given '{}'", name, text);
   return static_cast<int64_t>(value);
 }
 

@@ -1,8 +1,8 @@
 // Options, each declared once: name, target, help, and optionally range, choices and aliases.
 //
-// A table is bound to a struct of plain members. Command line, YAML, help text, the saved configuration and the
-// documentation are all derived from the table; nothing else spells an option's name. Hyphens and underscores
-// in names are equal. Unknown names are refused with the nearest known one.
+// A table is bound to a struct of plain members. Command line, YAML, help text, the saved configuration and
+// the documentation are all derived from the table; nothing else spells an option's name. Hyphens and
+// underscores in names are equal. Unknown names are refused with the nearest known one.
 #pragma once
 
 #include <cstdint>
@@ -17,14 +17,27 @@ namespace galore {
 
 class Option {
  public:
-  Option(std::string name, std::string type, std::string help) : name_(std::move(name)), type_(std::move(type)), help_(std::move(help)) {}
+  Option(std::string name, std::string type, std::string help)
+      : name_(std::move(name)), type_(std::move(type)), help_(std::move(help)) {}
 
   // Refused outside [low, high].
-  Option& range(double low, double high) { low_ = low, high_ = high; return *this; }
-  Option& choices(std::vector<std::string> values) { choices_ = std::move(values); return *this; }
-  Option& alias(std::string name) { aliases_.push_back(std::move(name)); return *this; }
+  Option& range(double low, double high) {
+    low_ = low, high_ = high;
+    return *this;
+  }
+  Option& choices(std::vector<std::string> values) {
+    choices_ = std::move(values);
+    return *this;
+  }
+  Option& alias(std::string name) {
+    aliases_.push_back(std::move(name));
+    return *this;
+  }
   // Where the default comes from, shown by `galore methods`.
-  Option& origin(std::string text) { origin_ = std::move(text); return *this; }
+  Option& origin(std::string text) {
+    origin_ = std::move(text);
+    return *this;
+  }
 
   const std::string& name() const { return name_; }
   const std::string& type() const { return type_; }
@@ -69,7 +82,10 @@ class OptionTable {
 
   Option* find(const std::string& name);
   const std::vector<std::unique_ptr<Option>>& options() const { return options_; }
-  bool was_set(const std::string& name) { const Option* option = find(name); return option && option->was_set(); }
+  bool was_set(const std::string& name) {
+    const Option* option = find(name);
+    return option && option->was_set();
+  }
   // name -> text of every option, in declaration order.
   std::vector<std::pair<std::string, std::string>> resolved() const;
 

@@ -1,4 +1,5 @@
-// A weight and where its gradient goes: the place where layers and optimizers meet without knowing each other.
+// A weight and where its gradient goes: the place where layers and optimizers meet without knowing each
+// other.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -8,11 +9,12 @@
 
 namespace galore {
 
-// Receives what a backward pass has to say about one parameter's gradient. Legend: T tokens, m outputs, n inputs.
+// Receives what a backward pass has to say about one parameter's gradient. Legend: T tokens, m outputs, n
+// inputs.
 //
-// A layer computes the gradient of its input first, because a layer-wise driver may change the weight as soon as
-// the last use has reported; then it hands over what it has, and the sink forms what its method asked for: the
-// full gradient (m x n), or only its projection, in which case the full gradient never exists.
+// A layer computes the gradient of its input first, because a layer-wise driver may change the weight as soon
+// as the last use has reported; then it hands over what it has, and the sink forms what its method asked for:
+// the full gradient (m x n), or only its projection, in which case the full gradient never exists.
 class GradientSink {
  public:
   virtual ~GradientSink() = default;
@@ -23,8 +25,8 @@ class GradientSink {
   virtual void add_rows(const at::Tensor& indices, const at::Tensor& gradient) = 0;
   // Gradient += gradient, of the parameter's own shape (norms, biases).
   virtual void add(const at::Tensor& gradient) = 0;
-  // This use has reported everything for this micro-batch. A parameter with several uses (a tied embedding) is
-  // complete when every use has called it.
+  // This use has reported everything for this micro-batch. A parameter with several uses (a tied embedding)
+  // is complete when every use has called it.
   virtual void use_done() = 0;
 };
 

@@ -6,7 +6,8 @@
 namespace galore {
 namespace {
 
-constexpr uint32_t kMultiplier0 = 0xD2511F53, kMultiplier1 = 0xCD9E8D57;  // Philox 4x32 constants of the paper
+constexpr uint32_t kMultiplier0 = 0xD2511F53,
+                   kMultiplier1 = 0xCD9E8D57;  // Philox 4x32 constants of the paper
 constexpr uint32_t kWeyl0 = 0x9E3779B9, kWeyl1 = 0xBB67AE85;
 
 uint64_t mix(uint64_t hash, std::string_view text) {
@@ -22,14 +23,16 @@ uint64_t finalize(uint64_t x) {  // SplitMix64's finalizer
 
 }  // namespace
 
-RandomStream::RandomStream(uint64_t seed, std::string_view purpose, std::string_view name, uint64_t step) : step_(step) {
-  const uint64_t hash = finalize(mix(mix(finalize(seed + 0x9e3779b97f4a7c15ULL) ^ 14695981039346656037ULL, purpose), name));
+RandomStream::RandomStream(uint64_t seed, std::string_view purpose, std::string_view name, uint64_t step)
+    : step_(step) {
+  const uint64_t hash =
+      finalize(mix(mix(finalize(seed + 0x9e3779b97f4a7c15ULL) ^ 14695981039346656037ULL, purpose), name));
   key_ = {static_cast<uint32_t>(hash), static_cast<uint32_t>(hash >> 32)};
 }
 
 std::array<uint32_t, 4> RandomStream::block(uint64_t index) const {
-  std::array<uint32_t, 4> x{static_cast<uint32_t>(index), static_cast<uint32_t>(index >> 32), static_cast<uint32_t>(step_),
-                            static_cast<uint32_t>(step_ >> 32)};
+  std::array<uint32_t, 4> x{static_cast<uint32_t>(index), static_cast<uint32_t>(index >> 32),
+                            static_cast<uint32_t>(step_), static_cast<uint32_t>(step_ >> 32)};
   uint32_t key0 = key_[0], key1 = key_[1];
   for (int round = 0; round < 10; ++round) {
     const uint64_t product0 = uint64_t{kMultiplier0} * x[0], product1 = uint64_t{kMultiplier1} * x[2];

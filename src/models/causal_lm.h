@@ -1,7 +1,8 @@
-// A causal language model with a hand-written backward pass that reports every gradient to its parameter's sink.
+// A causal language model with a hand-written backward pass that reports every gradient to its parameter's
+// sink.
 //
-// There is no autograd graph: every buffer has a name and an owner, so the memory plan is exact, a steady step
-// allocates nothing, and a layer-wise driver may update a weight in the middle of the backward pass.
+// There is no autograd graph: every buffer has a name and an owner, so the memory plan is exact, a steady
+// step allocates nothing, and a layer-wise driver may update a weight in the middle of the backward pass.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -17,8 +18,8 @@ namespace galore {
 
 struct ModelOptions {
   at::ScalarType weights_dtype = at::kFloat;
-  // Of activations and matrix products: kFloat or kBFloat16 (only with bf16 weights, on hardware that is fast at
-  // it). Loss, norms, softmax and rotary embedding are computed in fp32 either way.
+  // Of activations and matrix products: kFloat or kBFloat16 (only with bf16 weights, on hardware that is fast
+  // at it). Loss, norms, softmax and rotary embedding are computed in fp32 either way.
   at::ScalarType compute_dtype = at::kFloat;
   // Keep only each layer's input; recompute the rest in the backward pass. Same numbers to the last bit.
   bool gradient_checkpointing = false;
@@ -45,8 +46,8 @@ class CausalLM {
   virtual ParameterList parameters() = 0;
   // Weights from N(0, initializer_range), norms 1, biases 0; depends only on seed and the parameters' names.
   virtual void initialize(uint64_t seed) = 0;
-  // One micro-batch forward and backward. ids, labels: [rows, length] int64 on the CPU; labels are shifted here
-  // (the logits at position i predict the label at i + 1); -100 is ignored. Gradients are those of
+  // One micro-batch forward and backward. ids, labels: [rows, length] int64 on the CPU; labels are shifted
+  // here (the logits at position i predict the label at i + 1); -100 is ignored. Gradients are those of
   // gradient_scale x (sum of token losses): pass 1 / (tokens of the whole update) for a token-weighted mean.
   virtual LossSum train_step(const at::Tensor& ids, const at::Tensor& labels, double gradient_scale) = 0;
   virtual LossSum evaluate(const at::Tensor& ids, const at::Tensor& labels) = 0;
@@ -60,6 +61,7 @@ class CausalLM {
 
 // The model of config.model_type, its weights allocated (not initialized) on the ledger's device. An unknown
 // model_type is an Error.
-std::unique_ptr<CausalLM> make_causal_lm(const ModelConfig& config, const ModelOptions& options, Ledger& ledger);
+std::unique_ptr<CausalLM> make_causal_lm(const ModelConfig& config, const ModelOptions& options,
+                                         Ledger& ledger);
 
 }  // namespace galore

@@ -39,8 +39,8 @@ struct ModelConfig {
   int64_t num_projected_parameters() const;
 };
 
-// The GaLore paper's sizes: 60m, 130m, 350m, 1b, 3b, 7b (methods: the configs of the authors' repository; 3b is
-// not theirs). An unknown name is a UsageError.
+// The GaLore paper's sizes: 60m, 130m, 350m, 1b, 3b, 7b (methods: the configs of the authors' repository; 3b
+// is not theirs). An unknown name is a UsageError.
 ModelConfig model_config_for_size(const std::string& size);
 std::vector<std::string> model_size_names();
 
