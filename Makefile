@@ -1,0 +1,57 @@
+# Short names for what one does here; `make` alone lists them. Everything may be run again at no cost.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PRESET ?= release
+JOBS ?= $(shell nproc)
+FAST_TESTS ?= -LE slow
+sources = $(shell git ls-files --cached --others --exclude-standard 'src/*.h' 'src/*.cpp' 'tests/*.h' 'tests/*.cpp' \
+	'bench/*.cpp' 'examples/*.cpp' 'cmake/*.cpp' 'src/*.cu')
+
+.PHONY: help setup build debug test demo format check-format check asan cuda bench-peers results clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+setup:  ## install what is missing: Debian packages, and libtorch into .deps
+	@scripts/setup
+
+build: setup  ## build the program: build/release/galore
+	@scripts/build $(PRESET) $(JOBS)
+
+debug: setup  ## the same with debugging information: build/debug/galore
+	@scripts/build debug $(JOBS)
+
+test: build  ## build, then run all tests
+	@ctest --test-dir build/$(PRESET) --output-on-failure -j$(JOBS)
+
+demo: build  ## train a small LLaMA on the King James Bible, about three minutes
+	@scripts/demo
+
+format:  ## rewrite the sources in the house's format
+	@clang-format -i $(sources)
+
+check-format:  ## fail when clang-format would change a source
+	@clang-format --dry-run --Werror $(sources)
+
+check:  ## order of inclusion, length of files and functions, shell and Python syntax
+	@scripts/check-includes.py
+	@scripts/check-lengths.py
+	@scripts/check-scripts
+
+asan: setup  ## the fast tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@scripts/build asan $(JOBS)
+	@scripts/asan-tests build/asan $(JOBS) $(FAST_TESTS)
+
+cuda:  ## build with the CUDA kernels: build/cuda/galore
+	@scripts/setup --cuda
+	@scripts/build cuda $(JOBS)
+
+bench-peers: build  ## speed beside transformers + galore_torch, in the same minutes
+	@scripts/bench-peers
+
+results: build  ## the runs of docs/results.md (hours)
+	@scripts/setup --results
+	@scripts/results
+
+clean:  ## remove the builds; .deps and demo stay
+	@rm -rf build
