@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Checks that source files stay below 400 lines and functions below 40.
 
-Functions are found by the house's format (clang-format, Google style): a line in the first columns that ends with
-"{" and holds "(" starts one, and the next "}" in the same column ends it. That is a report, not a parser.
+Functions are found by the house's format (clang-format, Google style): a line that ends with "{" and holds ")", outside
+another function, opens one, and the next "}" in the column of its first line ends it. A report, not a parser.
 """
 
 import pathlib
@@ -12,22 +12,31 @@ import sys
 
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 40
-START = re.compile(r"^( {0,4})(?! )(?!.*\b(namespace|class|struct|enum|union|if|for|while|switch|else|do)\b[^()]*(\(|\{|$))"
-                   r".*\)[^;=]*\{$")
+OPENS = re.compile(r"\)[^;]*\{$")
 FOLDERS = ("src", "tests", "bench", "examples", "cmake", "scripts")
 SOURCES = (".h", ".cpp", ".cu", ".cuh", ".py", ".sh")
 
 
+def first_line(lines, last):
+    """The line on which the parameter list that ends on line `last` began."""
+    depth = 0
+    for number in range(last, max(last - 20, -1), -1):
+        depth += lines[number].count(")") - lines[number].count("(")
+        if depth <= 0:
+            return number
+    return last
+
+
 def long_functions(lines):
     start, indent = None, ""
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(lines):
         if start is None:
-            match = START.match(line)
-            if match:
-                start, indent = number, match.group(1)
+            if OPENS.search(line):
+                start = first_line(lines, number)
+                indent = re.match(" *", lines[start]).group()
         elif re.match(indent + r"\}", line):
             if number - start + 1 > MAX_FUNCTION_LINES:
-                yield start, number - start + 1
+                yield start + 1, number - start + 1
             start = None
 
 
