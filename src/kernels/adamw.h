@@ -1,0 +1,33 @@
+// One step of Adam's moments on a flat tensor, giving the direction; the weight is not touched.
+//
+// Kingma and Ba 2015, Algorithm 1, in the form of GaLore's code (arXiv 2403.03507, Algorithm 2):
+//   m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;  direction = correction * m / (sqrt(v) +
+//   epsilon)
+// with correction = sqrt(1 - beta2^t) / (1 - beta1^t). Adam's textbook epsilon, which is added after the bias
+// correction, is epsilon * sqrt(1 - beta2^t) here; the rule passes the one it means.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+namespace galore::kernels {
+
+struct AdamStep {
+  float beta1, beta2;
+  float epsilon;     // added to sqrt(v)
+  float correction;  // see above
+};
+
+// `gradient` (fp32, any shape) is overwritten by the direction; m and v (fp32, same shape) are updated.
+// Contiguous.
+void adamw_direction(const AdamStep& step, at::Tensor& gradient, at::Tensor& m, at::Tensor& v);
+
+namespace composed {
+void adamw_direction(const AdamStep& step, at::Tensor& gradient, at::Tensor& m, at::Tensor& v);
+}
+namespace cpu {
+void adamw_direction(const AdamStep& step, float* gradient, float* m, float* v, int64_t count);
+}
+
+}  // namespace galore::kernels

@@ -1,0 +1,30 @@
+// Writes weights: W = (W * decay_before - learning_rate * direction) * decay_after.
+//
+// fp32 weights are written as they are; bf16 weights are computed in fp32 and rounded to nearest (ties to
+// even) or stochastically: up with the probability of the discarded part, so that the mean of many roundings
+// is exact.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "core/random.h"
+
+namespace galore::kernels {
+
+struct WeightUpdate {
+  double learning_rate = 0;
+  double decay_before = 1, decay_after = 1;
+  // Null: round to nearest. Else the stream of this parameter and step.
+  const RandomStream* stochastic = nullptr;
+};
+
+// `direction`: fp32, the weight's shape. `weight`: fp32 or bf16, contiguous.
+void apply_direction(const WeightUpdate& update, const at::Tensor& direction, at::Tensor& weight);
+// Rounds fp32 `source` into `destination` (fp32 or bf16, same shape).
+void round_into(const at::Tensor& source, at::Tensor& destination, const RandomStream* stochastic);
+
+// Sum of squares in fp64, the same for any number of threads (fixed pieces, added in order). NaN or infinite
+// elements make it NaN or infinite. 0 on the meta device.
+double sum_squares(const at::Tensor& tensor);
+
+}  // namespace galore::kernels

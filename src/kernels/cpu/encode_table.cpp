@@ -1,0 +1,55 @@
+#include "kernels/cpu/encode_table.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <limits>
+
+#include "core/errors.h"
+#include "kernels/blockwise_8bit.h"
+
+namespace galore::kernels::cpu {
+namespace {
+
+constexpr uint32_t kNumCells = 1u << 16;
+
+std::array<float, 255> midpoints_of(const CodeBook& book, bool is_signed) {
+  std::array<float, 255> midpoints;
+  for (size_t i = 0; i < midpoints.size(); ++i) midpoints[i] = (book[i + 1] + book[i]) * 0.5f;
+  // A negative value never becomes 0: the boundary between the smallest negative and 0 is 0 itself.
+  if (is_signed) midpoints[kSignedZeroCode - 1] = -std::numeric_limits<float>::denorm_min();
+  return midpoints;
+}
+
+EncodeTable make_table(const CodeBook& book, bool is_signed) {
+  const auto midpoints = midpoints_of(book, is_signed);
+  EncodeTable table{std::vector<int32_t>(kNumCells), std::vector<float>(kNumCells)};
+  for (uint32_t cell = 0; cell < kNumCells; ++cell) {
+    float low = std::bit_cast<float>(cell << 16), high = std::bit_cast<float>((cell << 16) | 0xffff);
+    if (low > high) std::swap(low, high);
+    if (!std::isfinite(low) || !std::isfinite(high)) continue;
+    // Midpoints below every value of the cell, and the first one that some value of the cell exceeds.
+    const auto below = std::lower_bound(midpoints.begin(), midpoints.end(), low) - midpoints.begin();
+    const auto reached = std::lower_bound(midpoints.begin(), midpoints.end(), high) - midpoints.begin();
+    GALORE_ASSERT(reached - below <= 1);
+    table.code[cell] = static_cast<int32_t>(below);
+    table.boundary[cell] =
+        below < 255 ? midpoints[static_cast<size_t>(below)] : std::numeric_limits<float>::infinity();
+  }
+  return table;
+}
+
+}  // namespace
+
+const EncodeTable& signed_encode_table() {
+  static const EncodeTable table = make_table(signed_code_book(), true);
+  return table;
+}
+
+const EncodeTable& unsigned_encode_table() {
+  static const EncodeTable table = make_table(unsigned_code_book(), false);
+  return table;
+}
+
+}  // namespace galore::kernels::cpu

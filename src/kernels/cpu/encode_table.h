@@ -1,0 +1,23 @@
+// Finds the nearest of 256 sorted values without a search: the upper 16 bits of a float (sign, exponent, 7
+// bits of mantissa) name a cell so narrow that at most one midpoint between two codes lies in it.
+//   code(x) = code[cell] + (x > boundary[cell])
+// In [0.5, 1) a cell is 2^-8 wide and the unsigned book's spacing is 0.9/128: wider, so the claim holds;
+// smaller magnitudes have relatively coarser codes. The construction checks it.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace galore::kernels::cpu {
+
+inline constexpr uint8_t kSignedZeroCode = 127;
+
+struct EncodeTable {
+  std::vector<int32_t> code;
+  std::vector<float> boundary;
+};
+
+const EncodeTable& signed_encode_table();
+const EncodeTable& unsigned_encode_table();
+
+}  // namespace galore::kernels::cpu

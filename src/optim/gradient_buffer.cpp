@@ -1,0 +1,77 @@
+#include "optim/gradient_buffer.h"
+
+#include "core/errors.h"
+
+namespace galore {
+
+GradientBuffer::GradientBuffer(Parameter& parameter, Workspace& workspace, std::function<void()> on_complete)
+    : parameter_(parameter), workspace_(workspace), on_complete_(std::move(on_complete)) {}
+
+void GradientBuffer::begin(const Update& update) {
+  update_ = update;
+  remaining_ = update.micro_batches * parameter_.uses;
+  fresh_ = true;
+  const auto shape = projected() ? update.subspace->low_rank_shape() : parameter_.value.sizes().vec();
+  const std::string name =
+      update.shared ? kSharedBuffer : parameter_.name + (projected() ? ".low_rank_gradient" : ".gradient");
+  buffer_ = workspace_.get(Owner::gradients, name, shape, at::kFloat);
+}
+
+// buffer (+)= left_transposed^T right, summed in fp32 over reports whatever the products' dtype.
+void GradientBuffer::accumulate_product(const at::Tensor& left_transposed, const at::Tensor& right) {
+  if (right.scalar_type() == at::kFloat) {
+    if (fresh_) {
+      at::mm_out(buffer_, left_transposed.t(), right);
+    } else {
+      at::addmm_out(buffer_, buffer_, left_transposed.t(), right);
+    }
+  } else {
+    at::Tensor product =
+        workspace_.get(Owner::workspace, "optimizer.product", buffer_.sizes(), right.scalar_type());
+    at::mm_out(product, left_transposed.t(), right);
+    fresh_ ? buffer_.copy_(product) : buffer_.add_(product);
+  }
+  fresh_ = false;
+}
+
+at::Tensor GradientBuffer::reduced(const at::Tensor& x, const at::Tensor& basis, const char* name) {
+  at::Tensor factor = basis;
+  if (basis.scalar_type() != x.scalar_type()) {
+    factor = workspace_.get(Owner::workspace, std::string(name) + ".basis", basis.sizes(), x.scalar_type());
+    factor.copy_(basis);
+  }
+  at::Tensor product = workspace_.get(Owner::workspace, name, {x.size(0), basis.size(1)}, x.scalar_type());
+  return at::mm_out(product, x, factor);
+}
+
+void GradientBuffer::add_product(const at::Tensor& output_gradient, const at::Tensor& input) {
+  GALORE_ASSERT(remaining_ > 0);
+  if (!projected()) return accumulate_product(output_gradient, input);
+  Subspace& subspace = *update_.subspace;
+  const at::Tensor left = subspace.side() == Side::right
+                              ? output_gradient
+                              : reduced(output_gradient, subspace.left(), "optimizer.reduced_output");
+  const at::Tensor right =
+      subspace.side() == Side::left ? input : reduced(input, subspace.right(), "optimizer.reduced_input");
+  accumulate_product(left, right);
+}
+
+void GradientBuffer::add_rows(const at::Tensor& indices, const at::Tensor& gradient) {
+  GALORE_ASSERT(remaining_ > 0 && !projected());
+  if (fresh_) buffer_.zero_();
+  fresh_ = false;
+  if (!buffer_.is_meta()) buffer_.index_add_(0, indices, gradient.to(at::kFloat));
+}
+
+void GradientBuffer::add(const at::Tensor& gradient) {
+  GALORE_ASSERT(remaining_ > 0 && !projected());
+  fresh_ ? buffer_.copy_(gradient) : buffer_.add_(gradient);
+  fresh_ = false;
+}
+
+void GradientBuffer::use_done() {
+  GALORE_ASSERT(remaining_ > 0);
+  if (--remaining_ == 0) on_complete_();
+}
+
+}  // namespace galore

@@ -1,0 +1,52 @@
+// Where one parameter's gradient is collected during an update, whole or already projected.
+#pragma once
+
+#include <functional>
+
+#include "core/memory.h"
+#include "core/parameter.h"
+#include "optim/subspaces/subspace.h"
+
+namespace galore {
+
+class GradientBuffer : public GradientSink {
+ public:
+  // `on_complete` is called once an update, when every use of every micro-batch has reported.
+  GradientBuffer(Parameter& parameter, Workspace& workspace, std::function<void()> on_complete);
+
+  struct Update {
+    int64_t micro_batches = 1;
+    // Non-null: only the low-rank gradient is formed, by dY^T (X P) or (dY P)^T X (the identity of LoQT,
+    // arXiv 2405.16528, and CompAct, arXiv 2410.15352).
+    Subspace* subspace = nullptr;
+    // The buffer may be shared with other parameters: this one is consumed before the next one reports.
+    bool shared = false;
+  };
+  void begin(const Update& update);
+  bool complete() const { return remaining_ == 0; }
+  // fp32, of the parameter's shape, or the low-rank shape when begun with a subspace.
+  at::Tensor gradient() const { return buffer_; }
+  bool projected() const { return update_.subspace != nullptr; }
+
+  void add_product(const at::Tensor& output_gradient, const at::Tensor& input) override;
+  void add_rows(const at::Tensor& indices, const at::Tensor& gradient) override;
+  void add(const at::Tensor& gradient) override;
+  void use_done() override;
+
+  static constexpr const char* kSharedBuffer = "optimizer.gradient";
+
+ private:
+  void accumulate_product(const at::Tensor& left_transposed, const at::Tensor& right);
+  // x times a basis, in a workspace buffer; in x's dtype.
+  at::Tensor reduced(const at::Tensor& x, const at::Tensor& basis, const char* name);
+
+  Parameter& parameter_;
+  Workspace& workspace_;
+  std::function<void()> on_complete_;
+  Update update_;
+  at::Tensor buffer_;
+  int64_t remaining_ = 0;
+  bool fresh_ = true;  // nothing has been added yet: the first report overwrites
+};
+
+}  // namespace galore

@@ -1,0 +1,46 @@
+// A method turns one weight's gradient into a direction, using an update rule and whatever the paper adds.
+//
+// It never sees the weight, the learning rate, the device or other parameters. One method object belongs to
+// one parameter and owns its state.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/random.h"
+#include "core/state_visitor.h"
+#include "optim/direction.h"
+#include "optim/subspaces/subspace.h"
+#include "optim/update_rules/update_rule.h"
+
+namespace galore {
+
+struct StepContext {
+  int64_t step = 1;          // of this parameter, from 1
+  bool refresh_due = false;  // decided by the optimizer's schedule
+  RandomStream random;       // of this parameter and update
+  // Receives lines a user should see, such as a refresh that kept the old basis.
+  std::vector<std::string>* notices = nullptr;
+};
+
+class Method {
+ public:
+  virtual ~Method() = default;
+  // `gradient`: fp32, contiguous, of the weight's shape; may be overwritten.
+  virtual Direction direction(at::Tensor gradient, const StepContext& context) = 0;
+  virtual void visit(StateVisitor& visitor) = 0;
+
+  // Non-null when the method reads the gradient only through this subspace between refreshes; then a sink may
+  // form the low-rank gradient alone and call the next function.
+  virtual Subspace* subspace() { return nullptr; }
+  virtual Direction direction_of_low_rank(at::Tensor low_rank, const StepContext& context);
+};
+
+// The rule in the full space.
+std::unique_ptr<Method> make_plain(std::unique_ptr<UpdateRule> rule);
+
+}  // namespace galore

@@ -1,0 +1,218 @@
+#include "optim/optimizer.h"
+
+#include <chrono>
+#include <cmath>
+
+#include "core/errors.h"
+#include "kernels/apply_direction.h"
+
+namespace galore {
+namespace {
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// Adds the parameter's name in front of the names of its state.
+class PrefixVisitor : public StateVisitor {
+ public:
+  PrefixVisitor(StateVisitor& inner, std::string prefix) : inner_(inner), prefix_(std::move(prefix)) {}
+  void tensor(const std::string& name, at::Tensor& tensor) override { inner_.tensor(prefix_ + name, tensor); }
+  void scalar(const std::string& name, int64_t& value) override { inner_.scalar(prefix_ + name, value); }
+  void scalar(const std::string& name, double& value) override { inner_.scalar(prefix_ + name, value); }
+
+ private:
+  StateVisitor& inner_;
+  std::string prefix_;
+};
+
+}  // namespace
+
+void declare_options(OptionTable& table, OptimizerOptions& options) {
+  table.add("optim_target_modules", &options.target_modules,
+            "projected weights: names, regular expressions or all-linear; default attn,mlp");
+  table.add("weight_decay", &options.weight_decay, "decoupled decay, times the learning rate").range(0, 1e6);
+  table.add("optim_layerwise", &options.layerwise,
+            "update each weight during the backward pass and free its gradient");
+  table.add("max_grad_norm", &options.max_grad_norm, "largest gradient norm; 0 does not clip")
+      .range(0, 1e30)
+      .alias("grad_clipping");
+  table.add("layerwise_clipping", &options.layerwise_clipping, "what layer-wise mode clips by")
+      .choices({"previous_norm", "per_tensor"});
+  table
+      .add(
+          "gradient", &options.gradient,
+          "full: form every gradient; projected: of projected weights only its projection, between refreshes")
+      .choices({"full", "projected"});
+  table.add("bf16_rounding", &options.rounding, "how updates are rounded into bf16 weights")
+      .choices({"nearest", "stochastic"});
+  table.add("master_weights", &options.master_weights, "keep fp32 copies of bf16 weights");
+}
+
+Optimizer::Optimizer(ParameterList parameters, const OptimizerOptions& options, Workspace& workspace)
+    : options_(options),
+      workspace_(workspace),
+      grouping_(group_parameters(parameters, options.target_modules)) {
+  options_.layerwise = options.layerwise || options.settings.layerwise;
+  if (options.settings.weight_decay >= 0) options_.weight_decay = options.settings.weight_decay;
+  if (options.settings.method == "plain") {
+    grouping_ = {std::vector<bool>(parameters.size(), false), "no parameter is projected", {}};
+  }
+  slots_.reserve(parameters.size());
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    slots_.push_back(make_slot(*parameters[i], grouping_.projected[i]));
+    Slot& slot = slots_.back();
+    slot.gradient =
+        std::make_unique<GradientBuffer>(*parameters[i], workspace, [this, &slot] { on_complete(slot); });
+    parameters[i]->sink = slot.gradient.get();
+  }
+}
+
+Optimizer::~Optimizer() {
+  for (Slot& slot : slots_) slot.parameter->sink = nullptr;
+}
+
+Optimizer::Slot Optimizer::make_slot(Parameter& parameter, bool projected) {
+  Slot slot;
+  slot.parameter = &parameter;
+  slot.method = make_method(options_.settings, parameter.value.sizes(), projected, workspace_);
+  slot.weight_decay = options_.decay_all || is_matrix(parameter) ? options_.weight_decay : 0;
+  if (options_.master_weights && parameter.value.scalar_type() != at::kFloat) {
+    slot.master = workspace_.ledger().empty(Owner::master_weights, parameter.value.sizes(), at::kFloat);
+    slot.master.copy_(parameter.value);
+  }
+  return slot;
+}
+
+bool Optimizer::is_refresh_due(Slot& slot) const {
+  Subspace* subspace = slot.method->subspace();
+  if (!subspace) return false;
+  return num_updates_ % options_.settings.subspace.update_proj_gap == 0 || !subspace->established();
+}
+
+void Optimizer::begin_update(double learning_rate, int64_t micro_batches) {
+  learning_rate_ = options_.settings.learning_rate >= 0 ? options_.settings.learning_rate : learning_rate;
+  report_ = {};
+  for (Slot& slot : slots_) {
+    slot.refresh_due = is_refresh_due(slot);
+    slot.squared_norm = 0;
+    GradientBuffer::Update update;
+    update.micro_batches = micro_batches;
+    if (options_.gradient == "projected" && !slot.refresh_due) update.subspace = slot.method->subspace();
+    update.shared = options_.layerwise && micro_batches == 1 && slot.parameter->uses == 1;
+    slot.gradient->begin(update);
+  }
+}
+
+void Optimizer::on_complete(Slot& slot) {
+  slot.squared_norm = kernels::sum_squares(slot.gradient->gradient());
+  if (slot.gradient->projected()) report_.norm_is_projected = true;
+  if (options_.layerwise) apply_update(slot, layerwise_clip_factor(slot));
+}
+
+double Optimizer::factor_for(double norm) const {
+  if (options_.max_grad_norm <= 0) return 1;
+  return std::min(1.0, options_.max_grad_norm / (norm + 1e-6));  // 1e-6: as torch's clip_grad_norm_
+}
+
+double Optimizer::layerwise_clip_factor(const Slot& slot) const {
+  if (options_.layerwise_clipping == "per_tensor") return factor_for(std::sqrt(slot.squared_norm));
+  return previous_norm_ > 0 ? factor_for(previous_norm_) : 1;
+}
+
+UpdateReport Optimizer::finish_update(bool discard) {
+  double squared_norm = 0;
+  for (const Slot& slot : slots_) {
+    GALORE_ASSERT(discard || slot.gradient->complete());
+    squared_norm += slot.squared_norm;
+  }
+  report_.gradient_norm = std::sqrt(squared_norm);
+  if (!options_.layerwise) {
+    if (discard) return report_;
+    report_.clip_factor = factor_for(report_.gradient_norm);
+    for (Slot& slot : slots_) apply_update(slot, report_.clip_factor);
+  }
+  if (std::isfinite(report_.gradient_norm)) previous_norm_ = report_.gradient_norm;
+  ++num_updates_;
+  return report_;
+}
+
+void Optimizer::apply_update(Slot& slot, double clip_factor) {
+  const double start = now();
+  if (!std::isfinite(slot.squared_norm)) {
+    ++report_.num_skipped;
+    report_.notices.push_back(
+        fmt::format("{}: the gradient is not finite: the weight, its state and its basis stay as they were",
+                    slot.parameter->name));
+    return;
+  }
+  ++slot.step;
+  at::Tensor gradient = slot.gradient->gradient();
+  if (clip_factor < 1) {
+    gradient.mul_(clip_factor);
+    report_.clip_factor = std::min(report_.clip_factor, clip_factor);
+  }
+  if (options_.settings.decay_order == DecayOrder::coupled && slot.weight_decay > 0)
+    gradient.add_(slot.master.defined() ? slot.master : slot.parameter->value, slot.weight_decay);
+  write_weight(slot, direction_of(slot, gradient));
+  const double elapsed = now() - start;
+  report_.seconds += elapsed;
+  if (slot.refresh_due) {
+    report_.refresh_seconds += elapsed;
+    ++report_.num_refreshed;
+  }
+}
+
+Direction Optimizer::direction_of(Slot& slot, at::Tensor gradient) {
+  std::vector<std::string> notices;
+  const RandomStream random(options_.seed, "refresh", slot.parameter->name,
+                            static_cast<uint64_t>(num_updates_));
+  const StepContext context{slot.step, slot.refresh_due, random, &notices};
+  Direction direction = slot.gradient->projected() ? slot.method->direction_of_low_rank(gradient, context)
+                                                   : slot.method->direction(gradient, context);
+  for (const std::string& notice : notices)
+    report_.notices.push_back(
+        fmt::format("update {}: {}: {}", num_updates_ + 1, slot.parameter->name, notice));
+  return direction;
+}
+
+void Optimizer::write_weight(Slot& slot, Direction direction) {
+  at::Tensor& weight = slot.master.defined() ? slot.master : slot.parameter->value;
+  kernels::WeightUpdate update{learning_rate_, 1, 1, nullptr};
+  const double kept = 1 - learning_rate_ * slot.weight_decay;
+  if (options_.settings.decay_order == DecayOrder::before) update.decay_before = kept;
+  if (options_.settings.decay_order == DecayOrder::after) update.decay_after = kept;
+  if (weight.scalar_type() == at::kFloat && direction.left.defined() && !direction.dense.defined()) {
+    if (update.decay_before != 1) weight.mul_(update.decay_before);
+    weight.addmm_(direction.left, direction.right, 1, -learning_rate_ * direction.scale);
+    if (update.decay_after != 1) weight.mul_(update.decay_after);
+  } else {
+    if (direction.left.defined()) {
+      // The shared gradient buffer is free now: a method that returns factors has consumed its gradient.
+      at::Tensor full =
+          workspace_.get(Owner::gradients, GradientBuffer::kSharedBuffer, weight.sizes(), at::kFloat);
+      const bool has_dense = direction.dense.defined();
+      at::addmm_out(full, has_dense ? direction.dense : full, direction.left, direction.right,
+                    has_dense ? 1 : 0, direction.scale);
+      direction.dense = full;
+    }
+    const RandomStream stream(options_.seed, "rounding", slot.parameter->name,
+                              static_cast<uint64_t>(num_updates_));
+    if (options_.rounding == "stochastic") update.stochastic = &stream;
+    kernels::apply_direction(update, direction.dense, weight);
+  }
+  if (slot.master.defined()) kernels::round_into(slot.master, slot.parameter->value, nullptr);
+}
+
+void Optimizer::visit(StateVisitor& visitor) {
+  visitor.scalar("optimizer.num_updates", num_updates_);
+  visitor.scalar("optimizer.previous_norm", previous_norm_);
+  for (Slot& slot : slots_) {
+    PrefixVisitor own(visitor, slot.parameter->name + ".");
+    own.scalar("step", slot.step);
+    if (slot.master.defined()) own.tensor("master_weight", slot.master);
+    slot.method->visit(own);
+  }
+}
+
+}  // namespace galore

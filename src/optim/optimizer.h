@@ -1,0 +1,104 @@
+// Walks the parameters: collects their gradients, asks their methods for directions, and writes the weights.
+//
+// Two drivers share one apply_update. Whole-model: every gradient is kept until finish_update. Layer-wise: a
+// weight is updated in the backward pass, as soon as its last use has reported, and its gradient buffer
+// serves the next weight. Both accumulate over micro-batches, take one schedule step per update, know the
+// true gradient norm, and give the same weights to the last bit when nothing is clipped.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/memory.h"
+#include "core/parameter.h"
+#include "core/state_visitor.h"
+#include "optim/gradient_buffer.h"
+#include "optim/parameter_groups.h"
+#include "optim/presets.h"
+
+namespace galore {
+
+struct OptimizerOptions {
+  OptimizerSettings settings;
+  std::vector<std::string> target_modules;
+  double weight_decay = 0;
+  // Decay norms and biases too: the papers' optimizers do, transformers' trainer does not.
+  bool decay_all = false;
+  bool layerwise = false;
+  double max_grad_norm = 0;  // 0: no clipping
+  // Layer-wise mode cannot know this update's norm before it writes weights: it clips by the norm of the
+  // update before (previous_norm) or each tensor by its own norm (per_tensor).
+  std::string layerwise_clipping = "previous_norm";
+  // full: the gradient of every weight is formed. projected: of projected weights only at refreshes.
+  std::string gradient = "full";
+  std::string rounding = "nearest";  // of bf16 weights: nearest, stochastic
+  bool master_weights = false;       // keep fp32 copies of narrower weights
+  uint64_t seed = 42;
+};
+void declare_options(OptionTable& table, OptimizerOptions& options);
+
+struct UpdateReport {
+  // Of the mean gradient of this update, before clipping. In `projected` mode the part of projected weights
+  // is the norm inside their subspaces, and `norm_is_projected` says so.
+  double gradient_norm = 0;
+  bool norm_is_projected = false;
+  double clip_factor = 1;
+  int64_t num_refreshed = 0;
+  int64_t num_skipped = 0;  // parameters left alone because their gradient was not finite
+  double seconds = 0;       // spent in methods and weight writing, refreshes included
+  double refresh_seconds = 0;
+  std::vector<std::string> notices;
+};
+
+class Optimizer {
+ public:
+  // Attaches itself to the parameters' sinks; the parameters must outlive it.
+  Optimizer(ParameterList parameters, const OptimizerOptions& options, Workspace& workspace);
+  ~Optimizer();
+  Optimizer(const Optimizer&) = delete;
+  Optimizer& operator=(const Optimizer&) = delete;
+
+  // Before the first micro-batch of an update. `learning_rate` holds for the whole update.
+  void begin_update(double learning_rate, int64_t micro_batches);
+  // After the last one. With `discard`, a whole-model update is dropped: weights and state stay as they were.
+  UpdateReport finish_update(bool discard = false);
+
+  int64_t num_updates() const { return num_updates_; }
+  const Grouping& grouping() const { return grouping_; }
+  const OptimizerOptions& options() const { return options_; }
+  // Names are "<parameter>.<part>.<tensor>": no indices, so regrouping can resume.
+  void visit(StateVisitor& visitor);
+
+ private:
+  struct Slot {
+    Parameter* parameter;
+    std::unique_ptr<Method> method;
+    std::unique_ptr<GradientBuffer> gradient;
+    at::Tensor master;  // fp32 copy, or undefined
+    double weight_decay;
+    int64_t step = 0;
+    bool refresh_due = false;
+    double squared_norm = 0;
+  };
+  Slot make_slot(Parameter& parameter, bool projected);
+  void on_complete(Slot& slot);
+  bool is_refresh_due(Slot& slot) const;
+  void apply_update(Slot& slot, double clip_factor);
+  Direction direction_of(Slot& slot, at::Tensor gradient);
+  void write_weight(Slot& slot, Direction direction);
+  double layerwise_clip_factor(const Slot& slot) const;
+  double factor_for(double norm) const;
+
+  OptimizerOptions options_;
+  Workspace& workspace_;
+  Grouping grouping_;
+  std::vector<Slot> slots_;
+  int64_t num_updates_ = 0;
+  double learning_rate_ = 0;
+  double previous_norm_ = 0;  // 0: none yet
+  UpdateReport report_;
+};
+
+}  // namespace galore

@@ -1,0 +1,66 @@
+#include "optim/parameter_groups.h"
+
+#include <algorithm>
+#include <regex>
+
+#include "core/errors.h"
+
+namespace galore {
+namespace {
+
+std::string module_name(const std::string& parameter) {
+  const std::string suffix = ".weight";
+  return parameter.ends_with(suffix) ? parameter.substr(0, parameter.size() - suffix.size()) : parameter;
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+bool is_embedding_or_head(const std::string& module) {
+  return contains(module, "embed") || contains(module, "lm_head") || contains(module, "wte") ||
+         contains(module, "wpe");
+}
+
+bool matches(const std::string& module, const std::string& target) {
+  if (target == "all-linear" || target == "all_linear") return !is_embedding_or_head(module);
+  if (contains(module, target)) return true;
+  try {
+    return std::regex_match(module, std::regex(target));
+  } catch (const std::regex_error& error) {
+    fail_usage("optim_target_modules", "'{}' matches no module name and is no regular expression: {}", target,
+               error.what());
+  }
+}
+
+}  // namespace
+
+bool is_matrix(const Parameter& parameter) { return parameter.value.dim() == 2; }
+
+Grouping group_parameters(const ParameterList& parameters, const std::vector<std::string>& given) {
+  const std::vector<std::string> targets = given.empty() ? std::vector<std::string>{"attn", "mlp"} : given;
+  std::vector<int64_t> hits(targets.size(), 0);
+  Grouping grouping;
+  int64_t num_projected = 0, elements = 0, all_elements = 0;
+  for (const Parameter* parameter : parameters) {
+    bool projected = false;
+    for (size_t i = 0; i < targets.size() && is_matrix(*parameter); ++i) {
+      if (!matches(module_name(parameter->name), targets[i])) continue;
+      projected = true;
+      ++hits[i];
+    }
+    grouping.projected.push_back(projected);
+    num_projected += projected;
+    all_elements += parameter->value.numel();
+    if (projected) elements += parameter->value.numel();
+  }
+  for (size_t i = 0; i < targets.size(); ++i)
+    if (hits[i] == 0) grouping.unmatched.push_back(targets[i]);
+  grouping.report = fmt::format(
+      "{} of {} parameters are projected ({:.2f}M of {:.2f}M elements); the others get the rule alone",
+      num_projected, parameters.size(), static_cast<double>(elements) / 1e6,
+      static_cast<double>(all_elements) / 1e6);
+  return grouping;
+}
+
+}  // namespace galore

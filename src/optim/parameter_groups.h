@@ -1,0 +1,27 @@
+// Which weights are projected, by name.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/parameter.h"
+
+namespace galore {
+
+struct Grouping {
+  std::vector<bool> projected;  // one a parameter
+  // One line for people: how many are projected, by which pattern, and what the others get.
+  std::string report;
+  std::vector<std::string> unmatched;  // targets that match no matrix
+};
+
+// `targets`: names (a part of the parameter's name), regular expressions (of the whole module name, without
+// ".weight"), or "all-linear" (every matrix except embedding and head). Empty: "attn" and "mlp", as the
+// authors' code. Only matrices are projected; norms, biases, embedding and head never are by default. The
+// caller decides what to do about targets that match nothing.
+Grouping group_parameters(const ParameterList& parameters, const std::vector<std::string>& targets);
+
+// Norms and biases (one dimension): the usual trainers give them no weight decay.
+bool is_matrix(const Parameter& parameter);
+
+}  // namespace galore

@@ -1,0 +1,160 @@
+#include "optim/subspaces/subspace.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/dtypes.h"
+#include "core/errors.h"
+
+namespace galore {
+namespace {
+
+// Singular values below this share of the largest are rounding noise (numpy's matrix_rank rule).
+double noise_level(const at::Tensor& gradient) {
+  return static_cast<double>(std::max(gradient.size(0), gradient.size(1))) * 1.1920929e-7;
+}
+
+int64_t determined_directions(const SingularVectors& vectors, const at::Tensor& gradient) {
+  const double largest = vectors.values.select(0, 0).item<double>();
+  if (!(largest > 0) || !std::isfinite(largest)) return 0;
+  return (vectors.values > largest * noise_level(gradient)).sum().item<int64_t>();
+}
+
+at::Tensor random_orthonormal(int64_t rows, int64_t columns, const RandomStream& random) {
+  return std::get<0>(at::linalg_qr(normal_matrix(rows, columns, random)));
+}
+
+// The leading `count` directions of `old` outside the span of `known`; both by orthonormal columns.
+at::Tensor completion(const at::Tensor& known, const at::Tensor& old, int64_t count) {
+  const at::Tensor outside = old - known.matmul(known.t().matmul(old));
+  return std::get<0>(at::linalg_svd(outside, /*full_matrices=*/false)).narrow(1, 0, count);
+}
+
+// The sign of a singular vector is arbitrary, but moments outlive a refresh and know one: each new vector
+// takes the sign that agrees with its predecessor; without one, its largest entry is positive.
+at::Tensor aligned(const at::Tensor& basis, const at::Tensor& old) {
+  at::Tensor agreement;
+  if (old.defined()) {
+    agreement = (basis * old).sum(0);
+  } else {
+    agreement = basis.gather(0, basis.abs().argmax(0, /*keepdim=*/true)).squeeze(0);
+  }
+  return basis * at::where(agreement < 0, -1.0f, 1.0f);
+}
+
+}  // namespace
+
+Side side_of(const std::string& proj_type, int64_t m, int64_t n) {
+  if (proj_type == "full") return Side::both;
+  if (proj_type == "right") return Side::right;
+  if (proj_type == "left") return Side::left;
+  return (m >= n) == (proj_type == "std") ? Side::right : Side::left;
+}
+
+void declare_options(OptionTable& table, SubspaceOptions& options) {
+  table.add("rank", &options.rank, "dimension of the subspace").range(1, 1e9).alias("galore_rank");
+  table.add("update_proj_gap", &options.update_proj_gap, "updates between refreshes of the basis")
+      .range(1, 1e15)
+      .alias("galore_update_interval");
+  table.add("proj_type", &options.proj_type, "which side of the gradient is projected")
+      .choices({"std", "reverse_std", "left", "right", "full"})
+      .alias("galore_proj_type");
+  table.add("subspace", &options.subspace, "how the basis is found").choices({"svd", "randomized"});
+  table
+      .add("signs", &options.signs,
+           "signs of basis vectors: aligned with the old ones, or as LAPACK leaves them")
+      .choices({"aligned", "lapack"});
+  table.add("basis_dtype", &options.basis_dtype, "number format the basis is kept in")
+      .choices({"float32", "bfloat16"});
+}
+
+BasisFinder basis_finder(const std::string& name) {
+  if (name == "svd") return find_by_svd;
+  GALORE_ASSERT(name == "randomized");
+  return find_by_randomized_iteration;
+}
+
+Subspace::Subspace(const SubspaceOptions& options, int64_t m, int64_t n, Workspace& workspace)
+    : options_(options),
+      m_(m),
+      n_(n),
+      rank_(std::min({options.rank, m, n})),
+      side_(side_of(options.proj_type, m, n)),
+      workspace_(workspace) {
+  const at::ScalarType dtype = dtype_from_name(options.basis_dtype);
+  Ledger& ledger = workspace.ledger();
+  if (side_ != Side::right) left_ = ledger.zeros(Owner::bases, {m, rank_}, dtype);
+  if (side_ != Side::left) right_ = ledger.zeros(Owner::bases, {n, rank_}, dtype);
+}
+
+std::string Subspace::refresh(const at::Tensor& gradient, const RandomStream& random) {
+  if (gradient.is_meta()) return "";
+  const at::Tensor previous =
+      established_ ? (side_ == Side::left ? left_ : right_).to(at::kFloat) : at::Tensor();
+  const auto found = basis_finder(options_.subspace)(gradient, side_, rank_, previous, random);
+  if (!found) {
+    if (!established_) take_random(random);
+    return "the decomposition of the gradient failed or the gradient is not finite: keeps the old basis";
+  }
+  const int64_t determined = std::min(rank_, determined_directions(*found, gradient));
+  if (left_.defined()) take(left_, found->left, determined, random);
+  if (right_.defined()) take(right_, found->right, determined, random);
+  if (determined > 0) established_ = 1;
+  if (determined == rank_) return "";
+  if (determined == 0) return "the gradient is zero: keeps the old basis";
+  return fmt::format("the gradient has rank {} of {}: keeps the old basis for the other directions",
+                     determined, rank_);
+}
+
+void Subspace::take_random(const RandomStream& random) {
+  if (left_.defined()) left_.copy_(random_orthonormal(m_, rank_, random));
+  if (right_.defined()) right_.copy_(random_orthonormal(n_, rank_, random));
+}
+
+void Subspace::take(at::Tensor& stored, const at::Tensor& found, int64_t determined,
+                    const RandomStream& random) {
+  at::Tensor old = established_ ? stored.to(at::kFloat) : at::Tensor();
+  at::Tensor basis = found.narrow(1, 0, std::min(rank_, determined));
+  if (determined < rank_) {
+    const at::Tensor source =
+        old.defined() ? old : random_orthonormal(stored.size(0), rank_, random).to(stored.device());
+    basis = determined == 0 ? source : at::cat({basis, completion(basis, source, rank_ - determined)}, 1);
+  }
+  stored.copy_(options_.signs == "lapack" ? basis : aligned(basis, old));
+}
+
+at::Tensor Subspace::decoded(const at::Tensor& stored, const char* name) {
+  if (stored.scalar_type() == at::kFloat) return stored;
+  at::Tensor buffer =
+      workspace_.get(Owner::workspace, std::string("optimizer.basis.") + name, stored.sizes(), at::kFloat);
+  return buffer.copy_(stored);
+}
+
+std::vector<int64_t> Subspace::low_rank_shape() const {
+  return {side_ == Side::right ? m_ : rank_, side_ == Side::left ? n_ : rank_};
+}
+
+at::Tensor Subspace::project(const at::Tensor& gradient) {
+  at::Tensor low_rank = workspace_.get(Owner::workspace, "optimizer.low_rank", low_rank_shape(), at::kFloat);
+  if (side_ == Side::right) return at::mm_out(low_rank, gradient, right());
+  if (side_ == Side::left) return at::mm_out(low_rank, left().t(), gradient);
+  return at::mm_out(low_rank, left().t(), at::mm(gradient, right()));
+}
+
+Direction Subspace::lift(const at::Tensor& low_rank, double scale) {
+  Direction direction;
+  direction.scale = scale;
+  direction.left = side_ == Side::right ? low_rank : left();
+  if (side_ == Side::left) direction.right = low_rank;
+  if (side_ == Side::right) direction.right = right().t();
+  if (side_ == Side::both) direction.right = at::mm(low_rank, right().t());
+  return direction;
+}
+
+void Subspace::visit(StateVisitor& visitor) {
+  visitor.scalar("basis_established", established_);
+  if (left_.defined()) visitor.tensor("basis_left", left_);
+  if (right_.defined()) visitor.tensor("basis_right", right_);
+}
+
+}  // namespace galore

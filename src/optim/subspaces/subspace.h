@@ -1,0 +1,102 @@
+// A low-dimensional subspace of one weight's gradient, refreshed now and then.
+//
+// Side right: an orthonormal basis of the row space, right [n, r]; low-rank gradient R = G right [m, r]; lift
+// R right^T. Side left: left [m, r], R = left^T G [r, n], lift left R. Both: R = left^T G right [r, r], lift
+// left R right^T. GaLore (arXiv 2403.03507, Algorithm 1 and its code's `proj_type`):
+//
+//   proj_type     m >= n   m < n
+//   std           right    left      the long side stays in the moments
+//   reverse_std   left     right
+//   right, left   that side always
+//   full          both
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/memory.h"
+#include "core/options.h"
+#include "core/random.h"
+#include "core/state_visitor.h"
+#include "optim/direction.h"
+
+namespace galore {
+
+struct SubspaceOptions {
+  int64_t rank = 128;
+  int64_t update_proj_gap = 200;
+  std::string proj_type = "std";
+  std::string subspace = "randomized";
+  std::string signs = "aligned";
+  std::string basis_dtype = "float32";
+};
+void declare_options(OptionTable& table, SubspaceOptions& options);
+
+enum class Side { right, left, both };
+Side side_of(const std::string& proj_type, int64_t m, int64_t n);
+
+// Leading singular vectors of a gradient, by columns, with their singular values in falling order. A side
+// that was not asked for may be undefined.
+struct SingularVectors {
+  at::Tensor left, right, values;
+};
+
+// How a basis is found: the leading `rank` singular vectors of `gradient` (fp32), exact or nearly. `previous`
+// is the old basis of the wanted side (a starting point; may be undefined). nullopt: the computation failed.
+using BasisFinder = std::optional<SingularVectors> (*)(const at::Tensor& gradient, Side side, int64_t rank,
+                                                       const at::Tensor& previous,
+                                                       const RandomStream& random);
+// By the option `subspace`.
+BasisFinder basis_finder(const std::string& name);
+// Thin SVD by LAPACK (gesdd); falls back to the eigenvectors of the Gram matrix in fp64 when it fails.
+std::optional<SingularVectors> find_by_svd(const at::Tensor&, Side, int64_t, const at::Tensor&,
+                                           const RandomStream&);
+// Randomized subspace iteration (Halko, Martinsson, Tropp 2011, Algorithm 4.4), started from the old basis
+// and fresh random columns, then rotated into singular directions.
+std::optional<SingularVectors> find_by_randomized_iteration(const at::Tensor&, Side, int64_t,
+                                                            const at::Tensor&, const RandomStream&);
+
+// Independent standard normal numbers, on the CPU.
+at::Tensor normal_matrix(int64_t rows, int64_t columns, const RandomStream& random);
+
+class Subspace {
+ public:
+  // Of an m x n gradient; a rank above min(m, n) is lowered to it.
+  Subspace(const SubspaceOptions& options, int64_t m, int64_t n, Workspace& workspace);
+
+  // Takes a new basis from `gradient` (fp32, m x n). What the gradient does not determine (it is zero, not
+  // finite, or of lower rank) keeps the old basis; the result says so, and is empty when all went well.
+  std::string refresh(const at::Tensor& gradient, const RandomStream& random);
+  // False until a refresh has determined at least one direction: the next update tries again.
+  bool established() const { return established_ != 0; }
+
+  // The low-rank gradient, in a workspace buffer that the next call reuses.
+  at::Tensor project(const at::Tensor& gradient);
+  // scale * the low-rank tensor back in full space; never scaled otherwise.
+  Direction lift(const at::Tensor& low_rank, double scale);
+
+  Side side() const { return side_; }
+  std::vector<int64_t> low_rank_shape() const;
+  // The bases in fp32 (decoded into a workspace buffer if stored narrower).
+  at::Tensor left() { return decoded(left_, "left"); }
+  at::Tensor right() { return decoded(right_, "right"); }
+  void visit(StateVisitor& visitor);
+  int64_t rank() const { return rank_; }
+
+ private:
+  at::Tensor decoded(const at::Tensor& stored, const char* name);
+  void take(at::Tensor& stored, const at::Tensor& found, int64_t determined, const RandomStream& random);
+  void take_random(const RandomStream& random);
+
+  SubspaceOptions options_;
+  int64_t m_, n_, rank_;
+  Side side_;
+  at::Tensor left_, right_;  // [m, r], [n, r]; undefined where the side has none
+  int64_t established_ = 0;
+  Workspace& workspace_;
+};
+
+}  // namespace galore

@@ -1,0 +1,46 @@
+#include "optim/subspaces/subspace.h"
+
+namespace galore {
+namespace {
+
+// Eigenvectors of the smaller Gram matrix in fp64; the other side follows by one product. Slower than
+// LAPACK's SVD and blind below the square root of rounding, but it converges where that does not.
+SingularVectors find_by_gram(const at::Tensor& gradient, int64_t rank) {
+  const bool tall = gradient.size(0) >= gradient.size(1);
+  const at::Tensor g = (tall ? gradient : gradient.t()).to(at::kDouble);
+  const auto [squares, vectors] = at::linalg_eigh(g.t().matmul(g));
+  const at::Tensor near = vectors.flip({1}).narrow(1, 0, rank);
+  const at::Tensor values = squares.flip({0}).narrow(0, 0, rank).clamp_min(0).sqrt();
+  const at::Tensor far = g.matmul(near) / values.clamp_min(1e-300);
+  const at::Tensor& left = tall ? far : near;
+  const at::Tensor& right = tall ? near : far;
+  return {left.to(at::kFloat), right.to(at::kFloat), values.to(at::kFloat)};
+}
+
+bool all_finite(const SingularVectors& vectors) {
+  return vectors.values.isfinite().all().item<bool>() && vectors.left.isfinite().all().item<bool>() &&
+         vectors.right.isfinite().all().item<bool>();
+}
+
+}  // namespace
+
+std::optional<SingularVectors> find_by_svd(const at::Tensor& gradient, Side, int64_t rank, const at::Tensor&,
+                                           const RandomStream&) {
+  if (!gradient.isfinite().all().item<bool>()) return std::nullopt;
+  try {
+    const auto [u, s, vh] = at::linalg_svd(gradient, /*full_matrices=*/false);
+    SingularVectors vectors{u.narrow(1, 0, rank), vh.narrow(0, 0, rank).t(), s.narrow(0, 0, rank)};
+    if (all_finite(vectors)) return vectors;
+  } catch (const c10::Error&) {
+    // LAPACK did not converge; the Gram matrix decides.
+  }
+  try {
+    SingularVectors vectors = find_by_gram(gradient, rank);
+    if (all_finite(vectors)) return vectors;
+  } catch (const c10::Error&) {
+    // Nothing left to try: the caller keeps the old basis.
+  }
+  return std::nullopt;
+}
+
+}  // namespace galore

@@ -1,0 +1,90 @@
+#include <cmath>
+
+#include "optim/update_rules/update_rule.h"
+
+namespace galore {
+namespace {
+
+double root_mean_square(const at::Tensor& x) {
+  return x.is_meta() ? 0 : std::sqrt(x.square().mean().item<double>());
+}
+
+// Departure: the first moment averages directions without the learning rate (the published code averages them
+// with it), because a rule does not know the rate. The same under a constant rate.
+class Adafactor : public UpdateRule {
+ public:
+  Adafactor(const AdafactorOptions& options, const StorageOptions& storage, at::IntArrayRef shape,
+            Ledger& ledger)
+      : options_(options), factored_(shape.size() == 2) {
+    if (factored_) {
+      row_ = ledger.zeros(Owner::moments, {shape[0], 1}, at::kFloat);
+      column_ = ledger.zeros(Owner::moments, {1, shape[1]}, at::kFloat);
+    } else {
+      square_ = ledger.zeros(Owner::moments, shape, at::kFloat);
+    }
+    if (options.beta1 > 0) moment1_ = make_moment(storage, shape, /*is_signed=*/true, ledger);
+  }
+
+  at::Tensor direction(at::Tensor gradient, int64_t step) override {
+    const double beta2 = 1 - std::pow(static_cast<double>(step), options_.decay_rate);
+    at::Tensor update = scaled(gradient, beta2);
+    update.div_(std::max(1.0, root_mean_square(update) / options_.clip_threshold));
+    if (!moment1_) return update;
+    at::Tensor m = moment1_->read();
+    m.mul_(options_.beta1).add_(update, 1 - options_.beta1);
+    moment1_->write(m);
+    return update.copy_(m);
+  }
+
+  void visit(StateVisitor& visitor) override {
+    if (factored_) {
+      visitor.tensor("row_mean", row_);
+      visitor.tensor("column_mean", column_);
+    } else {
+      visitor.tensor("moment2", square_);
+    }
+    if (moment1_) moment1_->visit("moment1", visitor);
+  }
+
+ private:
+  // Gradient over the root of the estimated second moment, in the gradient's buffer.
+  at::Tensor scaled(at::Tensor gradient, double beta2) {
+    const at::Tensor squares = gradient.square().add_(options_.epsilon);
+    if (!factored_) {
+      square_.mul_(beta2).add_(squares, 1 - beta2);
+      return gradient.mul_(square_.rsqrt());
+    }
+    row_.mul_(beta2).add_(squares.mean(1, /*keepdim=*/true), 1 - beta2);
+    column_.mul_(beta2).add_(squares.mean(0, /*keepdim=*/true), 1 - beta2);
+    return gradient.mul_((row_ / row_.mean()).rsqrt_()).mul_(column_.rsqrt());
+  }
+
+  AdafactorOptions options_;
+  bool factored_;
+  at::Tensor row_, column_, square_;
+  std::unique_ptr<Moment> moment1_;
+};
+
+}  // namespace
+
+void declare_options(OptionTable& table, AdafactorOptions& options) {
+  table.add("beta1", &options.beta1, "decay of the first moment; 0 keeps none")
+      .range(0, 1 - 1e-9)
+      .alias("adam_beta1");
+  table.add("decay_rate", &options.decay_rate, "beta2 at update t is 1 - t^decay_rate")
+      .range(-1, 0)
+      .origin("Adafactor, eq. 9");
+  table.add("clip_threshold", &options.clip_threshold, "largest root mean square of a direction")
+      .range(1e-9, 1e9)
+      .origin("Adafactor, Algorithm 4");
+  table.add("adafactor_epsilon", &options.epsilon, "added to squared gradients")
+      .range(0, 1)
+      .origin("Adafactor, Algorithm 4");
+}
+
+std::unique_ptr<UpdateRule> make_adafactor(const AdafactorOptions& options, const StorageOptions& storage,
+                                           at::IntArrayRef shape, Ledger& ledger) {
+  return std::make_unique<Adafactor>(options, storage, shape, ledger);
+}
+
+}  // namespace galore

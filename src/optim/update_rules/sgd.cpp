@@ -1,0 +1,45 @@
+#include "optim/update_rules/update_rule.h"
+
+namespace galore {
+namespace {
+
+class Sgd : public UpdateRule {
+ public:
+  Sgd(const SgdOptions& options, const StorageOptions& storage, at::IntArrayRef shape, Ledger& ledger)
+      : options_(options) {
+    if (options.momentum > 0) moment1_ = make_moment(storage, shape, /*is_signed=*/true, ledger);
+  }
+
+  at::Tensor direction(at::Tensor gradient, int64_t step) override {
+    if (!moment1_) return gradient;
+    at::Tensor m = moment1_->read();
+    // PyTorch's first step takes the gradient as it is, without dampening.
+    m.mul_(options_.momentum).add_(gradient, step == 1 ? 1 : 1 - options_.dampening);
+    moment1_->write(m);
+    return options_.nesterov ? gradient.add_(m, options_.momentum) : gradient.copy_(m);
+  }
+
+  void visit(StateVisitor& visitor) override {
+    if (moment1_) moment1_->visit("moment1", visitor);
+  }
+
+ private:
+  SgdOptions options_;
+  std::unique_ptr<Moment> moment1_;
+};
+
+}  // namespace
+
+void declare_options(OptionTable& table, SgdOptions& options) {
+  table.add("momentum", &options.momentum, "decay of the averaged gradient; 0 keeps none").range(0, 1 - 1e-9);
+  table.add("dampening", &options.dampening, "the gradient enters the average times 1 - dampening")
+      .range(0, 1);
+  table.add("nesterov", &options.nesterov, "look one momentum step ahead");
+}
+
+std::unique_ptr<UpdateRule> make_sgd(const SgdOptions& options, const StorageOptions& storage,
+                                     at::IntArrayRef shape, Ledger& ledger) {
+  return std::make_unique<Sgd>(options, storage, shape, ledger);
+}
+
+}  // namespace galore
