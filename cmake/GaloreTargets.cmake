@@ -4,6 +4,13 @@
 add_library(galore_options INTERFACE)
 target_compile_options(galore_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Werror>)
 target_include_directories(galore_options INTERFACE "${CMAKE_SOURCE_DIR}/src")
+
+# libtorch brings headers of another fmt version (12) than the installed library (and spdlog's): without this
+# folder in front of libtorch's, nothing that formats text links.
+find_path(GALORE_FMT_HEADERS fmt/core.h PATHS /usr/include NO_DEFAULT_PATH REQUIRED)
+file(MAKE_DIRECTORY "${CMAKE_BINARY_DIR}/fmt_first")
+file(CREATE_LINK "${GALORE_FMT_HEADERS}/fmt" "${CMAKE_BINARY_DIR}/fmt_first/fmt" SYMBOLIC)
+target_include_directories(galore_options SYSTEM BEFORE INTERFACE "${CMAKE_BINARY_DIR}/fmt_first")
 target_link_libraries(galore_options INTERFACE Libtorch::cpu OpenMP::OpenMP_CXX fmt::fmt)
 
 # Torch headers cost seconds per file; every folder reuses one precompiled set.
