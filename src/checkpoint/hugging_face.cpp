@@ -1,0 +1,216 @@
+#include "checkpoint/hugging_face.h"
+
+#include <ATen/ATen.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "checkpoint/json_file.h"
+#include "checkpoint/safetensors_header.h"
+#include "checkpoint/weight_files.h"
+#include "core/errors.h"
+
+namespace galore {
+namespace {
+
+constexpr const char* kHeadName = "lm_head.weight";
+constexpr const char* kEmbeddingName = "model.embed_tokens.weight";
+constexpr size_t kNamesShown = 5;
+
+bool ends_with(const std::string& text, const std::string& end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+// Tensors that say nothing about the weights.
+bool is_ignorable(const std::string& name) {
+  return ends_with(name, "rotary_emb.inv_freq") || ends_with(name, "self_attn.masked_bias");
+}
+
+std::string first_names(const std::vector<std::string>& names) {
+  std::vector<std::string> shown(names.begin(), names.begin() + std::min(names.size(), kNamesShown));
+  for (std::string& name : shown) name = quoted_name(name);
+  return fmt::format(
+      "{}{}", fmt::join(shown, ", "),
+      names.size() > kNamesShown ? fmt::format(" and {} more", names.size() - kNamesShown) : "");
+}
+
+struct Match {
+  Parameter* parameter;
+  StoredTensor stored;
+};
+
+class Matcher {
+ public:
+  Matcher(const Path& directory, const ParameterList& parameters) : directory_(directory.string()) {
+    for (Parameter* parameter : parameters) by_name_.emplace(parameter->name, parameter);
+  }
+
+  // Pairs of tensor and parameter, in the files' order; throws unless every one has its partner.
+  std::vector<Match> match(const WeightFiles& files) {
+    for (const StoredTensor& stored : files.tensors()) add(stored);
+    std::vector<std::string> missing;
+    for (const auto& [name, parameter] : by_name_)
+      if (!found_.count(name)) missing.push_back(name);
+    if (!missing.empty())
+      fail("weights", "{}: no tensor for {} of {} parameters: {}", directory_, missing.size(),
+           by_name_.size(), first_names(missing));
+    if (!unexpected_.empty())
+      fail("weights", "{}: {} tensors that the model does not have: {}", directory_, unexpected_.size(),
+           first_names(unexpected_));
+    return matches_;
+  }
+
+ private:
+  void add(const StoredTensor& stored) {
+    const std::string& name = stored.info->name;
+    Parameter* parameter = find(name);
+    const bool tied_head = parameter == nullptr && name == kHeadName && by_name_.count(kEmbeddingName);
+    if (tied_head) parameter = by_name_.at(kEmbeddingName);
+    if (parameter == nullptr) {
+      if (!is_ignorable(name)) unexpected_.push_back(name);
+      return;
+    }
+    check(stored, *parameter);
+    if (tied_head) return;  // transformers ignores the stored copy, too
+    if (!found_.emplace(parameter->name, name).second)
+      fail("weights", "{}: both {} and {} are given", directory_, quoted_name(found_.at(parameter->name)),
+           quoted_name(name));
+    matches_.push_back({parameter, stored});
+  }
+
+  Parameter* find(const std::string& name) const {
+    for (const std::string& candidate : {name, "model." + name}) {
+      const auto found = by_name_.find(candidate);
+      if (found != by_name_.end()) return found->second;
+    }
+    return nullptr;
+  }
+
+  void check(const StoredTensor& stored, const Parameter& parameter) const {
+    const std::string file = stored.file->path().string();
+    if (parameter.value.sizes() != at::IntArrayRef(stored.info->shape))
+      fail("weights", "{}: tensor {}: expected shape [{}], given [{}]", file, quoted_name(stored.info->name),
+           fmt::join(parameter.value.sizes(), ", "), fmt::join(stored.info->shape, ", "));
+    if (!at::isFloatingType(stored.info->dtype))
+      fail("weights", "{}: tensor {}: expected F64, F32, BF16 or F16, given {}", file,
+           quoted_name(stored.info->name), safetensors_dtype_name(stored.info->dtype));
+  }
+
+  std::string directory_;
+  std::map<std::string, Parameter*> by_name_;
+  std::map<std::string, std::string> found_;  // parameter -> the file's name for it
+  std::vector<std::string> unexpected_;
+  std::vector<Match> matches_;
+};
+
+// Greedy, in order: the next tensor that does not fit begins a new shard.
+std::vector<std::vector<TensorToWrite>> split_into_shards(const ParameterList& parameters,
+                                                          at::ScalarType dtype, uint64_t shard_bytes) {
+  std::vector<std::vector<TensorToWrite>> shards(1);
+  uint64_t bytes = 0;
+  for (const Parameter* parameter : parameters) {
+    TensorToWrite tensor(parameter->name, parameter->value, dtype);
+    if (bytes + tensor.bytes() > shard_bytes && !shards.back().empty()) {
+      shards.emplace_back();
+      bytes = 0;
+    }
+    bytes += tensor.bytes();
+    shards.back().push_back(std::move(tensor));
+  }
+  return shards;
+}
+
+std::string shard_name(size_t index, size_t count) {
+  return count == 1 ? kWeightsName : fmt::format("model-{:05}-of-{:05}.safetensors", index + 1, count);
+}
+
+std::string index_text(const std::vector<std::vector<TensorToWrite>>& shards) {
+  Json map = Json::object();
+  uint64_t bytes = 0, elements = 0;
+  for (size_t i = 0; i < shards.size(); ++i)
+    for (const TensorToWrite& tensor : shards[i]) {
+      map[tensor.name] = shard_name(i, shards.size());
+      bytes += tensor.bytes();
+      elements += static_cast<uint64_t>(tensor.value.numel());
+    }
+  return json_text(
+      {{"metadata", {{"total_size", bytes}, {"total_parameters", elements}}}, {"weight_map", map}});
+}
+
+std::string generation_config_text(const ModelConfig& config) {
+  Json json{{"_from_model_config", true}};
+  const auto add = [&](const char* name, const std::optional<int64_t>& id) {
+    if (id) json[name] = *id;
+  };
+  add("bos_token_id", config.bos_token_id);
+  add("eos_token_id", config.eos_token_id);
+  add("pad_token_id", config.pad_token_id);
+  return json_text(json);
+}
+
+// Weight files in the folder that are not among the names just written.
+void remove_stale_weights(const Path& directory, const std::vector<std::string>& written) {
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    const std::string name = entry.path().filename().string();
+    if (is_weight_file_name(name) && std::find(written.begin(), written.end(), name) == written.end())
+      std::filesystem::remove(entry.path());
+  }
+}
+
+void make_folder(const Path& directory) {
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  if (!std::filesystem::is_directory(directory))
+    fail("save", "cannot create the folder {}: {}", directory.string(), error.message());
+}
+
+// Shards on disk under temporary names, not yet committed.
+std::vector<std::unique_ptr<AtomicFile>> write_shards(const Path& directory,
+                                                      const std::vector<std::vector<TensorToWrite>>& shards) {
+  std::vector<std::unique_ptr<AtomicFile>> files;
+  for (size_t i = 0; i < shards.size(); ++i) {
+    files.push_back(std::make_unique<AtomicFile>(directory / shard_name(i, shards.size())));
+    write_safetensors(*files.back(), shards[i]);
+  }
+  return files;
+}
+
+}  // namespace
+
+void load_weights(const Path& directory, const ParameterList& parameters) {
+  const WeightFiles files(directory);
+  for (const Match& match : Matcher(directory, parameters).match(files))
+    match.stored.file->read_into(match.stored.info->name, match.parameter->value);
+}
+
+void check_weights(const Path& directory, const ParameterList& parameters) {
+  const WeightFiles files(directory);
+  Matcher(directory, parameters).match(files);
+}
+
+void save_model(const Path& directory, const ModelConfig& config, const ParameterList& parameters,
+                at::ScalarType dtype, uint64_t shard_bytes) {
+  const std::string config_text = model_config_text(config, dtype);
+  make_folder(directory);
+  const auto shards = split_into_shards(parameters, dtype, shard_bytes);
+  auto files = write_shards(directory, shards);
+  // From here to the last line the folder would mix two models, and says so by having no config.json.
+  std::filesystem::remove(directory / "config.json");
+  std::vector<std::string> written;
+  for (size_t i = 0; i < files.size(); ++i) {
+    files[i]->commit();
+    written.push_back(shard_name(i, files.size()));
+  }
+  if (files.size() > 1) {
+    write_file_atomically(directory / kIndexName, index_text(shards));
+    written.emplace_back(kIndexName);
+  }
+  remove_stale_weights(directory, written);
+  write_file_atomically(directory / "generation_config.json", generation_config_text(config));
+  write_file_atomically(directory / "config.json", config_text);
+}
+
+}  // namespace galore

@@ -1,0 +1,45 @@
+// Model folders of transformers: config.json, generation_config.json and model.safetensors (or shards with
+// model.safetensors.index.json), read and written so that either side can load the other's.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+#include <vector>
+
+#include "core/files.h"
+#include "core/parameter.h"
+#include "models/model_config.h"
+
+namespace galore {
+
+// The model types that config.json may name.
+std::vector<std::string> known_model_types();
+
+// `source`: a config.json, or a folder that holds one. Keys that are missing have transformers' defaults. An
+// Error names the key: unknown model_type, values outside their range, and settings that would change the
+// mathematics and are not supported (another activation, sliding windows, dropout, quantization, ...). Other
+// unknown keys are ignored.
+ModelConfig read_model_config(const Path& source);
+// As above, from the text of a config.json; `where` names it in messages.
+ModelConfig parse_model_config(const std::string& where, const std::string& text);
+// The text of config.json; `dtype` becomes "torch_dtype".
+std::string model_config_text(const ModelConfig& config, at::ScalarType dtype);
+
+// Fills every parameter from the folder's weights, converting F64, F32, BF16 and F16 to the parameter's
+// dtype; one buffer of a few MB is all the extra memory. Names may lack the leading "model." (a headless
+// save). A parameter without tensor, a tensor without parameter and a wrong shape are Errors that name them.
+// Allowed without a parameter: "lm_head.weight" when the head is tied, and the rotary tables old files carry.
+void load_weights(const Path& directory, const ParameterList& parameters);
+// Everything load_weights checks, without reading the weights: the values may be on the `meta` device.
+void check_weights(const Path& directory, const ParameterList& parameters);
+
+inline constexpr uint64_t kShardBytes = 5'000'000'000;  // transformers' max_shard_size
+
+// Writes a folder that transformers loads; creates it if need be. All weights are on disk under temporary
+// names before the first file changes, and config.json comes last, so a full disk leaves an older model in
+// place and a folder without config.json is unfinished. Weight files of an older save are removed.
+void save_model(const Path& directory, const ModelConfig& config, const ParameterList& parameters,
+                at::ScalarType dtype, uint64_t shard_bytes = kShardBytes);
+
+}  // namespace galore

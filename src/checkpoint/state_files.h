@@ -1,0 +1,84 @@
+// The state of a run beside the weights: optimizer.safetensors, trainer_state.json, rng_state.json.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "checkpoint/safetensors.h"
+#include "core/state_visitor.h"
+
+namespace galore {
+
+// Collects named tensors (by reference; they must not change before write()) and scalars (by value; tensors
+// of one element, int64 or float64). Undefined tensors are left out. A name visited twice is an Error in
+// write().
+class StateWriter : public StateVisitor {
+ public:
+  void tensor(const std::string& name, at::Tensor& tensor) override;
+  void scalar(const std::string& name, int64_t& value) override;
+  void scalar(const std::string& name, double& value) override;
+
+  void write(const Path& path) const { write_safetensors(path, tensors_); }
+  size_t size() const { return tensors_.size(); }
+
+ private:
+  std::vector<TensorToWrite> tensors_;
+};
+
+// Copies stored state into place. Another shape or dtype is an Error at once; names that one side has and the
+// other has not are collected, and finish() throws if there are any. An undefined tensor becomes the stored
+// one, on the CPU, or stays undefined if none is stored.
+class StateReader : public StateVisitor {
+ public:
+  explicit StateReader(Path path) : file_(std::move(path)) {}
+
+  void tensor(const std::string& name, at::Tensor& tensor) override;
+  void scalar(const std::string& name, int64_t& value) override;
+  void scalar(const std::string& name, double& value) override;
+
+  const std::vector<std::string>& missing() const { return missing_; }  // visited, not stored
+  std::vector<std::string> unused() const;                              // stored, not visited
+  void finish() const;
+
+ private:
+  const TensorInfo* find(const std::string& name, at::ScalarType dtype);
+
+  SafetensorsReader file_;
+  std::set<std::string> used_;
+  std::vector<std::string> missing_;
+};
+
+// One logged event, name -> number, in the order of writing; "step" and whole numbers below 2^53 are written
+// as whole numbers, numbers that are not finite as null.
+using LogEntry = std::vector<std::pair<std::string, double>>;
+
+// trainer_state.json. The first fields are transformers' (its TrainerState reads the file); ours stand below
+// "stateful_callbacks": {"galore": ...}, where it tolerates them.
+struct TrainerState {
+  int64_t global_step = 0;
+  int64_t max_steps = 0;
+  double epoch = 0;
+  std::vector<LogEntry> log_history;
+  std::optional<double> best_metric;
+  std::string best_model_checkpoint;        // "": none
+  std::map<std::string, int64_t> counters;  // e.g. tokens seen, position of the loader
+  std::map<std::string, double> numbers;
+  std::map<std::string, std::string> settings;  // e.g. the resolved configuration
+};
+
+void write_trainer_state(const Path& path, const TrainerState& state);
+// A missing or mistyped key is an Error that names it.
+TrainerState read_trainer_state(const Path& path);
+
+// rng_state.json: streams are counter based, so seeds and counters are all there is.
+void write_rng_state(const Path& path, const std::map<std::string, uint64_t>& values);
+std::map<std::string, uint64_t> read_rng_state(const Path& path);
+
+}  // namespace galore

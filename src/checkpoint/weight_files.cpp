@@ -1,0 +1,69 @@
+#include "checkpoint/weight_files.h"
+
+#include <map>
+#include <regex>
+#include <set>
+
+#include "checkpoint/json_file.h"
+#include "checkpoint/safetensors_header.h"
+#include "core/errors.h"
+
+namespace galore {
+namespace {
+
+constexpr size_t kMostShards = 512;  // each is an open file
+
+// shard -> names of its tensors
+std::map<std::string, std::set<std::string>> read_index(const Path& index) {
+  const Json json = read_json_object(index);
+  const Json map = json_value<Json>(index.string(), json, "weight_map");
+  if (!map.is_object() || map.empty()) fail("weights", "{}: 'weight_map' names no tensors", index.string());
+  std::map<std::string, std::set<std::string>> shards;
+  for (const auto& [name, value] : map.items()) {
+    if (!value.is_string())
+      fail("weights", "{}: tensor {} has no file name", index.string(), quoted_name(name));
+    const std::string file = value.get<std::string>();
+    if (file.empty() || file.front() == '.' ||
+        file.find_first_of(std::string("/\\\0", 3)) != std::string::npos)
+      fail("weights", "{}: tensor {}: the file name {} is not one within the folder", index.string(),
+           quoted_name(name), quoted_name(file));
+    shards[file].insert(name);
+  }
+  if (shards.size() > kMostShards)
+    fail("weights", "{}: {} shards, expected at most {}", index.string(), shards.size(), kMostShards);
+  return shards;
+}
+
+}  // namespace
+
+WeightFiles::WeightFiles(const Path& directory) {
+  const Path whole = directory / kWeightsName, index = directory / kIndexName;
+  if (std::filesystem::exists(whole)) {
+    files_.push_back(std::make_unique<SafetensorsReader>(whole));
+  } else if (std::filesystem::exists(index)) {
+    open_shards(directory, index);
+  } else {
+    fail("weights", "{}: expected {} or {} (other formats are not read)", directory.string(), kWeightsName,
+         kIndexName);
+  }
+  for (const auto& file : files_)
+    for (const TensorInfo& info : file->tensors()) tensors_.push_back({file.get(), &info});
+}
+
+void WeightFiles::open_shards(const Path& directory, const Path& index) {
+  for (const auto& [file_name, names] : read_index(index)) {
+    files_.push_back(std::make_unique<SafetensorsReader>(directory / file_name));
+    const SafetensorsReader& file = *files_.back();
+    for (const std::string& name : names) file.at(name);
+    for (const TensorInfo& info : file.tensors())
+      if (!names.count(info.name))
+        fail("weights", "{}: tensor {} is not in the index", file.path().string(), quoted_name(info.name));
+  }
+}
+
+bool is_weight_file_name(const std::string& name) {
+  static const std::regex shard("model-[0-9]{5}-of-[0-9]{5}\\.safetensors");
+  return name == kWeightsName || name == kIndexName || std::regex_match(name, shard);
+}
+
+}  // namespace galore

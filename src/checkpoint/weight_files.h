@@ -1,0 +1,40 @@
+// The safetensors files of a model folder, whole or in shards, as one set of tensors.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "checkpoint/safetensors.h"
+
+namespace galore {
+
+struct StoredTensor {
+  const SafetensorsReader* file;
+  const TensorInfo* info;
+};
+
+class WeightFiles {
+ public:
+  // Opens model.safetensors or, without it, the shards of model.safetensors.index.json. Neither is an Error,
+  // as is an index that names a file outside the folder, or disagrees with the shards about a tensor.
+  explicit WeightFiles(const Path& directory);
+
+  const std::vector<std::unique_ptr<SafetensorsReader>>& files() const { return files_; }
+  // By file, then by place in it; names are unique.
+  const std::vector<StoredTensor>& tensors() const { return tensors_; }
+
+ private:
+  void open_shards(const Path& directory, const Path& index);
+
+  std::vector<std::unique_ptr<SafetensorsReader>> files_;
+  std::vector<StoredTensor> tensors_;
+};
+
+// Names of weight files that save_model may have written: model.safetensors, its index and shards.
+bool is_weight_file_name(const std::string& name);
+
+inline constexpr const char* kWeightsName = "model.safetensors";
+inline constexpr const char* kIndexName = "model.safetensors.index.json";
+
+}  // namespace galore
