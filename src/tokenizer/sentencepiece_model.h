@@ -1,0 +1,50 @@
+// What must be known of a SentencePiece model file before the library is allowed to load it.
+//
+// The file is a serialized protocol buffer (sentencepiece_model.proto of the library). The library trusts it:
+// a file cut at a message boundary loads as a different model, and a damaged normalization table is read out
+// of bounds. So the fields that matter are read here first and checked.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace galore {
+
+enum class PieceType { normal = 1, unknown = 2, control = 3, user_defined = 4, unused = 5, byte = 6 };
+enum class SentencePieceAlgorithm { unigram = 1, bpe = 2, word = 3, character = 4 };
+
+struct Piece {
+  std::string text;
+  float score = 0;
+  PieceType type = PieceType::normal;
+};
+
+struct SentencePieceModel {
+  std::vector<Piece> pieces;
+  SentencePieceAlgorithm algorithm = SentencePieceAlgorithm::unigram;
+  bool byte_fallback = false;
+  bool whitespace_as_suffix = false;
+  std::string character_map;  // the library's compiled normalization table; empty for the identity
+  bool add_dummy_prefix = true;
+  bool remove_extra_whitespaces = true;
+  bool escape_whitespaces = true;
+
+  // The text is only changed by writing blanks as U+2581.
+  bool identity_normalization() const {
+    return character_map.empty() && !remove_extra_whitespaces && escape_whitespaces;
+  }
+  // No piece continues over the start of a word, so byte pair encoding of a text is that of its words.
+  bool words_are_independent() const;
+};
+
+inline constexpr std::string_view kWordStart = "\xe2\x96\x81";  // U+2581
+
+// `where` names the file in messages. Anything that is not a whole, consistent model is an Error.
+SentencePieceModel parse_sentencepiece_model(const std::string& where, std::string_view bytes);
+
+// The same model with another add_dummy_prefix (repeated messages of a protocol buffer are merged).
+std::string with_dummy_prefix(std::string bytes, bool add_dummy_prefix);
+
+}  // namespace galore

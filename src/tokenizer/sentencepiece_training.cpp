@@ -1,0 +1,185 @@
+#include "tokenizer/sentencepiece_training.h"
+
+#include <sentencepiece_trainer.h>
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <unordered_map>
+
+#include "core/errors.h"
+#include "core/random.h"
+#include "tokenizer/text_lines.h"
+#include "tokenizer/text_repair.h"
+
+namespace galore {
+namespace {
+
+constexpr const char* kWhere = "train-tokenizer";
+constexpr size_t kLongestSentence = 4096;  // the library skips longer ones (max_sentence_length, 4192)
+
+// The largest cut at or before the limit: behind a blank, else at the start of a character.
+size_t cut_position(const std::string& line, size_t start) {
+  if (line.size() - start <= kLongestSentence) return line.size();
+  const size_t limit = start + kLongestSentence;
+  const size_t blank = line.rfind(' ', limit);
+  if (blank != std::string::npos && blank > start) return blank;
+  size_t cut = limit;
+  while (cut > start + 1 && (static_cast<unsigned char>(line[cut]) & 0xc0) == 0x80) --cut;
+  return cut;
+}
+
+// All lines of all files, cut to the library's length.
+class SentenceReader {
+ public:
+  explicit SentenceReader(const std::vector<Path>& inputs) : inputs_(inputs) {}
+
+  bool next(std::string& sentence) {
+    while (cut_ >= line_.size())
+      if (!next_line()) return false;
+    const size_t end = cut_position(line_, cut_);
+    sentence.assign(line_, cut_, end - cut_);
+    cut_ = end;
+    return true;
+  }
+
+ private:
+  bool next_line() {
+    cut_ = 0;
+    while (!lines_ || !lines_->next(line_)) {
+      if (next_input_ == inputs_.size()) return false;
+      lines_.emplace(inputs_[next_input_++]);
+    }
+    return true;
+  }
+
+  const std::vector<Path>& inputs_;
+  size_t next_input_ = 0, cut_ = 0;
+  std::optional<TextLines> lines_;
+  std::string line_;
+};
+
+class AllLines : public sentencepiece::SentenceIterator {
+ public:
+  explicit AllLines(const std::vector<Path>& inputs) : reader_(inputs) { AllLines::Next(); }
+  bool done() const override { return done_; }
+  void Next() override { done_ = !reader_.next(value_); }
+  const std::string& value() const override { return value_; }
+  sentencepiece::util::Status status() const override { return {}; }
+
+ private:
+  SentenceReader reader_;
+  std::string value_;
+  bool done_ = false;
+};
+
+class SampledLines : public sentencepiece::SentenceIterator {
+ public:
+  // Reservoir sampling (Vitter's algorithm R, 1985).
+  SampledLines(const std::vector<Path>& inputs, size_t count, uint64_t seed) {
+    SentenceReader reader(inputs);
+    RandomStream random(seed, "tokenizer sentences");
+    std::string line;
+    for (uint64_t seen = 0; reader.next(line); ++seen) {
+      if (lines_.size() < count)
+        lines_.push_back(line);
+      else if (const uint64_t slot = random.below(seen + 1); slot < count)
+        lines_[slot] = line;
+    }
+  }
+  bool done() const override { return index_ >= lines_.size(); }
+  void Next() override { ++index_; }
+  const std::string& value() const override { return lines_[index_]; }
+  sentencepiece::util::Status status() const override { return {}; }
+
+ private:
+  std::vector<std::string> lines_;
+  size_t index_ = 0;
+};
+
+std::unordered_map<std::string, std::string> library_arguments(const SentencePieceTrainingOptions& options) {
+  return {{"model_type", "bpe"},
+          {"vocab_size", std::to_string(options.vocab_size)},
+          {"character_coverage", fmt::format("{}", options.character_coverage)},
+          {"byte_fallback", "true"},
+          {"normalization_rule_name", "identity"},
+          {"remove_extra_whitespaces", "false"},
+          {"allow_whitespace_only_pieces", "true"},
+          {"split_digits", options.split_digits ? "true" : "false"},
+          {"unk_id", "0"},
+          {"bos_id", "1"},
+          {"eos_id", "2"},
+          {"pad_id", "-1"},
+          {"minloglevel", "4"}};
+}
+
+void write_files(const SentencePieceTrainingOptions& options, const std::string& model) {
+  nlohmann::ordered_json special, config;
+  special = {{"bos_token", "<s>"}, {"eos_token", "</s>"}, {"unk_token", "<unk>"}};
+  config["add_bos_token"] = options.add_bos_token;
+  config["add_eos_token"] = options.add_eos_token;
+  const char* names[] = {"<unk>", "<s>", "</s>"};
+  for (int id = 0; id < 3; ++id)
+    config["added_tokens_decoder"][std::to_string(id)] = {{"content", names[id]}, {"lstrip", false},
+                                                          {"normalized", false},  {"rstrip", false},
+                                                          {"single_word", false}, {"special", true}};
+  config.update(special);
+  config["clean_up_tokenization_spaces"] = false;
+  // Both classes of transformers and the library itself then give the same ids for every text.
+  config["legacy"] = true;
+  if (options.model_max_length > 0) config["model_max_length"] = options.model_max_length;
+  config["tokenizer_class"] = "LlamaTokenizer";
+  std::error_code error;
+  std::filesystem::create_directories(options.output, error);
+  if (error) fail(kWhere, "cannot create the folder {}: {}", options.output.string(), error.message());
+  write_file_atomically(options.output / "special_tokens_map.json", special.dump(2) + "\n");
+  write_file_atomically(options.output / "tokenizer_config.json", config.dump(2) + "\n");
+  write_file_atomically(options.output / "tokenizer.model", model);
+}
+
+void check_options(const SentencePieceTrainingOptions& options) {
+  if (options.inputs.empty()) fail_usage(kWhere, "input: expected at least one text file");
+  if (options.output.empty()) fail_usage(kWhere, "output: expected a folder");
+  if (options.vocab_size < 260 || options.vocab_size > (1 << 24))
+    fail_usage(
+        kWhere,
+        "vocab_size: expected 260 to 16777216 (256 bytes and three special tokens are always in), given {}",
+        options.vocab_size);
+  if (!(options.character_coverage > 0 && options.character_coverage <= 1))
+    fail_usage(kWhere, "character_coverage: expected above 0 to 1, given {}", options.character_coverage);
+}
+
+[[noreturn]] void explain(const SentencePieceTrainingOptions& options, const std::string& reason) {
+  if (reason.find("too high") != std::string::npos)
+    fail(kWhere,
+         "vocab_size: {} is more than the text has pairs for; give more text or a smaller vocabulary ({})",
+         options.vocab_size, reason);
+  if (reason.find("smaller than required_chars") != std::string::npos)
+    fail(kWhere,
+         "vocab_size: {} is too small for the characters of the text; give a larger vocabulary or a "
+         "smaller character_coverage ({})",
+         options.vocab_size, reason);
+  fail(kWhere, "the SentencePiece library failed: {}", reason);
+}
+
+}  // namespace
+
+void train_sentencepiece(const SentencePieceTrainingOptions& options, const TrainingMessages& sink) {
+  check_options(options);
+  std::unique_ptr<sentencepiece::SentenceIterator> lines;
+  if (options.max_sentences > 0)
+    lines = std::make_unique<SampledLines>(options.inputs, static_cast<size_t>(options.max_sentences),
+                                           options.seed);
+  else
+    lines = std::make_unique<AllLines>(options.inputs);
+  if (lines->done())
+    fail(kWhere, "the input files hold no text, the first is {}", options.inputs[0].string());
+  if (sink) sink(fmt::format("training {} pieces on {} file(s)", options.vocab_size, options.inputs.size()));
+  std::string model;
+  const auto status =
+      sentencepiece::SentencePieceTrainer::Train(library_arguments(options), lines.get(), &model);
+  if (!status.ok()) explain(options, one_line(status.ToString()));
+  write_files(options, model);
+  if (sink) sink(fmt::format("wrote {}", (options.output / "tokenizer.model").string()));
+}
+
+}  // namespace galore

@@ -1,0 +1,56 @@
+#include "tokenizer/text_lines.h"
+
+#include <algorithm>
+
+namespace galore {
+namespace {
+
+constexpr size_t kBlockBytes = 1 << 20;
+
+}  // namespace
+
+TextLines::TextLines(const Path& path, size_t largest_piece) : file_(path), largest_piece_(largest_piece) {
+  if (fill() && block_.starts_with("\xef\xbb\xbf")) position_ = 3;
+}
+
+bool TextLines::fill() {
+  if (position_ < block_.size()) return true;
+  block_.resize(std::min<uint64_t>(kBlockBytes, file_.size() - offset_));
+  file_.read(offset_, block_.data(), block_.size());
+  offset_ += block_.size();
+  position_ = 0;
+  return !block_.empty();
+}
+
+void TextLines::cut_between_characters(std::string& piece) {
+  size_t cut = piece.size();
+  for (int i = 0; i < 3 && cut > 0 && (static_cast<unsigned char>(piece[cut - 1]) & 0xc0) == 0x80; ++i) --cut;
+  if (cut > 1 && static_cast<unsigned char>(piece[cut - 1]) >= 0xc0) --cut;
+  if (cut == 0 || static_cast<unsigned char>(piece[cut]) < 0xc0) cut = piece.size();
+  kept_ = piece.substr(cut);
+  piece.resize(cut);
+}
+
+bool TextLines::next(std::string& piece) {
+  piece.swap(kept_);
+  kept_.clear();
+  if (piece.empty() && !fill()) return false;
+  if (line_ended_) ++line_number_;
+  line_ended_ = had_line_end_ = false;
+  while (!line_ended_ && piece.size() < largest_piece_) {
+    if (!fill()) {
+      line_ended_ = true;
+      return true;
+    }
+    const size_t end = block_.find('\n', position_);
+    const size_t stop = std::min({end, block_.size(), position_ + largest_piece_ - piece.size()});
+    piece.append(block_, position_, stop - position_);
+    line_ended_ = had_line_end_ = stop == end;
+    position_ = stop + (line_ended_ ? 1 : 0);
+  }
+  if (!line_ended_) cut_between_characters(piece);
+  if (had_line_end_ && !piece.empty() && piece.back() == '\r') piece.pop_back();
+  return true;
+}
+
+}  // namespace galore

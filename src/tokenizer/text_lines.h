@@ -1,0 +1,40 @@
+// The lines of a text file, streamed: never more than one block and one piece of a line in memory.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/files.h"
+
+namespace galore {
+
+class TextLines {
+ public:
+  // A line longer than `largest_piece` bytes comes in several pieces, cut between characters.
+  explicit TextLines(const Path& path, size_t largest_piece = 1 << 20);
+
+  // The next piece without its line end (\n or \r\n); false at the end of the file. A byte order mark is
+  // dropped.
+  bool next(std::string& piece);
+  // True when the last piece ended its line, by a line end or the end of the file.
+  bool line_ended() const { return line_ended_; }
+  // True when a line end, not the end of the file, closed the last piece.
+  bool had_line_end() const { return had_line_end_; }
+  // Of the last piece, from 1.
+  int64_t line_number() const { return line_number_; }
+  const Path& path() const { return file_.path(); }
+
+ private:
+  bool fill();
+  void cut_between_characters(std::string& piece);
+
+  RandomAccessFile file_;
+  size_t largest_piece_;
+  uint64_t offset_ = 0;
+  std::string block_, kept_;
+  size_t position_ = 0;
+  bool line_ended_ = true, had_line_end_ = false;
+  int64_t line_number_ = 0;
+};
+
+}  // namespace galore

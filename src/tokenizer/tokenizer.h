@@ -1,0 +1,42 @@
+// Text to token ids and back, with the ids that transformers' AutoTokenizer gives for the same files.
+//
+// A tokenizer is a folder as transformers writes it (or one file of it). Now SentencePiece models
+// (`tokenizer.model`, class LlamaTokenizer); a folder that has only a tokenizer.json is refused by name.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/files.h"
+
+namespace galore {
+
+// All functions are const and may be called from several threads at once.
+class Tokenizer {
+ public:
+  virtual ~Tokenizer() = default;
+  // With `add_special_tokens`, the tokens that the tokenizer's configuration asks for (add_bos_token,
+  // add_eos_token) stand around the text. Special tokens written in the text are recognised either way, as
+  // transformers does, unless the configuration says split_special_tokens.
+  virtual std::vector<int32_t> encode(std::string_view text, bool add_special_tokens) const = 0;
+  // Bytes that are no valid UTF-8 become U+FFFD. An id outside [0, vocab_size()) is an Error.
+  virtual std::string decode(const std::vector<int32_t>& ids, bool skip_special) const = 0;
+  // Number of ids, added tokens included: every id is below it.
+  virtual int64_t vocab_size() const = 0;
+  virtual std::optional<int64_t> bos_id() const = 0;
+  virtual std::optional<int64_t> eos_id() const = 0;
+  virtual std::optional<int64_t> pad_id() const = 0;
+  // 16 hex digits over the bytes of the files that decide the ids: names caches.
+  virtual std::string fingerprint() const = 0;
+  // What to copy beside a checkpoint so that transformers loads the same tokenizer.
+  virtual std::vector<Path> files() const = 0;
+};
+
+// A folder with tokenizer.model, or such a file. Missing, broken and unsupported files are Errors.
+std::unique_ptr<Tokenizer> load_tokenizer(const Path& path);
+
+}  // namespace galore
