@@ -1,0 +1,80 @@
+#include "kernels/apply_direction.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "kernels/adamw.h"
+
+namespace galore::kernels {
+namespace {
+
+TEST(AdamW, FusedEqualsComposed) {
+  at::manual_seed(2);
+  for (const int64_t count : {1L, 31L, 100003L}) {
+    at::Tensor m1 = at::randn({count}), v1 = at::rand({count}), g1 = at::randn({count});
+    at::Tensor m2 = m1.clone(), v2 = v1.clone(), g2 = g1.clone();
+    const AdamStep step{0.9f, 0.999f, 1e-6f, 3.0f};
+    adamw_direction(step, g1, m1, v1);
+    composed::adamw_direction(step, g2, m2, v2);
+    // A fused multiply-add rounds once where the composed form rounds twice.
+    EXPECT_TRUE(m1.allclose(m2, 1e-6, 1e-7));
+    EXPECT_TRUE(v1.allclose(v2, 1e-6, 1e-7));
+    EXPECT_TRUE(g1.allclose(g2, 1e-5, 1e-6));
+  }
+}
+
+TEST(ApplyDirection, DecayOrderIsKept) {
+  for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+    at::Tensor weight = at::full({8}, 2.0, dtype);
+    apply_direction({0.5, 0.5, 1.0, nullptr}, at::ones({8}), weight);
+    EXPECT_EQ(weight[0].item<float>(), 0.5f);  // 2 * 0.5 - 0.5
+    weight.fill_(2.0);
+    apply_direction({0.5, 1.0, 0.5, nullptr}, at::ones({8}), weight);
+    EXPECT_EQ(weight[0].item<float>(), 0.75f);  // (2 - 0.5) * 0.5
+  }
+}
+
+TEST(Rounding, NearestEqualsTheTensorLibrary) {
+  const at::Tensor source = at::randn({10001}) * at::randn({10001}).exp();
+  at::Tensor rounded = at::empty({10001}, at::kBFloat16);
+  round_into(source, rounded, nullptr);
+  EXPECT_TRUE(rounded.equal(source.to(at::kBFloat16)));
+}
+
+TEST(Rounding, StochasticIsRightOnTheAverage) {
+  // 1 + 1/512 lies a quarter of the way from 1 to the next bf16 number, 1 + 1/128.
+  const at::Tensor source = at::full({200000}, 1.0f + 1.0f / 512);
+  at::Tensor rounded = at::empty({200000}, at::kBFloat16);
+  const RandomStream stream(7, "test", "w", 3);
+  round_into(source, rounded, &stream);
+  const double share_up = (rounded.to(at::kFloat) > 1).sum().item<double>() / 200000;
+  EXPECT_NEAR(share_up, 0.25, 0.005);  // five standard deviations
+  at::Tensor again = at::empty_like(rounded);
+  round_into(source, again, &stream);
+  EXPECT_TRUE(again.equal(rounded));
+  const at::Tensor negative = -source;
+  round_into(negative, again, &stream);
+  EXPECT_TRUE((-again).equal(rounded));
+}
+
+TEST(Rounding, StochasticKeepsNumbersThatNeedNone) {
+  const at::Tensor source = at::tensor({1.0f, -2.5f, 0.0f, std::numeric_limits<float>::infinity()});
+  at::Tensor rounded = at::empty({4}, at::kBFloat16);
+  const RandomStream stream(7, "test");
+  round_into(source, rounded, &stream);
+  EXPECT_TRUE(rounded.to(at::kFloat).equal(source));
+}
+
+TEST(SumSquares, EqualsTheTensorLibraryAndSeesNaN) {
+  at::Tensor x = at::randn({300001});
+  const double expected = x.to(at::kDouble).square().sum().item<double>();
+  EXPECT_NEAR(sum_squares(x) / expected, 1, 1e-12);  // fp64 sums in another order
+  x[12345] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_TRUE(std::isnan(sum_squares(x)));
+}
+
+}  // namespace
+}  // namespace galore::kernels
