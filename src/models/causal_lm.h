@@ -13,6 +13,7 @@
 #include "core/memory.h"
 #include "core/parameter.h"
 #include "models/model_config.h"
+#include "nn/language_head.h"
 
 namespace galore {
 
@@ -23,12 +24,6 @@ struct ModelOptions {
   at::ScalarType compute_dtype = at::kFloat;
   // Keep only each layer's input; recompute the rest in the backward pass. Same numbers to the last bit.
   bool gradient_checkpointing = false;
-};
-
-struct LossSum {
-  double loss = 0;         // sum of the token losses, natural logarithm
-  int64_t num_tokens = 0;  // labels that count (not -100), after the shift
-  double mean() const { return num_tokens > 0 ? loss / static_cast<double>(num_tokens) : 0; }
 };
 
 // Keys and values of one sequence under generation.

@@ -6,15 +6,9 @@
 #include <string>
 #include <vector>
 
-namespace galore {
+#include "nn/rotary_embedding.h"
 
-// rope_scaling of transformers: rescales the rotary frequencies for contexts longer than those trained on.
-struct RopeScaling {
-  std::string type = "default";  // default, linear, dynamic, llama3
-  double factor = 1;
-  double low_freq_factor = 1, high_freq_factor = 4;  // llama3
-  int64_t original_max_position_embeddings = 0;      // llama3; 0: max_position_embeddings
-};
+namespace galore {
 
 struct ModelConfig {
   std::string model_type = "llama";

@@ -1,0 +1,97 @@
+#include "kernels/attention.h"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+#include "core/errors.h"
+#include "kernels/cpu/elementwise.h"
+
+namespace galore {
+namespace {
+
+// B x T x K x D -> B x H x T x D in fp32, each key head repeated for the query heads that read it.
+at::Tensor by_head(const at::Tensor& x, int64_t heads) {
+  const at::Tensor y = x.to(at::kFloat).transpose(1, 2);
+  return heads == y.size(1) ? y : y.repeat_interleave(heads / y.size(1), 1);
+}
+
+// The gradient of B x H x T x D summed over the repeated heads, as B x T x K x D.
+at::Tensor to_key_heads(const at::Tensor& gradient, int64_t key_heads) {
+  const int64_t repeats = gradient.size(1) / key_heads;
+  return gradient.unflatten(1, {key_heads, repeats}).sum(2).transpose(1, 2);
+}
+
+at::Tensor causal_scores(const at::Tensor& query, const at::Tensor& key) {
+  const int64_t queries = query.size(-2), keys = key.size(-2);
+  const at::Tensor scores =
+      at::matmul(query, key.transpose(-2, -1)) / std::sqrt(static_cast<double>(query.size(-1)));
+  const at::Tensor hidden =
+      at::ones({queries, keys}, query.options().dtype(at::kBool)).triu(keys - queries + 1);
+  return scores.masked_fill(hidden, -INFINITY);
+}
+
+void check(const AttentionTensors& t) {
+  GALORE_ASSERT(t.query.dim() == 4 && t.key.dim() == 4 && t.value.sizes() == t.key.sizes());
+  GALORE_ASSERT(t.out.sizes() == t.query.sizes() && t.query.size(2) % t.key.size(2) == 0);
+  GALORE_ASSERT(t.logsumexp.numel() == t.query.numel() / t.query.size(3));
+  GALORE_ASSERT(t.query.is_contiguous() && t.key.is_contiguous() && t.value.is_contiguous());
+  GALORE_ASSERT(t.out.is_contiguous() && t.logsumexp.is_contiguous());
+}
+
+}  // namespace
+
+void attention(const AttentionTensors& tensors, Workspace& workspace) {
+  check(tensors);
+  if (tensors.query.is_cpu() || tensors.query.is_meta()) {
+    if (cpu::attention(tensors, workspace)) return;
+  }
+  if (!tensors.query.is_meta()) reference::attention(tensors);
+}
+
+void attention_backward(const AttentionGradients& gradients, const at::Tensor& out_gradient,
+                        const AttentionTensors& tensors, Workspace& workspace) {
+  check(tensors);
+  GALORE_ASSERT(gradients.query.sizes() == tensors.query.sizes() && out_gradient.is_contiguous());
+  GALORE_ASSERT(gradients.key.sizes() == tensors.key.sizes() &&
+                gradients.value.sizes() == tensors.key.sizes());
+  if (tensors.query.is_cpu() || tensors.query.is_meta()) {
+    if (cpu::attention_backward(gradients, out_gradient, tensors, workspace)) return;
+  }
+  if (!tensors.query.is_meta()) reference::attention_backward(gradients, out_gradient, tensors);
+}
+
+void attention_cached(const at::Tensor& out, const at::Tensor& query, const at::Tensor& key,
+                      const at::Tensor& value) {
+  if (out.is_meta()) return;
+  const int64_t heads = query.size(1);
+  const at::Tensor q = by_head(query.unsqueeze(0), heads), k = by_head(key.unsqueeze(0), heads);
+  const at::Tensor weights = causal_scores(q, k).softmax(-1);
+  out.copy_(at::matmul(weights, by_head(value.unsqueeze(0), heads)).transpose(1, 2).squeeze(0));
+}
+
+namespace reference {
+
+void attention(const AttentionTensors& t) {
+  const int64_t heads = t.query.size(2);
+  const at::Tensor scores = causal_scores(by_head(t.query, heads), by_head(t.key, heads));
+  t.logsumexp.copy_(scores.logsumexp(-1));
+  t.out.copy_(at::matmul(scores.softmax(-1), by_head(t.value, heads)).transpose(1, 2));
+}
+
+void attention_backward(const AttentionGradients& gradients, const at::Tensor& out_gradient,
+                        const AttentionTensors& t) {
+  const int64_t heads = t.query.size(2), key_heads = t.key.size(2);
+  const at::Tensor q = by_head(t.query, heads), k = by_head(t.key, heads), v = by_head(t.value, heads);
+  const at::Tensor dout = by_head(out_gradient, heads), out = by_head(t.out, heads);
+  const at::Tensor weights = (causal_scores(q, k) - t.logsumexp.unsqueeze(-1)).exp();
+  const at::Tensor dweights = at::matmul(dout, v.transpose(-2, -1));
+  const at::Tensor row_sum = (dout * out).sum(-1, true);
+  const at::Tensor dscores = weights * (dweights - row_sum) / std::sqrt(static_cast<double>(q.size(-1)));
+  gradients.query.copy_(at::matmul(dscores, k).transpose(1, 2));
+  gradients.key.copy_(to_key_heads(at::matmul(dscores.transpose(-2, -1), q), key_heads));
+  gradients.value.copy_(to_key_heads(at::matmul(weights.transpose(-2, -1), dout), key_heads));
+}
+
+}  // namespace reference
+}  // namespace galore

@@ -1,0 +1,44 @@
+#include "kernels/embedding.h"
+
+#include <ATen/ATen.h>
+
+#include "core/errors.h"
+#include "kernels/cpu/elementwise.h"
+
+namespace galore {
+namespace {
+
+void check(const at::Tensor& rows, const at::Tensor& table, const at::Tensor& indices) {
+  GALORE_ASSERT(rows.dim() == 2 && table.dim() == 2 && rows.size(1) == table.size(1));
+  GALORE_ASSERT(indices.numel() == rows.size(0) && indices.scalar_type() == at::kLong);
+  GALORE_ASSERT(rows.is_contiguous() && table.is_contiguous() && indices.is_contiguous());
+}
+
+}  // namespace
+
+void embedding(const at::Tensor& out, const at::Tensor& table, const at::Tensor& indices) {
+  check(out, table, indices);
+  if (out.is_meta()) return;
+  if (out.is_cpu() && cpu::embedding(out, table, indices)) return;
+  reference::embedding(out, table, indices);
+}
+
+void add_rows(const at::Tensor& table, const at::Tensor& indices, const at::Tensor& rows) {
+  check(rows, table, indices);
+  if (table.is_meta()) return;
+  if (table.is_cpu() && cpu::add_rows(table, indices, rows)) return;
+  reference::add_rows(table, indices, rows);
+}
+
+namespace reference {
+
+void embedding(const at::Tensor& out, const at::Tensor& table, const at::Tensor& indices) {
+  out.copy_(table.index_select(0, indices));
+}
+
+void add_rows(const at::Tensor& table, const at::Tensor& indices, const at::Tensor& rows) {
+  table.index_add_(0, indices, rows.to(table.scalar_type()));
+}
+
+}  // namespace reference
+}  // namespace galore

@@ -1,0 +1,50 @@
+#include "kernels/swiglu.h"
+
+#include <ATen/ATen.h>
+
+#include "core/errors.h"
+#include "kernels/cpu/elementwise.h"
+
+namespace galore {
+namespace {
+
+void check(const at::Tensor& a, const at::Tensor& b, const at::Tensor& c) {
+  GALORE_ASSERT(a.sizes() == b.sizes() && a.sizes() == c.sizes());
+  GALORE_ASSERT(a.scalar_type() == b.scalar_type() && a.scalar_type() == c.scalar_type());
+  GALORE_ASSERT(a.is_contiguous() && b.is_contiguous() && c.is_contiguous());
+}
+
+}  // namespace
+
+void swiglu(const at::Tensor& out, const at::Tensor& gate, const at::Tensor& up) {
+  check(out, gate, up);
+  if (out.is_meta()) return;
+  if (out.is_cpu() && cpu::swiglu(out, gate, up)) return;
+  reference::swiglu(out, gate, up);
+}
+
+void swiglu_backward(const at::Tensor& gate, const at::Tensor& up, const at::Tensor& product) {
+  check(gate, up, product);
+  if (gate.is_meta()) return;
+  if (gate.is_cpu() && cpu::swiglu_backward(gate, up, product)) return;
+  reference::swiglu_backward(gate, up, product);
+}
+
+namespace reference {
+
+void swiglu(const at::Tensor& out, const at::Tensor& gate, const at::Tensor& up) {
+  const at::Tensor g = gate.to(at::kFloat);
+  out.copy_(g * g.sigmoid() * up.to(at::kFloat));
+}
+
+void swiglu_backward(const at::Tensor& gate, const at::Tensor& up, const at::Tensor& product) {
+  const at::Tensor g = gate.to(at::kFloat), u = up.to(at::kFloat), d = product.to(at::kFloat);
+  const at::Tensor sigmoid = g.sigmoid(), silu = g * sigmoid;
+  const at::Tensor value = silu * u, du = d * silu, dg = d * u * (sigmoid + silu * (1 - sigmoid));
+  product.copy_(value);
+  up.copy_(du);
+  gate.copy_(dg);
+}
+
+}  // namespace reference
+}  // namespace galore

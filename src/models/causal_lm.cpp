@@ -1,0 +1,37 @@
+#include "models/causal_lm.h"
+
+#include "core/errors.h"
+#include "models/llama.h"
+
+namespace galore {
+namespace {
+
+void check_shape(const ModelConfig& c) {
+  const auto positive = [](const char* name, int64_t value) {
+    if (value <= 0) fail("config.json", "{} is above 0, given {}", name, value);
+  };
+  positive("vocab_size", c.vocab_size);
+  positive("hidden_size", c.hidden_size);
+  positive("intermediate_size", c.intermediate_size);
+  positive("num_hidden_layers", c.num_hidden_layers);
+  positive("num_attention_heads", c.num_attention_heads);
+  positive("num_key_value_heads", c.num_key_value_heads);
+  positive("head_dim", c.head_dim);
+  positive("max_position_embeddings", c.max_position_embeddings);
+  if (c.head_dim % 2 != 0) fail("config.json", "head_dim is even, given {}", c.head_dim);
+  if (c.num_attention_heads % c.num_key_value_heads != 0) {
+    fail("config.json", "num_attention_heads ({}) is a multiple of num_key_value_heads ({})",
+         c.num_attention_heads, c.num_key_value_heads);
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<CausalLM> make_causal_lm(const ModelConfig& config, const ModelOptions& options,
+                                         Ledger& ledger) {
+  check_shape(config);
+  if (config.model_type == "llama") return std::make_unique<Llama>(config, options, ledger);
+  fail("config.json", "model_type is one of: llama; given '{}'", config.model_type);
+}
+
+}  // namespace galore

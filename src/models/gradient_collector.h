@@ -1,0 +1,75 @@
+// Sinks that form every gradient in full: for tests, measurements and tools. Not used for training.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "core/parameter.h"
+#include "kernels/embedding.h"
+#include "kernels/matmul.h"
+
+namespace galore {
+
+class FullGradientSink : public GradientSink {
+ public:
+  FullGradientSink(Ledger& ledger, const at::Tensor& value, at::ScalarType dtype)
+      : gradient_(ledger.zeros(Owner::gradients, value.sizes(), dtype)) {}
+
+  // The next report of a pass after this starts from zero.
+  void clear() { empty_ = true; }
+  const at::Tensor& gradient() const { return gradient_; }
+  int uses_done() const { return uses_done_; }
+
+  void add_product(const at::Tensor& output_gradient, const at::Tensor& input) override {
+    const Write write = empty_ ? Write::replace : Write::accumulate;
+    empty_ = false;
+    transpose_multiply(gradient_, output_gradient, input, write);
+  }
+  void add_rows(const at::Tensor& indices, const at::Tensor& gradient) override {
+    if (empty_) gradient_.zero_();
+    empty_ = false;
+    galore::add_rows(gradient_, indices, gradient);
+  }
+  void add(const at::Tensor& gradient) override {
+    if (empty_) gradient_.zero_();
+    empty_ = false;
+    if (!gradient_.is_meta()) gradient_.add_(gradient);
+  }
+  void use_done() override { ++uses_done_; }
+
+ private:
+  at::Tensor gradient_;
+  bool empty_ = true;
+  int uses_done_ = 0;
+};
+
+// Attaches a sink to every parameter, for as long as it lives.
+class GradientCollector {
+ public:
+  GradientCollector(ParameterList parameters, Ledger& ledger, at::ScalarType dtype)
+      : parameters_(parameters) {
+    for (Parameter* parameter : parameters_) {
+      sinks_[parameter->name] = std::make_unique<FullGradientSink>(ledger, parameter->value, dtype);
+      parameter->sink = sinks_[parameter->name].get();
+    }
+  }
+  ~GradientCollector() {
+    for (Parameter* parameter : parameters_) parameter->sink = nullptr;
+  }
+  GradientCollector(const GradientCollector&) = delete;
+  GradientCollector& operator=(const GradientCollector&) = delete;
+
+  void clear() {
+    for (auto& [name, sink] : sinks_) sink->clear();
+  }
+  const FullGradientSink& operator[](const std::string& name) const { return *sinks_.at(name); }
+
+ private:
+  ParameterList parameters_;
+  std::map<std::string, std::unique_ptr<FullGradientSink>> sinks_;
+};
+
+}  // namespace galore

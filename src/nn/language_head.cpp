@@ -1,0 +1,92 @@
+#include "nn/language_head.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "kernels/convert.h"
+#include "kernels/cross_entropy.h"
+#include "kernels/matmul.h"
+
+namespace galore {
+namespace {
+
+at::Tensor loss_buffer(const Pass& pass) {
+  return pass.workspace.get(Owner::workspace, "head.losses", {pass.tokens()}, at::kDouble);
+}
+
+// In the order of the tokens, so that the sum does not depend on chunks or threads.
+LossSum sum_losses(const at::Tensor& losses, const at::Tensor& labels) {
+  LossSum sum;
+  if (losses.is_meta()) return sum;
+  const at::Tensor on_cpu = losses.cpu(), labels_on_cpu = labels.cpu();
+  const double* loss = on_cpu.const_data_ptr<double>();
+  const int64_t* label = labels_on_cpu.const_data_ptr<int64_t>();
+  for (int64_t i = 0; i < losses.numel(); ++i) {
+    sum.loss += loss[i];
+    sum.num_tokens += label[i] != kIgnoredLabel;
+  }
+  return sum;
+}
+
+}  // namespace
+
+int64_t LanguageHead::chunk_tokens() const {
+  const int64_t fit = chunk_bytes_ / (4 * weight_.value.size(0));
+  return fit >= 64 ? fit / 64 * 64 : std::max<int64_t>(fit, 1);
+}
+
+at::Tensor LanguageHead::weight_for_products(const Pass& pass) const {
+  return converted(weight_.value, pass.dtype, pass.workspace, "matmul.weight");
+}
+
+at::Tensor LanguageHead::chunk_logits(const Pass& pass, const at::Tensor& hidden,
+                                      const at::Tensor& weight) const {
+  const at::Tensor out = pass.scratch("head.logits", {hidden.size(0), weight.size(0)});
+  multiply_by_transpose(out, hidden, weight, Write::replace, pass.workspace);
+  return out;
+}
+
+LossSum LanguageHead::train(const Pass& pass, const at::Tensor& hidden, const at::Tensor& labels,
+                            double gradient_scale, const at::Tensor& hidden_gradient) {
+  const at::Tensor losses = loss_buffer(pass), weight = weight_for_products(pass);
+  const int64_t tokens = hidden.size(0), step = chunk_tokens();
+  for (int64_t first = 0; first < tokens; first += step) {
+    const int64_t count = std::min(step, tokens - first);
+    const at::Tensor chunk = hidden.narrow(0, first, count);
+    const at::Tensor logits = chunk_logits(pass, chunk, weight);
+    cross_entropy(losses.narrow(0, first, count), logits, labels.narrow(0, first, count), gradient_scale);
+    multiply(hidden_gradient.narrow(0, first, count), logits, weight, Write::replace, pass.workspace);
+    if (weight_.sink) weight_.sink->add_product(logits, chunk);
+  }
+  if (weight_.sink) weight_.sink->use_done();
+  return sum_losses(losses, labels);
+}
+
+LossSum LanguageHead::evaluate(const Pass& pass, const at::Tensor& hidden, const at::Tensor& labels) const {
+  const at::Tensor losses = loss_buffer(pass), weight = weight_for_products(pass);
+  const int64_t tokens = hidden.size(0), step = chunk_tokens();
+  for (int64_t first = 0; first < tokens; first += step) {
+    const int64_t count = std::min(step, tokens - first);
+    const at::Tensor logits = chunk_logits(pass, hidden.narrow(0, first, count), weight);
+    cross_entropy_loss(losses.narrow(0, first, count), logits, labels.narrow(0, first, count));
+  }
+  return sum_losses(losses, labels);
+}
+
+at::Tensor LanguageHead::logits(const Pass& pass, const at::Tensor& hidden) const {
+  const at::Tensor weight = weight_for_products(pass);
+  const at::Tensor out = at::empty({hidden.size(0), weight.size(0)}, hidden.options());
+  multiply_by_transpose(out, hidden, weight, Write::replace, pass.workspace);
+  return out.to(at::kFloat);
+}
+
+void shift_labels(const at::Tensor& out, const at::Tensor& given) {
+  const int64_t length = given.size(1);
+  const at::Tensor shifted = out.view(given.sizes());
+  if (out.is_meta()) return;
+  shifted.narrow(1, 0, length - 1).copy_(given.narrow(1, 1, length - 1));
+  shifted.narrow(1, length - 1, 1).fill_(kIgnoredLabel);
+}
+
+}  // namespace galore

@@ -1,0 +1,48 @@
+#include "nn/linear.h"
+
+#include <ATen/ATen.h>
+
+namespace galore {
+
+Linear::Linear(const std::string& name, Size size, const WeightSpace& space) {
+  weight_.name = name + ".weight";
+  weight_.value = space.allocate({size.outputs, size.inputs});
+  if (!size.bias) return;
+  bias_.name = name + ".bias";
+  bias_.value = space.allocate({size.outputs});
+}
+
+void Linear::forward(const Pass& pass, const at::Tensor& x, const at::Tensor& out) const {
+  const bool biased = bias_.value.defined();
+  if (biased) out.copy_(bias_.value.expand_as(out));
+  multiply_by_transpose(out, x, weight_.value, biased ? Write::accumulate : Write::replace, pass.workspace);
+}
+
+void Linear::forward_add(const Pass& pass, const at::Tensor& x, const at::Tensor& out) const {
+  multiply_by_transpose(out, x, weight_.value, Write::accumulate, pass.workspace);
+  if (bias_.value.defined()) out.add_(bias_.value);
+}
+
+void Linear::input_gradient(const Pass& pass, const at::Tensor& gradient, const at::Tensor& x_gradient,
+                            Write write) const {
+  multiply(x_gradient, gradient, weight_.value, write, pass.workspace);
+}
+
+void Linear::report(const Pass& pass, const at::Tensor& gradient, const at::Tensor& x) {
+  if (weight_.sink) {
+    weight_.sink->add_product(gradient, x);
+    weight_.sink->use_done();
+  }
+  if (!bias_.sink) return;
+  at::Tensor sum = pass.scratch("linear.bias_gradient", {gradient.size(1)});
+  at::sum_out(sum, gradient, {0});
+  bias_.sink->add(sum);
+  bias_.sink->use_done();
+}
+
+void Linear::list(ParameterList& parameters) {
+  parameters.push_back(&weight_);
+  if (bias_.value.defined()) parameters.push_back(&bias_);
+}
+
+}  // namespace galore

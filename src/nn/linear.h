@@ -1,0 +1,38 @@
+// y = x W^T + b, with the backward pass in the order that lets a sink update the weight at once.
+#pragma once
+
+#include <string>
+
+#include "core/parameter.h"
+#include "kernels/matmul.h"
+#include "nn/pass.h"
+
+namespace galore {
+
+class Linear {
+ public:
+  struct Size {
+    int64_t inputs, outputs;
+    bool bias = false;
+  };
+  // Parameters `name`.weight (outputs x inputs) and, if asked for, `name`.bias (outputs).
+  Linear(const std::string& name, Size size, const WeightSpace& space);
+
+  // out (T x outputs) = x W^T + b. x: T x inputs.
+  void forward(const Pass& pass, const at::Tensor& x, const at::Tensor& out) const;
+  // out += x W^T + b: onto the residual stream.
+  void forward_add(const Pass& pass, const at::Tensor& x, const at::Tensor& out) const;
+  // x_gradient = or += gradient W. To be called before report(): the sink may change W.
+  void input_gradient(const Pass& pass, const at::Tensor& gradient, const at::Tensor& x_gradient,
+                      Write write) const;
+  // Hands the gradients of weight and bias to their sinks.
+  void report(const Pass& pass, const at::Tensor& gradient, const at::Tensor& x);
+
+  void list(ParameterList& parameters);
+  const Parameter& weight() const { return weight_; }
+
+ private:
+  Parameter weight_, bias_;
+};
+
+}  // namespace galore

@@ -1,0 +1,82 @@
+#include "nn/rotary_embedding.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "core/errors.h"
+
+namespace galore {
+namespace {
+
+// Plain fp32 steps in the order transformers takes them: the angles at position 1000 amplify any difference.
+at::Tensor plain_frequencies(double base, int64_t head_dim) {
+  const at::Tensor exponents = at::arange(0, head_dim, 2, at::kLong).to(at::kFloat) / head_dim;
+  return at::reciprocal(at::pow(base, exponents));
+}
+
+at::Tensor dynamic_frequencies(const RotaryOptions& options, int64_t length) {
+  const double longest = static_cast<double>(options.max_position_embeddings),
+               factor = options.scaling.factor;
+  const double dim = static_cast<double>(options.head_dim);
+  const double stretch = factor * std::max(static_cast<double>(length), longest) / longest - (factor - 1);
+  return plain_frequencies(options.theta * std::pow(stretch, dim / (dim - 2)), options.head_dim);
+}
+
+at::Tensor llama3_frequencies(const RotaryOptions& options) {
+  const RopeScaling& scaling = options.scaling;
+  const at::Tensor plain = plain_frequencies(options.theta, options.head_dim);
+  const double context = static_cast<double>(scaling.original_max_position_embeddings > 0
+                                                 ? scaling.original_max_position_embeddings
+                                                 : options.max_position_embeddings);
+  const double long_wave = context / scaling.low_freq_factor, short_wave = context / scaling.high_freq_factor;
+  const at::Tensor wave = 2 * std::numbers::pi * plain.reciprocal();
+  const at::Tensor scaled = at::where(wave.gt(long_wave), plain / scaling.factor, plain);
+  const at::Tensor smooth = (context * wave.reciprocal() - scaling.low_freq_factor) /
+                            (scaling.high_freq_factor - scaling.low_freq_factor);
+  const at::Tensor between = (1 - smooth) * scaled / scaling.factor + smooth * scaled;
+  return at::where(wave.lt(short_wave).logical_or(wave.gt(long_wave)), scaled, between);
+}
+
+}  // namespace
+
+RotaryEmbedding::RotaryEmbedding(const RotaryOptions& options) : options_(options) {
+  const RopeScaling& scaling = options.scaling;
+  static constexpr const char* known[] = {"default", "linear", "dynamic", "llama3"};
+  if (std::find(std::begin(known), std::end(known), scaling.type) == std::end(known)) {
+    fail("rope_scaling", "rope_type is one of default, linear, dynamic, llama3; given '{}'", scaling.type);
+  }
+  if (scaling.type != "default" && !(scaling.factor >= 1)) {
+    fail("rope_scaling", "factor is at least 1, given {}", scaling.factor);
+  }
+  if (scaling.type == "llama3" && !(scaling.high_freq_factor > scaling.low_freq_factor)) {
+    fail("rope_scaling", "high_freq_factor is above low_freq_factor, given {} and {}",
+         scaling.high_freq_factor, scaling.low_freq_factor);
+  }
+}
+
+at::Tensor RotaryEmbedding::inverse_frequencies(int64_t length) const {
+  if (options_.scaling.type == "dynamic") return dynamic_frequencies(options_, length);
+  if (options_.scaling.type == "llama3") return llama3_frequencies(options_);
+  const at::Tensor plain = plain_frequencies(options_.theta, options_.head_dim);
+  return options_.scaling.type == "linear" ? plain / options_.scaling.factor : plain;
+}
+
+RotaryTables RotaryEmbedding::tables(int64_t first, int64_t count, at::Device device) {
+  const int64_t length = first + count;
+  const int64_t scaling_length =
+      options_.scaling.type == "dynamic" ? std::max(length, options_.max_position_embeddings) : 0;
+  const bool fits = cached_.cosine.defined() && cached_.cosine.device() == device &&
+                    cached_.cosine.size(0) >= length && cached_scaling_length_ == scaling_length;
+  if (!fits) {
+    const at::Tensor positions = at::arange(length, at::kFloat).unsqueeze(1);
+    const at::Tensor angles = positions * inverse_frequencies(length).unsqueeze(0);
+    cached_ = {angles.cos().to(device), angles.sin().to(device)};
+    cached_scaling_length_ = scaling_length;
+  }
+  return {cached_.cosine.narrow(0, first, count), cached_.sine.narrow(0, first, count)};
+}
+
+}  // namespace galore

@@ -1,0 +1,49 @@
+// Rotary angles with the context extensions of transformers 4.57 (modeling_rope_utils.py).
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <string>
+
+namespace galore {
+
+// rope_scaling of transformers: rescales the rotary frequencies for contexts longer than those trained on.
+struct RopeScaling {
+  std::string type = "default";  // default, linear, dynamic, llama3
+  double factor = 1;
+  double low_freq_factor = 1, high_freq_factor = 4;  // llama3
+  int64_t original_max_position_embeddings = 0;      // llama3; 0: max_position_embeddings
+};
+
+struct RotaryOptions {
+  int64_t head_dim = 64;
+  double theta = 10000;
+  int64_t max_position_embeddings = 1024;
+  RopeScaling scaling;
+};
+
+// cosine and sine of the angles: positions x head_dim/2, fp32.
+struct RotaryTables {
+  at::Tensor cosine, sine;
+};
+
+class RotaryEmbedding {
+ public:
+  // An unknown scaling type or a factor below 1 is an Error.
+  explicit RotaryEmbedding(const RotaryOptions& options);
+
+  // Of positions first to first + count - 1, on this device. The last table is kept. "dynamic" takes its
+  // frequencies from the length of the sequence at hand (first + count) and, unlike transformers, does not
+  // remember longer sequences seen before.
+  RotaryTables tables(int64_t first, int64_t count, at::Device device);
+
+ private:
+  at::Tensor inverse_frequencies(int64_t length) const;
+
+  RotaryOptions options_;
+  RotaryTables cached_;
+  int64_t cached_scaling_length_ = -1;
+};
+
+}  // namespace galore

@@ -1,0 +1,96 @@
+// LLaMA against transformers 4.57.1: loss, logits, every gradient and greedy generation of the checkpoints
+// that make_llama_vectors.py froze.
+#include <gtest/gtest.h>
+
+#include "checkpoint/hugging_face.h"
+#include "checkpoint/safetensors.h"
+#include "models/causal_lm.h"
+#include "models/gradient_collector.h"
+
+namespace galore {
+namespace {
+
+double relative_difference(const at::Tensor& given, const at::Tensor& expected) {
+  const at::Tensor a = given.to(at::kDouble), b = expected.to(at::kDouble);
+  return ((a - b).norm() / b.norm()).item<double>();
+}
+
+class LlamaParity : public testing::TestWithParam<std::string> {
+ protected:
+  LlamaParity()
+      : folder_(Path(GALORE_PARITY_DATA) / GetParam()),
+        expected_(folder_ / "expected.safetensors"),
+        ledger_(at::kCPU) {}
+
+  std::unique_ptr<CausalLM> model(bool checkpointing) {
+    ModelOptions options;
+    options.gradient_checkpointing = checkpointing;
+    auto model = make_causal_lm(read_model_config(folder_), options, ledger_);
+    load_weights(folder_, model->parameters());
+    return model;
+  }
+  double expected_loss() { return expected_.read("loss").item<float>(); }
+
+  Path folder_;
+  SafetensorsReader expected_;
+  Ledger ledger_;
+};
+
+// Both sides round each of some thousand fp32 operations once, in a different order: differences of 1e-6.
+TEST_P(LlamaParity, LossAndGradients) {
+  for (const bool checkpointing : {false, true}) {
+    const auto llama = model(checkpointing);
+    GradientCollector gradients(llama->parameters(), ledger_, at::kFloat);
+    const auto num_tokens = expected_.read("num_tokens").item<int64_t>();
+    const LossSum loss = llama->train_step(expected_.read("ids"), expected_.read("labels"),
+                                           1.0 / static_cast<double>(num_tokens));
+    EXPECT_EQ(loss.num_tokens, num_tokens);
+    EXPECT_NEAR(loss.mean() / expected_loss(), 1, 1e-5);
+    for (const Parameter* parameter : llama->parameters()) {
+      const FullGradientSink& sink = gradients[parameter->name];
+      EXPECT_EQ(sink.uses_done(), parameter->uses) << parameter->name;
+      const at::Tensor expected = expected_.read("gradient/" + parameter->name);
+      EXPECT_LT(relative_difference(sink.gradient(), expected), 1e-4) << parameter->name;
+    }
+  }
+}
+
+TEST_P(LlamaParity, LogitsAndEvaluation) {
+  const auto llama = model(false);
+  const at::Tensor ids = expected_.read("ids");
+  EXPECT_LT(relative_difference(llama->logits(ids), expected_.read("logits")), 1e-5);
+  const LossSum loss = llama->evaluate(ids, expected_.read("labels"));
+  EXPECT_NEAR(loss.mean() / expected_loss(), 1, 1e-5);
+}
+
+TEST_P(LlamaParity, GreedyGeneration) {
+  const auto llama = model(false);
+  const at::Tensor continuation = expected_.read("continuation");
+  const auto cache = llama->new_cache(64);
+  at::Tensor next = expected_.read("prompt");
+  for (int64_t i = 0; i < continuation.numel(); ++i) {
+    const at::Tensor logits = llama->next_logits(next, *cache);
+    ASSERT_EQ(logits.numel(), llama->config().vocab_size);
+    next = logits.argmax().view({1});
+    EXPECT_EQ(next.item<int64_t>(), continuation[i].item<int64_t>()) << "new token " << i;
+  }
+}
+
+TEST_P(LlamaParity, PromptInPiecesGivesTheSameLogits) {
+  const auto llama = model(false);
+  const at::Tensor prompt = expected_.read("prompt");
+  const auto whole = llama->new_cache(16), pieces = llama->new_cache(16);
+  const at::Tensor expected = llama->next_logits(prompt, *whole);
+  llama->next_logits(prompt.narrow(0, 0, 3), *pieces);
+  const at::Tensor given = llama->next_logits(prompt.narrow(0, 3, prompt.numel() - 3), *pieces);
+  EXPECT_EQ(pieces->length(), prompt.numel());
+  EXPECT_LT(relative_difference(given, expected), 1e-5);
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, LlamaParity,
+                         testing::Values("plain", "grouped_tied", "biases", "wide_heads", "linear", "dynamic",
+                                         "llama3"),
+                         [](const auto& info) { return info.param; });
+
+}  // namespace
+}  // namespace galore
