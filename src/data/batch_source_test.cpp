@@ -1,0 +1,216 @@
+#include "data/batch_source.h"
+
+#include <ATen/ATen.h>
+
+#include <map>
+#include <set>
+
+#include "data/data_test.h"
+#include "data/prefetch.h"
+
+namespace galore {
+namespace {
+
+class BatchSourceTest : public DataTest {
+ protected:
+  // 1000 documents of 1 to 13 tokens; every token of a document is its number, so that losses show.
+  std::shared_ptr<const TokenDataset> dataset(bool separator) {
+    std::string rows;
+    for (int i = 0; i < 1000; ++i) {
+      rows += "{\"input_ids\":[" + std::to_string(i);
+      for (int j = 0; j < i % 13; ++j) rows += "," + std::to_string(i);
+      rows += "]}\n";
+    }
+    write("rows.jsonl", rows);
+    DatasetOptions options;
+    options.files = {(folder_ / "rows.jsonl").string()};
+    options.cache_folder = folder_ / "cache";
+    if (separator) options.tokenization.separator = 5000;
+    return std::make_shared<TokenDataset>(options, nullptr);
+  }
+  static BatchOptions batches(bool packing, int64_t rows, int64_t length) {
+    BatchOptions options;
+    options.rows = rows, options.max_length = length, options.packing = packing;
+    options.pad_id = 9999;
+    return options;
+  }
+};
+
+std::vector<int64_t> flat(const at::Tensor& tensor) {
+  const at::Tensor whole = tensor.contiguous();
+  return {whole.data_ptr<int64_t>(), whole.data_ptr<int64_t>() + whole.numel()};
+}
+
+std::vector<std::vector<int64_t>> take(BatchSource& source, int count) {
+  std::vector<std::vector<int64_t>> taken;
+  for (int i = 0; i < count; ++i) {
+    const auto batch = source.next();
+    taken.push_back(batch ? flat(batch->ids) : std::vector<int64_t>());
+  }
+  return taken;
+}
+
+TEST(PermutationTest, IsABijectionForEverySize) {
+  for (const uint64_t size : {1, 2, 3, 4, 5, 15, 16, 17, 100, 1000, 4096, 4097}) {
+    const Permutation order(size, 7, "test", 3);
+    std::set<uint64_t> seen;
+    for (uint64_t i = 0; i < size; ++i) {
+      EXPECT_LT(order(i), size);
+      seen.insert(order(i));
+    }
+    EXPECT_EQ(seen.size(), size);
+  }
+}
+
+TEST(PermutationTest, DependsOnSeedPurposeAndEpochAndLooksRandom) {
+  constexpr uint64_t kSize = 10000;
+  const Permutation order(kSize, 1, "a", 0);
+  for (const Permutation& other : {Permutation(kSize, 2, "a", 0), Permutation(kSize, 1, "b", 0),
+                                   Permutation(kSize, 1, "a", 1), Permutation(1u << 30, 1, "a", 0)}) {
+    uint64_t equal = 0;
+    for (uint64_t i = 0; i < kSize; ++i) equal += order(i) == other(i);
+    EXPECT_LT(equal, 10u);  // 1 is expected of two independent permutations
+  }
+  double sum = 0;  // correlation of index and value; its deviation is 1 / sqrt(size) = 0.01
+  for (uint64_t i = 0; i < kSize; ++i)
+    sum +=
+        (static_cast<double>(i) / kSize - 0.5) * (static_cast<double>(order(i)) / kSize - 0.5) * 12 / kSize;
+  EXPECT_LT(std::abs(sum), 0.05);
+}
+
+TEST_F(BatchSourceTest, PackingAccountsForEveryToken) {
+  const auto data = dataset(true);
+  auto options = batches(true, 4, 32);
+  options.evaluation = true;
+  RowBatchSource source(data, options);
+  std::vector<int64_t> ids, labels;
+  while (const auto batch = source.next()) {
+    const auto more_ids = flat(batch->ids), more_labels = flat(batch->labels);
+    ids.insert(ids.end(), more_ids.begin(), more_ids.end());
+    labels.insert(labels.end(), more_labels.begin(), more_labels.end());
+  }
+  std::vector<int64_t> expected;
+  for (int64_t i = 0; i < 1000; ++i) {
+    expected.insert(expected.end(), static_cast<size_t>(i % 13 + 1), i);
+    expected.push_back(5000);
+  }
+  ASSERT_EQ(static_cast<int64_t>(expected.size()), data->num_tokens());
+  const size_t padding = ids.size() - expected.size();
+  EXPECT_EQ(padding, (32 - expected.size() % 32) % 32);
+  expected.insert(expected.end(), padding, 9999);
+  EXPECT_EQ(ids, expected);
+  std::fill(expected.end() - static_cast<int64_t>(padding), expected.end(), kIgnoredLabel);
+  EXPECT_EQ(labels, expected);
+  EXPECT_FALSE(source.next());
+}
+
+TEST_F(BatchSourceTest, TrainingTakesEveryRowOnceAnEpoch) {
+  const auto data = dataset(true);
+  RowBatchSource source(data, batches(true, 1, 32));
+  const int64_t rows = source.rows_per_epoch();
+  EXPECT_EQ(rows, data->num_tokens() / 32);
+  const auto first = take(source, static_cast<int>(rows)), second = take(source, static_cast<int>(rows));
+  EXPECT_NE(first, second);
+  EXPECT_EQ(std::multiset(first.begin(), first.end()), std::multiset(second.begin(), second.end()));
+  EXPECT_EQ(source.position(), (DataPosition{2, 0}));
+  auto in_order = batches(true, 1, 32);
+  in_order.evaluation = true;
+  RowBatchSource ordered(data, in_order);
+  const auto all = take(ordered, static_cast<int>(rows));
+  EXPECT_NE(first, all);
+  EXPECT_EQ(std::multiset(first.begin(), first.end()), std::multiset(all.begin(), all.end()));
+}
+
+TEST_F(BatchSourceTest, OneDocumentPerRowIsCutAndPadded) {
+  auto options = batches(false, 1000, 8);
+  options.evaluation = true;
+  RowBatchSource source(dataset(false), options);
+  const auto batch = source.next();
+  ASSERT_TRUE(batch);
+  ASSERT_EQ(batch->ids.sizes(), (at::IntArrayRef{1000, 8}));
+  for (int64_t i = 0; i < 1000; ++i)
+    for (int64_t j = 0; j < 8; ++j) {
+      const bool inside = j <= i % 13;
+      ASSERT_EQ(batch->ids[i][j].item<int64_t>(), inside ? i : 9999);
+      ASSERT_EQ(batch->labels[i][j].item<int64_t>(), inside ? i : kIgnoredLabel);
+    }
+}
+
+// Within an epoch and across its end, with and without prefetching, from every position.
+TEST_F(BatchSourceTest, ResumesExactly) {
+  const auto data = dataset(true);
+  for (const bool packing : {true, false}) {
+    const auto options = batches(packing, 7, 256);
+    RowBatchSource source(data, options);
+    const int count = static_cast<int>(2 * source.rows_per_epoch() / 7 + 2);
+    std::vector<DataPosition> positions;
+    std::vector<std::vector<int64_t>> all;
+    for (int i = 0; i < count; ++i) {
+      positions.push_back(source.position());
+      all.push_back(flat(source.next()->ids));
+    }
+    EXPECT_EQ(positions.back().epoch, 2);
+    for (int i = 0; i < count; i += packing ? 1 : 13) {
+      RowBatchSource resumed(data, options);
+      resumed.seek(positions[static_cast<size_t>(i)]);
+      EXPECT_EQ(take(resumed, 3)[0], all[static_cast<size_t>(i)]);
+      PrefetchSource ahead(std::make_unique<RowBatchSource>(data, options), 3);
+      take(ahead, i % 5);
+      EXPECT_EQ(ahead.position(), positions[static_cast<size_t>(i % 5)]);
+      ahead.seek(positions[static_cast<size_t>(i)]);
+      EXPECT_EQ(take(ahead, 1)[0], all[static_cast<size_t>(i)]);
+    }
+  }
+}
+
+TEST_F(BatchSourceTest, SplitsAreDisjointAndComplete) {
+  const auto data = dataset(false);
+  auto options = batches(false, 1, 4);
+  std::map<int64_t, int> seen;
+  options.val_size = 0.1;
+  for (const DataSplit split : {DataSplit::train, DataSplit::validation}) {
+    options.split = split;
+    options.evaluation = split == DataSplit::validation;
+    RowBatchSource source(data, options);
+    EXPECT_EQ(source.rows_per_epoch(), split == DataSplit::train ? 900 : 100);
+    for (int64_t i = 0; i < source.rows_per_epoch(); ++i) ++seen[flat(source.next()->ids)[0]];
+  }
+  EXPECT_EQ(seen.size(), 1000u);
+  options.val_size = 1000;
+  EXPECT_THROW(RowBatchSource(data, options), Error);
+}
+
+TEST_F(BatchSourceTest, ImpossiblePositionsAndIdsAreErrors) {
+  const auto data = dataset(true);
+  auto options = batches(true, 2, 64);
+  RowBatchSource source(data, options);
+  EXPECT_THROW(source.seek({0, source.rows_per_epoch()}), Error);
+  EXPECT_THROW(source.seek({-1, 0}), Error);
+  options.vocab_size = 5000;  // the separator is outside
+  PrefetchSource ahead(std::make_unique<RowBatchSource>(data, options));
+  EXPECT_THROW(ahead.next(), Error);
+  EXPECT_THROW(ahead.next(), Error) << "asking again gives the same answer";
+  EXPECT_EQ(ahead.position(), DataPosition());
+}
+
+TEST_F(BatchSourceTest, PrefetchingAnEvaluationEnds) {
+  auto options = batches(false, 300, 4);
+  options.evaluation = true;
+  PrefetchSource ahead(std::make_unique<RowBatchSource>(dataset(false), options));
+  int64_t rows = 0;
+  while (const auto batch = ahead.next()) rows += batch->ids.size(0);
+  EXPECT_EQ(rows, 1000);
+  EXPECT_FALSE(ahead.next());
+}
+
+TEST_F(BatchSourceTest, ATextShorterThanARowGivesOnePaddedRow) {
+  RowBatchSource source(dataset(true), batches(true, 2, 100000));
+  EXPECT_EQ(source.rows_per_epoch(), 1);
+  const auto batch = source.next();
+  EXPECT_EQ(batch->ids.size(0), 2);
+  EXPECT_EQ(source.position(), (DataPosition{2, 0}));
+  EXPECT_EQ(batch->labels[0][99999].item<int64_t>(), kIgnoredLabel);
+}
+
+}  // namespace
+}  // namespace galore

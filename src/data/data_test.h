@@ -1,0 +1,66 @@
+// Helpers of this folder's tests: a folder of its own for each test, and a tokenizer whose ids can be read.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "core/errors.h"
+#include "tokenizer/tokenizer.h"
+
+namespace galore {
+
+// One id per byte; bos 256, eos 257.
+class ByteTokenizer : public Tokenizer {
+ public:
+  std::vector<int32_t> encode(std::string_view text, bool add_special_tokens) const override {
+    std::vector<int32_t> ids;
+    if (add_special_tokens) ids.push_back(256);
+    for (const char c : text) ids.push_back(static_cast<unsigned char>(c));
+    return ids;
+  }
+  std::string decode(const std::vector<int32_t>& ids, bool skip_special) const override {
+    std::string text;
+    for (const int32_t id : ids)
+      if (id < 256 || !skip_special) text += static_cast<char>(id);
+    return text;
+  }
+  int64_t vocab_size() const override { return 258; }
+  std::optional<int64_t> bos_id() const override { return 256; }
+  std::optional<int64_t> eos_id() const override { return 257; }
+  std::optional<int64_t> pad_id() const override { return std::nullopt; }
+  std::string fingerprint() const override { return "bytes"; }
+  std::vector<Path> files() const override { return {}; }
+};
+
+class DataTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    const auto* info = testing::UnitTest::GetInstance()->current_test_info();
+    folder_ = std::filesystem::temp_directory_path() /
+              fmt::format("galore-data-{}-{}-{}", ::getpid(), info->test_suite_name(), info->name());
+    std::filesystem::create_directories(folder_);
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  Path write(const std::string& name, const std::string& content) {
+    std::ofstream(folder_ / name, std::ios::binary) << content;
+    return folder_ / name;
+  }
+
+  Path folder_;
+};
+
+// What `action` complains about, "" if it does not.
+template <typename Action>
+std::string message_of(Action action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+}  // namespace galore

@@ -1,0 +1,49 @@
+// Documents of a data file, streamed in order.
+//
+// .txt: paragraphs separated by blank lines (default), one document per line, or the whole file.
+// .jsonl: one row per line, {"text": "..."} or {"input_ids": [...]} with optional "labels" of the same length
+//         (-100: not counted). Other keys are ignored. A broken row is an Error with file and line.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/files.h"
+
+namespace galore {
+
+enum class TextDocuments { paragraph, line, file };
+// "paragraph", "line" or "file"; anything else is a UsageError.
+TextDocuments text_documents_from_name(const std::string& name);
+const char* text_documents_name(TextDocuments kind);
+
+// Text documents longer than this are cut at a line end near it, so that memory stays bounded.
+inline constexpr size_t kLargestDocument = 16u << 20;
+
+struct Document {
+  bool tokenized = false;  // else `text` counts
+  bool has_labels = false;
+  std::string text;
+  std::vector<int32_t> ids, labels;
+  int64_t line = 0;  // where it begins, from 1
+
+  void clear() {
+    tokenized = has_labels = false;
+    text.clear(), ids.clear(), labels.clear();
+  }
+};
+
+class DocumentReader {
+ public:
+  virtual ~DocumentReader() = default;
+  // False at the end. Documents without content are left out.
+  virtual bool next(Document& document) = 0;
+};
+
+// By the file's extension: .txt (and .md, .text) or .jsonl (and .json when it has one row per line).
+std::unique_ptr<DocumentReader> open_documents(const Path& path, TextDocuments kind);
+bool is_json_lines(const Path& path);
+
+}  // namespace galore

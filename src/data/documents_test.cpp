@@ -1,0 +1,76 @@
+#include "data/documents.h"
+
+#include "data/data_test.h"
+
+namespace galore {
+namespace {
+
+class DocumentsTest : public DataTest {
+ protected:
+  std::vector<std::string> texts(const Path& path, TextDocuments kind) {
+    std::vector<std::string> all;
+    Document document;
+    for (const auto reader = open_documents(path, kind); reader->next(document);)
+      all.push_back(document.text);
+    return all;
+  }
+  std::string row_error(const std::string& row) {
+    const Path path = write("rows.jsonl", "{\"text\":\"a\"}\n\n" + row + "\n");
+    return message_of([&] { texts(path, TextDocuments::line); });
+  }
+};
+
+using Texts = std::vector<std::string>;
+
+TEST_F(DocumentsTest, TextIsCutAsAsked) {
+  const Path path = write("a.txt", "\xef\xbb\xbfone\ntwo\r\n\n \nthree\n\n\nfour");
+  EXPECT_EQ(texts(path, TextDocuments::paragraph), (Texts{"one\ntwo", "three", "four"}));
+  EXPECT_EQ(texts(path, TextDocuments::line), (Texts{"one", "two", "three", "four"}));
+  EXPECT_EQ(texts(path, TextDocuments::file), (Texts{"one\ntwo\n\n \nthree\n\n\nfour"}));
+  EXPECT_TRUE(texts(write("empty.txt", ""), TextDocuments::paragraph).empty());
+  EXPECT_TRUE(texts(write("blank.txt", "\n\n \n"), TextDocuments::line).empty());
+}
+
+TEST_F(DocumentsTest, NothingIsLostAcrossBlocksAndPieces) {
+  std::string text;
+  for (int i = 0; text.size() < (3u << 20); ++i) text += fmt::format("{} \xe4\xbd\xa0\xe5\xa5\xbd ", i);
+  EXPECT_EQ(texts(write("long.txt", text), TextDocuments::line), (Texts{text}));
+  std::string joined;
+  for (const auto& part :
+       texts(write("huge.txt", text + text + text + text + text + text), TextDocuments::file)) {
+    EXPECT_LE(part.size(), kLargestDocument + (1u << 20));
+    joined += part;
+  }
+  EXPECT_EQ(joined, text + text + text + text + text + text);
+}
+
+TEST_F(DocumentsTest, RowsOfTextAndIds) {
+  const Path path =
+      write("rows.jsonl",
+            "{\"text\": \"caf\\u00e9\", \"id\": 3}\r\n{\"text\": \"\"}\n{\"input_ids\": [1, 2]}\n"
+            "{\"input_ids\": [3, 4], \"labels\": [-100, 4]}");
+  const auto reader = open_documents(path, TextDocuments::paragraph);
+  Document document;
+  ASSERT_TRUE(reader->next(document));
+  EXPECT_EQ(document.text, "caf\u00e9");
+  ASSERT_TRUE(reader->next(document));
+  EXPECT_EQ(document.ids, (std::vector<int32_t>{1, 2}));
+  EXPECT_EQ(document.line, 3);
+  EXPECT_FALSE(document.has_labels);
+  ASSERT_TRUE(reader->next(document));
+  EXPECT_EQ(document.labels, (std::vector<int32_t>{-100, 4}));
+  EXPECT_FALSE(reader->next(document));
+}
+
+TEST_F(DocumentsTest, BrokenRowsNameFileAndLine) {
+  for (const char* row : {"{\"text\": \"a\"", "[1]", "{\"text\": 3}", "{\"txt\": \"a\"}",
+                          "{\"input_ids\": 3}", "{\"input_ids\": [1.5]}", "{\"input_ids\": [99999999999]}",
+                          "\xff\xfe", "{\"input_ids\": [1], \"labels\": [1, 2]}", "{\"text\": \"\xff\"}"})
+    EXPECT_NE(row_error(row).find("rows.jsonl:3"), std::string::npos) << row << ": " << row_error(row);
+  EXPECT_NE(row_error("{\"txt\": \"a\"}").find("'txt'"), std::string::npos);
+  EXPECT_EQ(row_error(""), "");
+  EXPECT_NE(message_of([&] { open_documents(write("a.parquet", "x"), TextDocuments::line); }), "");
+}
+
+}  // namespace
+}  // namespace galore

@@ -1,0 +1,186 @@
+#include "data/token_cache.h"
+
+#include <ATen/Parallel.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+
+#include "core/errors.h"
+
+namespace galore {
+namespace {
+
+constexpr uint64_t kWholeFingerprint = 256u << 20, kSampleBytes = 1 << 16;
+constexpr int kNumSamples = 256;
+constexpr size_t kBlockBytes = 8u << 20;  // of text that is tokenized at once
+constexpr size_t kBufferBytes = 1u << 20;
+
+uint64_t hash_bytes(uint64_t hash, const void* data, size_t count) {
+  const auto* bytes = static_cast<const unsigned char*>(data);
+  for (size_t i = 0; i < count; ++i) hash = (hash ^ bytes[i]) * 1099511628211ULL;
+  return hash;
+}
+
+// An AtomicFile with a buffer: documents are small.
+class BufferedFile {
+ public:
+  explicit BufferedFile(const Path& path) : file_(path) {}
+  template <typename T>
+  void put(T value) {
+    const size_t at = buffer_.size();
+    buffer_.resize(at + sizeof value);
+    std::memcpy(buffer_.data() + at, &value, sizeof value);
+    if (buffer_.size() >= kBufferBytes) flush();
+  }
+  void commit() {
+    flush();
+    file_.commit();
+  }
+
+ private:
+  void flush() {
+    file_.write(buffer_.data(), buffer_.size());
+    buffer_.clear();
+  }
+  AtomicFile file_;
+  std::vector<char> buffer_;
+};
+
+class CacheWriter {
+ public:
+  CacheWriter(const Path& stem, int token_bytes)
+      : stem_(stem), tokens_(stem.string() + ".tokens"), offsets_(stem.string() + ".offsets") {
+    footer_.token_bytes = token_bytes;
+    offsets_.put(int64_t{0});
+  }
+
+  void add(const Path& data, const Document& document) {
+    if (footer_.num_documents == 0 && document.has_labels) labels_.emplace(stem_.string() + ".labels");
+    if (labels_.has_value() != document.has_labels)
+      fail(fmt::format("{}:{}", data.string(), document.line),
+           "expected 'labels' in every row or in none; the first row {} them", labels_ ? "has" : "has not");
+    for (const int32_t id : document.ids)
+      footer_.token_bytes == 2 ? tokens_.put(static_cast<uint16_t>(id)) : tokens_.put(id);
+    for (const int32_t label : document.labels) labels_->put(label);
+    footer_.num_tokens += static_cast<int64_t>(document.ids.size());
+    ++footer_.num_documents;
+    offsets_.put(footer_.num_tokens);
+  }
+
+  // The token file comes last: a cache counts when it is there.
+  CacheFooter commit() {
+    footer_.has_labels = labels_.has_value();
+    footer_.checksum = footer_.computed_checksum();
+    if (labels_) labels_->commit();
+    offsets_.commit();
+    tokens_.put(footer_);
+    tokens_.commit();
+    return footer_;
+  }
+
+ private:
+  Path stem_;
+  BufferedFile tokens_, offsets_;
+  std::optional<BufferedFile> labels_;
+  CacheFooter footer_;
+};
+
+void tokenize(Document& document, const Path& path, const Tokenizer* tokenizer,
+              const TokenizationOptions& options) {
+  const auto where = [&] { return fmt::format("{}:{}", path.string(), document.line); };
+  if (!document.tokenized) {
+    if (!tokenizer) fail(where(), "the row is text, and no tokenizer is given (tokenizer_name)");
+    document.ids = tokenizer->encode(document.text, options.add_special_tokens);
+  }
+  const int64_t limit = tokenizer ? tokenizer->vocab_size() : INT32_MAX;
+  for (const int32_t id : document.ids)
+    if (id < 0 || id >= limit) fail(where(), "expected ids from 0 to {}, given {}", limit - 1, id);
+  if (!options.separator || document.ids.empty() || document.ids.back() == *options.separator) return;
+  document.ids.push_back(static_cast<int32_t>(*options.separator));
+  if (document.has_labels) document.labels.push_back(static_cast<int32_t>(*options.separator));
+}
+
+std::string cache_name(const Path& data, const Tokenizer* tokenizer, const TokenizationOptions& options) {
+  const std::string settings =
+      fmt::format("{}{}{}", is_json_lines(data) ? "rows" : text_documents_name(options.text_documents),
+                  options.add_special_tokens ? "" : "-plain",
+                  options.separator ? fmt::format("-sep{}", *options.separator) : "");
+  return fmt::format("{}-{}-{}-{}", data.stem().string(), data_fingerprint(data),
+                     tokenizer ? tokenizer->fingerprint() : "ids", settings);
+}
+
+void build_cache(const Path& data, const Tokenizer* tokenizer, const TokenizationOptions& options,
+                 const Path& stem, const DataMessages& messages) {
+  if (messages) messages(fmt::format("tokenizing {}", data.string()));
+  const auto start = std::chrono::steady_clock::now();
+  const auto reader = open_documents(data, options.text_documents);
+  CacheWriter writer(stem, tokenizer && tokenizer->vocab_size() <= 65536 ? 2 : 4);
+  tokenize_documents(*reader, data, tokenizer, options,
+                     [&](const Document& document) { writer.add(data, document); });
+  const CacheFooter footer = writer.commit();
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (messages)
+    messages(fmt::format("tokenized {}: {} documents, {} tokens in {:.1f} s", data.string(),
+                         footer.num_documents, footer.num_tokens, seconds));
+}
+
+}  // namespace
+
+void tokenize_documents(DocumentReader& reader, const Path& path, const Tokenizer* tokenizer,
+                        const TokenizationOptions& options,
+                        const std::function<void(const Document&)>& receive) {
+  std::vector<Document> block;
+  for (bool more = true; more;) {
+    size_t count = 0, bytes = 0;
+    while (bytes < kBlockBytes) {
+      if (count == block.size()) block.emplace_back();
+      more = reader.next(block[count]);
+      if (!more) break;
+      bytes += block[count].text.size() + 8 * block[count].ids.size() + sizeof(Document);
+      ++count;
+    }
+    at::parallel_for(0, static_cast<int64_t>(count), 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) tokenize(block[static_cast<size_t>(i)], path, tokenizer, options);
+    });
+    for (size_t i = 0; i < count; ++i)
+      if (!block[i].ids.empty()) receive(block[i]);
+  }
+}
+
+std::unique_ptr<TokenFile> open_or_build_cache(const Path& data, const Tokenizer* tokenizer,
+                                               const TokenizationOptions& options, const Path& folder,
+                                               const DataMessages& messages) {
+  const Path stem = folder / cache_name(data, tokenizer, options);
+  if (auto cache = TokenFile::open_cache(stem)) return cache;
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) fail("cache", "cannot create the folder {}: {}", folder.string(), error.message());
+  build_cache(data, tokenizer, options, stem, messages);
+  auto cache = TokenFile::open_cache(stem);
+  if (!cache) fail("cache", "{} was changed while it was written", stem.string());
+  return cache;
+}
+
+std::string data_fingerprint(const Path& path) {
+  RandomAccessFile file(path);
+  if (file.size() <= kWholeFingerprint) return file_fingerprint(path);
+  const int64_t changed = std::filesystem::last_write_time(path).time_since_epoch().count();
+  const uint64_t size = file.size();
+  uint64_t hash = hash_bytes(14695981039346656037ULL, &changed, sizeof changed);
+  hash = hash_bytes(hash, &size, sizeof size);
+  std::vector<char> sample(kSampleBytes);
+  for (uint64_t i = 0; i < kNumSamples; ++i) {
+    file.read((size - kSampleBytes) / (kNumSamples - 1) * i, sample.data(), sample.size());
+    hash = hash_bytes(hash, sample.data(), sample.size());
+  }
+  return fmt::format("{:016x}", hash);
+}
+
+Path default_cache_folder() {
+  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache && *cache) return Path(cache) / "galore";
+  if (const char* home = std::getenv("HOME"); home && *home) return Path(home) / ".cache" / "galore";
+  return Path(".cache") / "galore";
+}
+
+}  // namespace galore

@@ -1,0 +1,62 @@
+#include "data/token_dataset.h"
+
+#include <algorithm>
+
+#include "core/errors.h"
+
+namespace galore {
+namespace {
+
+// The file that holds item `index`, given each file's first item.
+size_t owner_of(const std::vector<int64_t>& firsts, int64_t index) {
+  return static_cast<size_t>(std::upper_bound(firsts.begin(), firsts.end(), index) - firsts.begin()) - 1;
+}
+
+}  // namespace
+
+TokenDataset::TokenDataset(const DatasetOptions& options, const Tokenizer* tokenizer,
+                           const DataMessages& messages) {
+  const Path folder = options.cache_folder.empty() ? default_cache_folder() : options.cache_folder;
+  for (const std::string& pattern : options.files)
+    for (const Path& path : expand_glob(pattern)) {
+      files_.push_back(path.extension() == ".bin"
+                           ? TokenFile::open_shard(path)
+                           : open_or_build_cache(path, tokenizer, options.tokenization, folder, messages));
+      first_token_.push_back(first_token_.back() + files_.back()->num_tokens());
+      first_document_.push_back(first_document_.back() + files_.back()->num_documents());
+      has_documents_ = has_documents_ && files_.back()->has_documents();
+    }
+  if (files_.empty()) fail("data", "expected at least one data file, given none");
+  if (num_tokens() == 0) fail("data", "{} holds no tokens", options.files.front());
+}
+
+std::string TokenDataset::name() const {
+  const std::string first = files_.front()->path().string();
+  return files_.size() == 1 ? first : fmt::format("{} and {} more", first, files_.size() - 1);
+}
+
+TokenRange TokenDataset::document(int64_t index) const {
+  GALORE_ASSERT(has_documents_ && index >= 0 && index < num_documents());
+  const size_t owner = owner_of(first_document_, index);
+  TokenRange range = files_[owner]->document(index - first_document_[owner]);
+  range.begin += first_token_[owner];
+  return range;
+}
+
+void TokenDataset::read(int64_t begin, int64_t count, int64_t* ids, int64_t* labels,
+                        int64_t vocab_size) const {
+  GALORE_ASSERT(begin >= 0 && count >= 0 && begin + count <= num_tokens());
+  while (count > 0) {
+    const size_t owner = owner_of(first_token_, begin);
+    const int64_t now = std::min(count, first_token_[owner + 1] - begin);
+    const TokenRange taken{begin - first_token_[owner], now};
+    files_[owner]->read(taken.begin, now, ids, labels);
+    for (int64_t i = 0; vocab_size > 0 && i < now; ++i)
+      if (ids[i] >= vocab_size || labels[i] >= vocab_size || (labels[i] < 0 && labels[i] != kIgnoredLabel))
+        fail(files_[owner]->path().string(), "token {}: expected an id below {}, given {} (label {})",
+             taken.begin + i, vocab_size, ids[i], labels[i]);
+    begin += now, count -= now, ids += now, labels += now;
+  }
+}
+
+}  // namespace galore

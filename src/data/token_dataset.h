@@ -1,0 +1,41 @@
+// All tokens of one or several data files, as one long sequence with document boundaries.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/token_cache.h"
+#include "data/token_file.h"
+
+namespace galore {
+
+struct DatasetOptions {
+  std::vector<std::string> files;  // paths or globs: .txt, .jsonl (cached) and .bin (read as it is)
+  Path cache_folder;               // empty: default_cache_folder()
+  TokenizationOptions tokenization;
+};
+
+class TokenDataset {
+ public:
+  // `tokenizer` may be null when no file holds text. No file, or no token at all, is an Error.
+  TokenDataset(const DatasetOptions& options, const Tokenizer* tokenizer, const DataMessages& messages = {});
+
+  int64_t num_tokens() const { return first_token_.back(); }
+  // False as soon as one file has no document boundaries (.bin).
+  bool has_documents() const { return has_documents_; }
+  int64_t num_documents() const { return first_document_.back(); }
+  // Begin (within the whole sequence) and count of a document's tokens.
+  TokenRange document(int64_t index) const;
+  // `count` ids and labels from token `begin`; ids at or above `vocab_size` (when not 0) are an Error.
+  void read(int64_t begin, int64_t count, int64_t* ids, int64_t* labels, int64_t vocab_size = 0) const;
+  // For messages: the first file and how many there are.
+  std::string name() const;
+
+ private:
+  std::vector<std::unique_ptr<TokenFile>> files_;
+  std::vector<int64_t> first_token_ = {0}, first_document_ = {0};  // of each file, and the end
+  bool has_documents_ = true;
+};
+
+}  // namespace galore

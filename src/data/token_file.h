@@ -1,0 +1,65 @@
+// Token ids on disk, read through pread and never mapped.
+//
+// Two kinds. Shards (.bin): the 1024-byte header of llm.c (256 int32: magic 20240520, version 1, count, then
+// uint16; magic 20240801, version 7, then uint32) or no header at all (uint16, as nanoGPT writes them); they
+// have no document boundaries. Caches, written by token_cache.h: three files NAME.tokens, NAME.offsets and
+// NAME.labels (the last one only if the data had labels).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/files.h"
+
+namespace galore {
+
+inline constexpr int64_t kIgnoredLabel = -100;
+
+struct TokenRange {
+  int64_t begin = 0, count = 0;
+};
+
+class TokenFile {
+ public:
+  // Sizes that do not fit the header or the content are Errors.
+  static std::unique_ptr<TokenFile> open_shard(const Path& path);
+  // `stem` is the cache's path without extension. Null when there is no cache or it is not whole.
+  static std::unique_ptr<TokenFile> open_cache(const Path& stem);
+
+  const Path& path() const { return tokens_->path(); }
+  int64_t num_tokens() const { return num_tokens_; }
+  // 0 for shards.
+  int64_t num_documents() const { return num_documents_; }
+  bool has_documents() const { return offsets_ != nullptr; }
+  bool has_labels() const { return labels_ != nullptr; }
+  int token_bytes() const { return token_bytes_; }
+  TokenRange document(int64_t index) const;
+  // ids, labels: `count` numbers from token `begin`. Without stored labels they equal the ids.
+  void read(int64_t begin, int64_t count, int64_t* ids, int64_t* labels) const;
+
+ private:
+  TokenFile() = default;
+
+  std::unique_ptr<RandomAccessFile> tokens_, offsets_, labels_;
+  uint64_t data_begin_ = 0;
+  int token_bytes_ = 2;
+  int64_t num_tokens_ = 0, num_documents_ = 0;
+};
+
+// The end of a cache's token file. The checksum covers the fields before it.
+struct CacheFooter {
+  char magic[8] = {'g', 'a', 'l', 'o', 'r', 'e', 'T', '1'};
+  int64_t num_tokens = 0, num_documents = 0;
+  int32_t token_bytes = 2, has_labels = 0;
+  uint64_t checksum = 0;
+
+  uint64_t computed_checksum() const;
+};
+
+// The header of an llm.c shard for that many tokens of that width (2 or 4 bytes): 1024 bytes.
+std::string shard_header(int64_t num_tokens, int token_bytes);
+
+}  // namespace galore
