@@ -27,9 +27,10 @@ T json_value(const std::string& where, const Json& object, const std::string& ke
   if (found == object.end()) fail("json", "{}: no key '{}'", where, key);
   try {
     if constexpr (std::is_same_v<T, double> || std::is_same_v<T, int64_t> || std::is_same_v<T, uint64_t>) {
-      if (!found->is_number()) throw std::invalid_argument("no number");
-      if (!std::is_same_v<T, double> && !found->is_number_integer())
-        throw std::invalid_argument("no integer");
+      constexpr bool whole = !std::is_same_v<T, double>, natural = std::is_same_v<T, uint64_t>;
+      if (!found->is_number() || (whole && !found->is_number_integer()) ||
+          (natural && !found->is_number_unsigned()))
+        throw std::invalid_argument("another kind of number");
     }
     return found->get<T>();
   } catch (const std::exception&) {

@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+"""Loads models written by the library with transformers, without a warning, and compares every weight.
+
+Usage: GALORE_SAVED_MODELS=DIR checkpoint_test --gtest_filter='*WriteForTransformers', then
+       check-transformers.py DIR
+Needs torch, safetensors and transformers 4.57 or later.
+"""
+import glob
+import json
+import logging
+import os
+import sys
+import warnings
+
+import torch
+import transformers
+from safetensors.torch import load_file
+
+
+class Collector(logging.Handler):
+    def __init__(self):
+        super().__init__(level=logging.WARNING)
+        self.messages = []
+
+    def emit(self, record):
+        self.messages.append(record.getMessage())
+
+
+def check(directory, collector):
+    collector.messages.clear()
+    model, info = transformers.AutoModelForCausalLM.from_pretrained(directory, output_loading_info=True, dtype="auto")
+    for kind, names in info.items():
+        assert not names, f"{directory}: {kind}: {names}"
+    stored = {}
+    for file in glob.glob(os.path.join(directory, "*.safetensors")):
+        stored.update(load_file(file))
+    state = model.state_dict()
+    for name, tensor in stored.items():
+        assert torch.equal(state[name], tensor), f"{directory}: {name} differs"
+    assert set(state) - set(stored) <= {"lm_head.weight"}, set(state) - set(stored)
+    with open(os.path.join(directory, "config.json")) as file:
+        config = json.load(file)
+    for key in ("hidden_size", "num_key_value_heads", "head_dim", "vocab_size", "bos_token_id", "eos_token_id"):
+        assert getattr(model.config, key) == config[key], key
+    output = model.generate(torch.tensor([[1, 5, 7]]), max_new_tokens=4, do_sample=False, pad_token_id=0)
+    assert output.shape[1] > 3
+    assert not collector.messages, f"{directory}: warnings: {collector.messages}"
+    print(f"{directory}: {len(stored)} tensors, {model.dtype}, equal, no warnings")
+
+
+def main():
+    collector = Collector()
+    transformers.logging.get_logger().addHandler(collector)
+    warnings.simplefilter("error")
+    # Without the trailing slash, which transformers would complain about.
+    directories = sorted(entry.path for entry in os.scandir(sys.argv[1]) if entry.is_dir())
+    assert directories, f"no models in {sys.argv[1]}"
+    for directory in directories:
+        check(directory, collector)
+
+
+if __name__ == "__main__":
+    main()

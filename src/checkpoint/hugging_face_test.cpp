@@ -1,0 +1,190 @@
+#include "checkpoint/hugging_face.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "checkpoint/json_file.h"
+#include "checkpoint/safetensors.h"
+#include "checkpoint/test_folder.h"
+#include "checkpoint/test_model.h"
+#include "checkpoint/weight_files.h"
+
+namespace galore {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string load_error(const Path& directory, ParameterList parameters) {
+  try {
+    load_weights(directory, parameters);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+std::vector<TensorToWrite> tensors_of(TinyParameters& parameters, const std::string& drop_prefix = "") {
+  std::vector<TensorToWrite> tensors;
+  for (const Parameter* parameter : parameters.list()) {
+    const bool drop = !drop_prefix.empty() && parameter->name.rfind(drop_prefix, 0) == 0;
+    tensors.emplace_back(drop ? parameter->name.substr(drop_prefix.size()) : parameter->name,
+                         parameter->value);
+  }
+  return tensors;
+}
+
+TEST(HuggingFace, SavedModelIsLoadedExactly) {
+  for (const uint64_t shard_bytes : {kShardBytes, uint64_t{3000}, uint64_t{1}}) {
+    const TestFolder folder;
+    TinyParameters saved(tiny_config(), at::kFloat, 1), loaded(tiny_config(), at::kFloat, 2);
+    save_model(folder / "model", tiny_config(), saved.list(), at::kFloat, shard_bytes);
+    EXPECT_EQ(fs::exists(folder / "model" / kWeightsName), shard_bytes == kShardBytes);
+    EXPECT_EQ(fs::exists(folder / "model" / kIndexName), shard_bytes != kShardBytes);
+    EXPECT_FALSE(saved.equal(loaded));
+    load_weights(folder / "model", loaded.list());
+    EXPECT_TRUE(saved.equal(loaded));
+    EXPECT_EQ(read_model_config(folder / "model").num_hidden_layers, 2);
+  }
+}
+
+TEST(HuggingFace, DtypesAreConverted) {
+  const TestFolder folder;
+  TinyParameters saved(tiny_config(), at::kFloat, 1), half(tiny_config(), at::kHalf, 2);
+  save_model(folder.path(), tiny_config(), saved.list(), at::kBFloat16);
+  const SafetensorsReader file(folder / kWeightsName);
+  EXPECT_EQ(file.tensors()[0].dtype, at::kBFloat16);
+  load_weights(folder.path(), half.list());
+  const at::Tensor expected = saved["model.norm.weight"].value.to(at::kBFloat16).to(at::kHalf);
+  EXPECT_TRUE(at::equal(half["model.norm.weight"].value, expected));
+}
+
+TEST(HuggingFace, ShardsOfAnOlderSaveAreRemoved) {
+  const TestFolder folder;
+  TinyParameters first(tiny_config(), at::kFloat, 1), second(tiny_config(), at::kFloat, 2);
+  TinyParameters loaded(tiny_config(), at::kFloat, 3);
+  save_model(folder.path(), tiny_config(), first.list(), at::kFloat);
+  save_model(folder.path(), tiny_config(), second.list(), at::kFloat, 3000);
+  EXPECT_FALSE(fs::exists(folder / kWeightsName));
+  load_weights(folder.path(), loaded.list());
+  EXPECT_TRUE(loaded.equal(second));
+  save_model(folder.path(), tiny_config(), first.list(), at::kFloat, 8000);
+  load_weights(folder.path(), loaded.list());
+  EXPECT_TRUE(loaded.equal(first));
+  write_file_atomically(folder / "model-notes.txt", "mine");
+  save_model(folder.path(), tiny_config(), first.list(), at::kFloat);
+  EXPECT_FALSE(fs::exists(folder / kIndexName));
+  size_t files = 0;
+  for ([[maybe_unused]] const auto& entry : fs::directory_iterator(folder.path())) ++files;
+  EXPECT_EQ(files, 4u);  // weights, two configs, the note
+}
+
+TEST(HuggingFace, NamesWithoutPrefix) {
+  const TestFolder folder;
+  ModelConfig config = tiny_config();
+  config.tie_word_embeddings = true;
+  TinyParameters saved(config, at::kFloat, 1), loaded(config, at::kFloat, 2);
+  write_safetensors(folder / kWeightsName, tensors_of(saved, "model."));
+  load_weights(folder.path(), loaded.list());
+  EXPECT_TRUE(saved.equal(loaded));
+}
+
+TEST(HuggingFace, TiedHeadMayBeStored) {
+  const TestFolder folder;
+  ModelConfig config = tiny_config();
+  config.tie_word_embeddings = true;
+  TinyParameters saved(config, at::kFloat, 1), loaded(config, at::kFloat, 2);
+  auto tensors = tensors_of(saved);
+  tensors.emplace_back("lm_head.weight", saved["model.embed_tokens.weight"].value.clone());
+  tensors.emplace_back("model.layers.0.self_attn.rotary_emb.inv_freq", at::ones({2}));
+  write_safetensors(folder / kWeightsName, tensors);
+  load_weights(folder.path(), loaded.list());
+  EXPECT_TRUE(saved.equal(loaded));
+  tensors[tensors.size() - 2].value = at::ones({3, 3});
+  write_safetensors(folder / kWeightsName, tensors);
+  EXPECT_NE(load_error(folder.path(), loaded.list()).find("lm_head.weight"), std::string::npos);
+}
+
+TEST(HuggingFace, EveryTensorHasItsParameter) {
+  const TestFolder folder;
+  TinyParameters saved(tiny_config()), loaded(tiny_config());
+  EXPECT_NE(load_error(folder.path(), loaded.list()).find("expected model.safetensors"), std::string::npos);
+  auto tensors = tensors_of(saved);
+  tensors.pop_back();
+  write_safetensors(folder / kWeightsName, tensors);
+  EXPECT_NE(load_error(folder.path(), loaded.list()).find("'lm_head.weight'"), std::string::npos);
+  tensors = tensors_of(saved);
+  tensors.emplace_back("model.extra.weight", at::ones({1}));
+  write_safetensors(folder / kWeightsName, tensors);
+  EXPECT_NE(load_error(folder.path(), loaded.list()).find("'model.extra.weight'"), std::string::npos);
+  tensors.back() = {"norm.weight", saved["model.norm.weight"].value};
+  write_safetensors(folder / kWeightsName, tensors);
+  EXPECT_NE(load_error(folder.path(), loaded.list()).find("both"), std::string::npos);
+  tensors = tensors_of(saved);
+  tensors[3].value = tensors[3].value.t();
+  write_safetensors(folder / kWeightsName, tensors);
+  EXPECT_NE(load_error(folder.path(), loaded.list()).find("v_proj.weight': expected shape [8, 16]"),
+            std::string::npos);
+  tensors[3].value = at::ones({8, 16}, at::kInt), tensors[3].dtype = at::kInt;
+  write_safetensors(folder / kWeightsName, tensors);
+  EXPECT_NE(load_error(folder.path(), loaded.list()).find("I32"), std::string::npos);
+}
+
+TEST(HuggingFace, ChecksWithoutAllocating) {
+  const TestFolder folder;
+  TinyParameters saved(tiny_config());
+  save_model(folder.path(), tiny_config(), saved.list(), at::kFloat, 3000);
+  TinyParameters counting(tiny_config(), at::kFloat, 1, at::kMeta);
+  check_weights(folder.path(), counting.list());
+  ModelConfig larger = tiny_config();
+  larger.hidden_size = 1 << 20;
+  TinyParameters other(larger, at::kFloat, 1, at::kMeta);
+  EXPECT_THROW(check_weights(folder.path(), other.list()), Error);
+}
+
+TEST(HuggingFace, HostileIndex) {
+  const TestFolder folder;
+  TinyParameters saved(tiny_config()), loaded(tiny_config());
+  save_model(folder / "model", tiny_config(), saved.list(), at::kFloat, 3000);
+  const Path directory = folder / "model", index = directory / kIndexName;
+  const Json original = read_json_object(index);
+  const auto error_with = [&](const char* name, const Json& file) {
+    Json changed = original;
+    changed["weight_map"][name] = file;
+    write_file_atomically(index, json_text(changed));
+    return load_error(directory, loaded.list());
+  };
+  EXPECT_NE(
+      error_with("lm_head.weight", "../model/model-00001-of-00005.safetensors").find("within the folder"),
+      std::string::npos);
+  EXPECT_NE(error_with("lm_head.weight", "/etc/passwd").find("within the folder"), std::string::npos);
+  EXPECT_NE(error_with("lm_head.weight", "..").find("within the folder"), std::string::npos);
+  EXPECT_NE(error_with("lm_head.weight", Json(3)).find("no file name"), std::string::npos);
+  EXPECT_NE(error_with("lm_head.weight", "gone.safetensors").find("cannot open"), std::string::npos);
+  EXPECT_NE(error_with("lm_head.weight", original["weight_map"]["model.embed_tokens.weight"]), "");
+  EXPECT_NE(error_with("other.weight", original["weight_map"]["lm_head.weight"]).find("no tensor"),
+            std::string::npos);
+  write_file_atomically(index, R"({"weight_map":{}})");
+  EXPECT_NE(load_error(directory, loaded.list()), "");
+  write_file_atomically(index, R"({"weight_map":[]})");
+  EXPECT_NE(load_error(directory, loaded.list()), "");
+}
+
+// For scripts/check-transformers.py: leaves models in the folder GALORE_SAVED_MODELS.
+TEST(HuggingFace, WriteForTransformers) {
+  const char* target = std::getenv("GALORE_SAVED_MODELS");
+  if (target == nullptr) GTEST_SKIP() << "GALORE_SAVED_MODELS is not set";
+  ModelConfig config = tiny_config();
+  TinyParameters plain(config);
+  save_model(Path(target) / "plain", config, plain.list(), at::kFloat);
+  save_model(Path(target) / "bfloat16-shards", config, plain.list(), at::kBFloat16, 3000);
+  config.rope_scaling = {"llama3", 8, 1, 4, 16};
+  save_model(Path(target) / "llama3-rope", config, plain.list(), at::kHalf);
+  config.rope_scaling = {"dynamic", 2, 1, 4, 0};
+  config.tie_word_embeddings = true;
+  TinyParameters tied(config);
+  save_model(Path(target) / "tied-dynamic", config, tied.list(), at::kFloat);
+}
+
+}  // namespace
+}  // namespace galore
