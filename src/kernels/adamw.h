@@ -14,9 +14,12 @@
 namespace galore::kernels {
 
 struct AdamStep {
-  float beta1, beta2;
+  // In fp64, because 1 - beta loses digits in fp32: 1 - 0.999f is off by 1e-5 of itself.
+  double beta1, beta2;
   float epsilon;     // added to sqrt(v)
   float correction;  // see above
+  float rest1() const { return static_cast<float>(1 - beta1); }
+  float rest2() const { return static_cast<float>(1 - beta2); }
 };
 
 // `gradient` (fp32, any shape) is overwritten by the direction; m and v (fp32, same shape) are updated.

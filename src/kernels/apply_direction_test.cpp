@@ -16,7 +16,7 @@ TEST(AdamW, FusedEqualsComposed) {
   for (const int64_t count : {1L, 31L, 100003L}) {
     at::Tensor m1 = at::randn({count}), v1 = at::rand({count}), g1 = at::randn({count});
     at::Tensor m2 = m1.clone(), v2 = v1.clone(), g2 = g1.clone();
-    const AdamStep step{0.9f, 0.999f, 1e-6f, 3.0f};
+    const AdamStep step{0.9, 0.999, 1e-6f, 3.0f};
     adamw_direction(step, g1, m1, v1);
     composed::adamw_direction(step, g2, m2, v2);
     // A fused multiply-add rounds once where the composed form rounds twice.

@@ -66,7 +66,7 @@ TEST(AdamW8bit, FusedEqualsComposed) {
       Codes8 m1 = empty_codes(count, block, true), v1 = empty_codes(count, block, false);
       Codes8 m2 = empty_codes(count, block, true), v2 = empty_codes(count, block, false);
       for (int step = 1; step <= 5; ++step) {
-        const AdamStep constants{0.9f, 0.999f, 1e-8f, 1.1f};
+        const AdamStep constants{0.9, 0.999, 1e-8f, 1.1f};
         at::Tensor g1 = at::randn({count}) * at::randn({count}).exp();
         if (step == 3) g1.narrow(0, 0, 1).fill_(std::numeric_limits<float>::quiet_NaN());
         at::Tensor g2 = g1.clone();
@@ -86,7 +86,7 @@ TEST(AdamW8bit, NonFiniteGradientClearsItsElementOnly) {
   Codes8 m = empty_codes(16, 16, true), v = empty_codes(16, 16, false);
   at::Tensor g = at::ones({16});
   g[3] = std::numeric_limits<float>::infinity();
-  adamw_8bit_direction({0.9f, 0.999f, 1e-8f, 1.0f}, g, m, v);
+  adamw_8bit_direction({0.9, 0.999, 1e-8f, 1.0f}, g, m, v);
   EXPECT_EQ(g[3].item<float>(), 0);
   EXPECT_EQ(m.codes[3].item<int>(), 127);
   EXPECT_EQ(v.codes[3].item<int>(), 0);

@@ -1,6 +1,7 @@
 #include "optim/gradient_buffer.h"
 
 #include "core/errors.h"
+#include "kernels/matmul.h"
 
 namespace galore {
 
@@ -20,15 +21,11 @@ void GradientBuffer::begin(const Update& update) {
 // buffer (+)= left_transposed^T right, summed in fp32 over reports whatever the products' dtype.
 void GradientBuffer::accumulate_product(const at::Tensor& left_transposed, const at::Tensor& right) {
   if (right.scalar_type() == at::kFloat) {
-    if (fresh_) {
-      at::mm_out(buffer_, left_transposed.t(), right);
-    } else {
-      at::addmm_out(buffer_, buffer_, left_transposed.t(), right);
-    }
+    matrix_product(buffer_, left_transposed.t(), right, fresh_ ? Write::replace : Write::accumulate);
   } else {
     at::Tensor product =
         workspace_.get(Owner::workspace, "optimizer.product", buffer_.sizes(), right.scalar_type());
-    at::mm_out(product, left_transposed.t(), right);
+    matrix_product(product, left_transposed.t(), right, Write::replace);
     fresh_ ? buffer_.copy_(product) : buffer_.add_(product);
   }
   fresh_ = false;
@@ -41,7 +38,8 @@ at::Tensor GradientBuffer::reduced(const at::Tensor& x, const at::Tensor& basis,
     factor.copy_(basis);
   }
   at::Tensor product = workspace_.get(Owner::workspace, name, {x.size(0), basis.size(1)}, x.scalar_type());
-  return at::mm_out(product, x, factor);
+  matrix_product(product, x, factor, Write::replace);
+  return product;
 }
 
 void GradientBuffer::add_product(const at::Tensor& output_gradient, const at::Tensor& input) {

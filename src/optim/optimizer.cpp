@@ -5,6 +5,7 @@
 
 #include "core/errors.h"
 #include "kernels/apply_direction.h"
+#include "kernels/matmul.h"
 
 namespace galore {
 namespace {
@@ -176,6 +177,17 @@ Direction Optimizer::direction_of(Slot& slot, at::Tensor gradient) {
   return direction;
 }
 
+// target += factor * scale * left right; the factor goes onto a copy of the smaller of the two.
+void Optimizer::add_factors(const at::Tensor& target, const Direction& direction, double factor) {
+  const bool left_is_smaller = direction.left.numel() < direction.right.numel();
+  const at::Tensor& smaller = left_is_smaller ? direction.left : direction.right;
+  at::Tensor scaled =
+      workspace_.get(Owner::workspace, "optimizer.scaled_factor", smaller.sizes(), at::kFloat);
+  at::mul_out(scaled, smaller, at::scalar_tensor(factor * direction.scale, smaller.options()));
+  matrix_product(target, left_is_smaller ? scaled : direction.left,
+                 left_is_smaller ? direction.right : scaled, Write::accumulate);
+}
+
 void Optimizer::write_weight(Slot& slot, Direction direction) {
   at::Tensor& weight = slot.master.defined() ? slot.master : slot.parameter->value;
   kernels::WeightUpdate update{learning_rate_, 1, 1, nullptr};
@@ -184,16 +196,15 @@ void Optimizer::write_weight(Slot& slot, Direction direction) {
   if (options_.settings.decay_order == DecayOrder::after) update.decay_after = kept;
   if (weight.scalar_type() == at::kFloat && direction.left.defined() && !direction.dense.defined()) {
     if (update.decay_before != 1) weight.mul_(update.decay_before);
-    weight.addmm_(direction.left, direction.right, 1, -learning_rate_ * direction.scale);
+    add_factors(weight, direction, -learning_rate_);
     if (update.decay_after != 1) weight.mul_(update.decay_after);
   } else {
     if (direction.left.defined()) {
       // The shared gradient buffer is free now: a method that returns factors has consumed its gradient.
       at::Tensor full =
           workspace_.get(Owner::gradients, GradientBuffer::kSharedBuffer, weight.sizes(), at::kFloat);
-      const bool has_dense = direction.dense.defined();
-      at::addmm_out(full, has_dense ? direction.dense : full, direction.left, direction.right,
-                    has_dense ? 1 : 0, direction.scale);
+      direction.dense.defined() ? full.copy_(direction.dense) : full.zero_();
+      add_factors(full, direction, 1);
       direction.dense = full;
     }
     const RandomStream stream(options_.seed, "rounding", slot.parameter->name,

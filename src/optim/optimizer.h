@@ -87,6 +87,7 @@ class Optimizer {
   bool is_refresh_due(Slot& slot) const;
   void apply_update(Slot& slot, double clip_factor);
   Direction direction_of(Slot& slot, at::Tensor gradient);
+  void add_factors(const at::Tensor& target, const Direction& direction, double factor);
   void write_weight(Slot& slot, Direction direction);
   double layerwise_clip_factor(const Slot& slot) const;
   double factor_for(double norm) const;

@@ -17,8 +17,8 @@ void adamw_range(const AdamStep& step, float* HWY_RESTRICT gradient, float* HWY_
                  float* HWY_RESTRICT v, int64_t count) {
   const hn::ScalableTag<float> d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  const auto beta1 = hn::Set(d, step.beta1), rest1 = hn::Set(d, 1 - step.beta1);
-  const auto beta2 = hn::Set(d, step.beta2), rest2 = hn::Set(d, 1 - step.beta2);
+  const auto beta1 = hn::Set(d, static_cast<float>(step.beta1)), rest1 = hn::Set(d, step.rest1());
+  const auto beta2 = hn::Set(d, static_cast<float>(step.beta2)), rest2 = hn::Set(d, step.rest2());
   const auto epsilon = hn::Set(d, step.epsilon), correction = hn::Set(d, step.correction);
   int64_t i = 0;
   for (; i + lanes <= count; i += lanes) {
@@ -31,8 +31,8 @@ void adamw_range(const AdamStep& step, float* HWY_RESTRICT gradient, float* HWY_
   }
   for (; i < count; ++i) {
     const float g = gradient[i];
-    m[i] = step.beta1 * m[i] + (1 - step.beta1) * g;
-    v[i] = step.beta2 * v[i] + (1 - step.beta2) * (g * g);
+    m[i] = static_cast<float>(step.beta1) * m[i] + step.rest1() * g;
+    v[i] = static_cast<float>(step.beta2) * v[i] + step.rest2() * (g * g);
     gradient[i] = step.correction * (m[i] / (std::sqrt(v[i]) + step.epsilon));
   }
 }

@@ -44,8 +44,8 @@ void adamw_8bit_block(const AdamStep& step, float* HWY_RESTRICT gradient, RawCod
                       float* HWY_RESTRICT m, float* HWY_RESTRICT v, int64_t count) {
   const Float d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  const auto beta1 = hn::Set(d, step.beta1), rest1 = hn::Set(d, 1 - step.beta1);
-  const auto beta2 = hn::Set(d, step.beta2), rest2 = hn::Set(d, 1 - step.beta2);
+  const auto beta1 = hn::Set(d, static_cast<float>(step.beta1)), rest1 = hn::Set(d, step.rest1());
+  const auto beta2 = hn::Set(d, static_cast<float>(step.beta2)), rest2 = hn::Set(d, step.rest2());
   const auto epsilon = hn::Set(d, step.epsilon), correction = hn::Set(d, step.correction);
   const auto scale1 = hn::Set(d, *first.scales), scale2 = hn::Set(d, *second.scales);
   auto largest1 = hn::Zero(d), largest2 = hn::Zero(d);

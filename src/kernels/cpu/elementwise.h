@@ -10,28 +10,33 @@
 
 namespace galore::cpu {
 
-inline bool convert(const at::Tensor&, const at::Tensor&) { return false; }
-inline bool rms_norm(const at::Tensor&, const at::Tensor&, const at::Tensor&, const at::Tensor&, double) {
-  return false;
-}
-inline bool rms_norm_again(const at::Tensor&, const at::Tensor&, const at::Tensor&, const at::Tensor&) {
-  return false;
-}
-inline bool rms_norm_backward(const at::Tensor&, const at::Tensor&, const at::Tensor&, const RmsNormInputs&) {
-  return false;
-}
-inline bool swiglu(const at::Tensor&, const at::Tensor&, const at::Tensor&) { return false; }
-inline bool swiglu_backward(const at::Tensor&, const at::Tensor&, const at::Tensor&) { return false; }
-inline bool rotate(const at::Tensor&, const at::Tensor&, const at::Tensor&, bool) { return false; }
-inline bool cross_entropy(const at::Tensor&, const at::Tensor&, const at::Tensor&, const double*) {
-  return false;
-}
-inline bool embedding(const at::Tensor&, const at::Tensor&, const at::Tensor&) { return false; }
-inline bool add_rows(const at::Tensor&, const at::Tensor&, const at::Tensor&) { return false; }
-inline bool attention(const AttentionTensors&, Workspace&) { return false; }
-inline bool attention_backward(const AttentionGradients&, const at::Tensor&, const AttentionTensors&,
-                               Workspace&) {
-  return false;
-}
+// fp32 or bf16 on either side.
+bool convert(const at::Tensor& out, const at::Tensor& in);
+
+// fp32 or bf16, one dtype throughout except where kernels/ says fp32.
+bool rms_norm(const at::Tensor& out, const at::Tensor& inverse_rms, const at::Tensor& x,
+              const at::Tensor& weight, double epsilon);
+bool rms_norm_again(const at::Tensor& out, const at::Tensor& inverse_rms, const at::Tensor& x,
+                    const at::Tensor& weight);
+// partial (P x n, fp32): the weight's gradient, summed over P groups of consecutive tokens.
+bool rms_norm_backward(const at::Tensor& x_gradient, const at::Tensor& partial, const at::Tensor& gradient,
+                       const RmsNormInputs& inputs);
+bool swiglu(const at::Tensor& out, const at::Tensor& gate, const at::Tensor& up);
+bool swiglu_backward(const at::Tensor& gate, const at::Tensor& up, const at::Tensor& product);
+bool rotate(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sine, bool inverse);
+// gradient_scale null: losses only, logits stay.
+bool cross_entropy(const at::Tensor& losses, const at::Tensor& logits, const at::Tensor& labels,
+                   const double* gradient_scale);
+
+// fp32 or bf16 on either side.
+bool embedding(const at::Tensor& out, const at::Tensor& table, const at::Tensor& indices);
+bool add_rows(const at::Tensor& table, const at::Tensor& indices, const at::Tensor& rows);
+
+// Blocks of 64 queries and keys, so that no matrix of all scores exists (Dao et al., "FlashAttention", 2022);
+// fp32 arithmetic for either dtype. Tasks are (row, key head), so grouped heads need no copies and no atomics.
+// On meta tensors only the workspace is claimed.
+bool attention(const AttentionTensors& tensors, Workspace& workspace);
+bool attention_backward(const AttentionGradients& gradients, const at::Tensor& out_gradient,
+                        const AttentionTensors& tensors, Workspace& workspace);
 
 }  // namespace galore::cpu

@@ -5,6 +5,7 @@
 
 #include "core/dtypes.h"
 #include "core/errors.h"
+#include "kernels/matmul.h"
 
 namespace galore {
 namespace {
@@ -136,9 +137,14 @@ std::vector<int64_t> Subspace::low_rank_shape() const {
 
 at::Tensor Subspace::project(const at::Tensor& gradient) {
   at::Tensor low_rank = workspace_.get(Owner::workspace, "optimizer.low_rank", low_rank_shape(), at::kFloat);
-  if (side_ == Side::right) return at::mm_out(low_rank, gradient, right());
-  if (side_ == Side::left) return at::mm_out(low_rank, left().t(), gradient);
-  return at::mm_out(low_rank, left().t(), at::mm(gradient, right()));
+  if (side_ == Side::right) {
+    matrix_product(low_rank, gradient, right(), Write::replace);
+  } else if (side_ == Side::left) {
+    matrix_product(low_rank, left().t(), gradient, Write::replace);
+  } else {
+    matrix_product(low_rank, left().t(), at::mm(gradient, right()), Write::replace);
+  }
+  return low_rank;
 }
 
 Direction Subspace::lift(const at::Tensor& low_rank, double scale) {

@@ -1,0 +1,95 @@
+#include "train/schedule.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "core/errors.h"
+#include "core/options.h"
+
+namespace galore {
+
+const std::vector<std::string>& schedule_names() {
+  static const std::vector<std::string> names{"linear",
+                                              "cosine",
+                                              "cosine_with_min_lr",
+                                              "cosine_with_restarts",
+                                              "constant",
+                                              "constant_with_warmup",
+                                              "polynomial",
+                                              "inverse_sqrt",
+                                              "warmup_stable_decay"};
+  return names;
+}
+
+Schedule::Schedule(const ScheduleOptions& options) : options_(options) {
+  const std::string& type = options.type;
+  num_decay_steps_ = std::max<int64_t>(1, options.total_steps / 10);
+  timescale_ = options.warmup_steps > 0 ? options.warmup_steps : 10000;
+  double min_lr = -1;
+  OptionTable table;
+  if (type == "cosine_with_restarts") num_cycles_ = 1;
+  if (type.rfind("cosine", 0) == 0) table.add("num_cycles", &num_cycles_, "").range(0, 1e9);
+  if (type == "cosine_with_min_lr") {
+    table.add("min_lr_rate", &min_rate_, "").range(0, 1).alias("min_lr_ratio");
+    table.add("min_lr", &min_lr, "").range(0, 1e9);
+  }
+  if (type == "polynomial") {
+    table.add("lr_end", &lr_end_, "").range(0, 1e9);
+    table.add("power", &power_, "").range(0, 1e9);
+  }
+  if (type == "inverse_sqrt") table.add("timescale", &timescale_, "").range(1, 1e15);
+  if (type == "warmup_stable_decay") {
+    table.add("num_decay_steps", &num_decay_steps_, "").range(1, 1e15);
+    table.add("min_lr_ratio", &min_rate_, "").range(0, 1);
+    table.add("decay_type", &decay_type_, "").choices({"linear", "cosine", "1-sqrt"});
+    table.add("num_cycles", &num_cycles_, "").range(0, 1e9);
+  }
+  if (!options.kwargs.empty() && table.options().empty())
+    fail_usage("lr_scheduler_kwargs", "the schedule '{}' takes none, given '{}'", type, options.kwargs);
+  table.set_list("lr_scheduler_kwargs", options.kwargs);
+  if (min_lr >= 0 && options.learning_rate > 0) min_rate_ = min_lr / options.learning_rate;
+}
+
+double Schedule::rate(int64_t update) const {
+  const bool warms_up = options_.type != "constant";
+  if (warms_up && update < options_.warmup_steps)
+    return options_.learning_rate * static_cast<double>(update) / static_cast<double>(options_.warmup_steps);
+  return options_.learning_rate * after_warmup(update);
+}
+
+double Schedule::after_warmup(int64_t update) const {
+  const std::string& type = options_.type;
+  if (type == "constant" || type == "constant_with_warmup") return 1;
+  const double span = static_cast<double>(std::max<int64_t>(1, options_.total_steps - options_.warmup_steps));
+  const double progress = std::clamp(static_cast<double>(update - options_.warmup_steps) / span, 0.0, 1.0);
+  if (type == "linear") return 1 - progress;
+  if (type == "cosine_with_restarts") {
+    if (progress >= 1) return 0;
+    return 0.5 * (1 + std::cos(std::numbers::pi * std::fmod(num_cycles_ * progress, 1.0)));
+  }
+  if (type == "polynomial") {
+    const double end = lr_end_ / options_.learning_rate;
+    return (1 - end) * std::pow(1 - progress, power_) + end;
+  }
+  if (type == "inverse_sqrt") {
+    const double timescale = static_cast<double>(timescale_);
+    return std::sqrt(timescale / (static_cast<double>(update - options_.warmup_steps) + timescale));
+  }
+  if (type == "warmup_stable_decay") return stable_decay(update);
+  const double cosine = std::max(0.0, 0.5 * (1 + std::cos(2 * std::numbers::pi * num_cycles_ * progress)));
+  return min_rate_ + (1 - min_rate_) * cosine;
+}
+
+double Schedule::stable_decay(int64_t update) const {
+  const int64_t begin = options_.total_steps - num_decay_steps_;
+  if (update < begin) return 1;
+  const double progress =
+      std::min(1.0, static_cast<double>(update - begin) / static_cast<double>(num_decay_steps_));
+  double factor = 1 - progress;
+  if (decay_type_ == "cosine") factor = 0.5 * (1 + std::cos(2 * std::numbers::pi * num_cycles_ * progress));
+  if (decay_type_ == "1-sqrt") factor = 1 - std::sqrt(progress);
+  return min_rate_ + (1 - min_rate_) * factor;
+}
+
+}  // namespace galore

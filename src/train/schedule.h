@@ -1,0 +1,47 @@
+// Learning-rate schedules, by the names and formulas of transformers' `get_scheduler`.
+//
+// The factor of update u (from 0) multiplies the peak rate. All begin with a linear warm-up from 0 except
+// `constant`, so the first update of a run with warm-up has rate 0 exactly. With w warm-up updates of S:
+//   linear                     (S - u) / (S - w)
+//   cosine                     (1 + cos(2 pi num_cycles p)) / 2, p = (u - w) / (S - w), num_cycles 0.5
+//   cosine_with_min_lr         the same scaled into [min_lr_rate, 1]; GaLore's schedule with min_lr_rate 0.1
+//   cosine_with_restarts       (1 + cos(pi (num_cycles p mod 1))) / 2, num_cycles 1
+//   constant, constant_with_warmup   1
+//   polynomial                 (1 - lr_end / lr) (1 - p)^power + lr_end / lr, lr_end 1e-7, power 1
+//   inverse_sqrt               sqrt(timescale / (u + timescale - w)), timescale w or 10000
+//   warmup_stable_decay        1, then over num_decay_steps down to min_lr_ratio by decay_type
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace galore {
+
+struct ScheduleOptions {
+  std::string type = "linear";
+  std::string kwargs;  // "min_lr_rate=0.1,num_cycles=0.5"
+  double learning_rate = 1e-3;
+  int64_t warmup_steps = 0, total_steps = 1;
+};
+
+class Schedule {
+ public:
+  // Refuses unknown types and kwargs that the type does not have.
+  explicit Schedule(const ScheduleOptions& options);
+  double rate(int64_t update) const;
+
+ private:
+  double after_warmup(int64_t update) const;
+  double stable_decay(int64_t update) const;
+
+  ScheduleOptions options_;
+  double num_cycles_ = 0.5, min_rate_ = 0, lr_end_ = 1e-7, power_ = 1;
+  int64_t timescale_ = 0, num_decay_steps_ = 0;
+  std::string decay_type_ = "cosine";
+};
+
+// The names above, for the option's choices.
+const std::vector<std::string>& schedule_names();
+
+}  // namespace galore

@@ -1,0 +1,262 @@
+#include "train/train_options.h"
+
+#include <cmath>
+#include <limits>
+
+#include "core/dtypes.h"
+#include "core/errors.h"
+#include "kernels/cpu_features.h"
+
+namespace galore {
+namespace {
+
+constexpr double kMost = std::numeric_limits<double>::infinity();
+
+void declare_model(OptionTable& table, TrainOptions& o) {
+  table.group("Model");
+  table.add("model_name_or_path", &o.model_name_or_path, "Hugging Face directory to continue from")
+      .alias("base_model");
+  table.add("model_size", &o.model_size, "train from scratch at a size of the GaLore paper")
+      .choices(model_size_names());
+  table.add("config_name", &o.config_name, "train from scratch by a config.json").alias("model_config");
+  table.add("tokenizer_name", &o.tokenizer_name, "tokenizer directory or file; default: the model's");
+  table.add("stage", &o.stage, "pre-training or fine-tuning").choices({"pt"});
+  table.add("task", &o.task, "what is trained").choices({"causal_lm"});
+  table.add("dtype", &o.dtype, "of the weights").choices({"float32", "bfloat16", "fp32", "bf16"});
+  table.add("bf16", &o.bf16, "bf16 weights; same as dtype=bfloat16").alias("pure_bf16");
+  table
+      .add("compute_dtype", &o.compute_dtype,
+           "of activations and products; auto: bf16 where the processor is fast at it")
+      .choices({"auto", "float32", "bfloat16"});
+  table.add("gradient_checkpointing", &o.gradient_checkpointing, "recompute activations in the backward pass")
+      .alias("activation_checkpointing");
+}
+
+void declare_data(OptionTable& table, TrainOptions& o) {
+  table.group("Data");
+  table.add("train_file", &o.train_file, ".txt, .jsonl or .bin, one or many, globs");
+  table.add("eval_file", &o.eval_file, "the same for evaluation");
+  table.add("max_length", &o.max_length, "tokens in a row")
+      .range(2, 1e9)
+      .alias("cutoff_len")
+      .alias("sequence_len")
+      .alias("max_seq_len")
+      .alias("max_seq_length");
+  table.add("packing", &o.packing, "join documents; false: one document a row, cut and padded")
+      .alias("sample_packing");
+  table.add("document_mode", &o.document_mode, "what a document is in a .txt file")
+      .choices({"paragraph", "line", "file"});
+  table.add("bad_rows", &o.bad_rows, "broken .jsonl rows stop the run or are skipped and counted")
+      .choices({"stop", "skip"});
+  table.add("val_size", &o.val_size, "documents held out for evaluation: a count, or a share below 1")
+      .range(0, kMost);
+  table.add("max_samples", &o.max_samples, "documents used at most; 0: all").range(0, kMost);
+  table.add("cache_dir", &o.cache_dir, "tokens are kept here; default: ~/.cache/galore")
+      .alias("tokenized_path");
+  table
+      .add("dataloader_num_workers", &o.dataloader_num_workers,
+           "0 reads in the training thread, 1 ahead of it")
+      .range(0, 1);
+  table.add("data_seed", &o.data_seed, "of the shuffling; -1: the seed");
+}
+
+void declare_training(OptionTable& table, TrainOptions& o) {
+  table.group("Training");
+  table.add("output_dir", &o.output_dir, "receives checkpoints, the model and the logs");
+  table.add("per_device_train_batch_size", &o.per_device_train_batch_size, "rows in a micro-batch")
+      .range(1, 1e9)
+      .alias("batch_size")
+      .alias("micro_batch_size");
+  table.add("per_device_eval_batch_size", &o.per_device_eval_batch_size, "rows in an evaluation batch")
+      .range(1, 1e9);
+  table.add("gradient_accumulation_steps", &o.gradient_accumulation_steps, "micro-batches in an update")
+      .range(1, 1e9)
+      .alias("gradient_accumulation");
+  table.add("max_steps", &o.max_steps, "updates; -1: num_train_epochs decides")
+      .range(-1, 1e15)
+      .alias("num_training_steps");
+  table.add("num_train_epochs", &o.num_train_epochs, "passes over the data")
+      .range(0, 1e9)
+      .alias("num_epochs");
+  table.add("learning_rate", &o.learning_rate, "peak learning rate").range(0, 1e9).alias("lr");
+  table.add("lr_scheduler_type", &o.lr_scheduler_type, "schedule of the learning rate")
+      .choices(schedule_names())
+      .alias("lr_scheduler")
+      .alias("scheduler");
+  table.add("lr_scheduler_kwargs", &o.lr_scheduler_kwargs, "its arguments, as k=v,k=v");
+  table.add("warmup_steps", &o.warmup_steps, "updates of warm-up; below 1: a share of all").range(0, 1e15);
+  table.group("Optimizer");
+  table.add("optim", &o.optim, "optimizer; galore methods lists them").alias("optimizer");
+  table.add("optim_args", &o.optim_args, "its arguments, as k=v,k=v; galore methods NAME lists them");
+  table.add("adam_beta1", &o.adam_beta1, "decay of the first moment").range(0, 1).alias("beta1");
+  table.add("adam_beta2", &o.adam_beta2, "decay of the second moment").range(0, 1).alias("beta2");
+  table.add("adam_epsilon", &o.adam_epsilon, "unset: the optimizer's own default").range(0, 1);
+  declare_options(table, o.optimizer);
+  table.add("nan_policy", &o.nan_policy, "a loss that is not finite stops the run or skips the update")
+      .choices({"stop", "skip"});
+  table
+      .add("spike_threshold", &o.spike_threshold,
+           "skip updates whose loss is this many standard deviations above the recent mean; 0: never")
+      .range(0, 1e9);
+}
+
+void declare_events(OptionTable& table, TrainOptions& o) {
+  table.group("Evaluation, saving, logging");
+  table.add("eval_strategy", &o.eval_strategy, "auto: steps if eval_steps is given, else at the end")
+      .choices({"auto", "no", "steps", "epoch"})
+      .alias("evaluation_strategy");
+  table.add("eval_steps", &o.eval_steps, "updates between evaluations; below 1: a share of all")
+      .range(0, 1e15)
+      .alias("eval_every");
+  table.add("eval_on_start", &o.eval_on_start, "evaluate before the first update");
+  table.add("eval_max_batches", &o.eval_max_batches, "evaluate at most this many batches; 0: all")
+      .range(0, 1e15);
+  table.add("save_strategy", &o.save_strategy, "auto: steps if save_steps is given, else only the last model")
+      .choices({"auto", "no", "steps", "epoch", "best"});
+  table.add("save_steps", &o.save_steps, "updates between checkpoints; below 1: a share of all")
+      .range(0, 1e15)
+      .alias("save_every");
+  table.add("save_total_limit", &o.save_total_limit, "checkpoints kept; 0: all").range(0, 1e9);
+  table.add("save_only_model", &o.save_only_model, "checkpoints without optimizer state cannot be resumed");
+  table.add("load_best_model_at_end", &o.load_best_model_at_end, "the last model is the best checkpoint");
+  table.add("metric_for_best_model", &o.metric_for_best_model, "smaller is better")
+      .choices({"eval_loss", "loss", "perplexity"});
+  table
+      .add("resume_from_checkpoint", &o.resume_from_checkpoint,
+           "a checkpoint, true (the latest must exist) or auto (if there is one)")
+      .alias("continue_from");
+  table.add("logging_steps", &o.logging_steps, "updates between log lines; below 1: a share of all")
+      .range(0, 1e15);
+  table.add("logging_first_step", &o.logging_first_step, "log the first update too");
+  table.add("report_to", &o.report_to, "none, jsonl, csv, tensorboard, all");
+  table.add("run_name", &o.run_name, "stands in the logs").alias("name");
+  table.add("disable_tqdm", &o.disable_tqdm, "no progress bar");
+  table.group("Machine");
+  table.add("device", &o.device, "auto, cpu, cuda or cuda:N");
+  table.add("threads", &o.threads, "0: all processors").range(0, 4096);
+  table.add("seed", &o.seed, "of initialization, shuffling, subspaces and rounding").range(0, 1e18);
+  table.add("full_determinism", &o.full_determinism,
+            "the processor's results always are; on a GPU slower kernels");
+}
+
+void declare_foreign(OptionTable& table, ForeignOptions& o) {
+  table.group("Names of other programs");
+  table.add("total_batch_size", &o.total_batch_size, "rows in an update; decides gradient_accumulation_steps")
+      .range(0, 1e12);
+  table.add("max_train_tokens", &o.max_train_tokens, "decides max_steps; 1.1B is understood").range(0, 1e18);
+  table.add("warmup_ratio", &o.warmup_ratio, "warm-up as a share of all updates").range(-1, 1);
+  table.add("min_lr_ratio", &o.min_lr_ratio, "the cosine schedule ends at this share").range(-1, 1);
+  table.add("use_galore", &o.use_galore, "LLaMA-Factory: optim=galore_adamw");
+  table.add("galore_layerwise", &o.galore_layerwise, "LLaMA-Factory: optim_layerwise");
+  table.add("galore_target", &o.galore_target, "LLaMA-Factory: optim_target_modules");
+  table.add("rank", &o.rank, "optim_args: rank").alias("galore_rank");
+  table.add("update_proj_gap", &o.update_proj_gap, "optim_args: update_proj_gap")
+      .alias("galore_update_interval");
+  table.add("galore_scale", &o.galore_scale, "optim_args: scale");
+  table.add("proj_type", &o.proj_type, "optim_args: proj_type").alias("galore_proj_type");
+}
+
+void resolve_foreign(TrainOptions& o, std::vector<std::string>& notes) {
+  const ForeignOptions& f = o.foreign;
+  const auto note = [&](const char* from, const std::string& to) {
+    notes.push_back(fmt::format("{} is taken as {}", from, to));
+  };
+  if (f.total_batch_size > 0) {
+    if (f.total_batch_size % o.per_device_train_batch_size != 0)
+      fail_usage("total_batch_size", "expected a multiple of per_device_train_batch_size={}, given {}",
+                 o.per_device_train_batch_size, f.total_batch_size);
+    o.gradient_accumulation_steps = f.total_batch_size / o.per_device_train_batch_size;
+    note("total_batch_size", fmt::format("gradient_accumulation_steps={}", o.gradient_accumulation_steps));
+  }
+  if (f.max_train_tokens > 0) {
+    const int64_t tokens = o.max_length * o.per_device_train_batch_size * o.gradient_accumulation_steps;
+    o.max_steps = std::max<int64_t>(1, f.max_train_tokens / tokens);
+    note("max_train_tokens", fmt::format("max_steps={}", o.max_steps));
+  }
+  if (f.warmup_ratio >= 0) o.warmup_steps = f.warmup_ratio, note("warmup_ratio", "warmup_steps below 1");
+  if (f.min_lr_ratio >= 0) {
+    if (o.lr_scheduler_type.rfind("cosine", 0) != 0)
+      fail_usage("min_lr_ratio", "expected a cosine schedule, given '{}'", o.lr_scheduler_type);
+    o.lr_scheduler_type = "cosine_with_min_lr";
+    o.lr_scheduler_kwargs = fmt::format("min_lr_rate={}", f.min_lr_ratio);
+    note("min_lr_ratio", "lr_scheduler_type=cosine_with_min_lr, " + o.lr_scheduler_kwargs);
+  }
+  if (f.use_galore) o.optim = "galore_adamw", note("use_galore", "optim=galore_adamw");
+  if (f.galore_layerwise) o.optimizer.layerwise = true, note("galore_layerwise", "optim_layerwise");
+  if (!f.galore_target.empty()) {
+    o.optimizer.target_modules =
+        f.galore_target[0] == "all" ? std::vector<std::string>{"all-linear"} : f.galore_target;
+    note("galore_target", "optim_target_modules");
+  }
+  const std::pair<const char*, const std::string*> arguments[] = {{"rank", &f.rank},
+                                                                  {"update_proj_gap", &f.update_proj_gap},
+                                                                  {"scale", &f.galore_scale},
+                                                                  {"proj_type", &f.proj_type}};
+  for (const auto& [name, value] : arguments) {
+    if (value->empty()) continue;
+    o.optim_args += fmt::format("{}{}={}", o.optim_args.empty() ? "" : ",", name, *value);
+    note(name, "optim_args");
+  }
+}
+
+void check_combinations(const TrainOptions& o) {
+  const int sources = !o.model_name_or_path.empty() + !o.model_size.empty() + !o.config_name.empty();
+  if (sources != 1)
+    fail_usage("model", "expected exactly one of model_name_or_path, model_size and config_name, given {}",
+               sources);
+  if (o.load_best_model_at_end && o.eval_file.empty() && o.val_size == 0)
+    fail_usage("load_best_model_at_end", "expected eval_file or val_size, given neither");
+  if (o.compute_dtype == "bfloat16" && dtype_from_name(o.dtype) != at::kBFloat16)
+    fail_usage("compute_dtype", "bfloat16 needs bf16 weights, given dtype={}", o.dtype);
+  for (const std::string& target : o.report_to)
+    if (target != "none" && target != "jsonl" && target != "csv" && target != "tensorboard" &&
+        target != "all")
+      fail_usage("report_to", "expected none, jsonl, csv, tensorboard or all, given '{}'", target);
+}
+
+}  // namespace
+
+void declare_options(OptionTable& table, TrainOptions& options) {
+  declare_model(table, options);
+  declare_data(table, options);
+  declare_training(table, options);
+  declare_events(table, options);
+  declare_foreign(table, options.foreign);
+}
+
+std::vector<std::string> resolve(TrainOptions& options, OptionTable& table) {
+  std::vector<std::string> notes;
+  if (options.bf16) options.dtype = "bfloat16";
+  options.dtype = dtype_name(dtype_from_name(options.dtype));
+  resolve_foreign(options, notes);
+  check_combinations(options);
+  if (options.data_seed < 0) options.data_seed = options.seed;
+  options.optimizer.seed = static_cast<uint64_t>(options.seed);
+  options.optimizer.settings =
+      resolve_optimizer(options.optim, options.optim_args, given_adam_settings(table));
+  if (options.eval_strategy == "auto") options.eval_strategy = options.eval_steps > 0 ? "steps" : "no";
+  if (options.save_strategy == "auto") options.save_strategy = options.save_steps > 0 ? "steps" : "no";
+  if (options.eval_strategy == "steps" && options.eval_steps == 0) options.eval_steps = 500;
+  if (options.save_strategy == "steps" && options.save_steps == 0) options.save_steps = 500;
+  return notes;
+}
+
+std::vector<std::pair<std::string, std::string>> given_adam_settings(OptionTable& table) {
+  std::vector<std::pair<std::string, std::string>> given;
+  for (const char* name : {"adam_beta1", "adam_beta2", "adam_epsilon"})
+    if (table.was_set(name)) given.emplace_back(name, table.find(name)->text());
+  return given;
+}
+
+ModelOptions model_options(const TrainOptions& options) {
+  ModelOptions model;
+  model.weights_dtype = dtype_from_name(options.dtype);
+  model.gradient_checkpointing = options.gradient_checkpointing;
+  const bool narrow = model.weights_dtype == at::kBFloat16;
+  const bool wanted =
+      options.compute_dtype == "bfloat16" || (options.compute_dtype == "auto" && has_fast_bf16());
+  model.compute_dtype = narrow && wanted ? at::kBFloat16 : at::kFloat;
+  return model;
+}
+
+}  // namespace galore

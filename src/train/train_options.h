@@ -1,0 +1,82 @@
+// Everything `galore train` can be told, in Hugging Face's names; declared once, in train_options.cpp.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/options.h"
+#include "models/causal_lm.h"
+#include "optim/optimizer.h"
+#include "train/schedule.h"
+
+namespace galore {
+
+// Names of other programs that do not map one to one; resolve() turns them into ours and notes it.
+struct ForeignOptions {
+  int64_t total_batch_size = 0, max_train_tokens = 0;
+  double warmup_ratio = -1, min_lr_ratio = -1;
+  bool use_galore = false, galore_layerwise = false;
+  std::vector<std::string> galore_target;
+  std::string rank, update_proj_gap, galore_scale, proj_type;  // as given; empty: not given
+};
+
+struct TrainOptions {
+  // Model
+  std::string model_name_or_path, model_size, config_name, tokenizer_name;
+  std::string stage = "pt", task = "causal_lm";
+  std::string dtype = "float32";
+  bool bf16 = false;
+  bool gradient_checkpointing = false;
+  std::string compute_dtype = "auto";
+  // Data
+  std::vector<std::string> train_file, eval_file;
+  int64_t max_length = 256;
+  bool packing = true;
+  std::string document_mode = "paragraph";
+  std::string bad_rows = "stop";
+  double val_size = 0;
+  int64_t max_samples = 0;
+  std::string cache_dir;
+  int64_t dataloader_num_workers = 1;
+  int64_t data_seed = -1;
+  // Training
+  std::string output_dir = "output";
+  int64_t per_device_train_batch_size = 8, per_device_eval_batch_size = 8, gradient_accumulation_steps = 1;
+  int64_t max_steps = -1;
+  double num_train_epochs = 3;
+  double learning_rate = 1e-3;
+  std::string lr_scheduler_type = "linear", lr_scheduler_kwargs;
+  double warmup_steps = 0;
+  std::string optim = "galore_adamw", optim_args;
+  double adam_beta1 = 0.9, adam_beta2 = 0.999, adam_epsilon = 1e-8;
+  OptimizerOptions optimizer;
+  std::string nan_policy = "stop";
+  double spike_threshold = 0;
+  // Evaluation, saving, logging
+  std::string eval_strategy = "auto", save_strategy = "auto";
+  double eval_steps = 0, save_steps = 0, logging_steps = 10;
+  bool logging_first_step = true, eval_on_start = false;
+  int64_t eval_max_batches = 0;
+  int64_t save_total_limit = 0;
+  bool save_only_model = false, load_best_model_at_end = false;
+  std::string metric_for_best_model = "eval_loss", resume_from_checkpoint;
+  std::vector<std::string> report_to{"jsonl"};
+  std::string run_name;
+  bool disable_tqdm = false;
+  // Machine
+  int64_t seed = 42, threads = 0;
+  std::string device = "auto";
+  bool full_determinism = false;
+  ForeignOptions foreign;
+};
+void declare_options(OptionTable& table, TrainOptions& options);
+
+// After all sources were read: derives what aliases ask for, checks combinations, and returns notes for the
+// log.
+std::vector<std::string> resolve(TrainOptions& options, OptionTable& table);
+
+// The Adam settings that the user gave, for resolve_optimizer.
+std::vector<std::pair<std::string, std::string>> given_adam_settings(OptionTable& table);
+ModelOptions model_options(const TrainOptions& options);
+
+}  // namespace galore
