@@ -21,7 +21,8 @@ F32, the weights after that step. data/manifest.json:
                  arguments of `galore replay`; weight decay acts on every tensor
     steps        the steps kept in the file
     noise        {step: {name: largest relative error of the displacement (weights after that step minus the first
-                 weights) when every gradient element is moved by one unit in the last place, over several draws}}
+                 weights) when every gradient element is moved by one unit in the last place, over several draws; or
+                 what rounding the weights themselves makes of it, where that is larger (norms start at 1)}}
     tolerance    {step: {name: what to allow}}: 10 x noise, at least 1e-6 (8-bit: at least one flipped code, see FLIP)
 
 The gradients drift: orthogonal factors turn a little every step, with a decaying spectrum, so singular vectors are well
@@ -213,11 +214,17 @@ def moved_by_one_ulp(gradients, seed):
     return [{n: moved(g) for n, g in of.items()} for of in gradients]
 
 
+def rounding_of_weights(weight, moved, step):
+    """Half a unit in the last place, twice a step (decay, direction), adding up like a random walk."""
+    return 2.0**-24 * (2 * (step + 1)) ** 0.5 * (weight.norm() / (moved - weight).norm()).item()
+
+
 def noise_of(case, weights, gradients, expected):
     runs = [run_case(case, weights, moved_by_one_ulp(gradients, seed)) for seed in range(5)]
     noise = {}
     for step in case["steps"]:
         errors = [displacement_error(weights, expected[step], run[step]) for run in runs]
+        errors.append({n: rounding_of_weights(w, expected[step][n], step) for n, w in weights.items()})
         noise[step] = {n: float(f"{max(error[n] for error in errors):.3g}") for n in weights}
     return noise
 
