@@ -8,7 +8,8 @@ Per block of a moment, with codes c1, c2 and the block's largest magnitudes a1, 
   direction = corr2 / corr1 * m / (sqrt(v) + corr2 eps),   corr1 = 1 - b1^t, corr2 = sqrt(1 - b2^t)
   a1 = max |m|, a2 = max |v|;  c1 = nearest(Q1, m / a1), c2 = nearest(Q2, v / a2); a code of the other sign moves by one
 The factors of beta and t are computed in fp64 and rounded once (the CUDA kernel's own 1.0f - beta2 is off by 1.3e-5 of
-itself, less than any code). The direction uses the moments before they are rounded. Decay comes last: W -= eta wd W, on the updated weight.
+itself, less than any code). The direction uses the moments before they are rounded. Decay comes last, on the updated
+weight: W -= eta wd W.
 """
 
 import numpy as np
