@@ -1,0 +1,75 @@
+#include "cli/arguments.h"
+
+#include <gtest/gtest.h>
+
+#include "core/errors.h"
+
+namespace galore {
+namespace {
+
+struct Values {
+  std::string text = "none";
+  int64_t count = 3;
+  bool flag = false, other = true;
+  std::vector<std::string> files;
+  OptionTable table;
+
+  Values() {
+    table.add("text", &text, "a text");
+    table.group("Numbers");
+    table.add("some_count", &count, "a number").range(0, 10).alias("count");
+    table.add("flag", &flag, "on or off");
+    table.add("other", &other, "on or off");
+    table.add("files", &files, "several");
+  }
+  bool parse(const std::vector<std::string>& arguments) { return parse_arguments("test", table, arguments); }
+  std::string error(const std::vector<std::string>& arguments) {
+    try {
+      parse(arguments);
+    } catch (const UsageError& error) {
+      return error.what();
+    }
+    return "";
+  }
+};
+
+TEST(Arguments, AllForms) {
+  Values v;
+  EXPECT_TRUE(
+      v.parse({"--text", "a=b", "some-count=4", "--flag", "--no-other", "--files", "x", "y", "--files=z"}));
+  EXPECT_EQ(v.text, "a=b");
+  EXPECT_EQ(v.count, 4);
+  EXPECT_TRUE(v.flag);
+  EXPECT_FALSE(v.other);
+  EXPECT_EQ(v.files, (std::vector<std::string>{"x", "y", "z"}));
+  EXPECT_TRUE(v.parse({"--flag", "false", "--Some-Count=5", "text=", "--files", "p=1", "count=6"}));
+  EXPECT_FALSE(v.flag);
+  EXPECT_EQ(v.count, 6);
+  EXPECT_EQ(v.text, "");
+  EXPECT_EQ(v.files, (std::vector<std::string>{"p=1"}));
+  EXPECT_TRUE(v.parse({"--text", "-3"}));
+  EXPECT_EQ(v.text, "-3");
+}
+
+TEST(Arguments, WrongUsage) {
+  Values v;
+  EXPECT_NE(v.error({"--txet", "a"}).find("'text'"), std::string::npos);
+  EXPECT_NE(v.error({"--text"}).find("value"), std::string::npos);
+  EXPECT_NE(v.error({"--text", "--flag"}).find("value"), std::string::npos);
+  EXPECT_NE(v.error({"loose"}).find("'loose'"), std::string::npos);
+  EXPECT_NE(v.error({"--some_count", "11"}), "");
+  EXPECT_NE(v.error({"--flag=maybe"}), "");
+}
+
+TEST(Arguments, HelpIsGenerated) {
+  Values v;
+  testing::internal::CaptureStdout();
+  EXPECT_FALSE(v.parse({"--text", "a", "--help"}));
+  const std::string help = testing::internal::GetCapturedStdout();
+  for (const char* part : {"galore test", "Numbers:", "--some_count int", "[3]", "also: count"})
+    EXPECT_NE(help.find(part), std::string::npos) << part << "\n" << help;
+  EXPECT_EQ(v.text, "none");
+}
+
+}  // namespace
+}  // namespace galore

@@ -1,0 +1,52 @@
+#include "cli/train_tokenizer_command.h"
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "cli/arguments.h"
+#include "core/errors.h"
+#include "tokenizer/sentencepiece_training.h"
+#include "tokenizer/tokenizer.h"
+
+namespace galore {
+
+int train_tokenizer_command(const std::vector<std::string>& arguments) {
+  SentencePieceTrainingOptions options;
+  std::vector<std::string> input;
+  std::string output, type = "sentencepiece";
+  int64_t seed = 42;
+  bool json = false;
+  OptionTable table;
+  table.group("Files");
+  table.add("input", &input, "text files or globs, one sentence per line");
+  table.add("output", &output, "folder for tokenizer.model and its configuration");
+  table.group("Tokenizer");
+  table.add("type", &type, "kind of tokenizer").choices({"sentencepiece"});
+  table.add("vocab_size", &options.vocab_size, "number of ids, 259 of them special tokens and bytes");
+  table.add("character_coverage", &options.character_coverage, "share of the characters that become pieces");
+  table.add("max_sentences", &options.max_sentences, "train on a sample of so many lines; 0: all")
+      .range(0, 1e12);
+  table.add("seed", &seed, "of the sample");
+  table.add("split_digits", &options.split_digits, "every digit is a piece of its own");
+  table.add("add_bos_token", &options.add_bos_token, "written to the configuration");
+  table.add("add_eos_token", &options.add_eos_token, "written to the configuration");
+  table.add("model_max_length", &options.model_max_length, "written to the configuration; 0: not")
+      .range(0, 1e12);
+  table.group("Output");
+  table.add("json", &json, "print the result as one JSON object");
+  if (!parse_arguments("train-tokenizer", table, arguments)) return 0;
+  for (const std::string& pattern : input)
+    for (const Path& path : expand_glob(pattern)) options.inputs.push_back(path);
+  options.output = output;
+  options.seed = static_cast<uint64_t>(seed);
+  train_sentencepiece(options, [](const std::string& message) { fmt::print(stderr, "{}\n", message); });
+  const auto tokenizer = load_tokenizer(options.output);
+  const nlohmann::ordered_json result = {{"output", output}, {"vocab_size", tokenizer->vocab_size()}};
+  if (json)
+    fmt::print("{}\n", result.dump());
+  else
+    fmt::print("{}: {} ids\n", output, tokenizer->vocab_size());
+  return 0;
+}
+
+}  // namespace galore

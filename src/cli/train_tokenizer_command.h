@@ -1,0 +1,11 @@
+// galore train-tokenizer: a SentencePiece tokenizer from text files.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace galore {
+
+int train_tokenizer_command(const std::vector<std::string>& arguments);
+
+}  // namespace galore
