@@ -22,7 +22,7 @@ def first_line(lines, last):
     depth = 0
     for number in range(last, max(last - 20, -1), -1):
         depth += lines[number].count(")") - lines[number].count("(")
-        if depth <= 0:
+        if depth <= 0 and not lines[number].lstrip().startswith(": "):  # a constructor's initializers
             return number
     return last
 

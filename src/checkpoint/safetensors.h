@@ -65,8 +65,8 @@ class SafetensorsReader {
   std::map<std::string, std::string> metadata_;
 };
 
-// A tensor and the dtype it gets in the file; undefined dtype: its own. The value may lie on any device and
-// need not be contiguous (then one tensor at a time is copied).
+// A tensor and the dtype it gets in the file (by default its own). The value may lie on any device; one that
+// is not contiguous is copied while it is written, and no two such copies exist at once.
 struct TensorToWrite {
   TensorToWrite(std::string tensor_name, at::Tensor tensor_value)
       : name(std::move(tensor_name)), value(std::move(tensor_value)), dtype(value.scalar_type()) {}

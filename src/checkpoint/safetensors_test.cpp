@@ -7,6 +7,7 @@
 
 #include "checkpoint/test_folder.h"
 #include "core/errors.h"
+#include "core/memory.h"
 #include "core/random.h"
 
 namespace galore {
@@ -111,6 +112,27 @@ TEST(Safetensors, NonContiguousOnBothSides) {
   at::Tensor target = at::empty({3, 4}, at::kHalf).t();
   reader.read_into("x", target);
   EXPECT_TRUE(at::equal(target, value.t().to(at::kHalf)));
+}
+
+// Reading with conversion must not hold the tensor twice: 128 MB of F32 become 64 MB of BF16 that exist
+// already.
+TEST(Safetensors, ConversionNeedsOneSmallBuffer) {
+  const TestFolder folder;
+  const int64_t count = 32 << 20;
+  write_bytes(folder / "x.safetensors",
+              with_header(fmt::format(R"({{"a":{{"dtype":"F32","shape":[{}],"data_offsets":[0,{}]}}}})",
+                                      count, count * 4),
+                          0));
+  const uint64_t header_bytes = std::filesystem::file_size(folder / "x.safetensors");
+  std::filesystem::resize_file(folder / "x.safetensors", header_bytes + count * 4);  // sparse zeros
+  const SafetensorsReader reader(folder / "x.safetensors");
+  at::Tensor destination = at::ones({count}, at::kBFloat16);
+  std::ofstream("/proc/self/clear_refs") << 5;  // the peak begins anew
+  const int64_t before = resident_bytes();
+  reader.read_into("a", destination);
+  // 4 MB of buffer and what the allocator and threads take; the whole tensor would be 128 MB.
+  EXPECT_LT(peak_resident_bytes() - before, 24 << 20);
+  EXPECT_EQ(destination.count_nonzero().item<int64_t>(), 0);
 }
 
 TEST(Safetensors, WrongDestinationIsRefused) {
