@@ -33,8 +33,8 @@ bool embedding(const at::Tensor& out, const at::Tensor& table, const at::Tensor&
 bool add_rows(const at::Tensor& table, const at::Tensor& indices, const at::Tensor& rows);
 
 // Blocks of 64 queries and keys, so that no matrix of all scores exists (Dao et al., "FlashAttention", 2022);
-// fp32 arithmetic for either dtype. Tasks are (row, key head), so grouped heads need no copies and no atomics.
-// On meta tensors only the workspace is claimed.
+// fp32 arithmetic for either dtype. Tasks are (row, key head), so grouped heads need no copies and no
+// atomics. On meta tensors only the workspace is claimed.
 bool attention(const AttentionTensors& tensors, Workspace& workspace);
 bool attention_backward(const AttentionGradients& gradients, const at::Tensor& out_gradient,
                         const AttentionTensors& tensors, Workspace& workspace);
