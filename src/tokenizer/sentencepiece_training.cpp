@@ -148,16 +148,28 @@ void check_options(const SentencePieceTrainingOptions& options) {
     fail_usage(kWhere, "character_coverage: expected above 0 to 1, given {}", options.character_coverage);
 }
 
+// The number behind `words` in the library's message, "" if it is not there.
+std::string number_after(const std::string& message, const std::string& words) {
+  const size_t at = message.find(words);
+  if (at == std::string::npos) return "";
+  const size_t begin = at + words.size();
+  return message.substr(begin, message.find_first_not_of("0123456789", begin) - begin);
+}
+
 [[noreturn]] void explain(const SentencePieceTrainingOptions& options, const std::string& reason) {
-  if (reason.find("too high") != std::string::npos)
+  const std::string largest = number_after(reason, "Please set it to a value <= ");
+  if (!largest.empty())
     fail(kWhere,
-         "vocab_size: {} is more than the text has pairs for; give more text or a smaller vocabulary ({})",
-         options.vocab_size, reason);
+         "vocab_size: this text gives at most {} pieces, given {}; give more text or a smaller number",
+         largest, options.vocab_size);
+  const std::string fixed =
+      number_after(reason, "smaller than required_chars. " + std::to_string(options.vocab_size) + " vs ");
   if (reason.find("smaller than required_chars") != std::string::npos)
     fail(kWhere,
-         "vocab_size: {} is too small for the characters of the text; give a larger vocabulary or a "
-         "smaller character_coverage ({})",
-         options.vocab_size, reason);
+         "vocab_size: bytes and characters of this text alone take {} pieces, given {}; give a larger number "
+         "or a "
+         "smaller character_coverage",
+         fixed.empty() ? "more" : fixed, options.vocab_size);
   fail(kWhere, "the SentencePiece library failed: {}", reason);
 }
 

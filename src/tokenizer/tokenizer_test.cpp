@@ -208,7 +208,9 @@ TEST_F(TrainingTest, ImpossibleVocabulariesAreErrors) {
     } catch (const Error& error) {
       message = error.what();
     }
+    EXPECT_NE(message.find(std::to_string(size)), std::string::npos) << message;
     EXPECT_NE(message.find("vocab_size"), std::string::npos) << message;
+    EXPECT_EQ(message.find("library"), std::string::npos) << message << " is not explained";
     EXPECT_EQ(message.find('\n'), std::string::npos);
     EXPECT_FALSE(std::filesystem::exists(folder_ / "out"));
   }

@@ -1,0 +1,79 @@
+#include "cli/tokenize_command.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "cli/train_tokenizer_command.h"
+#include "core/errors.h"
+#include "core/files.h"
+#include "data/token_file.h"
+#include "tokenizer/tokenizer.h"
+
+namespace galore {
+namespace {
+
+class TokenizeCommandTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = std::filesystem::temp_directory_path() / fmt::format("galore-tokenize-{}", ::getpid());
+    std::filesystem::create_directories(folder_);
+    std::string text;
+    for (int i = 0; i < 300; ++i) text += fmt::format("Row {} of rain, mercy and \u00e9t\u00e9.\n", i);
+    write_file_atomically(folder_ / "text.txt", text);
+    testing::internal::CaptureStdout();
+    EXPECT_EQ(train_tokenizer_command({"--input", at("text.txt"), "--vocab-size=300", "--output", at("tok")}),
+              0);
+  }
+  void TearDown() override {
+    testing::internal::GetCapturedStdout();
+    std::filesystem::remove_all(folder_);
+  }
+  std::string at(const std::string& name) { return (folder_ / name).string(); }
+  int run(const std::string& input, const std::string& output, std::vector<std::string> more = {}) {
+    std::vector<std::string> arguments = {"--tokenizer_name", at("tok"),  "--input",
+                                          at(input),          "--output", at(output)};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return tokenize_command(arguments);
+  }
+
+  Path folder_;
+};
+
+TEST_F(TokenizeCommandTest, RowsGoThereAndBack) {
+  const std::string rows = "{\"text\": \"  rain\\n\\\"mercy\\\" \u00e9\"}\n{\"text\": \"\u4f60\"}\n";
+  write_file_atomically(folder_ / "rows.jsonl", rows);
+  EXPECT_EQ(run("rows.jsonl", "ids.jsonl"), 0);
+  EXPECT_EQ(run("ids.jsonl", "back.jsonl", {"--decode"}), 0);
+  EXPECT_EQ(read_file(folder_ / "back.jsonl"), rows);
+}
+
+TEST_F(TokenizeCommandTest, ShardsHoldTheDocumentsEndedByEos) {
+  EXPECT_EQ(run("text.txt", "a.bin", {"--text_documents", "line"}), 0);
+  EXPECT_EQ(run("text.txt", "b.bin", {"--text_documents=line", "--bin_header=false"}), 0);
+  const auto shard = TokenFile::open_shard(folder_ / "a.bin"),
+             plain = TokenFile::open_shard(folder_ / "b.bin");
+  ASSERT_EQ(shard->num_tokens(), plain->num_tokens());
+  std::vector<int64_t> ids(static_cast<size_t>(shard->num_tokens())), labels(ids.size()), same(ids.size());
+  shard->read(0, shard->num_tokens(), ids.data(), labels.data());
+  plain->read(0, plain->num_tokens(), same.data(), labels.data());
+  EXPECT_EQ(ids, same);
+  EXPECT_EQ(std::count(ids.begin(), ids.end(), 2), 300);
+  const auto first = load_tokenizer(at("tok"))->encode("Row 0 of rain, mercy and \u00e9t\u00e9.", true);
+  EXPECT_TRUE(std::equal(first.begin(), first.end(), ids.begin()));
+  EXPECT_FALSE(std::filesystem::exists(at("a.bin.parts")));
+}
+
+TEST_F(TokenizeCommandTest, WrongUsageWritesNothing) {
+  EXPECT_THROW(tokenize_command({"--input", at("text.txt")}), UsageError);
+  EXPECT_THROW(run("text.txt", "x.bin", {"--decode"}), UsageError);
+  EXPECT_THROW(run("text.txt", "x.jsonl", {"--decode"}), Error);
+  EXPECT_THROW(run("none.txt", "x.jsonl"), Error);
+  EXPECT_THROW(
+      train_tokenizer_command({"--input", at("text.txt"), "--output", at("t2"), "--vocab_size", "9000"}),
+      Error);
+  EXPECT_FALSE(std::filesystem::exists(at("x.jsonl")) || std::filesystem::exists(at("x.bin")) ||
+               std::filesystem::exists(at("t2")));
+}
+
+}  // namespace
+}  // namespace galore
