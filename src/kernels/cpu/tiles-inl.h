@@ -98,8 +98,8 @@ void pack(float* out, const Head<T>& head, size_t length, size_t dim, float fact
   }
 }
 
-// Block j of kBlock positions becomes padded(D) x kBlock, one block after the other: the right side of a product
-// with the positions as columns.
+// Block j of kBlock positions becomes padded(D) x kBlock, one block after the other: the right side of a
+// product with the positions as columns.
 template <typename T>
 void pack_transposed(float* out, const Head<T>& head, size_t length, size_t dim) {
   const size_t width = padded(dim);
