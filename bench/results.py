@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""Trains the same small model with every optimizer at three learning rates and writes down what came out.
+
+    scripts/results [--steps N] [--only galore_adamw] [--report]
+
+Runs lie in .cache/results/runs/<optimizer>-<rate>/; one whose last evaluation is there is not repeated. --report only
+writes: bench/runs/<date>-results.jsonl (one line a run, raw) and docs/results-table.md with docs/results.svg, the best
+rate of each optimizer.
+"""
+
+import argparse
+import json
+import pathlib
+import subprocess
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+LOW_RANK = "rank=48,update_proj_gap=100,scale=0.25,proj_type=std"
+# name -> (optim, optim_args, learning rates): the rates of the full-rank ones are the low-rank ones' times the scale,
+# and a step to either side.
+RUNS = {
+    "AdamW": ("adamw_torch", "", (0.001, 0.0025, 0.005)),
+    "8-bit AdamW": ("adamw_8bit", "", (0.001, 0.0025, 0.005)),
+    "GaLore": ("galore_adamw", LOW_RANK, (0.005, 0.01, 0.02)),
+    "8-bit GaLore": ("galore_adamw_8bit", LOW_RANK, (0.005, 0.01, 0.02)),
+}
+COLORS = ("#1b6ca8", "#7fb2d9", "#b5482a", "#e0a185")
+
+
+def events(folder):
+    path = folder / "metrics.jsonl"
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+def evaluations(folder):
+    return [e for e in events(folder) if e.get("event") == "eval" and "eval_loss" in e]
+
+
+def train(args, folder, optim, options, rate):
+    command = [args.galore, "train", "configs/results.yaml", f"optim={optim}", f"learning_rate={rate}",
+               f"output_dir={folder}", f"max_steps={args.steps}", "report_to=jsonl"]
+    command += [f"optim_args={options}"] if options else []
+    print("$", " ".join(map(str, command)), flush=True)
+    start = time.time()
+    done = subprocess.run(command, cwd=ROOT)
+    (folder / "seconds.json").write_text(json.dumps({"seconds": time.time() - start, "exit": done.returncode}))
+
+
+def numbers_in(value, names):
+    """Sum of the numbers under keys that contain one of `names`, at any depth."""
+    if not isinstance(value, dict):
+        return 0
+    return sum(v if isinstance(v, (int, float)) and any(n in k for n in names) else numbers_in(v, names)
+               for k, v in value.items())
+
+
+def summary(name, optim, rate, folder):
+    steps = [e for e in events(folder) if e.get("event") == "step"]
+    found = evaluations(folder)
+    if not found or not steps:
+        return None
+    memory = next((e for e in events(folder) if e.get("event") == "memory"), {})
+    speeds = sorted(e["tokens_per_second"] for e in steps)
+    last = found[-1]
+    return {"name": name, "optim": optim, "learning_rate": rate, "steps": steps[-1]["step"],
+            "eval_loss": last["eval_loss"], "perplexity": last.get("perplexity"),
+            "eval_loss_family": last.get("eval_loss_family"), "tokens_per_second": speeds[len(speeds) // 2],
+            "peak_memory_bytes": max(e["peak_memory_bytes"] for e in steps),
+            "optimizer_bytes": numbers_in(memory, ("moments", "bases")),
+            "curve": [(e.get("step", 0), e["eval_loss"]) for e in found]}
+
+
+def svg(best):
+    """Evaluation loss over updates, one line an optimizer."""
+    width, height, left, bottom = 720, 380, 60, 45
+    points = [p for run in best for p in run["curve"]]
+    x1, y0, y1 = max(x for x, _ in points), min(y for _, y in points), max(y for _, y in points)
+
+    def at(x, y):
+        span = max(y1 - y0, 1e-9)
+        return f"{left + x / x1 * (width - left - 20):.1f},{20 + (y1 - y) / span * (height - bottom - 20):.1f}"
+
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
+             f'font-size="13"><rect width="{width}" height="{height}" fill="white"/>']
+    for i in range(5):
+        y = y0 + (y1 - y0) * i / 4
+        px, py = at(0, y).split(",")
+        parts.append(f'<path d="M{px},{py}H{width - 20}" stroke="#ddd"/><text x="{left - 8}" y="{float(py) + 4:.0f}" '
+                     f'text-anchor="end">{y:.2f}</text>')
+    for x in (0, x1 // 2, x1):
+        parts.append(f'<text x="{at(x, y0).split(",")[0]}" y="{height - 22}" text-anchor="middle">{x}</text>')
+    parts.append(f'<text x="{width / 2}" y="{height - 5}" text-anchor="middle">updates; evaluation loss</text>')
+    for i, run in enumerate(best):
+        line = " ".join(at(x, y) for x, y in run["curve"])
+        parts.append(f'<polyline points="{line}" fill="none" stroke="{COLORS[i % 4]}" stroke-width="2"/>')
+        parts.append(f'<text x="{width - 200}" y="{40 + 18 * i}" fill="{COLORS[i % 4]}">{run["name"]}</text>')
+    return "\n".join(parts) + "\n</svg>\n"
+
+
+def table(runs, best):
+    import math
+
+    rows = ["| optimizer | rate | loss | perplexity | as in the papers, N/(N+1) | optimizer state | peak memory | tokens/s |",
+            "|---|---|---|---|---|---|---|---|"]
+    for run in runs:
+        family = f"{math.exp(run['eval_loss_family']):.2f}" if run.get("eval_loss_family") else ""
+        mark = "**" if run in best else ""
+        rows.append(f"| {mark}{run['name']}{mark} | {run['learning_rate']:g} | {run['eval_loss']:.4f} | "
+                    f"{mark}{math.exp(run['eval_loss']):.2f}{mark} | {family} | {run['optimizer_bytes'] / 2**20:.2f} MiB | "
+                    f"{run['peak_memory_bytes'] / 2**20:.0f} MiB | {run['tokens_per_second']:.0f} |")
+    return "\n".join(rows) + "\n"
+
+
+def report(runs):
+    if not runs:
+        raise SystemExit("results: no run is complete yet")
+    names = dict.fromkeys(run["name"] for run in runs)
+    best = [min((r for r in runs if r["name"] == name), key=lambda r: r["eval_loss"]) for name in names]
+    raw = ROOT / f"bench/runs/{time.strftime('%Y-%m-%d')}-results.jsonl"
+    raw.parent.mkdir(parents=True, exist_ok=True)
+    raw.write_text("".join(json.dumps(run) + "\n" for run in runs))
+    (ROOT / "docs/results-table.md").write_text(table(runs, best))
+    (ROOT / "docs/results.svg").write_text(svg(best))
+    print(table(runs, best))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--galore", default=str(ROOT / "build/release/galore"))
+    parser.add_argument("--out", default=str(ROOT / ".cache/results/runs"))
+    parser.add_argument("--steps", type=int, default=800)
+    parser.add_argument("--only", help="one `optim` name")
+    parser.add_argument("--report", action="store_true", help="run nothing")
+    args = parser.parse_args()
+    out, runs = (ROOT / args.out).resolve(), []
+    for name, (optim, options, rates) in RUNS.items():
+        for rate in rates:
+            folder = out / f"{optim}-{rate:g}"
+            folder.mkdir(parents=True, exist_ok=True)
+            complete = any(e.get("step") == args.steps for e in evaluations(folder))
+            if not args.report and not complete and args.only in (None, optim):
+                train(args, folder, optim, options, rate)
+            runs.append(summary(name, optim, rate, folder))
+    report([run for run in runs if run])
+
+
+if __name__ == "__main__":
+    main()
