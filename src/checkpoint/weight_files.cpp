@@ -1,7 +1,7 @@
 #include "checkpoint/weight_files.h"
 
+#include <algorithm>
 #include <map>
-#include <regex>
 #include <set>
 
 #include "checkpoint/json_file.h"
@@ -62,8 +62,10 @@ void WeightFiles::open_shards(const Path& directory, const Path& index) {
 }
 
 bool is_weight_file_name(const std::string& name) {
-  static const std::regex shard("model-[0-9]{5}-of-[0-9]{5}\\.safetensors");
-  return name == kWeightsName || name == kIndexName || std::regex_match(name, shard);
+  if (name == kWeightsName || name == kIndexName) return true;
+  const std::string pattern = "model-#####-of-#####.safetensors";  // #: a digit
+  return std::equal(name.begin(), name.end(), pattern.begin(), pattern.end(),
+                    [](char c, char p) { return p == '#' ? c >= '0' && c <= '9' : c == p; });
 }
 
 }  // namespace galore
