@@ -136,12 +136,12 @@ std::vector<Preset> make_presets() {
 }
 
 std::unique_ptr<UpdateRule> make_rule(const OptimizerSettings& settings, at::IntArrayRef shape,
-                                      Ledger& ledger) {
-  if (settings.rule == "adamw") return make_adamw(settings.adamw, settings.storage, shape, ledger);
+                                      Workspace& workspace) {
+  if (settings.rule == "adamw") return make_adamw(settings.adamw, settings.storage, shape, workspace);
   if (settings.rule == "adafactor")
-    return make_adafactor(settings.adafactor, settings.storage, shape, ledger);
+    return make_adafactor(settings.adafactor, settings.storage, shape, workspace);
   GALORE_ASSERT(settings.rule == "sgd");
-  return make_sgd(settings.sgd, settings.storage, shape, ledger);
+  return make_sgd(settings.sgd, settings.storage, shape, workspace);
 }
 
 }  // namespace
@@ -181,11 +181,10 @@ OptimizerSettings resolve_optimizer(const std::string& name, const std::string& 
 
 std::unique_ptr<Method> make_method(const OptimizerSettings& settings, at::IntArrayRef shape, bool projected,
                                     Workspace& workspace) {
-  Ledger& ledger = workspace.ledger();
-  if (!projected || settings.method == "plain") return make_plain(make_rule(settings, shape, ledger));
+  if (!projected || settings.method == "plain") return make_plain(make_rule(settings, shape, workspace));
   GALORE_ASSERT(settings.method == "galore" && shape.size() == 2);
   auto subspace = std::make_unique<Subspace>(settings.subspace, shape[0], shape[1], workspace);
-  auto rule = make_rule(settings, subspace->low_rank_shape(), ledger);
+  auto rule = make_rule(settings, subspace->low_rank_shape(), workspace);
   return make_galore(settings.galore, std::move(subspace), std::move(rule));
 }
 

@@ -89,7 +89,10 @@ Subspace::Subspace(const SubspaceOptions& options, int64_t m, int64_t n, Workspa
 }
 
 std::string Subspace::refresh(const at::Tensor& gradient, const RandomStream& random) {
-  if (gradient.is_meta()) return "";
+  if (gradient.is_meta()) {
+    established_ = 1;
+    return "";
+  }
   const at::Tensor previous =
       established_ ? (side_ == Side::left ? left_ : right_).to(at::kFloat) : at::Tensor();
   const auto found = basis_finder(options_.subspace)(gradient, side_, rank_, previous, random);

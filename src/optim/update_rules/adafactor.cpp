@@ -1,12 +1,13 @@
 #include <cmath>
 
+#include "kernels/apply_direction.h"
 #include "optim/update_rules/update_rule.h"
 
 namespace galore {
 namespace {
 
 double root_mean_square(const at::Tensor& x) {
-  return x.is_meta() ? 0 : std::sqrt(x.square().mean().item<double>());
+  return std::sqrt(kernels::sum_squares(x) / static_cast<double>(x.numel()));
 }
 
 // Departure: the first moment averages directions without the learning rate (the published code averages them
@@ -14,15 +15,16 @@ double root_mean_square(const at::Tensor& x) {
 class Adafactor : public UpdateRule {
  public:
   Adafactor(const AdafactorOptions& options, const StorageOptions& storage, at::IntArrayRef shape,
-            Ledger& ledger)
-      : options_(options), factored_(shape.size() == 2) {
+            Workspace& workspace)
+      : options_(options), factored_(shape.size() == 2), workspace_(workspace) {
+    Ledger& ledger = workspace.ledger();
     if (factored_) {
       row_ = ledger.zeros(Owner::moments, {shape[0], 1}, at::kFloat);
       column_ = ledger.zeros(Owner::moments, {1, shape[1]}, at::kFloat);
     } else {
       square_ = ledger.zeros(Owner::moments, shape, at::kFloat);
     }
-    if (options.beta1 > 0) moment1_ = make_moment(storage, shape, /*is_signed=*/true, ledger);
+    if (options.beta1 > 0) moment1_ = make_moment(storage, shape, /*is_signed=*/true, workspace.ledger());
   }
 
   at::Tensor direction(at::Tensor gradient, int64_t step) override {
@@ -49,7 +51,8 @@ class Adafactor : public UpdateRule {
  private:
   // Gradient over the root of the estimated second moment, in the gradient's buffer.
   at::Tensor scaled(at::Tensor gradient, double beta2) {
-    const at::Tensor squares = gradient.square().add_(options_.epsilon);
+    at::Tensor squares = workspace_.get(Owner::workspace, "optimizer.squares", gradient.sizes(), at::kFloat);
+    at::mul_out(squares, gradient, gradient).add_(options_.epsilon);
     if (!factored_) {
       square_.mul_(beta2).add_(squares, 1 - beta2);
       return gradient.mul_(square_.rsqrt());
@@ -61,6 +64,7 @@ class Adafactor : public UpdateRule {
 
   AdafactorOptions options_;
   bool factored_;
+  Workspace& workspace_;
   at::Tensor row_, column_, square_;
   std::unique_ptr<Moment> moment1_;
 };
@@ -83,8 +87,8 @@ void declare_options(OptionTable& table, AdafactorOptions& options) {
 }
 
 std::unique_ptr<UpdateRule> make_adafactor(const AdafactorOptions& options, const StorageOptions& storage,
-                                           at::IntArrayRef shape, Ledger& ledger) {
-  return std::make_unique<Adafactor>(options, storage, shape, ledger);
+                                           at::IntArrayRef shape, Workspace& workspace) {
+  return std::make_unique<Adafactor>(options, storage, shape, workspace);
 }
 
 }  // namespace galore

@@ -10,10 +10,11 @@ namespace {
 
 class AdamW : public UpdateRule {
  public:
-  AdamW(const AdamWOptions& options, const StorageOptions& storage, at::IntArrayRef shape, Ledger& ledger)
+  AdamW(const AdamWOptions& options, const StorageOptions& storage, at::IntArrayRef shape,
+        Workspace& workspace)
       : options_(options),
-        moment1_(make_moment(storage, shape, /*is_signed=*/true, ledger)),
-        moment2_(make_moment(storage, shape, /*is_signed=*/false, ledger)) {}
+        moment1_(make_moment(storage, shape, /*is_signed=*/true, workspace.ledger())),
+        moment2_(make_moment(storage, shape, /*is_signed=*/false, workspace.ledger())) {}
 
   at::Tensor direction(at::Tensor gradient, int64_t step) override {
     const kernels::AdamStep constants = constants_of(step);
@@ -57,8 +58,8 @@ void declare_options(OptionTable& table, AdamWOptions& options) {
 }
 
 std::unique_ptr<UpdateRule> make_adamw(const AdamWOptions& options, const StorageOptions& storage,
-                                       at::IntArrayRef shape, Ledger& ledger) {
-  return std::make_unique<AdamW>(options, storage, shape, ledger);
+                                       at::IntArrayRef shape, Workspace& workspace) {
+  return std::make_unique<AdamW>(options, storage, shape, workspace);
 }
 
 }  // namespace galore

@@ -5,9 +5,9 @@ namespace {
 
 class Sgd : public UpdateRule {
  public:
-  Sgd(const SgdOptions& options, const StorageOptions& storage, at::IntArrayRef shape, Ledger& ledger)
+  Sgd(const SgdOptions& options, const StorageOptions& storage, at::IntArrayRef shape, Workspace& workspace)
       : options_(options) {
-    if (options.momentum > 0) moment1_ = make_moment(storage, shape, /*is_signed=*/true, ledger);
+    if (options.momentum > 0) moment1_ = make_moment(storage, shape, /*is_signed=*/true, workspace.ledger());
   }
 
   at::Tensor direction(at::Tensor gradient, int64_t step) override {
@@ -38,8 +38,8 @@ void declare_options(OptionTable& table, SgdOptions& options) {
 }
 
 std::unique_ptr<UpdateRule> make_sgd(const SgdOptions& options, const StorageOptions& storage,
-                                     at::IntArrayRef shape, Ledger& ledger) {
-  return std::make_unique<Sgd>(options, storage, shape, ledger);
+                                     at::IntArrayRef shape, Workspace& workspace) {
+  return std::make_unique<Sgd>(options, storage, shape, workspace);
 }
 
 }  // namespace galore

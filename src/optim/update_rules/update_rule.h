@@ -31,7 +31,7 @@ struct AdamWOptions {
 };
 void declare_options(OptionTable& table, AdamWOptions& options);
 std::unique_ptr<UpdateRule> make_adamw(const AdamWOptions& options, const StorageOptions& storage,
-                                       at::IntArrayRef shape, Ledger& ledger);
+                                       at::IntArrayRef shape, Workspace& workspace);
 
 // --- Adafactor (Shazeer and Stern 2018, arXiv 1804.04235) with relative_step and scale_parameter off, as
 // GaLore runs it. Matrices keep row and column means of the squared gradient, other tensors all of it.
@@ -41,7 +41,7 @@ struct AdafactorOptions {
 };
 void declare_options(OptionTable& table, AdafactorOptions& options);
 std::unique_ptr<UpdateRule> make_adafactor(const AdafactorOptions& options, const StorageOptions& storage,
-                                           at::IntArrayRef shape, Ledger& ledger);
+                                           at::IntArrayRef shape, Workspace& workspace);
 
 // --- SGD with momentum in PyTorch's form: m = momentum m + (1 - dampening) g, direction m (or g + momentum
 // m).
@@ -51,6 +51,6 @@ struct SgdOptions {
 };
 void declare_options(OptionTable& table, SgdOptions& options);
 std::unique_ptr<UpdateRule> make_sgd(const SgdOptions& options, const StorageOptions& storage,
-                                     at::IntArrayRef shape, Ledger& ledger);
+                                     at::IntArrayRef shape, Workspace& workspace);
 
 }  // namespace galore

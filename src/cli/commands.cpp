@@ -1,0 +1,56 @@
+#include "cli/commands.h"
+
+#include <fmt/core.h>
+
+#include "cli/info_command.h"
+#include "cli/tokenize_command.h"
+#include "cli/train_tokenizer_command.h"
+#include "core/errors.h"
+#include "core/options.h"
+
+namespace galore {
+namespace {
+
+struct Command {
+  const char* name;
+  int (*run)(const std::vector<std::string>&);
+  const char* help;
+};
+
+constexpr Command kCommands[] = {
+    {"train", train_command,
+     "pre-train or continue to train a model: galore train [config.yaml] [key=value ...]"},
+    {"eval", eval_command, "loss and perplexity of a model on a file"},
+    {"generate", generate_command, "continue a prompt"},
+    {"tokenize", tokenize_command, "text to token ids and back, in files"},
+    {"train-tokenizer", train_tokenizer_command, "train a SentencePiece tokenizer on text"},
+    {"memory", memory_command, "what a run would hold in memory, by owner; starts nothing"},
+    {"replay", replay_command, "apply an optimizer to recorded gradients"},
+    {"bench", bench_command, "speed and memory of training on synthetic tokens; writes nothing"},
+    {"methods", methods_command, "the optimizers: papers, options, defaults, state"},
+    {"info", info_command, "what a checkpoint, token file or safetensors file holds"},
+};
+
+int help() {
+  fmt::print("galore: train language models in full in a fraction of the memory\n\n");
+  for (const Command& command : kCommands) fmt::print("  {:<16} {}\n", command.name, command.help);
+  fmt::print("\ngalore COMMAND --help lists a command's options.\n");
+  return 0;
+}
+
+}  // namespace
+
+int run_command(const std::vector<std::string>& arguments) {
+  if (arguments.empty() || arguments[0] == "help" || arguments[0] == "--help" || arguments[0] == "-h")
+    return help();
+  std::vector<std::string> names;
+  for (const Command& command : kCommands) {
+    if (canonical_name(command.name) == canonical_name(arguments[0]))
+      return command.run({arguments.begin() + 1, arguments.end()});
+    names.emplace_back(command.name);
+  }
+  fail_usage("command line", "unknown command '{}'; the nearest known one is '{}'", arguments[0],
+             nearest_name(arguments[0], names));
+}
+
+}  // namespace galore

@@ -1,0 +1,54 @@
+#include "cli/config_file.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include "cli/arguments.h"
+#include "core/errors.h"
+#include "core/files.h"
+
+namespace galore {
+namespace {
+
+std::string text_of(const YAML::Node& node, const std::string& where) {
+  if (node.IsScalar()) return node.Scalar();
+  if (node.IsNull()) return "";
+  std::string text;
+  for (const auto& item : node) {
+    if (!text.empty()) text += ",";
+    text += node.IsMap() ? item.first.Scalar() + "=" + text_of(item.second, where) : text_of(item, where);
+    if (node.IsSequence() && !item.IsScalar()) fail_usage(where, "expected a list of plain values");
+  }
+  return text;
+}
+
+bool is_config_file(const std::string& argument) {
+  return argument.rfind("-", 0) != 0 && (argument.ends_with(".yaml") || argument.ends_with(".yml")) &&
+         argument.find('=') == std::string::npos;
+}
+
+}  // namespace
+
+void read_config_file(const std::string& path, OptionTable& table) {
+  YAML::Node root;
+  try {
+    root = YAML::Load(read_file(path, 16 << 20));
+  } catch (const YAML::Exception& error) {
+    fail_usage(path, "line {}: {}", error.mark.line + 1, error.msg);
+  }
+  if (root.IsNull()) return;
+  if (!root.IsMap()) fail_usage(path, "expected `key: value` lines");
+  for (const auto& entry : root) {
+    const std::string where = fmt::format("{}:{}", path, entry.first.Mark().line + 1);
+    if (!entry.second.IsNull()) table.set(where, entry.first.Scalar(), text_of(entry.second, where));
+  }
+}
+
+bool parse_with_config(const std::string& command, OptionTable& table, std::vector<std::string> arguments) {
+  if (!arguments.empty() && is_config_file(arguments[0])) {
+    read_config_file(arguments[0], table);
+    arguments.erase(arguments.begin());
+  }
+  return parse_arguments(command, table, arguments);
+}
+
+}  // namespace galore

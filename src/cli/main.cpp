@@ -1,0 +1,22 @@
+#include <fmt/core.h>
+
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "cli/commands.h"
+#include "core/errors.h"
+
+int main(int count, char** arguments) {
+  try {
+    return galore::run_command({arguments + 1, arguments + count});
+  } catch (const galore::UsageError& error) {
+    fmt::print(stderr, "galore: {}\n", error.what());
+    return 2;
+  } catch (const std::exception& error) {
+    const std::string text = error.what();
+    fmt::print(stderr, "galore: {}\n", text.substr(0, text.find('\n')));  // libraries add a stack trace
+    return 1;
+  }
+}

@@ -1,0 +1,59 @@
+#include <fmt/core.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.h"
+#include "cli/config_file.h"
+#include "train/trainer.h"
+
+namespace galore {
+namespace {
+
+nlohmann::ordered_json to_json(const TrainResult& result) {
+  nlohmann::ordered_json json{{"steps", result.steps},
+                              {"tokens_seen", result.tokens_seen},
+                              {"seconds", result.seconds},
+                              {"tokens_per_second", result.tokens_per_second},
+                              {"loss", result.last_loss},
+                              {"peak_memory_bytes", result.peak_memory_bytes},
+                              {"planned_bytes", result.planned_bytes},
+                              {"output_dir", result.output_dir.string()}};
+  if (result.evaluation) {
+    json["eval_loss"] = result.evaluation->loss;
+    json["perplexity"] = result.evaluation->perplexity;
+    json["eval_loss_family"] = result.evaluation->loss_family;
+  }
+  return json;
+}
+
+void print_summary(const TrainResult& result) {
+  fmt::print("{} steps, {} tokens in {} ({:.0f} tokens/s)\n", result.steps, result.tokens_seen,
+             format_duration(result.seconds), result.tokens_per_second);
+  if (result.evaluation)
+    fmt::print("eval_loss {:.4f}, perplexity {:.2f}\n", result.evaluation->loss,
+               result.evaluation->perplexity);
+  fmt::print("peak memory {}; planned {} and about {} for the program\n",
+             format_bytes(static_cast<double>(result.peak_memory_bytes)),
+             format_bytes(static_cast<double>(result.planned_bytes)),
+             format_bytes(static_cast<double>(kProgramBytes)));
+  if (result.signal == 0) fmt::print("model: {}\n", result.output_dir.string());
+}
+
+}  // namespace
+
+int train_command(const std::vector<std::string>& arguments) {
+  TrainOptions options;
+  OptionTable table;
+  bool json = false;
+  declare_options(table, options);
+  table.add("json", &json, "print the result as one JSON object");
+  if (!parse_with_config("train", table, arguments)) return 0;
+  const std::vector<std::string> notes = resolve(options, table);
+  set_threads(options.threads);
+  Trainer trainer(options, table.resolved(), notes);
+  const TrainResult result = trainer.run();
+  json ? fmt::print("{}\n", to_json(result).dump()) : print_summary(result);
+  return result.signal > 0 ? 128 + result.signal : 0;
+}
+
+}  // namespace galore

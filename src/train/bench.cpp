@@ -1,0 +1,126 @@
+#include "train/bench.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+
+#include "checkpoint/hugging_face.h"
+#include "core/errors.h"
+#include "train/inputs.h"
+#include "train/memory_plan.h"
+#include "train/peak.h"
+
+namespace galore {
+namespace {
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// Field 22 of /proc/self/stat is the start of the process in ticks since boot.
+double seconds_since_process_start() {
+  std::ifstream stat("/proc/self/stat"), uptime("/proc/uptime");
+  std::string field;
+  stat.ignore(4096, ')');
+  for (int i = 3; i <= 22; ++i) stat >> field;
+  double since_boot = 0;
+  uptime >> since_boot;
+  return since_boot - std::stod(field) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
+
+int64_t minor_faults() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_minflt;
+}
+
+double median(std::vector<double> values) {
+  if (values.empty()) return 0;
+  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2),
+                   values.end());
+  return values[values.size() / 2];
+}
+
+at::Tensor random_ids(const TrainOptions& options, const ModelConfig& config, uint64_t step) {
+  at::Tensor ids = at::empty({options.per_device_train_batch_size, options.max_length}, at::kLong);
+  RandomStream random(static_cast<uint64_t>(options.seed), "bench", "", step);
+  int64_t* data = ids.mutable_data_ptr<int64_t>();
+  for (int64_t i = 0; i < ids.numel(); ++i)
+    data[i] = static_cast<int64_t>(random.below(static_cast<uint64_t>(config.vocab_size)));
+  return ids;
+}
+
+struct Timings {
+  std::vector<double> step, optimizer, refreshing;
+  double first = 0;
+  int64_t faults = 0;
+};
+
+Timings time_steps(const TrainOptions& options, CausalLM& model, Optimizer& optimizer, int64_t steps) {
+  Timings timings;
+  constexpr int64_t kWarmUp = 2;
+  const int64_t micro_batches = options.gradient_accumulation_steps;
+  const double scale = 1.0 / static_cast<double>(micro_batches * options.per_device_train_batch_size *
+                                                 (options.max_length - 1));
+  int64_t faults_before = 0;
+  for (int64_t step = 0; step < steps + kWarmUp; ++step) {
+    if (step == kWarmUp) faults_before = minor_faults();
+    const double start = now();
+    optimizer.begin_update(options.learning_rate, micro_batches);
+    for (int64_t i = 0; i < micro_batches; ++i) {
+      const at::Tensor ids =
+          random_ids(options, model.config(), static_cast<uint64_t>(step * micro_batches + i));
+      model.train_step(ids, ids, scale);
+    }
+    const UpdateReport report = optimizer.finish_update();
+    if (step == 0) timings.first = seconds_since_process_start();
+    if (report.num_refreshed > 0) timings.refreshing.push_back(report.refresh_seconds);
+    if (step < kWarmUp || report.num_refreshed > 0) continue;
+    timings.step.push_back(now() - start);
+    timings.optimizer.push_back(report.seconds);
+  }
+  timings.faults = (minor_faults() - faults_before) / std::max<int64_t>(1, steps);
+  return timings;
+}
+
+}  // namespace
+
+BenchResult bench(const TrainOptions& options, int64_t steps) {
+  const ModelConfig config = model_config_of(options);
+  const ModelOptions model_settings = model_options(options);
+  const at::Device device = device_of(options.device);
+  Ledger ledger(device);
+  const auto model = make_causal_lm(config, model_settings, ledger);
+  if (options.model_name_or_path.empty()) {
+    model->initialize(static_cast<uint64_t>(options.seed));
+  } else {
+    load_weights(options.model_name_or_path, model->parameters());
+  }
+  Workspace workspace(ledger);
+  Optimizer optimizer(model->parameters(), options.optimizer, workspace);
+  const Timings timings = time_steps(options, *model, optimizer, steps);
+
+  BenchResult result;
+  const double tokens = static_cast<double>(options.per_device_train_batch_size *
+                                            options.gradient_accumulation_steps * options.max_length);
+  result.step_seconds = median(timings.step);
+  result.optimizer_seconds = median(timings.optimizer);
+  result.refresh_seconds = std::max(0.0, median(timings.refreshing) - result.optimizer_seconds);
+  if (timings.refreshing.empty()) result.refresh_seconds = 0;
+  result.tokens_per_second = tokens / result.step_seconds;
+  const double gap = static_cast<double>(options.optimizer.settings.subspace.update_proj_gap);
+  result.tokens_per_second_with_refresh = tokens / (result.step_seconds + result.refresh_seconds / gap);
+  result.first_step_seconds = timings.first;
+  result.peak_memory_bytes = peak_resident_bytes();
+  result.planned_bytes = ledger.total();
+  result.minor_faults_per_step = timings.faults;
+  result.peak_operations = measure_peak(model_settings.compute_dtype, device);
+  result.peak_share =
+      result.tokens_per_second * operations_per_token(config, options.max_length) / result.peak_operations;
+  return result;
+}
+
+}  // namespace galore

@@ -1,0 +1,22 @@
+// Speed and memory of training, on synthetic tokens: the model, the optimizer and nothing else.
+#pragma once
+
+#include "train/train_options.h"
+
+namespace galore {
+
+struct BenchResult {
+  double tokens_per_second = 0;               // median step, steps that refresh left out
+  double tokens_per_second_with_refresh = 0;  // a refresh's extra time spread over the steps between two
+  double step_seconds = 0, optimizer_seconds = 0, refresh_seconds = 0;
+  double peak_share = 0;          // of the measured matrix-product rate
+  double peak_operations = 0;     // that rate, operations a second
+  double first_step_seconds = 0;  // from the start of the process to the end of the first update
+  int64_t peak_memory_bytes = 0, planned_bytes = 0;
+  int64_t minor_faults_per_step = 0;  // pages touched for the first time: 0 when buffers are reused
+};
+
+// `options` are resolved. `steps` counted updates, after two that warm up.
+BenchResult bench(const TrainOptions& options, int64_t steps);
+
+}  // namespace galore

@@ -1,0 +1,104 @@
+#include "train/inputs.h"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+
+#include <thread>
+
+#include "checkpoint/hugging_face.h"
+#include "core/errors.h"
+#include "data/prefetch.h"
+
+namespace galore {
+namespace {
+
+std::shared_ptr<TokenDataset> open_dataset(const std::vector<std::string>& files, const TrainOptions& options,
+                                           const Tokenizer* tokenizer, const DataMessages& messages) {
+  DatasetOptions dataset;
+  dataset.files = files;
+  dataset.cache_folder = options.cache_dir;
+  dataset.tokenization.text_documents = text_documents_from_name(options.document_mode);
+  if (tokenizer && options.packing) dataset.tokenization.separator = tokenizer->eos_id();
+  return std::make_shared<TokenDataset>(dataset, tokenizer, messages);
+}
+
+BatchOptions batch_options(const TrainOptions& options, const Tokenizer* tokenizer,
+                           const ModelConfig& config) {
+  BatchOptions batch;
+  batch.rows = options.per_device_train_batch_size;
+  batch.max_length = options.max_length;
+  batch.packing = options.packing;
+  batch.seed = static_cast<uint64_t>(options.data_seed);
+  batch.vocab_size = config.vocab_size;
+  batch.max_samples = options.max_samples;
+  batch.val_size = options.val_size;
+  if (tokenizer) batch.pad_id = tokenizer->pad_id().value_or(tokenizer->eos_id().value_or(0));
+  return batch;
+}
+
+void check_vocabulary(const Tokenizer* tokenizer, const ModelConfig& config) {
+  if (tokenizer && tokenizer->vocab_size() > config.vocab_size)
+    fail("tokenizer", "it has {} tokens, the model's vocabulary {}", tokenizer->vocab_size(),
+         config.vocab_size);
+}
+
+}  // namespace
+
+at::Device device_of(const std::string& name) {
+  const bool available = at::hasCUDA();
+  if (name == "cpu" || (name == "auto" && !available)) return at::kCPU;
+  if (name == "auto") return at::Device(at::kCUDA, 0);
+  if (name.rfind("cuda", 0) != 0)
+    fail_usage("device", "expected auto, cpu, cuda or cuda:N, given '{}'", name);
+  if (!available)
+    fail("device", "there is no CUDA device here, or this program was built without CUDA; given '{}'", name);
+  return at::Device(name == "cuda" ? "cuda:0" : name);
+}
+
+void set_threads(int64_t threads) {
+  const int count =
+      threads > 0 ? static_cast<int>(threads) : static_cast<int>(std::thread::hardware_concurrency());
+  at::set_num_threads(count);
+}
+
+ModelConfig model_config_of(const TrainOptions& options) {
+  if (!options.model_size.empty()) return model_config_for_size(options.model_size);
+  return read_model_config(options.config_name.empty() ? options.model_name_or_path : options.config_name);
+}
+
+std::shared_ptr<Tokenizer> tokenizer_of(const TrainOptions& options) {
+  if (!options.tokenizer_name.empty()) return load_tokenizer(options.tokenizer_name);
+  const Path model = options.model_name_or_path;
+  const bool has_one =
+      std::filesystem::exists(model / "tokenizer.model") || std::filesystem::exists(model / "tokenizer.json");
+  if (!model.empty() && has_one) return load_tokenizer(model);
+  return nullptr;
+}
+
+std::unique_ptr<BatchSource> open_train_data(const TrainOptions& options, const Tokenizer* tokenizer,
+                                             const ModelConfig& config, const DataMessages& messages) {
+  if (options.train_file.empty()) fail_usage("train_file", "expected one or more files, given none");
+  check_vocabulary(tokenizer, config);
+  BatchOptions batch = batch_options(options, tokenizer, config);
+  if (options.val_size > 0) batch.split = DataSplit::train;
+  auto rows =
+      std::make_unique<RowBatchSource>(open_dataset(options.train_file, options, tokenizer, messages), batch);
+  if (options.dataloader_num_workers == 0) return rows;
+  return std::make_unique<PrefetchSource>(std::move(rows));
+}
+
+std::unique_ptr<BatchSource> open_eval_data(const TrainOptions& options, const Tokenizer* tokenizer,
+                                            const ModelConfig& config, const DataMessages& messages) {
+  const bool held_out = options.eval_file.empty() && options.val_size > 0;
+  if (options.eval_file.empty() && !held_out) return nullptr;
+  check_vocabulary(tokenizer, config);
+  BatchOptions batch = batch_options(options, tokenizer, config);
+  batch.rows = options.per_device_eval_batch_size;
+  batch.evaluation = true;
+  batch.split = held_out ? DataSplit::validation : DataSplit::all;
+  if (!held_out) batch.val_size = 0, batch.max_samples = 0;
+  const auto& files = held_out ? options.train_file : options.eval_file;
+  return std::make_unique<RowBatchSource>(open_dataset(files, options, tokenizer, messages), batch);
+}
+
+}  // namespace galore

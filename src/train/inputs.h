@@ -1,0 +1,30 @@
+// From options to the things a run is made of: model configuration, tokenizer, data, device.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "data/batch_source.h"
+#include "models/causal_lm.h"
+#include "tokenizer/tokenizer.h"
+#include "train/train_options.h"
+
+namespace galore {
+
+// auto: cuda if there is one. A device that is not there is an Error that says what is.
+at::Device device_of(const std::string& name);
+// 0: all processors. Also of our own kernels.
+void set_threads(int64_t threads);
+
+ModelConfig model_config_of(const TrainOptions& options);
+// Null when neither tokenizer_name nor a model directory with a tokenizer is given: token files need none.
+std::shared_ptr<Tokenizer> tokenizer_of(const TrainOptions& options);
+
+// The training rows without end, made one batch ahead on another thread.
+std::unique_ptr<BatchSource> open_train_data(const TrainOptions& options, const Tokenizer* tokenizer,
+                                             const ModelConfig& config, const DataMessages& messages);
+// A source that goes once through the evaluation data; null when there are none.
+std::unique_ptr<BatchSource> open_eval_data(const TrainOptions& options, const Tokenizer* tokenizer,
+                                            const ModelConfig& config, const DataMessages& messages);
+
+}  // namespace galore

@@ -1,0 +1,39 @@
+#include "train/peak.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "kernels/matmul.h"
+
+namespace galore {
+
+double measure_peak(at::ScalarType dtype, at::Device device) {
+  constexpr int64_t kRows = 2048, kInner = 1024, kColumns = 1024;
+  const auto options = at::TensorOptions().dtype(dtype).device(device);
+  const at::Tensor left = at::ones({kRows, kInner}, options), right = at::ones({kInner, kColumns}, options);
+  at::Tensor out = at::empty({kRows, kColumns}, options);
+  double best = 0, spent = 0;
+  for (int i = 0; i < 50 && (i < 3 || spent < 0.15); ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    matrix_product(out, left, right, Write::replace);
+    if (device.is_cuda()) out.select(0, 0).select(0, 0).item<float>();  // waits for the device
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    best = std::max(best, 2.0 * kRows * kInner * kColumns / seconds);
+    spent += seconds;
+  }
+  return best;
+}
+
+double operations_per_token(const ModelConfig& config, int64_t length) {
+  const double matrices =
+      static_cast<double>(config.num_projected_parameters() + config.vocab_size * config.hidden_size);
+  // Scores and weighted sum: 2 products of length/2 (causal mean) by head_dim a head, thrice (backward counts
+  // twice).
+  const double attention = 6.0 * static_cast<double>(config.num_hidden_layers * config.num_attention_heads *
+                                                     config.head_dim * length);
+  return 6 * matrices + attention;
+}
+
+}  // namespace galore

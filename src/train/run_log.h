@@ -1,0 +1,61 @@
+// What a run says: metrics.jsonl (one line an event), metrics.csv, and lines or a progress bar for people.
+#pragma once
+
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "core/files.h"
+
+namespace galore {
+
+struct StepMetrics {
+  int64_t step = 0, total_steps = 0;
+  double epoch = 0, loss = 0, gradient_norm = 0, learning_rate = 0, tokens_per_second = 0;
+  double peak_share = 0;  // of the measured matrix-product rate
+  int64_t memory_bytes = 0, peak_memory_bytes = 0, tokens_seen = 0;
+  double seconds_left = 0, optimizer_seconds = 0, refresh_seconds = 0, clip_factor = 1;
+  bool norm_is_projected = false;
+};
+
+struct LogOptions {
+  Path output_dir;
+  bool jsonl = true, csv = false, progress_bar = true;
+  // Events of steps above this one belong to a run that was interrupted: they are dropped. Below 0: a new
+  // log.
+  int64_t resume_step = -1;
+};
+
+class RunLog {
+ public:
+  explicit RunLog(const LogOptions& options);
+  ~RunLog();
+  RunLog(const RunLog&) = delete;
+  RunLog& operator=(const RunLog&) = delete;
+
+  // One JSON line: {"event": name, "time": seconds since 1970, ...fields}.
+  void event(const std::string& name, nlohmann::ordered_json fields);
+  // A line for people, on stderr.
+  void say(const std::string& line);
+  void step(const StepMetrics& metrics);
+  // Between logged steps: only moves the bar.
+  void progress(const StepMetrics& metrics);
+  void finish_bar();
+
+ private:
+  void draw(const StepMetrics& metrics);
+  void append_csv(const StepMetrics& metrics);
+
+  LogOptions options_;
+  std::FILE* jsonl_ = nullptr;
+  std::FILE* csv_ = nullptr;
+  bool bar_ = false, bar_visible_ = false;
+};
+
+// "1:02:03" or "02:03".
+std::string format_duration(double seconds);
+
+}  // namespace galore

@@ -1,0 +1,16 @@
+// SIGINT and SIGTERM ask a run to save and stop; a second one ends the program at once.
+#pragma once
+
+namespace galore {
+
+class SignalGuard {
+ public:
+  SignalGuard();
+  ~SignalGuard();
+  SignalGuard(const SignalGuard&) = delete;
+  SignalGuard& operator=(const SignalGuard&) = delete;
+  // The number of the signal that came, or 0.
+  static int received();
+};
+
+}  // namespace galore
