@@ -92,10 +92,11 @@ TEST_F(TokenFileTest, DamagedCachesAreBuiltAgain) {
     std::filesystem::remove(file);
     EXPECT_EQ(all_ids(*cache(data)), expected);
   }
+  // A footer that would fit the sizes but says that there are no labels.
   std::string bytes = read_file(only(".tokens"));
-  bytes[bytes.size() - 40] ^= 1;  // in the footer's counts
+  bytes[bytes.size() - sizeof(CacheFooter) + offsetof(CacheFooter, has_labels)] = 0;
   write_file_atomically(only(".tokens"), bytes);
-  EXPECT_EQ(all_ids(*cache(data)), expected);
+  EXPECT_TRUE(cache(data)->has_labels());
 }
 
 TEST_F(TokenFileTest, LabelsAreKeptAndTheSeparatorCounts) {

@@ -37,7 +37,7 @@ bool TextLines::next(std::string& piece) {
   if (piece.empty() && !fill()) return false;
   if (line_ended_) ++line_number_;
   line_ended_ = had_line_end_ = false;
-  while (!line_ended_ && piece.size() < largest_piece_) {
+  for (;;) {
     if (!fill()) {
       line_ended_ = true;
       return true;
@@ -47,6 +47,8 @@ bool TextLines::next(std::string& piece) {
     piece.append(block_, position_, stop - position_);
     line_ended_ = had_line_end_ = stop == end;
     position_ = stop + (line_ended_ ? 1 : 0);
+    // A full piece goes on until it is known whether its line ends right behind it.
+    if (line_ended_ || (piece.size() >= largest_piece_ && position_ < block_.size())) break;
   }
   if (!line_ended_) cut_between_characters(piece);
   if (had_line_end_ && !piece.empty() && piece.back() == '\r') piece.pop_back();

@@ -75,6 +75,9 @@ TEST_F(TokenizerTest, EqualsTransformers) {
       EXPECT_EQ(tokenizer->decode(ids, true), row["decoded_plain"].get<std::string>());
       ++compared;
     }
+    for (const Json& row : set["decodes"])
+      EXPECT_EQ(tokenizer->decode(row["ids"].get<Ids>(), false), row["text"].get<std::string>())
+          << row["ids"];
   }
   EXPECT_GT(compared, 100);
 }
@@ -110,8 +113,28 @@ TEST_F(TokenizerTest, DamagedModelsAreErrors) {
       use_model(model->substr(0, length), "{}");
       EXPECT_THROW(load_tokenizer(folder_), Error) << length;
     }
+  // Cut between two messages it is a well-formed file without its settings.
+  size_t end = 0;
+  for (int piece = 0; piece < 400; ++piece) end += 2 + static_cast<size_t>(small_[end + 1]);
+  ASSERT_EQ(small_[end], '\x0a');
+  use_model(small_.substr(0, end), "{}");
+  EXPECT_THROW(load_tokenizer(folder_), Error);
   use_model(std::string(5000, '\xa5'), "{}");
   EXPECT_NE(message_of_loading().find("tokenizer.model"), std::string::npos) << message_of_loading();
+}
+
+TEST(SentencePieceModel, KnowsWhetherWordsAreIndependent) {
+  SentencePieceModel model;
+  model.algorithm = SentencePieceAlgorithm::bpe;
+  model.pieces = {{"\u2581"}, {"\u2581\u2581a"}, {"b"}};
+  EXPECT_TRUE(model.words_are_independent());
+  for (const char* crossing : {"a\u2581", "\u2581a\u2581b", "\n ", "a b"}) {
+    auto crossed = model;
+    crossed.pieces.push_back({crossing});
+    EXPECT_FALSE(crossed.words_are_independent()) << crossing;
+  }
+  model.pieces.erase(model.pieces.begin());
+  EXPECT_FALSE(model.words_are_independent()) << "without a piece for the word start";
 }
 
 // Any flipped byte gives an Error or a tokenizer that stays within its vocabulary.

@@ -61,7 +61,23 @@ def rows(directory):
 
 
 def main():
-    text = sys.argv[1]
+    with tempfile.TemporaryDirectory() as folder:
+        text = pathlib.Path(folder) / "text.txt"
+        # Indented lines, so that runs of blanks become pieces.
+        indented = "".join(f"{' ' * (i % 9)}if  {i}:{' ' * (i % 5)}end\n" for i in range(2000))
+        text.write_text(pathlib.Path(sys.argv[1]).read_text() + indented)
+        make(str(text))
+
+
+def byte_ids():
+    """Whole, cut and impossible UTF-8 in byte tokens (byte b is id 3 + b), alone and between words."""
+    for data in (b"\xe4\xbd\xa0", b"\xe4\xbd", b"\xff\xfe", b"a\xe4\xbdb", b"\xf0\x9f\x98\x80\x80", b"\xc0\xaf", b"\xed\xa0\x80"):
+        ids = [3 + byte for byte in data]
+        yield ids
+        yield [1, 300, *ids, 301, *ids[:1], 2]
+
+
+def make(text):
     train(text, "small", model_type="bpe", vocab_size=500, normalization_rule_name="identity",
           remove_extra_whitespaces=False, allow_whitespace_only_pieces=True, split_digits=True)
     with tempfile.TemporaryDirectory() as folder:
@@ -77,7 +93,8 @@ def main():
             (directory / "tokenizer_config.json").write_text(json.dumps(config))
             fast = AutoTokenizer.from_pretrained(directory)
             vectors.append({"name": name, "config": config, "length": len(fast), "bos": fast.bos_token_id,
-                            "eos": fast.eos_token_id, "pad": fast.pad_token_id, "rows": list(rows(directory))})
+                            "eos": fast.eos_token_id, "pad": fast.pad_token_id, "rows": list(rows(directory)),
+                            "decodes": [{"ids": ids, "text": fast.decode(ids)} for ids in byte_ids()]})
     nfkc = sentencepiece.SentencePieceProcessor(model_file=str(HERE / "nfkc.model"))
     library = [{"text": text, "ids": nfkc.encode(text)} for text in TEXTS if "<" not in text]
     text = json.dumps({"transformers": vectors, "nfkc": library}, ensure_ascii=True, separators=(",", ":"))
