@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 
 #include <array>
-#include <chrono>
+#include <ctime>
 #include <functional>
 
 #include "kernels/attention.h"
@@ -30,10 +30,17 @@ struct Setting {
   int64_t tokens() const { return rows * length; }
 };
 
+// With one thread the time of the processor, so that other programs on the machine matter less.
+double now() {
+  timespec time{};
+  clock_gettime(at::get_num_threads() == 1 ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &time);
+  return double(time.tv_sec) + 1e-9 * double(time.tv_nsec);
+}
+
 double seconds(const std::function<void()>& work) {
-  const auto begin = std::chrono::steady_clock::now();
+  const double begin = now();
   work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return now() - begin;
 }
 
 double least_seconds(const std::function<void()>& work, int64_t repetitions) {

@@ -1,0 +1,77 @@
+#include "kernels/attention.h"
+
+#include <gtest/gtest.h>
+
+#include "kernels/test_tensors.h"
+
+namespace galore {
+namespace {
+using namespace testing_tensors;
+
+struct Shape {
+  int64_t length, heads, key_heads, dim;
+};
+
+class Attention : public testing::TestWithParam<std::tuple<Shape, at::ScalarType>> {
+ protected:
+  Shape shape_ = std::get<0>(GetParam());
+  at::ScalarType dtype_ = std::get<1>(GetParam());
+  std::array<int64_t, 4> queries_{2, shape_.length, shape_.heads, shape_.dim};
+  std::array<int64_t, 4> keys_{2, shape_.length, shape_.key_heads, shape_.dim};
+  AttentionTensors tensors_{random(queries_, dtype_, 1) * 2, random(keys_, dtype_, 2),
+                            random(keys_, dtype_, 3), at::empty(queries_, dtype_),
+                            at::empty({2, shape_.heads, shape_.length})};
+  Ledger ledger_{at::kCPU};
+  Workspace workspace_{ledger_};
+};
+
+TEST_P(Attention, ForwardIsTheComposedOne) {
+  AttentionTensors expected = tensors_;
+  expected.out = at::empty_like(tensors_.out), expected.logsumexp = at::empty_like(tensors_.logsumexp);
+  attention(tensors_, workspace_);
+  reference::attention(expected);
+  EXPECT_LT(relative_difference(tensors_.out, expected.out), tolerance(dtype_));
+  EXPECT_LT(relative_difference(tensors_.logsumexp, expected.logsumexp), tolerance(at::kFloat));
+}
+
+TEST_P(Attention, BackwardIsTheComposedOne) {
+  attention(tensors_, workspace_);
+  const at::Tensor gradient = random(queries_, dtype_, 4);
+  const auto fresh = [&] {
+    return AttentionGradients{at::full(queries_, NAN, at::TensorOptions(dtype_)),
+                              at::full(keys_, NAN, at::TensorOptions(dtype_)),
+                              at::full(keys_, NAN, at::TensorOptions(dtype_))};
+  };
+  const AttentionGradients given = fresh(), expected = fresh();
+  attention_backward(given, gradient, tensors_, workspace_);
+  reference::attention_backward(expected, gradient, tensors_);
+  // With one position the query's and key's gradients are zero up to rounding.
+  const double scale = expected.value.to(at::kDouble).norm().item<double>();
+  const auto difference = [&](const at::Tensor& a, const at::Tensor& b) {
+    return (a.to(at::kDouble) - b.to(at::kDouble)).norm().item<double>() / scale;
+  };
+  EXPECT_LT(difference(given.query, expected.query), tolerance(dtype_));
+  EXPECT_LT(difference(given.key, expected.key), tolerance(dtype_));
+  EXPECT_LT(difference(given.value, expected.value), tolerance(dtype_));
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, Attention,
+                         testing::Combine(testing::Values(Shape{1, 2, 2, 8}, Shape{23, 4, 4, 12},
+                                                          Shape{64, 2, 1, 64}, Shape{65, 4, 2, 64},
+                                                          Shape{200, 6, 2, 40}, Shape{130, 2, 2, 128}),
+                                          testing::Values(at::kFloat, at::kBFloat16)));
+
+TEST(AttentionCached, LastPositionsSeeAllEarlierOnes) {
+  Ledger ledger(at::kCPU);
+  Workspace workspace(ledger);
+  const at::Tensor q = random({1, 10, 4, 8}, at::kFloat, 1), k = random({1, 10, 2, 8}, at::kFloat, 2);
+  const at::Tensor v = random({1, 10, 2, 8}, at::kFloat, 3);
+  const AttentionTensors whole{q, k, v, at::empty_like(q), at::empty({1, 4, 10})};
+  attention(whole, workspace);
+  const at::Tensor out = at::empty({3, 4, 8});
+  attention_cached(out, q[0].narrow(0, 7, 3), k[0], v[0]);
+  EXPECT_LT(relative_difference(out, whole.out[0].narrow(0, 7, 3)), tolerance(at::kFloat));
+}
+
+}  // namespace
+}  // namespace galore

@@ -1,0 +1,155 @@
+#include "models/llama.h"
+
+#include <ATen/Parallel.h>
+#include <gtest/gtest.h>
+
+#include "core/errors.h"
+#include "models/gradient_collector.h"
+
+namespace galore {
+namespace {
+
+ModelConfig small_config() {
+  ModelConfig config;
+  config.vocab_size = 101;
+  config.hidden_size = 48;
+  config.intermediate_size = 80;
+  config.num_hidden_layers = 3;
+  config.num_attention_heads = 4;
+  config.num_key_value_heads = 2;
+  config.head_dim = 12;
+  config.initializer_range = 0.1;
+  return config;
+}
+
+at::Tensor some_ids() { return at::arange(2 * 70, at::kLong).mul(37).remainder(101).view({2, 70}); }
+
+at::Tensor some_labels() {
+  at::Tensor labels = some_ids().clone();
+  labels.narrow(1, 5, 9).fill_(-100);
+  return labels;
+}
+
+struct Trial {
+  explicit Trial(const ModelOptions& options, at::Device device = at::kCPU,
+                 ModelConfig config = small_config())
+      : ledger(device), model(make_causal_lm(config, options, ledger)) {
+    model->initialize(7);
+    collector = std::make_unique<GradientCollector>(model->parameters(), ledger, options.compute_dtype);
+  }
+  LossSum step() {
+    collector->clear();
+    return model->train_step(some_ids(), some_labels(), 0.01);
+  }
+
+  Ledger ledger;
+  std::unique_ptr<CausalLM> model;
+  std::unique_ptr<GradientCollector> collector;
+};
+
+std::vector<ModelOptions> all_options() {
+  std::vector<ModelOptions> all;
+  for (const bool checkpointing : {false, true}) {
+    all.push_back({at::kFloat, at::kFloat, checkpointing});
+    all.push_back({at::kBFloat16, at::kFloat, checkpointing});
+    all.push_back({at::kBFloat16, at::kBFloat16, checkpointing});
+  }
+  return all;
+}
+
+TEST(Llama, CheckpointingChangesNoBit) {
+  for (const auto dtype : {at::kFloat, at::kBFloat16}) {
+    Trial plain({dtype, dtype, false}), recomputing({dtype, dtype, true});
+    EXPECT_EQ(plain.step().loss, recomputing.step().loss);
+    for (const Parameter* parameter : plain.model->parameters()) {
+      EXPECT_TRUE(at::equal((*plain.collector)[parameter->name].gradient(),
+                            (*recomputing.collector)[parameter->name].gradient()))
+          << parameter->name;
+    }
+    EXPECT_LT(recomputing.ledger.bytes(Owner::activations), plain.ledger.bytes(Owner::activations) / 2);
+  }
+}
+
+TEST(Llama, CountingRunHasTheBytesOfARealOne) {
+  for (const ModelOptions& options : all_options()) {
+    Trial real(options), counted(options, at::kMeta);
+    const LossSum loss = counted.step();
+    EXPECT_EQ(loss.loss, 0);
+    real.step();
+    for (int owner = 0; owner < kNumOwners; ++owner) {
+      const auto which = static_cast<Owner>(owner);
+      EXPECT_EQ(real.ledger.bytes(which), counted.ledger.bytes(which)) << owner_name(which);
+    }
+    EXPECT_GT(counted.ledger.bytes(Owner::activations), 0);
+  }
+}
+
+TEST(Llama, SteadyStepsAllocateNothingAndRepeatTheirNumbers) {
+  for (const ModelOptions& options : all_options()) {
+    Trial run(options);
+    const LossSum first = run.step();
+    const int64_t bytes = run.ledger.total();
+    const at::Tensor gradient = (*run.collector)["model.layers.1.mlp.up_proj.weight"].gradient().clone();
+    const LossSum second = run.step();
+    EXPECT_EQ(run.ledger.total(), bytes);
+    EXPECT_EQ(first.loss, second.loss);
+    EXPECT_TRUE(at::equal(gradient, (*run.collector)["model.layers.1.mlp.up_proj.weight"].gradient()));
+  }
+}
+
+TEST(Llama, LossOfTrainingAndEvaluationAgree) {
+  for (const ModelOptions& options : all_options()) {
+    Trial run(options);
+    const LossSum trained = run.step(), evaluated = run.model->evaluate(some_ids(), some_labels());
+    EXPECT_EQ(trained.loss, evaluated.loss);
+    EXPECT_EQ(trained.num_tokens, evaluated.num_tokens);
+    EXPECT_EQ(trained.num_tokens, 2 * (70 - 1 - 9));
+  }
+}
+
+// Two roundings of 2^-9 per operation, some hundred operations, of independent sign.
+TEST(Llama, Bfloat16IsNearFp32) {
+  Trial wide({at::kBFloat16, at::kFloat, false}), narrow({at::kBFloat16, at::kBFloat16, false});
+  EXPECT_NEAR(narrow.step().mean() / wide.step().mean(), 1, 5e-3);
+  for (const Parameter* parameter : wide.model->parameters()) {
+    const at::Tensor a = (*wide.collector)[parameter->name].gradient();
+    const at::Tensor b = (*narrow.collector)[parameter->name].gradient().to(at::kFloat);
+    EXPECT_LT(((a - b).norm() / a.norm()).item<float>(), 0.04) << parameter->name;
+  }
+}
+
+TEST(Llama, WithoutSinksNothingIsReported) {
+  Trial run({});
+  const double loss = run.step().loss;
+  run.collector.reset();
+  EXPECT_EQ(run.model->train_step(some_ids(), some_labels(), 0.01).loss, loss);
+}
+
+TEST(Llama, BadTokensAndLabelsAreErrors) {
+  Trial run({});
+  at::Tensor ids = some_ids().clone();
+  ids[1][3] = 101;
+  EXPECT_THROW(run.model->evaluate(ids, some_labels()), Error);
+  at::Tensor labels = some_labels();
+  labels[0][2] = -1;
+  EXPECT_THROW(run.model->evaluate(some_ids(), labels), Error);
+  EXPECT_THROW(run.model->evaluate(some_ids(), labels.narrow(1, 0, 3)), Error);
+  const auto cache = run.model->new_cache(4);
+  EXPECT_THROW(run.model->next_logits(some_ids()[0], *cache), Error);
+}
+
+TEST(Llama, UnknownModelTypesAndImpossibleShapesAreErrors) {
+  Ledger ledger(at::kMeta);
+  ModelConfig config = small_config();
+  config.model_type = "bert";
+  EXPECT_THROW(make_causal_lm(config, {}, ledger), Error);
+  config = small_config();
+  config.num_key_value_heads = 3;
+  EXPECT_THROW(make_causal_lm(config, {}, ledger), Error);
+  config = small_config();
+  config.rope_scaling.type = "yarn";
+  EXPECT_THROW(make_causal_lm(config, {}, ledger), Error);
+}
+
+}  // namespace
+}  // namespace galore

@@ -1,0 +1,67 @@
+#include "nn/language_head.h"
+
+#include <gtest/gtest.h>
+
+#include "kernels/test_tensors.h"
+
+namespace galore {
+namespace {
+using namespace testing_tensors;
+
+class SumSink : public GradientSink {
+ public:
+  void add_product(const at::Tensor& output_gradient, const at::Tensor& input) override {
+    const at::Tensor product = output_gradient.t().mm(input);
+    sum = sum.defined() ? sum + product : product;
+  }
+  void add_rows(const at::Tensor&, const at::Tensor&) override { FAIL(); }
+  void add(const at::Tensor&) override { FAIL(); }
+  void use_done() override { ++uses; }
+  at::Tensor sum;
+  int uses = 0;
+};
+
+struct Result {
+  LossSum loss;
+  at::Tensor hidden_gradient, weight_gradient;
+};
+
+Result train_in_chunks(int64_t tokens_of_a_chunk) {
+  Ledger ledger(at::kCPU);
+  Workspace workspace(ledger);
+  Parameter weight{"head", random({53, 16}, at::kFloat, 1)};
+  SumSink sink;
+  weight.sink = &sink;
+  LanguageHead head(weight, tokens_of_a_chunk * 53 * 4);
+  const Pass pass{workspace, at::kFloat, 3, 10};
+  const at::Tensor hidden = random({30, 16}, at::kFloat, 2), gradient = at::empty_like(hidden);
+  at::Tensor labels = at::arange(30, at::kLong);
+  labels[7] = -100;
+  const LossSum loss = head.train(pass, hidden, labels, 0.5, gradient);
+  EXPECT_EQ(sink.uses, 1);
+  EXPECT_EQ(workspace.get(Owner::workspace, "head.logits", {1}, at::kFloat).storage().nbytes(),
+            static_cast<size_t>(std::min<int64_t>(tokens_of_a_chunk, 30)) * 53 * 4);
+  return {loss, gradient, sink.sum};
+}
+
+// The products of a chunk have other shapes, so other orders of summation.
+TEST(LanguageHead, ChunksGiveWhatTheWholeGives) {
+  const Result whole = train_in_chunks(30);
+  EXPECT_EQ(whole.loss.num_tokens, 29);
+  for (const int64_t tokens : {1, 7, 29, 100}) {
+    const Result chunked = train_in_chunks(tokens);
+    EXPECT_EQ(chunked.loss.num_tokens, 29);
+    EXPECT_NEAR(chunked.loss.loss / whole.loss.loss, 1, 1e-6);
+    EXPECT_LT(relative_difference(chunked.hidden_gradient, whole.hidden_gradient), 2e-6);
+    EXPECT_LT(relative_difference(chunked.weight_gradient, whole.weight_gradient), 2e-6);
+  }
+}
+
+TEST(LanguageHead, ShiftsLabelsWithinEachRow) {
+  const at::Tensor given = at::arange(6, at::kLong).view({2, 3}), out = at::empty({6}, at::kLong);
+  shift_labels(out, given);
+  EXPECT_TRUE(at::equal(out, at::tensor({1, 2, -100, 4, 5, -100}, at::kLong)));
+}
+
+}  // namespace
+}  // namespace galore
