@@ -32,10 +32,27 @@ void check_indices(const at::Tensor& values, int64_t vocabulary, const char* wha
 
 class Cache : public KeyValueCache {
  public:
+  Cache(size_t num_layers, at::IntArrayRef shape, at::ScalarType dtype, Ledger& ledger)
+      : capacity(shape[0]), ledger_(ledger) {
+    const int64_t before = ledger.bytes(Owner::activations);
+    for (size_t i = 0; i < num_layers; ++i) {
+      layers.push_back(
+          {ledger.empty(Owner::activations, shape, dtype), ledger.empty(Owner::activations, shape, dtype)});
+    }
+    bytes_ = ledger.bytes(Owner::activations) - before;
+  }
+  ~Cache() override { ledger_.add(Owner::activations, -bytes_); }
+  Cache(const Cache&) = delete;
+  Cache& operator=(const Cache&) = delete;
+
   int64_t length() const override { return filled; }
 
-  int64_t filled = 0, capacity = 0;
+  int64_t filled = 0, capacity;
   std::vector<KeysAndValues> layers;  // capacity x K x D each
+
+ private:
+  Ledger& ledger_;
+  int64_t bytes_ = 0;
 };
 
 }  // namespace
@@ -96,8 +113,7 @@ at::Tensor Llama::stream(const Pass& pass, size_t layer) const {
 }
 
 RotaryTables Llama::rotary_tables(const Pass& pass, int64_t first) {
-  const at::Device device = workspace_.ledger().device();
-  return rotary_.tables(first, pass.length, device);
+  return rotary_.tables(first, pass.length, workspace_);
 }
 
 at::Tensor Llama::token_buffer(const Pass& pass, const at::Tensor& ids) {
@@ -183,14 +199,9 @@ at::Tensor Llama::logits(const at::Tensor& ids) {
 }
 
 std::unique_ptr<KeyValueCache> Llama::new_cache(int64_t max_length) {
-  auto cache = std::make_unique<Cache>();
-  cache->capacity = max_length;
+  if (max_length <= 0) fail("generate", "the longest sequence is above 0, given {}", max_length);
   const std::array<int64_t, 3> shape{max_length, config_.num_key_value_heads, config_.head_dim};
-  const auto options = at::TensorOptions().dtype(options_.compute_dtype).device(workspace_.ledger().device());
-  for (size_t i = 0; i < layers_.size(); ++i) {
-    cache->layers.push_back({at::empty(shape, options), at::empty(shape, options)});
-  }
-  return cache;
+  return std::make_unique<Cache>(layers_.size(), shape, options_.compute_dtype, workspace_.ledger());
 }
 
 at::Tensor Llama::next_logits(const at::Tensor& ids, KeyValueCache& given) {

@@ -125,6 +125,62 @@ TEST(Llama, WithoutSinksNothingIsReported) {
   EXPECT_EQ(run.model->train_step(some_ids(), some_labels(), 0.01).loss, loss);
 }
 
+// Spoils the weight as soon as its last use has reported, as a layer-wise driver may change it then.
+class SpoilingSink : public GradientSink {
+ public:
+  SpoilingSink(Parameter& parameter, GradientSink& inner) : parameter_(parameter), inner_(inner) {}
+  void add_product(const at::Tensor& output_gradient, const at::Tensor& input) override {
+    inner_.add_product(output_gradient, input);
+  }
+  void add_rows(const at::Tensor& indices, const at::Tensor& gradient) override {
+    inner_.add_rows(indices, gradient);
+  }
+  void add(const at::Tensor& gradient) override { inner_.add(gradient); }
+  void use_done() override {
+    inner_.use_done();
+    if (++uses_ == parameter_.uses) parameter_.value.fill_(NAN);
+  }
+
+ private:
+  Parameter& parameter_;
+  GradientSink& inner_;
+  int uses_ = 0;
+};
+
+TEST(Llama, AWeightMayChangeAsSoonAsItsLastUseHasReported) {
+  for (ModelOptions options : all_options()) {
+    ModelConfig config = small_config();
+    config.attention_bias = config.mlp_bias = true;
+    config.tie_word_embeddings = options.gradient_checkpointing;
+    Trial expected(options, at::kCPU, config), spoilt(options, at::kCPU, config);
+    std::vector<std::unique_ptr<SpoilingSink>> sinks;
+    for (Parameter* parameter : spoilt.model->parameters()) {
+      sinks.push_back(std::make_unique<SpoilingSink>(*parameter, *parameter->sink));
+      parameter->sink = sinks.back().get();
+    }
+    EXPECT_EQ(expected.step().loss, spoilt.step().loss);
+    for (const Parameter* parameter : expected.model->parameters()) {
+      EXPECT_TRUE(at::equal((*expected.collector)[parameter->name].gradient(),
+                            (*spoilt.collector)[parameter->name].gradient()))
+          << parameter->name;
+      EXPECT_GT((*expected.collector)[parameter->name].gradient().abs().sum().item<float>(), 0);
+    }
+    for (const Parameter* parameter : spoilt.model->parameters()) {
+      EXPECT_TRUE(parameter->value.isnan().all().item<bool>()) << parameter->name;
+    }
+  }
+}
+
+TEST(Llama, TheCacheIsAccountedFor) {
+  Trial trial({});
+  const int64_t before = trial.ledger.bytes(Owner::activations);
+  auto cache = trial.model->new_cache(10);
+  EXPECT_EQ(trial.ledger.bytes(Owner::activations), before + 3 * 2 * 10 * 2 * 12 * 4);
+  cache.reset();
+  EXPECT_EQ(trial.ledger.bytes(Owner::activations), before);
+  EXPECT_THROW(trial.model->new_cache(0), Error);
+}
+
 TEST(Llama, BadTokensAndLabelsAreErrors) {
   Trial run({});
   at::Tensor ids = some_ids().clone();

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numbers>
 
@@ -64,19 +65,25 @@ at::Tensor RotaryEmbedding::inverse_frequencies(int64_t length) const {
   return options_.scaling.type == "linear" ? plain / options_.scaling.factor : plain;
 }
 
-RotaryTables RotaryEmbedding::tables(int64_t first, int64_t count, at::Device device) {
+RotaryTables RotaryEmbedding::tables(int64_t first, int64_t count, Workspace& workspace) {
   const int64_t length = first + count;
   const int64_t scaling_length =
       options_.scaling.type == "dynamic" ? std::max(length, options_.max_position_embeddings) : 0;
-  const bool fits = cached_.cosine.defined() && cached_.cosine.device() == device &&
-                    cached_.cosine.size(0) >= length && cached_scaling_length_ == scaling_length;
+  const bool fits =
+      kept_.cosine.defined() && kept_.cosine.size(0) >= length && kept_scaling_length_ == scaling_length;
   if (!fits) {
-    const at::Tensor positions = at::arange(length, at::kFloat).unsqueeze(1);
-    const at::Tensor angles = positions * inverse_frequencies(length).unsqueeze(0);
-    cached_ = {angles.cos().to(device), angles.sin().to(device)};
-    cached_scaling_length_ = scaling_length;
+    const std::array<int64_t, 2> shape{length, options_.head_dim / 2};
+    kept_ = {workspace.get(Owner::workspace, "rotary.cosine", shape, at::kFloat),
+             workspace.get(Owner::workspace, "rotary.sine", shape, at::kFloat)};
+    kept_scaling_length_ = scaling_length;
+    if (!kept_.cosine.is_meta()) {
+      const at::Tensor positions = at::arange(length, at::kFloat).unsqueeze(1);
+      const at::Tensor angles = positions * inverse_frequencies(length).unsqueeze(0);
+      kept_.cosine.copy_(angles.cos());
+      kept_.sine.copy_(angles.sin());
+    }
   }
-  return {cached_.cosine.narrow(0, first, count), cached_.sine.narrow(0, first, count)};
+  return {kept_.cosine.narrow(0, first, count), kept_.sine.narrow(0, first, count)};
 }
 
 }  // namespace galore

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <string>
 
+#include "core/memory.h"
+
 namespace galore {
 
 // rope_scaling of transformers: rescales the rotary frequencies for contexts longer than those trained on.
@@ -33,17 +35,17 @@ class RotaryEmbedding {
   // An unknown scaling type or a factor below 1 is an Error.
   explicit RotaryEmbedding(const RotaryOptions& options);
 
-  // Of positions first to first + count - 1, on this device. The last table is kept. "dynamic" takes its
+  // Of positions first to first + count - 1, kept in the workspace and grown as needed. "dynamic" takes its
   // frequencies from the length of the sequence at hand (first + count) and, unlike transformers, does not
   // remember longer sequences seen before.
-  RotaryTables tables(int64_t first, int64_t count, at::Device device);
+  RotaryTables tables(int64_t first, int64_t count, Workspace& workspace);
 
  private:
   at::Tensor inverse_frequencies(int64_t length) const;
 
   RotaryOptions options_;
-  RotaryTables cached_;
-  int64_t cached_scaling_length_ = -1;
+  RotaryTables kept_;
+  int64_t kept_scaling_length_ = -1;
 };
 
 }  // namespace galore
