@@ -60,7 +60,8 @@ class Optimizer {
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
 
-  // Before the first micro-batch of an update. `learning_rate` holds for the whole update.
+  // Before the first micro-batch of an update. `learning_rate` holds for the whole update; one in the
+  // settings is the caller's business, who has the schedule.
   void begin_update(double learning_rate, int64_t micro_batches);
   // After the last one. With `discard`, a whole-model update is dropped: weights and state stay as they were.
   UpdateReport finish_update(bool discard = false);
@@ -86,6 +87,7 @@ class Optimizer {
   void on_complete(Slot& slot);
   bool is_refresh_due(Slot& slot) const;
   void apply_update(Slot& slot, double clip_factor);
+  void add_decay(Slot& slot, const at::Tensor& gradient);
   Direction direction_of(Slot& slot, at::Tensor gradient);
   void add_factors(const at::Tensor& target, const Direction& direction, double factor);
   void write_weight(Slot& slot, Direction direction);

@@ -22,7 +22,8 @@ struct OptimizerSettings {
   std::string rule = "adamw";    // adamw, adafactor, sgd
   std::string method = "plain";  // of projected weights: plain, galore
   DecayOrder decay_order = DecayOrder::before;
-  double learning_rate = -1, weight_decay = -1;  // below 0: the trainer's
+  // Below 0: the trainer's. The trainer's schedule scales either learning rate.
+  double learning_rate = -1, weight_decay = -1;
   AdamWOptions adamw;
   AdafactorOptions adafactor;
   SgdOptions sgd;

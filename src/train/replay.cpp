@@ -73,11 +73,13 @@ ReplayResult replay(const SafetensorsReader& trace, const ReplayOptions& options
   optimizer_options.settings = resolve_optimizer(options.optim, options.optim_args, adam);
   optimizer_options.decay_all = true;
   Optimizer optimizer(parameters, optimizer_options, workspace);
+  const double own_rate = optimizer_options.settings.learning_rate;
+  const double learning_rate = own_rate >= 0 ? own_rate : options.learning_rate;
 
   ReplayResult result;
   result.notices.push_back(optimizer.grouping().report);
   for (int64_t step = 0; step < steps; ++step) {
-    optimizer.begin_update(options.learning_rate, 1);
+    optimizer.begin_update(learning_rate, 1);
     for (Parameter* parameter : parameters) {
       parameter->sink->add(read_gradient(trace, step, *parameter));
       parameter->sink->use_done();

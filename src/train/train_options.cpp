@@ -234,6 +234,8 @@ std::vector<std::string> resolve(TrainOptions& options, OptionTable& table) {
   options.optimizer.seed = static_cast<uint64_t>(options.seed);
   options.optimizer.settings =
       resolve_optimizer(options.optim, options.optim_args, given_adam_settings(table));
+  if (options.optimizer.settings.learning_rate >= 0)
+    options.learning_rate = options.optimizer.settings.learning_rate;
   if (options.eval_strategy == "auto") options.eval_strategy = options.eval_steps > 0 ? "steps" : "no";
   if (options.save_strategy == "auto") options.save_strategy = options.save_steps > 0 ? "steps" : "no";
   if (options.eval_strategy == "steps" && options.eval_steps == 0) options.eval_steps = 500;
