@@ -12,23 +12,37 @@ void GradientBuffer::begin(const Update& update) {
   update_ = update;
   remaining_ = update.micro_batches * parameter_.uses;
   fresh_ = true;
-  const auto shape = projected() ? update.subspace->low_rank_shape() : parameter_.value.sizes().vec();
-  const std::string name =
-      update.shared ? kSharedBuffer : parameter_.name + (projected() ? ".low_rank_gradient" : ".gradient");
-  buffer_ = workspace_.get(Owner::gradients, name, shape, at::kFloat);
+  buffer_.reset();
+}
+
+// With the first report and not in begin(): buffers of one name grow from parameter to parameter, and those
+// that were handed out before would stay alive, uncounted.
+void GradientBuffer::acquire() {
+  GALORE_ASSERT(remaining_ > 0);
+  if (buffer_.defined()) return;
+  const auto shape = projected() ? update_.subspace->low_rank_shape() : parameter_.value.sizes().vec();
+  const std::string own = parameter_.name + (projected() ? ".low_rank_gradient" : ".gradient");
+  const char* shared = projected() ? kSharedLowRankBuffer : kSharedBuffer;
+  buffer_ = workspace_.get(Owner::gradients, update_.shared ? shared : own, shape, at::kFloat);
+}
+
+void GradientBuffer::accumulate(const at::Tensor& part) {
+  fresh_ ? buffer_.copy_(part) : buffer_.add_(part);
+  fresh_ = false;
 }
 
 // buffer (+)= left_transposed^T right, summed in fp32 over reports whatever the products' dtype.
 void GradientBuffer::accumulate_product(const at::Tensor& left_transposed, const at::Tensor& right) {
+  acquire();
   if (right.scalar_type() == at::kFloat) {
     matrix_product(buffer_, left_transposed.t(), right, fresh_ ? Write::replace : Write::accumulate);
+    fresh_ = false;
   } else {
     at::Tensor product =
         workspace_.get(Owner::workspace, "optimizer.product", buffer_.sizes(), right.scalar_type());
     matrix_product(product, left_transposed.t(), right, Write::replace);
-    fresh_ ? buffer_.copy_(product) : buffer_.add_(product);
+    accumulate(product);
   }
-  fresh_ = false;
 }
 
 at::Tensor GradientBuffer::reduced(const at::Tensor& x, const at::Tensor& basis, const char* name) {
@@ -43,7 +57,6 @@ at::Tensor GradientBuffer::reduced(const at::Tensor& x, const at::Tensor& basis,
 }
 
 void GradientBuffer::add_product(const at::Tensor& output_gradient, const at::Tensor& input) {
-  GALORE_ASSERT(remaining_ > 0);
   if (!projected()) return accumulate_product(output_gradient, input);
   Subspace& subspace = *update_.subspace;
   const at::Tensor left = subspace.side() == Side::right
@@ -55,21 +68,34 @@ void GradientBuffer::add_product(const at::Tensor& output_gradient, const at::Te
 }
 
 void GradientBuffer::add_rows(const at::Tensor& indices, const at::Tensor& gradient) {
-  GALORE_ASSERT(remaining_ > 0 && !projected());
+  at::Tensor rows = gradient.to(at::kFloat);
+  if (projected()) {
+    Subspace& subspace = *update_.subspace;
+    if (subspace.side() != Side::left) rows = reduced(rows, subspace.right(), "optimizer.reduced_input");
+    // The rows of an identity stand where a linear layer has its output's gradient.
+    if (subspace.side() != Side::right)
+      return accumulate_product(subspace.left().index_select(0, indices), rows);
+  }
+  acquire();
   if (fresh_) buffer_.zero_();
   fresh_ = false;
-  if (!buffer_.is_meta()) buffer_.index_add_(0, indices, gradient.to(at::kFloat));
+  if (!buffer_.is_meta()) buffer_.index_add_(0, indices, rows);
 }
 
 void GradientBuffer::add(const at::Tensor& gradient) {
-  GALORE_ASSERT(remaining_ > 0 && !projected());
-  fresh_ ? buffer_.copy_(gradient) : buffer_.add_(gradient);
-  fresh_ = false;
+  acquire();
+  accumulate(projected() ? update_.subspace->project(gradient.to(at::kFloat)) : gradient);
 }
 
 void GradientBuffer::use_done() {
   GALORE_ASSERT(remaining_ > 0);
-  if (--remaining_ == 0) on_complete_();
+  if (remaining_ == 1 && fresh_) {  // nothing was reported: the buffer holds an older gradient
+    acquire();
+    buffer_.zero_();
+  }
+  if (--remaining_ > 0) return;
+  on_complete_();
+  if (update_.shared) buffer_.reset();
 }
 
 }  // namespace galore

@@ -19,12 +19,14 @@ class GradientBuffer : public GradientSink {
     // Non-null: only the low-rank gradient is formed, by dY^T (X P) or (dY P)^T X (the identity of LoQT,
     // arXiv 2405.16528, and CompAct, arXiv 2410.15352).
     Subspace* subspace = nullptr;
-    // The buffer may be shared with other parameters: this one is consumed before the next one reports.
+    // The buffer may be shared with other parameters: this one is consumed by `on_complete`, before the next
+    // one reports.
     bool shared = false;
   };
   void begin(const Update& update);
   bool complete() const { return remaining_ == 0; }
-  // fp32, of the parameter's shape, or the low-rank shape when begun with a subspace.
+  // fp32, of the parameter's shape, or the low-rank shape when begun with a subspace. From the first report
+  // to the next begin(); a shared one until `on_complete` returns.
   at::Tensor gradient() const { return buffer_; }
   bool projected() const { return update_.subspace != nullptr; }
 
@@ -33,9 +35,13 @@ class GradientBuffer : public GradientSink {
   void add(const at::Tensor& gradient) override;
   void use_done() override;
 
+  // Two names: while a shared low-rank gradient is consumed, the full-size buffer serves as scratch.
   static constexpr const char* kSharedBuffer = "optimizer.gradient";
+  static constexpr const char* kSharedLowRankBuffer = "optimizer.low_rank_gradient";
 
  private:
+  void acquire();
+  void accumulate(const at::Tensor& part);
   void accumulate_product(const at::Tensor& left_transposed, const at::Tensor& right);
   // x times a basis, in a workspace buffer; in x's dtype.
   at::Tensor reduced(const at::Tensor& x, const at::Tensor& basis, const char* name);
