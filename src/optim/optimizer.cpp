@@ -92,7 +92,7 @@ bool Optimizer::is_refresh_due(Slot& slot) const {
 }
 
 void Optimizer::begin_update(double learning_rate, int64_t micro_batches) {
-  learning_rate_ = options_.settings.learning_rate >= 0 ? options_.settings.learning_rate : learning_rate;
+  learning_rate_ = learning_rate;
   report_ = {};
   for (Slot& slot : slots_) {
     slot.refresh_due = is_refresh_due(slot);
@@ -122,15 +122,17 @@ double Optimizer::layerwise_clip_factor(const Slot& slot) const {
 }
 
 UpdateReport Optimizer::finish_update(bool discard) {
-  double squared_norm = 0;
+  double squared_norm = 0, finite_squared_norm = 0;
   for (const Slot& slot : slots_) {
     GALORE_ASSERT(discard || slot.gradient->complete());
     squared_norm += slot.squared_norm;
+    if (std::isfinite(slot.squared_norm)) finite_squared_norm += slot.squared_norm;
   }
   report_.gradient_norm = std::sqrt(squared_norm);
   if (!options_.layerwise) {
     if (discard) return report_;
-    report_.clip_factor = factor_for(report_.gradient_norm);
+    // A gradient that is not finite is left out of the update, and so of what the others are clipped by.
+    report_.clip_factor = factor_for(std::sqrt(finite_squared_norm));
     for (Slot& slot : slots_) apply_update(slot, report_.clip_factor);
   }
   if (std::isfinite(report_.gradient_norm)) previous_norm_ = report_.gradient_norm;
@@ -140,11 +142,13 @@ UpdateReport Optimizer::finish_update(bool discard) {
 
 void Optimizer::apply_update(Slot& slot, double clip_factor) {
   const double start = now();
-  if (!std::isfinite(slot.squared_norm)) {
+  // In fp32, because the rules square gradients there: an infinite second moment would never go away.
+  if (!std::isfinite(static_cast<float>(slot.squared_norm * clip_factor * clip_factor))) {
     ++report_.num_skipped;
-    report_.notices.push_back(
-        fmt::format("{}: the gradient is not finite: the weight, its state and its basis stay as they were",
-                    slot.parameter->name));
+    report_.notices.push_back(fmt::format(
+        "update {}: {}: the gradient or its square is not finite: the weight, its state and its basis stay "
+        "as they were",
+        num_updates_ + 1, slot.parameter->name));
     return;
   }
   ++slot.step;
@@ -154,7 +158,7 @@ void Optimizer::apply_update(Slot& slot, double clip_factor) {
     report_.clip_factor = std::min(report_.clip_factor, clip_factor);
   }
   if (options_.settings.decay_order == DecayOrder::coupled && slot.weight_decay > 0)
-    gradient.add_(slot.master.defined() ? slot.master : slot.parameter->value, slot.weight_decay);
+    add_decay(slot, gradient);
   write_weight(slot, direction_of(slot, gradient));
   const double elapsed = now() - start;
   report_.seconds += elapsed;
@@ -162,6 +166,18 @@ void Optimizer::apply_update(Slot& slot, double clip_factor) {
     report_.refresh_seconds += elapsed;
     ++report_.num_refreshed;
   }
+}
+
+// gradient += weight_decay W, or its projection where the gradient is one.
+void Optimizer::add_decay(Slot& slot, const at::Tensor& gradient) {
+  at::Tensor weight = slot.master.defined() ? slot.master : slot.parameter->value;
+  if (slot.gradient->projected()) {
+    if (weight.scalar_type() != at::kFloat)
+      weight = workspace_.get(Owner::gradients, GradientBuffer::kSharedBuffer, weight.sizes(), at::kFloat)
+                   .copy_(weight);
+    weight = slot.method->subspace()->project(weight);
+  }
+  gradient.add_(weight, slot.weight_decay);
 }
 
 Direction Optimizer::direction_of(Slot& slot, at::Tensor gradient) {
@@ -200,7 +216,8 @@ void Optimizer::write_weight(Slot& slot, Direction direction) {
     if (update.decay_after != 1) weight.mul_(update.decay_after);
   } else {
     if (direction.left.defined()) {
-      // The shared gradient buffer is free now: a method that returns factors has consumed its gradient.
+      // The shared full-size buffer is free now: a method that returns factors has consumed its gradient, and
+      // a low-rank gradient never lies there.
       at::Tensor full =
           workspace_.get(Owner::gradients, GradientBuffer::kSharedBuffer, weight.sizes(), at::kFloat);
       direction.dense.defined() ? full.copy_(direction.dense) : full.zero_();
