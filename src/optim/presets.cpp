@@ -10,9 +10,11 @@ namespace {
 constexpr const char* kLayerwiseSuffix = "_layerwise";
 
 void declare_common(OptionTable& table, OptimizerSettings& settings) {
-  table.add("learning_rate", &settings.learning_rate, "overrides the run's learning rate; below 0: unset")
+  table.add("learning_rate", &settings.learning_rate, "overrides the run's learning rate; -1: unset")
+      .range(-1, 1e9)
       .alias("lr");
-  table.add("weight_decay", &settings.weight_decay, "overrides the run's weight decay; below 0: unset");
+  table.add("weight_decay", &settings.weight_decay, "overrides the run's weight decay; -1: unset")
+      .range(-1, 1e6);
 }
 
 void declare_adamw(OptionTable& table, OptimizerSettings& settings) {

@@ -82,7 +82,7 @@ void declare_options(OptionTable& table, AdafactorOptions& options) {
       .range(1e-9, 1e9)
       .origin("Adafactor, Algorithm 4");
   table.add("adafactor_epsilon", &options.epsilon, "added to squared gradients")
-      .range(0, 1)
+      .range(1e-37, 1)  // 0 would divide a zero row by zero
       .origin("Adafactor, Algorithm 4");
 }
 
