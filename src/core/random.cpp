@@ -3,12 +3,10 @@
 #include <cmath>
 #include <numbers>
 
+#include "core/philox.h"
+
 namespace galore {
 namespace {
-
-constexpr uint32_t kMultiplier0 = 0xD2511F53,
-                   kMultiplier1 = 0xCD9E8D57;  // Philox 4x32 constants of the paper
-constexpr uint32_t kWeyl0 = 0x9E3779B9, kWeyl1 = 0xBB67AE85;
 
 uint64_t mix(uint64_t hash, std::string_view text) {
   for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
@@ -30,19 +28,7 @@ RandomStream::RandomStream(uint64_t seed, std::string_view purpose, std::string_
   key_ = {static_cast<uint32_t>(hash), static_cast<uint32_t>(hash >> 32)};
 }
 
-std::array<uint32_t, 4> RandomStream::block(uint64_t index) const {
-  std::array<uint32_t, 4> x{static_cast<uint32_t>(index), static_cast<uint32_t>(index >> 32),
-                            static_cast<uint32_t>(step_), static_cast<uint32_t>(step_ >> 32)};
-  uint32_t key0 = key_[0], key1 = key_[1];
-  for (int round = 0; round < 10; ++round) {
-    const uint64_t product0 = uint64_t{kMultiplier0} * x[0], product1 = uint64_t{kMultiplier1} * x[2];
-    x = {static_cast<uint32_t>(product1 >> 32) ^ x[1] ^ key0, static_cast<uint32_t>(product1),
-         static_cast<uint32_t>(product0 >> 32) ^ x[3] ^ key1, static_cast<uint32_t>(product0)};
-    key0 += kWeyl0;
-    key1 += kWeyl1;
-  }
-  return x;
-}
+std::array<uint32_t, 4> RandomStream::block(uint64_t index) const { return philox_block(index, step_, key_); }
 
 uint64_t RandomStream::next() {
   const auto words = block(position_ / 2);
@@ -59,8 +45,8 @@ uint64_t RandomStream::below(uint64_t bound) {
 }
 
 std::array<float, 2> normal_pair(uint32_t a, uint32_t b) {
-  const double u = (a + 1.0) * 0x1.0p-32;  // (0, 1], so the logarithm is finite
-  const double angle = 2 * std::numbers::pi * b * 0x1.0p-32;
+  const double u = ((a >> 8) + 1.0) * 0x1.0p-24;  // (0, 1], so the logarithm is finite
+  const double angle = 2 * std::numbers::pi * (b >> 8) * 0x1.0p-24;
   const double radius = std::sqrt(-2 * std::log(u));
   return {static_cast<float>(radius * std::cos(angle)), static_cast<float>(radius * std::sin(angle))};
 }

@@ -24,7 +24,7 @@ class RandomStream {
   // Uniform in [0, 1).
   double uniform() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
 
-  // Key and counter words, for vectorized generators: block(i) = philox(counter = {i, step}, key).
+  // For device code: block(i) = philox_block(i, step, key).
   std::array<uint32_t, 2> key() const { return key_; }
   uint64_t step() const { return step_; }
 
@@ -34,7 +34,8 @@ class RandomStream {
   uint64_t position_ = 0;
 };
 
-// Two standard normal numbers from two uniform words (Box-Muller).
+// Two standard normal numbers from the upper 24 bits of two uniform words (Box-Muller); none is beyond 5.8,
+// which one number in 10^8 would be.
 std::array<float, 2> normal_pair(uint32_t a, uint32_t b);
 
 }  // namespace galore

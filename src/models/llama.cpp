@@ -3,7 +3,7 @@
 #include "core/errors.h"
 #include "kernels/cross_entropy.h"
 #include "kernels/embedding.h"
-#include "nn/initialize.h"
+#include "kernels/random_normal.h"
 
 namespace galore {
 namespace {
@@ -90,7 +90,7 @@ ParameterList Llama::parameters() {
 void Llama::initialize(uint64_t seed) {
   for (Parameter* parameter : parameters()) {
     if (parameter->value.dim() == 2) {
-      fill_normal(parameter->value, config_.initializer_range, seed, parameter->name);
+      random_normal(parameter->value, config_.initializer_range, {seed, "init", parameter->name});
     } else if (parameter->name.ends_with(".bias")) {
       parameter->value.zero_();
     } else {
@@ -172,7 +172,7 @@ void Llama::backward(const Pass& pass, const at::Tensor& gradient) {
 }
 
 at::Tensor Llama::hidden_states(const Pass& pass, const at::Tensor& tokens) {
-  const Pass shared = pass.with_prefix("shared.");
+  const Pass shared = layer_pass(pass, 0);  // buffers that training has anyway
   const RotaryTables tables = rotary_tables(pass, 0);
   const std::array<int64_t, 2> shape{pass.tokens(), config_.hidden_size};
   at::Tensor in = pass.saved("stream0", shape), out = pass.saved("stream1", shape);
@@ -211,7 +211,7 @@ at::Tensor Llama::next_logits(const at::Tensor& ids, KeyValueCache& given) {
   if (filled > cache.capacity)
     fail("generate", "sequence of {} tokens exceeds the cache of {}", filled, cache.capacity);
   const at::Tensor row = ids.unsqueeze(0);
-  const Pass pass = pass_for(row).with_prefix("shared.");
+  const Pass pass = layer_pass(pass_for(row), 0);
   const RotaryTables tables = rotary_tables(pass, first);
   const at::Tensor stream = pass.saved("stream0", {pass.tokens(), config_.hidden_size});
   embedding(stream, embedding_.value, token_buffer(pass, row));
@@ -221,7 +221,7 @@ at::Tensor Llama::next_logits(const at::Tensor& ids, KeyValueCache& given) {
                                {saved.key.narrow(0, 0, filled), saved.value.narrow(0, 0, filled)});
   }
   cache.filled = filled;
-  const Pass last = {workspace_, options_.compute_dtype, 1, 1, "shared."};
+  const Pass last = layer_pass({workspace_, options_.compute_dtype, 1, 1}, 0);
   const at::Tensor hidden = last.scratch("layer.normalized", {1, config_.hidden_size});
   final_norm_.forward(last, stream.narrow(0, pass.tokens() - 1, 1), hidden,
                       last.saved_statistics("final_inverse_rms", {1}));

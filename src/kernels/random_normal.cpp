@@ -1,0 +1,52 @@
+#include "kernels/random_normal.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "core/errors.h"
+
+namespace galore {
+namespace {
+
+constexpr int64_t kPiece = 16384;  // numbers a thread makes at once: its fp32 copy stays in the cache
+
+void fill_on_cpu(const at::Tensor& out, double deviation, const RandomStream& stream) {
+  const int64_t count = out.numel(), pieces = (count + kPiece - 1) / kPiece;
+  const at::Tensor flat = out.view({count});
+  at::parallel_for(0, pieces, 1, [&](int64_t begin, int64_t end) {
+    std::vector<float> copy(out.scalar_type() == at::kFloat ? 0 : kPiece);
+    for (int64_t piece = begin; piece < end; ++piece) {
+      const int64_t first = piece * kPiece, length = std::min(kPiece, count - first);
+      float* numbers = copy.empty() ? flat.data_ptr<float>() + first : copy.data();
+      cpu::random_normal(numbers, length, static_cast<uint64_t>(first / 4), static_cast<float>(deviation),
+                         stream);
+      if (!copy.empty()) flat.narrow(0, first, length).copy_(at::from_blob(numbers, {length}));
+    }
+  });
+}
+
+}  // namespace
+
+void random_normal(const at::Tensor& out, double deviation, const RandomStream& stream) {
+  GALORE_ASSERT(out.is_contiguous());
+  if (out.is_meta() || out.numel() == 0) return;
+  if (out.is_cpu()) return fill_on_cpu(out, deviation, stream);
+  const at::Tensor host = at::empty(out.sizes(), out.options().device(at::kCPU));
+  fill_on_cpu(host, deviation, stream);
+  out.copy_(host);
+}
+
+void composed::random_normal(float* out, int64_t count, uint64_t first_block, double deviation,
+                             const RandomStream& stream) {
+  for (int64_t i = 0; i < count; ++i) {
+    const auto words = stream.block(first_block + static_cast<uint64_t>(i / 4));
+    const size_t pair = static_cast<size_t>(i % 4 / 2);
+    out[i] = static_cast<float>(
+        normal_pair(words[2 * pair], words[2 * pair + 1])[static_cast<size_t>(i % 2)] * deviation);
+  }
+}
+
+}  // namespace galore
