@@ -15,11 +15,13 @@
 //   arbitrary, 13 to 23 % of them flip at a refresh, and the moments that survive the refresh then point the
 //   wrong way. `signs=lapack` gives the authors' numbers.
 // - The basis is kept in fp32 by default whatever the weights are; the authors keep it in the gradient's
-// dtype
-//   (`basis_dtype=bfloat16`).
+//   dtype (`basis_dtype=bfloat16`).
 // - `lift` does not scale; the scale alpha is applied here.
 // - A refresh whose gradient is zero, not finite or of lower rank keeps the old basis where it determines
-// none.
+//   none.
+// - proj_type=full: at a refresh, entries of the low-rank gradient that are only rounding become 0. Adam with
+// a
+//   small epsilon makes directions of full size of them.
 #pragma once
 
 #include "optim/methods/method.h"

@@ -10,15 +10,10 @@
 namespace galore {
 namespace {
 
-// Singular values below this share of the largest are rounding noise (numpy's matrix_rank rule).
-double noise_level(const at::Tensor& gradient) {
-  return static_cast<double>(std::max(gradient.size(0), gradient.size(1))) * 1.1920929e-7;
-}
-
 int64_t determined_directions(const SingularVectors& vectors, const at::Tensor& gradient) {
   const double largest = vectors.values.select(0, 0).item<double>();
   if (!(largest > 0) || !std::isfinite(largest)) return 0;
-  return (vectors.values > largest * noise_level(gradient)).sum().item<int64_t>();
+  return (vectors.values > largest * rounding_noise(gradient)).sum().item<int64_t>();
 }
 
 at::Tensor random_orthonormal(int64_t rows, int64_t columns, const RandomStream& random) {
@@ -28,7 +23,12 @@ at::Tensor random_orthonormal(int64_t rows, int64_t columns, const RandomStream&
 // The leading `count` directions of `old` outside the span of `known`; both by orthonormal columns.
 at::Tensor completion(const at::Tensor& known, const at::Tensor& old, int64_t count) {
   const at::Tensor outside = old - known.matmul(known.t().matmul(old));
-  return std::get<0>(at::linalg_svd(outside, /*full_matrices=*/false)).narrow(1, 0, count);
+  try {
+    return std::get<0>(at::linalg_svd(outside, /*full_matrices=*/false)).narrow(1, 0, count);
+  } catch (const c10::Error&) {
+    // LAPACK did not converge; QR always ends, and finds some directions of `old` if not the leading ones.
+    return std::get<0>(at::linalg_qr(at::cat({known, old}, 1))).narrow(1, known.size(1), count);
+  }
 }
 
 // The sign of a singular vector is arbitrary, but moments outlive a refresh and know one: each new vector
@@ -44,6 +44,10 @@ at::Tensor aligned(const at::Tensor& basis, const at::Tensor& old) {
 }
 
 }  // namespace
+
+double rounding_noise(const at::Tensor& gradient) {
+  return static_cast<double>(std::max(gradient.size(0), gradient.size(1))) * 1.1920929e-7;
+}
 
 Side side_of(const std::string& proj_type, int64_t m, int64_t n) {
   if (proj_type == "full") return Side::both;

@@ -59,6 +59,9 @@ std::optional<SingularVectors> find_by_svd(const at::Tensor&, Side, int64_t, con
 std::optional<SingularVectors> find_by_randomized_iteration(const at::Tensor&, Side, int64_t,
                                                             const at::Tensor&, const RandomStream&);
 
+// Singular values below this share of the largest are fp32's rounding (numpy's matrix_rank rule).
+double rounding_noise(const at::Tensor& gradient);
+
 // Independent standard normal numbers, on the CPU.
 at::Tensor normal_matrix(int64_t rows, int64_t columns, const RandomStream& random);
 
