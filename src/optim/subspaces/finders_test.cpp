@@ -1,0 +1,163 @@
+// The two ways to find a basis: exact, and by randomized iteration.
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "optim/subspaces/failing_operator.h"
+#include "optim/test_optimizer.h"
+
+namespace galore {
+namespace {
+
+using testing_optimizer::FailingOperator;
+using testing_optimizer::Fails;
+using testing_optimizer::random;
+
+const RandomStream kStream(3, "refresh", "w", 5);
+
+at::Tensor orthonormal(int64_t rows, int64_t columns, uint64_t seed) {
+  return std::get<0>(at::linalg_qr(random({rows, columns}, seed)));
+}
+
+struct Known {
+  at::Tensor left, values, right, matrix;
+};
+
+// m x n with these singular values.
+Known with_spectrum(int64_t m, int64_t n, const at::Tensor& values) {
+  Known known{orthonormal(m, values.size(0), 1), values, orthonormal(n, values.size(0), 2), {}};
+  known.matrix = (known.left * values).matmul(known.right.t());
+  return known;
+}
+
+at::Tensor halving(int64_t count) { return at::pow(0.5, at::arange(count, at::kFloat)); }
+
+// Largest departure of |a^T b| from the identity: 0 when the columns agree up to their signs.
+double disagreement(const at::Tensor& a, const at::Tensor& b) {
+  const at::Tensor identity = at::eye(a.size(1));
+  return (a.t().matmul(b).abs() - identity).abs().max().item<double>();
+}
+
+double captured_energy(const at::Tensor& matrix, const at::Tensor& right) {
+  return matrix.matmul(right).square().sum().item<double>();
+}
+
+class Finders : public testing::TestWithParam<const char*> {
+ protected:
+  BasisFinder find_ = basis_finder(GetParam());
+};
+
+// Tolerance: rounding of fp32 (6e-8 of the largest value) over the gap to the next value, which is 1/32 of
+// the largest for the fifth of halving values, times some matrix sizes.
+TEST_P(Finders, FindKnownSingularVectors) {
+  for (const auto& [m, n] : {std::pair<int64_t, int64_t>{40, 30}, {30, 40}, {35, 35}}) {
+    const Known known = with_spectrum(m, n, halving(20));
+    for (const Side side : {Side::right, Side::left, Side::both}) {
+      const auto found = find_(known.matrix, side, 5, {}, kStream);
+      ASSERT_TRUE(found);
+      EXPECT_LE((found->values / known.values.narrow(0, 0, 5) - 1).abs().max().item<double>(), 2e-5);
+      EXPECT_LE(disagreement(found->left, known.left.narrow(1, 0, 5)), 2e-5);
+      EXPECT_LE(disagreement(found->right, known.right.narrow(1, 0, 5)), 2e-5);
+      // Pairs belong together: the two signs of a pair agree.
+      const at::Tensor diagonal = found->left.t().matmul(known.matrix).matmul(found->right);
+      EXPECT_TRUE(diagonal.allclose(at::diag(known.values.narrow(0, 0, 5)), 0, 2e-5));
+    }
+  }
+}
+
+TEST_P(Finders, GiveTheWholeSpaceAtFullRank) {
+  const at::Tensor matrix = random({12, 30}, 7);
+  for (const Side side : {Side::right, Side::left, Side::both}) {
+    const auto found = find_(matrix, side, 12, {}, kStream);
+    ASSERT_TRUE(found);
+    // Tolerances: fp32 rounding times the matrix size.
+    EXPECT_TRUE(found->left.t().matmul(found->left).allclose(at::eye(12), 0, 1e-5));
+    EXPECT_TRUE(found->left.matmul(found->left.t()).matmul(matrix).allclose(matrix, 0, 1e-5));
+    EXPECT_TRUE(matrix.matmul(found->right).matmul(found->right.t()).allclose(matrix, 0, 1e-5));
+  }
+}
+
+TEST_P(Finders, DoNotDependOnTheSizeOfNumbers) {
+  const Known known = with_spectrum(40, 30, halving(20));
+  for (const double size : {1e-25, 1e-10, 1e10, 1e30}) {
+    const auto found = find_(known.matrix * size, Side::right, 5, {}, kStream);
+    ASSERT_TRUE(found) << size;
+    EXPECT_LE(disagreement(found->right, known.right.narrow(1, 0, 5)), 2e-5) << size;
+  }
+}
+
+TEST_P(Finders, FailOnNumbersThatAreNotFinite) {
+  for (const double bad :
+       {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+    at::Tensor matrix = random({12, 30}, 7);
+    matrix[3][4] = bad;
+    EXPECT_FALSE(find_(matrix, Side::right, 4, {}, kStream));
+  }
+}
+
+TEST_P(Finders, SayThatZerosDetermineNothing) {
+  const auto found = find_(at::zeros({12, 30}), Side::right, 4, {}, kStream);
+  if (found) {
+    EXPECT_EQ(found->values.max().item<float>(), 0);
+  }
+}
+
+TEST_P(Finders, AreRepeatable) {
+  const at::Tensor matrix = random({50, 30}, 7);
+  const auto first = find_(matrix, Side::right, 4, {}, kStream);
+  const auto second = find_(matrix, Side::right, 4, {}, kStream);
+  EXPECT_TRUE(at::equal(first->right, second->right));
+}
+
+INSTANTIATE_TEST_SUITE_P(Both, Finders, testing::Values("svd", "randomized"),
+                         [](const auto& info) { return std::string(info.param); });
+
+// Decaying spectra, from fast to as slow as gradients of trained models have them.
+TEST(RandomizedIteration, CapturesTheEnergyOfTheExactBasis) {
+  const at::Tensor index = at::arange(1, 101, at::kFloat);
+  const std::vector<at::Tensor> spectra{at::pow(0.5, index), at::pow(0.9, index), index.pow(-1),
+                                        index.pow(-0.5)};
+  for (size_t i = 0; i < spectra.size(); ++i) {
+    const Known known = with_spectrum(160, 100, spectra[i]);
+    for (const int64_t rank : {4, 16, 64}) {
+      const double exact = known.values.narrow(0, 0, rank).square().sum().item<double>();
+      const auto cold = find_by_randomized_iteration(known.matrix, Side::right, rank, {}, kStream);
+      EXPECT_GE(captured_energy(known.matrix, cold->right), 0.99 * exact) << i << " " << rank;
+      const auto left = find_by_randomized_iteration(known.matrix, Side::left, rank, {}, kStream);
+      EXPECT_GE(captured_energy(known.matrix.t(), left->left), 0.99 * exact) << i << " " << rank;
+      // From an old basis: also when it is one of another gradient.
+      const auto warm = find_by_randomized_iteration(known.matrix, Side::right, rank, cold->right, kStream);
+      EXPECT_GE(captured_energy(known.matrix, warm->right), 0.99 * exact) << i << " " << rank;
+      const at::Tensor other = orthonormal(100, rank, 9);
+      const auto turned = find_by_randomized_iteration(known.matrix, Side::right, rank, other, kStream);
+      EXPECT_GE(captured_energy(known.matrix, turned->right), 0.99 * exact) << i << " " << rank;
+    }
+  }
+}
+
+TEST(RandomizedIteration, FailsWithoutAbortingWhenLapackDoes) {
+  const FailingOperator failing(Fails::eigh);
+  EXPECT_FALSE(find_by_randomized_iteration(random({12, 30}, 7), Side::right, 4, {}, kStream));
+}
+
+TEST(Svd, FallsBackToTheGramMatrix) {
+  const FailingOperator failing(Fails::svd);
+  ASSERT_THROW(at::linalg_svd(random({12, 30}, 7), false), c10::Error);
+  for (const auto& [m, n] : {std::pair<int64_t, int64_t>{40, 30}, {30, 40}}) {
+    const Known known = with_spectrum(m, n, halving(20));
+    const auto found = find_by_svd(known.matrix, Side::both, 5, {}, kStream);
+    ASSERT_TRUE(found);
+    // As FindKnownSingularVectors; the Gram matrix is in fp64.
+    EXPECT_LE(disagreement(found->left, known.left.narrow(1, 0, 5)), 2e-5);
+    EXPECT_LE(disagreement(found->right, known.right.narrow(1, 0, 5)), 2e-5);
+    EXPECT_LE((found->values / known.values.narrow(0, 0, 5) - 1).abs().max().item<double>(), 2e-5);
+  }
+}
+
+TEST(Svd, FailsWithoutAbortingWhenTheFallbackDoes) {
+  const FailingOperator svd(Fails::svd), eigh(Fails::eigh);
+  EXPECT_FALSE(find_by_svd(random({12, 30}, 7), Side::right, 4, {}, kStream));
+}
+
+}  // namespace
+}  // namespace galore

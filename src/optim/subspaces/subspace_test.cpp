@@ -1,0 +1,175 @@
+#include "optim/subspaces/subspace.h"
+
+#include <gtest/gtest.h>
+
+#include "optim/test_optimizer.h"
+
+namespace galore {
+namespace {
+
+using testing_optimizer::decaying;
+using testing_optimizer::random;
+using testing_optimizer::same_bits;
+
+const RandomStream kStream(3, "refresh", "w", 5);
+
+struct Owned {
+  Ledger ledger{at::kCPU};
+  Workspace workspace{ledger};
+  Subspace subspace;
+  Owned(const SubspaceOptions& options, int64_t m, int64_t n) : subspace(options, m, n, workspace) {}
+};
+
+SubspaceOptions options_of(const std::string& proj_type, int64_t rank, const std::string& finder = "svd") {
+  SubspaceOptions options;
+  options.proj_type = proj_type;
+  options.rank = rank;
+  options.subspace = finder;
+  return options;
+}
+
+const std::vector<std::string> kTypes{"std", "reverse_std", "left", "right", "full"};
+const std::vector<std::pair<int64_t, int64_t>> kShapes{{24, 16}, {16, 24}, {20, 20}};
+
+TEST(Sides, AreThoseOfThePublishedCode) {
+  const auto expect = [](const char* type, Side tall, Side wide, Side square) {
+    EXPECT_EQ(side_of(type, 5, 3), tall) << type;
+    EXPECT_EQ(side_of(type, 3, 5), wide) << type;
+    EXPECT_EQ(side_of(type, 4, 4), square) << type;
+  };
+  expect("std", Side::right, Side::left, Side::right);
+  expect("reverse_std", Side::left, Side::right, Side::left);
+  expect("right", Side::right, Side::right, Side::right);
+  expect("left", Side::left, Side::left, Side::left);
+  expect("full", Side::both, Side::both, Side::both);
+}
+
+// Projection and lift against their formulas, for every type and shape; fp32 rounding of sums of 24 terms.
+TEST(Subspace, ProjectsAndLiftsByItsBases) {
+  for (const std::string& type : kTypes) {
+    for (const auto& [m, n] : kShapes) {
+      Owned owned(options_of(type, 6), m, n);
+      Subspace& s = owned.subspace;
+      const at::Tensor g = random({m, n}, 1);
+      EXPECT_EQ(s.refresh(g, kStream), "");
+      at::Tensor expected = g;
+      if (s.side() != Side::right) expected = s.left().t().matmul(expected);
+      if (s.side() != Side::left) expected = expected.matmul(s.right());
+      const at::Tensor low_rank = s.project(g).clone();
+      EXPECT_EQ(low_rank.sizes(), at::IntArrayRef(s.low_rank_shape()));
+      EXPECT_TRUE(low_rank.allclose(expected, 0, 1e-5)) << type;
+      const Direction lifted = s.lift(low_rank, 0.25);
+      EXPECT_EQ(lifted.scale, 0.25);
+      at::Tensor back = low_rank;
+      if (s.side() != Side::right) back = s.left().matmul(back);
+      if (s.side() != Side::left) back = back.matmul(s.right().t());
+      EXPECT_TRUE(lifted.left.matmul(lifted.right).allclose(back, 0, 1e-5)) << type;
+      EXPECT_FALSE(lifted.dense.defined());
+      EXPECT_TRUE(s.project(back).allclose(low_rank, 0, 1e-5)) << type;  // a projection
+    }
+  }
+}
+
+TEST(Subspace, HoldsTheLeadingSingularVectors) {
+  for (const std::string& type : kTypes) {
+    for (const std::string finder : {"svd", "randomized"}) {
+      Owned owned(options_of(type, 4, finder), 24, 16);
+      const at::Tensor g = decaying({24, 16}, 2);
+      EXPECT_EQ(owned.subspace.refresh(g, kStream), "");
+      const at::Tensor values = std::get<1>(at::linalg_svd(g, false)).narrow(0, 0, 4);
+      const double energy = owned.subspace.project(g).square().sum().item<double>();
+      // All of the energy of the four largest values; the randomized basis nearly.
+      EXPECT_NEAR(energy / values.square().sum().item<double>(), 1, finder == "svd" ? 1e-5 : 1e-3) << type;
+    }
+  }
+}
+
+TEST(Subspace, LowersARankAboveTheShorterSide) {
+  for (const std::string& type : kTypes) {
+    for (const auto& [m, n] : kShapes) {
+      Owned owned(options_of(type, 1000), m, n);
+      EXPECT_EQ(owned.subspace.rank(), std::min(m, n));
+      const at::Tensor g = random({m, n}, 1);
+      EXPECT_EQ(owned.subspace.refresh(g, kStream), "");
+      const Direction lifted = owned.subspace.lift(owned.subspace.project(g), 1);
+      // Nothing is lost: with the whole of the shorter side, reverse_std of a square matrix included.
+      const bool shorter = type == "std" || m == n || type == "full";
+      if (shorter) {
+        EXPECT_TRUE(lifted.left.matmul(lifted.right).allclose(g, 0, 1e-5)) << type;
+      }
+    }
+  }
+}
+
+TEST(Subspace, StoresItsBasesInTheirFormat) {
+  for (const std::string dtype : {"float32", "bfloat16"}) {
+    const int64_t bytes = dtype == "float32" ? 4 : 2;
+    SubspaceOptions options = options_of("std", 6);
+    options.basis_dtype = dtype;
+    EXPECT_EQ(Owned(options, 24, 16).ledger.bytes(Owner::bases), bytes * 16 * 6);
+    EXPECT_EQ(Owned(options, 16, 24).ledger.bytes(Owner::bases), bytes * 16 * 6);
+    options.proj_type = "reverse_std";
+    EXPECT_EQ(Owned(options, 24, 16).ledger.bytes(Owner::bases), bytes * 24 * 6);
+    options.proj_type = "full";
+    Owned owned(options, 24, 16);
+    EXPECT_EQ(owned.ledger.bytes(Owner::bases), bytes * (24 + 16) * 6);
+    EXPECT_EQ(owned.ledger.total(), owned.ledger.bytes(Owner::bases));
+  }
+}
+
+TEST(Subspace, RoundsANarrowBasisOnlyWhereItIsStored) {
+  SubspaceOptions options = options_of("right", 6);
+  Owned exact(options, 24, 16);
+  options.basis_dtype = "bfloat16";
+  Owned narrow(options, 24, 16);
+  const at::Tensor g = random({24, 16}, 1);
+  exact.subspace.refresh(g, kStream);
+  narrow.subspace.refresh(g, kStream);
+  const at::Tensor rounded = exact.subspace.right().to(at::kBFloat16).to(at::kFloat);
+  EXPECT_TRUE(same_bits(narrow.subspace.right(), rounded));
+  EXPECT_TRUE(same_bits(narrow.subspace.project(g), g.mm(rounded)));
+}
+
+// What a product would leave of -0.1 v after an SVD that turned v around.
+TEST(Subspace, GivesNewVectorsTheSignOfTheOldOnes) {
+  for (const std::string finder : {"svd", "randomized"}) {
+    for (const std::string& type : kTypes) {
+      Owned owned(options_of(type, 4, finder), 24, 16);
+      Subspace& s = owned.subspace;
+      const at::Tensor g = decaying({24, 16}, 3);
+      s.refresh(g, kStream);
+      const at::Tensor left = s.side() == Side::right ? at::Tensor() : s.left().clone();
+      const at::Tensor right = s.side() == Side::left ? at::Tensor() : s.right().clone();
+      for (const at::Tensor& basis : {left, right}) {
+        if (!basis.defined()) continue;
+        const at::Tensor largest = basis.gather(0, basis.abs().argmax(0, true));
+        EXPECT_GT(largest.min().item<float>(), 0) << "the first basis: its largest entries are positive";
+      }
+      for (const double factor : {-1.0, 3.0, -0.5}) {
+        EXPECT_EQ(s.refresh(g * factor, kStream), "");
+        // The same directions; 1e-3 bounds the turn that another randomized start leaves.
+        if (left.defined()) {
+          EXPECT_TRUE(s.left().allclose(left, 0, 1e-3)) << type << finder;
+        }
+        if (right.defined()) {
+          EXPECT_TRUE(s.right().allclose(right, 0, 1e-3)) << type << finder;
+        }
+      }
+    }
+  }
+}
+
+TEST(Subspace, KeepsTheSignsOfLapackWhenAsked) {
+  SubspaceOptions options = options_of("right", 4);
+  options.signs = "lapack";
+  Owned owned(options, 24, 16);
+  for (uint64_t seed = 1; seed <= 3; ++seed) {
+    const at::Tensor g = random({24, 16}, seed);
+    owned.subspace.refresh(g, kStream);
+    const at::Tensor expected = std::get<2>(at::linalg_svd(g, false)).narrow(0, 0, 4).t();
+    EXPECT_TRUE(same_bits(owned.subspace.right(), expected));
+  }
+}
+
+}  // namespace
+}  // namespace galore
