@@ -2,7 +2,10 @@
 
 # Compile options of everything that is ours. OpenMP: without it at::parallel_for is silently serial.
 add_library(galore_options INTERFACE)
-target_compile_options(galore_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Werror>)
+# The flag and not CMake's OpenMP target, which links the compiler's libgomp by its path: libtorch brings one of the same
+# name, and one program cannot have two.
+target_compile_options(galore_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Werror -fopenmp>)
+target_link_options(galore_options INTERFACE $<$<LINK_LANGUAGE:CXX>:-fopenmp> $<$<LINK_LANGUAGE:CUDA>:-fopenmp>)
 target_include_directories(galore_options INTERFACE "${CMAKE_SOURCE_DIR}/src")
 
 # libtorch brings headers of another fmt version (12) than the installed library (and spdlog's): without this
@@ -11,7 +14,7 @@ find_path(GALORE_FMT_HEADERS fmt/core.h PATHS /usr/include NO_DEFAULT_PATH REQUI
 file(MAKE_DIRECTORY "${CMAKE_BINARY_DIR}/fmt_first")
 file(CREATE_LINK "${GALORE_FMT_HEADERS}/fmt" "${CMAKE_BINARY_DIR}/fmt_first/fmt" SYMBOLIC)
 target_include_directories(galore_options SYSTEM BEFORE INTERFACE "${CMAKE_BINARY_DIR}/fmt_first")
-target_link_libraries(galore_options INTERFACE Libtorch::cpu OpenMP::OpenMP_CXX fmt::fmt)
+target_link_libraries(galore_options INTERFACE Libtorch::cpu fmt::fmt)
 
 # Torch headers cost seconds per file; every folder reuses one precompiled set.
 add_library(galore_pch STATIC "${CMAKE_SOURCE_DIR}/cmake/pch.cpp")
@@ -23,16 +26,17 @@ if(GALORE_TESTS)
   include(GoogleTest)
 endif()
 
-# galore_folder(<name> LINKS <lower folders and libraries...>): all .cpp files of the current folder.
+# galore_folder(<name> LINKS <lower folders and libraries...> EXCLUDE <patterns...>): all .cpp files of the current
+# folder but those whose path below it matches a pattern.
 function(galore_folder name)
   cmake_parse_arguments(ARG "" "" "LINKS;EXCLUDE" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cpp)
-  set(tests ${sources})
-  list(FILTER sources EXCLUDE REGEX "_test\\.cpp$")
-  list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
   foreach(excluded ${ARG_EXCLUDE})
     list(FILTER sources EXCLUDE REGEX "/${excluded}$")
   endforeach()
+  set(tests ${sources})
+  list(FILTER sources EXCLUDE REGEX "_test\\.cpp$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
   if(NOT sources)
     add_library(galore_${name} INTERFACE)
     target_link_libraries(galore_${name} INTERFACE galore_options ${ARG_LINKS})
@@ -44,6 +48,15 @@ function(galore_folder name)
   if(GALORE_TESTS AND tests)
     galore_test(${name}_test SOURCES ${tests} LINKS galore_${name})
   endif()
+endfunction()
+
+# Adds cuda/*.cu to galore_<name>. -fmad=false: a product and a sum are rounded one by one, as on the CPU, so that
+# results are equal to the bit; where one rounding is meant the kernels say fmaf. They wait for memory, not for this.
+function(galore_cuda_sources name)
+  file(GLOB sources CONFIGURE_DEPENDS cuda/*.cu)
+  target_sources(galore_${name} PRIVATE ${sources})
+  target_compile_options(galore_${name} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-fmad=false
+    --expt-relaxed-constexpr --Werror=all-warnings -Xcompiler=-Wall,-Wextra,-Werror>)
 endfunction()
 
 function(galore_test name)

@@ -6,6 +6,7 @@
 #include "cli/arguments.h"
 #include "cli/commands.h"
 #include "core/errors.h"
+#include "kernels/device.h"
 #include "train/evaluation.h"
 #include "train/inputs.h"
 
@@ -47,11 +48,11 @@ int eval_command(const std::vector<std::string>& arguments) {
   if (options.run.model_name_or_path.empty()) fail_usage("eval", "expected --model_name_or_path DIR");
   if (options.run.eval_file.empty()) fail_usage("eval", "expected --eval_file FILE");
   set_threads(options.run.threads);
+  Ledger ledger(device_of(options.run.device));
   const ModelConfig config = model_config_of(options.run);
   const auto tokenizer = tokenizer_of(options.run);
   const auto data = open_eval_data(options.run, tokenizer.get(), config,
                                    [](const std::string& line) { fmt::print(stderr, "{}\n", line); });
-  Ledger ledger(device_of(options.run.device));
   const auto model = make_causal_lm(config, model_options(options.run), ledger);
   load_weights(options.run.model_name_or_path, model->parameters());
   const Evaluation result = evaluate(*model, *data, options.max_batches);

@@ -7,6 +7,7 @@
 #include "cli/arguments.h"
 #include "cli/commands.h"
 #include "core/errors.h"
+#include "kernels/device.h"
 #include "models/generate.h"
 #include "train/inputs.h"
 

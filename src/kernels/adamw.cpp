@@ -8,6 +8,7 @@ void adamw_direction(const AdamStep& step, at::Tensor& gradient, at::Tensor& m, 
   GALORE_ASSERT(gradient.is_contiguous() && m.is_contiguous() && v.is_contiguous());
   GALORE_ASSERT(gradient.numel() == m.numel() && gradient.numel() == v.numel());
   if (gradient.is_meta()) return;
+  if (gradient.is_cuda()) return cuda::adamw_direction(step, gradient, m, v);
   if (!gradient.is_cpu()) return composed::adamw_direction(step, gradient, m, v);
   cpu::adamw_direction(step, gradient.mutable_data_ptr<float>(), m.mutable_data_ptr<float>(),
                        v.mutable_data_ptr<float>(), gradient.numel());

@@ -32,5 +32,8 @@ void adamw_direction(const AdamStep& step, at::Tensor& gradient, at::Tensor& m, 
 namespace cpu {
 void adamw_direction(const AdamStep& step, float* gradient, float* m, float* v, int64_t count);
 }
+namespace cuda {
+void adamw_direction(const AdamStep& step, at::Tensor& gradient, at::Tensor& m, at::Tensor& v);
+}
 
 }  // namespace galore::kernels

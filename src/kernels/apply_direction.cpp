@@ -3,40 +3,25 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
-#include <bit>
 #include <vector>
 
 #include "core/errors.h"
 #include "kernels/cpu/grain.h"
+#include "kernels/formulas/rounding.h"
 
 namespace galore::kernels {
 namespace {
 
 constexpr int64_t kSumPiece = 65536;
 
-float to_float(uint16_t bits) { return std::bit_cast<float>(uint32_t{bits} << 16); }
-
-uint16_t round_nearest(float value) {
-  const uint32_t bits = std::bit_cast<uint32_t>(value);
-  if (value != value) return 0x7fc0;
-  return static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
-}
-
-uint16_t round_stochastic(float value, uint32_t random16) {
-  const uint32_t bits = std::bit_cast<uint32_t>(value);
-  if ((bits & 0x7f800000) == 0x7f800000) return round_nearest(value);
-  return static_cast<uint16_t>((bits + random16) >> 16);
-}
-
-// Calls store(i, random bits) for i in [begin, end); one Philox block serves eight elements.
+// Calls store(i, random bits) for i in [begin, end).
 template <typename Store>
 void with_random_bits(const RandomStream& stream, int64_t begin, int64_t end, const Store& store) {
-  for (int64_t group = begin / 8; group * 8 < end; ++group) {
+  constexpr int64_t kGroup = formulas::kRoundingsPerBlock;
+  for (int64_t group = begin / kGroup; group * kGroup < end; ++group) {
     const auto words = stream.block(static_cast<uint64_t>(group));
-    for (int64_t i = std::max(begin, group * 8); i < std::min(end, group * 8 + 8); ++i) {
-      const auto slot = static_cast<size_t>(i % 8);
-      store(i, (words[slot / 2] >> (16 * (slot % 2))) & 0xffff);
-    }
+    for (int64_t i = std::max(begin, group * kGroup); i < std::min(end, (group + 1) * kGroup); ++i)
+      store(i, formulas::rounding_bits(words, i % kGroup));
   }
 }
 
@@ -45,10 +30,11 @@ template <typename Value>
 void write_bfloat16(uint16_t* weight, int64_t count, const RandomStream* stochastic, const Value& value) {
   at::parallel_for(0, count, cpu::kElementwiseGrain, [&](int64_t begin, int64_t end) {
     if (stochastic) {
-      with_random_bits(*stochastic, begin, end,
-                       [&](int64_t i, uint32_t bits) { weight[i] = round_stochastic(value(i), bits); });
+      with_random_bits(*stochastic, begin, end, [&](int64_t i, uint32_t bits) {
+        weight[i] = formulas::round_stochastic(value(i), bits);
+      });
     } else {
-      for (int64_t i = begin; i < end; ++i) weight[i] = round_nearest(value(i));
+      for (int64_t i = begin; i < end; ++i) weight[i] = formulas::round_nearest(value(i));
     }
   });
 }
@@ -57,6 +43,15 @@ uint16_t* bfloat16_bits(at::Tensor& tensor) { return static_cast<uint16_t*>(tens
 
 bool is_cpu_bfloat16(const at::Tensor& tensor) {
   return tensor.is_cpu() && tensor.scalar_type() == at::kBFloat16;
+}
+
+bool is_cuda_bfloat16(const at::Tensor& tensor) {
+  return tensor.is_cuda() && tensor.scalar_type() == at::kBFloat16;
+}
+
+formulas::UpdateFactors factors_of(const WeightUpdate& update) {
+  return {static_cast<float>(update.learning_rate), static_cast<float>(update.decay_before),
+          static_cast<float>(update.decay_after)};
 }
 
 // Devices without a kernel of ours: the same arithmetic by composed tensor operations.
@@ -85,12 +80,13 @@ void apply_direction(const WeightUpdate& update, const at::Tensor& direction, at
   if (is_cpu_bfloat16(weight)) {
     uint16_t* bits = bfloat16_bits(weight);
     const float* step = direction.const_data_ptr<float>();
-    const float before = static_cast<float>(update.decay_before),
-                after = static_cast<float>(update.decay_after);
-    const float rate = static_cast<float>(update.learning_rate);
-    return write_bfloat16(bits, weight.numel(), update.stochastic,
-                          [=](int64_t i) { return (to_float(bits[i]) * before - rate * step[i]) * after; });
+    const formulas::UpdateFactors factors = factors_of(update);
+    return write_bfloat16(bits, weight.numel(), update.stochastic, [=](int64_t i) {
+      return formulas::updated_weight(factors, formulas::float_of_bfloat16(bits[i]), step[i]);
+    });
   }
+  if (is_cuda_bfloat16(weight))
+    return cuda::apply_direction(factors_of(update), direction, weight, update.stochastic);
   if (weight.scalar_type() == at::kFloat) {
     if (update.decay_before != 1) weight.mul_(update.decay_before);
     weight.add_(direction, -update.learning_rate);
@@ -106,6 +102,8 @@ void apply_direction(const WeightUpdate& update, const at::Tensor& direction, at
 
 void round_into(const at::Tensor& source, at::Tensor& destination, const RandomStream* stochastic) {
   if (destination.is_meta()) return;
+  if (is_cuda_bfloat16(destination) && source.is_cuda() && source.is_contiguous())
+    return cuda::round_into(source, destination, stochastic);
   if (!is_cpu_bfloat16(destination) || !source.is_contiguous())
     return round_composed(source, destination, stochastic);
   const float* values = source.const_data_ptr<float>();
@@ -115,8 +113,9 @@ void round_into(const at::Tensor& source, at::Tensor& destination, const RandomS
 
 double sum_squares(const at::Tensor& tensor) {
   if (tensor.is_meta()) return 0;
-  if (!tensor.is_cpu() || tensor.scalar_type() != at::kFloat || !tensor.is_contiguous())
-    return tensor.to(at::kDouble).square().sum().item<double>();
+  const bool plain = tensor.scalar_type() == at::kFloat && tensor.is_contiguous();
+  if (plain && tensor.is_cuda()) return cuda::sum_squares(tensor, kSumPiece);
+  if (!plain || !tensor.is_cpu()) return tensor.to(at::kDouble).square().sum().item<double>();
   const float* data = tensor.const_data_ptr<float>();
   const int64_t count = tensor.numel(), num_pieces = (count + kSumPiece - 1) / kSumPiece;
   std::vector<double> sums(static_cast<size_t>(num_pieces));

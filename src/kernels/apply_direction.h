@@ -8,6 +8,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "core/random.h"
+#include "kernels/formulas/rounding.h"
 
 namespace galore::kernels {
 
@@ -26,5 +27,15 @@ void round_into(const at::Tensor& source, at::Tensor& destination, const RandomS
 // Sum of squares in fp64, the same for any number of threads (fixed pieces, added in order). NaN or infinite
 // elements make it NaN or infinite. 0 on the meta device.
 double sum_squares(const at::Tensor& tensor);
+
+// bf16 destinations, fp32 sources, all on one device and contiguous. Each element is rounded by the same bits
+// of the stream as on the CPU.
+namespace cuda {
+void apply_direction(const formulas::UpdateFactors& factors, const at::Tensor& direction, at::Tensor& weight,
+                     const RandomStream* stochastic);
+void round_into(const at::Tensor& source, at::Tensor& destination, const RandomStream* stochastic);
+// fp32; pieces of `piece` elements.
+double sum_squares(const at::Tensor& tensor, int64_t piece);
+}  // namespace cuda
 
 }  // namespace galore::kernels

@@ -66,6 +66,7 @@ void adamw_8bit_direction(const AdamStep& step, at::Tensor& gradient, Codes8& m,
                 gradient.numel() == v.codes.numel());
   GALORE_ASSERT(m.is_signed && !v.is_signed && m.block_size == v.block_size);
   if (gradient.is_meta()) return;
+  if (gradient.is_cuda()) return cuda::adamw_8bit_direction(step, gradient, m, v);
   if (!gradient.is_cpu()) return composed::adamw_8bit_direction(step, gradient, m, v);
   const auto raw = [](Codes8& codes) {
     return cpu::RawCodes8{codes.codes.mutable_data_ptr<uint8_t>(), codes.scales.mutable_data_ptr<float>(),

@@ -54,4 +54,8 @@ struct RawCodes8 {
 void adamw_8bit_direction(const AdamStep& step, float* gradient, RawCodes8 m, RawCodes8 v, int64_t count);
 }  // namespace cpu
 
+namespace cuda {
+void adamw_8bit_direction(const AdamStep& step, at::Tensor& gradient, Codes8& m, Codes8& v);
+}
+
 }  // namespace galore::kernels

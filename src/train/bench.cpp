@@ -9,6 +9,7 @@
 
 #include "checkpoint/hugging_face.h"
 #include "core/errors.h"
+#include "kernels/device.h"
 #include "train/inputs.h"
 #include "train/memory_plan.h"
 #include "train/peak.h"
@@ -65,6 +66,7 @@ Timings time_steps(const TrainOptions& options, CausalLM& model, Optimizer& opti
   const int64_t micro_batches = options.gradient_accumulation_steps;
   const double scale = 1.0 / static_cast<double>(micro_batches * options.per_device_train_batch_size *
                                                  (options.max_length - 1));
+  const at::Device device = model.parameters().front()->value.device();
   int64_t faults_before = 0;
   for (int64_t step = 0; step < steps + kWarmUp; ++step) {
     if (step == kWarmUp) faults_before = minor_faults();
@@ -76,6 +78,7 @@ Timings time_steps(const TrainOptions& options, CausalLM& model, Optimizer& opti
       model.train_step(ids, ids, scale);
     }
     const UpdateReport report = optimizer.finish_update();
+    wait_for(device);
     if (step == 0) timings.first = seconds_since_process_start();
     if (report.num_refreshed > 0) timings.refreshing.push_back(report.refresh_seconds);
     if (step < kWarmUp || report.num_refreshed > 0) continue;
@@ -114,7 +117,7 @@ BenchResult bench(const TrainOptions& options, int64_t steps) {
   const double gap = static_cast<double>(options.optimizer.settings.subspace.update_proj_gap);
   result.tokens_per_second_with_refresh = tokens / (result.step_seconds + result.refresh_seconds / gap);
   result.first_step_seconds = timings.first;
-  result.peak_memory_bytes = peak_resident_bytes();
+  result.peak_memory_bytes = memory_in_use(device).peak;
   result.planned_bytes = ledger.total();
   result.minor_faults_per_step = timings.faults;
   result.peak_operations = measure_peak(model_settings.compute_dtype, device);

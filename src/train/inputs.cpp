@@ -1,6 +1,5 @@
 #include "train/inputs.h"
 
-#include <ATen/Context.h>
 #include <ATen/Parallel.h>
 
 #include <thread>
@@ -43,17 +42,6 @@ void check_vocabulary(const Tokenizer* tokenizer, const ModelConfig& config) {
 }
 
 }  // namespace
-
-at::Device device_of(const std::string& name) {
-  const bool available = at::hasCUDA();
-  if (name == "cpu" || (name == "auto" && !available)) return at::kCPU;
-  if (name == "auto") return at::Device(at::kCUDA, 0);
-  if (name.rfind("cuda", 0) != 0)
-    fail_usage("device", "expected auto, cpu, cuda or cuda:N, given '{}'", name);
-  if (!available)
-    fail("device", "there is no CUDA device here, or this program was built without CUDA; given '{}'", name);
-  return at::Device(name == "cuda" ? "cuda:0" : name);
-}
 
 void set_threads(int64_t threads) {
   const int count =

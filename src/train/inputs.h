@@ -1,4 +1,4 @@
-// From options to the things a run is made of: model configuration, tokenizer, data, device.
+// From options to the things a run is made of: model configuration, tokenizer, data.
 #pragma once
 
 #include <memory>
@@ -11,8 +11,6 @@
 
 namespace galore {
 
-// auto: cuda if there is one. A device that is not there is an Error that says what is.
-at::Device device_of(const std::string& name);
 // 0: all processors. Also of our own kernels.
 void set_threads(int64_t threads);
 

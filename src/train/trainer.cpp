@@ -11,6 +11,7 @@
 #include "checkpoint/run_checkpoint.h"
 #include "core/dtypes.h"
 #include "core/errors.h"
+#include "kernels/device.h"
 #include "train/peak.h"
 #include "train/signals.h"
 
@@ -53,6 +54,7 @@ Trainer::Trainer(const TrainOptions& options, Configuration configuration,
       configuration_(std::move(configuration)),
       config_(model_config_of(options)),
       model_options_(model_options(options)),
+      device_(device_of(options.device)),
       log_(log_options(options)),
       tokenizer_(tokenizer_of(options)) {
   const auto say = [this](const std::string& line) { log_.say(line); };
@@ -114,8 +116,7 @@ void Trainer::announce(const std::vector<std::string>& notes) {
 }
 
 void Trainer::prepare_model() {
-  const at::Device device = device_of(options_.device);
-  ledger_ = std::make_unique<Ledger>(device);
+  ledger_ = std::make_unique<Ledger>(device_);
   model_ = make_causal_lm(config_, model_options_, *ledger_);
   const auto checkpoint = checkpoint_to_resume(options_.resume_from_checkpoint, options_.output_dir);
   if (!checkpoint && options_.model_name_or_path.empty())
@@ -131,13 +132,13 @@ void Trainer::prepare_model() {
   log_.say(optimizer_->grouping().report);
   log_.say(fmt::format("{:.2f}M parameters, weights {}, computing in {} on {} with {} threads",
                        static_cast<double>(config_.num_parameters()) / 1e6, options_.dtype,
-                       dtype_name(model_options_.compute_dtype), device.str(), at::get_num_threads()));
+                       dtype_name(model_options_.compute_dtype), device_.str(), at::get_num_threads()));
   if (optimizer_->options().layerwise && options_.optimizer.max_grad_norm > 0)
     log_.say(fmt::format("layer-wise clipping to {} by {}", options_.optimizer.max_grad_norm,
                          options_.optimizer.layerwise_clipping == "per_tensor"
                              ? "each tensor's own norm"
                              : "the norm of the update before"));
-  peak_ = measure_peak(model_options_.compute_dtype, device);
+  peak_ = measure_peak(model_options_.compute_dtype, device_);
   if (checkpoint) resume();
 }
 
@@ -252,8 +253,9 @@ void Trainer::record(double loss, const UpdateReport& report, int64_t tokens, do
   m.learning_rate = schedule_->rate(state_.step - 1);
   m.tokens_per_second = static_cast<double>(logged_tokens_) / logged_seconds_;
   m.peak_share = m.tokens_per_second * operations_per_token(config_, options_.max_length) / peak_;
-  m.memory_bytes = resident_bytes();
-  m.peak_memory_bytes = peak_resident_bytes();
+  const MemoryInUse memory = memory_in_use(device_);
+  m.memory_bytes = memory.current;
+  m.peak_memory_bytes = memory.peak;
   m.tokens_seen = state_.tokens_seen;
   m.optimizer_seconds = report.seconds;
   m.refresh_seconds = report.refresh_seconds;
@@ -338,7 +340,7 @@ TrainResult Trainer::finish(double seconds, int signal) {
   result.last_loss = metrics_.loss;
   result.evaluation = last_evaluation_;
   result.best_metric = state_.best_metric;
-  result.peak_memory_bytes = peak_resident_bytes();
+  result.peak_memory_bytes = memory_in_use(device_).peak;
   result.planned_bytes = plan_.total();
   result.output_dir = options_.output_dir;
   result.signal = signal;

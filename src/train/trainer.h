@@ -57,6 +57,7 @@ class Trainer {
   Configuration configuration_;
   ModelConfig config_;
   ModelOptions model_options_;
+  at::Device device_;
   RunLog log_;
   std::shared_ptr<Tokenizer> tokenizer_;
   std::unique_ptr<BatchSource> train_data_, eval_data_;

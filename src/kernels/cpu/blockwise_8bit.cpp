@@ -13,6 +13,7 @@
 #include "kernels/blockwise_8bit.h"
 #include "kernels/cpu/encode_table.h"
 #include "kernels/cpu/grain.h"
+#include "kernels/formulas/blockwise_8bit.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace galore::kernels::cpu::HWY_NAMESPACE {
@@ -91,7 +92,7 @@ void adamw_8bit_range(const AdamStep& step, float* gradient, RawCodes8 m, RawCod
       continue;
     }
     std::vector<float> g(static_cast<size_t>(padded), 0.0f);
-    std::vector<uint8_t> codes1(static_cast<size_t>(padded), kSignedZeroCode),
+    std::vector<uint8_t> codes1(static_cast<size_t>(padded), formulas::kSignedZeroCode),
         codes2(static_cast<size_t>(padded), 0);
     std::copy_n(gradient + offset, length, g.begin());
     std::copy_n(first.codes, length, codes1.begin());

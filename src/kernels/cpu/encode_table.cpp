@@ -8,22 +8,15 @@
 
 #include "core/errors.h"
 #include "kernels/blockwise_8bit.h"
+#include "kernels/formulas/blockwise_8bit.h"
 
 namespace galore::kernels::cpu {
 namespace {
 
 constexpr uint32_t kNumCells = 1u << 16;
 
-std::array<float, 255> midpoints_of(const CodeBook& book, bool is_signed) {
-  std::array<float, 255> midpoints;
-  for (size_t i = 0; i < midpoints.size(); ++i) midpoints[i] = (book[i + 1] + book[i]) * 0.5f;
-  // A negative value never becomes 0: the boundary between the smallest negative and 0 is 0 itself.
-  if (is_signed) midpoints[kSignedZeroCode - 1] = -std::numeric_limits<float>::denorm_min();
-  return midpoints;
-}
-
 EncodeTable make_table(const CodeBook& book, bool is_signed) {
-  const auto midpoints = midpoints_of(book, is_signed);
+  const auto midpoints = formulas::code_boundaries(book, is_signed);
   EncodeTable table{std::vector<int32_t>(kNumCells), std::vector<float>(kNumCells)};
   for (uint32_t cell = 0; cell < kNumCells; ++cell) {
     float low = std::bit_cast<float>(cell << 16), high = std::bit_cast<float>((cell << 16) | 0xffff);

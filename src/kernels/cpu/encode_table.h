@@ -10,8 +10,6 @@
 
 namespace galore::kernels::cpu {
 
-inline constexpr uint8_t kSignedZeroCode = 127;
-
 struct EncodeTable {
   std::vector<int32_t> code;
   std::vector<float> boundary;
