@@ -32,12 +32,19 @@ class Ledger {
   at::Tensor zeros(Owner owner, at::IntArrayRef shape, at::ScalarType dtype);
   // Accounts for a tensor that was allocated elsewhere (a loaded checkpoint) or is given up.
   void add(Owner owner, int64_t bytes) { bytes_[static_cast<size_t>(owner)] += bytes; }
+  // Temporaries that a library allocates and frees within one call: the largest counts, as workspace.
+  void note_transient(int64_t bytes) {
+    if (bytes <= transient_) return;
+    add(Owner::workspace, bytes - transient_);
+    transient_ = bytes;
+  }
   int64_t bytes(Owner owner) const { return bytes_[static_cast<size_t>(owner)]; }
   int64_t total() const;
 
  private:
   at::Device device_;
   std::array<int64_t, kNumOwners> bytes_{};
+  int64_t transient_ = 0;
 };
 
 // Buffers reused from step to step, found by name; no buffer is ever returned, so a steady step allocates

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "core/dtypes.h"
 #include "core/errors.h"
 #include "kernels/matmul.h"
+#include "kernels/random_normal.h"
 
 namespace galore {
 namespace {
@@ -17,7 +19,9 @@ int64_t determined_directions(const SingularVectors& vectors, const at::Tensor& 
 }
 
 at::Tensor random_orthonormal(int64_t rows, int64_t columns, const RandomStream& random) {
-  return std::get<0>(at::linalg_qr(normal_matrix(rows, columns, random)));
+  const at::Tensor matrix = at::empty({rows, columns}, at::kFloat);
+  random_normal(matrix, 1, random);
+  return std::get<0>(at::linalg_qr(matrix));
 }
 
 // The leading `count` directions of `old` outside the span of `known`; both by orthonormal columns.
@@ -64,7 +68,7 @@ void declare_options(OptionTable& table, SubspaceOptions& options) {
   table.add("proj_type", &options.proj_type, "which side of the gradient is projected")
       .choices({"std", "reverse_std", "left", "right", "full"})
       .alias("galore_proj_type");
-  table.add("subspace", &options.subspace, "how the basis is found").choices({"svd", "randomized"});
+  table.add("subspace", &options.subspace, "how the basis is found").choices(basis_finder_names());
   table
       .add("signs", &options.signs,
            "signs of basis vectors: aligned with the old ones, or as LAPACK leaves them")
@@ -73,10 +77,22 @@ void declare_options(OptionTable& table, SubspaceOptions& options) {
       .choices({"float32", "bfloat16"});
 }
 
-BasisFinder basis_finder(const std::string& name) {
-  if (name == "svd") return find_by_svd;
-  GALORE_ASSERT(name == "randomized");
-  return find_by_randomized_iteration;
+namespace {
+
+const std::map<std::string, BasisFinder>& basis_finders() {
+  static const std::map<std::string, BasisFinder> table{
+      {"svd", find_by_svd}, {"randomized", find_by_randomized_iteration}, {"warm", find_by_warm_iteration}};
+  return table;
+}
+
+}  // namespace
+
+BasisFinder basis_finder(const std::string& name) { return basis_finders().at(name); }
+
+std::vector<std::string> basis_finder_names() {
+  std::vector<std::string> names;
+  for (const auto& [name, finder] : basis_finders()) names.push_back(name);
+  return names;
 }
 
 Subspace::Subspace(const SubspaceOptions& options, int64_t m, int64_t n, Workspace& workspace)
@@ -93,13 +109,12 @@ Subspace::Subspace(const SubspaceOptions& options, int64_t m, int64_t n, Workspa
 }
 
 std::string Subspace::refresh(const at::Tensor& gradient, const RandomStream& random) {
+  const at::Tensor previous = !established_ ? at::Tensor() : side_ == Side::left ? left() : right();
+  const auto found = basis_finder(options_.subspace)(gradient, {side_, rank_, previous, random, workspace_});
   if (gradient.is_meta()) {
     established_ = 1;
     return "";
   }
-  const at::Tensor previous =
-      established_ ? (side_ == Side::left ? left_ : right_).to(at::kFloat) : at::Tensor();
-  const auto found = basis_finder(options_.subspace)(gradient, side_, rank_, previous, random);
   if (!found) {
     if (!established_) take_random(random);
     return "the decomposition of the gradient failed or the gradient is not finite: keeps the old basis";

@@ -44,26 +44,36 @@ struct SingularVectors {
   at::Tensor left, right, values;
 };
 
-// How a basis is found: the leading `rank` singular vectors of `gradient` (fp32), exact or nearly. `previous`
-// is the old basis of the wanted side (a starting point; may be undefined). nullopt: the computation failed.
-using BasisFinder = std::optional<SingularVectors> (*)(const at::Tensor& gradient, Side side, int64_t rank,
-                                                       const at::Tensor& previous,
-                                                       const RandomStream& random);
+// What a search may use beside the gradient.
+struct BasisRequest {
+  Side side;
+  int64_t rank;
+  at::Tensor
+      previous;  // the old basis of the wanted side (right for `both`), fp32: a start; may be undefined
+  RandomStream random;
+  Workspace& workspace;  // the result may live there until the next search
+};
+
+// How a basis is found: the leading `rank` singular vectors of `gradient` (fp32), exact or nearly. nullopt:
+// the computation failed. On the meta device only the buffers are claimed.
+using BasisFinder = std::optional<SingularVectors> (*)(const at::Tensor& gradient,
+                                                       const BasisRequest& request);
 // By the option `subspace`.
 BasisFinder basis_finder(const std::string& name);
+std::vector<std::string> basis_finder_names();
 // Thin SVD by LAPACK (gesdd); falls back to the eigenvectors of the Gram matrix in fp64 when it fails.
-std::optional<SingularVectors> find_by_svd(const at::Tensor&, Side, int64_t, const at::Tensor&,
-                                           const RandomStream&);
-// Randomized subspace iteration (Halko, Martinsson, Tropp 2011, Algorithm 4.4), started from the old basis
-// and fresh random columns, then rotated into singular directions.
-std::optional<SingularVectors> find_by_randomized_iteration(const at::Tensor&, Side, int64_t,
-                                                            const at::Tensor&, const RandomStream&);
+std::optional<SingularVectors> find_by_svd(const at::Tensor& gradient, const BasisRequest& request);
+// Randomized subspace iteration (Halko, Martinsson, Tropp 2011, Algorithm 4.4) from the old basis and 16
+// columns of random numbers, then rotated into singular directions. randomized: two iterations; warm: one, as
+// in PowerSGD (arXiv 1905.13727) and LDAdam (2410.16103), which do not rotate. Both: three when there is no
+// old basis.
+std::optional<SingularVectors> find_by_randomized_iteration(const at::Tensor& gradient,
+                                                            const BasisRequest& request);
+std::optional<SingularVectors> find_by_warm_iteration(const at::Tensor& gradient,
+                                                      const BasisRequest& request);
 
 // Singular values below this share of the largest are fp32's rounding (numpy's matrix_rank rule).
 double rounding_noise(const at::Tensor& gradient);
-
-// Independent standard normal numbers, on the CPU.
-at::Tensor normal_matrix(int64_t rows, int64_t columns, const RandomStream& random);
 
 class Subspace {
  public:

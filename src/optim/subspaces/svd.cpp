@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "optim/subspaces/subspace.h"
 
 namespace galore {
@@ -17,6 +19,14 @@ SingularVectors find_by_gram(const at::Tensor& gradient, int64_t rank) {
   return {left.to(at::kFloat), right.to(at::kFloat), values.to(at::kFloat)};
 }
 
+// What LAPACK's gesdd takes for the thin SVD: the matrix, both factors, a copy of each in its own order, and
+// a workspace of about four squares of the shorter side.
+int64_t svd_bytes(const at::Tensor& gradient) {
+  const int64_t longer = std::max(gradient.size(0), gradient.size(1));
+  const int64_t shorter = std::min(gradient.size(0), gradient.size(1));
+  return 4 * (2 * longer * shorter + 6 * shorter * shorter);
+}
+
 bool all_finite(const SingularVectors& vectors) {
   return vectors.values.isfinite().all().item<bool>() && vectors.left.isfinite().all().item<bool>() &&
          vectors.right.isfinite().all().item<bool>();
@@ -24,8 +34,10 @@ bool all_finite(const SingularVectors& vectors) {
 
 }  // namespace
 
-std::optional<SingularVectors> find_by_svd(const at::Tensor& gradient, Side, int64_t rank, const at::Tensor&,
-                                           const RandomStream&) {
+std::optional<SingularVectors> find_by_svd(const at::Tensor& gradient, const BasisRequest& request) {
+  const int64_t rank = request.rank;
+  request.workspace.ledger().note_transient(svd_bytes(gradient));
+  if (gradient.is_meta()) return SingularVectors{};
   if (!gradient.isfinite().all().item<bool>()) return std::nullopt;
   try {
     const auto [u, s, vh] = at::linalg_svd(gradient, /*full_matrices=*/false);

@@ -1,0 +1,76 @@
+#include "kernels/orthonormalize.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include "kernels/test_tensors.h"
+
+namespace galore {
+namespace {
+
+struct Buffers {
+  Ledger ledger{at::kCPU};
+  Workspace workspace{ledger};
+};
+
+at::Tensor random(int64_t rows, int64_t columns) {
+  return testing_tensors::random({rows, columns}, at::kFloat, 3);
+}
+
+double distance_from_orthonormal(const at::Tensor& q) {
+  const at::Tensor exact = q.to(at::kDouble);
+  return (exact.t().matmul(exact) - at::eye(q.size(1), at::kDouble)).abs().max().item<double>();
+}
+
+// Columns whose singular values fall from 1 to 1 / condition.
+at::Tensor with_condition(int64_t rows, int64_t columns, double condition) {
+  const at::Tensor left = std::get<0>(at::linalg_qr(random(rows, columns)));
+  const at::Tensor right = std::get<0>(at::linalg_qr(random(columns, columns)));
+  const at::Tensor values = at::logspace(0, -std::log10(condition), columns, 10, at::kFloat);
+  return (left * values).matmul(right).contiguous();
+}
+
+TEST(Orthonormalize, KeepsTheSpanAtEveryConditionNumber) {
+  Buffers buffers;
+  for (const double condition : {1.0, 1e2, 1e4, 1e6}) {
+    const at::Tensor given = with_condition(1500, 40, condition), q = given.clone();
+    orthonormalize(q, buffers.workspace);
+    // Sums of 1500 products of fp32 numbers below 1: a few units of 6e-8 each, in random order.
+    EXPECT_LT(distance_from_orthonormal(q), 2e-6) << condition;
+    const at::Tensor exact = q.to(at::kDouble), source = given.to(at::kDouble);
+    const double lost = (source - exact.matmul(exact.t().matmul(source))).norm().item<double>();
+    EXPECT_LT(lost / source.norm().item<double>(), 2e-6) << condition;
+  }
+}
+
+TEST(Orthonormalize, ServesDependentAndZeroColumns) {
+  Buffers buffers;
+  at::Tensor dependent = random(300, 12);
+  dependent.select(1, 7).copy_(dependent.select(1, 2));
+  orthonormalize(dependent, buffers.workspace);
+  EXPECT_LT(distance_from_orthonormal(dependent), 2e-6);
+  at::Tensor zero = at::zeros({300, 12});
+  orthonormalize(zero, buffers.workspace);
+  EXPECT_TRUE(zero.isfinite().all().item<bool>());
+}
+
+TEST(Orthonormalize, SpansWhatEachLeadingGroupOfColumnsSpanned) {
+  Buffers buffers;
+  const at::Tensor given = random(200, 20), q = given.clone();
+  orthonormalize(q, buffers.workspace);
+  const at::Tensor head = q.narrow(1, 0, 5), source = given.narrow(1, 0, 5);
+  EXPECT_LT((source - head.matmul(head.t().matmul(source))).norm().item<double>(),
+            1e-5 * source.norm().item<double>());
+}
+
+TEST(Orthonormalize, ClaimsItsBuffersInACountingRun) {
+  Buffers real;
+  Ledger counting(at::kMeta);
+  Workspace workspace(counting);
+  orthonormalize(random(2000, 33), real.workspace);
+  orthonormalize(at::empty({2000, 33}, at::TensorOptions().device(at::kMeta)), workspace);
+  EXPECT_EQ(real.ledger.total(), counting.total());
+}
+
+}  // namespace
+}  // namespace galore
