@@ -33,6 +33,7 @@ int bench_command(const std::vector<std::string>& arguments) {
                                       {"peak_operations", r.peak_operations},
                                       {"peak_memory_bytes", r.peak_memory_bytes},
                                       {"planned_bytes", r.planned_bytes},
+                                      {"program_bytes", r.program_bytes},
                                       {"first_step_seconds", r.first_step_seconds},
                                       {"minor_faults_per_step", r.minor_faults_per_step}}
                    .dump());
@@ -43,9 +44,12 @@ int bench_command(const std::vector<std::string>& arguments) {
              r.peak_operations / 1e9);
   fmt::print("step {:.3f} s, of which optimizer {:.3f} s; a refresh of all matrices takes {:.2f} s more\n",
              r.step_seconds, r.optimizer_seconds, r.refresh_seconds);
-  fmt::print("first step done after {:.2f} s; peak memory {} (planned {}); {} page faults a step\n",
-             r.first_step_seconds, format_bytes(static_cast<double>(r.peak_memory_bytes)),
-             format_bytes(static_cast<double>(r.planned_bytes)), r.minor_faults_per_step);
+  fmt::print(
+      "first step done after {:.2f} s; peak memory {} (planned {} and {} for the program); {} page faults a "
+      "step\n",
+      r.first_step_seconds, format_bytes(static_cast<double>(r.peak_memory_bytes)),
+      format_bytes(static_cast<double>(r.planned_bytes)), format_bytes(static_cast<double>(r.program_bytes)),
+      r.minor_faults_per_step);
   return 0;
 }
 

@@ -10,9 +10,19 @@
 namespace galore {
 namespace {
 
+// The settings that another optimizer of the comparison takes over from optim_args, where it has such an
+// option.
+std::vector<std::pair<std::string, std::string>> shared_settings(const TrainOptions& options,
+                                                                 OptionTable& table) {
+  auto settings = given_adam_settings(table);
+  for (const std::string& item : split_list(options.optim_args))
+    settings.emplace_back(item.substr(0, item.find('=')), item.substr(item.find('=') + 1));
+  return settings;
+}
+
 MemoryPlan plan_for(const TrainOptions& options, const std::string& optim, OptionTable& table) {
   OptimizerOptions optimizer = options.optimizer;
-  if (!optim.empty()) optimizer.settings = resolve_optimizer(optim, "", given_adam_settings(table));
+  if (!optim.empty()) optimizer.settings = resolve_optimizer(optim, "", shared_settings(options, table));
   optimizer.layerwise = optimizer.layerwise || optimizer.settings.layerwise;
   const bool evaluates = !options.eval_file.empty() || options.val_size > 0;
   return plan_memory(model_config_of(options), model_options(options), optimizer,
@@ -25,7 +35,7 @@ nlohmann::ordered_json to_json(const MemoryPlan& plan) {
   for (int owner = 0; owner < kNumOwners; ++owner)
     json[canonical_name(owner_name(static_cast<Owner>(owner)))] = plan.bytes[static_cast<size_t>(owner)];
   json["total"] = plan.total();
-  json["program"] = kProgramBytes;
+  json["program"] = program_bytes();
   return json;
 }
 
@@ -38,7 +48,7 @@ int memory_command(const std::vector<std::string>& arguments) {
   bool json = false;
   declare_options(table, options);
   table.add("compare", &compare,
-            "several optimizers, with their default arguments, instead of optim beside adamw");
+            "several optimizers, with the optim_args that they have, instead of optim beside AdamW");
   table.add("json", &json, "print one JSON object a plan");
   if (!parse_with_config("memory", table, arguments)) return 0;
   resolve(options, table);
@@ -50,7 +60,7 @@ int memory_command(const std::vector<std::string>& arguments) {
     return 0;
   }
   fmt::print("{}\n", format_plans(plans));
-  if (const auto published = published_memory(options.model_size); !published.empty())
+  if (const auto published = published_memory(options.model_size, plans.front()); !published.empty())
     fmt::print("{}\n", published);
   return 0;
 }

@@ -17,6 +17,7 @@ nlohmann::ordered_json to_json(const TrainResult& result) {
                               {"loss", result.last_loss},
                               {"peak_memory_bytes", result.peak_memory_bytes},
                               {"planned_bytes", result.planned_bytes},
+                              {"program_bytes", result.program_bytes},
                               {"output_dir", result.output_dir.string()}};
   if (result.evaluation) {
     json["eval_loss"] = result.evaluation->loss;
@@ -35,7 +36,7 @@ void print_summary(const TrainResult& result) {
   fmt::print("peak memory {}; planned {} and about {} for the program\n",
              format_bytes(static_cast<double>(result.peak_memory_bytes)),
              format_bytes(static_cast<double>(result.planned_bytes)),
-             format_bytes(static_cast<double>(kProgramBytes)));
+             format_bytes(static_cast<double>(result.program_bytes)));
   if (result.signal == 0) fmt::print("model: {}\n", result.output_dir.string());
 }
 

@@ -95,6 +95,8 @@ BenchResult bench(const TrainOptions& options, int64_t steps) {
   const ModelConfig config = model_config_of(options);
   const ModelOptions model_settings = model_options(options);
   const at::Device device = device_of(options.device);
+  BenchResult result;
+  result.program_bytes = program_bytes();
   Ledger ledger(device);
   const auto model = make_causal_lm(config, model_settings, ledger);
   if (options.model_name_or_path.empty()) {
@@ -106,7 +108,6 @@ BenchResult bench(const TrainOptions& options, int64_t steps) {
   Optimizer optimizer(model->parameters(), options.optimizer, workspace);
   const Timings timings = time_steps(options, *model, optimizer, steps);
 
-  BenchResult result;
   const double tokens = static_cast<double>(options.per_device_train_batch_size *
                                             options.gradient_accumulation_steps * options.max_length);
   result.step_seconds = median(timings.step);

@@ -1,9 +1,38 @@
 #include "train/memory_plan.h"
 
+#include <algorithm>
 #include <map>
 #include <numeric>
 
 namespace galore {
+
+namespace {
+
+int64_t bytes_of(const MemoryPlan& plan, Owner owner) { return plan.bytes[static_cast<size_t>(owner)]; }
+
+std::string cell(int64_t bytes) { return format_bytes(static_cast<double>(bytes)); }
+
+const MemoryPlan& reference_of(const std::vector<MemoryPlan>& plans) {
+  const auto found = std::find_if(plans.begin(), plans.end(), [](const MemoryPlan& plan) {
+    return plan.optimizer.rfind("adamw_torch", 0) == 0;
+  });
+  return found == plans.end() ? plans.back() : *found;
+}
+
+std::string saving(const MemoryPlan& plan, const MemoryPlan& reference) {
+  const int64_t saved = reference.total() - plan.total();
+  return fmt::format("{}{} ({:.0f} %)", saved < 0 ? "-" : "", cell(std::abs(saved)),
+                     100 * static_cast<double>(saved) / static_cast<double>(reference.total()));
+}
+
+}  // namespace
+
+int64_t MemoryPlan::weights_and_states() const {
+  return bytes_of(*this, Owner::weights) + bytes_of(*this, Owner::master_weights) +
+         bytes_of(*this, Owner::moments) + bytes_of(*this, Owner::bases);
+}
+
+int64_t program_bytes() { return resident_bytes() + kLibraryGrowthBytes; }
 
 int64_t MemoryPlan::total() const { return std::accumulate(bytes.begin(), bytes.end(), int64_t{0}); }
 
@@ -32,27 +61,26 @@ MemoryPlan plan_memory(const ModelConfig& config, const ModelOptions& model_opti
 }
 
 std::string format_plans(const std::vector<MemoryPlan>& plans) {
-  std::string table = fmt::format("{:<16}", "memory");
-  for (const MemoryPlan& plan : plans) table += fmt::format("{:>30}", plan.optimizer);
-  for (int owner = 0; owner < kNumOwners; ++owner) {
-    table += fmt::format("\n{:<16}", owner_name(static_cast<Owner>(owner)));
-    for (const MemoryPlan& plan : plans)
-      table +=
-          fmt::format("{:>30}", format_bytes(static_cast<double>(plan.bytes[static_cast<size_t>(owner)])));
+  const MemoryPlan& reference = reference_of(plans);
+  std::string table;
+  const auto row = [&](const std::string& title, const auto& text_of) {
+    table += fmt::format("{}{:<16}", table.empty() ? "" : "\n", title);
+    for (const MemoryPlan& plan : plans) table += fmt::format("{:>30}", text_of(plan));
+  };
+  row("memory", [](const MemoryPlan& plan) { return plan.optimizer; });
+  for (int i = 0; i < kNumOwners; ++i) {
+    const auto owner = static_cast<Owner>(i);
+    const auto is_empty = [owner](const MemoryPlan& plan) { return bytes_of(plan, owner) == 0; };
+    if (std::all_of(plans.begin(), plans.end(), is_empty)) continue;
+    row(owner_name(owner), [owner](const MemoryPlan& plan) { return cell(bytes_of(plan, owner)); });
   }
-  table += fmt::format("\n{:<16}", "total");
-  for (const MemoryPlan& plan : plans)
-    table += fmt::format("{:>30}", format_bytes(static_cast<double>(plan.total())));
-  const double saved = static_cast<double>(plans.back().total() - plans.front().total());
-  if (plans.size() > 1)
-    table += fmt::format(
-        "\n{} saves {} ({:.0f} %) against {}; the program and its libraries take about {} more",
-        plans.front().optimizer, format_bytes(saved), 100 * saved / static_cast<double>(plans.back().total()),
-        plans.back().optimizer, format_bytes(static_cast<double>(kProgramBytes)));
-  return table;
+  row("total", [](const MemoryPlan& plan) { return cell(plan.total()); });
+  row("saved", [&](const MemoryPlan& plan) { return &plan == &reference ? "" : saving(plan, reference); });
+  return table + fmt::format("\nsaved: against {}; the program and its libraries take about {} more",
+                             reference.optimizer, cell(program_bytes()));
 }
 
-std::string published_memory(const std::string& model_size) {
+std::string published_memory(const std::string& model_size, const MemoryPlan& plan) {
   // arXiv 2403.03507, Table 2: bf16, weights and optimizer states only, units as printed there.
   static const std::map<std::string, std::string> figures{{"60m", "full-rank 0.36G, GaLore 0.24G"},
                                                           {"130m", "full-rank 0.76G, GaLore 0.52G"},
@@ -61,8 +89,10 @@ std::string published_memory(const std::string& model_size) {
                                                           {"7b", "8-bit Adam 26G, 8-bit GaLore 18G"}};
   const auto found = figures.find(model_size);
   if (found == figures.end()) return "";
-  return "the GaLore paper states for " + model_size +
-         " (bf16 weights and optimizer states alone): " + found->second;
+  return fmt::format(
+      "weights and optimizer states alone: here {:.2f} GB (10^9 bytes); the GaLore paper, all in bf16, "
+      "states {}",
+      static_cast<double>(plan.weights_and_states()) / 1e9, found->second);
 }
 
 }  // namespace galore

@@ -22,17 +22,25 @@ struct MemoryPlan {
   std::string optimizer;
   std::array<int64_t, kNumOwners> bytes{};
   int64_t total() const;
+  // Weights, their copies, moments and bases: what the papers count.
+  int64_t weights_and_states() const;
 };
 
 MemoryPlan plan_memory(const ModelConfig& config, const ModelOptions& model,
                        const OptimizerOptions& optimizer, const Workload& workload);
 
-// Resident memory of the program and its libraries, which no plan counts: measured, see bench/runs.
-inline constexpr int64_t kProgramBytes = int64_t{230} << 20;
+// What the program and its libraries take, which no plan counts: resident memory at the moment of asking (the
+// tensor library's own pages, tokenizer, data), and a constant for what the first products add.
+int64_t program_bytes();
+// Measured growth beyond the plan over a run: stacks of the threads, generated code and packing buffers of
+// the matrix products (bench/runs has the figures).
+inline constexpr int64_t kLibraryGrowthBytes = int64_t{24} << 20;
 
-// Rows by owner, one column a plan, in binary units, and the saving of the first against the last.
+// Rows by owner, one column a plan, in binary units, and what each saves against AdamW's, or else the last
+// one's.
 std::string format_plans(const std::vector<MemoryPlan>& plans);
-// What the GaLore paper states for a model of this name (weights and optimizer states), or "".
-std::string published_memory(const std::string& model_size);
+// What the GaLore paper states for a model of this name (weights and optimizer states), beside the plan's
+// bytes of the same things; or "".
+std::string published_memory(const std::string& model_size, const MemoryPlan& plan);
 
 }  // namespace galore

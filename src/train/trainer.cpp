@@ -1,16 +1,16 @@
 #include "train/trainer.h"
 
-#include <ATen/Parallel.h>
+#include <ATen/ATen.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <numeric>
+#include <limits>
 
 #include "checkpoint/hugging_face.h"
 #include "checkpoint/run_checkpoint.h"
-#include "core/dtypes.h"
 #include "core/errors.h"
+#include "kernels/apply_direction.h"
 #include "kernels/device.h"
 #include "train/peak.h"
 #include "train/signals.h"
@@ -28,132 +28,7 @@ int64_t count_targets(const Batch& batch) {
   return targets.ne(-100).sum().item<int64_t>();
 }
 
-bool reports_to(const TrainOptions& options, const std::string& target) {
-  const auto& list = options.report_to;
-  return std::count(list.begin(), list.end(), target) + std::count(list.begin(), list.end(), "all") > 0;
-}
-
-LogOptions log_options(const TrainOptions& options) {
-  LogOptions log;
-  log.output_dir = options.output_dir;
-  log.jsonl = reports_to(options, "jsonl");
-  log.csv = reports_to(options, "csv");
-  log.progress_bar = !options.disable_tqdm;
-  const auto checkpoint = checkpoint_to_resume(options.resume_from_checkpoint, options.output_dir);
-  if (checkpoint) log.resume_step = read_trainer_state(*checkpoint / kTrainerStateName).global_step;
-  return log;
-}
-
-constexpr size_t kSpikeWindow = 50;  // losses that a spike is judged against
-
 }  // namespace
-
-Trainer::Trainer(const TrainOptions& options, Configuration configuration,
-                 const std::vector<std::string>& notes)
-    : options_(options),
-      configuration_(std::move(configuration)),
-      config_(model_config_of(options)),
-      model_options_(model_options(options)),
-      device_(device_of(options.device)),
-      log_(log_options(options)),
-      tokenizer_(tokenizer_of(options)) {
-  const auto say = [this](const std::string& line) { log_.say(line); };
-  if (options.spike_threshold > 0 && (options_.optimizer.layerwise || options_.optimizer.settings.layerwise))
-    fail_usage("spike_threshold",
-               "layer-wise mode writes weights before the loss of an update is judged: expected 0");
-  train_data_ = open_train_data(options, tokenizer_.get(), config_, say);
-  eval_data_ = open_eval_data(options, tokenizer_.get(), config_, say);
-  if (tokenizer_) {
-    config_.bos_token_id = tokenizer_->bos_id();
-    config_.eos_token_id = tokenizer_->eos_id();
-    if (tokenizer_->pad_id()) config_.pad_token_id = tokenizer_->pad_id();
-  }
-  if (options_.max_steps < 0) {
-    const double rows = static_cast<double>(train_data_->rows_per_epoch()) * options.num_train_epochs;
-    const auto per_update =
-        static_cast<double>(options.per_device_train_batch_size * options.gradient_accumulation_steps);
-    options_.max_steps = std::max<int64_t>(1, static_cast<int64_t>(std::ceil(rows / per_update)));
-  }
-  state_.max_steps = options_.max_steps;
-  state_.configuration = {configuration_.begin(), configuration_.end()};
-  schedule_ = std::make_unique<Schedule>(ScheduleOptions{options.lr_scheduler_type,
-                                                         options.lr_scheduler_kwargs, options.learning_rate,
-                                                         steps_of(options.warmup_steps), options_.max_steps});
-  announce(notes);
-  prepare_model();
-}
-
-int64_t Trainer::steps_of(double count) const {
-  return static_cast<int64_t>(
-      std::ceil(count > 0 && count < 1 ? count * static_cast<double>(options_.max_steps) : count));
-}
-
-void Trainer::announce(const std::vector<std::string>& notes) {
-  nlohmann::ordered_json fields;
-  std::string text = "configuration:";
-  for (const auto& [name, value] : configuration_) {
-    fields[name] = value;
-    if (!value.empty()) text += fmt::format("\n  {}: {}", name, value);
-  }
-  log_.say(text);
-  log_.event("configuration", fields);
-  for (const std::string& note : notes) log_.say("note: " + note);
-  const Workload workload{options_.per_device_train_batch_size,
-                          eval_data_ ? options_.per_device_eval_batch_size : 0, options_.max_length,
-                          options_.gradient_accumulation_steps};
-  plan_ = plan_memory(config_, model_options_, options_.optimizer, workload);
-  OptimizerOptions plain = options_.optimizer;
-  plain.settings = resolve_optimizer("adamw_torch", "");
-  plain.layerwise = false;
-  const MemoryPlan reference = plan_memory(config_, model_options_, plain, workload);
-  log_.say(format_plans({plan_, reference}));
-  if (const auto published = published_memory(options_.model_size); !published.empty()) log_.say(published);
-  nlohmann::ordered_json memory{
-      {"planned_bytes", plan_.total()}, {"adamw_bytes", reference.total()}, {"program_bytes", kProgramBytes}};
-  for (int owner = 0; owner < kNumOwners; ++owner)
-    memory[owner_name(static_cast<Owner>(owner))] = plan_.bytes[static_cast<size_t>(owner)];
-  log_.event("memory", memory);
-}
-
-void Trainer::prepare_model() {
-  ledger_ = std::make_unique<Ledger>(device_);
-  model_ = make_causal_lm(config_, model_options_, *ledger_);
-  const auto checkpoint = checkpoint_to_resume(options_.resume_from_checkpoint, options_.output_dir);
-  if (!checkpoint && options_.model_name_or_path.empty())
-    model_->initialize(static_cast<uint64_t>(options_.seed));
-  if (!checkpoint && !options_.model_name_or_path.empty())
-    load_weights(options_.model_name_or_path, model_->parameters());
-  workspace_ = std::make_unique<Workspace>(*ledger_);
-  optimizer_ = std::make_unique<Optimizer>(model_->parameters(), options_.optimizer, *workspace_);
-  if (optimizer_->options().settings.method != "plain" && !optimizer_->grouping().unmatched.empty() &&
-      !options_.optimizer.target_modules.empty())
-    fail_usage("optim_target_modules", "'{}' matches no matrix of the model",
-               optimizer_->grouping().unmatched[0]);
-  log_.say(optimizer_->grouping().report);
-  log_.say(fmt::format("{:.2f}M parameters, weights {}, computing in {} on {} with {} threads",
-                       static_cast<double>(config_.num_parameters()) / 1e6, options_.dtype,
-                       dtype_name(model_options_.compute_dtype), device_.str(), at::get_num_threads()));
-  if (optimizer_->options().layerwise && options_.optimizer.max_grad_norm > 0)
-    log_.say(fmt::format("layer-wise clipping to {} by {}", options_.optimizer.max_grad_norm,
-                         options_.optimizer.layerwise_clipping == "per_tensor"
-                             ? "each tensor's own norm"
-                             : "the norm of the update before"));
-  peak_ = measure_peak(model_options_.compute_dtype, device_);
-  if (checkpoint) resume();
-}
-
-void Trainer::resume() {
-  const Path checkpoint = *checkpoint_to_resume(options_.resume_from_checkpoint, options_.output_dir);
-  const auto configuration = state_.configuration;
-  state_ = load_checkpoint(checkpoint, parts(true));
-  for (const std::string& line : changed_options(state_.configuration, configuration))
-    log_.say("note: " + line);
-  state_.configuration = configuration;
-  state_.max_steps = options_.max_steps;
-  train_data_->seek(state_.data);
-  previous_epoch_ = state_.epoch;
-  log_.say(fmt::format("resumed {} at step {}", checkpoint.string(), state_.step));
-}
 
 RunParts Trainer::parts(bool with_optimizer) {
   return {*model_, with_optimizer ? optimizer_.get() : nullptr, tokenizer_.get(),
@@ -166,23 +41,17 @@ double Trainer::epoch_of(const DataPosition& position) const {
 }
 
 TrainResult Trainer::run() {
-  SignalGuard signals;
+  const SignalGuard signals;
   const double start = now();
   if (options_.eval_on_start && state_.step == 0) evaluate_and_note();
-  while (state_.step < options_.max_steps) {
-    if (!train_one_update() && options_.nan_policy == "stop") {
-      const auto latest = find_latest(options_.output_dir);
-      fail("train", "step {}: the loss is not finite; the last checkpoint is {}", state_.step + 1,
-           latest ? latest->string() : "none");
-    }
+  while (state_.step < options_.max_steps && !SignalGuard::received()) {
+    train_one_update();
     after_update();
-    if (const int signal = SignalGuard::received()) {
-      if (!saved_this_step_) save();
-      return finish(now() - start, signal);
-    }
   }
-  if (eval_data_ && (!last_evaluation_ || options_.eval_strategy == "no")) evaluate_and_note();
-  return finish(now() - start, 0);
+  if (!SignalGuard::received()) after_training();
+  const int signal = SignalGuard::received();
+  if (signal != 0 && saved_step_ != state_.step) save();
+  return finish(now() - start, signal);
 }
 
 std::vector<Batch> Trainer::next_batches() {
@@ -191,8 +60,18 @@ std::vector<Batch> Trainer::next_batches() {
   return batches;
 }
 
-// False when the update was dropped because its loss is not finite.
-bool Trainer::train_one_update() {
+LossSum Trainer::train_batches(const std::vector<Batch>& batches, int64_t targets) {
+  const double scale = 1.0 / static_cast<double>(std::max<int64_t>(1, targets));
+  LossSum loss;
+  for (const Batch& batch : batches) {
+    const LossSum part = model_->train_step(batch.ids, batch.labels, scale);
+    loss.loss += part.loss;
+    loss.num_tokens += part.num_tokens;
+  }
+  return loss;
+}
+
+void Trainer::train_one_update() {
   const double start = now();
   const std::vector<Batch> batches = next_batches();
   int64_t targets = 0, positions = 0;
@@ -201,53 +80,52 @@ bool Trainer::train_one_update() {
     positions += batch.ids.numel();
   }
   optimizer_->begin_update(schedule_->rate(state_.step), options_.gradient_accumulation_steps);
-  LossSum loss;
-  for (const Batch& batch : batches) {
-    const LossSum part =
-        model_->train_step(batch.ids, batch.labels, 1.0 / static_cast<double>(std::max<int64_t>(1, targets)));
-    loss.loss += part.loss;
-    loss.num_tokens += part.num_tokens;
-  }
-  const bool finite = std::isfinite(loss.loss);
-  const bool accepted = finite && loss_is_acceptable(loss.mean());
-  if (!finite && options_.nan_policy == "stop") return false;
+  const double loss = train_batches(batches, targets).mean();
+  const bool finite = std::isfinite(loss);
+  // Nothing is saved here: the weights may have been on their way to this for a while, and the checkpoints
+  // from before are the ones to go back to.
+  if (!finite && options_.nan_policy == "stop") stop(state_.step + 1, "the loss is not finite");
+  const bool accepted = finite && state_.spikes.accept(loss, options_.spike_threshold);
   const UpdateReport report = optimizer_->finish_update(/*discard=*/!accepted);
+  if (!finite) require_finite_weights(state_.step + 1);
   ++state_.step;
   state_.data = train_data_->position();
   previous_epoch_ = state_.epoch;
   state_.epoch = epoch_of(state_.data);
   state_.tokens_seen += targets;
-  if (!accepted) log_.say(fmt::format("step {}: loss {}: the update was skipped", state_.step, loss.mean()));
-  for (const std::string& notice : report.notices) log_.say(notice);
-  record(loss.mean(), report, positions, now() - start);
-  return finite;
+  if (!accepted) tell_skipped(loss, report);
+  for (const std::string& notice : report.notices)
+    if (accepted) log_.say(notice);
+  record(loss, accepted, report, positions, now() - start);
 }
 
-bool Trainer::loss_is_acceptable(double loss) {
-  bool accepted = true;
-  if (options_.spike_threshold > 0 && recent_losses_.size() == kSpikeWindow) {
-    const double mean = std::accumulate(recent_losses_.begin(), recent_losses_.end(), 0.0) / kSpikeWindow;
-    double variance = 0;
-    for (const double value : recent_losses_) variance += (value - mean) * (value - mean) / kSpikeWindow;
-    accepted = loss <= mean + options_.spike_threshold * std::sqrt(variance);
+void Trainer::tell_skipped(double loss, const UpdateReport& report) {
+  log_.say(fmt::format("step {}: loss {}: the update was skipped", state_.step, loss));
+  const auto updated = static_cast<int64_t>(model_->parameters().size()) - report.num_skipped;
+  if (optimizer_->options().layerwise && updated > 0)
+    log_.say(
+        fmt::format("step {}: but {} weights whose gradients are finite had been updated in the backward "
+                    "pass",
+                    state_.step, updated));
+}
+
+void Trainer::record(double loss, bool accepted, const UpdateReport& report, int64_t tokens, double seconds) {
+  if (std::isfinite(loss)) {
+    state_.window.sum += loss;
+    ++state_.window.updates;
   }
-  if (accepted) recent_losses_.push_back(loss);
-  if (recent_losses_.size() > kSpikeWindow) recent_losses_.erase(recent_losses_.begin());
-  return accepted;
-}
-
-void Trainer::record(double loss, const UpdateReport& report, int64_t tokens, double seconds) {
-  logged_loss_ += loss;
+  if (!accepted) ++state_.window.skipped;
   logged_seconds_ += seconds;
   logged_tokens_ += tokens;
-  ++logged_updates_;
   training_seconds_ += seconds;
   trained_tokens_ += tokens;
   StepMetrics& m = metrics_;
   m.step = state_.step;
   m.total_steps = options_.max_steps;
   m.epoch = state_.epoch;
-  m.loss = logged_loss_ / static_cast<double>(logged_updates_);
+  m.loss = state_.window.updates > 0 ? state_.window.sum / static_cast<double>(state_.window.updates)
+                                     : std::numeric_limits<double>::quiet_NaN();
+  m.skipped_updates = state_.window.skipped;
   m.gradient_norm = report.gradient_norm;
   m.norm_is_projected = report.norm_is_projected;
   m.learning_rate = schedule_->rate(state_.step - 1);
@@ -271,8 +149,9 @@ void Trainer::record(double loss, const UpdateReport& report, int64_t tokens, do
                             {"loss", m.loss},
                             {"grad_norm", m.gradient_norm},
                             {"learning_rate", m.learning_rate}});
-  logged_loss_ = logged_seconds_ = 0;
-  logged_updates_ = logged_tokens_ = 0;
+  state_.window = {};
+  logged_seconds_ = 0;
+  logged_tokens_ = 0;
 }
 
 bool Trainer::is_due(double every, const std::string& strategy) const {
@@ -282,17 +161,25 @@ bool Trainer::is_due(double every, const std::string& strategy) const {
 }
 
 void Trainer::after_update() {
-  saved_this_step_ = false;
-  const auto best_before = state_.best_metric;
   if (eval_data_ && is_due(options_.eval_steps, options_.eval_strategy)) evaluate_and_note();
-  const bool improved = state_.best_metric != best_before;
-  if (is_due(options_.save_steps, options_.save_strategy) || (options_.save_strategy == "best" && improved))
+  if (is_due(options_.save_steps, options_.save_strategy) || (options_.save_strategy == "best" && is_best()))
     save();
 }
 
+// The last update is evaluated and, where checkpoints are wanted, saved, as transformers does.
+void Trainer::after_training() {
+  if (eval_data_ && evaluated_step_ != state_.step) evaluate_and_note();
+  if (SignalGuard::received()) return;
+  const bool wanted = options_.save_strategy == "best" ? is_best() : options_.save_strategy != "no";
+  if (wanted && saved_step_ != state_.step) save();
+}
+
 void Trainer::evaluate_and_note() {
-  const Evaluation result = evaluate(*model_, *eval_data_, options_.eval_max_batches);
+  const Evaluation result =
+      evaluate(*model_, *eval_data_, options_.eval_max_batches, [] { return SignalGuard::received() != 0; });
+  if (result.interrupted) return log_.say("the evaluation was left because the run is to stop");
   last_evaluation_ = result;
+  evaluated_step_ = state_.step;
   log_.say(fmt::format(
       "step {}: eval_loss {:.4f}  perplexity {:.2f}  eval_loss_family {:.4f}  ({} tokens, {:.1f} s)",
       state_.step, result.loss, result.perplexity, result.loss_family, result.num_tokens, result.seconds));
@@ -307,31 +194,68 @@ void Trainer::evaluate_and_note() {
                             {"epoch", state_.epoch},
                             {"eval_loss", result.loss},
                             {"perplexity", result.perplexity}});
-  const double metric = options_.metric_for_best_model == "perplexity" ? result.perplexity : result.loss;
-  if (state_.best_metric && !(metric < *state_.best_metric)) return;
-  state_.best_metric = metric;
+  const double metric = metric_of(result);
+  if (std::isfinite(metric) && !(state_.best_metric && *state_.best_metric <= metric))
+    state_.best_metric = metric;
+  if (saved_step_ == state_.step) adopt_best();
+}
+
+double Trainer::metric_of(const Evaluation& result) const {
+  return options_.metric_for_best_model == "perplexity" ? result.perplexity : result.loss;
+}
+
+bool Trainer::is_best() const {
+  if (evaluated_step_ != state_.step) return false;
+  const double metric = metric_of(*last_evaluation_);
+  return std::isfinite(metric) &&
+         !(state_.best_checkpoint_metric && *state_.best_checkpoint_metric <= metric);
+}
+
+void Trainer::adopt_best() {
+  if (!is_best()) return;
+  state_.best_checkpoint_metric = metric_of(*last_evaluation_);
   state_.best_checkpoint = checkpoint_path(options_.output_dir, state_.step).string();
 }
 
+void Trainer::require_finite_weights(int64_t step) {
+  for (const Parameter* parameter : model_->parameters())
+    if (!std::isfinite(kernels::sum_squares(parameter->value)))
+      stop(step, fmt::format("{} holds values that are not finite", parameter->name));
+}
+
+void Trainer::stop(int64_t step, const std::string& reason) {
+  log_.event("stopped", {{"step", step}, {"reason", reason}});
+  const auto latest = find_latest(options_.output_dir);
+  fail("train", "step {}: {}; the last checkpoint is {}", step, reason, latest ? latest->string() : "none");
+}
+
 void Trainer::save() {
+  // Else the checkpoints that are good would be pruned in favour of one that is lost.
+  require_finite_weights(state_.step);
   const double start = now();
+  adopt_best();
   const Path path = save_checkpoint(options_.output_dir, parts(!options_.save_only_model), state_);
-  saved_this_step_ = true;
-  const bool best_exists = is_complete_checkpoint(state_.best_checkpoint);
-  prune(options_.output_dir, options_.save_total_limit, best_exists ? Path(state_.best_checkpoint) : Path());
+  saved_step_ = state_.step;
+  prune(options_.output_dir, options_.save_total_limit, state_.best_checkpoint);
   log_.say(fmt::format("saved {} in {:.1f} s", path.string(), now() - start));
   log_.event("checkpoint", {{"step", state_.step}, {"path", path.string()}, {"seconds", now() - start}});
 }
 
-TrainResult Trainer::finish(double seconds, int signal) {
-  TrainResult result;
-  if (signal == 0) {
-    if (options_.load_best_model_at_end && is_complete_checkpoint(state_.best_checkpoint)) {
-      load_weights(state_.best_checkpoint, model_->parameters());
-      log_.say("the last model is that of " + state_.best_checkpoint);
-    }
-    save_final_model(options_.output_dir, parts(false));
+void Trainer::save_result() {
+  if (options_.load_best_model_at_end && !state_.best_checkpoint.empty() &&
+      is_complete_checkpoint(state_.best_checkpoint)) {
+    load_weights(state_.best_checkpoint, model_->parameters());
+    log_.say("the last model is that of " + state_.best_checkpoint);
+  } else if (options_.load_best_model_at_end) {
+    log_.say("load_best_model_at_end: no evaluated checkpoint was saved; the last model is that of the end");
   }
+  require_finite_weights(state_.step);
+  save_final_model(options_.output_dir, parts(false));
+}
+
+TrainResult Trainer::finish(double seconds, int signal) {
+  if (signal == 0) save_result();
+  TrainResult result;
   result.steps = state_.step;
   result.tokens_seen = state_.tokens_seen;
   result.seconds = seconds;
@@ -342,6 +266,7 @@ TrainResult Trainer::finish(double seconds, int signal) {
   result.best_metric = state_.best_metric;
   result.peak_memory_bytes = memory_in_use(device_).peak;
   result.planned_bytes = plan_.total();
+  result.program_bytes = program_bytes_;
   result.output_dir = options_.output_dir;
   result.signal = signal;
   log_.event("end", {{"step", state_.step},

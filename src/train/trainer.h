@@ -1,6 +1,7 @@
 // The training loop: batches, updates, evaluation, checkpoints, log.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 #include "train/evaluation.h"
 #include "train/inputs.h"
 #include "train/memory_plan.h"
+#include "train/output_folder.h"
 #include "train/run_log.h"
 #include "train/run_state.h"
 #include "train/train_options.h"
@@ -21,7 +23,7 @@ struct TrainResult {
   double seconds = 0, tokens_per_second = 0, last_loss = 0;
   std::optional<Evaluation> evaluation;
   std::optional<double> best_metric;
-  int64_t peak_memory_bytes = 0, planned_bytes = 0;
+  int64_t peak_memory_bytes = 0, planned_bytes = 0, program_bytes = 0;
   Path output_dir;
   int signal = 0;  // the run ended because of it, after a checkpoint; 0: it is done
 };
@@ -29,21 +31,38 @@ struct TrainResult {
 class Trainer {
  public:
   using Configuration = std::vector<std::pair<std::string, std::string>>;
-  // `options` are resolved; `configuration` is their text, `notes` what resolving said.
-  Trainer(const TrainOptions& options, Configuration configuration, const std::vector<std::string>& notes);
+  using MakeModel =
+      std::function<std::unique_ptr<CausalLM>(const ModelConfig&, const ModelOptions&, Ledger&)>;
+  // `options` are resolved; `configuration` is their text, `notes` what resolving said. Another model than
+  // that of the configuration's model_type comes from `make_model`. Until the constructor has succeeded,
+  // what an earlier run left in output_dir is as it was.
+  Trainer(const TrainOptions& options, Configuration configuration, const std::vector<std::string>& notes,
+          const MakeModel& make_model = make_causal_lm);
   TrainResult run();
 
  private:
+  void open_data();
+  void plan_steps();
   void announce(const std::vector<std::string>& notes);
-  void prepare_model();
-  void resume();
-  bool train_one_update();
+  void prepare_model(const MakeModel& make_model);
+  void resume(const RunState& saved);
+
+  void train_one_update();
   std::vector<Batch> next_batches();
-  bool loss_is_acceptable(double loss);
-  void record(double loss, const UpdateReport& report, int64_t tokens, double seconds);
+  LossSum train_batches(const std::vector<Batch>& batches, int64_t targets);
+  void tell_skipped(double loss, const UpdateReport& report);
+  void record(double loss, bool accepted, const UpdateReport& report, int64_t tokens, double seconds);
   void evaluate_and_note();
+  double metric_of(const Evaluation& result) const;
+  // The evaluation of this step beats those of all saved checkpoints.
+  bool is_best() const;
+  void adopt_best();
   void save();
+  void save_result();
   void after_update();
+  void after_training();
+  void require_finite_weights(int64_t step);
+  [[noreturn]] void stop(int64_t step, const std::string& reason);
   bool is_due(double every, const std::string& strategy) const;
   bool epoch_ended() const {
     return static_cast<int64_t>(state_.epoch) > static_cast<int64_t>(previous_epoch_);
@@ -66,18 +85,20 @@ class Trainer {
   std::unique_ptr<Workspace> workspace_;
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<Schedule> schedule_;
+  std::optional<Path> resumed_;
+  std::unique_ptr<OutputFolder> output_;
   RunState state_;
   MemoryPlan plan_;
+  int64_t program_bytes_ = 0;
   double peak_ = 0, previous_epoch_ = 0;
   std::optional<Evaluation> last_evaluation_;
+  int64_t evaluated_step_ = -1, saved_step_ = -1;
   StepMetrics metrics_;
   // Since the last log line.
-  double logged_loss_ = 0, logged_seconds_ = 0;
-  int64_t logged_updates_ = 0, logged_tokens_ = 0;
+  double logged_seconds_ = 0;
+  int64_t logged_tokens_ = 0;
   double training_seconds_ = 0;
   int64_t trained_tokens_ = 0;
-  std::vector<double> recent_losses_;
-  bool saved_this_step_ = false;
 };
 
 }  // namespace galore
