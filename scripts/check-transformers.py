@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Loads models written by the library with transformers, without a warning, and compares every weight.
 
-Usage: GALORE_SAVED_MODELS=DIR checkpoint_test --gtest_filter='*WriteForTransformers', then
+Usage: GALORE_SAVED_MODELS=DIR checkpoint_test --gtest_filter='*ModelsForTransformers*', then
        check-transformers.py DIR
 Needs torch, safetensors and transformers 4.57 or later.
 """

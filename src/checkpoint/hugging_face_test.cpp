@@ -170,20 +170,36 @@ TEST(HuggingFace, HostileIndex) {
   EXPECT_NE(load_error(directory, loaded.list()), "");
 }
 
-// For scripts/check-transformers.py: leaves models in the folder GALORE_SAVED_MODELS.
-TEST(HuggingFace, WriteForTransformers) {
-  const char* target = std::getenv("GALORE_SAVED_MODELS");
-  if (target == nullptr) GTEST_SKIP() << "GALORE_SAVED_MODELS is not set";
-  ModelConfig config = tiny_config();
-  TinyParameters plain(config);
-  save_model(Path(target) / "plain", config, plain.list(), at::kFloat);
-  save_model(Path(target) / "bfloat16-shards", config, plain.list(), at::kBFloat16, 3000);
-  config.rope_scaling = {"llama3", 8, 1, 4, 16};
-  save_model(Path(target) / "llama3-rope", config, plain.list(), at::kHalf);
-  config.rope_scaling = {"dynamic", 2, 1, 4, 0};
-  config.tie_word_embeddings = true;
-  TinyParameters tied(config);
-  save_model(Path(target) / "tied-dynamic", config, tied.list(), at::kFloat);
+struct SavedKind {
+  const char* name;
+  RopeScaling scaling;
+  bool tied;
+  at::ScalarType dtype;
+  uint64_t shard_bytes;
+};
+
+// With GALORE_SAVED_MODELS set, the models stay in that folder, for scripts/check-transformers.py.
+TEST(HuggingFace, ModelsForTransformersReadBackEqual) {
+  const char* kept = std::getenv("GALORE_SAVED_MODELS");
+  const TestFolder folder;
+  const SavedKind kinds[] = {{"plain", {}, false, at::kFloat, kShardBytes},
+                             {"bfloat16-shards", {}, false, at::kBFloat16, 3000},
+                             {"llama3-rope", {"llama3", 8, 1, 4, 16}, false, at::kHalf, kShardBytes},
+                             {"tied-dynamic", {"dynamic", 2, 1, 4, 0}, true, at::kFloat, kShardBytes}};
+  for (const SavedKind& kind : kinds) {
+    const Path directory = (kept ? Path(kept) : folder.path()) / kind.name;
+    ModelConfig config = tiny_config();
+    config.rope_scaling = kind.scaling;
+    config.tie_word_embeddings = kind.tied;
+    TinyParameters saved(config), rounded(config, kind.dtype), loaded(config, kind.dtype, 2);
+    save_model(directory, config, saved.list(), kind.dtype, kind.shard_bytes);
+    load_weights(directory, loaded.list());
+    EXPECT_TRUE(loaded.equal(rounded)) << kind.name;
+    const ModelConfig read = read_model_config(directory);
+    EXPECT_EQ(read.rope_scaling.type, config.rope_scaling.type);
+    EXPECT_EQ(read.rope_scaling.factor, config.rope_scaling.factor);
+    EXPECT_EQ(read.tie_word_embeddings, kind.tied);
+  }
 }
 
 }  // namespace
