@@ -39,6 +39,16 @@ void check(const AttentionTensors& t) {
   GALORE_ASSERT(t.out.is_contiguous() && t.logsumexp.is_contiguous());
 }
 
+// Devices without a kernel take one row at a time, so that the scores of no more than that exist at once.
+AttentionTensors row_of(const AttentionTensors& t, int64_t row) {
+  const auto at_row = [row](const at::Tensor& tensor) { return tensor.narrow(0, row, 1); };
+  return {at_row(t.query), at_row(t.key), at_row(t.value), at_row(t.out), at_row(t.logsumexp)};
+}
+
+AttentionGradients row_of(const AttentionGradients& g, int64_t row) {
+  return {g.query.narrow(0, row, 1), g.key.narrow(0, row, 1), g.value.narrow(0, row, 1)};
+}
+
 }  // namespace
 
 void attention(const AttentionTensors& tensors, Workspace& workspace) {
@@ -46,7 +56,8 @@ void attention(const AttentionTensors& tensors, Workspace& workspace) {
   if (tensors.query.is_cpu() || tensors.query.is_meta()) {
     if (cpu::attention(tensors, workspace)) return;
   }
-  if (!tensors.query.is_meta()) reference::attention(tensors);
+  if (tensors.query.is_meta()) return;
+  for (int64_t row = 0; row < tensors.query.size(0); ++row) reference::attention(row_of(tensors, row));
 }
 
 void attention_backward(const AttentionGradients& gradients, const at::Tensor& out_gradient,
@@ -58,7 +69,10 @@ void attention_backward(const AttentionGradients& gradients, const at::Tensor& o
   if (tensors.query.is_cpu() || tensors.query.is_meta()) {
     if (cpu::attention_backward(gradients, out_gradient, tensors, workspace)) return;
   }
-  if (!tensors.query.is_meta()) reference::attention_backward(gradients, out_gradient, tensors);
+  if (tensors.query.is_meta()) return;
+  for (int64_t row = 0; row < tensors.query.size(0); ++row)
+    reference::attention_backward(row_of(gradients, row), out_gradient.narrow(0, row, 1),
+                                  row_of(tensors, row));
 }
 
 void attention_cached(const at::Tensor& out, const at::Tensor& query, const at::Tensor& key,

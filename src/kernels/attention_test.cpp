@@ -55,6 +55,33 @@ TEST_P(Attention, BackwardIsTheComposedOne) {
   EXPECT_LT(difference(given.value, expected.value), tolerance(dtype_));
 }
 
+// fp16 has no kernel on the CPU, so it goes the way of a device without one.
+TEST(AttentionWithoutAKernel, TakesRowsOneByOne) {
+  const std::array<int64_t, 4> queries{3, 9, 4, 8}, keys{3, 9, 2, 8};
+  const AttentionTensors given{random(queries, at::kHalf, 1), random(keys, at::kHalf, 2),
+                               random(keys, at::kHalf, 3), at::empty(queries, at::kHalf),
+                               at::empty({3, 4, 9})};
+  AttentionTensors expected = given;
+  expected.out = at::empty_like(given.out), expected.logsumexp = at::empty_like(given.logsumexp);
+  Ledger ledger(at::kCPU);
+  Workspace workspace(ledger);
+  attention(given, workspace);
+  reference::attention(expected);
+  EXPECT_LT(relative_difference(given.out, expected.out), 1e-3);  // one rounding of fp16
+  EXPECT_LT(relative_difference(given.logsumexp, expected.logsumexp), tolerance(at::kFloat));
+  const auto fresh = [&] {
+    return AttentionGradients{at::empty(queries, at::kHalf), at::empty(keys, at::kHalf),
+                              at::empty(keys, at::kHalf)};
+  };
+  const AttentionGradients gradients = fresh(), expected_gradients = fresh();
+  const at::Tensor out_gradient = random(queries, at::kHalf, 4);
+  attention_backward(gradients, out_gradient, given, workspace);
+  reference::attention_backward(expected_gradients, out_gradient, given);
+  EXPECT_LT(relative_difference(gradients.query, expected_gradients.query), 1e-3);
+  EXPECT_LT(relative_difference(gradients.key, expected_gradients.key), 1e-3);
+  EXPECT_LT(relative_difference(gradients.value, expected_gradients.value), 1e-3);
+}
+
 INSTANTIATE_TEST_SUITE_P(Shapes, Attention,
                          testing::Combine(testing::Values(Shape{1, 2, 2, 8}, Shape{23, 4, 4, 12},
                                                           Shape{64, 2, 1, 64}, Shape{65, 4, 2, 64},

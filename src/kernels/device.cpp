@@ -8,6 +8,7 @@
 
 #include "core/errors.h"
 #include "core/memory.h"
+#include "kernels/cpu_features.h"
 
 namespace galore {
 namespace {
@@ -44,6 +45,11 @@ at::Device device_of(const std::string& name) {
   const int count = implementation(at::Device(at::kCUDA, 0)).deviceCount();
   if (index >= count) fail("device", "expected at most cuda:{}, given '{}'", count - 1, name);
   return at::Device(at::kCUDA, static_cast<at::DeviceIndex>(index));
+}
+
+bool has_fast_bf16(const std::string& name) {
+  const bool on_cpu = name == "cpu" || (name == "auto" && !at::hasCUDA());
+  return !on_cpu || has_fast_bf16();
 }
 
 void wait_for(at::Device device) {

@@ -11,6 +11,10 @@ namespace galore {
 // auto (cuda:0 where there is one, else cpu), cpu, cuda or cuda:N. A device that is not there is an Error.
 at::Device device_of(const std::string& name);
 
+// Whether bf16 matrix products are faster than fp32 ones on the device of this name, which need not be here:
+// a plan may be made for another machine.
+bool has_fast_bf16(const std::string& name);
+
 // Returns when everything that was given to the device is done. Nothing to wait for on the CPU.
 void wait_for(at::Device device);
 

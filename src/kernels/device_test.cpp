@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/errors.h"
+#include "kernels/cpu_features.h"
 
 namespace galore {
 namespace {
@@ -39,6 +40,13 @@ TEST(DeviceOf, SaysWhyThereIsNone) {
     EXPECT_EQ(device_of("cuda"), at::Device(at::kCUDA, 0));
     EXPECT_NE(message_of("cuda:100").find("expected at most cuda:"), std::string::npos);
   }
+}
+
+TEST(HasFastBFloat16, DependsOnTheDeviceAskedFor) {
+  EXPECT_TRUE(has_fast_bf16("cuda"));
+  EXPECT_TRUE(has_fast_bf16("cuda:1"));
+  EXPECT_EQ(has_fast_bf16("cpu"), has_fast_bf16());
+  EXPECT_EQ(has_fast_bf16("auto"), at::hasCUDA() || has_fast_bf16());
 }
 
 TEST(MemoryInUse, SeesTheProcess) {

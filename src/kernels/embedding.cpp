@@ -37,7 +37,14 @@ void embedding(const at::Tensor& out, const at::Tensor& table, const at::Tensor&
 }
 
 void add_rows(const at::Tensor& table, const at::Tensor& indices, const at::Tensor& rows) {
-  table.index_add_(0, indices, rows.to(table.scalar_type()));
+  const at::Tensor same = rows.to(table.scalar_type());
+  if (table.is_cuda()) {
+    // index_add_ adds in any order there; this sorts the indices first and keeps the order of equal ones.
+    at::Tensor changed = table;
+    changed.index_put_({indices}, same, /*accumulate=*/true);
+  } else {
+    table.index_add_(0, indices, same);
+  }
 }
 
 }  // namespace reference

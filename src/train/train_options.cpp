@@ -5,7 +5,7 @@
 
 #include "core/dtypes.h"
 #include "core/errors.h"
-#include "kernels/cpu_features.h"
+#include "kernels/device.h"
 
 namespace galore {
 namespace {
@@ -256,7 +256,7 @@ ModelOptions model_options(const TrainOptions& options) {
   model.gradient_checkpointing = options.gradient_checkpointing;
   const bool narrow = model.weights_dtype == at::kBFloat16;
   const bool wanted =
-      options.compute_dtype == "bfloat16" || (options.compute_dtype == "auto" && has_fast_bf16());
+      options.compute_dtype == "bfloat16" || (options.compute_dtype == "auto" && has_fast_bf16(options.device));
   model.compute_dtype = narrow && wanted ? at::kBFloat16 : at::kFloat;
   return model;
 }
