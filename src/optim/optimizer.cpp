@@ -135,7 +135,7 @@ UpdateReport Optimizer::finish_update(bool discard) {
     report_.clip_factor = factor_for(std::sqrt(finite_squared_norm));
     for (Slot& slot : slots_) apply_update(slot, report_.clip_factor);
   }
-  if (std::isfinite(report_.gradient_norm)) previous_norm_ = report_.gradient_norm;
+  if (finite_squared_norm > 0) previous_norm_ = std::sqrt(finite_squared_norm);
   ++num_updates_;
   return report_;
 }
