@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/dtypes.h"
 #include "core/errors.h"
 
 namespace galore {
@@ -49,92 +50,112 @@ void declare_in_galore(OptionTable& table, OptimizerSettings& settings) {
   declare_galore(table, settings);
 }
 
-void combine_galore_adamw(OptimizerSettings& settings) {
-  settings.method = "galore";
+void combine_adamw_8bit(OptimizerSettings& settings) {
+  settings.storage.storage = "blockwise_8bit";
+  settings.decay_order = DecayOrder::after;
+}
+
+void combine_adafactor(OptimizerSettings& settings) { settings.rule = "adafactor"; }
+
+void combine_sgd(OptimizerSettings& settings) {
+  settings.rule = "sgd";
+  settings.decay_order = DecayOrder::coupled;
+}
+
+void combine_adamw_of_galore(OptimizerSettings& settings) {
   settings.decay_order = DecayOrder::after;
   settings.adamw.epsilon = 1e-6;  // galore_torch's default; the paper prints 1e-8
   settings.adamw.epsilon_before_correction = true;
 }
 
-std::vector<Preset> make_presets() {
-  const std::string adam_paper = "Loshchilov and Hutter 2019, arXiv 1711.05101";
-  const std::string codes_paper = "Dettmers et al. 2022, arXiv 2110.02861";
-  const std::string galore_paper = "Zhao et al. 2024, arXiv 2403.03507";
+const char* const kAdamPaper = "Loshchilov and Hutter 2019, arXiv 1711.05101";
+const char* const kCodesPaper = "Dettmers et al. 2022, arXiv 2110.02861";
+const char* const kGaLorePaper = "Zhao et al. 2024, arXiv 2403.03507";
+constexpr auto kFloat32 = StateTensor::Kind::float32;
+constexpr auto kMoment = StateTensor::Kind::moment;
+constexpr auto kBasis = StateTensor::Kind::basis;
+
+std::vector<Preset> full_rank_presets() {
   return {
       {"adamw_torch",
        {"adamw", "adamw_torch_fused"},
        "AdamW in PyTorch's form",
-       adam_paper,
-       "8mn bytes",
+       kAdamPaper,
+       {{"mn", kMoment, ""}, {"mn", kMoment, ""}},
        [](OptimizerSettings&) {},
        declare_adamw},
       {"adamw_8bit",
        {"adamw_bnb_8bit"},
        "AdamW with block-wise 8-bit moments",
-       codes_paper,
-       "2mn + 8mn/block_size bytes",
-       [](OptimizerSettings& s) {
-         s.storage.storage = "blockwise_8bit";
-         s.decay_order = DecayOrder::after;
-       },
+       kCodesPaper,
+       {{"mn", kMoment, ""}, {"mn", kMoment, ""}},
+       combine_adamw_8bit,
        declare_adamw_8bit},
       {"adafactor",
        {},
        "Adafactor with a given learning rate",
        "Shazeer and Stern 2018, arXiv 1804.04235",
-       "4(m + n) bytes, 4mn more with beta1",
-       [](OptimizerSettings& s) { s.rule = "adafactor"; },
+       {{"m", kFloat32, ""}, {"n", kFloat32, ""}, {"mn", kMoment, "beta1"}},
+       combine_adafactor,
        declare_adafactor},
       {"sgd",
        {},
        "SGD with momentum in PyTorch's form",
        "Polyak 1964",
-       "4mn bytes with momentum, else 0",
-       [](OptimizerSettings& s) {
-         s.rule = "sgd";
-         s.decay_order = DecayOrder::coupled;
-       },
+       {{"mn", kMoment, "momentum"}},
+       combine_sgd,
        declare_sgd},
+  };
+}
+
+template <void (*combine_rule)(OptimizerSettings&)>
+void combine_in_galore(OptimizerSettings& settings) {
+  settings.method = "galore";
+  combine_rule(settings);
+}
+
+std::vector<Preset> galore_presets() {
+  return {
       {"galore_adamw",
        {},
        "GaLore over AdamW",
-       galore_paper,
-       "4(mr + 2nr) bytes",
-       combine_galore_adamw,
+       kGaLorePaper,
+       {{"mr", kBasis, ""}, {"nr", kMoment, ""}, {"nr", kMoment, ""}},
+       combine_in_galore<combine_adamw_of_galore>,
        declare_in_galore<declare_adamw>},
       {"galore_adamw_8bit",
        {"galore_adamw8bit", "galore_adamw_8bit_per_layer"},
        "GaLore over 8-bit AdamW",
-       galore_paper + "; " + codes_paper,
-       "4mr + 2nr + 8nr/block_size bytes",
-       [](OptimizerSettings& s) {
-         s.method = "galore";
-         s.storage.storage = "blockwise_8bit";
-         s.decay_order = DecayOrder::after;
-       },
+       "Zhao et al. 2024, arXiv 2403.03507; Dettmers et al. 2022, arXiv 2110.02861",
+       {{"mr", kBasis, ""}, {"nr", kMoment, ""}, {"nr", kMoment, ""}},
+       combine_in_galore<combine_adamw_8bit>,
        declare_in_galore<declare_adamw_8bit>},
       {"galore_adafactor",
        {},
        "GaLore over Adafactor",
-       galore_paper,
-       "4(mr + n + r) bytes, 4nr more with beta1",
-       [](OptimizerSettings& s) {
-         s.method = "galore";
-         s.rule = "adafactor";
-       },
+       kGaLorePaper,
+       {{"mr", kBasis, ""}, {"r", kFloat32, ""}, {"n", kFloat32, ""}, {"nr", kMoment, "beta1"}},
+       combine_in_galore<combine_adafactor>,
        declare_in_galore<declare_adafactor>},
       {"galore_sgd",
        {},
        "GaLore over SGD with momentum",
-       galore_paper,
-       "4mr bytes, 4nr more with momentum",
-       [](OptimizerSettings& s) {
-         s.method = "galore";
-         s.rule = "sgd";
-         s.decay_order = DecayOrder::coupled;
-       },
+       kGaLorePaper,
+       {{"mr", kBasis, ""}, {"nr", kMoment, "momentum"}},
+       combine_in_galore<combine_sgd>,
        declare_in_galore<declare_sgd>},
   };
+}
+
+std::vector<Preset> make_presets() {
+  std::vector<Preset> table = full_rank_presets();
+  for (Preset& preset : galore_presets()) table.push_back(std::move(preset));
+  for (Preset& preset : table) {
+    OptimizerSettings settings;
+    preset.combine(settings);
+    preset.state_formula = state_formula(preset.state, settings.storage);
+  }
+  return table;
 }
 
 std::unique_ptr<UpdateRule> make_rule(const OptimizerSettings& settings, at::IntArrayRef shape,
@@ -179,6 +200,26 @@ OptimizerSettings resolve_optimizer(const std::string& name, const std::string& 
     if (table.find(key)) table.set("configuration", key, value);
   table.set_list("optim_args of " + preset.name, optim_args);
   return settings;
+}
+
+int64_t state_bytes(const OptimizerSettings& settings, int64_t rows, int64_t columns) {
+  OptimizerSettings copy = settings;
+  OptionTable table;
+  const Preset& preset = find_preset(settings.preset);
+  preset.declare(table, copy);
+  const auto is_above_0 = [&](const std::string& option) {
+    return parse_number("state", option, table.find(option)->text()) > 0;
+  };
+  StateSizes sizes{rows, columns, 0, settings.storage, 4};
+  if (settings.method != "plain") {
+    const SubspaceOptions& subspace = settings.subspace;
+    const Side side = side_of(subspace.proj_type, rows, columns);
+    GALORE_ASSERT(side != Side::both);
+    if (side == Side::right) std::swap(sizes.m, sizes.n);
+    sizes.r = std::min({subspace.rank, rows, columns});
+    sizes.basis_element_bytes = static_cast<int64_t>(c10::elementSize(dtype_from_name(subspace.basis_dtype)));
+  }
+  return state_bytes(preset.state, sizes, is_above_0);
 }
 
 std::unique_ptr<Method> make_method(const OptimizerSettings& settings, at::IntArrayRef shape, bool projected,

@@ -4,10 +4,12 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "optim/methods/galore.h"
 #include "optim/methods/method.h"
+#include "optim/state_formula.h"
 
 namespace galore {
 
@@ -35,12 +37,13 @@ struct OptimizerSettings {
 struct Preset {
   std::string name;
   std::vector<std::string> aliases;
-  std::string title;          // one line
-  std::string paper;          // authors, year, arXiv
-  std::string state_formula;  // bytes or elements for an m x n weight, m <= n
+  std::string_view title;          // one line
+  std::string_view paper;          // authors, year, arXiv
+  std::vector<StateTensor> state;  // of a matrix, projected if the preset projects
   std::function<void(OptimizerSettings&)> combine;
   // Declares the options that this preset has.
   std::function<void(OptionTable&, OptimizerSettings&)> declare;
+  std::string state_formula = {};  // `state` in words; filled in by presets()
 };
 
 const std::vector<Preset>& presets();
@@ -51,6 +54,10 @@ const Preset& find_preset(const std::string& name);
 // option (adam_beta1 and the like). `where` goes into messages.
 OptimizerSettings resolve_optimizer(const std::string& name, const std::string& optim_args,
                                     const std::vector<std::pair<std::string, std::string>>& defaults = {});
+
+// Bytes of moments and bases of a rows x columns weight, projected if the preset projects, by the preset's
+// `state`. Not for proj_type=full, which no row describes.
+int64_t state_bytes(const OptimizerSettings& settings, int64_t rows, int64_t columns);
 
 // The parts for one weight. `projected` false: the rule alone. shape: of the weight.
 std::unique_ptr<Method> make_method(const OptimizerSettings& settings, at::IntArrayRef shape, bool projected,

@@ -1,0 +1,75 @@
+#include "optim/state_formula.h"
+
+#include <fmt/format.h>
+
+#include "core/errors.h"
+
+namespace galore {
+namespace {
+
+bool in_8_bit(const StateTensor& tensor, const StorageOptions& storage) {
+  return tensor.kind == StateTensor::Kind::moment && storage.storage == "blockwise_8bit";
+}
+
+// Coefficients by product, in order of first mention.
+using Terms = std::vector<std::pair<std::string, int64_t>>;
+
+void add_term(Terms& terms, const std::string& elements, int64_t coefficient) {
+  for (auto& [known, sum] : terms)
+    if (known == elements) return void(sum += coefficient);
+  terms.emplace_back(elements, coefficient);
+}
+
+std::string text_of(const Terms& terms) {
+  std::string text;
+  for (const auto& [elements, coefficient] : terms)
+    text += fmt::format("{}{}{}", text.empty() ? "" : " + ", coefficient, elements);
+  return text.empty() ? "0" : text;
+}
+
+int64_t product(const std::string& elements, const StateSizes& sizes) {
+  int64_t count = 1;
+  for (const char letter : elements) {
+    GALORE_ASSERT(letter == 'm' || letter == 'n' || letter == 'r');
+    count *= letter == 'm' ? sizes.m : letter == 'n' ? sizes.n : sizes.r;
+  }
+  return count;
+}
+
+}  // namespace
+
+std::string state_formula(const std::vector<StateTensor>& tensors, const StorageOptions& storage) {
+  Terms always, scales, small;
+  std::string more;
+  for (const StateTensor& tensor : tensors) {
+    const bool coded = in_8_bit(tensor, storage);
+    if (!tensor.needs.empty()) {
+      GALORE_ASSERT(!coded);
+      more += fmt::format(", 4{} more with {}", tensor.elements, tensor.needs);
+      continue;
+    }
+    add_term(always, tensor.elements, coded ? 1 : 4);
+    if (coded) add_term(scales, "ceil(" + tensor.elements + " / block_size)", 4);
+    if (coded) add_term(small, tensor.elements, 4);
+  }
+  for (const auto& [elements, coefficient] : scales) always.emplace_back(" " + elements, coefficient);
+  std::string text = text_of(always) + " bytes";
+  for (const auto& [elements, coefficient] : small)
+    text += fmt::format(" ({}{} for the moments where {} < min_8bit_size)", coefficient, elements, elements);
+  return text + more;
+}
+
+int64_t state_bytes(const std::vector<StateTensor>& tensors, const StateSizes& sizes,
+                    const std::function<bool(const std::string&)>& is_above_0) {
+  int64_t bytes = 0;
+  for (const StateTensor& tensor : tensors) {
+    if (!tensor.needs.empty() && !is_above_0(tensor.needs)) continue;
+    const int64_t count = product(tensor.elements, sizes);
+    if (tensor.kind == StateTensor::Kind::moment) bytes += moment_bytes(sizes.storage, count);
+    if (tensor.kind == StateTensor::Kind::basis) bytes += sizes.basis_element_bytes * count;
+    if (tensor.kind == StateTensor::Kind::float32) bytes += 4 * count;
+  }
+  return bytes;
+}
+
+}  // namespace galore

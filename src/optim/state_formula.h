@@ -1,0 +1,37 @@
+// What an optimizer keeps for one weight, declared once a preset: the text that people read and the number of
+// bytes are both made of the same list. The parts themselves do not know it; tests hold what they allocate
+// against it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "optim/storage/moment.h"
+
+namespace galore {
+
+struct StateTensor {
+  enum class Kind { float32, moment, basis };  // moment: as StorageOptions say; basis: as basis_dtype says
+  // Its elements, a product of m, n and r, for an m x n weight whose side m is projected (the shorter one
+  // under proj_type=std).
+  std::string elements;
+  Kind kind = Kind::float32;
+  // The option that must be above 0 for it to be kept, such as momentum; "": always kept.
+  std::string needs;
+};
+
+struct StateSizes {
+  int64_t m = 0, n = 0, r = 0;
+  StorageOptions storage;
+  int64_t basis_element_bytes = 4;
+};
+
+// "4mr + 2nr + 8 ceil(nr / block_size) bytes (8nr where nr < min_8bit_size), 4nr more with beta1".
+std::string state_formula(const std::vector<StateTensor>& tensors, const StorageOptions& storage);
+// `is_above_0`: of a named option.
+int64_t state_bytes(const std::vector<StateTensor>& tensors, const StateSizes& sizes,
+                    const std::function<bool(const std::string& option)>& is_above_0);
+
+}  // namespace galore
