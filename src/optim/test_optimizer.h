@@ -3,6 +3,7 @@
 
 #include <ATen/ATen.h>
 
+#include <cmath>
 #include <map>
 #include <memory>
 #include <string>
@@ -44,6 +45,8 @@ inline at::Tensor decaying(at::IntArrayRef shape, uint64_t seed) {
       .matmul(random({shape[1], shape[1]}, seed + 1000) / std::sqrt(static_cast<double>(shape[1])));
 }
 
+using testing_tensors::relative_difference;
+
 inline bool same_bits(const at::Tensor& a, const at::Tensor& b) {
   return a.scalar_type() == b.scalar_type() && a.sizes() == b.sizes() &&
          at::equal(a.contiguous().view(at::kByte), b.contiguous().view(at::kByte));
@@ -75,13 +78,13 @@ class StateCopy : public StateVisitor {
 // Writes values back into a state, by name.
 class StateLoader : public StateVisitor {
  public:
-  explicit StateLoader(const std::map<std::string, at::Tensor>& values) : values_(values) {}
+  explicit StateLoader(std::map<std::string, at::Tensor> values) : values_(std::move(values)) {}
   void tensor(const std::string& name, at::Tensor& tensor) override { tensor.copy_(values_.at(name)); }
   void scalar(const std::string& name, int64_t& value) override { value = values_.at(name).item<int64_t>(); }
   void scalar(const std::string& name, double& value) override { value = values_.at(name).item<double>(); }
 
  private:
-  const std::map<std::string, at::Tensor>& values_;
+  std::map<std::string, at::Tensor> values_;
 };
 
 class TestRun {
