@@ -41,9 +41,10 @@ def long_functions(lines):
 
 
 def files_of(root):
-    listing = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard", *FOLDERS], cwd=root,
-                             check=True, capture_output=True, text=True).stdout
-    return [root / name for name in listing.splitlines() if name.endswith(SOURCES) and (root / name).exists()]
+    patterns = [folder + "/*" for folder in FOLDERS]
+    command = [root / "scripts" / "list-files", *patterns]
+    listing = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return [root / name for name in listing.splitlines() if name.endswith(SOURCES)]
 
 
 def main():
