@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string load_error(const Path& directory, ParameterList parameters) {
+std::string load_error(const Path& directory, const ParameterList& parameters) {
   try {
     load_weights(directory, parameters);
   } catch (const Error& error) {

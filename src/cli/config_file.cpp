@@ -22,7 +22,7 @@ std::string text_of(const YAML::Node& node, const std::string& where) {
 }
 
 bool is_config_file(const std::string& argument) {
-  return argument.rfind("-", 0) != 0 && (argument.ends_with(".yaml") || argument.ends_with(".yml")) &&
+  return !argument.starts_with('-') && (argument.ends_with(".yaml") || argument.ends_with(".yml")) &&
          argument.find('=') == std::string::npos;
 }
 

@@ -70,7 +70,7 @@ int methods_command(const std::vector<std::string>& arguments) {
   table.add("name", &name, "one optimizer; may stand without the name");
   table.add("markdown", &markdown, "all of them as a Markdown page (docs/methods.md)");
   std::vector<std::string> rest = arguments;
-  if (!rest.empty() && rest[0].rfind("-", 0) != 0 && rest[0].find('=') == std::string::npos) {
+  if (!rest.empty() && !rest[0].starts_with('-') && rest[0].find('=') == std::string::npos) {
     name = rest[0];
     rest.erase(rest.begin());
   }
