@@ -6,11 +6,12 @@
 #include <map>
 
 #include "core/errors.h"
+#include "core/options.h"
 
 namespace galore {
 namespace {
 
-constexpr const char* kWhere = "command line";
+constexpr const char* kWhere = kCommandLine;
 constexpr size_t kHelpColumn = 34, kHelpWidth = 110;
 
 bool is_option(const std::string& argument) { return argument.size() > 2 && argument.starts_with("--"); }

@@ -71,8 +71,28 @@ size_t edit_distance(const std::string& a, const std::string& b) {
 
 }  // namespace
 
+Option::Option(std::string name, std::string type, std::string help,
+               std::shared_ptr<std::set<std::string>> names)
+    : names_(std::move(names)), name_(std::move(name)), type_(std::move(type)), help_(std::move(help)) {
+  claim(name_);
+}
+
+// Names are looked up in canonical form, so another form would never be found.
+void Option::claim(const std::string& name) {
+  GALORE_ASSERT(name == canonical_name(name));
+  GALORE_ASSERT(names_->insert(name).second);
+}
+
+Option& Option::alias(std::string name) {
+  claim(name);
+  aliases_.push_back(std::move(name));
+  return *this;
+}
+
 void Option::check_choice(const std::string& where, const std::string& value) const {
-  if (choices_.empty() || std::find(choices_.begin(), choices_.end(), value) != choices_.end()) return;
+  // The default, such as "" for none, takes back what a configuration file says.
+  if (choices_.empty() || value == default_text_) return;
+  if (std::find(choices_.begin(), choices_.end(), value) != choices_.end()) return;
   fail_usage(where, "{}: expected one of {}, given '{}'", name_, join(choices_), value);
 }
 
@@ -86,8 +106,7 @@ void Option::check_range(const std::string& where, double value, const std::stri
 
 template <typename T>
 Option& OptionTable::declare(const std::string& name, T* target, const char* type, const std::string& help) {
-  GALORE_ASSERT(by_name_.find(name) == by_name_.end());
-  options_.push_back(std::make_unique<Option>(name, type, help));
+  options_.push_back(std::make_unique<Option>(name, type, help, names_));
   Option* option = options_.back().get();
   option->group_ = group_;
   option->default_text_ = to_text(*target);
@@ -133,12 +152,12 @@ Option* OptionTable::find(const std::string& name) {
 void OptionTable::set(const std::string& where, const std::string& name, const std::string& value) {
   Option* option = find(name);
   if (!option) {
-    std::vector<std::string> names;
-    for (const auto& known : options_) names.push_back(known->name());
     fail_usage(where, "unknown option '{}'; the nearest known one is '{}'", name,
-               nearest_name(canonical_name(name), names));
+               nearest_name(canonical_name(name), {names_->begin(), names_->end()}));
   }
   option->set_(where, value);
+  option->given_name_ = canonical_name(name);
+  option->given_in_ = where;
 }
 
 void OptionTable::set_list(const std::string& where, const std::string& text) {

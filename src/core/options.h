@@ -10,15 +10,19 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 namespace galore {
 
+// `where` of settings that go before those of files.
+inline constexpr const char* kCommandLine = "command line";
+
 class Option {
  public:
-  Option(std::string name, std::string type, std::string help)
-      : name_(std::move(name)), type_(std::move(type)), help_(std::move(help)) {}
+  // `names`: all that the table has, aliases included.
+  Option(std::string name, std::string type, std::string help, std::shared_ptr<std::set<std::string>> names);
 
   // Refused outside [low, high].
   Option& range(double low, double high) {
@@ -29,10 +33,8 @@ class Option {
     choices_ = std::move(values);
     return *this;
   }
-  Option& alias(std::string name) {
-    aliases_.push_back(std::move(name));
-    return *this;
-  }
+  // A name that the table has already is our mistake, and an assertion.
+  Option& alias(std::string name);
   // Where the default comes from, shown by `galore methods`.
   Option& origin(std::string text) {
     origin_ = std::move(text);
@@ -48,14 +50,19 @@ class Option {
   const std::vector<std::string>& aliases() const { return aliases_; }
   const std::vector<std::string>& allowed() const { return choices_; }
   bool was_set() const { return was_set_; }
+  // Name and source of the last setting, as they were given; "" if there was none.
+  const std::string& given_name() const { return given_name_; }
+  const std::string& given_in() const { return given_in_; }
   std::string text() const { return get_(); }
 
  private:
   friend class OptionTable;
+  void claim(const std::string& name);
   void check_choice(const std::string& where, const std::string& value) const;
   void check_range(const std::string& where, double value, const std::string& given) const;
 
-  std::string name_, type_, help_, origin_, default_text_, group_;
+  std::shared_ptr<std::set<std::string>> names_;
+  std::string name_, type_, help_, origin_, default_text_, group_, given_name_, given_in_;
   std::vector<std::string> choices_, aliases_;
   std::optional<double> low_, high_;
   bool was_set_ = false;
@@ -96,6 +103,7 @@ class OptionTable {
   std::string group_ = "General";
   std::vector<std::unique_ptr<Option>> options_;
   std::map<std::string, Option*> by_name_;
+  std::shared_ptr<std::set<std::string>> names_ = std::make_shared<std::set<std::string>>();
 };
 
 // Lower case, hyphens to underscores.
