@@ -129,8 +129,8 @@ UpdateReport Optimizer::finish_update(bool discard) {
     if (std::isfinite(slot.squared_norm)) finite_squared_norm += slot.squared_norm;
   }
   report_.gradient_norm = std::sqrt(squared_norm);
+  if (discard) return report_;
   if (!options_.layerwise) {
-    if (discard) return report_;
     // A gradient that is not finite is left out of the update, and so of what the others are clipped by.
     report_.clip_factor = factor_for(std::sqrt(finite_squared_norm));
     for (Slot& slot : slots_) apply_update(slot, report_.clip_factor);

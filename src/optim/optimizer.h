@@ -64,6 +64,8 @@ class Optimizer {
   // settings is the caller's business, who has the schedule.
   void begin_update(double learning_rate, int64_t micro_batches);
   // After the last one. With `discard`, a whole-model update is dropped: weights and state stay as they were.
+  // What layer-wise mode has written in the backward pass stays, but in both the update does not count: a
+  // refresh that was due is due in the next one.
   UpdateReport finish_update(bool discard = false);
 
   int64_t num_updates() const { return num_updates_; }
