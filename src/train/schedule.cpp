@@ -8,6 +8,11 @@
 #include "core/options.h"
 
 namespace galore {
+namespace {
+
+constexpr const char* kWhere = "lr_scheduler_kwargs";
+
+}  // namespace
 
 const std::vector<std::string>& schedule_names() {
   static const std::vector<std::string> names{"linear",
@@ -26,10 +31,29 @@ Schedule::Schedule(const ScheduleOptions& options) : options_(options) {
   const std::string& type = options.type;
   num_decay_steps_ = std::max<int64_t>(1, options.total_steps / 10);
   timescale_ = options.warmup_steps > 0 ? options.warmup_steps : 10000;
-  double min_lr = -1;
-  OptionTable table;
   if (type == "cosine_with_restarts") num_cycles_ = 1;
-  if (type.rfind("cosine", 0) == 0) table.add("num_cycles", &num_cycles_, "").range(0, 1e9);
+  OptionTable table;
+  double min_lr = 0;
+  declare(table, min_lr);
+  if (!options.kwargs.empty() && table.options().empty())
+    fail_usage(kWhere, "the schedule '{}' takes none, given '{}'", type, options.kwargs);
+  table.set_list(kWhere, options.kwargs);
+  if (type == "cosine_with_min_lr") {
+    if (table.was_set("min_lr") == table.was_set("min_lr_rate"))
+      fail_usage(kWhere, "cosine_with_min_lr: expected either min_lr_rate or min_lr, given '{}'",
+                 options.kwargs);
+    if (table.was_set("min_lr")) min_rate_ = share_of_peak("min_lr", min_lr);
+  }
+  if (type == "polynomial") end_rate_ = share_of_peak("lr_end", lr_end_);
+}
+
+void Schedule::declare(OptionTable& table, double& min_lr) {
+  const std::string& type = options_.type;
+  const auto& names = schedule_names();
+  if (std::find(names.begin(), names.end(), type) == names.end())
+    fail_usage("lr_scheduler_type", "unknown schedule '{}'; the nearest known one is '{}'", type,
+               nearest_name(type, names));
+  if (type.starts_with("cosine")) table.add("num_cycles", &num_cycles_, "").range(0, 1e9);
   if (type == "cosine_with_min_lr") {
     table.add("min_lr_rate", &min_rate_, "").range(0, 1).alias("min_lr_ratio");
     table.add("min_lr", &min_lr, "").range(0, 1e9);
@@ -45,16 +69,22 @@ Schedule::Schedule(const ScheduleOptions& options) : options_(options) {
     table.add("decay_type", &decay_type_, "").choices({"linear", "cosine", "1-sqrt"});
     table.add("num_cycles", &num_cycles_, "").range(0, 1e9);
   }
-  if (!options.kwargs.empty() && table.options().empty())
-    fail_usage("lr_scheduler_kwargs", "the schedule '{}' takes none, given '{}'", type, options.kwargs);
-  table.set_list("lr_scheduler_kwargs", options.kwargs);
-  if (min_lr >= 0 && options.learning_rate > 0) min_rate_ = min_lr / options.learning_rate;
+}
+
+double Schedule::share_of_peak(const char* name, double rate) const {
+  if (options_.learning_rate <= 0) return 0;
+  if (rate > options_.learning_rate)
+    fail_usage(kWhere, "{}: expected at most learning_rate={}, given {}", name, options_.learning_rate, rate);
+  return rate / options_.learning_rate;
 }
 
 double Schedule::rate(int64_t update) const {
   const bool warms_up = options_.type != "constant";
-  if (warms_up && update < options_.warmup_steps)
-    return options_.learning_rate * static_cast<double>(update) / static_cast<double>(options_.warmup_steps);
+  if (warms_up && update < options_.warmup_steps) {
+    const double share = static_cast<double>(update) / static_cast<double>(options_.warmup_steps);
+    const double begin = options_.type == "warmup_stable_decay" ? min_rate_ : 0;  // as transformers has it
+    return options_.learning_rate * (begin + (1 - begin) * share);
+  }
   return options_.learning_rate * after_warmup(update);
 }
 
@@ -69,8 +99,7 @@ double Schedule::after_warmup(int64_t update) const {
     return 0.5 * (1 + std::cos(std::numbers::pi * std::fmod(num_cycles_ * progress, 1.0)));
   }
   if (type == "polynomial") {
-    const double end = lr_end_ / options_.learning_rate;
-    return (1 - end) * std::pow(1 - progress, power_) + end;
+    return (1 - end_rate_) * std::pow(1 - progress, power_) + end_rate_;
   }
   if (type == "inverse_sqrt") {
     const double timescale = static_cast<double>(timescale_);
@@ -84,8 +113,8 @@ double Schedule::after_warmup(int64_t update) const {
 double Schedule::stable_decay(int64_t update) const {
   const int64_t begin = options_.total_steps - num_decay_steps_;
   if (update < begin) return 1;
-  const double progress =
-      std::min(1.0, static_cast<double>(update - begin) / static_cast<double>(num_decay_steps_));
+  if (update >= options_.total_steps) return min_rate_;  // whatever num_cycles would give
+  const double progress = static_cast<double>(update - begin) / static_cast<double>(num_decay_steps_);
   double factor = 1 - progress;
   if (decay_type_ == "cosine") factor = 0.5 * (1 + std::cos(2 * std::numbers::pi * num_cycles_ * progress));
   if (decay_type_ == "1-sqrt") factor = 1 - std::sqrt(progress);

@@ -1,7 +1,8 @@
 // Learning-rate schedules, by the names and formulas of transformers' `get_scheduler`.
 //
 // The factor of update u (from 0) multiplies the peak rate. All begin with a linear warm-up from 0 except
-// `constant`, so the first update of a run with warm-up has rate 0 exactly. With w warm-up updates of S:
+// `constant`, so the first update of a run with warm-up has rate 0 exactly; warmup_stable_decay's begins at
+// min_lr_ratio. With w warm-up updates of S:
 //   linear                     (S - u) / (S - w)
 //   cosine                     (1 + cos(2 pi num_cycles p)) / 2, p = (u - w) / (S - w), num_cycles 0.5
 //   cosine_with_min_lr         the same scaled into [min_lr_rate, 1]; GaLore's schedule with min_lr_rate 0.1
@@ -15,6 +16,8 @@
 #include <cstdint>
 #include <string>
 #include <vector>
+
+#include "core/options.h"
 
 namespace galore {
 
@@ -32,11 +35,14 @@ class Schedule {
   double rate(int64_t update) const;
 
  private:
+  void declare(OptionTable& table, double& min_lr);
+  // A rate of kwargs over the peak rate.
+  double share_of_peak(const char* name, double rate) const;
   double after_warmup(int64_t update) const;
   double stable_decay(int64_t update) const;
 
   ScheduleOptions options_;
-  double num_cycles_ = 0.5, min_rate_ = 0, lr_end_ = 1e-7, power_ = 1;
+  double num_cycles_ = 0.5, min_rate_ = 0, lr_end_ = 1e-7, end_rate_ = 0, power_ = 1;
   int64_t timescale_ = 0, num_decay_steps_ = 0;
   std::string decay_type_ = "cosine";
 };

@@ -1,0 +1,89 @@
+#include "train/schedule.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "core/errors.h"
+#include "core/files.h"
+
+namespace galore {
+namespace {
+
+std::string complaint(const ScheduleOptions& options) {
+  try {
+    const Schedule schedule(options);
+  } catch (const UsageError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+std::string complaint(const std::string& type, const std::string& kwargs) {
+  return complaint({type, kwargs, 0.01, 0, 100});
+}
+
+TEST(Schedule, AgreesWithTransformers) {
+  const auto vectors = nlohmann::json::parse(read_file(Path(GALORE_TRAIN_TESTDATA) / "schedules.json"));
+  const double rate = vectors.at("learning_rate");
+  std::set<std::string> tested;
+  for (const auto& expected : vectors.at("cases")) {
+    const std::string type = expected.at("type"), kwargs = expected.at("kwargs");
+    tested.insert(type);
+    const Schedule schedule({type, kwargs, rate, expected.at("warmup"), vectors.at("total")});
+    const std::vector<double> rates = expected.at("rates");
+    ASSERT_EQ(rates.size(), vectors.at("total").get<size_t>() + 1);
+    for (size_t update = 0; update < rates.size(); ++update)
+      // Both sides compute in double; their order of operations differs by a few roundings of the peak.
+      EXPECT_NEAR(schedule.rate(static_cast<int64_t>(update)), rates[update], 1e-14 * rate)
+          << type << " " << kwargs << " update " << update;
+  }
+  EXPECT_EQ(tested, std::set<std::string>(schedule_names().begin(), schedule_names().end()));
+}
+
+TEST(Schedule, WarmUpBeginsWithZeroAndEndsAtThePeak) {
+  for (const std::string& type : schedule_names()) {
+    const std::string kwargs = type == "cosine_with_min_lr" ? "min_lr_rate=0.1" : "";
+    const Schedule schedule({type, kwargs, 0.01, 10, 100});
+    EXPECT_EQ(schedule.rate(0), type == "constant" ? 0.01 : 0.0) << type;
+    EXPECT_EQ(schedule.rate(10), 0.01) << type;
+    EXPECT_EQ(Schedule({type, kwargs, 0.0, 10, 100}).rate(50), 0.0) << type;
+  }
+}
+
+TEST(Schedule, EndsWhereItSays) {
+  EXPECT_EQ(Schedule({"linear", "", 0.01, 0, 100}).rate(100), 0.0);
+  EXPECT_EQ(Schedule({"cosine", "", 0.01, 0, 100}).rate(100), 0.0);
+  EXPECT_EQ(Schedule({"cosine_with_min_lr", "min_lr_rate=0.1", 0.01, 10, 100}).rate(100), 0.1 * 0.01);
+  EXPECT_EQ(Schedule({"cosine_with_min_lr", "min_lr=0.005", 0.01, 10, 100}).rate(100), 0.5 * 0.01);
+  EXPECT_EQ(Schedule({"polynomial", "lr_end=0.005", 0.01, 0, 100}).rate(100), 0.005);
+  // Ten percent of the updates decay when nothing else is said.
+  const Schedule stable({"warmup_stable_decay", "", 0.01, 0, 100});
+  EXPECT_EQ(stable.rate(90), 0.01);
+  EXPECT_LT(stable.rate(91), 0.01);
+  EXPECT_EQ(stable.rate(100), 0.0);
+}
+
+TEST(Schedule, AWarmUpLongerThanTheRunOnlyRises) {
+  const Schedule schedule({"cosine", "", 0.01, 1000, 10});
+  EXPECT_EQ(schedule.rate(10), 0.01 * 0.01);
+  EXPECT_EQ(schedule.rate(999), 0.01 * 0.999);
+}
+
+TEST(Schedule, RefusesBadArguments) {
+  EXPECT_NE(complaint("linear", "power=2").find("'linear' takes none"), std::string::npos);
+  EXPECT_NE(complaint("polynomial", "powr=2").find("nearest known one is 'power'"), std::string::npos);
+  EXPECT_NE(complaint("cosine_with_min_lr", "").find("either min_lr_rate or min_lr"), std::string::npos);
+  EXPECT_NE(complaint("cosine_with_min_lr", "min_lr=0.001,min_lr_rate=0.1"), "");
+  EXPECT_NE(complaint("cosine_with_min_lr", "min_lr=0.1").find("at most learning_rate=0.01"),
+            std::string::npos);
+  EXPECT_NE(complaint("cosine_with_min_lr", "min_lr_rate=1.5").find("expected 0 to 1"), std::string::npos);
+  EXPECT_NE(complaint("cosine_with_min_lr", "0.1").find("name=value"), std::string::npos);
+  EXPECT_NE(complaint("polynomial", "lr_end=0.02").find("at most learning_rate"), std::string::npos);
+  EXPECT_NE(complaint("warmup_stable_decay", "decay_type=steep").find("1-sqrt"), std::string::npos);
+  EXPECT_NE(complaint("consine", "").find("nearest known one is 'cosine'"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace galore
