@@ -46,8 +46,7 @@ void declare_data(OptionTable& table, TrainOptions& o) {
       .alias("sample_packing");
   table.add("document_mode", &o.document_mode, "what a document is in a .txt file")
       .choices({"paragraph", "line", "file"});
-  table.add("bad_rows", &o.bad_rows, "broken .jsonl rows stop the run or are skipped and counted")
-      .choices({"stop", "skip"});
+  table.add("bad_rows", &o.bad_rows, "broken .jsonl rows stop the run").choices({"stop"});
   table.add("val_size", &o.val_size, "documents held out for evaluation: a count, or a share below 1")
       .range(0, kMost);
   table.add("max_samples", &o.max_samples, "documents used at most; 0: all").range(0, kMost);
@@ -57,12 +56,14 @@ void declare_data(OptionTable& table, TrainOptions& o) {
       .add("dataloader_num_workers", &o.dataloader_num_workers,
            "0 reads in the training thread, 1 ahead of it")
       .range(0, 1);
-  table.add("data_seed", &o.data_seed, "of the shuffling; -1: the seed");
+  table.add("data_seed", &o.data_seed, "of the shuffling; -1: the seed").range(-1, 1e18);
 }
 
 void declare_training(OptionTable& table, TrainOptions& o) {
   table.group("Training");
   table.add("output_dir", &o.output_dir, "receives checkpoints, the model and the logs");
+  table.add("overwrite_output_dir", &o.overwrite_output_dir,
+            "remove the checkpoints of an earlier run in it");
   table.add("per_device_train_batch_size", &o.per_device_train_batch_size, "rows in a micro-batch")
       .range(1, 1e9)
       .alias("batch_size")
@@ -85,6 +86,9 @@ void declare_training(OptionTable& table, TrainOptions& o) {
       .alias("scheduler");
   table.add("lr_scheduler_kwargs", &o.lr_scheduler_kwargs, "its arguments, as k=v,k=v");
   table.add("warmup_steps", &o.warmup_steps, "updates of warm-up; below 1: a share of all").range(0, 1e15);
+}
+
+void declare_optimizer(OptionTable& table, TrainOptions& o) {
   table.group("Optimizer");
   table.add("optim", &o.optim, "optimizer; galore methods lists them").alias("optimizer");
   table.add("optim_args", &o.optim_args, "its arguments, as k=v,k=v; galore methods NAME lists them");
@@ -128,7 +132,7 @@ void declare_events(OptionTable& table, TrainOptions& o) {
   table.add("logging_steps", &o.logging_steps, "updates between log lines; below 1: a share of all")
       .range(0, 1e15);
   table.add("logging_first_step", &o.logging_first_step, "log the first update too");
-  table.add("report_to", &o.report_to, "none, jsonl, csv, tensorboard, all");
+  table.add("report_to", &o.report_to, "none, jsonl, csv, all");
   table.add("run_name", &o.run_name, "stands in the logs").alias("name");
   table.add("disable_tqdm", &o.disable_tqdm, "no progress bar");
   table.group("Machine");
@@ -139,64 +143,34 @@ void declare_events(OptionTable& table, TrainOptions& o) {
             "the processor's results always are; on a GPU slower kernels");
 }
 
-void declare_foreign(OptionTable& table, ForeignOptions& o) {
-  table.group("Names of other programs");
-  table.add("total_batch_size", &o.total_batch_size, "rows in an update; decides gradient_accumulation_steps")
-      .range(0, 1e12);
-  table.add("max_train_tokens", &o.max_train_tokens, "decides max_steps; 1.1B is understood").range(0, 1e18);
-  table.add("warmup_ratio", &o.warmup_ratio, "warm-up as a share of all updates").range(-1, 1);
-  table.add("min_lr_ratio", &o.min_lr_ratio, "the cosine schedule ends at this share").range(-1, 1);
-  table.add("use_galore", &o.use_galore, "LLaMA-Factory: optim=galore_adamw");
-  table.add("galore_layerwise", &o.galore_layerwise, "LLaMA-Factory: optim_layerwise");
-  table.add("galore_target", &o.galore_target, "LLaMA-Factory: optim_target_modules");
-  table.add("rank", &o.rank, "optim_args: rank").alias("galore_rank");
-  table.add("update_proj_gap", &o.update_proj_gap, "optim_args: update_proj_gap")
-      .alias("galore_update_interval");
-  table.add("galore_scale", &o.galore_scale, "optim_args: scale");
-  table.add("proj_type", &o.proj_type, "optim_args: proj_type").alias("galore_proj_type");
+void check_evaluation(const TrainOptions& o) {
+  const bool has_data = !o.eval_file.empty() || o.val_size > 0;
+  if (!o.eval_file.empty() && o.val_size > 0)
+    fail_usage("val_size", "expected eval_file or val_size, given both");
+  if (!has_data && o.eval_strategy != "no")
+    fail_usage("eval_strategy", "{}: expected eval_file or val_size, given neither", o.eval_strategy);
+  if (!has_data && o.eval_on_start)
+    fail_usage("eval_on_start", "expected eval_file or val_size, given neither");
+  if (o.save_strategy == "best" && o.eval_strategy == "no")
+    fail_usage("save_strategy", "best: expected evaluations during the run, given eval_strategy=no");
+  if (!o.load_best_model_at_end || o.save_strategy == "best") return;
+  // The best of the checkpoints that were evaluated can only be loaded if the evaluated ones are saved.
+  if (o.eval_strategy == "no" || o.save_strategy != o.eval_strategy)
+    fail_usage(
+        "load_best_model_at_end",
+        "expected save_strategy=best, or the same eval_strategy and save_strategy, given '{}' and '{}'",
+        o.eval_strategy, o.save_strategy);
+  const double ratio = o.save_steps / o.eval_steps;
+  if (o.save_strategy == "steps" && std::abs(ratio - std::round(ratio)) > 1e-9)
+    fail_usage("load_best_model_at_end",
+               "expected save_steps to be a multiple of eval_steps, given {} and {}", o.save_steps,
+               o.eval_steps);
 }
 
-void resolve_foreign(TrainOptions& o, std::vector<std::string>& notes) {
-  const ForeignOptions& f = o.foreign;
-  const auto note = [&](const char* from, const std::string& to) {
-    notes.push_back(fmt::format("{} is taken as {}", from, to));
-  };
-  if (f.total_batch_size > 0) {
-    if (f.total_batch_size % o.per_device_train_batch_size != 0)
-      fail_usage("total_batch_size", "expected a multiple of per_device_train_batch_size={}, given {}",
-                 o.per_device_train_batch_size, f.total_batch_size);
-    o.gradient_accumulation_steps = f.total_batch_size / o.per_device_train_batch_size;
-    note("total_batch_size", fmt::format("gradient_accumulation_steps={}", o.gradient_accumulation_steps));
-  }
-  if (f.max_train_tokens > 0) {
-    const int64_t tokens = o.max_length * o.per_device_train_batch_size * o.gradient_accumulation_steps;
-    o.max_steps = std::max<int64_t>(1, f.max_train_tokens / tokens);
-    note("max_train_tokens", fmt::format("max_steps={}", o.max_steps));
-  }
-  if (f.warmup_ratio >= 0) o.warmup_steps = f.warmup_ratio, note("warmup_ratio", "warmup_steps below 1");
-  if (f.min_lr_ratio >= 0) {
-    if (o.lr_scheduler_type.rfind("cosine", 0) != 0)
-      fail_usage("min_lr_ratio", "expected a cosine schedule, given '{}'", o.lr_scheduler_type);
-    o.lr_scheduler_type = "cosine_with_min_lr";
-    o.lr_scheduler_kwargs = fmt::format("min_lr_rate={}", f.min_lr_ratio);
-    note("min_lr_ratio", "lr_scheduler_type=cosine_with_min_lr, " + o.lr_scheduler_kwargs);
-  }
-  if (f.use_galore) o.optim = "galore_adamw", note("use_galore", "optim=galore_adamw");
-  if (f.galore_layerwise) o.optimizer.layerwise = true, note("galore_layerwise", "optim_layerwise");
-  if (!f.galore_target.empty()) {
-    o.optimizer.target_modules =
-        f.galore_target[0] == "all" ? std::vector<std::string>{"all-linear"} : f.galore_target;
-    note("galore_target", "optim_target_modules");
-  }
-  const std::pair<const char*, const std::string*> arguments[] = {{"rank", &f.rank},
-                                                                  {"update_proj_gap", &f.update_proj_gap},
-                                                                  {"scale", &f.galore_scale},
-                                                                  {"proj_type", &f.proj_type}};
-  for (const auto& [name, value] : arguments) {
-    if (value->empty()) continue;
-    o.optim_args += fmt::format("{}{}={}", o.optim_args.empty() ? "" : ",", name, *value);
-    note(name, "optim_args");
-  }
+// Either a whole number or a share of all updates.
+void check_steps(const char* name, double steps) {
+  if (steps >= 1 && steps != std::floor(steps))
+    fail_usage(name, "expected a whole number or a share below 1, given {}", steps);
 }
 
 void check_combinations(const TrainOptions& o) {
@@ -204,14 +178,50 @@ void check_combinations(const TrainOptions& o) {
   if (sources != 1)
     fail_usage("model", "expected exactly one of model_name_or_path, model_size and config_name, given {}",
                sources);
-  if (o.load_best_model_at_end && o.eval_file.empty() && o.val_size == 0)
-    fail_usage("load_best_model_at_end", "expected eval_file or val_size, given neither");
   if (o.compute_dtype == "bfloat16" && dtype_from_name(o.dtype) != at::kBFloat16)
     fail_usage("compute_dtype", "bfloat16 needs bf16 weights, given dtype={}", o.dtype);
-  for (const std::string& target : o.report_to)
-    if (target != "none" && target != "jsonl" && target != "csv" && target != "tensorboard" &&
-        target != "all")
-      fail_usage("report_to", "expected none, jsonl, csv, tensorboard or all, given '{}'", target);
+  for (const std::string& target : o.report_to) {
+    if (target == "tensorboard")
+      fail_usage("report_to", "tensorboard is not written yet: expected jsonl or csv");
+    if (target != "none" && target != "jsonl" && target != "csv" && target != "all")
+      fail_usage("report_to", "expected none, jsonl, csv or all, given '{}'", target);
+    if (target == "none" && o.report_to.size() > 1)
+      fail_usage("report_to", "expected none alone, given others with it");
+  }
+  const bool layerwise = o.optimizer.layerwise || o.optimizer.settings.layerwise;
+  if (o.spike_threshold > 0 && layerwise)
+    fail_usage("spike_threshold",
+               "layer-wise mode writes weights before the loss of an update is judged: expected 0");
+  // Refuses its arguments now, not when the data have been read.
+  Schedule({o.lr_scheduler_type, o.lr_scheduler_kwargs, o.learning_rate, 0, 1});
+  check_steps("warmup_steps", o.warmup_steps);
+  check_steps("eval_steps", o.eval_steps);
+  check_steps("save_steps", o.save_steps);
+  check_steps("logging_steps", o.logging_steps);
+  check_evaluation(o);
+}
+
+// What is allowed and does nothing here is said.
+void note_idle(const TrainOptions& o, OptionTable& table, std::vector<std::string>& notes) {
+  const auto note = [&](bool idle, const char* name, const char* reason) {
+    if (idle) notes.push_back(fmt::format("{} has no effect: {}", name, reason));
+  };
+  const bool wide = dtype_from_name(o.dtype) != at::kBFloat16;
+  const bool layerwise = o.optimizer.layerwise || o.optimizer.settings.layerwise;
+  note(wide && o.optimizer.rounding == "stochastic", "bf16_rounding", "the weights are fp32");
+  note(wide && o.optimizer.master_weights, "master_weights", "the weights are fp32");
+  note(!wide && o.optimizer.master_weights && o.optimizer.rounding == "stochastic", "bf16_rounding",
+       "master_weights keeps fp32 weights");
+  note(!layerwise && table.was_set("layerwise_clipping"), "layerwise_clipping",
+       "the whole model is updated at once");
+  note(o.max_steps >= 0 && table.was_set("num_train_epochs"), "num_train_epochs", "max_steps decides");
+  note(o.save_strategy == "no" && o.save_total_limit > 0, "save_total_limit", "no checkpoints are saved");
+}
+
+void note_aliases(const OptionTable& table, std::vector<std::string>& notes) {
+  for (const auto& option : table.options())
+    if (option->was_set() && option->given_name() != option->name())
+      notes.push_back(fmt::format("{} is taken as {}", option->given_name(), option->name()));
 }
 
 }  // namespace
@@ -220,16 +230,20 @@ void declare_options(OptionTable& table, TrainOptions& options) {
   declare_model(table, options);
   declare_data(table, options);
   declare_training(table, options);
+  declare_optimizer(table, options);
   declare_events(table, options);
-  declare_foreign(table, options.foreign);
+  declare_options(table, options.foreign);
 }
 
 std::vector<std::string> resolve(TrainOptions& options, OptionTable& table) {
   std::vector<std::string> notes;
+  note_aliases(table, notes);
+  const bool wide = dtype_from_name(options.dtype) != at::kBFloat16;
+  if (options.bf16 && wide && table.was_set("dtype"))
+    fail_usage("bf16", "expected dtype=bfloat16 or none, given dtype={}", options.dtype);
   if (options.bf16) options.dtype = "bfloat16";
   options.dtype = dtype_name(dtype_from_name(options.dtype));
-  resolve_foreign(options, notes);
-  check_combinations(options);
+  resolve_foreign(options, table, notes);
   if (options.data_seed < 0) options.data_seed = options.seed;
   options.optimizer.seed = static_cast<uint64_t>(options.seed);
   options.optimizer.settings =
@@ -237,9 +251,12 @@ std::vector<std::string> resolve(TrainOptions& options, OptionTable& table) {
   if (options.optimizer.settings.learning_rate >= 0)
     options.learning_rate = options.optimizer.settings.learning_rate;
   if (options.eval_strategy == "auto") options.eval_strategy = options.eval_steps > 0 ? "steps" : "no";
-  if (options.save_strategy == "auto") options.save_strategy = options.save_steps > 0 ? "steps" : "no";
+  const char* unsaved = options.load_best_model_at_end ? "best" : "no";
+  if (options.save_strategy == "auto") options.save_strategy = options.save_steps > 0 ? "steps" : unsaved;
   if (options.eval_strategy == "steps" && options.eval_steps == 0) options.eval_steps = 500;
   if (options.save_strategy == "steps" && options.save_steps == 0) options.save_steps = 500;
+  check_combinations(options);
+  note_idle(options, table, notes);
   return notes;
 }
 
@@ -255,8 +272,8 @@ ModelOptions model_options(const TrainOptions& options) {
   model.weights_dtype = dtype_from_name(options.dtype);
   model.gradient_checkpointing = options.gradient_checkpointing;
   const bool narrow = model.weights_dtype == at::kBFloat16;
-  const bool wanted =
-      options.compute_dtype == "bfloat16" || (options.compute_dtype == "auto" && has_fast_bf16(options.device));
+  const bool wanted = options.compute_dtype == "bfloat16" ||
+                      (options.compute_dtype == "auto" && has_fast_bf16(options.device));
   model.compute_dtype = narrow && wanted ? at::kBFloat16 : at::kFloat;
   return model;
 }

@@ -14,7 +14,7 @@ namespace galore {
 // Names of other programs that do not map one to one; resolve() turns them into ours and notes it.
 struct ForeignOptions {
   int64_t total_batch_size = 0, max_train_tokens = 0;
-  double warmup_ratio = -1, min_lr_ratio = -1;
+  double warmup_ratio = 0, min_lr_ratio = 0;
   bool use_galore = false, galore_layerwise = false;
   std::vector<std::string> galore_target;
   std::string rank, update_proj_gap, galore_scale, proj_type;  // as given; empty: not given
@@ -41,6 +41,7 @@ struct TrainOptions {
   int64_t data_seed = -1;
   // Training
   std::string output_dir = "output";
+  bool overwrite_output_dir = false;
   int64_t per_device_train_batch_size = 8, per_device_eval_batch_size = 8, gradient_accumulation_steps = 1;
   int64_t max_steps = -1;
   double num_train_epochs = 3;
@@ -69,7 +70,12 @@ struct TrainOptions {
   bool full_determinism = false;
   ForeignOptions foreign;
 };
+
+void declare_options(OptionTable& table, ForeignOptions& options);
 void declare_options(OptionTable& table, TrainOptions& options);
+// Of two names for one thing the command line's goes before a file's; both in one place are refused, unless
+// they agree.
+void resolve_foreign(TrainOptions& options, OptionTable& table, std::vector<std::string>& notes);
 
 // After all sources were read: derives what aliases ask for, checks combinations, and returns notes for the
 // log.
