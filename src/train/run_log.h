@@ -17,16 +17,15 @@ struct StepMetrics {
   double epoch = 0, loss = 0, gradient_norm = 0, learning_rate = 0, tokens_per_second = 0;
   double peak_share = 0;  // of the measured matrix-product rate
   int64_t memory_bytes = 0, peak_memory_bytes = 0, tokens_seen = 0;
-  double seconds_left = 0, optimizer_seconds = 0, refresh_seconds = 0, clip_factor = 1;
+  int64_t skipped_updates = 0;  // since the last line
+  double seconds_left = 0, clip_factor = 1;
+  double optimizer_seconds = 0, refresh_seconds = 0;  // since the last line; refreshes count in both
   bool norm_is_projected = false;
 };
 
 struct LogOptions {
   Path output_dir;
   bool jsonl = true, csv = false, progress_bar = true;
-  // Events of steps above this one belong to a run that was interrupted: they are dropped. Below 0: a new
-  // log.
-  int64_t resume_step = -1;
 };
 
 class RunLog {
@@ -36,6 +35,10 @@ class RunLog {
   RunLog(const RunLog&) = delete;
   RunLog& operator=(const RunLog&) = delete;
 
+  // Opens the files; events until then are kept in memory, so that a run which is refused leaves an older log
+  // as it was. Events of steps above `resume_step` belong to a run that was interrupted: they are dropped.
+  // Below 0: a new log.
+  void open(int64_t resume_step);
   // One JSON line: {"event": name, "time": seconds since 1970, ...fields}.
   void event(const std::string& name, nlohmann::ordered_json fields);
   // A line for people, on stderr.
@@ -48,12 +51,18 @@ class RunLog {
  private:
   void draw(const StepMetrics& metrics);
   void append_csv(const StepMetrics& metrics);
+  void append(std::FILE* file, const char* name, const std::string& line);
 
   LogOptions options_;
+  std::string pending_;  // events before the file is open
   std::FILE* jsonl_ = nullptr;
   std::FILE* csv_ = nullptr;
   bool bar_ = false, bar_visible_ = false;
 };
+
+// `metrics` as the bar of a terminal of so many columns: at least one less, for a bar that wraps cannot be
+// redrawn.
+std::string format_bar(const StepMetrics& metrics, int columns);
 
 // "1:02:03" or "02:03".
 std::string format_duration(double seconds);
