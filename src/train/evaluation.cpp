@@ -5,13 +5,18 @@
 
 namespace galore {
 
-Evaluation evaluate(CausalLM& model, BatchSource& data, int64_t max_batches) {
+Evaluation evaluate(CausalLM& model, BatchSource& data, int64_t max_batches,
+                    const std::function<bool()>& is_unwanted) {
   const auto start = std::chrono::steady_clock::now();
   data.seek({});
   Evaluation result;
   LossSum total;
   double sum_of_means = 0;
   while (max_batches == 0 || result.num_batches < max_batches) {
+    if (is_unwanted && is_unwanted()) {
+      result.interrupted = true;
+      return result;
+    }
     const auto batch = data.next();
     if (!batch) break;
     const LossSum loss = model.evaluate(batch->ids, batch->labels);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 #include "data/batch_source.h"
 #include "models/causal_lm.h"
@@ -16,9 +17,11 @@ struct Evaluation {
   double loss_family = 0;
   int64_t num_tokens = 0, num_batches = 0;
   double seconds = 0;
+  bool interrupted = false;  // the rest says nothing
 };
 
-// From the beginning of `data`; at most `max_batches` (0: all).
-Evaluation evaluate(CausalLM& model, BatchSource& data, int64_t max_batches = 0);
+// From the beginning of `data`; at most `max_batches` (0: all). `is_unwanted` is asked before each batch.
+Evaluation evaluate(CausalLM& model, BatchSource& data, int64_t max_batches = 0,
+                    const std::function<bool()>& is_unwanted = {});
 
 }  // namespace galore

@@ -9,21 +9,26 @@ volatile std::sig_atomic_t received_signal = 0;
 
 void remember(int signal) { received_signal = signal; }
 
-void install(void (*handler)(int), unsigned int flags) {
-  struct sigaction action {};
-  action.sa_handler = handler;
-  action.sa_flags = static_cast<int>(flags);
-  for (const int signal : {SIGINT, SIGTERM}) ::sigaction(signal, &action, nullptr);
-}
-
 }  // namespace
 
 SignalGuard::SignalGuard() {
   received_signal = 0;
-  install(remember, static_cast<unsigned int>(SA_RESETHAND) | static_cast<unsigned int>(SA_RESTART));
+  struct sigaction action {};
+  action.sa_handler = remember;
+  action.sa_flags =
+      static_cast<int>(static_cast<unsigned int>(SA_RESETHAND) | static_cast<unsigned int>(SA_RESTART));
+  ::sigaction(SIGINT, &action, &interrupt_);
+  ::sigaction(SIGTERM, &action, &terminate_);
+  struct sigaction ignore {};
+  ignore.sa_handler = SIG_IGN;
+  ::sigaction(SIGXFSZ, &ignore, &file_size_);
 }
 
-SignalGuard::~SignalGuard() { install(SIG_DFL, 0); }
+SignalGuard::~SignalGuard() {
+  ::sigaction(SIGINT, &interrupt_, nullptr);
+  ::sigaction(SIGTERM, &terminate_, nullptr);
+  ::sigaction(SIGXFSZ, &file_size_, nullptr);
+}
 
 int SignalGuard::received() { return received_signal; }
 

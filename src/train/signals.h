@@ -1,5 +1,7 @@
-// SIGINT and SIGTERM ask a run to save and stop; a second one ends the program at once.
+// SIGINT and SIGTERM ask a run to save and stop; a second one ends the program at once. A file that grows over the user's limit (SIGXFSZ) becomes an error of write().
 #pragma once
+
+#include <csignal>
 
 namespace galore {
 
@@ -11,6 +13,10 @@ class SignalGuard {
   SignalGuard& operator=(const SignalGuard&) = delete;
   // The number of the signal that came, or 0.
   static int received();
+
+ private:
+  struct sigaction interrupt_ {
+  }, terminate_{}, file_size_{};
 };
 
 }  // namespace galore
