@@ -82,14 +82,6 @@ void remove_tree(const Path& path) {
   if (error) fail("checkpoint", "cannot remove {}: {}", path.string(), error.message());
 }
 
-// Out of sight first: a kill while removing must not leave half a checkpoint under its name.
-void discard(const Path& path, int64_t step) {
-  const Path hidden = path.parent_path() / hidden_name(kDiscarded, step);
-  remove_tree(hidden);
-  rename_or_fail(path, hidden);
-  remove_tree(hidden);
-}
-
 // ".<name>.<process>.tmp" of core/files.h, whose process is gone.
 bool is_dead_temporary(const Path& path) {
   const std::string name = path.filename().string();
@@ -180,6 +172,14 @@ void CheckpointWriter::publish(const Path& final_path) {
   remove_tree(hidden);
 }
 
+// Out of sight first: a kill while removing must not leave half a checkpoint under its name.
+void remove_checkpoint(const CheckpointEntry& entry) {
+  const Path hidden = entry.path.parent_path() / hidden_name(kDiscarded, entry.step);
+  remove_tree(hidden);
+  rename_or_fail(entry.path, hidden);
+  remove_tree(hidden);
+}
+
 std::vector<Path> prune(const Path& output_dir, int64_t keep_total, const Path& protect) {
   std::vector<Path> removed;
   if (keep_total <= 0) return removed;
@@ -189,7 +189,7 @@ std::vector<Path> prune(const Path& output_dir, int64_t keep_total, const Path& 
     std::error_code ignored;
     const Path& path = entries[i].path;
     if (!protect.empty() && (path == protect || fs::equivalent(path, protect, ignored))) continue;
-    discard(path, entries[i].step);
+    remove_checkpoint(entries[i]);
     removed.push_back(path);
     --surplus;
   }

@@ -54,6 +54,9 @@ class CheckpointWriter {
   bool committed_ = false;
 };
 
+// At any moment it is there whole or not at all.
+void remove_checkpoint(const CheckpointEntry& entry);
+
 // Removes the oldest complete checkpoints until `keep_total` are left (0 or less: keeps all). `protect` (the
 // best checkpoint; may be empty) and the newest are never removed, as transformers' save_total_limit does.
 // Returns what was removed.

@@ -1,5 +1,8 @@
 #include "train/run_state.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "checkpoint/hugging_face.h"
 #include "checkpoint/run_checkpoint.h"
 #include "core/errors.h"
@@ -17,6 +20,13 @@ void copy_tokenizer(const Tokenizer* tokenizer, const Path& directory) {
   }
 }
 
+// Options that do not change what a run computes; the threads that computed are compared by their number.
+constexpr const char* kOfNoConsequence[] = {"resume_from_checkpoint", "output_dir", "overwrite_output_dir",
+                                            "disable_tqdm",           "json",       "threads",
+                                            "logging_steps",          "report_to",  "run_name",
+                                            "logging_first_step",     "cache_dir"};
+constexpr const char* kRecentLoss = "recent_loss.";
+
 TrainerState trainer_state_of(const RunState& state) {
   TrainerState trainer;
   trainer.global_step = state.step;
@@ -25,10 +35,25 @@ TrainerState trainer_state_of(const RunState& state) {
   trainer.log_history = state.history;
   trainer.best_metric = state.best_metric;
   trainer.best_model_checkpoint = state.best_checkpoint;
-  trainer.counters = {
-      {"data_epoch", state.data.epoch}, {"data_index", state.data.index}, {"tokens_seen", state.tokens_seen}};
+  trainer.counters = {{"data_epoch", state.data.epoch},          {"data_index", state.data.index},
+                      {"tokens_seen", state.tokens_seen},        {"threads", state.threads},
+                      {"window_updates", state.window.updates},  {"window_skipped", state.window.skipped},
+                      {"spikes_in_a_row", state.spikes.in_a_row}};
+  trainer.numbers = {{"window_loss", state.window.sum}};
+  if (state.best_checkpoint_metric) trainer.numbers["best_checkpoint_metric"] = *state.best_checkpoint_metric;
+  for (size_t i = 0; i < state.spikes.recent.size(); ++i)
+    trainer.numbers[fmt::format("{}{:03}", kRecentLoss, i)] = state.spikes.recent[i];
   trainer.settings = state.configuration;
   return trainer;
+}
+
+// A run that was moved names its best checkpoint by the old place: it is looked for beside `checkpoint`, too.
+std::string best_checkpoint_of(const TrainerState& trainer, const Path& checkpoint) {
+  const Path best = trainer.best_model_checkpoint;
+  if (best.empty() || is_complete_checkpoint(best)) return best.string();
+  const Path beside =
+      std::filesystem::absolute(checkpoint).lexically_normal().parent_path() / best.filename();
+  return is_complete_checkpoint(beside) ? beside.string() : "";
 }
 
 int64_t counter(const TrainerState& trainer, const Path& checkpoint, const char* name) {
@@ -37,6 +62,13 @@ int64_t counter(const TrainerState& trainer, const Path& checkpoint, const char*
     fail("resume", "{}: expected '{}' in trainer_state.json: the checkpoint is not one of galore",
          checkpoint.string(), name);
   return found->second;
+}
+
+// What checkpoints of earlier versions do not have.
+template <typename T>
+T value_or(const std::map<std::string, T>& values, const char* name, T otherwise) {
+  const auto found = values.find(name);
+  return found == values.end() ? otherwise : found->second;
 }
 
 }  // namespace
@@ -73,26 +105,39 @@ std::optional<Path> checkpoint_to_resume(const std::string& resume_from, const P
   return latest;
 }
 
-RunState load_checkpoint(const Path& checkpoint, const RunParts& parts) {
+RunState read_run_state(const Path& checkpoint) {
   if (!std::filesystem::exists(checkpoint / kOptimizerName))
     fail("resume", "{} has no {}: it was saved with save_only_model and cannot be resumed",
          checkpoint.string(), kOptimizerName);
   const TrainerState trainer = read_trainer_state(checkpoint / kTrainerStateName);
-  load_weights(checkpoint, parts.model.parameters());
-  StateReader optimizer(checkpoint / kOptimizerName);
-  parts.optimizer->visit(optimizer);
-  optimizer.finish();
   RunState state;
   state.step = trainer.global_step;
   state.max_steps = trainer.max_steps;
   state.epoch = trainer.epoch;
   state.history = trainer.log_history;
   state.best_metric = trainer.best_metric;
-  state.best_checkpoint = trainer.best_model_checkpoint;
+  state.best_checkpoint = best_checkpoint_of(trainer, checkpoint);
   state.data = {counter(trainer, checkpoint, "data_epoch"), counter(trainer, checkpoint, "data_index")};
   state.tokens_seen = counter(trainer, checkpoint, "tokens_seen");
+  state.threads = value_or<int64_t>(trainer.counters, "threads", 0);
+  state.window = {value_or(trainer.numbers, "window_loss", 0.0),
+                  value_or<int64_t>(trainer.counters, "window_updates", 0),
+                  value_or<int64_t>(trainer.counters, "window_skipped", 0)};
+  state.spikes.in_a_row = value_or<int64_t>(trainer.counters, "spikes_in_a_row", 0);
+  for (const auto& [name, value] : trainer.numbers)
+    if (name.starts_with(kRecentLoss)) state.spikes.recent.push_back(value);
+  const auto best = trainer.numbers.find("best_checkpoint_metric");
+  if (!state.best_checkpoint.empty() && best != trainer.numbers.end())
+    state.best_checkpoint_metric = best->second;
   state.configuration = trainer.settings;
   return state;
+}
+
+void load_checkpoint(const Path& checkpoint, const RunParts& parts) {
+  load_weights(checkpoint, parts.model.parameters());
+  StateReader optimizer(checkpoint / kOptimizerName);
+  parts.optimizer->visit(optimizer);
+  optimizer.finish();
 }
 
 std::vector<std::string> changed_options(const std::map<std::string, std::string>& before,
@@ -100,7 +145,7 @@ std::vector<std::string> changed_options(const std::map<std::string, std::string
   std::vector<std::string> changes;
   for (const auto& [name, value] : now) {
     const auto old = before.find(name);
-    if (name == "resume_from_checkpoint" || name == "output_dir") continue;
+    if (std::count(std::begin(kOfNoConsequence), std::end(kOfNoConsequence), name) > 0) continue;
     if (old != before.end() && old->second != value)
       changes.push_back(
           fmt::format("{} was '{}' in the checkpoint and is '{}' now", name, old->second, value));

@@ -115,10 +115,29 @@ void Trainer::record(double loss, bool accepted, const UpdateReport& report, int
     ++state_.window.updates;
   }
   if (!accepted) ++state_.window.skipped;
-  logged_seconds_ += seconds;
-  logged_tokens_ += tokens;
+  timings_.seconds += seconds;
+  timings_.tokens += tokens;
+  timings_.optimizer += report.seconds;
+  timings_.refresh += report.refresh_seconds;
   training_seconds_ += seconds;
   trained_tokens_ += tokens;
+  measure(report);
+  metrics_.seconds_left = training_seconds_ / static_cast<double>(trained_tokens_) *
+                          static_cast<double>(tokens) * static_cast<double>(options_.max_steps - state_.step);
+  const bool first = state_.step == 1 && options_.logging_first_step;
+  if (!first && !is_due(options_.logging_steps, "steps") && state_.step != options_.max_steps)
+    return log_.progress(metrics_);
+  log_.step(metrics_);
+  state_.history.push_back({{"step", static_cast<double>(metrics_.step)},
+                            {"epoch", metrics_.epoch},
+                            {"loss", metrics_.loss},
+                            {"grad_norm", metrics_.gradient_norm},
+                            {"learning_rate", metrics_.learning_rate}});
+  state_.window = {};
+  timings_ = {};
+}
+
+void Trainer::measure(const UpdateReport& report) {
   StepMetrics& m = metrics_;
   m.step = state_.step;
   m.total_steps = options_.max_steps;
@@ -129,29 +148,15 @@ void Trainer::record(double loss, bool accepted, const UpdateReport& report, int
   m.gradient_norm = report.gradient_norm;
   m.norm_is_projected = report.norm_is_projected;
   m.learning_rate = schedule_->rate(state_.step - 1);
-  m.tokens_per_second = static_cast<double>(logged_tokens_) / logged_seconds_;
+  m.tokens_per_second = static_cast<double>(timings_.tokens) / timings_.seconds;
   m.peak_share = m.tokens_per_second * operations_per_token(config_, options_.max_length) / peak_;
   const MemoryInUse memory = memory_in_use(device_);
   m.memory_bytes = memory.current;
   m.peak_memory_bytes = memory.peak;
   m.tokens_seen = state_.tokens_seen;
-  m.optimizer_seconds = report.seconds;
-  m.refresh_seconds = report.refresh_seconds;
+  m.optimizer_seconds = timings_.optimizer;
+  m.refresh_seconds = timings_.refresh;
   m.clip_factor = report.clip_factor;
-  m.seconds_left = training_seconds_ / static_cast<double>(trained_tokens_) * static_cast<double>(tokens) *
-                   static_cast<double>(options_.max_steps - state_.step);
-  const bool first = state_.step == 1 && options_.logging_first_step;
-  if (!first && !is_due(options_.logging_steps, "steps") && state_.step != options_.max_steps)
-    return log_.progress(m);
-  log_.step(m);
-  state_.history.push_back({{"step", static_cast<double>(m.step)},
-                            {"epoch", m.epoch},
-                            {"loss", m.loss},
-                            {"grad_norm", m.gradient_norm},
-                            {"learning_rate", m.learning_rate}});
-  state_.window = {};
-  logged_seconds_ = 0;
-  logged_tokens_ = 0;
 }
 
 bool Trainer::is_due(double every, const std::string& strategy) const {

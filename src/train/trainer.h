@@ -52,6 +52,7 @@ class Trainer {
   LossSum train_batches(const std::vector<Batch>& batches, int64_t targets);
   void tell_skipped(double loss, const UpdateReport& report);
   void record(double loss, bool accepted, const UpdateReport& report, int64_t tokens, double seconds);
+  void measure(const UpdateReport& report);
   void evaluate_and_note();
   double metric_of(const Evaluation& result) const;
   // The evaluation of this step beats those of all saved checkpoints.
@@ -94,9 +95,10 @@ class Trainer {
   std::optional<Evaluation> last_evaluation_;
   int64_t evaluated_step_ = -1, saved_step_ = -1;
   StepMetrics metrics_;
-  // Since the last log line.
-  double logged_seconds_ = 0;
-  int64_t logged_tokens_ = 0;
+  struct Timings {
+    double seconds = 0, optimizer = 0, refresh = 0;
+    int64_t tokens = 0;
+  } timings_;  // since the last log line
   double training_seconds_ = 0;
   int64_t trained_tokens_ = 0;
 };
