@@ -1,0 +1,129 @@
+// For tests: a folder with the configuration of a tiny LLaMA and tokens, and runs in it.
+#pragma once
+
+#include <ATen/Parallel.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "checkpoint/run_checkpoint.h"
+#include "checkpoint/test_folder.h"
+#include "core/random.h"
+#include "train/trainer.h"
+
+namespace galore {
+
+inline constexpr int64_t kTinyVocabulary = 64;
+
+inline constexpr const char* kTinyConfig = R"({"model_type": "llama", "vocab_size": 64, "hidden_size": 32,
+  "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
+  "max_position_embeddings": 64, "rms_norm_eps": 1e-6, "tie_word_embeddings": false, "hidden_act": "silu"})";
+
+// A sequence in which the next token mostly follows from the last one, so that there is something to learn.
+inline std::vector<int> tiny_tokens(int64_t count, uint64_t seed) {
+  RandomStream random(seed, "test tokens");
+  std::vector<int> tokens;
+  for (int64_t i = 0, token = 5; i < count; ++i) {
+    tokens.push_back(static_cast<int>(token));
+    token = random.uniform() < 0.9 ? (3 * token + 1) % kTinyVocabulary
+                                   : static_cast<int64_t>(random.below(kTinyVocabulary));
+  }
+  return tokens;
+}
+
+inline void write_tokens(const Path& path, const std::vector<int>& tokens) {
+  std::ofstream file(path, std::ios::binary);
+  for (const int token : tokens) file.put(static_cast<char>(token & 0xff)).put(static_cast<char>(token >> 8));
+}
+
+inline std::string file_text(const Path& path) { return read_file(path); }
+
+// What `action` complains about, "" if it does not.
+template <typename Action>
+std::string complaint_of(Action action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+class TestRun : public testing::Test {
+ protected:
+  using Settings = std::vector<std::string>;
+
+  TestRun() {
+    // One thread: barriers of two spin for seconds when other tests have the processors.
+    at::set_num_threads(1);
+    write_file_atomically(folder_ / "tiny.json", kTinyConfig);
+    write_tokens(folder_ / "train.bin", tiny_tokens(1200, 1));
+    write_tokens(folder_ / "eval.bin", tiny_tokens(300, 2));
+  }
+
+  // Every run's settings, before its own: 1200 tokens in rows of 16 are 75 rows an epoch.
+  Settings base() const {
+    return {"config_name=" + (folder_ / "tiny.json").string(),
+            "train_file=" + (folder_ / "train.bin").string(),
+            "cache_dir=" + (folder_ / "cache").string(),
+            "max_length=16",
+            "per_device_train_batch_size=4",
+            "learning_rate=0.01",
+            "optim_args=rank=8,update_proj_gap=4",
+            "logging_steps=1"};
+  }
+  std::string output(const std::string& name) const { return "output_dir=" + (folder_ / name).string(); }
+  std::string eval_file() const { return "eval_file=" + (folder_ / "eval.bin").string(); }
+
+  // A run by base() and `settings`, where the later one of two counts. What it says lands in log_.
+  TrainResult train(const Settings& settings, const Trainer::MakeModel& make_model = make_causal_lm) {
+    testing::internal::CaptureStderr();
+    try {
+      TrainOptions options;
+      OptionTable table;
+      declare_options(table, options);
+      for (const Settings& part : {base(), settings})
+        for (const std::string& setting : part)
+          table.set("test", setting.substr(0, setting.find('=')), setting.substr(setting.find('=') + 1));
+      const auto notes = resolve(options, table);
+      const TrainResult result = Trainer(options, table.resolved(), notes, make_model).run();
+      log_ = testing::internal::GetCapturedStderr();
+      return result;
+    } catch (...) {
+      log_ = testing::internal::GetCapturedStderr();
+      throw;
+    }
+  }
+
+  // The events of a run's metrics.jsonl with this name; every line must be valid JSON.
+  std::vector<nlohmann::json> events(const std::string& run, const std::string& name) const {
+    std::vector<nlohmann::json> found;
+    std::ifstream file(folder_ / run / "metrics.jsonl");
+    for (std::string line; std::getline(file, line);) {
+      const auto event = nlohmann::json::parse(line);
+      if (event.at("event") == name) found.push_back(event);
+    }
+    return found;
+  }
+  std::vector<int64_t> steps_of(const std::string& run, const std::string& name) const {
+    std::vector<int64_t> steps;
+    for (const auto& event : events(run, name)) steps.push_back(event.at("step"));
+    return steps;
+  }
+  std::vector<int64_t> checkpoints(const std::string& run) const {
+    std::vector<int64_t> steps;
+    for (const CheckpointEntry& entry : list_checkpoints(folder_ / run)) steps.push_back(entry.step);
+    return steps;
+  }
+  std::string weights(const std::string& directory) const {
+    return file_text(folder_ / directory / "model.safetensors");
+  }
+
+  TestFolder folder_;
+  std::string log_;
+};
+
+}  // namespace galore
