@@ -42,7 +42,7 @@ at::Device device_of(const std::string& name) {
     fail("device", "this program was built without CUDA ('make cuda' builds one with it); given '{}'", name);
   if (!at::hasCUDA())
     fail("device", "there is no CUDA device here, or its driver is missing or too old; given '{}'", name);
-  const int count = implementation(at::Device(at::kCUDA, 0)).deviceCount();
+  const auto count = static_cast<int>(implementation(at::Device(at::kCUDA, 0)).deviceCount());
   if (index >= count) fail("device", "expected at most cuda:{}, given '{}'", count - 1, name);
   return at::Device(at::kCUDA, static_cast<at::DeviceIndex>(index));
 }

@@ -40,8 +40,7 @@ void add_rows(const at::Tensor& table, const at::Tensor& indices, const at::Tens
   const at::Tensor same = rows.to(table.scalar_type());
   if (table.is_cuda()) {
     // index_add_ adds in any order there; this sorts the indices first and keeps the order of equal ones.
-    at::Tensor changed = table;
-    changed.index_put_({indices}, same, /*accumulate=*/true);
+    table.index_put_({indices}, same, /*accumulate=*/true);
   } else {
     table.index_add_(0, indices, same);
   }

@@ -40,11 +40,11 @@ HWY_INLINE void encode(const EncodeTable& table, hn::Vec<Float> x, hn::Vec<Float
   hn::StoreU(hn::DemoteTo(Byte(), hn::Sub(base, above)), Byte(), codes);
 }
 
-// One block whose length is a multiple of the vector; `m`, `v` are scratch of that length.
+// One block of first.block_size elements, a multiple of the vector; `m`, `v` are scratch of that length.
 void adamw_8bit_block(const AdamStep& step, float* HWY_RESTRICT gradient, RawCodes8 first, RawCodes8 second,
-                      float* HWY_RESTRICT m, float* HWY_RESTRICT v, int64_t count) {
+                      float* HWY_RESTRICT m, float* HWY_RESTRICT v) {
   const Float d;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d)), count = first.block_size;
   const auto beta1 = hn::Set(d, static_cast<float>(step.beta1)), rest1 = hn::Set(d, step.rest1());
   const auto beta2 = hn::Set(d, static_cast<float>(step.beta2)), rest2 = hn::Set(d, step.rest2());
   const auto epsilon = hn::Set(d, step.epsilon), correction = hn::Set(d, step.correction);
@@ -75,20 +75,18 @@ void adamw_8bit_block(const AdamStep& step, float* HWY_RESTRICT gradient, RawCod
   }
 }
 
-// Blocks [begin, end) of a moment with `count` elements. A short or odd last block goes through padded
-// copies, so that every element is computed by the same instructions wherever it lies.
-void adamw_8bit_range(const AdamStep& step, float* gradient, RawCodes8 m, RawCodes8 v, int64_t count,
-                      int64_t begin, int64_t end) {
+// `count` elements from the start of a block. A short or odd last block goes through padded copies, so that
+// every element is computed by the same instructions wherever it lies.
+void adamw_8bit_range(const AdamStep& step, float* gradient, RawCodes8 m, RawCodes8 v, int64_t count) {
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(Float()));
   const int64_t padded = (m.block_size + lanes - 1) / lanes * lanes;
   std::vector<float> scratch(static_cast<size_t>(2 * padded));
-  for (int64_t block = begin; block < end; ++block) {
+  for (int64_t block = 0; block * m.block_size < count; ++block) {
     const int64_t offset = block * m.block_size, length = std::min(m.block_size, count - offset);
     RawCodes8 first{m.codes + offset, m.scales + block, length},
         second{v.codes + offset, v.scales + block, length};
     if (length % lanes == 0) {
-      adamw_8bit_block(step, gradient + offset, first, second, scratch.data(), scratch.data() + padded,
-                       length);
+      adamw_8bit_block(step, gradient + offset, first, second, scratch.data(), scratch.data() + padded);
       continue;
     }
     std::vector<float> g(static_cast<size_t>(padded), 0.0f);
@@ -97,9 +95,9 @@ void adamw_8bit_range(const AdamStep& step, float* gradient, RawCodes8 m, RawCod
     std::copy_n(gradient + offset, length, g.begin());
     std::copy_n(first.codes, length, codes1.begin());
     std::copy_n(second.codes, length, codes2.begin());
-    adamw_8bit_block(step, g.data(), {codes1.data(), first.scales, length},
-                     {codes2.data(), second.scales, length}, scratch.data(), scratch.data() + padded,
-                     (length + lanes - 1) / lanes * lanes);
+    const int64_t whole = (length + lanes - 1) / lanes * lanes;
+    adamw_8bit_block(step, g.data(), {codes1.data(), first.scales, whole},
+                     {codes2.data(), second.scales, whole}, scratch.data(), scratch.data() + padded);
     std::copy_n(g.begin(), length, gradient + offset);
     std::copy_n(codes1.begin(), length, first.codes);
     std::copy_n(codes2.begin(), length, second.codes);
@@ -117,7 +115,11 @@ void adamw_8bit_direction(const AdamStep& step, float* gradient, RawCodes8 m, Ra
   const int64_t num_blocks = (count + m.block_size - 1) / m.block_size;
   const int64_t grain = std::max<int64_t>(1, kElementwiseGrain / 4 / m.block_size);
   at::parallel_for(0, num_blocks, grain, [&](int64_t begin, int64_t end) {
-    HWY_DYNAMIC_DISPATCH(adamw_8bit_range)(step, gradient, m, v, count, begin, end);
+    const auto from = [begin](RawCodes8 x) {
+      return RawCodes8{x.codes + begin * x.block_size, x.scales + begin, x.block_size};
+    };
+    const int64_t offset = begin * m.block_size, length = std::min(end * m.block_size, count) - offset;
+    HWY_DYNAMIC_DISPATCH(adamw_8bit_range)(step, gradient + offset, from(m), from(v), length);
   });
 }
 
