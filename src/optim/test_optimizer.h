@@ -2,6 +2,8 @@
 #pragma once
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <gtest/gtest.h>
 
 #include <cmath>
 #include <map>
@@ -14,6 +16,12 @@
 #include "optim/optimizer.h"
 
 namespace galore::testing_optimizer {
+
+// Tensors are so small here that threads would only wait for each other, very long on a busy machine.
+class OneThread : public testing::Environment {
+  void SetUp() override { at::set_num_threads(1); }
+};
+inline testing::Environment* const kOneThread = testing::AddGlobalTestEnvironment(new OneThread);
 
 using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
 

@@ -1,0 +1,187 @@
+// What a preset keeps: its bytes, its formats, and that it can be saved and loaded.
+#include <set>
+
+#include "checkpoint/state_files.h"
+#include "checkpoint/test_folder.h"
+#include "core/errors.h"
+#include "variants.h"
+
+namespace galore::battery {
+namespace {
+
+using State = Battery;
+INSTANTIATE_TEST_SUITE_P(Presets, State, testing::ValuesIn(all_presets()), name_of);
+
+int64_t state_in(const Ledger& ledger) { return ledger.bytes(Owner::moments) + ledger.bytes(Owner::bases); }
+
+// The same rule and storage without a method: what a weight that is not projected keeps.
+OptimizerSettings without_method(OptimizerSettings settings) {
+  for (const Preset& candidate : presets()) {
+    OptimizerSettings plain;
+    candidate.combine(plain);
+    if (plain.method != "plain" || plain.rule != settings.rule) continue;
+    if (plain.storage.storage != settings.storage.storage) continue;
+    settings.preset = candidate.name;
+    settings.method = "plain";
+  }
+  return settings;
+}
+
+// m < n, m > n, m = n; below and at min_8bit_size; blocks with a remainder; ranks above the shorter side.
+const std::vector<std::pair<int64_t, int64_t>> kShapes{{64, 96},  {96, 64},  {100, 300}, {300, 100},
+                                                       {64, 64},  {90, 45},  {63, 65},   {64, 65},
+                                                       {128, 32}, {33, 129}, {5, 7},     {1, 40}};
+
+std::vector<std::string> sizes_of(const Preset& preset) {
+  std::vector<std::string> all;
+  for (const std::string& optional : optional_state(preset)) {
+    std::vector<std::string> ranks{optional};
+    if (projects(preset)) {
+      ranks = {"rank=16" + optional, "rank=32,proj_type=reverse_std" + optional,
+               "rank=1000,proj_type=left" + optional,
+               "rank=40,proj_type=right,basis_dtype=bfloat16" + optional};
+    }
+    for (const std::string& args : ranks) {
+      all.push_back(args);
+      if (has_option(preset, "block_size")) all.push_back(args + ",block_size=2048");
+      if (has_option(preset, "min_8bit_size")) all.push_back(args + ",min_8bit_size=0");
+    }
+  }
+  return all;
+}
+
+TEST_P(State, TakesTheBytesOfItsFormula) {
+  for (const std::string& args : sizes_of(preset())) {
+    for (const auto& [m, n] : kShapes) {
+      for (const bool projected : {true, false}) {
+        const Variant variant{preset().name, args, projected && projects(preset())};
+        const NamedTensors weights{{kTall, at::zeros({m, n})}};
+        TestRun run(variant.optim, args, weights, variant.options());
+        OptimizerSettings settings = run.optimizer->options().settings;
+        if (!projected) settings = without_method(settings);
+        const int64_t expected = state_bytes(settings, m, n);
+        EXPECT_EQ(state_in(run.ledger), expected) << variant.text() << " " << m << " x " << n;
+        TestRun counted(variant.optim, args, weights, variant.options(), at::kMeta);
+        EXPECT_EQ(state_in(counted.ledger), expected) << "the memory plan: " << variant.text();
+      }
+    }
+  }
+}
+
+// Nothing is allocated late, under these owners or elsewhere in the state.
+TEST_P(State, DoesNotGrow) {
+  for (const Variant& variant : variants(preset())) {
+    TestRun run(variant.optim, variant.args, all_kinds(), variant.options());
+    const int64_t bytes = state_in(run.ledger);
+    std::map<std::string, at::Tensor> first = StateCopy(*run.optimizer).values;
+    int64_t visited = 0;
+    for (const auto& [name, value] : first)
+      if (value.scalar_type() != at::kLong && value.scalar_type() != at::kDouble)
+        visited += static_cast<int64_t>(value.nbytes());
+    EXPECT_EQ(visited, bytes) << "what is saved is what is counted: " << variant.text();
+    for (uint64_t seed = 1; seed <= 4; ++seed) run.update(seed);
+    EXPECT_EQ(state_in(run.ledger), bytes) << variant.text();
+    for (const auto& [name, value] : StateCopy(*run.optimizer).values) {
+      EXPECT_EQ(value.scalar_type(), first.at(name).scalar_type()) << name;
+      EXPECT_EQ(value.sizes(), first.at(name).sizes()) << name;
+      EXPECT_EQ(value.device(), first.at(name).device()) << name;
+    }
+  }
+}
+
+TEST_P(State, LeavesFormatAndPlaceOfWeights) {
+  for (const Variant& variant : variants(preset())) {
+    for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16, at::kHalf}) {
+      const NamedTensors weights = all_kinds(dtype);
+      TestRun run(variant.optim, variant.args, weights, variant.options());
+      std::vector<const void*> places;
+      for (const Parameter* parameter : run.list()) places.push_back(parameter->value.data_ptr());
+      for (uint64_t seed = 1; seed <= 2; ++seed) run.update(seed);
+      for (size_t i = 0; i < places.size(); ++i) {
+        const auto& [name, before] = weights[i];
+        const at::Tensor& after = run.weight(name);
+        EXPECT_EQ(after.data_ptr(), places[i]) << name;
+        EXPECT_EQ(after.scalar_type(), dtype) << name;
+        EXPECT_EQ(after.device(), before.device()) << name;
+        EXPECT_EQ(after.sizes(), before.sizes()) << name;
+        EXPECT_TRUE(after.is_contiguous() && after.isfinite().all().item<bool>()) << name;
+        EXPECT_FALSE(same_bits(after, before)) << variant.text() << " " << name;
+      }
+    }
+  }
+}
+
+void update(TestRun& run, uint64_t number) {
+  run.update({run.gradients(2 * number), run.gradients(2 * number + 1)},
+             0.01 / static_cast<double>(1 + number));
+}
+
+// Trains `saved` updates, saves, trains a gap and one more; another run loads and trains as many.
+void expect_bit_identical_resume(const Variant& variant, const OptimizerOptions& options,
+                                 at::ScalarType dtype, uint64_t saved) {
+  const TestFolder folder;
+  TestRun whole(variant.optim, variant.args, all_kinds(dtype), options);
+  for (uint64_t i = 1; i <= saved; ++i) update(whole, i);
+  StateWriter writer;
+  whole.optimizer->visit(writer);
+  writer.write(folder / "optimizer.safetensors");
+  NamedTensors weights;
+  for (const Parameter* parameter : whole.list()) weights.emplace_back(parameter->name, parameter->value);
+  TestRun resumed(variant.optim, variant.args, weights, options);
+  StateReader reader(folder / "optimizer.safetensors");
+  resumed.optimizer->visit(reader);
+  reader.finish();
+  EXPECT_EQ(whole.difference(resumed), "") << variant.text() << ", after loading";
+  EXPECT_EQ(resumed.optimizer->num_updates(), static_cast<int64_t>(saved));
+  for (uint64_t i = saved + 1; i <= saved + 4; ++i) update(whole, i), update(resumed, i);
+  EXPECT_EQ(whole.difference(resumed), "")
+      << variant.text() << (options.layerwise ? " layer-wise" : "") << ", saved after " << saved;
+}
+
+// Clipping by the norm of the update before is state as well.
+TEST_P(State, ResumesToTheBit) {
+  for (const Variant& variant : variants(preset())) {
+    for (const bool layerwise : {false, true}) {
+      OptimizerOptions options = variant.options();
+      options.layerwise = layerwise;
+      options.max_grad_norm = 1;
+      options.weight_decay = 0.1;
+      for (const uint64_t saved : {0, 2, 3}) expect_bit_identical_resume(variant, options, at::kFloat, saved);
+      options.rounding = "stochastic";
+      expect_bit_identical_resume(variant, options, at::kBFloat16, 2);
+      options.master_weights = true;
+      expect_bit_identical_resume(variant, options, at::kBFloat16, 2);
+    }
+  }
+}
+
+TEST_P(State, OfAnotherPresetIsRefused) {
+  const TestFolder folder;
+  const Variant variant = variants(preset()).back();
+  TestRun run(variant.optim, variant.args, all_kinds(), variant.options());
+  StateWriter writer;
+  run.optimizer->visit(writer);
+  writer.write(folder / "s");
+  const std::set<std::string> own = [&] {
+    std::set<std::string> names;
+    for (const auto& [name, value] : StateCopy(*run.optimizer).values) names.insert(name);
+    return names;
+  }();
+  for (const Preset& other : presets()) {
+    TestRun another(other.name, projects(other) ? "rank=4" : "", all_kinds());
+    std::set<std::string> names;
+    for (const auto& [name, value] : StateCopy(*another.optimizer).values) names.insert(name);
+    if (names == own) continue;  // AdamW and 8-bit AdamW below min_8bit_size keep the same
+    StateReader reader(folder / "s");
+    EXPECT_THROW(
+        {
+          another.optimizer->visit(reader);
+          reader.finish();
+        },
+        Error)
+        << other.name;
+  }
+}
+
+}  // namespace
+}  // namespace galore::battery

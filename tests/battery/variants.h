@@ -1,0 +1,83 @@
+// What every preset must do, whatever it is: the tests of this folder run over the table of presets, so a
+// preset is covered by being in it. One test a preset goes through its variants: optional state on and off,
+// projected or not, every way to find a basis.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include "optim/test_optimizer.h"
+
+namespace galore::battery {
+
+using namespace testing_optimizer;
+
+struct Variant {
+  std::string optim, args;
+  bool projected = false;
+
+  OptimizerOptions options() const {
+    OptimizerOptions made;
+    // A target that matches nothing leaves the rule alone to every weight.
+    if (!projected) made.target_modules = {"no_such_module"};
+    return made;
+  }
+  // The warm iteration spreads its refreshes over the gap.
+  bool refreshes_together() const { return args.find("subspace=warm") == std::string::npos; }
+  std::string text() const { return optim + " " + args + (projected ? "" : " (not projected)"); }
+};
+
+inline bool projects(const Preset& preset) {
+  OptimizerSettings settings;
+  preset.combine(settings);
+  return settings.method != "plain";
+}
+
+inline bool has_option(const Preset& preset, const std::string& name) {
+  OptimizerSettings settings;
+  OptionTable table;
+  preset.declare(table, settings);
+  return table.find(name) != nullptr;
+}
+
+// Arguments that switch optional state on (momentum, beta1), or none.
+inline std::vector<std::string> optional_state(const Preset& preset) {
+  std::vector<std::string> all{""};
+  for (const StateTensor& tensor : preset.state)
+    if (!tensor.needs.empty()) all.push_back("," + tensor.needs + "=0.9");
+  return all;
+}
+
+// Small enough blocks that small weights have several, the last of them short.
+inline std::string storage_of(const Preset& preset) {
+  return has_option(preset, "block_size") ? ",min_8bit_size=64,block_size=48" : "";
+}
+
+inline std::vector<Variant> variants(const Preset& preset) {
+  std::vector<Variant> all;
+  for (const std::string& optional : optional_state(preset)) {
+    const std::string args = optional + storage_of(preset);
+    all.push_back({preset.name, args, false});
+    if (!projects(preset)) continue;
+    const std::string base = "rank=4,update_proj_gap=3" + args;
+    for (const std::string& finder : basis_finder_names())
+      all.push_back({preset.name, base + ",subspace=" + finder, true});
+    all.push_back({preset.name, base + ",proj_type=full", true});
+    all.push_back({preset.name, base + ",proj_type=reverse_std,basis_dtype=bfloat16", true});
+  }
+  return all;
+}
+
+class Battery : public testing::TestWithParam<const Preset*> {
+ protected:
+  const Preset& preset() const { return *GetParam(); }
+};
+
+inline std::vector<const Preset*> all_presets() {
+  std::vector<const Preset*> all;
+  for (const Preset& preset : presets()) all.push_back(&preset);
+  return all;
+}
+
+inline std::string name_of(const testing::TestParamInfo<const Preset*>& info) { return info.param->name; }
+
+}  // namespace galore::battery
