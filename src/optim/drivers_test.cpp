@@ -139,5 +139,37 @@ TEST(GradientBuffers, AreSmallWhenProjectedAndNoRefreshIsDue) {
   EXPECT_EQ(gradient_bytes("galore_adamw", options), bytes_of(kEmbedding) + 4 * 24 * 4);
 }
 
+// A refresh takes its basis in the backward pass and keeps the projection: beside what is never projected,
+// low-rank gradients (square 16 x 4, tall 24 x 4, wide 4 x 24) and one gradient in full are all there ever
+// is.
+TEST(GradientBuffers, HoldOneGradientInFullAtARefresh) {
+  OptimizerOptions options;
+  options.gradient = "projected";
+  const int64_t low_rank = 4 * 4 * (16 + 24 + 24), plain = bytes_of(kEmbedding) + bytes_of(kNorm);
+  EXPECT_EQ(gradient_bytes("galore_adamw", options), plain + low_rank + bytes_of(kTall));
+  // With a whole-model discard still possible, each refreshing weight keeps its own.
+  options.may_discard = true;
+  EXPECT_GT(gradient_bytes("galore_adamw", options), plain + low_rank + bytes_of(kTall));
+}
+
+TEST(Refreshes, AreSpreadOverTheGapWhenStaggered) {
+  const std::string args =
+      "rank=4,update_proj_gap=7,subspace=warm";  // three projected weights: phases 0, 2, 4
+  TestRun run("galore_adamw", args, all_kinds());
+  std::vector<int64_t> refreshed;
+  for (uint64_t seed = 1; seed <= 15; ++seed) {
+    run.optimizer->begin_update(0.01, 1);
+    report(run, seed);
+    refreshed.push_back(run.optimizer->finish_update().num_refreshed);
+  }
+  EXPECT_EQ(refreshed, (std::vector<int64_t>{3, 0, 1, 0, 1, 0, 0, 1, 0, 1, 0, 1, 0, 0, 1}));
+  TestRun together("galore_adamw", args + ",refresh=together", all_kinds());
+  for (uint64_t seed = 1; seed <= 8; ++seed) {
+    together.optimizer->begin_update(0.01, 1);
+    report(together, seed);
+    EXPECT_EQ(together.optimizer->finish_update().num_refreshed, seed % 7 == 1 ? 3 : 0);
+  }
+}
+
 }  // namespace
 }  // namespace galore

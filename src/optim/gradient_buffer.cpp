@@ -26,6 +26,16 @@ void GradientBuffer::acquire() {
   buffer_ = workspace_.get(Owner::gradients, update_.shared ? shared : own, shape, at::kFloat);
 }
 
+void GradientBuffer::keep_projection(Subspace& subspace) {
+  GALORE_ASSERT(complete() && !projected());
+  const at::Tensor low_rank = subspace.project_refreshed(buffer_);
+  update_.subspace = &subspace;
+  update_.shared = false;
+  buffer_ =
+      workspace_.get(Owner::gradients, parameter_.name + ".low_rank_gradient", low_rank.sizes(), at::kFloat);
+  buffer_.copy_(low_rank);
+}
+
 void GradientBuffer::accumulate(const at::Tensor& part) {
   fresh_ ? buffer_.copy_(part) : buffer_.add_(part);
   fresh_ = false;

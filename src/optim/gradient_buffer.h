@@ -24,6 +24,8 @@ class GradientBuffer : public GradientSink {
     bool shared = false;
   };
   void begin(const Update& update);
+  // Of a complete gradient in full: keeps its projection alone, in a buffer of this parameter.
+  void keep_projection(Subspace& subspace);
   bool complete() const { return remaining_ == 0; }
   // fp32, of the parameter's shape, or the low-rank shape when begun with a subspace. From the first report
   // to the next begin(); a shared one until `on_complete` returns.

@@ -67,6 +67,7 @@ Optimizer::Optimizer(ParameterList parameters, const OptimizerOptions& options, 
         std::make_unique<GradientBuffer>(*parameters[i], workspace, [this, &slot] { on_complete(slot); });
     parameters[i]->sink = slot.gradient.get();
   }
+  if (options.settings.subspace.staggered()) stagger_refreshes();
 }
 
 Optimizer::~Optimizer() {
@@ -85,10 +86,31 @@ Optimizer::Slot Optimizer::make_slot(Parameter& parameter, bool projected) {
   return slot;
 }
 
+// The k-th of L projected weights is refreshed k T / L updates after the first, so that no step does it for
+// all.
+void Optimizer::stagger_refreshes() {
+  std::vector<Slot*> projected;
+  for (Slot& slot : slots_)
+    if (slot.method->subspace()) projected.push_back(&slot);
+  const auto count = static_cast<int64_t>(projected.size());
+  for (int64_t k = 0; k < count; ++k)
+    projected[static_cast<size_t>(k)]->refresh_phase = k * options_.settings.subspace.update_proj_gap / count;
+}
+
 bool Optimizer::is_refresh_due(Slot& slot) const {
   Subspace* subspace = slot.method->subspace();
   if (!subspace) return false;
-  return num_updates_ % options_.settings.subspace.update_proj_gap == 0 || !subspace->established();
+  return num_updates_ % options_.settings.subspace.update_proj_gap == slot.refresh_phase ||
+         !subspace->established();
+}
+
+// Where only low-rank gradients are kept, a gradient in full need not outlive its weight's backward pass: the
+// basis is taken from it there. Layer-wise mode does so anyway. Not where decay, which is added after
+// clipping, is part of what the basis is taken from.
+bool Optimizer::refreshes_at_once(const Slot& slot) const {
+  const bool decay_is_missing = options_.settings.decay_order == DecayOrder::coupled && slot.weight_decay > 0;
+  return options_.gradient == "projected" && slot.refresh_due && !options_.layerwise &&
+         !options_.may_discard && !decay_is_missing;
 }
 
 void Optimizer::begin_update(double learning_rate, int64_t micro_batches) {
@@ -100,7 +122,8 @@ void Optimizer::begin_update(double learning_rate, int64_t micro_batches) {
     GradientBuffer::Update update;
     update.micro_batches = micro_batches;
     if (options_.gradient == "projected" && !slot.refresh_due) update.subspace = slot.method->subspace();
-    update.shared = options_.layerwise && micro_batches == 1 && slot.parameter->uses == 1;
+    update.shared =
+        (options_.layerwise || refreshes_at_once(slot)) && micro_batches == 1 && slot.parameter->uses == 1;
     slot.gradient->begin(update);
   }
 }
@@ -108,7 +131,26 @@ void Optimizer::begin_update(double learning_rate, int64_t micro_batches) {
 void Optimizer::on_complete(Slot& slot) {
   slot.squared_norm = kernels::sum_squares(slot.gradient->gradient());
   if (slot.gradient->projected()) report_.norm_is_projected = true;
+  if (refreshes_at_once(slot) && std::isfinite(slot.squared_norm)) refresh_at_once(slot);
   if (options_.layerwise) apply_update(slot, layerwise_clip_factor(slot));
+}
+
+void Optimizer::refresh_at_once(Slot& slot) {
+  const double start = now();
+  Subspace& subspace = *slot.method->subspace();
+  const std::string notice = subspace.refresh(slot.gradient->gradient(), refresh_stream(slot));
+  if (!notice.empty()) add_notice(slot, notice);
+  slot.gradient->keep_projection(subspace);
+  report_.refresh_seconds += now() - start;
+  report_.seconds += now() - start;
+}
+
+RandomStream Optimizer::refresh_stream(const Slot& slot) const {
+  return {options_.seed, "refresh", slot.parameter->name, static_cast<uint64_t>(num_updates_)};
+}
+
+void Optimizer::add_notice(const Slot& slot, const std::string& notice) {
+  report_.notices.push_back(fmt::format("update {}: {}: {}", num_updates_ + 1, slot.parameter->name, notice));
 }
 
 double Optimizer::factor_for(double norm) const {
@@ -145,10 +187,9 @@ void Optimizer::apply_update(Slot& slot, double clip_factor) {
   // In fp32, because the rules square gradients there: an infinite second moment would never go away.
   if (!std::isfinite(static_cast<float>(slot.squared_norm * clip_factor * clip_factor))) {
     ++report_.num_skipped;
-    report_.notices.push_back(fmt::format(
-        "update {}: {}: the gradient or its square is not finite: the weight, its state and its basis stay "
-        "as they were",
-        num_updates_ + 1, slot.parameter->name));
+    add_notice(
+        slot,
+        "the gradient or its square is not finite: the weight, its state and its basis stay as they were");
     return;
   }
   ++slot.step;
@@ -182,14 +223,10 @@ void Optimizer::add_decay(Slot& slot, const at::Tensor& gradient) {
 
 Direction Optimizer::direction_of(Slot& slot, at::Tensor gradient) {
   std::vector<std::string> notices;
-  const RandomStream random(options_.seed, "refresh", slot.parameter->name,
-                            static_cast<uint64_t>(num_updates_));
-  const StepContext context{slot.step, slot.refresh_due, random, &notices};
+  const StepContext context{slot.step, slot.refresh_due, refresh_stream(slot), &notices};
   Direction direction = slot.gradient->projected() ? slot.method->direction_of_low_rank(gradient, context)
                                                    : slot.method->direction(gradient, context);
-  for (const std::string& notice : notices)
-    report_.notices.push_back(
-        fmt::format("update {}: {}: {}", num_updates_ + 1, slot.parameter->name, notice));
+  for (const std::string& notice : notices) add_notice(slot, notice);
   return direction;
 }
 

@@ -33,6 +33,8 @@ struct OptimizerOptions {
   std::string layerwise_clipping = "previous_norm";
   // full: the gradient of every weight is formed. projected: of projected weights only at refreshes.
   std::string gradient = "full";
+  // finish_update may discard: bases then wait for it, which costs a gradient in full for each that is due.
+  bool may_discard = false;
   std::string rounding = "nearest";  // of bf16 weights: nearest, stochastic
   bool master_weights = false;       // keep fp32 copies of narrower weights
   uint64_t seed = 42;
@@ -82,12 +84,18 @@ class Optimizer {
     at::Tensor master;  // fp32 copy, or undefined
     double weight_decay;
     int64_t step = 0;
+    int64_t refresh_phase = 0;  // refreshes are due when the number of updates is this, modulo the gap
     bool refresh_due = false;
     double squared_norm = 0;
   };
   Slot make_slot(Parameter& parameter, bool projected);
   void on_complete(Slot& slot);
+  void stagger_refreshes();
   bool is_refresh_due(Slot& slot) const;
+  bool refreshes_at_once(const Slot& slot) const;
+  void refresh_at_once(Slot& slot);
+  RandomStream refresh_stream(const Slot& slot) const;
+  void add_notice(const Slot& slot, const std::string& notice);
   void apply_update(Slot& slot, double clip_factor);
   void add_decay(Slot& slot, const at::Tensor& gradient);
   Direction direction_of(Slot& slot, at::Tensor gradient);

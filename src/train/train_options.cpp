@@ -246,6 +246,7 @@ std::vector<std::string> resolve(TrainOptions& options, OptionTable& table) {
   resolve_foreign(options, table, notes);
   if (options.data_seed < 0) options.data_seed = options.seed;
   options.optimizer.seed = static_cast<uint64_t>(options.seed);
+  options.optimizer.may_discard = options.spike_threshold > 0;
   options.optimizer.settings =
       resolve_optimizer(options.optim, options.optim_args, given_adam_settings(table));
   if (options.optimizer.settings.learning_rate >= 0)

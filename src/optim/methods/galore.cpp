@@ -3,13 +3,6 @@
 namespace galore {
 namespace {
 
-// Between the singular vectors of both sides a gradient is diagonal; what a product leaves beside the
-// diagonal is rounding, which a rule that divides by its size would lift to the size of the rest.
-void clear_noise(at::Tensor low_rank, const at::Tensor& gradient) {
-  const at::Tensor size = low_rank.abs();
-  low_rank.masked_fill_(size < size.max() * rounding_noise(gradient), 0);
-}
-
 class GaLore : public Method {
  public:
   GaLore(const GaLoreOptions& options, std::unique_ptr<Subspace> subspace, std::unique_ptr<UpdateRule> rule)
@@ -20,9 +13,8 @@ class GaLore : public Method {
       const std::string notice = subspace_->refresh(gradient, context.random);
       if (!notice.empty() && context.notices) context.notices->push_back(notice);
     }
-    const at::Tensor low_rank = subspace_->project(gradient);
-    if (context.refresh_due && subspace_->side() == Side::both) clear_noise(low_rank, gradient);
-    return direction_of_low_rank(low_rank, context);
+    return direction_of_low_rank(
+        context.refresh_due ? subspace_->project_refreshed(gradient) : subspace_->project(gradient), context);
   }
 
   Direction direction_of_low_rank(at::Tensor low_rank, const StepContext& context) override {

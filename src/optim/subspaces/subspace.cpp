@@ -70,6 +70,11 @@ void declare_options(OptionTable& table, SubspaceOptions& options) {
       .alias("galore_proj_type");
   table.add("subspace", &options.subspace, "how the basis is found").choices(basis_finder_names());
   table
+      .add("refresh", &options.refresh,
+           "when bases are refreshed: together every update_proj_gap updates, or staggered over them; auto: "
+           "staggered for subspace=warm")
+      .choices({"auto", "together", "staggered"});
+  table
       .add("signs", &options.signs,
            "signs of basis vectors: aligned with the old ones, or as LAPACK leaves them")
       .choices({"aligned", "lapack"});
@@ -167,6 +172,15 @@ at::Tensor Subspace::project(const at::Tensor& gradient) {
     matrix_product(low_rank, left().t(), at::mm(gradient, right()), Write::replace);
   }
   return low_rank;
+}
+
+// Between the singular vectors of both sides a gradient is diagonal; what a product leaves beside the
+// diagonal is rounding, which a rule that divides by its size would lift to the size of the rest.
+at::Tensor Subspace::project_refreshed(const at::Tensor& gradient) {
+  at::Tensor low_rank = project(gradient);
+  if (side_ != Side::both || gradient.is_meta()) return low_rank;
+  const at::Tensor size = low_rank.abs();
+  return low_rank.masked_fill_(size < size.max() * rounding_noise(gradient), 0);
 }
 
 Direction Subspace::lift(const at::Tensor& low_rank, double scale) {

@@ -30,8 +30,11 @@ struct SubspaceOptions {
   int64_t update_proj_gap = 200;
   std::string proj_type = "std";
   std::string subspace = "randomized";
+  std::string refresh = "auto";
   std::string signs = "aligned";
   std::string basis_dtype = "float32";
+
+  bool staggered() const { return refresh == "staggered" || (refresh == "auto" && subspace == "warm"); }
 };
 void declare_options(OptionTable& table, SubspaceOptions& options);
 
@@ -88,6 +91,8 @@ class Subspace {
 
   // The low-rank gradient, in a workspace buffer that the next call reuses.
   at::Tensor project(const at::Tensor& gradient);
+  // The same of the gradient that the last refresh() took; for side `both` without what is only rounding.
+  at::Tensor project_refreshed(const at::Tensor& gradient);
   // scale * the low-rank tensor back in full space; never scaled otherwise.
   Direction lift(const at::Tensor& low_rank, double scale);
 
