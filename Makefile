@@ -7,7 +7,7 @@ FAST_TESTS ?= -LE slow
 sources = $(shell scripts/list-files 'src/*.h' 'src/*.cpp' 'src/*.cu' 'src/*.cuh' 'tests/*.h' 'tests/*.cpp' \
 	'bench/*.cpp' 'examples/*.cpp' 'cmake/*.cpp')
 
-.PHONY: help setup build debug test demo format check-format check tidy asan cuda bench-peers results clean
+.PHONY: help setup build debug test demo format check-format check tidy asan cuda bench-peers results docs clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -56,6 +56,9 @@ bench-peers: build  ## speed beside transformers + galore_torch, in the same min
 results: build  ## the runs of docs/results.md (hours)
 	@scripts/setup --results
 	@scripts/results
+
+docs: build  ## write the generated pages of docs/
+	@build/$(PRESET)/galore methods --markdown >docs/methods.md
 
 clean:  ## remove the builds; .deps and demo stay
 	@rm -rf build
