@@ -26,7 +26,7 @@ class MemoryPlan : public testing::TestWithParam<const char*> {};
 TEST_P(MemoryPlan, IsWithinThreePercentOfThePeak) {
   const std::string command =
       std::string(GALORE_PROGRAM) +
-      " bench --model_size 60m --per_device_train_batch_size 2 --max_length 128 --threads 2"
+      " bench --model_size 60m --per_device_train_batch_size 2 --max_length 128 --threads 1"
       " --bench_steps 1 --device cpu --json " +
       GetParam();
   const auto result = nlohmann::json::parse(output_of(command), nullptr, /*allow_exceptions=*/false);
