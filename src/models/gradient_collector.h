@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "core/parameter.h"
 #include "kernels/embedding.h"
@@ -50,7 +51,7 @@ class FullGradientSink : public GradientSink {
 class GradientCollector {
  public:
   GradientCollector(ParameterList parameters, Ledger& ledger, at::ScalarType dtype)
-      : parameters_(parameters) {
+      : parameters_(std::move(parameters)) {
     for (Parameter* parameter : parameters_) {
       sinks_[parameter->name] = std::make_unique<FullGradientSink>(ledger, parameter->value, dtype);
       parameter->sink = sinks_[parameter->name].get();

@@ -32,7 +32,7 @@ at::Tensor some_labels() {
 
 struct Trial {
   explicit Trial(const ModelOptions& options, at::Device device = at::kCPU,
-                 ModelConfig config = small_config())
+                 const ModelConfig& config = small_config())
       : ledger(device), model(make_causal_lm(config, options, ledger)) {
     model->initialize(7);
     collector = std::make_unique<GradientCollector>(model->parameters(), ledger, options.compute_dtype);

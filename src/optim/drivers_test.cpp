@@ -96,8 +96,8 @@ int64_t bytes_of(const std::string& name) {
 
 int64_t gradient_bytes(const std::string& optim, OptimizerOptions options, int64_t micro_batches = 1,
                        int embedding_uses = 1) {
-  TestRun run(optim, optim == "adamw" ? "" : "rank=4,update_proj_gap=2", all_kinds(), options, at::kCPU,
-              embedding_uses);
+  TestRun run(optim, optim == "adamw" ? "" : "rank=4,update_proj_gap=2", all_kinds(), std::move(options),
+              at::kCPU, embedding_uses);
   std::vector<int64_t> after;
   for (uint64_t seed = 1; seed <= 4; ++seed) {
     update_by_reports(run, seed, micro_batches);
