@@ -1,5 +1,6 @@
 #include <fmt/core.h>
 
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <string>
@@ -9,6 +10,8 @@
 #include "core/errors.h"
 
 int main(int count, char** arguments) {
+  // A file above the user's limit (ulimit -f) is then an error of write(), which says so in one line.
+  std::signal(SIGXFSZ, SIG_IGN);
   try {
     return galore::run_command({arguments + 1, arguments + count});
   } catch (const galore::UsageError& error) {

@@ -19,15 +19,11 @@ SignalGuard::SignalGuard() {
       static_cast<int>(static_cast<unsigned int>(SA_RESETHAND) | static_cast<unsigned int>(SA_RESTART));
   ::sigaction(SIGINT, &action, &interrupt_);
   ::sigaction(SIGTERM, &action, &terminate_);
-  struct sigaction ignore {};
-  ignore.sa_handler = SIG_IGN;
-  ::sigaction(SIGXFSZ, &ignore, &file_size_);
 }
 
 SignalGuard::~SignalGuard() {
   ::sigaction(SIGINT, &interrupt_, nullptr);
   ::sigaction(SIGTERM, &terminate_, nullptr);
-  ::sigaction(SIGXFSZ, &file_size_, nullptr);
 }
 
 int SignalGuard::received() { return received_signal; }

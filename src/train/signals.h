@@ -1,4 +1,4 @@
-// SIGINT and SIGTERM ask a run to save and stop; a second one ends the program at once. A file that grows over the user's limit (SIGXFSZ) becomes an error of write().
+// SIGINT and SIGTERM ask a run to save and stop; a second one ends the program at once.
 #pragma once
 
 #include <csignal>
@@ -15,8 +15,7 @@ class SignalGuard {
   static int received();
 
  private:
-  struct sigaction interrupt_ {
-  }, terminate_{}, file_size_{};
+  struct sigaction interrupt_, terminate_;
 };
 
 }  // namespace galore

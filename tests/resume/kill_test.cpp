@@ -1,0 +1,72 @@
+// kill -9 at random times, again and again: the last checkpoint is always usable, and in the end the weights
+// are those of a run that nobody disturbed.
+#include <unistd.h>
+
+#include <random>
+
+#include "program.h"
+
+namespace galore {
+namespace {
+
+constexpr int kKills = 24;
+
+class ProgramKills : public ProgramTest {
+ protected:
+  Settings settings() const {
+    return {"optim=galore_adamw_8bit_layerwise",
+            "optim_args=rank=8,update_proj_gap=4,min_8bit_size=0",
+            "bf16=true",
+            "bf16_rounding=stochastic",
+            "gradient_accumulation_steps=2",
+            "report_to=all"};
+  }
+  // One start of the run that is killed; true when it was killed while it ran.
+  bool start_and_kill(int number) {
+    Settings own = settings();
+    own.insert(own.end(), {output("run"), "max_steps=1000000", "save_total_limit=2",
+                           "save_steps=" + std::to_string(number % 3 + 1), "resume_from_checkpoint=auto"});
+    Program program(command(own));
+    // Some die while they start, most while they train and save.
+    const bool trains = number % 6 == 0 || program.wait_for("  loss ");
+    EXPECT_TRUE(trains) << program.errors();
+    ::usleep(static_cast<useconds_t>(std::uniform_int_distribution<int>(0, 250'000)(random_)));
+    program.send(SIGKILL);
+    const int status = program.wait();
+    EXPECT_EQ(status, -SIGKILL) << program.errors();
+    return status == -SIGKILL;
+  }
+  std::mt19937 random_{static_cast<unsigned>(::getpid())};
+};
+
+TEST_F(ProgramKills, AtRandomTimesChangeNothing) {
+  int64_t saved = 0, dead_writers = 0;
+  for (int number = 0; number < kKills; ++number) {
+    ASSERT_TRUE(start_and_kill(number));
+    dead_writers += static_cast<int64_t>(hidden_entries("run"));
+    const auto latest = find_latest(folder_ / "run");
+    if (!latest) continue;
+    expect_loadable(*latest);
+    const int64_t step = checkpoints("run").back();
+    EXPECT_GE(step, saved) << "a checkpoint was lost";
+    saved = step;
+  }
+  RecordProperty("steps", static_cast<int>(saved));
+  RecordProperty("killed_while_saving", static_cast<int>(dead_writers));
+  EXPECT_GT(saved, 3) << "the kills came before anything was trained";
+  const std::string end = "max_steps=" + std::to_string(saved + 2);
+  Settings rest = settings(), whole = settings();
+  rest.insert(rest.end(), {output("run"), end, "resume_from_checkpoint=true"});
+  whole.insert(whole.end(), {output("whole"), end});
+  EXPECT_EQ(run(rest), 0);
+  EXPECT_EQ(run(whole), 0);
+  EXPECT_EQ(weights("run"), weights("whole"));
+  EXPECT_EQ(hidden_entries("run"), 0u) << "what killed writers left is removed";
+  // The log is that of one undisturbed run, too.
+  std::vector<int64_t> expected;
+  for (int64_t step = 1; step <= saved + 2; ++step) expected.push_back(step);
+  EXPECT_EQ(steps_of("run", "step"), expected);
+}
+
+}  // namespace
+}  // namespace galore
