@@ -10,6 +10,41 @@
 
 namespace galore {
 
+namespace {
+
+void print_json(const BenchResult& r) {
+  fmt::print("{}\n",
+             nlohmann::ordered_json{{"tokens_per_second", r.tokens_per_second},
+                                    {"tokens_per_second_with_refresh", r.tokens_per_second_with_refresh},
+                                    {"step_seconds", r.step_seconds},
+                                    {"optimizer_seconds", r.optimizer_seconds},
+                                    {"refresh_seconds", r.refresh_seconds},
+                                    {"peak_share", r.peak_share},
+                                    {"peak_operations", r.peak_operations},
+                                    {"peak_memory_bytes", r.peak_memory_bytes},
+                                    {"planned_bytes", r.planned_bytes},
+                                    {"program_bytes", r.program_bytes},
+                                    {"first_step_seconds", r.first_step_seconds},
+                                    {"minor_faults_per_step", r.minor_faults_per_step}}
+                 .dump());
+}
+
+void print_text(const BenchResult& r) {
+  fmt::print("{:.0f} tokens/s ({:.0f} with refreshes), {:.0f} % of the measured peak of {:.0f} GFLOP/s\n",
+             r.tokens_per_second, r.tokens_per_second_with_refresh, 100 * r.peak_share,
+             r.peak_operations / 1e9);
+  fmt::print("step {:.3f} s, of which optimizer {:.3f} s; a refresh of all matrices takes {:.2f} s more\n",
+             r.step_seconds, r.optimizer_seconds, r.refresh_seconds);
+  fmt::print(
+      "first step done after {:.2f} s; peak memory {} (planned {} and {} for the program); {} page faults a "
+      "step\n",
+      r.first_step_seconds, format_bytes(static_cast<double>(r.peak_memory_bytes)),
+      format_bytes(static_cast<double>(r.planned_bytes)), format_bytes(static_cast<double>(r.program_bytes)),
+      r.minor_faults_per_step);
+}
+
+}  // namespace
+
 int bench_command(const std::vector<std::string>& arguments) {
   TrainOptions options;
   OptionTable table;
@@ -22,34 +57,7 @@ int bench_command(const std::vector<std::string>& arguments) {
   resolve(options, table);
   set_threads(options.threads);
   const BenchResult r = bench(options, steps);
-  if (json) {
-    fmt::print("{}\n",
-               nlohmann::ordered_json{{"tokens_per_second", r.tokens_per_second},
-                                      {"tokens_per_second_with_refresh", r.tokens_per_second_with_refresh},
-                                      {"step_seconds", r.step_seconds},
-                                      {"optimizer_seconds", r.optimizer_seconds},
-                                      {"refresh_seconds", r.refresh_seconds},
-                                      {"peak_share", r.peak_share},
-                                      {"peak_operations", r.peak_operations},
-                                      {"peak_memory_bytes", r.peak_memory_bytes},
-                                      {"planned_bytes", r.planned_bytes},
-                                      {"program_bytes", r.program_bytes},
-                                      {"first_step_seconds", r.first_step_seconds},
-                                      {"minor_faults_per_step", r.minor_faults_per_step}}
-                   .dump());
-    return 0;
-  }
-  fmt::print("{:.0f} tokens/s ({:.0f} with refreshes), {:.0f} % of the measured peak of {:.0f} GFLOP/s\n",
-             r.tokens_per_second, r.tokens_per_second_with_refresh, 100 * r.peak_share,
-             r.peak_operations / 1e9);
-  fmt::print("step {:.3f} s, of which optimizer {:.3f} s; a refresh of all matrices takes {:.2f} s more\n",
-             r.step_seconds, r.optimizer_seconds, r.refresh_seconds);
-  fmt::print(
-      "first step done after {:.2f} s; peak memory {} (planned {} and {} for the program); {} page faults a "
-      "step\n",
-      r.first_step_seconds, format_bytes(static_cast<double>(r.peak_memory_bytes)),
-      format_bytes(static_cast<double>(r.planned_bytes)), format_bytes(static_cast<double>(r.program_bytes)),
-      r.minor_faults_per_step);
+  json ? print_json(r) : print_text(r);
   return 0;
 }
 
