@@ -9,7 +9,7 @@
 
 // Exported by the library, declared in none of its installed headers.
 namespace sentencepiece::logging {
-void SetMinLogLevel(int level);
+void SetMinLogLevel(int level);  // NOLINT(readability-identifier-naming): its name there
 }
 
 namespace galore {
