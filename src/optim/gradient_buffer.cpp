@@ -1,6 +1,7 @@
 #include "optim/gradient_buffer.h"
 
 #include "core/errors.h"
+#include "kernels/embedding.h"
 #include "kernels/matmul.h"
 
 namespace galore {
@@ -89,7 +90,7 @@ void GradientBuffer::add_rows(const at::Tensor& indices, const at::Tensor& gradi
   acquire();
   if (fresh_) buffer_.zero_();
   fresh_ = false;
-  if (!buffer_.is_meta()) buffer_.index_add_(0, indices, rows);
+  galore::add_rows(buffer_, indices, rows);
 }
 
 void GradientBuffer::add(const at::Tensor& gradient) {
