@@ -14,16 +14,20 @@ using namespace testing_optimizer;
 struct Variant {
   std::string optim, args;
   bool projected = false;
+  std::string gradient = "full";  // or formed projected between refreshes
 
   OptimizerOptions options() const {
     OptimizerOptions made;
     // A target that matches nothing leaves the rule alone to every weight.
     if (!projected) made.target_modules = {"no_such_module"};
+    made.gradient = gradient;
     return made;
   }
   // The warm iteration spreads its refreshes over the gap.
   bool refreshes_together() const { return args.find("subspace=warm") == std::string::npos; }
-  std::string text() const { return optim + " " + args + (projected ? "" : " (not projected)"); }
+  std::string text() const {
+    return optim + " " + args + (projected ? ", gradient " + gradient : " (not projected)");
+  }
 };
 
 inline bool projects(const Preset& preset) {
@@ -56,12 +60,14 @@ inline std::vector<Variant> variants(const Preset& preset) {
   std::vector<Variant> all;
   for (const std::string& optional : optional_state(preset)) {
     const std::string args = optional + storage_of(preset);
-    all.push_back({preset.name, args, false});
+    all.push_back({preset.name, args});
     if (!projects(preset)) continue;
     const std::string base = "rank=4,update_proj_gap=3" + args;
     for (const std::string& finder : basis_finder_names())
       all.push_back({preset.name, base + ",subspace=" + finder, true});
+    all.push_back({preset.name, base, true, "projected"});
     all.push_back({preset.name, base + ",proj_type=full", true});
+    all.push_back({preset.name, base + ",proj_type=full", true, "projected"});
     all.push_back({preset.name, base + ",proj_type=reverse_std,basis_dtype=bfloat16", true});
   }
   return all;
