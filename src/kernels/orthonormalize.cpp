@@ -6,6 +6,7 @@
 
 #include "core/errors.h"
 #include "kernels/matmul.h"
+#include "kernels/serial_lapack.h"
 
 namespace galore {
 namespace {
@@ -23,6 +24,7 @@ bool inverse_factor(const at::Tensor& inverse, const at::Tensor& gram, Workspace
   const int64_t size = gram.size(0);
   at::Tensor factor = square("orthonormalize.factor", size, workspace), result = inverse;
   if (gram.is_meta()) return true;
+  const SerialLapack serial(size);
   const auto [upper, info] = at::linalg_cholesky_ex(gram, /*upper=*/true);
   if (info.item<int64_t>() != 0) return false;
   factor.copy_(upper);
@@ -73,6 +75,7 @@ void orthonormalize(const at::Tensor& matrix, Workspace& workspace) {
     gram.copy_(narrow);
     if (cholesky_pass(matrix, product, gram, workspace)) return;
   }
+  const SerialLapack serial(matrix.size(1));
   if (!matrix.is_meta()) matrix.copy_(std::get<0>(at::linalg_qr(matrix)));
 }
 

@@ -3,6 +3,7 @@
 #include "kernels/matmul.h"
 #include "kernels/orthonormalize.h"
 #include "kernels/random_normal.h"
+#include "kernels/serial_lapack.h"
 #include "optim/subspaces/subspace.h"
 
 namespace galore {
@@ -56,6 +57,7 @@ SingularVectors decompose(const Sketch& sketch, bool with_left) {
   const at::Tensor turn =
       workspace.get(Owner::workspace, "subspace.turn", {columns, sketch.rank}, at::kFloat);
   if (!gram.is_meta()) {
+    const SerialLapack serial(columns);
     const auto [squares, vectors] = at::linalg_eigh(gram);
     turn.copy_(vectors.flip({1}).narrow(1, 0, sketch.rank));
     found.values = squares.flip({0}).narrow(0, 0, sketch.rank).clamp_min(0).sqrt().to(at::kFloat);
