@@ -124,7 +124,7 @@ RunLog::~RunLog() {
   if (csv_) std::fclose(csv_);
 }
 
-void RunLog::event(const std::string& name, nlohmann::ordered_json fields) {
+void RunLog::event(const std::string& name, const nlohmann::ordered_json& fields) {
   if (!options_.jsonl) return;
   nlohmann::ordered_json line{{"event", name}, {"time", seconds_since_1970()}};
   if (!fields.is_null()) line.update(fields);

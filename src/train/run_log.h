@@ -40,7 +40,7 @@ class RunLog {
   // Below 0: a new log.
   void open(int64_t resume_step);
   // One JSON line: {"event": name, "time": seconds since 1970, ...fields}.
-  void event(const std::string& name, nlohmann::ordered_json fields);
+  void event(const std::string& name, const nlohmann::ordered_json& fields);
   // A line for people, on stderr.
   void say(const std::string& line);
   void step(const StepMetrics& metrics);

@@ -193,7 +193,8 @@ void check_combinations(const TrainOptions& o) {
     fail_usage("spike_threshold",
                "layer-wise mode writes weights before the loss of an update is judged: expected 0");
   // Refuses its arguments now, not when the data have been read.
-  Schedule({o.lr_scheduler_type, o.lr_scheduler_kwargs, o.learning_rate, 0, 1});
+  [[maybe_unused]] const Schedule checked(
+      {o.lr_scheduler_type, o.lr_scheduler_kwargs, o.learning_rate, 0, 1});
   check_steps("warmup_steps", o.warmup_steps);
   check_steps("eval_steps", o.eval_steps);
   check_steps("save_steps", o.save_steps);

@@ -13,7 +13,7 @@ namespace {
 using Steps = std::vector<int64_t>;
 
 // The evaluations of a run have these losses, one batch each.
-Script evaluations(std::vector<double> losses) {
+Script evaluations(const std::vector<double>& losses) {
   Script script;
   script.evaluate = [losses](int64_t number, double) { return losses.at(static_cast<size_t>(number - 1)); };
   return script;
