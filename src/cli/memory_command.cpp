@@ -60,7 +60,7 @@ int memory_command(const std::vector<std::string>& arguments) {
     return 0;
   }
   fmt::print("{}\n", format_plans(plans));
-  if (const auto published = published_memory(options.model_size, plans.front()); !published.empty())
+  if (const auto published = published_memory(options.model_size, plans); !published.empty())
     fmt::print("{}\n", published);
   return 0;
 }

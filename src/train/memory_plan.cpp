@@ -80,7 +80,7 @@ std::string format_plans(const std::vector<MemoryPlan>& plans) {
                              reference.optimizer, cell(program_bytes()));
 }
 
-std::string published_memory(const std::string& model_size, const MemoryPlan& plan) {
+std::string published_memory(const std::string& model_size, const std::vector<MemoryPlan>& plans) {
   // arXiv 2403.03507, Table 2: bf16, weights and optimizer states only, units as printed there.
   static const std::map<std::string, std::string> figures{{"60m", "full-rank 0.36G, GaLore 0.24G"},
                                                           {"130m", "full-rank 0.76G, GaLore 0.52G"},
@@ -89,10 +89,13 @@ std::string published_memory(const std::string& model_size, const MemoryPlan& pl
                                                           {"7b", "8-bit Adam 26G, 8-bit GaLore 18G"}};
   const auto found = figures.find(model_size);
   if (found == figures.end()) return "";
+  std::string ours;
+  for (const MemoryPlan& plan : plans)
+    ours += fmt::format("{}{} {:.2f}", ours.empty() ? "" : ", ", plan.optimizer,
+                        static_cast<double>(plan.weights_and_states()) / 1e9);
   return fmt::format(
-      "weights and optimizer states alone: here {:.2f} GB (10^9 bytes); the GaLore paper, all in bf16, "
-      "states {}",
-      static_cast<double>(plan.weights_and_states()) / 1e9, found->second);
+      "weights and optimizer states alone, in 10^9 bytes: {}; the GaLore paper states, all in bf16: {}", ours,
+      found->second);
 }
 
 }  // namespace galore

@@ -39,8 +39,8 @@ inline constexpr int64_t kLibraryGrowthBytes = int64_t{48} << 20;
 // Rows by owner, one column a plan, in binary units, and what each saves against AdamW's, or else the last
 // one's.
 std::string format_plans(const std::vector<MemoryPlan>& plans);
-// What the GaLore paper states for a model of this name (weights and optimizer states), beside the plan's
+// What the GaLore paper states for a model of this name (weights and optimizer states), beside the plans'
 // bytes of the same things; or "".
-std::string published_memory(const std::string& model_size, const MemoryPlan& plan);
+std::string published_memory(const std::string& model_size, const std::vector<MemoryPlan>& plans);
 
 }  // namespace galore

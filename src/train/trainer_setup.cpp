@@ -124,7 +124,7 @@ void Trainer::announce(const std::vector<std::string>& notes) {
   const MemoryPlan reference = plan_memory(config_, model_options_, plain, workload);
   program_bytes_ = program_bytes();
   log_.say(format_plans({plan_, reference}));
-  if (const auto published = published_memory(options_.model_size, plan_); !published.empty())
+  if (const auto published = published_memory(options_.model_size, {plan_, reference}); !published.empty())
     log_.say(published);
   nlohmann::ordered_json memory{{"planned_bytes", plan_.total()},
                                 {"adamw_bytes", reference.total()},
