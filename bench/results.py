@@ -4,13 +4,15 @@
     scripts/results [--steps N] [--only galore_adamw] [--report]
 
 Runs lie in .cache/results/runs/<optimizer>-<rate>/; one whose last evaluation is there is not repeated. --report only
-writes: bench/runs/<date>-results.jsonl (one line a run, raw) and docs/results-table.md with docs/results.svg, the best
-rate of each optimizer.
+writes: bench/runs/<date>-results.jsonl (one line a run, raw), the table in docs/results.md and the best rate of each
+optimizer in docs/results.svg. Speed is not taken from these runs, which may have shared the machine: --speed measures it,
+the four in turn, three rounds, into bench/runs/<date>-results-speed.jsonl.
 """
 
 import argparse
 import json
 import pathlib
+import statistics
 import subprocess
 import time
 
@@ -21,10 +23,12 @@ LOW_RANK = "rank=48,update_proj_gap=100,scale=0.25,proj_type=std"
 RUNS = {
     "AdamW": ("adamw_torch", "", (0.001, 0.0025, 0.005)),
     "8-bit AdamW": ("adamw_8bit", "", (0.001, 0.0025, 0.005)),
-    "GaLore": ("galore_adamw", LOW_RANK, (0.005, 0.01, 0.02)),
-    "8-bit GaLore": ("galore_adamw_8bit", LOW_RANK, (0.005, 0.01, 0.02)),
+    "GaLore": ("galore_adamw", LOW_RANK, (0.005, 0.01, 0.02, 0.04)),
+    "8-bit GaLore": ("galore_adamw_8bit", LOW_RANK, (0.005, 0.01, 0.02, 0.04)),
+    # A control: nothing is left out of a whole basis, so what remains of GaLore is its two learning rates.
+    "GaLore, whole basis": ("galore_adamw", LOW_RANK.replace("rank=48", "rank=192"), (0.02,)),
 }
-COLORS = ("#1b6ca8", "#7fb2d9", "#b5482a", "#e0a185")
+COLORS = ("#1b6ca8", "#7fb2d9", "#b5482a", "#e0a185", "#5a8f3c")
 
 
 def events(folder):
@@ -40,7 +44,7 @@ def evaluations(folder):
 
 def train(args, folder, optim, options, rate):
     command = [args.galore, "train", "configs/results.yaml", f"optim={optim}", f"learning_rate={rate}",
-               f"output_dir={folder}", f"max_steps={args.steps}", "report_to=jsonl"]
+               f"output_dir={folder}", f"max_steps={args.steps}", f"threads={args.threads}", "report_to=jsonl"]
     command += [f"optim_args={options}"] if options else []
     print("$", " ".join(map(str, command)), flush=True)
     start = time.time()
@@ -62,11 +66,10 @@ def summary(name, optim, rate, folder):
     if not found or not steps:
         return None
     memory = next((e for e in events(folder) if e.get("event") == "memory"), {})
-    speeds = sorted(e["tokens_per_second"] for e in steps)
     last = found[-1]
     return {"name": name, "optim": optim, "learning_rate": rate, "steps": steps[-1]["step"],
             "eval_loss": last["eval_loss"], "perplexity": last.get("perplexity"),
-            "eval_loss_family": last.get("eval_loss_family"), "tokens_per_second": speeds[len(speeds) // 2],
+            "eval_loss_family": last.get("eval_loss_family"),
             "peak_memory_bytes": max(e["peak_memory_bytes"] for e in steps),
             "optimizer_bytes": numbers_in(memory, ("moments", "bases")),
             "curve": [(e.get("step", 0), e["eval_loss"]) for e in found]}
@@ -94,8 +97,8 @@ def svg(best):
     parts.append(f'<text x="{width / 2}" y="{height - 5}" text-anchor="middle">updates; evaluation loss</text>')
     for i, run in enumerate(best):
         line = " ".join(at(x, y) for x, y in run["curve"])
-        parts.append(f'<polyline points="{line}" fill="none" stroke="{COLORS[i % 4]}" stroke-width="2"/>')
-        parts.append(f'<text x="{width - 200}" y="{40 + 18 * i}" fill="{COLORS[i % 4]}">{run["name"]}</text>')
+        parts.append(f'<polyline points="{line}" fill="none" stroke="{COLORS[i % len(COLORS)]}" stroke-width="2"/>')
+        parts.append(f'<text x="{width - 200}" y="{40 + 18 * i}" fill="{COLORS[i % len(COLORS)]}">{run["name"]}</text>')
     return "\n".join(parts) + "\n</svg>\n"
 
 
@@ -104,13 +107,42 @@ def table(runs, best):
 
     rows = ["| optimizer | rate | loss | perplexity | as in the papers, N/(N+1) | optimizer state | peak memory | tokens/s |",
             "|---|---|---|---|---|---|---|---|"]
+    speed = speeds()
     for run in runs:
         family = f"{math.exp(run['eval_loss_family']):.2f}" if run.get("eval_loss_family") else ""
         mark = "**" if run in best else ""
         rows.append(f"| {mark}{run['name']}{mark} | {run['learning_rate']:g} | {run['eval_loss']:.4f} | "
                     f"{mark}{math.exp(run['eval_loss']):.2f}{mark} | {family} | {run['optimizer_bytes'] / 2**20:.2f} MiB | "
-                    f"{run['peak_memory_bytes'] / 2**20:.0f} MiB | {run['tokens_per_second']:.0f} |")
+                    f"{run['peak_memory_bytes'] / 2**20:.0f} MiB | {speed.get(run['name'], 0):.0f} |")
     return "\n".join(rows) + "\n"
+
+
+def write_table(text):
+    page = ROOT / "docs/results.md"
+    before, rest = page.read_text().split("<!-- table -->\n")
+    page.write_text(before + "<!-- table -->\n" + text + "<!-- end -->\n" + rest.split("<!-- end -->\n")[1])
+
+
+def speeds():
+    """Median tokens a second of each optimizer, by `galore bench`, in turn so that the machine's moods meet all."""
+    files = sorted(ROOT.glob("bench/runs/*-results-speed.jsonl"))
+    if not files:
+        return {}
+    lines = [json.loads(line) for line in files[-1].read_text().splitlines()]
+    return {name: statistics.median(r["tokens_per_second_with_refresh"] for r in lines if r["name"] == name)
+            for name in dict.fromkeys(r["name"] for r in lines)}
+
+
+def measure_speeds(args):
+    path = ROOT / f"bench/runs/{time.strftime('%Y-%m-%d')}-results-speed.jsonl"
+    with open(path, "w", encoding="utf-8") as file:
+        for round_number in range(3):
+            for name, (optim, options, rates) in RUNS.items():
+                command = [args.galore, "bench", "configs/results.yaml", f"optim={optim}", f"learning_rate={rates[1]}",
+                           f"threads={args.threads}", "--bench_steps", "30", "--json"]
+                command += [f"optim_args={options}"] if options else []
+                done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+                file.write(json.dumps({"name": name, "round": round_number, **json.loads(done.stdout)}) + "\n")
 
 
 def report(runs):
@@ -121,7 +153,7 @@ def report(runs):
     raw = ROOT / f"bench/runs/{time.strftime('%Y-%m-%d')}-results.jsonl"
     raw.parent.mkdir(parents=True, exist_ok=True)
     raw.write_text("".join(json.dumps(run) + "\n" for run in runs))
-    (ROOT / "docs/results-table.md").write_text(table(runs, best))
+    write_table(table(runs, best))
     (ROOT / "docs/results.svg").write_text(svg(best))
     print(table(runs, best))
 
@@ -130,17 +162,21 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--galore", default=str(ROOT / "build/release/galore"))
     parser.add_argument("--out", default=str(ROOT / ".cache/results/runs"))
-    parser.add_argument("--steps", type=int, default=800)
+    parser.add_argument("--steps", type=int, default=1200)
+    parser.add_argument("--threads", type=int, default=0, help="of a run; changes no loss")
     parser.add_argument("--only", help="one `optim` name")
     parser.add_argument("--report", action="store_true", help="run nothing")
+    parser.add_argument("--speed", action="store_true", help="measure speed alone")
     args = parser.parse_args()
+    if args.speed:
+        measure_speeds(args)
     out, runs = (ROOT / args.out).resolve(), []
     for name, (optim, options, rates) in RUNS.items():
         for rate in rates:
-            folder = out / f"{optim}-{rate:g}"
+            folder = out / f"{optim}-{rate:g}{'-whole' if 'whole' in name else ''}"
             folder.mkdir(parents=True, exist_ok=True)
             complete = any(e.get("step") == args.steps for e in evaluations(folder))
-            if not args.report and not complete and args.only in (None, optim):
+            if not args.report and not args.speed and not complete and args.only in (None, optim):
                 train(args, folder, optim, options, rate)
             runs.append(summary(name, optim, rate, folder))
     report([run for run in runs if run])
