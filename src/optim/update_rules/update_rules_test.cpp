@@ -60,6 +60,15 @@ TEST_F(Rules, EightBitAdamWIsExactOnItsFirstStepAndNearLater) {
   }
 }
 
+TEST_F(Rules, EightBitAdamWOfSmallTensorsIsAdamWToTheBit) {
+  const auto exact = make_adamw({}, {}, {64, 65}, workspace_);
+  const auto small = make_adamw({}, {"blockwise_8bit", 256, 64 * 65 + 1}, {64, 65}, workspace_);
+  for (int t = 1; t <= 5; ++t) {
+    const at::Tensor g = random({64, 65}, static_cast<uint64_t>(t));
+    EXPECT_TRUE(at::equal(exact->direction(g.clone(), t), small->direction(g.clone(), t)));
+  }
+}
+
 struct ExactAdafactor {
   AdafactorOptions options;
   at::Tensor row, column, square, m;
