@@ -23,12 +23,10 @@ LOW_RANK = "rank=48,update_proj_gap=100,scale=0.25,proj_type=std"
 RUNS = {
     "AdamW": ("adamw_torch", "", (0.001, 0.0025, 0.005)),
     "8-bit AdamW": ("adamw_8bit", "", (0.001, 0.0025, 0.005)),
-    "GaLore": ("galore_adamw", LOW_RANK, (0.005, 0.01, 0.02, 0.04)),
+    "GaLore": ("galore_adamw", LOW_RANK, (0.005, 0.01, 0.02)),
     "8-bit GaLore": ("galore_adamw_8bit", LOW_RANK, (0.005, 0.01, 0.02, 0.04)),
-    # A control: nothing is left out of a whole basis, so what remains of GaLore is its two learning rates.
-    "GaLore, whole basis": ("galore_adamw", LOW_RANK.replace("rank=48", "rank=192"), (0.02,)),
 }
-COLORS = ("#1b6ca8", "#7fb2d9", "#b5482a", "#e0a185", "#5a8f3c")
+COLORS = ("#1b6ca8", "#7fb2d9", "#b5482a", "#e0a185")
 
 
 def events(folder):
@@ -173,7 +171,7 @@ def main():
     out, runs = (ROOT / args.out).resolve(), []
     for name, (optim, options, rates) in RUNS.items():
         for rate in rates:
-            folder = out / f"{optim}-{rate:g}{'-whole' if 'whole' in name else ''}"
+            folder = out / f"{optim}-{rate:g}"
             folder.mkdir(parents=True, exist_ok=True)
             complete = any(e.get("step") == args.steps for e in evaluations(folder))
             if not args.report and not args.speed and not complete and args.only in (None, optim):
