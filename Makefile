@@ -53,7 +53,7 @@ cuda:  ## build with the CUDA kernels: build/cuda/galore
 bench-peers: build  ## speed beside transformers + galore_torch, in the same minutes
 	@scripts/bench-peers
 
-results: build  ## the runs of docs/results.md (hours)
+results: build  ## the runs of docs/results.md (half an hour)
 	@scripts/setup --results
 	@scripts/results
 
