@@ -39,8 +39,8 @@ class AdamW : public UpdateRule {
     const double t = static_cast<double>(step);
     const double corrected2 = std::sqrt(1 - std::pow(options_.beta2, t));
     const double epsilon = options_.epsilon * (options_.epsilon_before_correction ? 1 : corrected2);
-    return {static_cast<float>(options_.beta1), static_cast<float>(options_.beta2),
-            static_cast<float>(epsilon), static_cast<float>(corrected2 / (1 - std::pow(options_.beta1, t)))};
+    return {options_.beta1, options_.beta2, static_cast<float>(epsilon),
+            static_cast<float>(corrected2 / (1 - std::pow(options_.beta1, t)))};
   }
 
   AdamWOptions options_;
