@@ -35,7 +35,7 @@ nlohmann::ordered_json to_json(const MemoryPlan& plan) {
   for (int owner = 0; owner < kNumOwners; ++owner)
     json[canonical_name(owner_name(static_cast<Owner>(owner)))] = plan.bytes[static_cast<size_t>(owner)];
   json["total"] = plan.total();
-  json["program"] = program_bytes();
+  json["program"] = program_bytes(plan);
   return json;
 }
 

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <limits>
 
 #include "core/errors.h"
 #include "kernels/apply_direction.h"
@@ -131,11 +132,16 @@ void Optimizer::begin_update(double learning_rate, int64_t micro_batches) {
 void Optimizer::on_complete(Slot& slot) {
   slot.squared_norm = kernels::sum_squares(slot.gradient->gradient());
   if (slot.gradient->projected()) report_.norm_is_projected = true;
-  if (refreshes_at_once(slot) && std::isfinite(slot.squared_norm)) refresh_at_once(slot);
+  if (refreshes_at_once(slot)) refresh_at_once(slot);
   if (options_.layerwise) apply_update(slot, layerwise_clip_factor(slot));
 }
 
 void Optimizer::refresh_at_once(Slot& slot) {
+  if (!std::isfinite(static_cast<float>(slot.squared_norm))) {
+    // The next weight takes over the buffer: clipping cannot mend this gradient any more.
+    slot.squared_norm = std::numeric_limits<double>::infinity();
+    return;
+  }
   const double start = now();
   Subspace& subspace = *slot.method->subspace();
   const std::string notice = subspace.refresh(slot.gradient->gradient(), refresh_stream(slot));

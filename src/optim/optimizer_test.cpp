@@ -156,6 +156,22 @@ TEST_P(Drivers, LeaveAWeightAloneWhoseGradientIsNotFinite) {
   }
 }
 
+// The buffer that its gradient in full lay in belongs to the next weight: clipping cannot mend it.
+TEST(ProjectedGradients, LeaveTheBasisAloneWhereASquareOverflows) {
+  OptimizerOptions options;
+  options.gradient = "projected";
+  options.max_grad_norm = 1;
+  TestRun run("galore_adamw", "rank=4", all_kinds(), options);
+  auto gradients = run.gradients(1);
+  gradients[2][1][1] = 1e25;
+  const UpdateReport report = run.update({gradients});
+  EXPECT_EQ(report.num_skipped, 1);
+  EXPECT_TRUE(same_bits(run.weight(kTall), all_kinds()[2].second));
+  for (const auto& [name, value] : StateCopy(*run.optimizer).values)
+    EXPECT_TRUE(name.find(kTall) != 0 || value.count_nonzero().item<int64_t>() == 0) << name;
+  EXPECT_EQ(run.update(2).num_skipped, 0);
+}
+
 TEST_P(Drivers, TakeTheFirstUsableGradientForTheBasisThatWasMissed) {
   TestRun run("galore_adamw", "rank=4,update_proj_gap=100", all_kinds(), options_);
   auto gradients = run.gradients(1);

@@ -96,7 +96,7 @@ BenchResult bench(const TrainOptions& options, int64_t steps) {
   const ModelOptions model_settings = model_options(options);
   const at::Device device = device_of(options.device);
   BenchResult result;
-  result.program_bytes = program_bytes();
+  const int64_t resident_before = resident_bytes();
   Ledger ledger(device);
   const auto model = make_causal_lm(config, model_settings, ledger);
   if (options.model_name_or_path.empty()) {
@@ -120,6 +120,7 @@ BenchResult bench(const TrainOptions& options, int64_t steps) {
   result.first_step_seconds = timings.first;
   result.peak_memory_bytes = memory_in_use(device).peak;
   result.planned_bytes = ledger.total();
+  result.program_bytes = resident_before + library_growth_bytes(ledger.bytes(Owner::bases) > 0);
   result.minor_faults_per_step = timings.faults;
   result.peak_operations = measure_peak(model_settings.compute_dtype, device);
   result.peak_share =

@@ -32,7 +32,9 @@ int64_t MemoryPlan::weights_and_states() const {
          bytes_of(*this, Owner::moments) + bytes_of(*this, Owner::bases);
 }
 
-int64_t program_bytes() { return resident_bytes() + kLibraryGrowthBytes; }
+int64_t program_bytes(const MemoryPlan& plan) {
+  return resident_bytes() + library_growth_bytes(bytes_of(plan, Owner::bases) > 0);
+}
 
 int64_t MemoryPlan::total() const { return std::accumulate(bytes.begin(), bytes.end(), int64_t{0}); }
 
@@ -77,7 +79,7 @@ std::string format_plans(const std::vector<MemoryPlan>& plans) {
   row("total", [](const MemoryPlan& plan) { return cell(plan.total()); });
   row("saved", [&](const MemoryPlan& plan) { return &plan == &reference ? "" : saving(plan, reference); });
   return table + fmt::format("\nsaved: against {}; the program and its libraries take about {} more",
-                             reference.optimizer, cell(program_bytes()));
+                             reference.optimizer, cell(program_bytes(plans.front())));
 }
 
 std::string published_memory(const std::string& model_size, const std::vector<MemoryPlan>& plans) {

@@ -29,12 +29,15 @@ struct MemoryPlan {
 MemoryPlan plan_memory(const ModelConfig& config, const ModelOptions& model,
                        const OptimizerOptions& optimizer, const Workload& workload);
 
+// Measured growth beyond the plan over a run (bench/runs has the figures): stacks of the threads, generated
+// code and packing buffers of the matrix products; and the pages that a decomposition brings in, where bases
+// are computed.
+inline constexpr int64_t library_growth_bytes(bool computes_bases) {
+  return int64_t{computes_bases ? 53 : 25} << 20;
+}
 // What the program and its libraries take, which no plan counts: resident memory at the moment of asking (the
-// tensor library's own pages, tokenizer, data), and a constant for what the first products add.
-int64_t program_bytes();
-// Measured growth beyond the plan over a run: stacks of the threads, generated code and packing buffers of
-// the matrix products (bench/runs has the figures).
-inline constexpr int64_t kLibraryGrowthBytes = int64_t{48} << 20;
+// tensor library's own pages, tokenizer, data), and the growth that the plan's run will bring.
+int64_t program_bytes(const MemoryPlan& plan);
 
 // Rows by owner, one column a plan, in binary units, and what each saves against AdamW's, or else the last
 // one's.

@@ -122,7 +122,7 @@ void Trainer::announce(const std::vector<std::string>& notes) {
   plain.settings = resolve_optimizer("adamw_torch", "");
   plain.layerwise = false;
   const MemoryPlan reference = plan_memory(config_, model_options_, plain, workload);
-  program_bytes_ = program_bytes();
+  program_bytes_ = program_bytes(plan_);
   log_.say(format_plans({plan_, reference}));
   if (const auto published = published_memory(options_.model_size, {plan_, reference}); !published.empty())
     log_.say(published);
