@@ -54,7 +54,7 @@ AttentionGradients row_of(const AttentionGradients& g, int64_t row) {
 void attention(const AttentionTensors& tensors, Workspace& workspace) {
   check(tensors);
   if (tensors.query.is_cpu() || tensors.query.is_meta()) {
-    if (cpu::attention(tensors, workspace)) return;
+    if (kernels::cpu::attention(tensors, workspace)) return;
   }
   if (tensors.query.is_meta()) return;
   for (int64_t row = 0; row < tensors.query.size(0); ++row) reference::attention(row_of(tensors, row));
@@ -67,7 +67,7 @@ void attention_backward(const AttentionGradients& gradients, const at::Tensor& o
   GALORE_ASSERT(gradients.key.sizes() == tensors.key.sizes() &&
                 gradients.value.sizes() == tensors.key.sizes());
   if (tensors.query.is_cpu() || tensors.query.is_meta()) {
-    if (cpu::attention_backward(gradients, out_gradient, tensors, workspace)) return;
+    if (kernels::cpu::attention_backward(gradients, out_gradient, tensors, workspace)) return;
   }
   if (tensors.query.is_meta()) return;
   for (int64_t row = 0; row < tensors.query.size(0); ++row)

@@ -8,7 +8,7 @@ namespace galore {
 void convert(const at::Tensor& out, const at::Tensor& in) {
   GALORE_ASSERT(out.sizes() == in.sizes() && out.is_contiguous() && in.is_contiguous());
   if (out.is_meta()) return;
-  if (out.is_cpu() && in.is_cpu() && cpu::convert(out, in)) return;
+  if (out.is_cpu() && in.is_cpu() && kernels::cpu::convert(out, in)) return;
   out.copy_(in);
 }
 

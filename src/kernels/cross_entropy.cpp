@@ -21,14 +21,14 @@ void cross_entropy(const at::Tensor& losses, const at::Tensor& logits, const at:
                    double gradient_scale) {
   check(losses, logits, labels);
   if (logits.is_meta()) return;
-  if (logits.is_cpu() && cpu::cross_entropy(losses, logits, labels, &gradient_scale)) return;
+  if (logits.is_cpu() && kernels::cpu::cross_entropy(losses, logits, labels, &gradient_scale)) return;
   reference::cross_entropy(losses, logits, labels, gradient_scale);
 }
 
 void cross_entropy_loss(const at::Tensor& losses, const at::Tensor& logits, const at::Tensor& labels) {
   check(losses, logits, labels);
   if (logits.is_meta()) return;
-  if (logits.is_cpu() && cpu::cross_entropy(losses, logits, labels, nullptr)) return;
+  if (logits.is_cpu() && kernels::cpu::cross_entropy(losses, logits, labels, nullptr)) return;
   reference::cross_entropy_loss(losses, logits, labels);
 }
 

@@ -19,14 +19,14 @@ void check(const at::Tensor& rows, const at::Tensor& table, const at::Tensor& in
 void embedding(const at::Tensor& out, const at::Tensor& table, const at::Tensor& indices) {
   check(out, table, indices);
   if (out.is_meta()) return;
-  if (out.is_cpu() && cpu::embedding(out, table, indices)) return;
+  if (out.is_cpu() && kernels::cpu::embedding(out, table, indices)) return;
   reference::embedding(out, table, indices);
 }
 
 void add_rows(const at::Tensor& table, const at::Tensor& indices, const at::Tensor& rows) {
   check(rows, table, indices);
   if (table.is_meta()) return;
-  if (table.is_cpu() && cpu::add_rows(table, indices, rows)) return;
+  if (table.is_cpu() && kernels::cpu::add_rows(table, indices, rows)) return;
   reference::add_rows(table, indices, rows);
 }
 

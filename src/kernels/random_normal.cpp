@@ -21,8 +21,8 @@ void fill_on_cpu(const at::Tensor& out, double deviation, const RandomStream& st
     for (int64_t piece = begin; piece < end; ++piece) {
       const int64_t first = piece * kPiece, length = std::min(kPiece, count - first);
       float* numbers = copy.empty() ? flat.data_ptr<float>() + first : copy.data();
-      cpu::random_normal(numbers, length, static_cast<uint64_t>(first / 4), static_cast<float>(deviation),
-                         stream);
+      kernels::cpu::random_normal(numbers, length, static_cast<uint64_t>(first / 4),
+                                  static_cast<float>(deviation), stream);
       if (!copy.empty()) flat.narrow(0, first, length).copy_(at::from_blob(numbers, {length}));
     }
   });

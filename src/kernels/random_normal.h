@@ -17,10 +17,10 @@ void random_normal(float* out, int64_t count, uint64_t first_block, double devia
                    const RandomStream& stream);
 }
 
-namespace cpu {
+namespace kernels::cpu {
 // Numbers 4 * first_block and following; count need not be a multiple of 4.
 void random_normal(float* out, int64_t count, uint64_t first_block, float deviation,
                    const RandomStream& stream);
-}  // namespace cpu
+}  // namespace kernels::cpu
 
 }  // namespace galore

@@ -25,7 +25,7 @@ void rms_norm(const at::Tensor& out, const at::Tensor& inverse_rms, const at::Te
               const at::Tensor& weight, double epsilon) {
   check(out, inverse_rms, x, weight);
   if (x.is_meta()) return;
-  if (x.is_cpu() && cpu::rms_norm(out, inverse_rms, x, weight, epsilon)) return;
+  if (x.is_cpu() && kernels::cpu::rms_norm(out, inverse_rms, x, weight, epsilon)) return;
   reference::rms_norm(out, inverse_rms, x, weight, epsilon);
 }
 
@@ -33,7 +33,7 @@ void rms_norm_again(const at::Tensor& out, const at::Tensor& inverse_rms, const 
                     const at::Tensor& weight) {
   check(out, inverse_rms, x, weight);
   if (x.is_meta()) return;
-  if (x.is_cpu() && cpu::rms_norm_again(out, inverse_rms, x, weight)) return;
+  if (x.is_cpu() && kernels::cpu::rms_norm_again(out, inverse_rms, x, weight)) return;
   reference::rms_norm_again(out, inverse_rms, x, weight);
 }
 
@@ -45,7 +45,7 @@ void rms_norm_backward(const at::Tensor& x_gradient, const at::Tensor& weight_gr
   const at::Tensor partial =
       workspace.get(Owner::workspace, "rms_norm.partial", {kPartialSums, gradient.size(1)}, at::kFloat);
   if (gradient.is_meta()) return;
-  if (gradient.is_cpu() && cpu::rms_norm_backward(x_gradient, partial, gradient, inputs)) {
+  if (gradient.is_cpu() && kernels::cpu::rms_norm_backward(x_gradient, partial, gradient, inputs)) {
     at::Tensor sum = weight_gradient;
     at::sum_out(sum, partial, {0});
     return;

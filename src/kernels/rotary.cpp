@@ -12,7 +12,7 @@ void rotate(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sin
   GALORE_ASSERT(cosine.size(0) == x.size(1) && cosine.size(1) == x.size(3) / 2 && cosine.is_contiguous());
   GALORE_ASSERT(sine.sizes() == cosine.sizes() && sine.is_contiguous());
   if (x.is_meta()) return;
-  if (x.is_cpu() && cpu::rotate(x, cosine, sine, inverse)) return;
+  if (x.is_cpu() && kernels::cpu::rotate(x, cosine, sine, inverse)) return;
   reference::rotate(x, cosine, sine, inverse);
 }
 

@@ -19,14 +19,14 @@ void check(const at::Tensor& a, const at::Tensor& b, const at::Tensor& c) {
 void swiglu(const at::Tensor& out, const at::Tensor& gate, const at::Tensor& up) {
   check(out, gate, up);
   if (out.is_meta()) return;
-  if (out.is_cpu() && cpu::swiglu(out, gate, up)) return;
+  if (out.is_cpu() && kernels::cpu::swiglu(out, gate, up)) return;
   reference::swiglu(out, gate, up);
 }
 
 void swiglu_backward(const at::Tensor& gate, const at::Tensor& up, const at::Tensor& product) {
   check(gate, up, product);
   if (gate.is_meta()) return;
-  if (gate.is_cpu() && cpu::swiglu_backward(gate, up, product)) return;
+  if (gate.is_cpu() && kernels::cpu::swiglu_backward(gate, up, product)) return;
   reference::swiglu_backward(gate, up, product);
 }
 

@@ -19,7 +19,7 @@
 #include "kernels/cpu/tiles-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace galore::cpu::HWY_NAMESPACE {
+namespace galore::kernels::cpu::HWY_NAMESPACE {
 
 constexpr float kHidden = -1e30f;  // stands for minus infinity, without its special cases
 
@@ -207,11 +207,11 @@ void forward_b16(const AttentionTask<c10::BFloat16>& task) { forward_task(task);
 void backward_f32(const AttentionBackwardTask<float>& task) { backward_task(task); }
 void backward_b16(const AttentionBackwardTask<c10::BFloat16>& task) { backward_task(task); }
 
-}  // namespace galore::cpu::HWY_NAMESPACE
+}  // namespace galore::kernels::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace galore::cpu {
+namespace galore::kernels::cpu {
 HWY_EXPORT(forward_f32);
 HWY_EXPORT(forward_b16);
 HWY_EXPORT(backward_f32);
@@ -300,5 +300,5 @@ bool attention_backward(const AttentionGradients& gradients, const at::Tensor& o
   });
 }
 
-}  // namespace galore::cpu
+}  // namespace galore::kernels::cpu
 #endif

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace galore::cpu {
+namespace galore::kernels::cpu {
 
 inline constexpr size_t kBlock = 64;  // queries and keys of a block; T and D are padded to multiples of it
 
@@ -41,4 +41,4 @@ inline size_t backward_scratch(size_t length, size_t dim) {
   return 8 * padded(length) * padded(dim) + 2 * kBlock * kBlock + 2 * padded(length);
 }
 
-}  // namespace galore::cpu
+}  // namespace galore::kernels::cpu

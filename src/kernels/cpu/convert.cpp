@@ -10,7 +10,7 @@
 #include "kernels/cpu/vector_io-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace galore::cpu::HWY_NAMESPACE {
+namespace galore::kernels::cpu::HWY_NAMESPACE {
 
 template <typename To, typename From>
 void convert_range(To* out, const From* in, int64_t count) {
@@ -25,11 +25,11 @@ void convert_range(To* out, const From* in, int64_t count) {
 void narrow(c10::BFloat16* out, const float* in, int64_t count) { convert_range(out, in, count); }
 void widen(float* out, const c10::BFloat16* in, int64_t count) { convert_range(out, in, count); }
 
-}  // namespace galore::cpu::HWY_NAMESPACE
+}  // namespace galore::kernels::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace galore::cpu {
+namespace galore::kernels::cpu {
 HWY_EXPORT(narrow);
 HWY_EXPORT(widen);
 
@@ -60,5 +60,5 @@ bool convert(const at::Tensor& out, const at::Tensor& in) {
   return done;
 }
 
-}  // namespace galore::cpu
+}  // namespace galore::kernels::cpu
 #endif

@@ -15,7 +15,7 @@
 #include "kernels/cpu/vector_io-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace galore::cpu::HWY_NAMESPACE {
+namespace galore::kernels::cpu::HWY_NAMESPACE {
 
 template <typename T>
 float largest(const T* x, size_t n) {
@@ -73,11 +73,11 @@ double loss_b16(c10::BFloat16* x, size_t n, int64_t label, const double* scale) 
   return token_loss(x, n, label, scale);
 }
 
-}  // namespace galore::cpu::HWY_NAMESPACE
+}  // namespace galore::kernels::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace galore::cpu {
+namespace galore::kernels::cpu {
 HWY_EXPORT(loss_f32);
 HWY_EXPORT(loss_b16);
 
@@ -110,5 +110,5 @@ bool cross_entropy(const at::Tensor& losses, const at::Tensor& logits, const at:
   });
 }
 
-}  // namespace galore::cpu
+}  // namespace galore::kernels::cpu
 #endif

@@ -3,7 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
-namespace galore::cpu {
+namespace galore::kernels::cpu {
 
 template <typename Function>
 bool with_element(const at::Tensor& tensor, const Function& function) {
@@ -26,4 +26,4 @@ T* data(const at::Tensor& tensor) {
   return tensor.data_ptr<T>();
 }
 
-}  // namespace galore::cpu
+}  // namespace galore::kernels::cpu

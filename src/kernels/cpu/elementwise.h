@@ -8,7 +8,7 @@
 #include "kernels/attention.h"
 #include "kernels/rms_norm.h"
 
-namespace galore::cpu {
+namespace galore::kernels::cpu {
 
 // fp32 or bf16 on either side.
 bool convert(const at::Tensor& out, const at::Tensor& in);
@@ -39,4 +39,4 @@ bool attention(const AttentionTensors& tensors, Workspace& workspace);
 bool attention_backward(const AttentionGradients& gradients, const at::Tensor& out_gradient,
                         const AttentionTensors& tensors, Workspace& workspace);
 
-}  // namespace galore::cpu
+}  // namespace galore::kernels::cpu

@@ -3,7 +3,7 @@
 #include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/elementwise.h"
 
-namespace galore::cpu {
+namespace galore::kernels::cpu {
 namespace {
 
 template <typename To, typename From>
@@ -55,4 +55,4 @@ bool add_rows(const at::Tensor& table, const at::Tensor& indices, const at::Tens
   return done;
 }
 
-}  // namespace galore::cpu
+}  // namespace galore::kernels::cpu

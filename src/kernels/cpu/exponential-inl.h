@@ -12,11 +12,11 @@
 #include "kernels/cpu/vector_io-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace galore::cpu::HWY_NAMESPACE {
+namespace galore::kernels::cpu::HWY_NAMESPACE {
 
 // For x up to about 104. Highway gives 0 for NaN; here NaN stays NaN, so that a broken model is noticed.
 HWY_INLINE Float exponential(FloatTag d, Float x) { return hn::IfThenElse(hn::IsNaN(x), x, hn::Exp(d, x)); }
 
-}  // namespace galore::cpu::HWY_NAMESPACE
+}  // namespace galore::kernels::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 #endif

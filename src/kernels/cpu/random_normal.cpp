@@ -13,10 +13,10 @@
 #include "kernels/random_normal.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace galore::cpu::HWY_NAMESPACE {
+namespace galore::kernels::cpu::HWY_NAMESPACE {
 #if HWY_TARGET == HWY_SCALAR  // which cannot widen a product
 void fill_normal(float* out, int64_t count, uint64_t block, float deviation, const RandomStream& stream) {
-  composed::random_normal(out, count, block, deviation, stream);
+  galore::composed::random_normal(out, count, block, deviation, stream);
 }
 #else
 namespace hn = hwy::HWY_NAMESPACE;
@@ -96,11 +96,11 @@ void fill_normal(float* HWY_RESTRICT out, int64_t count, uint64_t block, float d
 }
 
 #endif
-}  // namespace galore::cpu::HWY_NAMESPACE
+}  // namespace galore::kernels::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace galore::cpu {
+namespace galore::kernels::cpu {
 HWY_EXPORT(fill_normal);
 
 void random_normal(float* out, int64_t count, uint64_t first_block, float deviation,
@@ -108,5 +108,5 @@ void random_normal(float* out, int64_t count, uint64_t first_block, float deviat
   HWY_DYNAMIC_DISPATCH(fill_normal)(out, count, first_block, deviation, stream);
 }
 
-}  // namespace galore::cpu
+}  // namespace galore::kernels::cpu
 #endif

@@ -7,7 +7,7 @@
 
 #ifndef GALORE_RMS_NORM_ROW
 #define GALORE_RMS_NORM_ROW
-namespace galore::cpu {
+namespace galore::kernels::cpu {
 
 // One token of the backward pass.
 template <typename T>
@@ -20,7 +20,7 @@ struct RmsNormRow {
   float inverse_rms;
 };
 
-}  // namespace galore::cpu
+}  // namespace galore::kernels::cpu
 #endif
 
 #undef HWY_TARGET_INCLUDE
@@ -30,7 +30,7 @@ struct RmsNormRow {
 #include "kernels/cpu/vector_io-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace galore::cpu::HWY_NAMESPACE {
+namespace galore::kernels::cpu::HWY_NAMESPACE {
 
 template <typename T>
 float sum_of_squares(const T* x, size_t n) {
@@ -89,11 +89,11 @@ void scale_b16(c10::BFloat16* out, const c10::BFloat16* x, const float* w, float
 void backward_f32(const RmsNormRow<float>& row, size_t n) { backward_row(row, n); }
 void backward_b16(const RmsNormRow<c10::BFloat16>& row, size_t n) { backward_row(row, n); }
 
-}  // namespace galore::cpu::HWY_NAMESPACE
+}  // namespace galore::kernels::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace galore::cpu {
+namespace galore::kernels::cpu {
 HWY_EXPORT(squares_f32);
 HWY_EXPORT(squares_b16);
 HWY_EXPORT(scale_f32);
@@ -173,5 +173,5 @@ bool rms_norm_backward(const at::Tensor& x_gradient, const at::Tensor& partial, 
   });
 }
 
-}  // namespace galore::cpu
+}  // namespace galore::kernels::cpu
 #endif

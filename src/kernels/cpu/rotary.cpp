@@ -10,7 +10,7 @@
 #include "kernels/cpu/vector_io-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace galore::cpu::HWY_NAMESPACE {
+namespace galore::kernels::cpu::HWY_NAMESPACE {
 
 // One head of one token; sign -1 rotates back.
 template <typename T>
@@ -33,11 +33,11 @@ void rotate_b16(c10::BFloat16* x, const float* c, const float* s, float sign, si
   rotate_head(x, c, s, sign, n);
 }
 
-}  // namespace galore::cpu::HWY_NAMESPACE
+}  // namespace galore::kernels::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace galore::cpu {
+namespace galore::kernels::cpu {
 HWY_EXPORT(rotate_f32);
 HWY_EXPORT(rotate_b16);
 
@@ -68,5 +68,5 @@ bool rotate(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sin
   });
 }
 
-}  // namespace galore::cpu
+}  // namespace galore::kernels::cpu
 #endif

@@ -10,7 +10,7 @@
 #include "kernels/cpu/exponential-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace galore::cpu::HWY_NAMESPACE {
+namespace galore::kernels::cpu::HWY_NAMESPACE {
 
 // 1 / (1 + exp(-x)). The exponential is only defined up to about 104; below x = -88 the result is 6e-39 at
 // most.
@@ -53,11 +53,11 @@ void backward_b16(c10::BFloat16* gate, c10::BFloat16* up, c10::BFloat16* product
   backward(gate, up, product, n);
 }
 
-}  // namespace galore::cpu::HWY_NAMESPACE
+}  // namespace galore::kernels::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace galore::cpu {
+namespace galore::kernels::cpu {
 HWY_EXPORT(forward_f32);
 HWY_EXPORT(forward_b16);
 HWY_EXPORT(backward_f32);
@@ -102,5 +102,5 @@ bool swiglu_backward(const at::Tensor& gate, const at::Tensor& up, const at::Ten
   });
 }
 
-}  // namespace galore::cpu
+}  // namespace galore::kernels::cpu
 #endif

@@ -13,7 +13,7 @@
 #include "kernels/cpu/vector_io-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace galore::cpu::HWY_NAMESPACE {
+namespace galore::kernels::cpu::HWY_NAMESPACE {
 
 // Element (i, k) is data[i * row + k * column]: a matrix or its transpose.
 struct Left {
@@ -124,6 +124,6 @@ void unpack(const Head<T>& head, const float* packed, size_t length, size_t dim,
   }
 }
 
-}  // namespace galore::cpu::HWY_NAMESPACE
+}  // namespace galore::kernels::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 #endif

@@ -12,7 +12,7 @@
 #include <cstring>
 
 HWY_BEFORE_NAMESPACE();
-namespace galore::cpu::HWY_NAMESPACE {
+namespace galore::kernels::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 using FloatTag = hn::ScalableTag<float>;
@@ -58,6 +58,6 @@ HWY_INLINE void store_some(FloatTag d, Float v, T* p, size_t count) {
   std::memcpy(static_cast<void*>(p), buffer, count * sizeof(T));
 }
 
-}  // namespace galore::cpu::HWY_NAMESPACE
+}  // namespace galore::kernels::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 #endif
