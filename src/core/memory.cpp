@@ -2,8 +2,12 @@
 
 #include <fmt/core.h>
 
+#include <cctype>
+#include <cmath>
+#include <cstdlib>
 #include <fstream>
 #include <numeric>
+#include <string_view>
 
 #include "core/errors.h"
 
@@ -64,6 +68,23 @@ std::string format_bytes(double bytes, bool binary) {
   while (bytes >= base && unit < 4) bytes /= base, ++unit;
   return fmt::format("{:.{}f} {}", bytes, unit == 0 ? 0 : 2,
                      binary ? binary_units[unit] : decimal_units[unit]);
+}
+
+int64_t parse_bytes(const std::string& where, const std::string& name, const std::string& text) {
+  static constexpr std::string_view units = "kmgt";
+  char* end = nullptr;
+  const double number = std::strtod(text.c_str(), &end);
+  std::string suffix = end;
+  std::erase(suffix, ' ');
+  for (char& c : suffix) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  const size_t power = suffix.empty() || suffix == "b" ? 0 : units.find(suffix[0]) + 1;  // 0: of none
+  const std::string rest = power > 0 ? suffix.substr(1) : "";
+  const bool known = end != text.c_str() && (suffix.empty() || suffix == "b" || power > 0) &&
+                     (rest.empty() || rest == "b" || rest == "ib");
+  const double bytes = number * std::pow(rest == "b" ? 1000.0 : 1024.0, static_cast<double>(power));
+  if (!known || !(bytes >= 0 && bytes <= 9e18))
+    fail_usage(where, "{}: expected bytes, such as 22GiB, 500MB or 0, given '{}'", name, text);
+  return static_cast<int64_t>(bytes);
 }
 
 int64_t resident_bytes() { return status_field("VmRSS:"); }

@@ -64,6 +64,9 @@ class Workspace {
 
 // "1.50 MiB"; `binary` false gives decimal units ("1.57 MB").
 std::string format_bytes(double bytes, bool binary = true);
+// "22GiB", "500 MB", "1.5G", "4096": K, M, G and T alone are binary, as ulimit and container programs mean
+// them. `where` and `name` go into the message.
+int64_t parse_bytes(const std::string& where, const std::string& name, const std::string& text);
 
 // Of this process, in bytes, as the kernel counts them (VmRSS and VmHWM).
 int64_t resident_bytes();
