@@ -7,6 +7,7 @@ namespace galore {
 Linear::Linear(const std::string& name, Size size, const WeightSpace& space) {
   weight_.name = name + ".weight";
   weight_.value = space.allocate({size.outputs, size.inputs});
+  weight_.whole_products = true;
   if (!size.bias) return;
   bias_.name = name + ".bias";
   bias_.value = space.allocate({size.outputs});

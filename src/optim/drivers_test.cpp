@@ -1,6 +1,8 @@
 // Gradients that are projected while they are formed, and which gradient buffers exist.
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "optim/test_optimizer.h"
 
 namespace galore {
@@ -41,14 +43,22 @@ struct Case {
   double weight_decay = 0;
 };
 
+// As the linears of a model say.
+void say_whole_products(TestRun& run) {
+  for (Parameter* parameter : run.list())
+    parameter->whole_products = parameter->value.dim() == 2 && parameter->name != kEmbedding;
+}
+
 // The same formula in another order of products. Adam divides by the root of the second moment, so fp32
 // rounding (1e-6 of the largest element of a gradient) grows where elements are small: directions agree to
 // 1e-3 of their norm. bf16 weights round at 2^-9 of themselves, to one of two neighbours.
-void expect_projected_equals_full(const Case& c, OptimizerOptions options, int64_t micro_batches) {
+void expect_projected_equals_full(const Case& c, OptimizerOptions options, int64_t micro_batches,
+                                  bool by_products = false) {
   options.weight_decay = c.weight_decay;
   TestRun full(c.optim, c.args, all_kinds(c.dtype), options);
   options.gradient = "projected";
   TestRun projected(c.optim, c.args, all_kinds(c.dtype), options);
+  if (by_products) say_whole_products(projected);
   for (uint64_t seed = 1; seed <= 5; ++seed) {
     update_by_reports(full, seed, micro_batches);
     update_by_reports(projected, seed, micro_batches);
@@ -81,11 +91,103 @@ TEST(ProjectedGradients, EqualFullOnesToRounding) {
   }
 }
 
+// The basis is found by products with the gradient's factors, the same search in another order of products.
+TEST(ProjectedGradients, EqualFullOnesWhereBasesAreFoundByProducts) {
+  for (const std::string finder : {"warm", "randomized", "sketch"}) {
+    for (const std::string type : {"right", "left", "std"}) {
+      for (const bool layerwise : {false, true}) {
+        OptimizerOptions options;
+        options.layerwise = layerwise;
+        const std::string args = "rank=4,update_proj_gap=3,scale=1,proj_type=" + type + ",subspace=" + finder;
+        expect_projected_equals_full({"galore_adamw", args}, options, 1, true);
+        expect_projected_equals_full({"galore_adamw_8bit", args + ",min_8bit_size=0"}, options, 1, true);
+        expect_projected_equals_full({"galore_sgd", args + ",momentum=0.9"}, options, 1, true);
+        expect_projected_equals_full({"galore_sgd", args + ",momentum=0.9,moment_transport=true"}, options, 1,
+                                     true);
+      }
+    }
+  }
+}
+
+// With accumulation the first micro-batch gives the basis, and all enter the low-rank gradient.
+TEST(ProjectedGradients, TakeTheBasisOfTheFirstMicroBatch) {
+  OptimizerOptions options;
+  options.gradient = "projected";
+  TestRun one("galore_sgd", "rank=4,subspace=warm,scale=1", all_kinds(), options);
+  TestRun three("galore_sgd", "rank=4,subspace=warm,scale=1", all_kinds(), options);
+  say_whole_products(one), say_whole_products(three);
+  one.optimizer->begin_update(0, 1);
+  report(one, 10);
+  one.optimizer->finish_update();
+  update_by_reports(three, 1, 3);
+  const auto bases = StateCopy(*one.optimizer).values, others = StateCopy(*three.optimizer).values;
+  const std::string name = std::string(kTall) + ".basis_right";
+  EXPECT_TRUE(same_bits(bases.at(name), others.at(name)));
+  at::Tensor whole = at::zeros_like(three.weight(kTall));
+  for (uint64_t i = 0; i < 3; ++i) {
+    const uint64_t own = 100 * (10 + i) + 10 * 2;  // the third of all_kinds()
+    whole += decaying({kTokens, whole.size(0)}, own).t().mm(decaying({kTokens, whole.size(1)}, own + 1));
+  }
+  const at::Tensor basis = bases.at(name), moved = all_kinds()[2].second - three.weight(kTall);
+  EXPECT_LE(relative_difference(moved, 0.01 * whole.matmul(basis).matmul(basis.t())), 1e-4);
+}
+
+TEST(ProjectedGradients, SayWhenNoBasisCanBeTaken) {
+  OptimizerOptions options;
+  options.gradient = "projected";
+  TestRun run("galore_adamw", "rank=4,subspace=warm", all_kinds(), options);
+  say_whole_products(run);
+  run.optimizer->begin_update(0.01, 1);
+  run.parameter(kTall).sink->add_product(at::full({kTokens, 24}, std::nan("")), at::ones({kTokens, 16}));
+  for (Parameter* parameter : run.list())
+    for (int use = 0; use < parameter->uses; ++use) parameter->sink->use_done();
+  const UpdateReport report = run.optimizer->finish_update();
+  EXPECT_EQ(report.num_skipped, 1);
+  EXPECT_TRUE(same_bits(run.weight(kTall), all_kinds()[2].second));
+  ASSERT_FALSE(report.notices.empty());
+  EXPECT_NE(report.notices[0].find("not finite"), std::string::npos) << report.notices[0];
+}
+
 TEST(ProjectedGradients, WorkForAnEmbeddingThatWasNamed) {
   OptimizerOptions options;
   options.target_modules = {"embed_tokens", "mlp"};
   for (const std::string type : {"right", "left", "full"})
     expect_projected_equals_full({"galore_sgd", "rank=4,scale=1,subspace=svd,proj_type=" + type}, options, 2);
+}
+
+// Rounding of fp32 products in another order; the short gradients go by the tokens' Gram matrices (64 tokens
+// would not), the long ones by the gradient itself.
+TEST(ProjectedGradients, KnowTheNormOfWholeGradientsWhereItIsWanted) {
+  for (const int64_t tokens : {4, 64}) {
+    const at::Tensor output = random({tokens, 24}, 1), input = random({tokens, 16}, 2);
+    const double norm = output.t().mm(input).norm().item<double>();
+    for (const bool layerwise : {false, true}) {
+      for (const double max_norm : {0.0, norm / 2}) {
+        OptimizerOptions options;
+        options.gradient = "projected";
+        options.layerwise = layerwise;
+        options.max_grad_norm = max_norm;  // with "auto": exact where it clips
+        TestRun run("galore_adamw", "rank=2,subspace=warm", {{kTall, all_kinds()[2].second}}, options);
+        say_whole_products(run);
+        for (int update = 0; update < 2; ++update) {
+          run.optimizer->begin_update(0.01, 1);
+          run.list()[0]->sink->add_product(output, input);
+          run.list()[0]->sink->use_done();
+          const UpdateReport report = run.optimizer->finish_update();
+          EXPECT_EQ(report.norm_is_projected, max_norm == 0);
+          if (max_norm == 0) {
+            EXPECT_LT(report.gradient_norm, norm);
+            EXPECT_GT(report.gradient_norm, 0);
+            continue;
+          }
+          EXPECT_NEAR(report.gradient_norm, norm, 1e-5 * norm);
+          if (!layerwise || update > 0) {
+            EXPECT_NEAR(report.clip_factor, 0.5, 1e-4);
+          }
+        }
+      }
+    }
+  }
 }
 
 int64_t bytes_of(const std::string& name) {
@@ -150,6 +252,24 @@ TEST(GradientBuffers, HoldOneGradientInFullAtARefresh) {
   // With a whole-model discard still possible, each refreshing weight keeps its own.
   options.may_discard = true;
   EXPECT_GT(gradient_bytes("galore_adamw", options), plain + low_rank + bytes_of(kTall));
+}
+
+// Found by products, bases leave no gradient in full but of what is never projected.
+TEST(GradientBuffers, NeverHoldAFullGradientOfAProjectedWeight) {
+  for (const bool layerwise : {false, true}) {
+    for (const int64_t micro_batches : {1, 3}) {
+      OptimizerOptions options;
+      options.gradient = "projected";
+      options.layerwise = layerwise;
+      TestRun run("galore_adamw", "rank=4,update_proj_gap=2,subspace=warm", all_kinds(), options);
+      say_whole_products(run);
+      for (uint64_t seed = 1; seed <= 4; ++seed) update_by_reports(run, seed, micro_batches);
+      const int64_t low_rank = 4 * 4 * (16 + 24 + 24), plain = bytes_of(kEmbedding) + bytes_of(kNorm);
+      const bool shares = layerwise && micro_batches == 1;
+      EXPECT_EQ(run.ledger.bytes(Owner::gradients),
+                shares ? bytes_of(kEmbedding) + 4 * 24 * 4 : plain + low_rank);
+    }
+  }
 }
 
 TEST(Refreshes, AreSpreadOverTheGapWhenStaggered) {

@@ -1,8 +1,10 @@
 #include "optim/gradient_buffer.h"
 
+#include <utility>
+
 #include "core/errors.h"
+#include "kernels/apply_direction.h"
 #include "kernels/embedding.h"
-#include "kernels/matmul.h"
 
 namespace galore {
 
@@ -13,6 +15,7 @@ void GradientBuffer::begin(const Update& update) {
   update_ = update;
   remaining_ = update.micro_batches * parameter_.uses;
   fresh_ = true;
+  exact_squared_norm_ = 0;
   buffer_.reset();
 }
 
@@ -27,9 +30,9 @@ void GradientBuffer::acquire() {
   buffer_ = workspace_.get(Owner::gradients, update_.shared ? shared : own, shape, at::kFloat);
 }
 
-void GradientBuffer::keep_projection(Subspace& subspace) {
+void GradientBuffer::keep_projection(Subspace& subspace, bool refreshed) {
   GALORE_ASSERT(complete() && !projected());
-  const at::Tensor low_rank = subspace.project_refreshed(buffer_);
+  const at::Tensor low_rank = refreshed ? subspace.project_refreshed(buffer_) : subspace.project(buffer_);
   update_.subspace = &subspace;
   update_.shared = false;
   buffer_ =
@@ -37,52 +40,39 @@ void GradientBuffer::keep_projection(Subspace& subspace) {
   buffer_.copy_(low_rank);
 }
 
+double GradientBuffer::squared_norm() const {
+  return projected() && update_.exact_norm ? exact_squared_norm_ : kernels::sum_squares(buffer_);
+}
+
 void GradientBuffer::accumulate(const at::Tensor& part) {
   fresh_ ? buffer_.copy_(part) : buffer_.add_(part);
   fresh_ = false;
 }
 
-// buffer (+)= left_transposed^T right, summed in fp32 over reports whatever the products' dtype.
+// Summed in fp32 over reports whatever the products' dtype.
 void GradientBuffer::accumulate_product(const at::Tensor& left_transposed, const at::Tensor& right) {
   acquire();
-  if (right.scalar_type() == at::kFloat) {
-    matrix_product(buffer_, left_transposed.t(), right, fresh_ ? Write::replace : Write::accumulate);
-    fresh_ = false;
-  } else {
-    at::Tensor product =
-        workspace_.get(Owner::workspace, "optimizer.product", buffer_.sizes(), right.scalar_type());
-    matrix_product(product, left_transposed.t(), right, Write::replace);
-    accumulate(product);
-  }
-}
-
-at::Tensor GradientBuffer::reduced(const at::Tensor& x, const at::Tensor& basis, const char* name) {
-  at::Tensor factor = basis;
-  if (basis.scalar_type() != x.scalar_type()) {
-    factor = workspace_.get(Owner::workspace, std::string(name) + ".basis", basis.sizes(), x.scalar_type());
-    factor.copy_(basis);
-  }
-  at::Tensor product = workspace_.get(Owner::workspace, name, {x.size(0), basis.size(1)}, x.scalar_type());
-  matrix_product(product, x, factor, Write::replace);
-  return product;
+  outer_product(buffer_, left_transposed, right, /*accumulate=*/!fresh_, workspace_);
+  fresh_ = false;
 }
 
 void GradientBuffer::add_product(const at::Tensor& output_gradient, const at::Tensor& input) {
   if (!projected()) return accumulate_product(output_gradient, input);
+  const OuterProduct product(output_gradient, input, workspace_);
+  if (const auto refresh = std::exchange(update_.refresh, nullptr)) refresh(product);
+  if (update_.exact_norm) exact_squared_norm_ += product.squared_norm();
   Subspace& subspace = *update_.subspace;
-  const at::Tensor left = subspace.side() == Side::right
-                              ? output_gradient
-                              : reduced(output_gradient, subspace.left(), "optimizer.reduced_output");
-  const at::Tensor right =
-      subspace.side() == Side::left ? input : reduced(input, subspace.right(), "optimizer.reduced_input");
-  accumulate_product(left, right);
+  accumulate_product(
+      subspace.side() == Side::right ? output_gradient : product.reduced_output(subspace.left()),
+      subspace.side() == Side::left ? input : product.reduced_input(subspace.right()));
 }
 
 void GradientBuffer::add_rows(const at::Tensor& indices, const at::Tensor& gradient) {
   at::Tensor rows = gradient.to(at::kFloat);
   if (projected()) {
     Subspace& subspace = *update_.subspace;
-    if (subspace.side() != Side::left) rows = reduced(rows, subspace.right(), "optimizer.reduced_input");
+    if (subspace.side() != Side::left)
+      rows = OuterProduct({}, rows, workspace_).reduced_input(subspace.right());
     // The rows of an identity stand where a linear layer has its output's gradient.
     if (subspace.side() != Side::right)
       return accumulate_product(subspace.left().index_select(0, indices), rows);

@@ -19,18 +19,26 @@ class GradientBuffer : public GradientSink {
     // Non-null: only the low-rank gradient is formed, by dY^T (X P) or (dY P)^T X (the identity of LoQT,
     // arXiv 2405.16528, and CompAct, arXiv 2410.15352).
     Subspace* subspace = nullptr;
+    // With a subspace: called once, before the first product is projected, to take a new basis from it; of
+    // parameters with whole_products. With several micro-batches the first one decides.
+    std::function<void(const GradientOperator&)> refresh = nullptr;
+    // With a subspace and whole_products: the norm of the gradient in full is wanted as well.
+    bool exact_norm = false;
     // The buffer may be shared with other parameters: this one is consumed by `on_complete`, before the next
     // one reports.
     bool shared = false;
   };
   void begin(const Update& update);
-  // Of a complete gradient in full: keeps its projection alone, in a buffer of this parameter.
-  void keep_projection(Subspace& subspace);
+  // Of a complete gradient in full: keeps its projection alone, in a buffer of this parameter. `refreshed`:
+  // by a basis just taken from it.
+  void keep_projection(Subspace& subspace, bool refreshed);
   bool complete() const { return remaining_ == 0; }
   // fp32, of the parameter's shape, or the low-rank shape when begun with a subspace. From the first report
   // to the next begin(); a shared one until `on_complete` returns.
   at::Tensor gradient() const { return buffer_; }
   bool projected() const { return update_.subspace != nullptr; }
+  // Of what gradient() holds; with exact_norm, of the gradient in full.
+  double squared_norm() const;
 
   void add_product(const at::Tensor& output_gradient, const at::Tensor& input) override;
   void add_rows(const at::Tensor& indices, const at::Tensor& gradient) override;
@@ -45,8 +53,6 @@ class GradientBuffer : public GradientSink {
   void acquire();
   void accumulate(const at::Tensor& part);
   void accumulate_product(const at::Tensor& left_transposed, const at::Tensor& right);
-  // x times a basis, in a workspace buffer; in x's dtype.
-  at::Tensor reduced(const at::Tensor& x, const at::Tensor& basis, const char* name);
 
   Parameter& parameter_;
   Workspace& workspace_;
@@ -54,6 +60,7 @@ class GradientBuffer : public GradientSink {
   Update update_;
   at::Tensor buffer_;
   int64_t remaining_ = 0;
+  double exact_squared_norm_ = 0;
   bool fresh_ = true;  // nothing has been added yet: the first report overwrites
 };
 

@@ -46,6 +46,11 @@ void declare_options(OptionTable& table, OptimizerOptions& options) {
           "gradient", &options.gradient,
           "full: form every gradient; projected: of projected weights only its projection, between refreshes")
       .choices({"full", "projected"});
+  table
+      .add("grad_norm", &options.grad_norm,
+           "the norm that is logged and clipped by, where no gradient is formed: projected, inside the "
+           "subspaces; exact, of whole gradients, which costs time; auto: exact where max_grad_norm clips")
+      .choices({"auto", "exact", "projected"});
   table.add("bf16_rounding", &options.rounding, "how updates are rounded into bf16 weights")
       .choices({"nearest", "stochastic"});
   table.add("master_weights", &options.master_weights, "keep fp32 copies of bf16 weights");
@@ -105,13 +110,37 @@ bool Optimizer::is_refresh_due(Slot& slot) const {
          !subspace->established();
 }
 
-// Where only low-rank gradients are kept, a gradient in full need not outlive its weight's backward pass: the
-// basis is taken from it there. Layer-wise mode does so anyway. Not where decay, which is added after
-// clipping, is part of what the basis is taken from.
-bool Optimizer::refreshes_at_once(const Slot& slot) const {
-  const bool decay_is_missing = options_.settings.decay_order == DecayOrder::coupled && slot.weight_decay > 0;
-  return options_.gradient == "projected" && slot.refresh_due && !options_.layerwise &&
-         !options_.may_discard && !decay_is_missing;
+// Coupled decay is added after clipping, and the basis is taken from the sum.
+bool Optimizer::decay_belongs_to_basis(const Slot& slot) const {
+  return options_.settings.decay_order == DecayOrder::coupled && slot.weight_decay > 0;
+}
+
+// The new basis from products with the gradient, which then never exists in full.
+bool Optimizer::refreshes_by_products(const Slot& slot) const {
+  return options_.gradient == "projected" && slot.refresh_due && slot.parameter->whole_products &&
+         searches_by_products(options_.settings.subspace.subspace) &&
+         slot.method->subspace()->side() != Side::both && !options_.may_discard &&
+         !decay_belongs_to_basis(slot);
+}
+
+// Else, where only low-rank gradients are kept, a gradient in full need not outlive its weight's backward
+// pass: it is projected there, by a basis taken from it if one is due. Layer-wise mode does so anyway.
+bool Optimizer::projects_at_once(const Slot& slot) const {
+  return options_.gradient == "projected" && slot.method->subspace() && !slot.forms_low_rank &&
+         !options_.layerwise && !options_.may_discard && !decay_belongs_to_basis(slot);
+}
+
+bool Optimizer::knows_exact_norm() const {
+  return options_.grad_norm == "exact" || (options_.grad_norm == "auto" && options_.max_grad_norm > 0);
+}
+
+// Only what needs no more than one product to know the norm of its gradient may stay in the subspace where
+// that norm is wanted.
+bool Optimizer::may_form_low_rank(const Slot& slot, int64_t micro_batches) const {
+  if (options_.gradient != "projected" || !slot.method->subspace()) return false;
+  if (slot.refresh_due && !refreshes_by_products(slot)) return false;
+  return !knows_exact_norm() ||
+         (micro_batches == 1 && slot.parameter->uses == 1 && slot.parameter->whole_products);
 }
 
 void Optimizer::begin_update(double learning_rate, int64_t micro_batches) {
@@ -122,33 +151,43 @@ void Optimizer::begin_update(double learning_rate, int64_t micro_batches) {
     slot.squared_norm = 0;
     GradientBuffer::Update update;
     update.micro_batches = micro_batches;
-    if (options_.gradient == "projected" && !slot.refresh_due) update.subspace = slot.method->subspace();
+    slot.forms_low_rank = may_form_low_rank(slot, micro_batches);
+    if (slot.forms_low_rank) {
+      update.subspace = slot.method->subspace();
+      update.exact_norm = knows_exact_norm();
+      if (slot.refresh_due)
+        update.refresh = [this, &slot](const GradientOperator& gradient) { refresh(slot, gradient); };
+    }
     update.shared =
-        (options_.layerwise || refreshes_at_once(slot)) && micro_batches == 1 && slot.parameter->uses == 1;
+        (options_.layerwise || projects_at_once(slot)) && micro_batches == 1 && slot.parameter->uses == 1;
     slot.gradient->begin(update);
   }
 }
 
 void Optimizer::on_complete(Slot& slot) {
-  slot.squared_norm = kernels::sum_squares(slot.gradient->gradient());
-  if (slot.gradient->projected()) report_.norm_is_projected = true;
-  if (refreshes_at_once(slot)) refresh_at_once(slot);
+  slot.squared_norm = slot.gradient->squared_norm();
+  if (slot.gradient->projected() && !knows_exact_norm()) report_.norm_is_projected = true;
+  if (projects_at_once(slot)) project_at_once(slot);
   if (options_.layerwise) apply_update(slot, layerwise_clip_factor(slot));
 }
 
-void Optimizer::refresh_at_once(Slot& slot) {
+void Optimizer::project_at_once(Slot& slot) {
   if (!std::isfinite(static_cast<float>(slot.squared_norm))) {
     // The next weight takes over the buffer: clipping cannot mend this gradient any more.
     slot.squared_norm = std::numeric_limits<double>::infinity();
     return;
   }
+  if (slot.refresh_due) refresh(slot, DenseGradient(slot.gradient->gradient()));
+  slot.gradient->keep_projection(*slot.method->subspace(), slot.refresh_due);
+}
+
+void Optimizer::refresh(Slot& slot, const GradientOperator& gradient) {
   const double start = now();
-  Subspace& subspace = *slot.method->subspace();
-  const std::string notice = subspace.refresh(slot.gradient->gradient(), refresh_stream(slot));
+  const std::string notice = slot.method->refresh(gradient, refresh_stream(slot), slot.step);
   if (!notice.empty()) add_notice(slot, notice);
-  slot.gradient->keep_projection(subspace);
-  report_.refresh_seconds += now() - start;
-  report_.seconds += now() - start;
+  const double elapsed = now() - start;
+  report_.refresh_seconds += elapsed;
+  report_.seconds += elapsed;
 }
 
 RandomStream Optimizer::refresh_stream(const Slot& slot) const {

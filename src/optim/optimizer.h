@@ -33,6 +33,8 @@ struct OptimizerOptions {
   std::string layerwise_clipping = "previous_norm";
   // full: the gradient of every weight is formed. projected: of projected weights only at refreshes.
   std::string gradient = "full";
+  // auto, exact, projected: of which gradient the norm is, where none is formed in full.
+  std::string grad_norm = "auto";
   // finish_update may discard: bases then wait for it, which costs a gradient in full for each that is due.
   bool may_discard = false;
   std::string rounding = "nearest";  // of bf16 weights: nearest, stochastic
@@ -86,14 +88,20 @@ class Optimizer {
     int64_t step = 0;
     int64_t refresh_phase = 0;  // refreshes are due when the number of updates is this, modulo the gap
     bool refresh_due = false;
+    bool forms_low_rank = false;  // in this update: its gradient is never formed in full
     double squared_norm = 0;
   };
   Slot make_slot(Parameter& parameter, bool projected);
   void on_complete(Slot& slot);
   void stagger_refreshes();
   bool is_refresh_due(Slot& slot) const;
-  bool refreshes_at_once(const Slot& slot) const;
-  void refresh_at_once(Slot& slot);
+  bool decay_belongs_to_basis(const Slot& slot) const;
+  bool knows_exact_norm() const;
+  bool may_form_low_rank(const Slot& slot, int64_t micro_batches) const;
+  bool refreshes_by_products(const Slot& slot) const;
+  bool projects_at_once(const Slot& slot) const;
+  void project_at_once(Slot& slot);
+  void refresh(Slot& slot, const GradientOperator& gradient);
   RandomStream refresh_stream(const Slot& slot) const;
   void add_notice(const Slot& slot, const std::string& notice);
   void apply_update(Slot& slot, double clip_factor);

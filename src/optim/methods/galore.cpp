@@ -10,7 +10,7 @@ class GaLore : public Method {
 
   Direction direction(at::Tensor gradient, const StepContext& context) override {
     if (context.refresh_due) {
-      const std::string notice = subspace_->refresh(gradient, context.random);
+      const std::string notice = refresh(DenseGradient(gradient), context.random, context.step - 1);
       if (!notice.empty() && context.notices) context.notices->push_back(notice);
     }
     return direction_of_low_rank(
@@ -20,6 +20,14 @@ class GaLore : public Method {
   Direction direction_of_low_rank(at::Tensor low_rank, const StepContext& context) override {
     const at::Tensor adapted = rule_->direction(std::move(low_rank), context.step);
     return subspace_->lift(adapted, options_.scale);
+  }
+
+  std::string refresh(const GradientOperator& gradient, const RandomStream& random, int64_t steps) override {
+    const at::Tensor average = subspace_->wants_average() ? rule_->average() : at::Tensor();
+    const std::string notice = subspace_->refresh(gradient, random, average);
+    if (subspace_->turn().defined())
+      rule_->transport(subspace_->turn(), subspace_->side() == Side::right, steps);
+    return notice;
   }
 
   Subspace* subspace() override { return subspace_.get(); }

@@ -38,6 +38,8 @@ class Method {
   // form the low-rank gradient alone and call the next function.
   virtual Subspace* subspace() { return nullptr; }
   virtual Direction direction_of_low_rank(at::Tensor low_rank, const StepContext& context);
+  // Takes a new basis, after `steps` updates of this parameter; returns what Subspace::refresh says.
+  virtual std::string refresh(const GradientOperator& gradient, const RandomStream& random, int64_t steps);
 };
 
 // The rule in the full space.

@@ -23,6 +23,11 @@ Direction Method::direction_of_low_rank(at::Tensor, const StepContext&) {
   return {};
 }
 
+std::string Method::refresh(const GradientOperator&, const RandomStream&, int64_t) {
+  GALORE_ASSERT(!"this method has no basis");
+  return "";
+}
+
 std::unique_ptr<Method> make_plain(std::unique_ptr<UpdateRule> rule) {
   return std::make_unique<Plain>(std::move(rule));
 }

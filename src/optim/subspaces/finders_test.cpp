@@ -43,7 +43,7 @@ std::optional<SingularVectors> search(BasisFinder finder, const at::Tensor& matr
                                       const at::Tensor& previous = {}) {
   Ledger ledger(at::kCPU);
   Workspace workspace(ledger);
-  return finder(matrix, {side, rank, previous, kStream, workspace});
+  return finder(DenseGradient(matrix), {side, rank, previous, kStream, workspace});
 }
 
 double captured_energy(const at::Tensor& matrix, const at::Tensor& right) {

@@ -9,34 +9,47 @@
 namespace galore {
 namespace {
 
-constexpr int64_t kOversampling = 16;  // Halko et al. ask for 5 to 10; the columns are nearly free
-constexpr int kColdIterations = 3;     // from random columns alone; see docs/subspace.md
+constexpr int kColdIterations = 3;  // from random columns alone; see docs/subspace.md
 
-// The buffers of one search. Legend: m x n gradient g, c = rank + oversampling columns.
+// The buffers of one search. Legend: g is the gradient, transposed for the left side; a x b; c = rank +
+// oversampling columns.
 struct Sketch {
-  at::Tensor g;
-  at::Tensor image;  // m x c: orthonormal basis Q of the columns of g V
-  at::Tensor probe;  // n x c: V, then g^T Q
-  int64_t rank;
-  Workspace& workspace;
+  const GradientOperator& gradient;
+  bool transposed;
+  at::Tensor image;  // a x c: orthonormal basis Q of the columns of g V
+  at::Tensor probe;  // b x c: V, then g^T Q
+  const BasisRequest& request;
 };
 
-// The old basis and, beside it, columns of normal numbers.
-void start(const Sketch& sketch, const at::Tensor& previous, const RandomStream& random) {
-  const int64_t known = previous.defined() ? previous.size(1) : 0;
-  const at::Tensor fresh = sketch.workspace.get(
-      Owner::workspace, "subspace.fresh", {sketch.probe.size(0), sketch.probe.size(1) - known}, at::kFloat);
-  random_normal(fresh, 1, random);
-  if (sketch.probe.is_meta()) return;
-  if (known > 0) sketch.probe.narrow(1, 0, known).copy_(previous);
-  sketch.probe.narrow(1, known, fresh.size(1)).copy_(fresh);
+void fill_with_random(const at::Tensor& columns, const BasisRequest& request) {
+  const at::Tensor fresh =
+      request.workspace.get(Owner::workspace, "subspace.fresh", columns.sizes(), at::kFloat);
+  random_normal(fresh, 1, request.random);
+  if (!columns.is_meta()) columns.copy_(fresh);
 }
 
-// V = g^T orth(g V): the columns of V turn towards the leading right singular vectors.
-void iterate(const Sketch& sketch) {
-  matrix_product(sketch.image, sketch.g, sketch.probe, Write::replace);
-  orthonormalize(sketch.image, sketch.workspace);
-  matrix_product(sketch.probe, sketch.g.t(), sketch.image, Write::replace);
+// The known columns and, beside them, columns of normal numbers.
+void start(const at::Tensor& columns, const at::Tensor& known, const BasisRequest& request) {
+  const int64_t count = known.defined() ? known.size(1) : 0;
+  if (count > 0 && !columns.is_meta()) columns.narrow(1, 0, count).copy_(known);
+  if (count < columns.size(1)) fill_with_random(columns.narrow(1, count, columns.size(1) - count), request);
+}
+
+// V = g^T orth(Q).
+void finish_iteration(const Sketch& sketch) {
+  orthonormalize(sketch.image, sketch.request.workspace);
+  sketch.transposed ? sketch.gradient.times(sketch.probe, sketch.image)
+                    : sketch.gradient.transpose_times(sketch.probe, sketch.image);
+}
+
+// V = g^T orth(g V): the columns of V turn towards the leading right singular vectors. False when they are
+// not finite.
+bool iterate(const Sketch& sketch) {
+  sketch.transposed ? sketch.gradient.transpose_times(sketch.image, sketch.probe)
+                    : sketch.gradient.times(sketch.image, sketch.probe);
+  if (!sketch.gradient.usable()) return false;
+  finish_iteration(sketch);
+  return true;
 }
 
 // out (rows x rank) = columns turned, each divided by its divisor.
@@ -48,21 +61,20 @@ at::Tensor turned(const char* name, const at::Tensor& columns, const at::Tensor&
 
 // Singular vectors of Q Q^T g, from the eigenvectors of the small Gram matrix of g^T Q. That in fp64: the
 // squares of small singular values would drown in fp32's rounding of the large ones.
-SingularVectors decompose(const Sketch& sketch, bool with_left) {
-  const int64_t columns = sketch.probe.size(1);
-  Workspace& workspace = sketch.workspace;
+SingularVectors decompose(const Sketch& sketch, bool with_image) {
+  const int64_t columns = sketch.probe.size(1), rank = sketch.request.rank;
+  Workspace& workspace = sketch.request.workspace;
   const at::Tensor gram = workspace.get(Owner::workspace, "subspace.gram", {columns, columns}, at::kDouble);
   gram_matrix(gram, sketch.probe, workspace);
   SingularVectors found;
-  const at::Tensor turn =
-      workspace.get(Owner::workspace, "subspace.turn", {columns, sketch.rank}, at::kFloat);
+  const at::Tensor turn = workspace.get(Owner::workspace, "subspace.turn", {columns, rank}, at::kFloat);
   if (!gram.is_meta()) {
     const SerialLapack serial(columns);
     const auto [squares, vectors] = at::linalg_eigh(gram);
-    turn.copy_(vectors.flip({1}).narrow(1, 0, sketch.rank));
-    found.values = squares.flip({0}).narrow(0, 0, sketch.rank).clamp_min(0).sqrt().to(at::kFloat);
+    turn.copy_(vectors.flip({1}).narrow(1, 0, rank));
+    found.values = squares.flip({0}).narrow(0, 0, rank).clamp_min(0).sqrt().to(at::kFloat);
   }
-  if (with_left) found.left = turned("subspace.found_left", sketch.image, turn, workspace);
+  if (with_image) found.left = turned("subspace.found_left", sketch.image, turn, workspace);
   found.right = turned("subspace.found_right", sketch.probe, turn, workspace);
   if (gram.is_meta()) return found;
   // A direction below the rounding of the largest is noise: divided by that rounding, it stays bounded.
@@ -72,23 +84,61 @@ SingularVectors decompose(const Sketch& sketch, bool with_left) {
   return found;
 }
 
-std::optional<SingularVectors> find(const at::Tensor& gradient, const BasisRequest& request, int iterations) {
-  if (!gradient.is_meta() && !gradient.isfinite().all().item<bool>()) return std::nullopt;
-  Workspace& workspace = request.workspace;
-  const at::Tensor g = request.side == Side::left ? gradient.t() : gradient;
-  const int64_t columns = std::min(request.rank + kOversampling, std::min(g.size(0), g.size(1)));
-  const Sketch sketch{g, workspace.get(Owner::workspace, "subspace.image", {g.size(0), columns}, at::kFloat),
-                      workspace.get(Owner::workspace, "subspace.probe", {g.size(1), columns}, at::kFloat),
-                      request.rank, workspace};
-  start(sketch, request.previous, request.random);
+// The same span by QR alone, in the order of the columns, which stay where the old ones were.
+SingularVectors keep_axes(const Sketch& sketch, bool with_image) {
+  const int64_t rank = sketch.request.rank;
+  Workspace& workspace = sketch.request.workspace;
+  SingularVectors found;
+  found.right =
+      workspace.get(Owner::workspace, "subspace.found_right", {sketch.probe.size(0), rank}, at::kFloat);
+  if (with_image) found.left = sketch.image.narrow(1, 0, rank);
+  if (sketch.probe.is_meta()) return found;
+  found.right.copy_(sketch.probe.narrow(1, 0, rank));
+  const at::Tensor largest = at::linalg_vector_norm(found.right, 2, {0}).max();
+  found.values = largest.expand({rank});  // in no order: all are taken, unless the gradient is zero
+  orthonormalize(found.right, workspace);
+  return found;
+}
+
+// The sketch: Q from the average of low-rank gradients, whose columns lie where g V would.
+bool start_from_average(const Sketch& sketch) {
+  const BasisRequest& request = sketch.request;
+  if (!request.average.defined() || !request.previous.defined() || request.side == Side::both) return false;
+  if (!sketch.image.is_meta() && !request.average.any().item<bool>()) return false;
+  start(sketch.image, request.side == Side::left ? request.average.t() : request.average, request);
+  finish_iteration(sketch);
+  return true;
+}
+
+bool iterate_from_basis(const Sketch& sketch, int iterations) {
+  const BasisRequest& request = sketch.request;
+  start(sketch.probe, request.previous, request);
   if (!request.previous.defined()) iterations = kColdIterations;
+  for (int i = 0; i < iterations; ++i) {
+    if (i > 0) orthonormalize(sketch.probe, request.workspace);
+    if (!iterate(sketch)) return false;
+  }
+  return true;
+}
+
+std::optional<SingularVectors> find(const GradientOperator& gradient, const BasisRequest& request,
+                                    int iterations) {
+  if (!gradient.usable()) return std::nullopt;
+  const bool transposed = request.side == Side::left;
+  const int64_t a = transposed ? gradient.columns() : gradient.rows();
+  const int64_t b = transposed ? gradient.rows() : gradient.columns();
+  const int64_t columns = std::min(request.rank + request.oversampling, std::min(a, b));
+  Workspace& workspace = request.workspace;
+  const Sketch sketch{gradient, transposed,
+                      workspace.get(Owner::workspace, "subspace.image", {a, columns}, at::kFloat),
+                      workspace.get(Owner::workspace, "subspace.probe", {b, columns}, at::kFloat), request};
   try {
-    for (int i = 0; i < iterations; ++i) {
-      if (i > 0) orthonormalize(sketch.probe, workspace);
-      iterate(sketch);
-    }
-    SingularVectors found = decompose(sketch, request.side == Side::both);
-    if (request.side == Side::left) std::swap(found.left, found.right);
+    if (iterations > 0 || !start_from_average(sketch))
+      if (!iterate_from_basis(sketch, std::max(iterations, 1))) return std::nullopt;
+    if (!gradient.usable()) return std::nullopt;
+    const bool with_image = request.side == Side::both;
+    SingularVectors found = request.rotate ? decompose(sketch, with_image) : keep_axes(sketch, with_image);
+    if (transposed) std::swap(found.left, found.right);
     return found;
   } catch (const c10::Error&) {
     return std::nullopt;  // LAPACK did not converge
@@ -97,14 +147,18 @@ std::optional<SingularVectors> find(const at::Tensor& gradient, const BasisReque
 
 }  // namespace
 
-std::optional<SingularVectors> find_by_randomized_iteration(const at::Tensor& gradient,
+std::optional<SingularVectors> find_by_randomized_iteration(const GradientOperator& gradient,
                                                             const BasisRequest& request) {
   return find(gradient, request, 2);
 }
 
-std::optional<SingularVectors> find_by_warm_iteration(const at::Tensor& gradient,
+std::optional<SingularVectors> find_by_warm_iteration(const GradientOperator& gradient,
                                                       const BasisRequest& request) {
   return find(gradient, request, 1);
+}
+
+std::optional<SingularVectors> find_by_sketch(const GradientOperator& gradient, const BasisRequest& request) {
+  return find(gradient, request, 0);
 }
 
 }  // namespace galore

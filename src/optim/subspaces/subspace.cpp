@@ -7,32 +7,35 @@
 #include "core/dtypes.h"
 #include "core/errors.h"
 #include "kernels/matmul.h"
+#include "kernels/orthonormalize.h"
 #include "kernels/random_normal.h"
+#include "kernels/serial_lapack.h"
 
 namespace galore {
 namespace {
 
-int64_t determined_directions(const SingularVectors& vectors, const at::Tensor& gradient) {
+int64_t determined_directions(const SingularVectors& vectors, double noise) {
   const double largest = vectors.values.select(0, 0).item<double>();
   if (!(largest > 0) || !std::isfinite(largest)) return 0;
-  return (vectors.values > largest * rounding_noise(gradient)).sum().item<int64_t>();
+  return (vectors.values > largest * noise).sum().item<int64_t>();
 }
 
-at::Tensor random_orthonormal(int64_t rows, int64_t columns, const RandomStream& random) {
-  const at::Tensor matrix = at::empty({rows, columns}, at::kFloat);
-  random_normal(matrix, 1, random);
-  return std::get<0>(at::linalg_qr(matrix));
-}
-
-// The leading `count` directions of `old` outside the span of `known`; both by orthonormal columns.
-at::Tensor completion(const at::Tensor& known, const at::Tensor& old, int64_t count) {
-  const at::Tensor outside = old - known.matmul(known.t().matmul(old));
+// `known` and, behind it, the leading directions of `old` outside its span, r columns in all; both by
+// orthonormal columns. Leading: by the eigenvectors of the small Gram matrix. Should LAPACK not converge, QR
+// finds some directions of `old`, if not the leading ones.
+at::Tensor completed(const at::Tensor& known, const at::Tensor& old, Workspace& workspace) {
+  const int64_t rank = old.size(1), count = rank - known.size(1);
+  at::Tensor outside = old - known.matmul(known.t().matmul(old));
   try {
-    return std::get<0>(at::linalg_svd(outside, /*full_matrices=*/false)).narrow(1, 0, count);
+    const at::Tensor gram = at::mm(outside.t(), outside).to(at::kDouble);
+    const SerialLapack serial(rank);
+    const at::Tensor vectors = std::get<1>(at::linalg_eigh(gram)).flip({1}).narrow(1, 0, count);
+    outside = outside.matmul(vectors.to(at::kFloat));
   } catch (const c10::Error&) {
-    // LAPACK did not converge; QR always ends, and finds some directions of `old` if not the leading ones.
-    return std::get<0>(at::linalg_qr(at::cat({known, old}, 1))).narrow(1, known.size(1), count);
   }
+  const at::Tensor all = at::cat({known, outside}, 1).contiguous();
+  orthonormalize(all, workspace);
+  return all.narrow(1, 0, rank);
 }
 
 // The sign of a singular vector is arbitrary, but moments outlive a refresh and know one: each new vector
@@ -49,9 +52,7 @@ at::Tensor aligned(const at::Tensor& basis, const at::Tensor& old) {
 
 }  // namespace
 
-double rounding_noise(const at::Tensor& gradient) {
-  return static_cast<double>(std::max(gradient.size(0), gradient.size(1))) * 1.1920929e-7;
-}
+double rounding_noise(int64_t m, int64_t n) { return static_cast<double>(std::max(m, n)) * 1.1920929e-7; }
 
 Side side_of(const std::string& proj_type, int64_t m, int64_t n) {
   if (proj_type == "full") return Side::both;
@@ -78,6 +79,13 @@ void declare_options(OptionTable& table, SubspaceOptions& options) {
       .add("signs", &options.signs,
            "signs of basis vectors: aligned with the old ones, or as LAPACK leaves them")
       .choices({"aligned", "lapack"});
+  table
+      .add("oversampling", &options.oversampling,
+           "columns of random numbers beside the old basis in a search by iteration")
+      .range(0, 1e6);
+  table.add("rotate", &options.rotate, "turn what an iteration finds into singular directions");
+  table.add("moment_transport", &options.moment_transport,
+            "turn the moments into the new basis at a refresh, as LDAdam does");
   table.add("basis_dtype", &options.basis_dtype, "number format the basis is kept in")
       .choices({"float32", "bfloat16"});
 }
@@ -85,14 +93,18 @@ void declare_options(OptionTable& table, SubspaceOptions& options) {
 namespace {
 
 const std::map<std::string, BasisFinder>& basis_finders() {
-  static const std::map<std::string, BasisFinder> table{
-      {"svd", find_by_svd}, {"randomized", find_by_randomized_iteration}, {"warm", find_by_warm_iteration}};
+  static const std::map<std::string, BasisFinder> table{{"svd", find_by_svd},
+                                                        {"randomized", find_by_randomized_iteration},
+                                                        {"warm", find_by_warm_iteration},
+                                                        {"sketch", find_by_sketch}};
   return table;
 }
 
 }  // namespace
 
 BasisFinder basis_finder(const std::string& name) { return basis_finders().at(name); }
+
+bool searches_by_products(const std::string& name) { return name != "svd"; }
 
 std::vector<std::string> basis_finder_names() {
   std::vector<std::string> names;
@@ -113,9 +125,13 @@ Subspace::Subspace(const SubspaceOptions& options, int64_t m, int64_t n, Workspa
   if (side_ != Side::left) right_ = ledger.zeros(Owner::bases, {n, rank_}, dtype);
 }
 
-std::string Subspace::refresh(const at::Tensor& gradient, const RandomStream& random) {
+std::string Subspace::refresh(const GradientOperator& gradient, const RandomStream& random,
+                              const at::Tensor& average) {
+  turn_.reset();
   const at::Tensor previous = !established_ ? at::Tensor() : side_ == Side::left ? left() : right();
-  const auto found = basis_finder(options_.subspace)(gradient, {side_, rank_, previous, random, workspace_});
+  const auto found = basis_finder(options_.subspace)(
+      gradient,
+      {side_, rank_, previous, random, workspace_, average, options_.oversampling, options_.rotate});
   if (gradient.is_meta()) {
     established_ = 1;
     return "";
@@ -124,9 +140,13 @@ std::string Subspace::refresh(const at::Tensor& gradient, const RandomStream& ra
     if (!established_) take_random(random);
     return "the decomposition of the gradient failed or the gradient is not finite: keeps the old basis";
   }
-  const int64_t determined = std::min(rank_, determined_directions(*found, gradient));
-  if (left_.defined()) take(left_, found->left, determined, random);
-  if (right_.defined()) take(right_, found->right, determined, random);
+  return take_all(*found, random);
+}
+
+std::string Subspace::take_all(const SingularVectors& found, const RandomStream& random) {
+  const int64_t determined = std::min(rank_, determined_directions(found, rounding_noise(m_, n_)));
+  if (left_.defined()) take(left_, found.left, determined, random);
+  if (right_.defined()) take(right_, found.right, determined, random);
   if (determined > 0) established_ = 1;
   if (determined == rank_) return "";
   if (determined == 0) return "the gradient is zero: keeps the old basis";
@@ -135,8 +155,15 @@ std::string Subspace::refresh(const at::Tensor& gradient, const RandomStream& ra
 }
 
 void Subspace::take_random(const RandomStream& random) {
-  if (left_.defined()) left_.copy_(random_orthonormal(m_, rank_, random));
-  if (right_.defined()) right_.copy_(random_orthonormal(n_, rank_, random));
+  if (left_.defined()) left_.copy_(random_orthonormal(m_, random));
+  if (right_.defined()) right_.copy_(random_orthonormal(n_, random));
+}
+
+at::Tensor Subspace::random_orthonormal(int64_t rows, const RandomStream& random) {
+  const at::Tensor matrix = at::empty({rows, rank_}, at::kFloat);
+  random_normal(matrix, 1, random);
+  orthonormalize(matrix, workspace_);
+  return matrix.to(workspace_.ledger().device());
 }
 
 void Subspace::take(at::Tensor& stored, const at::Tensor& found, int64_t determined,
@@ -144,11 +171,12 @@ void Subspace::take(at::Tensor& stored, const at::Tensor& found, int64_t determi
   at::Tensor old = established_ ? stored.to(at::kFloat) : at::Tensor();
   at::Tensor basis = found.narrow(1, 0, std::min(rank_, determined));
   if (determined < rank_) {
-    const at::Tensor source =
-        old.defined() ? old : random_orthonormal(stored.size(0), rank_, random).to(stored.device());
-    basis = determined == 0 ? source : at::cat({basis, completion(basis, source, rank_ - determined)}, 1);
+    const at::Tensor source = old.defined() ? old : random_orthonormal(stored.size(0), random);
+    basis = determined == 0 ? source : completed(basis, source, workspace_);
   }
-  stored.copy_(options_.signs == "lapack" ? basis : aligned(basis, old));
+  if (options_.signs != "lapack") basis = aligned(basis, old);
+  if (options_.moment_transport && old.defined() && side_ != Side::both) turn_ = at::mm(old.t(), basis);
+  stored.copy_(basis);
 }
 
 at::Tensor Subspace::decoded(const at::Tensor& stored, const char* name) {
@@ -180,7 +208,7 @@ at::Tensor Subspace::project_refreshed(const at::Tensor& gradient) {
   at::Tensor low_rank = project(gradient);
   if (side_ != Side::both || gradient.is_meta()) return low_rank;
   const at::Tensor size = low_rank.abs();
-  return low_rank.masked_fill_(size < size.max() * rounding_noise(gradient), 0);
+  return low_rank.masked_fill_(size < size.max() * rounding_noise(m_, n_), 0);
 }
 
 Direction Subspace::lift(const at::Tensor& low_rank, double scale) {

@@ -22,6 +22,7 @@
 #include "core/random.h"
 #include "core/state_visitor.h"
 #include "optim/direction.h"
+#include "optim/subspaces/gradient_operator.h"
 
 namespace galore {
 
@@ -33,6 +34,9 @@ struct SubspaceOptions {
   std::string refresh = "auto";
   std::string signs = "aligned";
   std::string basis_dtype = "float32";
+  int64_t oversampling = 16;
+  bool rotate = true;
+  bool moment_transport = false;
 
   bool staggered() const { return refresh == "staggered" || (refresh == "auto" && subspace == "warm"); }
 };
@@ -55,37 +59,57 @@ struct BasisRequest {
       previous;  // the old basis of the wanted side (right for `both`), fp32: a start; may be undefined
   RandomStream random;
   Workspace& workspace;  // the result may live there until the next search
+  // A rule's average of low-rank gradients in the old basis, m x r or r x n; may be undefined.
+  at::Tensor average = {};
+  // Of the iterations: columns of random numbers beside the old basis, and whether the result is turned into
+  // singular directions.
+  int64_t oversampling = 16;
+  bool rotate = true;
 };
 
-// How a basis is found: the leading `rank` singular vectors of `gradient` (fp32), exact or nearly. nullopt:
-// the computation failed. On the meta device only the buffers are claimed.
-using BasisFinder = std::optional<SingularVectors> (*)(const at::Tensor& gradient,
+// How a basis is found: the leading `rank` singular vectors of `gradient`, exact or nearly. nullopt: the
+// computation failed. On the meta device only the buffers are claimed.
+using BasisFinder = std::optional<SingularVectors> (*)(const GradientOperator& gradient,
                                                        const BasisRequest& request);
 // By the option `subspace`.
 BasisFinder basis_finder(const std::string& name);
 std::vector<std::string> basis_finder_names();
+// Whether this one is content with products of the gradient.
+bool searches_by_products(const std::string& name);
 // Thin SVD by LAPACK (gesdd); falls back to the eigenvectors of the Gram matrix in fp64 when it fails.
-std::optional<SingularVectors> find_by_svd(const at::Tensor& gradient, const BasisRequest& request);
+std::optional<SingularVectors> find_by_svd(const GradientOperator& gradient, const BasisRequest& request);
 // Randomized subspace iteration (Halko, Martinsson, Tropp 2011, Algorithm 4.4) from the old basis and 16
 // columns of random numbers, then rotated into singular directions. randomized: two iterations; warm: one, as
-// in PowerSGD (arXiv 1905.13727) and LDAdam (2410.16103), which do not rotate. Both: three when there is no
+// in PowerSGD (arXiv 1905.13727) and LDAdam (2410.16103), which do not rotate; sketch: half of one, from the
+// rule's average of low-rank gradients instead of a product with the gradient. All: three when there is no
 // old basis.
-std::optional<SingularVectors> find_by_randomized_iteration(const at::Tensor& gradient,
+std::optional<SingularVectors> find_by_randomized_iteration(const GradientOperator& gradient,
                                                             const BasisRequest& request);
-std::optional<SingularVectors> find_by_warm_iteration(const at::Tensor& gradient,
+std::optional<SingularVectors> find_by_warm_iteration(const GradientOperator& gradient,
                                                       const BasisRequest& request);
+std::optional<SingularVectors> find_by_sketch(const GradientOperator& gradient, const BasisRequest& request);
 
-// Singular values below this share of the largest are fp32's rounding (numpy's matrix_rank rule).
-double rounding_noise(const at::Tensor& gradient);
+// Singular values of an m x n matrix below this share of the largest are fp32's rounding (numpy's matrix_rank
+// rule).
+double rounding_noise(int64_t m, int64_t n);
 
 class Subspace {
  public:
   // Of an m x n gradient; a rank above min(m, n) is lowered to it.
   Subspace(const SubspaceOptions& options, int64_t m, int64_t n, Workspace& workspace);
 
-  // Takes a new basis from `gradient` (fp32, m x n). What the gradient does not determine (it is zero, not
-  // finite, or of lower rank) keeps the old basis; the result says so, and is empty when all went well.
-  std::string refresh(const at::Tensor& gradient, const RandomStream& random);
+  // Takes a new basis from `gradient` (m x n). What the gradient does not determine (it is zero, not finite,
+  // or of lower rank) keeps the old basis; the result says so, and is empty when all went well. `average`: as
+  // in BasisRequest.
+  std::string refresh(const GradientOperator& gradient, const RandomStream& random,
+                      const at::Tensor& average = {});
+  std::string refresh(const at::Tensor& gradient, const RandomStream& random) {
+    return refresh(DenseGradient(gradient), random);
+  }
+  // With `moment_transport`, after a refresh that replaced a basis: old^T new (r x r), which turns low-rank
+  // tensors of the old basis into the new one's coordinates; else undefined. Not of side `both`.
+  const at::Tensor& turn() const { return turn_; }
+  bool wants_average() const { return options_.subspace == "sketch"; }
   // False until a refresh has determined at least one direction: the next update tries again.
   bool established() const { return established_ != 0; }
 
@@ -106,13 +130,16 @@ class Subspace {
 
  private:
   at::Tensor decoded(const at::Tensor& stored, const char* name);
+  std::string take_all(const SingularVectors& found, const RandomStream& random);
   void take(at::Tensor& stored, const at::Tensor& found, int64_t determined, const RandomStream& random);
   void take_random(const RandomStream& random);
+  at::Tensor random_orthonormal(int64_t rows, const RandomStream& random);
 
   SubspaceOptions options_;
   int64_t m_, n_, rank_;
   Side side_;
   at::Tensor left_, right_;  // [m, r], [n, r]; undefined where the side has none
+  at::Tensor turn_;
   int64_t established_ = 0;
   Workspace& workspace_;
 };

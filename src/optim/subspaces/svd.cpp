@@ -34,11 +34,12 @@ bool all_finite(const SingularVectors& vectors) {
 
 }  // namespace
 
-std::optional<SingularVectors> find_by_svd(const at::Tensor& gradient, const BasisRequest& request) {
+std::optional<SingularVectors> find_by_svd(const GradientOperator& source, const BasisRequest& request) {
+  const at::Tensor gradient = source.dense();
   const int64_t rank = request.rank;
   request.workspace.ledger().note_transient(svd_bytes(gradient));
   if (gradient.is_meta()) return SingularVectors{};
-  if (!gradient.isfinite().all().item<bool>()) return std::nullopt;
+  if (!source.usable()) return std::nullopt;
   try {
     const auto [u, s, vh] = at::linalg_svd(gradient, /*full_matrices=*/false);
     SingularVectors vectors{u.narrow(1, 0, rank), vh.narrow(0, 0, rank).t(), s.narrow(0, 0, rank)};

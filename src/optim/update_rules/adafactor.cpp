@@ -38,6 +38,11 @@ class Adafactor : public UpdateRule {
     return update.copy_(m);
   }
 
+  // The factors of the second moment stay: rows and columns have no counterpart under a turn.
+  void transport(const at::Tensor& turn, bool of_columns, int64_t /*steps*/) override {
+    if (moment1_) moment1_->write(turned_state(moment1_->read(), turn, of_columns));
+  }
+
   void visit(StateVisitor& visitor) override {
     if (factored_) {
       visitor.tensor("row_mean", row_);

@@ -29,6 +29,21 @@ class AdamW : public UpdateRule {
     return gradient;
   }
 
+  at::Tensor average() override { return moment1_->read(); }
+
+  // LDAdam (Robert et al., arXiv 2410.16103, Algorithm 1): variances turn with the squares of the turn, as if
+  // the old coordinates were independent. Arithmetic is on the unbiased moments.
+  void transport(const at::Tensor& turn, bool of_columns, int64_t steps) override {
+    if (steps == 0) return;
+    const double known1 = 1 - std::pow(options_.beta1, steps), known2 = 1 - std::pow(options_.beta2, steps);
+    const at::Tensor m = moment1_->read();
+    const at::Tensor variance = moment2_->read() / known2 - (m / known1).square();
+    const at::Tensor turned_m = turned_state(m, turn, of_columns);
+    const at::Tensor v = turned_state(variance, turn.square(), of_columns) + (turned_m / known1).square();
+    moment1_->write(turned_m);
+    moment2_->write(v.abs() * known2);
+  }
+
   void visit(StateVisitor& visitor) override {
     moment1_->visit("moment1", visitor);
     moment2_->visit("moment2", visitor);
@@ -48,6 +63,10 @@ class AdamW : public UpdateRule {
 };
 
 }  // namespace
+
+at::Tensor turned_state(const at::Tensor& x, const at::Tensor& turn, bool of_columns) {
+  return of_columns ? at::mm(x, turn) : at::mm(turn.t(), x);
+}
 
 void declare_options(OptionTable& table, AdamWOptions& options) {
   table.add("adam_beta1", &options.beta1, "decay of the first moment").range(0, 1 - 1e-9).alias("beta1");

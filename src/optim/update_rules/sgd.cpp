@@ -19,6 +19,12 @@ class Sgd : public UpdateRule {
     return options_.nesterov ? gradient.add_(m, options_.momentum) : gradient.copy_(m);
   }
 
+  at::Tensor average() override { return moment1_ ? moment1_->read() : at::Tensor(); }
+
+  void transport(const at::Tensor& turn, bool of_columns, int64_t /*steps*/) override {
+    if (moment1_) moment1_->write(turned_state(moment1_->read(), turn, of_columns));
+  }
+
   void visit(StateVisitor& visitor) override {
     if (moment1_) moment1_->visit("moment1", visitor);
   }

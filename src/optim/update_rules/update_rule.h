@@ -20,7 +20,17 @@ class UpdateRule {
   // may be it. `step`: 1 for the first update of this tensor.
   virtual at::Tensor direction(at::Tensor gradient, int64_t step) = 0;
   virtual void visit(StateVisitor& visitor) = 0;
+  // For rules inside a subspace. The average of gradients, in fp32, or undefined where the rule keeps none.
+  virtual at::Tensor average() { return {}; }
+  // After `steps` updates the axes have turned: state of x becomes state of x turn (`of_columns`) or of
+  // turn^T x.
+  virtual void transport(const at::Tensor& turn, bool of_columns, int64_t steps) {
+    static_cast<void>(turn), static_cast<void>(of_columns), static_cast<void>(steps);
+  }
 };
+
+// x turn, or turn^T x.
+at::Tensor turned_state(const at::Tensor& x, const at::Tensor& turn, bool of_columns);
 
 // --- AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101), AdamW without its decay, which the optimizer
 // does.

@@ -1,0 +1,85 @@
+#include "optim/subspaces/gradient_operator.h"
+
+#include <cmath>
+#include <string>
+
+#include "kernels/apply_direction.h"
+#include "kernels/matmul.h"
+
+namespace galore {
+
+void outer_product(const at::Tensor& out, const at::Tensor& left_transposed, const at::Tensor& right,
+                   bool accumulate, Workspace& workspace) {
+  if (right.scalar_type() == at::kFloat)
+    return matrix_product(out, left_transposed.t(), right, accumulate ? Write::accumulate : Write::replace);
+  const at::Tensor product =
+      workspace.get(Owner::workspace, "optimizer.product", out.sizes(), right.scalar_type());
+  matrix_product(product, left_transposed.t(), right, Write::replace);
+  accumulate ? out.add_(product) : out.copy_(product);
+}
+
+void DenseGradient::times(const at::Tensor& out, const at::Tensor& v) const {
+  matrix_product(out, gradient_, v, Write::replace);
+}
+
+void DenseGradient::transpose_times(const at::Tensor& out, const at::Tensor& q) const {
+  matrix_product(out, gradient_.t(), q, Write::replace);
+}
+
+bool DenseGradient::usable() const { return is_meta() || gradient_.isfinite().all().item<bool>(); }
+
+at::Tensor OuterProduct::reduced(const at::Tensor& x, const at::Tensor& basis, const char* name) const {
+  at::Tensor factor = basis;
+  if (basis.scalar_type() != x.scalar_type()) {
+    factor = workspace_.get(Owner::workspace, std::string(name) + ".basis", basis.sizes(), x.scalar_type());
+    factor.copy_(basis);
+  }
+  at::Tensor product = workspace_.get(Owner::workspace, name, {x.size(0), basis.size(1)}, x.scalar_type());
+  matrix_product(product, x, factor, Write::replace);
+  return product;
+}
+
+at::Tensor OuterProduct::reduced_output(const at::Tensor& q) const {
+  return reduced(output_gradient_, q, "optimizer.reduced_output");
+}
+
+at::Tensor OuterProduct::reduced_input(const at::Tensor& v) const {
+  return reduced(input_, v, "optimizer.reduced_input");
+}
+
+void OuterProduct::product(const at::Tensor& out, const at::Tensor& left_transposed,
+                           const at::Tensor& right) const {
+  outer_product(out, left_transposed, right, /*accumulate=*/false, workspace_);
+  usable_ = usable_ && std::isfinite(static_cast<float>(kernels::sum_squares(out)));
+}
+
+void OuterProduct::times(const at::Tensor& out, const at::Tensor& v) const {
+  product(out, output_gradient_, reduced_input(v));
+}
+
+void OuterProduct::transpose_times(const at::Tensor& out, const at::Tensor& q) const {
+  product(out, input_, reduced_output(q));
+}
+
+at::Tensor OuterProduct::dense() const {
+  const at::Tensor out =
+      workspace_.get(Owner::gradients, "optimizer.gradient", {rows(), columns()}, at::kFloat);
+  product(out, output_gradient_, input_);
+  return out;
+}
+
+at::Tensor OuterProduct::tokens_gram(const at::Tensor& x, const char* name) const {
+  const at::Tensor out = workspace_.get(Owner::workspace, name, {x.size(0), x.size(0)}, x.scalar_type());
+  matrix_product(out, x, x.t(), Write::replace);
+  return out;
+}
+
+double OuterProduct::squared_norm() const {
+  if (input_.size(0) * (rows() + columns()) >= rows() * columns()) return kernels::sum_squares(dense());
+  const at::Tensor outputs = tokens_gram(output_gradient_, "optimizer.output_gram");
+  const at::Tensor inputs = tokens_gram(input_, "optimizer.input_gram");
+  if (is_meta()) return 0;
+  return at::sum(outputs.mul_(inputs), at::kDouble).item<double>();
+}
+
+}  // namespace galore

@@ -1,0 +1,80 @@
+// A gradient as far as the search for a basis needs it: by its products with thin matrices.
+//
+// A linear layer's gradient G = dY^T X need not be formed for that: G V = dY^T (X V) and G^T Q = X^T (dY Q)
+// cost 2 T c (m + n) operations each instead of 2 T m n once, and no m x n buffer. Legend: T tokens, m
+// outputs, n inputs, c columns.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include "core/memory.h"
+
+namespace galore {
+
+class GradientOperator {
+ public:
+  virtual ~GradientOperator() = default;
+  virtual int64_t rows() const = 0;
+  virtual int64_t columns() const = 0;
+  // out (m x c, fp32) = G v, v: n x c, fp32.
+  virtual void times(const at::Tensor& out, const at::Tensor& v) const = 0;
+  // out (n x c, fp32) = G^T q, q: m x c, fp32.
+  virtual void transpose_times(const at::Tensor& out, const at::Tensor& q) const = 0;
+  // m x n, fp32; formed, where it does not exist, in a buffer that the next operator shares.
+  virtual at::Tensor dense() const = 0;
+  // False when it has turned out that elements or their squares are not finite in fp32.
+  virtual bool usable() const = 0;
+  virtual bool is_meta() const = 0;
+};
+
+// One that exists: m x n, fp32.
+class DenseGradient : public GradientOperator {
+ public:
+  explicit DenseGradient(at::Tensor gradient) : gradient_(std::move(gradient)) {}
+  int64_t rows() const override { return gradient_.size(0); }
+  int64_t columns() const override { return gradient_.size(1); }
+  void times(const at::Tensor& out, const at::Tensor& v) const override;
+  void transpose_times(const at::Tensor& out, const at::Tensor& q) const override;
+  at::Tensor dense() const override { return gradient_; }
+  bool usable() const override;
+  bool is_meta() const override { return gradient_.is_meta(); }
+
+ private:
+  at::Tensor gradient_;
+};
+
+// output_gradient^T input, T x m and T x n, both fp32 or both bf16; products are in their dtype.
+class OuterProduct : public GradientOperator {
+ public:
+  OuterProduct(at::Tensor output_gradient, at::Tensor input, Workspace& workspace)
+      : output_gradient_(std::move(output_gradient)), input_(std::move(input)), workspace_(workspace) {}
+  int64_t rows() const override { return output_gradient_.size(1); }
+  int64_t columns() const override { return input_.size(1); }
+  void times(const at::Tensor& out, const at::Tensor& v) const override;
+  void transpose_times(const at::Tensor& out, const at::Tensor& q) const override;
+  at::Tensor dense() const override;
+  bool usable() const override { return usable_; }
+  bool is_meta() const override { return input_.is_meta(); }
+
+  // ||G||_F^2 = sum((dY dY^T) * (X X^T)), two T x T products where T (m + n) < m n, else by dense().
+  double squared_norm() const;
+
+  // dY q (T x c) and X v (T x c), in their dtype, in workspace buffers.
+  at::Tensor reduced_output(const at::Tensor& q) const;
+  at::Tensor reduced_input(const at::Tensor& v) const;
+
+ private:
+  at::Tensor reduced(const at::Tensor& x, const at::Tensor& basis, const char* name) const;
+  at::Tensor tokens_gram(const at::Tensor& x, const char* name) const;
+  void product(const at::Tensor& out, const at::Tensor& left_transposed, const at::Tensor& right) const;
+
+  at::Tensor output_gradient_, input_;
+  Workspace& workspace_;
+  mutable bool usable_ = true;
+};
+
+// out (fp32) = or += left_transposed^T right; narrower operands are multiplied in their own dtype first.
+void outer_product(const at::Tensor& out, const at::Tensor& left_transposed, const at::Tensor& right,
+                   bool accumulate, Workspace& workspace);
+
+}  // namespace galore
