@@ -56,7 +56,8 @@ int bench_command(const std::vector<std::string>& arguments) {
   if (!parse_with_config("bench", table, arguments)) return 0;
   resolve(options, table);
   set_threads(options.threads);
-  const BenchResult r = bench(options, steps);
+  const BenchResult r =
+      bench(options, steps, [](const std::string& line) { fmt::print(stderr, "{}\n", line); });
   json ? print_json(r) : print_text(r);
   return 0;
 }

@@ -1,11 +1,14 @@
 #include <fmt/core.h>
 
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "cli/commands.h"
 #include "cli/config_file.h"
+#include "core/errors.h"
+#include "kernels/device.h"
 #include "train/inputs.h"
-#include "train/memory_plan.h"
+#include "train/memory_fit.h"
 
 namespace galore {
 namespace {
@@ -20,23 +23,52 @@ std::vector<std::pair<std::string, std::string>> shared_settings(const TrainOpti
   return settings;
 }
 
-MemoryPlan plan_for(const TrainOptions& options, const std::string& optim, OptionTable& table) {
-  OptimizerOptions optimizer = options.optimizer;
-  if (!optim.empty()) optimizer.settings = resolve_optimizer(optim, "", shared_settings(options, table));
-  optimizer.layerwise = optimizer.layerwise || optimizer.settings.layerwise;
-  const bool evaluates = !options.eval_file.empty() || options.val_size > 0;
-  return plan_memory(model_config_of(options), model_options(options), optimizer,
-                     {options.per_device_train_batch_size, evaluates ? options.per_device_eval_batch_size : 0,
-                      options.max_length, options.gradient_accumulation_steps});
+// With another optimizer than the options', unless `optim` is "".
+TrainOptions with_optimizer(TrainOptions options, const std::string& optim, OptionTable& table) {
+  if (optim.empty()) return options;
+  options.optimizer.settings = resolve_optimizer(optim, "", shared_settings(options, table));
+  options.optim = optim;
+  return options;
 }
 
-nlohmann::ordered_json to_json(const MemoryPlan& plan) {
+// A plan may be for another machine: then nothing is known of its memory but memory_limit.
+std::optional<MemoryAtHand> memory_of(const TrainOptions& options) {
+  try {
+    return memory_at_hand(options, device_of(options.device));
+  } catch (const UsageError&) {
+    throw;
+  } catch (const Error&) {
+    const int64_t limit = parse_bytes("memory", "memory_limit", options.memory_limit);
+    if (limit == 0) return std::nullopt;
+    return MemoryAtHand{limit, 0, "memory_limit"};
+  }
+}
+
+nlohmann::ordered_json to_json(const MemoryFit& fit, bool is_known) {
+  const MemoryPlan& plan = fit.plan;
   nlohmann::ordered_json json{{"optim", plan.optimizer}};
   for (int owner = 0; owner < kNumOwners; ++owner)
     json[canonical_name(owner_name(static_cast<Owner>(owner)))] = plan.bytes[static_cast<size_t>(owner)];
   json["total"] = plan.total();
-  json["program"] = program_bytes(plan);
+  json["program"] = fit.program;
+  if (!is_known) return json;
+  json["at_hand"] = fit.at_hand.bytes;
+  json["limited_by"] = fit.at_hand.source;
+  json["fits"] = fit.fits();
   return json;
+}
+
+void print_text(const std::vector<MemoryFit>& fits, const TrainOptions& options, bool is_known) {
+  std::vector<MemoryPlan> plans;
+  for (const MemoryFit& fit : fits) plans.push_back(fit.plan);
+  fmt::print("{}\n", format_plans(plans));
+  if (const auto published = published_memory(options.model_size, plans); !published.empty())
+    fmt::print("{}\n", published);
+  if (!is_known)
+    fmt::print("whether it fits is not known: {} is not here, and memory_limit says nothing\n",
+               options.device);
+  for (const MemoryFit& fit : fits)
+    if (is_known) fmt::print("{} {}\n", fit.plan.optimizer, describe(fit));
 }
 
 }  // namespace
@@ -52,16 +84,20 @@ int memory_command(const std::vector<std::string>& arguments) {
   table.add("json", &json, "print one JSON object a plan");
   if (!parse_with_config("memory", table, arguments)) return 0;
   resolve(options, table);
-  std::vector<MemoryPlan> plans;
-  if (compare.empty()) plans = {plan_for(options, "", table), plan_for(options, "adamw_torch", table)};
-  for (const std::string& optim : compare) plans.push_back(plan_for(options, optim, table));
-  if (json) {
-    for (const MemoryPlan& plan : plans) fmt::print("{}\n", to_json(plan).dump());
-    return 0;
-  }
-  fmt::print("{}\n", format_plans(plans));
-  if (const auto published = published_memory(options.model_size, plans); !published.empty())
-    fmt::print("{}\n", published);
+  const ModelConfig config = model_config_of(options);
+  const auto known = memory_of(options);
+  const MemoryAtHand at_hand = known.value_or(MemoryAtHand{});
+  if (known && options.auto_find_batch_size)
+    find_batch_size(options, config, at_hand, {},
+                    [](const std::string& line) { fmt::print(stderr, "{}\n", line); });
+  std::vector<MemoryFit> fits;
+  for (const std::string& optim : compare.empty() ? std::vector<std::string>{"", "adamw_torch"} : compare)
+    fits.push_back(memory_fit(with_optimizer(options, optim, table), config, at_hand));
+  if (!json) print_text(fits, options, known.has_value());
+  for (const MemoryFit& fit : fits)
+    if (json) fmt::print("{}\n", to_json(fit, known.has_value()).dump());
+  if (!json && compare.empty() && known && !fits[0].fits())
+    fmt::print("{}\n", remedies(options, config, fits[0]));
   return 0;
 }
 

@@ -11,7 +11,6 @@
 #include "core/errors.h"
 #include "kernels/device.h"
 #include "train/inputs.h"
-#include "train/memory_plan.h"
 #include "train/peak.h"
 
 namespace galore {
@@ -91,10 +90,11 @@ Timings time_steps(const TrainOptions& options, CausalLM& model, Optimizer& opti
 
 }  // namespace
 
-BenchResult bench(const TrainOptions& options, int64_t steps) {
+BenchResult bench(TrainOptions options, int64_t steps, const Say& say) {
   const ModelConfig config = model_config_of(options);
   const ModelOptions model_settings = model_options(options);
   const at::Device device = device_of(options.device);
+  fit_memory(options, config, memory_at_hand(options, device), {}, say);
   BenchResult result;
   const int64_t resident_before = resident_bytes();
   Ledger ledger(device);

@@ -1,7 +1,7 @@
 // Speed and memory of training, on synthetic tokens: the model, the optimizer and nothing else.
 #pragma once
 
-#include "train/train_options.h"
+#include "train/memory_fit.h"
 
 namespace galore {
 
@@ -17,7 +17,8 @@ struct BenchResult {
   int64_t minor_faults_per_step = 0;  // pages touched for the first time: 0 when buffers are reused
 };
 
-// `options` are resolved. `steps` counted updates, after two that warm up.
-BenchResult bench(const TrainOptions& options, int64_t steps);
+// `options` are resolved. `steps` counted updates, after two that warm up. What does not fit the memory is
+// refused (memory_fit.h).
+BenchResult bench(TrainOptions options, int64_t steps, const Say& say);
 
 }  // namespace galore

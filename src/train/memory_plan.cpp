@@ -46,9 +46,11 @@ MemoryPlan plan_memory(const ModelConfig& config, const ModelOptions& model_opti
   Optimizer optimizer(model->parameters(), optimizer_options, workspace);
   const auto meta = at::TensorOptions().dtype(at::kLong).device(at::kMeta);
   const at::Tensor ids = at::empty({workload.train_rows, workload.length}, meta);
-  for (int update = 0; update < 2; ++update) {  // the first one refreshes, the second one need not
-    optimizer.begin_update(0, workload.micro_batches);
-    for (int64_t i = 0; i < workload.micro_batches; ++i) model->train_step(ids, ids, 1);
+  const int64_t micro_batches = std::min<int64_t>(2, workload.micro_batches);  // more hold nothing more
+  // The first update refreshes everything; of the next two, one does not for any given weight.
+  for (int update = 0; update < 3; ++update) {
+    optimizer.begin_update(0, micro_batches);
+    for (int64_t i = 0; i < micro_batches; ++i) model->train_step(ids, ids, 1);
     optimizer.finish_update();
   }
   if (workload.eval_rows > 0) {

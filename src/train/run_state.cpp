@@ -21,10 +21,11 @@ void copy_tokenizer(const Tokenizer* tokenizer, const Path& directory) {
 }
 
 // Options that do not change what a run computes; the threads that computed are compared by their number.
-constexpr const char* kOfNoConsequence[] = {"resume_from_checkpoint", "output_dir", "overwrite_output_dir",
-                                            "disable_tqdm",           "json",       "threads",
-                                            "logging_steps",          "report_to",  "run_name",
-                                            "logging_first_step",     "cache_dir"};
+constexpr const char* kOfNoConsequence[] = {"resume_from_checkpoint", "output_dir",  "overwrite_output_dir",
+                                            "disable_tqdm",           "json",        "threads",
+                                            "logging_steps",          "report_to",   "run_name",
+                                            "logging_first_step",     "cache_dir",   "auto_find_batch_size",
+                                            "memory_limit",           "memory_check"};
 constexpr const char* kRecentLoss = "recent_loss.";
 
 TrainerState trainer_state_of(const RunState& state) {

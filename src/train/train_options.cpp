@@ -5,6 +5,7 @@
 
 #include "core/dtypes.h"
 #include "core/errors.h"
+#include "core/memory.h"
 #include "kernels/device.h"
 
 namespace galore {
@@ -73,6 +74,9 @@ void declare_training(OptionTable& table, TrainOptions& o) {
   table.add("gradient_accumulation_steps", &o.gradient_accumulation_steps, "micro-batches in an update")
       .range(1, 1e9)
       .alias("gradient_accumulation");
+  table.add(
+      "auto_find_batch_size", &o.auto_find_batch_size,
+      "fewer rows in more micro-batches, by plan, until the run fits the memory; an update keeps its rows");
   table.add("max_steps", &o.max_steps, "updates; -1: num_train_epochs decides")
       .range(-1, 1e15)
       .alias("num_training_steps");
@@ -135,12 +139,18 @@ void declare_events(OptionTable& table, TrainOptions& o) {
   table.add("report_to", &o.report_to, "none, jsonl, csv, all");
   table.add("run_name", &o.run_name, "stands in the logs").alias("name");
   table.add("disable_tqdm", &o.disable_tqdm, "no progress bar");
+}
+
+void declare_machine(OptionTable& table, TrainOptions& o) {
   table.group("Machine");
   table.add("device", &o.device, "auto, cpu, cuda or cuda:N");
   table.add("threads", &o.threads, "0: all processors").range(0, 4096);
   table.add("seed", &o.seed, "of initialization, shuffling, subspaces and rounding").range(0, 1e18);
   table.add("full_determinism", &o.full_determinism,
             "the processor's results always are; on a GPU slower kernels");
+  table.add("memory_limit", &o.memory_limit,
+            "bytes that the run may need, such as 22GiB; 0: what the system or the device has");
+  table.add("memory_check", &o.memory_check, "refuse a run whose plan does not fit the memory");
 }
 
 void check_evaluation(const TrainOptions& o) {
@@ -195,6 +205,7 @@ void check_combinations(const TrainOptions& o) {
   // Refuses its arguments now, not when the data have been read.
   [[maybe_unused]] const Schedule checked(
       {o.lr_scheduler_type, o.lr_scheduler_kwargs, o.learning_rate, 0, 1});
+  parse_bytes("memory", "memory_limit", o.memory_limit);
   check_steps("warmup_steps", o.warmup_steps);
   check_steps("eval_steps", o.eval_steps);
   check_steps("save_steps", o.save_steps);
@@ -233,6 +244,7 @@ void declare_options(OptionTable& table, TrainOptions& options) {
   declare_training(table, options);
   declare_optimizer(table, options);
   declare_events(table, options);
+  declare_machine(table, options);
   declare_options(table, options.foreign);
 }
 

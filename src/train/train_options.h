@@ -43,6 +43,7 @@ struct TrainOptions {
   std::string output_dir = "output";
   bool overwrite_output_dir = false;
   int64_t per_device_train_batch_size = 8, per_device_eval_batch_size = 8, gradient_accumulation_steps = 1;
+  bool auto_find_batch_size = false;
   int64_t max_steps = -1;
   double num_train_epochs = 3;
   double learning_rate = 1e-3;
@@ -68,6 +69,8 @@ struct TrainOptions {
   int64_t seed = 42, threads = 0;
   std::string device = "auto";
   bool full_determinism = false;
+  std::string memory_limit = "0";
+  bool memory_check = true;
   ForeignOptions foreign;
 };
 

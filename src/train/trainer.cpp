@@ -270,7 +270,7 @@ TrainResult Trainer::finish(double seconds, int signal) {
   result.evaluation = last_evaluation_;
   result.best_metric = state_.best_metric;
   result.peak_memory_bytes = memory_in_use(device_).peak;
-  result.planned_bytes = plan_.total();
+  result.planned_bytes = memory_.plan.total();
   result.program_bytes = program_bytes_;
   result.output_dir = options_.output_dir;
   result.signal = signal;

@@ -10,7 +10,7 @@
 
 #include "train/evaluation.h"
 #include "train/inputs.h"
-#include "train/memory_plan.h"
+#include "train/memory_fit.h"
 #include "train/output_folder.h"
 #include "train/run_log.h"
 #include "train/run_state.h"
@@ -41,6 +41,8 @@ class Trainer {
   TrainResult run();
 
  private:
+  // Before the data are opened: preparing them may take hours.
+  void require_memory();
   void open_data();
   void plan_steps();
   void announce(const std::vector<std::string>& notes);
@@ -89,7 +91,7 @@ class Trainer {
   std::optional<Path> resumed_;
   std::unique_ptr<OutputFolder> output_;
   RunState state_;
-  MemoryPlan plan_;
+  MemoryFit memory_;
   int64_t program_bytes_ = 0;
   double peak_ = 0, previous_epoch_ = 0;
   std::optional<Evaluation> last_evaluation_;

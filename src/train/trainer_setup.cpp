@@ -55,6 +55,7 @@ Trainer::Trainer(const TrainOptions& options, Configuration configuration,
   output_ =
       std::make_unique<OutputFolder>(options.output_dir, resumed_, saved.step, options.overwrite_output_dir);
   state_ = saved;
+  require_memory();
   open_data();
   plan_steps();
   announce(notes);
@@ -64,6 +65,15 @@ Trainer::Trainer(const TrainOptions& options, Configuration configuration,
   state_.threads = at::get_num_threads();
   for (const std::string& line : output_->clear()) log_.say(line);
   log_.open(resumed_ ? state_.step : -1);
+}
+
+void Trainer::require_memory() {
+  memory_ = fit_memory(options_, config_, memory_at_hand(options_, device_), state_.configuration,
+                       [this](const std::string& line) { log_.say(line); });
+  for (auto& [name, text] : configuration_) {
+    if (name == "per_device_train_batch_size") text = std::to_string(options_.per_device_train_batch_size);
+    if (name == "gradient_accumulation_steps") text = std::to_string(options_.gradient_accumulation_steps);
+  }
 }
 
 void Trainer::open_data() {
@@ -114,23 +124,23 @@ void Trainer::announce(const std::vector<std::string>& notes) {
   log_.say(text);
   log_.event("configuration", fields);
   for (const std::string& note : notes) log_.say("note: " + note);
-  const Workload workload{options_.per_device_train_batch_size,
-                          eval_data_ ? options_.per_device_eval_batch_size : 0, options_.max_length,
-                          options_.gradient_accumulation_steps};
-  plan_ = plan_memory(config_, model_options_, options_.optimizer, workload);
+  const MemoryPlan& plan = memory_.plan;
   OptimizerOptions plain = options_.optimizer;
   plain.settings = resolve_optimizer("adamw_torch", "");
   plain.layerwise = false;
-  const MemoryPlan reference = plan_memory(config_, model_options_, plain, workload);
-  program_bytes_ = program_bytes(plan_);
-  log_.say(format_plans({plan_, reference}));
-  if (const auto published = published_memory(options_.model_size, {plan_, reference}); !published.empty())
+  const MemoryPlan reference = plan_memory(config_, model_options_, plain, workload_of(options_));
+  program_bytes_ = program_bytes(plan);
+  log_.say(format_plans({plan, reference}));
+  log_.say("the run " + describe(memory_));
+  if (const auto published = published_memory(options_.model_size, {plan, reference}); !published.empty())
     log_.say(published);
-  nlohmann::ordered_json memory{{"planned_bytes", plan_.total()},
+  nlohmann::ordered_json memory{{"planned_bytes", plan.total()},
                                 {"adamw_bytes", reference.total()},
-                                {"program_bytes", program_bytes_}};
+                                {"program_bytes", program_bytes_},
+                                {"at_hand_bytes", memory_.at_hand.bytes},
+                                {"limited_by", memory_.at_hand.source}};
   for (int owner = 0; owner < kNumOwners; ++owner)
-    memory[owner_name(static_cast<Owner>(owner))] = plan_.bytes[static_cast<size_t>(owner)];
+    memory[owner_name(static_cast<Owner>(owner))] = plan.bytes[static_cast<size_t>(owner)];
   log_.event("memory", memory);
 }
 

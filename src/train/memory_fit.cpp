@@ -1,0 +1,140 @@
+#include "train/memory_fit.h"
+
+#include <optional>
+
+#include "core/errors.h"
+
+namespace galore {
+namespace {
+
+std::string text_of(int64_t bytes) { return format_bytes(static_cast<double>(bytes)); }
+
+// What auto_find_batch_size had chosen in the run that is resumed, if the options allow it.
+std::optional<BatchSize> choice_before(const std::map<std::string, std::string>& before,
+                                       const std::vector<BatchSize>& allowed) {
+  const auto is = [&](const char* name, const std::string& value) {
+    const auto found = before.find(name);
+    return found != before.end() && found->second == value;
+  };
+  if (!is("auto_find_batch_size", "true")) return std::nullopt;
+  for (const BatchSize& size : allowed)
+    if (is("per_device_train_batch_size", std::to_string(size.rows)) &&
+        is("gradient_accumulation_steps", std::to_string(size.micro_batches)))
+      return size;
+  return std::nullopt;
+}
+
+class BatchFinder {
+ public:
+  BatchFinder(const TrainOptions& options, const ModelConfig& config, const MemoryAtHand& at_hand)
+      : options_(options), config_(config), at_hand_(at_hand), sizes_(equal_batches(options)) {}
+
+  MemoryFit fit_of(const BatchSize& size) const {
+    TrainOptions options = options_;
+    set_batch_size(options, size);
+    return memory_fit(options, config_, at_hand_);
+  }
+  // The largest that fits; if none does, the one that needs least. A smaller batch may need more:
+  // accumulation costs layer-wise mode a buffer a weight.
+  BatchSize largest() const {
+    BatchSize least = sizes_.front();
+    for (const BatchSize& size : sizes_) {
+      const MemoryFit fit = fit_of(size);
+      if (fit.fits()) return size;
+      if (fit.need() < fit_of(least).need()) least = size;
+    }
+    return least;
+  }
+  BatchSize choose(const std::map<std::string, std::string>& before, const Say& say) const {
+    const auto kept = choice_before(before, sizes_);
+    if (kept && fit_of(*kept).fits()) {
+      say("auto_find_batch_size: " + kept->text() + ", the checkpoint's choice, fits still");
+      return *kept;
+    }
+    const BatchSize refused = kept.value_or(sizes_.front()), chosen = largest();
+    if (chosen.rows == sizes_.front().rows) {
+      say("auto_find_batch_size: as given: " + explain(chosen));
+    } else {
+      say(fmt::format("auto_find_batch_size: {}{}; taken instead: {}", kept ? "the checkpoint's " : "",
+                      explain(refused), explain(chosen)));
+    }
+    return chosen;
+  }
+
+ private:
+  std::string explain(const BatchSize& size) const {
+    return size.text() + ", which " + describe(fit_of(size));
+  }
+
+  const TrainOptions& options_;
+  const ModelConfig& config_;
+  const MemoryAtHand& at_hand_;
+  std::vector<BatchSize> sizes_;
+};
+
+}  // namespace
+
+Workload workload_of(const TrainOptions& options) {
+  const bool evaluates = !options.eval_file.empty() || options.val_size > 0;
+  return {options.per_device_train_batch_size, evaluates ? options.per_device_eval_batch_size : 0,
+          options.max_length, options.gradient_accumulation_steps};
+}
+
+MemoryAtHand memory_at_hand(const TrainOptions& options, at::Device device) {
+  MemoryAtHand at_hand = memory_at_hand(device);
+  if (const int64_t limit = parse_bytes("memory", "memory_limit", options.memory_limit); limit > 0)
+    at_hand.bytes = limit, at_hand.source = "memory_limit";
+  return at_hand;
+}
+
+MemoryFit memory_fit(const TrainOptions& options, const ModelConfig& config, const MemoryAtHand& at_hand) {
+  MemoryFit fit{plan_memory(config, model_options(options), options.optimizer, workload_of(options)), at_hand,
+                0};
+  fit.program = at_hand.held + library_growth_bytes(fit.plan.bytes[static_cast<size_t>(Owner::bases)] > 0);
+  return fit;
+}
+
+std::string BatchSize::text() const {
+  return fmt::format("per_device_train_batch_size={} with gradient_accumulation_steps={}", rows,
+                     micro_batches);
+}
+
+std::vector<BatchSize> equal_batches(const TrainOptions& options) {
+  const int64_t total = options.per_device_train_batch_size * options.gradient_accumulation_steps;
+  std::vector<BatchSize> sizes;
+  for (int64_t rows = options.per_device_train_batch_size; rows > 0; --rows)
+    if (total % rows == 0) sizes.push_back({rows, total / rows});
+  return sizes;
+}
+
+void set_batch_size(TrainOptions& options, const BatchSize& size) {
+  options.per_device_train_batch_size = size.rows;
+  options.gradient_accumulation_steps = size.micro_batches;
+}
+
+void find_batch_size(TrainOptions& options, const ModelConfig& config, const MemoryAtHand& at_hand,
+                     const std::map<std::string, std::string>& before, const Say& say) {
+  set_batch_size(options, BatchFinder(options, config, at_hand).choose(before, say));
+}
+
+MemoryFit fit_memory(TrainOptions& options, const ModelConfig& config, const MemoryAtHand& at_hand,
+                     const std::map<std::string, std::string>& before, const Say& say) {
+  if (options.auto_find_batch_size) find_batch_size(options, config, at_hand, before, say);
+  MemoryFit fit = memory_fit(options, config, at_hand);
+  if (fit.fits()) return fit;
+  if (options.memory_check)
+    fail("memory",
+         "expected at most {} ({}), the run needs {} ({} planned, {} for the program and its libraries); {}; "
+         "memory_check=false starts anyway",
+         text_of(at_hand.bytes), at_hand.source, text_of(fit.need()), text_of(fit.plan.total()),
+         text_of(fit.program), remedies(options, config, fit));
+  say("note: memory_check=false: the run " + describe(fit));
+  return fit;
+}
+
+std::string describe(const MemoryFit& fit) {
+  return fmt::format("{}: it needs {}, at hand are {} ({})", fit.fits() ? "fits" : "does not fit",
+                     text_of(fit.need()), text_of(fit.at_hand.bytes), fit.at_hand.source);
+}
+
+}  // namespace galore

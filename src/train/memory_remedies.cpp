@@ -1,0 +1,173 @@
+// What makes a run smaller that does not fit, in the order in which one would give it up: first what leaves
+// the result as it is, then what changes its rounding, then the optimizer.
+#include <algorithm>
+#include <optional>
+#include <span>
+
+#include "core/dtypes.h"
+#include "core/errors.h"
+#include "train/memory_fit.h"
+
+namespace galore {
+namespace {
+
+struct Change {
+  std::string text;
+  TrainOptions options;
+};
+using Changes = std::vector<Change>;  // of one kind, the mildest first
+
+Changes smaller_batch(const TrainOptions& options) {
+  Changes changes;
+  for (const BatchSize& size : equal_batches(options)) {
+    if (size.rows == options.per_device_train_batch_size) continue;
+    changes.push_back({size.text(), options});
+    set_batch_size(changes.back().options, size);
+  }
+  return changes;
+}
+
+Changes smaller_evaluation(const TrainOptions& options) {
+  Changes changes;
+  for (int64_t rows = options.per_device_eval_batch_size / 2; rows > 0; rows /= 2) {
+    changes.push_back({fmt::format("per_device_eval_batch_size={}", rows), options});
+    changes.back().options.per_device_eval_batch_size = rows;
+  }
+  return changes;
+}
+
+Changes recomputation(const TrainOptions& options) {
+  Change change{"gradient_checkpointing=true", options};
+  change.options.gradient_checkpointing = true;
+  return {change};
+}
+
+Changes narrow_weights(const TrainOptions& options) {
+  Change change{"bf16=true", options};
+  change.options.dtype = dtype_name(at::kBFloat16);
+  return {change};
+}
+
+// The preset of the same name with 8-bit moments, where there is one.
+Changes eight_bit(const TrainOptions& options) {
+  std::string base = find_preset(options.optim).name;
+  if (base.ends_with("_torch")) base.resize(base.rfind("_torch"));
+  const std::string name = base + "_8bit";
+  const auto& all = presets();
+  const auto is_it = [&](const Preset& preset) { return preset.name == name; };
+  if (std::none_of(all.begin(), all.end(), is_it)) return {};
+  std::vector<std::pair<std::string, std::string>> settings;
+  for (const std::string& item : split_list(options.optim_args))
+    settings.emplace_back(item.substr(0, item.find('=')), item.substr(item.find('=') + 1));
+  Change change{"optim=" + name + (options.optimizer.settings.layerwise ? "_layerwise" : ""), options};
+  change.options.optim = change.text.substr(change.text.find('=') + 1);
+  change.options.optimizer.settings = resolve_optimizer(change.options.optim, "", settings);
+  return {change};
+}
+
+Changes layerwise(const TrainOptions& options) {
+  if (options.spike_threshold > 0) return {};  // refused in layer-wise mode
+  Change change{"optim_layerwise=true", options};
+  change.options.optimizer.layerwise = true;
+  return {change};
+}
+
+Changes smaller_rank(const TrainOptions& options) {
+  OptimizerSettings unused;
+  OptionTable table;
+  find_preset(options.optim).declare(table, unused);
+  if (!table.find("rank")) return {};
+  Changes changes;
+  // Below a quarter of the rank that was asked for it would be another method's experiment.
+  const int64_t rank = options.optimizer.settings.subspace.rank;
+  for (int64_t smaller = rank / 2; smaller > 0 && smaller >= rank / 4; smaller /= 2) {
+    changes.push_back({fmt::format("rank={} in optim_args", smaller), options});
+    changes.back().options.optimizer.settings.subspace.rank = smaller;
+  }
+  return changes;
+}
+
+using Kind = Changes (*)(const TrainOptions&);
+constexpr Kind kKinds[] = {smaller_batch, smaller_evaluation, recomputation, narrow_weights,
+                           eight_bit,     layerwise,          smaller_rank};
+// Layer-wise updates save most without accumulation, which smaller batches bring.
+constexpr Kind kLayerwiseFirst[] = {layerwise, smaller_evaluation, recomputation, narrow_weights,
+                                    eight_bit, smaller_rank,       smaller_batch};
+
+struct Proposal {
+  std::string text;
+  TrainOptions options;
+  MemoryFit fit;
+};
+
+class Search {
+ public:
+  Search(const ModelConfig& config, const MemoryAtHand& at_hand) : config_(config), at_hand_(at_hand) {}
+
+  // The mildest change of this kind that fits, else the one that needs least; nothing if none makes it
+  // smaller.
+  std::optional<Proposal> best(Kind kind, const TrainOptions& options, int64_t need) const {
+    std::optional<Proposal> least;
+    for (const Change& change : kind(options)) {
+      const auto fit = fit_of(change.options);
+      if (!fit || fit->need() >= (least ? least->fit.need() : need)) continue;
+      least = Proposal{change.text, change.options, *fit};
+      if (fit->fits()) return least;
+    }
+    return least;
+  }
+  std::vector<Proposal> single(const TrainOptions& options, int64_t need) const {
+    std::vector<Proposal> fitting;
+    for (const Kind kind : kKinds)
+      if (const auto proposal = best(kind, options, need); proposal && proposal->fit.fits())
+        fitting.push_back(*proposal);
+    return fitting;
+  }
+  // Of each kind what helps, one upon the other, until it fits.
+  std::optional<Proposal> combined(std::span<const Kind> kinds, const TrainOptions& options,
+                                   int64_t need) const {
+    std::optional<Proposal> all;
+    for (const Kind kind : kinds) {
+      auto next = best(kind, all ? all->options : options, all ? all->fit.need() : need);
+      if (!next) continue;
+      if (all) next->text = all->text + ", " + next->text;
+      all = std::move(next);
+      if (all->fit.fits()) break;
+    }
+    return all;
+  }
+
+ private:
+  // Nothing for what the optimizer refuses.
+  std::optional<MemoryFit> fit_of(const TrainOptions& options) const {
+    try {
+      return memory_fit(options, config_, at_hand_);
+    } catch (const Error&) {
+      return std::nullopt;
+    }
+  }
+
+  const ModelConfig& config_;
+  const MemoryAtHand& at_hand_;
+};
+
+std::string with_size(const Proposal& proposal) {
+  return fmt::format("{} ({})", proposal.text, format_bytes(static_cast<double>(proposal.fit.need())));
+}
+
+}  // namespace
+
+std::string remedies(const TrainOptions& options, const ModelConfig& config, const MemoryFit& fit) {
+  const Search search(config, fit.at_hand);
+  std::string text;
+  for (const Proposal& proposal : search.single(options, fit.need()))
+    text += (text.empty() ? "each of these fits: " : ", ") + with_size(proposal);
+  if (!text.empty()) return text;
+  auto combined = search.combined(kKinds, options, fit.need());
+  if (!combined) return "no option makes it smaller";
+  const auto other = search.combined(kLayerwiseFirst, options, fit.need());
+  if (!combined->fit.fits() && other->fit.need() < combined->fit.need()) combined = other;
+  return (combined->fit.fits() ? "together these fit: " : "smaller, but not enough: ") + with_size(*combined);
+}
+
+}  // namespace galore
