@@ -28,6 +28,20 @@ void round_into(const at::Tensor& source, at::Tensor& destination, const RandomS
 // elements make it NaN or infinite. 0 on the meta device.
 double sum_squares(const at::Tensor& tensor);
 
+// The same on pointers. fp32 weights are written as the tensor library's mul_ and add_ would, in one pass.
+namespace cpu {
+struct UpdateTask {
+  formulas::UpdateFactors factors;
+  const float* direction;
+  const RandomStream* stochastic;
+};
+void apply_direction(const UpdateTask& task, float* weight, int64_t count);
+void apply_direction(const UpdateTask& task, at::BFloat16* weight, int64_t count);
+void round_into(const float* source, at::BFloat16* destination, int64_t count,
+                const RandomStream* stochastic);
+double sum_squares(const float* data, int64_t count);
+}  // namespace cpu
+
 // bf16 destinations, fp32 sources, all on one device and contiguous. Each element is rounded by the same bits
 // of the stream as on the CPU.
 namespace cuda {

@@ -37,6 +37,40 @@ TEST(ApplyDirection, DecayOrderIsKept) {
   }
 }
 
+// The kernels against the formulas they share with devices, element by element and to the bit; the counts
+// leave every kind of rest.
+TEST(ApplyDirection, BFloat16WeightsFollowTheFormulas) {
+  const RandomStream stream(7, "test", "w", 3);
+  const formulas::UpdateFactors factors{1e-3f, 0.999f, 0.99f};
+  for (const int64_t count : {1L, 7L, 8L, 127L, 129L, 16384L, 100003L}) {
+    at::manual_seed(4);
+    const at::Tensor before = at::randn({count}).to(at::kBFloat16), direction = at::randn({count});
+    direction[0] = std::numeric_limits<float>::infinity();
+    direction[count / 2] = std::numeric_limits<float>::quiet_NaN();
+    for (const bool stochastic : {false, true}) {
+      at::Tensor weight = before.clone();
+      apply_direction({1e-3, 0.999, 0.99, stochastic ? &stream : nullptr}, direction, weight);
+      for (int64_t i = 0; i < count; ++i) {
+        const float exact = formulas::updated_weight(factors, before.data_ptr<at::BFloat16>()[i],
+                                                     direction.data_ptr<float>()[i]);
+        const auto words = stream.block(static_cast<uint64_t>(i / formulas::kRoundingsPerBlock));
+        const uint32_t bits = formulas::rounding_bits(words, i % formulas::kRoundingsPerBlock);
+        ASSERT_EQ(weight.data_ptr<at::BFloat16>()[i].x,
+                  stochastic ? formulas::round_stochastic(exact, bits) : formulas::round_nearest(exact))
+            << i << " of " << count;
+      }
+    }
+  }
+}
+
+TEST(ApplyDirection, Float32WeightsEqualTheTensorLibrary) {
+  const at::Tensor direction = at::randn({64 * 1024});
+  at::Tensor weight = at::randn({64 * 1024}), expected = weight.clone();
+  apply_direction({1e-3, 0.999, 0.99, nullptr}, direction, weight);
+  expected.mul_(0.999).add_(direction, -1e-3).mul_(0.99);
+  EXPECT_TRUE(weight.equal(expected));
+}
+
 TEST(Rounding, NearestEqualsTheTensorLibrary) {
   const at::Tensor source = at::randn({10001}) * at::randn({10001}).exp();
   at::Tensor rounded = at::empty({10001}, at::kBFloat16);
@@ -66,6 +100,11 @@ TEST(Rounding, StochasticKeepsNumbersThatNeedNone) {
   const RandomStream stream(7, "test");
   round_into(source, rounded, &stream);
   EXPECT_TRUE(rounded.to(at::kFloat).equal(source));
+}
+
+TEST(SumSquares, TakesEveryElementOnce) {
+  for (const int64_t count : {0L, 1L, 15L, 16L, 17L, 65536L, 65537L, 131071L})
+    EXPECT_EQ(sum_squares(at::full({count}, 3.0f)), 9.0 * static_cast<double>(count));
 }
 
 TEST(SumSquares, EqualsTheTensorLibraryAndSeesNaN) {

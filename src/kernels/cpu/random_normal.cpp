@@ -8,8 +8,8 @@
 #include <algorithm>
 #include <numbers>
 
-#include "core/philox.h"
 #include "hwy/highway.h"
+#include "kernels/cpu/philox-inl.h"
 #include "kernels/random_normal.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -19,40 +19,8 @@ void fill_normal(float* out, int64_t count, uint64_t block, float deviation, con
   galore::composed::random_normal(out, count, block, deviation, stream);
 }
 #else
-namespace hn = hwy::HWY_NAMESPACE;
-
 using FloatTag = hn::ScalableTag<float>;
-using WordTag = hn::RebindToUnsigned<FloatTag>;
 using Float = hn::Vec<FloatTag>;
-using Word = hn::Vec<WordTag>;
-
-// The upper halves of the 64-bit products, lane by lane.
-HWY_INLINE Word multiply_high(Word a, Word b) {
-  const WordTag d;
-  const hn::RepartitionToWide<WordTag> wide;
-  const auto even = hn::MulEven(a, b);
-  const auto odd = hn::MulEven(hn::BitCast(d, hn::ShiftRight<32>(hn::BitCast(wide, a))),
-                               hn::BitCast(d, hn::ShiftRight<32>(hn::BitCast(wide, b))));
-  const auto upper = hn::Set(wide, 0xffffffff00000000ULL);
-  return hn::BitCast(d, hn::Or(hn::ShiftRight<32>(even), hn::And(odd, upper)));
-}
-
-// Philox 4x32-10 of core/random.cpp, one block a lane.
-HWY_INLINE void philox(Word (&x)[4], std::array<uint32_t, 2> key) {
-  const WordTag d;
-  const Word multiplier0 = hn::Set(d, kPhiloxMultipliers[0]);
-  const Word multiplier1 = hn::Set(d, kPhiloxMultipliers[1]);
-  for (int round = 0; round < kPhiloxRounds; ++round) {
-    const Word high0 = multiply_high(x[0], multiplier0), low0 = hn::Mul(x[0], multiplier0);
-    const Word high1 = multiply_high(x[2], multiplier1), low1 = hn::Mul(x[2], multiplier1);
-    x[0] = hn::Xor(hn::Xor(high1, x[1]), hn::Set(d, key[0]));
-    x[1] = low1;
-    x[2] = hn::Xor(hn::Xor(high0, x[3]), hn::Set(d, key[1]));
-    x[3] = low0;
-    key[0] += kPhiloxKeySteps[0];
-    key[1] += kPhiloxKeySteps[1];
-  }
-}
 
 // The upper 24 bits of a word, exact in fp32.
 HWY_INLINE Float upper_bits(Word word) {
@@ -74,18 +42,11 @@ HWY_INLINE void normal_pair(Word a, Word b, Float deviation, Float& first, Float
 void fill_normal(float* HWY_RESTRICT out, int64_t count, uint64_t block, float deviation,
                  const RandomStream& stream) {
   const FloatTag d;
-  const WordTag w;
   const int64_t group = 4 * static_cast<int64_t>(hn::Lanes(d));
-  HWY_ALIGN uint32_t low[HWY_LANES(float)], high[HWY_LANES(float)];
   HWY_ALIGN float last[4 * HWY_LANES(float)];
-  for (int64_t i = 0; i < count; i += group) {
-    for (size_t lane = 0; lane < hn::Lanes(d); ++lane, ++block) {
-      low[lane] = static_cast<uint32_t>(block);
-      high[lane] = static_cast<uint32_t>(block >> 32);
-    }
-    Word x[4] = {hn::Load(w, low), hn::Load(w, high), hn::Set(w, static_cast<uint32_t>(stream.step())),
-                 hn::Set(w, static_cast<uint32_t>(stream.step() >> 32))};
-    philox(x, stream.key());
+  for (int64_t i = 0; i < count; i += group, block += hn::Lanes(d)) {
+    Word x[4];
+    random_blocks(stream, block, x);
     Float n[4];
     normal_pair(x[0], x[1], hn::Set(d, deviation), n[0], n[1]);
     normal_pair(x[2], x[3], hn::Set(d, deviation), n[2], n[3]);
