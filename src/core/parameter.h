@@ -34,8 +34,8 @@ struct Parameter {
   std::string name;  // the checkpoint's name, e.g. "model.layers.0.mlp.up_proj.weight"
   at::Tensor value;
   int uses = 1;                  // reports per backward pass
-  bool whole_products = false;   // a use reports by one add_product of all tokens, and by nothing else
   GradientSink* sink = nullptr;  // null: no gradient wanted
+  bool whole_products = false;   // a use reports by one add_product of all tokens, and by nothing else
 };
 
 using ParameterList = std::vector<Parameter*>;

@@ -55,6 +55,7 @@ void say_whole_products(TestRun& run) {
 void expect_projected_equals_full(const Case& c, OptimizerOptions options, int64_t micro_batches,
                                   bool by_products = false) {
   options.weight_decay = c.weight_decay;
+  options.gradient = "full";
   TestRun full(c.optim, c.args, all_kinds(c.dtype), options);
   options.gradient = "projected";
   TestRun projected(c.optim, c.args, all_kinds(c.dtype), options);
@@ -100,6 +101,7 @@ TEST(ProjectedGradients, EqualFullOnesWhereBasesAreFoundByProducts) {
         options.layerwise = layerwise;
         const std::string args = "rank=4,update_proj_gap=3,scale=1,proj_type=" + type + ",subspace=" + finder;
         expect_projected_equals_full({"galore_adamw", args}, options, 1, true);
+        expect_projected_equals_full({"galore_adamw", args}, options, 3, true);
         expect_projected_equals_full({"galore_adamw_8bit", args + ",min_8bit_size=0"}, options, 1, true);
         expect_projected_equals_full({"galore_sgd", args + ",momentum=0.9"}, options, 1, true);
         expect_projected_equals_full({"galore_sgd", args + ",momentum=0.9,moment_transport=true"}, options, 1,
@@ -109,10 +111,11 @@ TEST(ProjectedGradients, EqualFullOnesWhereBasesAreFoundByProducts) {
   }
 }
 
-// With accumulation the first micro-batch gives the basis, and all enter the low-rank gradient.
-TEST(ProjectedGradients, TakeTheBasisOfTheFirstMicroBatch) {
+// It gives the basis, and all enter the low-rank gradient.
+TEST(ProjectedGradients, MayTakeTheBasisOfTheFirstMicroBatch) {
   OptimizerOptions options;
   options.gradient = "projected";
+  options.basis_gradient = "first_micro_batch";
   TestRun one("galore_sgd", "rank=4,subspace=warm,scale=1", all_kinds(), options);
   TestRun three("galore_sgd", "rank=4,subspace=warm,scale=1", all_kinds(), options);
   say_whole_products(one), say_whole_products(three);
@@ -198,8 +201,8 @@ int64_t bytes_of(const std::string& name) {
 
 int64_t gradient_bytes(const std::string& optim, OptimizerOptions options, int64_t micro_batches = 1,
                        int embedding_uses = 1) {
-  TestRun run(optim, optim == "adamw" ? "" : "rank=4,update_proj_gap=2", all_kinds(), std::move(options),
-              at::kCPU, embedding_uses);
+  TestRun run(optim, optim == "adamw" ? "" : "rank=4,update_proj_gap=2,refresh=together", all_kinds(),
+              std::move(options), at::kCPU, embedding_uses);
   std::vector<int64_t> after;
   for (uint64_t seed = 1; seed <= 4; ++seed) {
     update_by_reports(run, seed, micro_batches);
@@ -211,6 +214,7 @@ int64_t gradient_bytes(const std::string& optim, OptimizerOptions options, int64
 
 TEST(GradientBuffers, AreOneInLayerwiseMode) {
   OptimizerOptions options;
+  options.gradient = "full";
   options.layerwise = true;
   // The largest weights are the embedding (30 x 16) and then tall and wide (24 x 16).
   EXPECT_EQ(gradient_bytes("adamw", options), bytes_of(kEmbedding));
@@ -227,6 +231,7 @@ int64_t all_bytes() {
 
 TEST(GradientBuffers, AreOneAWeightOtherwise) {
   OptimizerOptions options;
+  options.gradient = "full";
   EXPECT_EQ(gradient_bytes("adamw", options), all_bytes());
   EXPECT_EQ(gradient_bytes("galore_adamw", options), all_bytes());
   options.layerwise = true;  // with accumulation a gradient must outlive its micro-batch
@@ -260,6 +265,7 @@ TEST(GradientBuffers, NeverHoldAFullGradientOfAProjectedWeight) {
     for (const int64_t micro_batches : {1, 3}) {
       OptimizerOptions options;
       options.gradient = "projected";
+      options.basis_gradient = "first_micro_batch";
       options.layerwise = layerwise;
       TestRun run("galore_adamw", "rank=4,update_proj_gap=2,subspace=warm", all_kinds(), options);
       say_whole_products(run);

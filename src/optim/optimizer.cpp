@@ -51,6 +51,12 @@ void declare_options(OptionTable& table, OptimizerOptions& options) {
            "the norm that is logged and clipped by, where no gradient is formed: projected, inside the "
            "subspaces; exact, of whole gradients, which costs time; auto: exact where max_grad_norm clips")
       .choices({"auto", "exact", "projected"});
+  table
+      .add("basis_gradient", &options.basis_gradient,
+           "with gradient=projected and accumulation, what a basis is taken from: the whole update's "
+           "gradient, "
+           "formed for the weights that are due, or its first_micro_batch's, never formed")
+      .choices({"update", "first_micro_batch"});
   table.add("bf16_rounding", &options.rounding, "how updates are rounded into bf16 weights")
       .choices({"nearest", "stochastic"});
   table.add("master_weights", &options.master_weights, "keep fp32 copies of bf16 weights");
@@ -116,8 +122,9 @@ bool Optimizer::decay_belongs_to_basis(const Slot& slot) const {
 }
 
 // The new basis from products with the gradient, which then never exists in full.
-bool Optimizer::refreshes_by_products(const Slot& slot) const {
-  return options_.gradient == "projected" && slot.refresh_due && slot.parameter->whole_products &&
+bool Optimizer::refreshes_by_products(const Slot& slot, int64_t micro_batches) const {
+  return slot.parameter->whole_products &&
+         (micro_batches == 1 || options_.basis_gradient == "first_micro_batch") &&
          searches_by_products(options_.settings.subspace.subspace) &&
          slot.method->subspace()->side() != Side::both && !options_.may_discard &&
          !decay_belongs_to_basis(slot);
@@ -138,7 +145,7 @@ bool Optimizer::knows_exact_norm() const {
 // that norm is wanted.
 bool Optimizer::may_form_low_rank(const Slot& slot, int64_t micro_batches) const {
   if (options_.gradient != "projected" || !slot.method->subspace()) return false;
-  if (slot.refresh_due && !refreshes_by_products(slot)) return false;
+  if (slot.refresh_due && !refreshes_by_products(slot, micro_batches)) return false;
   return !knows_exact_norm() ||
          (micro_batches == 1 && slot.parameter->uses == 1 && slot.parameter->whole_products);
 }

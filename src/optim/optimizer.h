@@ -32,7 +32,11 @@ struct OptimizerOptions {
   // update before (previous_norm) or each tensor by its own norm (per_tensor).
   std::string layerwise_clipping = "previous_norm";
   // full: the gradient of every weight is formed. projected: of projected weights only at refreshes.
-  std::string gradient = "full";
+  std::string gradient = "projected";
+  // Where no gradient is formed in full and an update has several micro-batches. update: bases are taken from
+  // the sum of all, which is then formed for each weight that is due. first_micro_batch: no gradient is
+  // formed in full, but how an update is cut into micro-batches changes the bases.
+  std::string basis_gradient = "update";
   // auto, exact, projected: of which gradient the norm is, where none is formed in full.
   std::string grad_norm = "auto";
   // finish_update may discard: bases then wait for it, which costs a gradient in full for each that is due.
@@ -98,7 +102,7 @@ class Optimizer {
   bool decay_belongs_to_basis(const Slot& slot) const;
   bool knows_exact_norm() const;
   bool may_form_low_rank(const Slot& slot, int64_t micro_batches) const;
-  bool refreshes_by_products(const Slot& slot) const;
+  bool refreshes_by_products(const Slot& slot, int64_t micro_batches) const;
   bool projects_at_once(const Slot& slot) const;
   void project_at_once(Slot& slot);
   void refresh(Slot& slot, const GradientOperator& gradient);

@@ -25,7 +25,10 @@ double norm_of(const std::vector<at::Tensor>& tensors) {
 
 class Drivers : public testing::TestWithParam<bool> {
  protected:
-  Drivers() { options_.layerwise = GetParam(); }
+  Drivers() {
+    options_.layerwise = GetParam();
+    options_.gradient = "full";
+  }
   OptimizerOptions options_;
 };
 INSTANTIATE_TEST_SUITE_P(Both, Drivers, testing::Bool(),
@@ -54,7 +57,7 @@ TEST_P(Drivers, ReportTheNormBeforeClippingAndDecay) {
 
 TEST_P(Drivers, SayWhenTheNormIsThatOfProjections) {
   options_.gradient = "projected";
-  TestRun run("galore_adamw", "rank=4,update_proj_gap=2", all_kinds(), options_);
+  TestRun run("galore_adamw", "rank=4,update_proj_gap=2,refresh=together", all_kinds(), options_);
   EXPECT_FALSE(run.update(1).norm_is_projected);
   const UpdateReport between = run.update(2);
   EXPECT_TRUE(between.norm_is_projected);
@@ -224,7 +227,7 @@ TEST(Discard, WorksInTheMiddleOfAnUpdate) {
 
 TEST_P(Drivers, RefreshOnUpdatesOneAndEveryGapAfter) {
   for (const size_t micro_batches : {1, 3}) {
-    TestRun run("galore_adamw", "rank=4,update_proj_gap=3", all_kinds(), options_);
+    TestRun run("galore_adamw", "rank=4,update_proj_gap=3,refresh=together", all_kinds(), options_);
     for (int64_t update = 1; update <= 8; ++update) {
       std::vector<std::vector<at::Tensor>> gradients;
       for (size_t i = 0; i < micro_batches; ++i)

@@ -24,7 +24,9 @@ struct Variant {
     return made;
   }
   // The warm iteration spreads its refreshes over the gap.
-  bool refreshes_together() const { return args.find("subspace=warm") == std::string::npos; }
+  bool refreshes_together() const {
+    return args.find("subspace=") != std::string::npos && args.find("subspace=warm") == std::string::npos;
+  }
   std::string text() const {
     return optim + " " + args + (projected ? ", gradient " + gradient : " (not projected)");
   }
@@ -66,6 +68,8 @@ inline std::vector<Variant> variants(const Preset& preset) {
     for (const std::string& finder : basis_finder_names())
       all.push_back({preset.name, base + ",subspace=" + finder, true});
     all.push_back({preset.name, base, true, "projected"});
+    all.push_back({preset.name, base + ",moment_transport=true", true});
+    all.push_back({preset.name, base + ",rotate=false,oversampling=0", true});
     all.push_back({preset.name, base + ",proj_type=full", true});
     all.push_back({preset.name, base + ",proj_type=full", true, "projected"});
     all.push_back({preset.name, base + ",proj_type=reverse_std,basis_dtype=bfloat16", true});

@@ -30,7 +30,7 @@ struct SubspaceOptions {
   int64_t rank = 128;
   int64_t update_proj_gap = 200;
   std::string proj_type = "std";
-  std::string subspace = "randomized";
+  std::string subspace = "warm";
   std::string refresh = "auto";
   std::string signs = "aligned";
   std::string basis_dtype = "float32";
