@@ -41,6 +41,14 @@ at::Tensor in_blocks(const at::Tensor& flat, int64_t block_size) {
   return at::constant_pad_nd(flat.reshape({-1}), {0, padding}).view({-1, block_size});
 }
 
+bool is_plain(const at::Tensor& tensor) {
+  return tensor.is_cpu() && tensor.scalar_type() == at::kFloat && tensor.is_contiguous();
+}
+
+cpu::RawCodes8 raw(const Codes8& codes) {
+  return {codes.codes.mutable_data_ptr<uint8_t>(), codes.scales.mutable_data_ptr<float>(), codes.block_size};
+}
+
 }  // namespace
 
 const CodeBook& signed_code_book() {
@@ -54,11 +62,17 @@ const CodeBook& unsigned_code_book() {
 }
 
 void decode_8bit(const Codes8& source, at::Tensor& destination) {
-  if (!destination.is_meta()) composed::decode_8bit(source, destination);
+  if (destination.is_meta()) return;
+  if (!is_plain(destination) || !source.codes.is_contiguous())
+    return composed::decode_8bit(source, destination);
+  cpu::decode_8bit(raw(source), source.is_signed, destination.mutable_data_ptr<float>(), destination.numel());
 }
 
 void encode_8bit(const at::Tensor& source, Codes8& destination) {
-  if (!source.is_meta()) composed::encode_8bit(source, destination);
+  if (source.is_meta()) return;
+  if (!is_plain(source) || !destination.codes.is_contiguous())
+    return composed::encode_8bit(source, destination);
+  cpu::encode_8bit(source.const_data_ptr<float>(), raw(destination), destination.is_signed, source.numel());
 }
 
 void adamw_8bit_direction(const AdamStep& step, at::Tensor& gradient, Codes8& m, Codes8& v) {
@@ -68,10 +82,6 @@ void adamw_8bit_direction(const AdamStep& step, at::Tensor& gradient, Codes8& m,
   if (gradient.is_meta()) return;
   if (gradient.is_cuda()) return cuda::adamw_8bit_direction(step, gradient, m, v);
   if (!gradient.is_cpu()) return composed::adamw_8bit_direction(step, gradient, m, v);
-  const auto raw = [](Codes8& codes) {
-    return cpu::RawCodes8{codes.codes.mutable_data_ptr<uint8_t>(), codes.scales.mutable_data_ptr<float>(),
-                          codes.block_size};
-  };
   cpu::adamw_8bit_direction(step, gradient.mutable_data_ptr<float>(), raw(m), raw(v), gradient.numel());
 }
 

@@ -52,6 +52,8 @@ struct RawCodes8 {
   int64_t block_size;
 };
 void adamw_8bit_direction(const AdamStep& step, float* gradient, RawCodes8 m, RawCodes8 v, int64_t count);
+void decode_8bit(RawCodes8 source, bool is_signed, float* values, int64_t count);
+void encode_8bit(const float* values, RawCodes8 destination, bool is_signed, int64_t count);
 }  // namespace cpu
 
 namespace cuda {

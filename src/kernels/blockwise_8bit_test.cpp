@@ -57,6 +57,31 @@ TEST(Codes, TinyNegativeKeepsItsSignAndZeroBlocksStayZero) {
   EXPECT_EQ(values[2].item<float>(), 0);
 }
 
+// To the bit, whatever stands in the block.
+TEST(Codes, FusedEqualsComposed) {
+  at::manual_seed(3);
+  for (const int64_t count : {1L, 37L, 4096L, 70001L}) {
+    for (const int64_t block : {16L, 100L, 256L, 2048L, 65536L}) {
+      for (const bool is_signed : {true, false}) {
+        at::Tensor values = at::randn({count}) * at::randn({count}).mul(5).exp();
+        if (!is_signed) values.abs_();
+        values[0] = std::numeric_limits<float>::infinity();
+        values[count - 1] = std::numeric_limits<float>::quiet_NaN();
+        if (count > 1000) values.narrow(0, 500, 300).zero_();
+        Codes8 fused = empty_codes(count, block, is_signed), expected = empty_codes(count, block, is_signed);
+        encode_8bit(values, fused);
+        composed::encode_8bit(values, expected);
+        ASSERT_TRUE(fused.codes.equal(expected.codes)) << count << " " << block;
+        ASSERT_TRUE(fused.scales.view(at::kInt).equal(expected.scales.view(at::kInt)));
+        at::Tensor decoded = at::empty({count}), expected_decoded = at::empty({count});
+        decode_8bit(fused, decoded);
+        composed::decode_8bit(fused, expected_decoded);
+        ASSERT_TRUE(decoded.nan_to_num().equal(expected_decoded.nan_to_num()));
+      }
+    }
+  }
+}
+
 // The vectorized pass against the composed one: the same codes except where a rounding of the last bit (fused
 // multiply-add) crosses a midpoint, so at most a few codes in a million may differ by one.
 TEST(AdamW8bit, FusedEqualsComposed) {

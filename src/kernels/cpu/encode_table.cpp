@@ -17,7 +17,9 @@ constexpr uint32_t kNumCells = 1u << 16;
 
 EncodeTable make_table(const CodeBook& book, bool is_signed) {
   const auto midpoints = formulas::code_boundaries(book, is_signed);
-  EncodeTable table{std::vector<int32_t>(kNumCells), std::vector<float>(kNumCells)};
+  EncodeTable table{std::vector<uint8_t>(kNumCells), {}};
+  std::copy(midpoints.begin(), midpoints.end(), table.boundary.begin());
+  table.boundary[255] = std::numeric_limits<float>::infinity();
   for (uint32_t cell = 0; cell < kNumCells; ++cell) {
     float low = std::bit_cast<float>(cell << 16), high = std::bit_cast<float>((cell << 16) | 0xffff);
     if (low > high) std::swap(low, high);
@@ -26,9 +28,7 @@ EncodeTable make_table(const CodeBook& book, bool is_signed) {
     const auto below = std::lower_bound(midpoints.begin(), midpoints.end(), low) - midpoints.begin();
     const auto reached = std::lower_bound(midpoints.begin(), midpoints.end(), high) - midpoints.begin();
     GALORE_ASSERT(reached - below <= 1);
-    table.code[cell] = static_cast<int32_t>(below);
-    table.boundary[cell] =
-        below < 255 ? midpoints[static_cast<size_t>(below)] : std::numeric_limits<float>::infinity();
+    table.first[cell] = static_cast<uint8_t>(below);
   }
   return table;
 }
