@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Training speed beside `transformers` + `galore_torch`: same model, batch and threads, runs interleaved (A B A B).
 
-    scripts/bench-peers [--rounds 2] [--steps 5] [--dtype float32|bfloat16] [--compile] [--size 60m]
+    scripts/bench-peers [--rounds 2] [--steps 5] [--dtype float32|bfloat16] [--compile] [--size 60m] [--device cuda]
 
 The model is GaLore's LLaMA of that size (random weights, random tokens, vocabulary 32000), batch 8 x 256, GaLore AdamW
 with rank 128, gap 200, scale 0.25, std, rate 0.01. One JSON object a line on stdout: "machine" first, then every run
 with the keys of `galore bench --json`, then "summary" with medians over the rounds and the ratios ours / theirs.
 
 A run's step time is the median over its steps without a refresh. The first step refreshes every basis; its time in the
-optimizer beyond the median is refresh_seconds, and tokens_per_second_with_refresh spreads it over the gap.
+optimizer beyond the median is refresh_seconds, and tokens_per_second_with_refresh spreads it over the gap. On a device
+every time waits for it, and memory is that of its tensors, on both sides.
 """
 
 import argparse
@@ -40,6 +41,8 @@ def arguments():
     parser.add_argument("--length", type=int, default=256)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--table", action="store_true", help="also a row of a Markdown table (scripts/check-gpu)")
     parser.add_argument("--compile", action="store_true", help="torch.compile the peer's model")
     parser.add_argument("--subspace", default="svd", help="ours; the peer knows only svd")
     parser.add_argument("--layerwise", action="store_true", help="ours with optim_layerwise")
@@ -48,14 +51,28 @@ def arguments():
     return parser.parse_args()
 
 
-def matmul_flops_per_second(torch, dtype):
-    a = torch.randn(2048, 2048, dtype=dtype)
+def now(args, torch):
+    """The time when all that was asked for is done."""
+    if args.device != "cpu":
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def matmul_flops_per_second(args, torch):
+    size = 2048 if args.device == "cpu" else 8192
+    a = torch.randn(size, size, dtype=getattr(torch, args.dtype), device=args.device)
     times = []
     for _ in range(5):
-        start = time.perf_counter()
+        start = now(args, torch)
         a @ a
-        times.append(time.perf_counter() - start)
-    return 2 * 2048**3 / min(times)
+        times.append(now(args, torch) - start)
+    return 2 * size**3 / min(times)
+
+
+def peak_memory(args, torch):
+    if args.device != "cpu":
+        return torch.cuda.max_memory_allocated()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def step_flops(args):
@@ -72,7 +89,7 @@ def peer_model(args, torch):
     config = LlamaConfig(vocab_size=32000, hidden_size=hidden, intermediate_size=intermediate, num_attention_heads=heads,
                          num_hidden_layers=layers, max_position_embeddings=1024, rms_norm_eps=1e-6, use_cache=False,
                          initializer_range=0.02, attn_implementation="sdpa")
-    return LlamaForCausalLM(config).to(getattr(torch, args.dtype)).train()
+    return LlamaForCausalLM(config).to(device=args.device, dtype=getattr(torch, args.dtype)).train()
 
 
 def peer_optimizer(args, model):
@@ -97,24 +114,25 @@ def worker(args):
     run = torch.compile(model) if args.compile else model
     steps, updates = [], []
     for _ in range(args.steps + 1):
-        tokens = torch.randint(0, 32000, (args.batch, args.length))
-        start = time.perf_counter()
+        tokens = torch.randint(0, 32000, (args.batch, args.length), device=args.device)
+        start = now(args, torch)
         loss = run(input_ids=tokens, labels=tokens).loss
         loss.backward()
-        middle = time.perf_counter()
+        middle = now(args, torch)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        end = time.perf_counter()
+        end = now(args, torch)
         steps.append(end - start)
         updates.append(end - middle)
         print(f"peers: step {len(steps)}: {steps[-1]:.2f} s, loss {loss.item():.3f}", file=sys.stderr)
     step, update = statistics.median(steps[1:]), statistics.median(updates[1:])
     refresh, tokens = max(0.0, updates[0] - update), args.batch * args.length
-    flops = matmul_flops_per_second(torch, getattr(torch, args.dtype))
+    memory = peak_memory(args, torch)  # before the products that measure the peak rate
+    flops = matmul_flops_per_second(args, torch)
     return {"tokens_per_second": tokens / step, "tokens_per_second_with_refresh": tokens / (step + refresh / GAP),
             "step_seconds": step, "optimizer_seconds": update, "refresh_seconds": refresh,
             "peak_share": step_flops(args) / step / flops, "first_step_seconds": steps[0],
-            "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, "all_step_seconds": steps}
+            "peak_memory_bytes": memory, "all_step_seconds": steps}
 
 
 def last_json(command, environment):
@@ -130,7 +148,7 @@ def environment_of(args):
 
 def peer_command(args):
     command = [sys.executable, __file__, "--worker"]
-    for key in ("size", "steps", "batch", "length", "threads", "dtype"):
+    for key in ("size", "steps", "batch", "length", "threads", "dtype", "device"):
         command += [f"--{key}", str(getattr(args, key))]
     return command + (["--compile"] if args.compile else [])
 
@@ -139,8 +157,8 @@ def our_command(args):
     options = f"rank={SIZES[args.size][4]},update_proj_gap={GAP},scale=0.25,proj_type=std,subspace={args.subspace}"
     command = [args.galore, "bench", "--model_size", args.size, "--optim", "galore_adamw", "--optim_args", options]
     command += ["--learning_rate", "0.01", "--per_device_train_batch_size", str(args.batch), "--max_length",
-                str(args.length), "--dtype", args.dtype, "--threads", str(args.threads), "--bench_steps",
-                str(args.steps + 1), "--json"]
+                str(args.length), "--dtype", args.dtype, "--threads", str(args.threads), "--device",
+                args.device, "--bench_steps", str(args.steps + 1), "--json"]
     return command + (["--optim_layerwise", "true"] if args.layerwise else [])
 
 
@@ -161,6 +179,16 @@ def medians(runs):
     return {key: statistics.median(run[key] for run in runs) for key in FIGURES if all(key in run for run in runs)}
 
 
+def table_row(args, peer, ours):
+    def ratio(key):
+        return f"{ours[key] / peer[key]:.2f}"
+
+    cells = [args.size, f"{peer['tokens_per_second']:.0f}", f"{ours['tokens_per_second']:.0f}", ratio("tokens_per_second"),
+             ratio("tokens_per_second_with_refresh"), f"{peer['refresh_seconds']:.2f}", f"{ours['refresh_seconds']:.2f}",
+             ratio("peak_memory_bytes")]
+    return f"| {' | '.join(cells)} |"
+
+
 def compare(args):
     print(json.dumps(machine()), flush=True)
     runs = {"peer": [], "ours": []}
@@ -172,8 +200,10 @@ def compare(args):
     peer, ours = medians(runs["peer"]), medians(runs["ours"])
     ratios = {f"{key}_ratio": round(ours[key] / peer[key], 3) for key in FIGURES
               if key in ours and peer.get(key)}
-    settings = {k: v for k, v in vars(args).items() if k not in ("worker", "galore")}
+    settings = {k: v for k, v in vars(args).items() if k not in ("worker", "galore", "table")}
     print(json.dumps({"summary": {"settings": settings, "peer": peer, "ours": ours, **ratios}}))
+    if args.table:
+        print(table_row(args, peer, ours))
 
 
 if __name__ == "__main__":

@@ -24,6 +24,8 @@ void print_json(const BenchResult& r) {
                                     {"peak_memory_bytes", r.peak_memory_bytes},
                                     {"planned_bytes", r.planned_bytes},
                                     {"program_bytes", r.program_bytes},
+                                    {"per_device_train_batch_size", r.rows},
+                                    {"gradient_accumulation_steps", r.micro_batches},
                                     {"first_step_seconds", r.first_step_seconds},
                                     {"minor_faults_per_step", r.minor_faults_per_step}}
                  .dump());

@@ -121,6 +121,8 @@ BenchResult bench(TrainOptions options, int64_t steps, const Say& say) {
   result.peak_memory_bytes = memory_in_use(device).peak;
   result.planned_bytes = ledger.total();
   result.program_bytes = resident_before + library_growth_bytes(ledger.bytes(Owner::bases) > 0);
+  result.rows = options.per_device_train_batch_size;
+  result.micro_batches = options.gradient_accumulation_steps;
   result.minor_faults_per_step = timings.faults;
   result.peak_operations = measure_peak(model_settings.compute_dtype, device);
   result.peak_share =
