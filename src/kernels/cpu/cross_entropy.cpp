@@ -28,9 +28,10 @@ float largest(const T* x, size_t n) {
   return result;
 }
 
-// Sum of exp(x - top). The tail's missing lanes hold zeros and are taken out again by the mask.
+// Sum of exp(x - top). The tail's missing lanes hold zeros and are taken out again by the mask. The
+// exponentials go to `kept` unless that is null.
 template <typename T>
-float sum_of_exponentials(const T* x, float top, size_t n) {
+float sum_of_exponentials(const T* x, float top, size_t n, float* kept) {
   const FloatTag d;
   const size_t lanes = hn::Lanes(d);
   const Float shift = hn::Set(d, top);
@@ -38,29 +39,37 @@ float sum_of_exponentials(const T* x, float top, size_t n) {
   for (size_t i = 0; i < n; i += lanes) {
     const Float e = exponential(d, hn::Sub(load_some(d, x + i, n - i), shift));
     sum = hn::Add(sum, i + lanes <= n ? e : hn::IfThenElseZero(hn::FirstN(d, n - i), e));
+    if (kept) store_some(d, e, kept + i, n - i);
   }
   return hn::GetLane(hn::SumOfLanes(d, sum));
 }
 
-// x = exp(x - top) * factor
+// x = exp(x - top) * factor: fp32 logits were replaced by their exponentials, for which bf16 is too narrow.
+HWY_INLINE Float exponential_of(FloatTag, Float kept, Float, const float*) { return kept; }
+HWY_INLINE Float exponential_of(FloatTag d, Float x, Float shift, const c10::BFloat16*) {
+  return exponential(d, hn::Sub(x, shift));
+}
 template <typename T>
-void exponentials(T* x, float top, float factor, size_t n) {
+void scaled_exponentials(T* x, float top, float factor, size_t n) {
   const FloatTag d;
   const Float shift = hn::Set(d, top), scale = hn::Set(d, factor);
   for (size_t i = 0; i < n; i += hn::Lanes(d)) {
-    const Float e = exponential(d, hn::Sub(load_some(d, x + i, n - i), shift));
+    const Float e = exponential_of(d, load_some(d, x + i, n - i), shift, x);
     store_some(d, hn::Mul(e, scale), x + i, n - i);
   }
 }
+
+HWY_INLINE float* place_of_exponentials(float* x) { return x; }
+HWY_INLINE float* place_of_exponentials(c10::BFloat16*) { return nullptr; }
 
 // The loss of one token; the logits become scale * (softmax - one_hot(label)), unless scale is null.
 template <typename T>
 double token_loss(T* x, size_t n, int64_t label, const double* scale) {
   const float top = largest(x, n), at_label = static_cast<float>(x[label]);
-  const double sum = sum_of_exponentials(x, top, n);
+  const double sum = sum_of_exponentials(x, top, n, scale ? place_of_exponentials(x) : nullptr);
   if (scale) {
     const double share = std::exp(static_cast<double>(at_label) - top) / sum;
-    exponentials(x, top, static_cast<float>(*scale / sum), n);
+    scaled_exponentials(x, top, static_cast<float>(*scale / sum), n);
     x[label] = static_cast<T>(static_cast<float>((share - 1) * *scale));
   }
   return std::log(sum) + top - at_label;

@@ -3,6 +3,19 @@
 #include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/elementwise.h"
 
+#ifndef GALORE_ROTARY_ROW
+#define GALORE_ROTARY_ROW
+namespace galore::kernels::cpu {
+
+struct RotaryRow {
+  const float *cosine, *sine;
+  float sign;
+  size_t heads;
+};
+
+}  // namespace galore::kernels::cpu
+#endif
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/rotary.cpp"
 #include <hwy/foreach_target.h>
@@ -12,26 +25,25 @@
 HWY_BEFORE_NAMESPACE();
 namespace galore::kernels::cpu::HWY_NAMESPACE {
 
-// One head of one token; sign -1 rotates back.
+// The heads of one token, of 2 * half features each; sign -1 rotates back.
 template <typename T>
-void rotate_head(T* x, const float* cosine, const float* sine, float sign, size_t half) {
+void rotate_heads(const RotaryRow& row, T* x, size_t half) {
   const FloatTag d;
-  const Float direction = hn::Set(d, sign);
-  for (size_t i = 0; i < half; i += hn::Lanes(d)) {
-    const size_t left = half - i;
-    const Float a = load_some(d, x + i, left), b = load_some(d, x + half + i, left);
-    const Float c = load_some(d, cosine + i, left), s = hn::Mul(load_some(d, sine + i, left), direction);
-    store_some(d, hn::NegMulAdd(b, s, hn::Mul(a, c)), x + i, left);
-    store_some(d, hn::MulAdd(a, s, hn::Mul(b, c)), x + half + i, left);
+  const Float direction = hn::Set(d, row.sign);
+  for (T* end = x + row.heads * 2 * half; x != end; x += 2 * half) {
+    for (size_t i = 0; i < half; i += hn::Lanes(d)) {
+      const size_t left = half - i;
+      const Float a = load_some(d, x + i, left), b = load_some(d, x + half + i, left);
+      const Float c = load_some(d, row.cosine + i, left);
+      const Float s = hn::Mul(load_some(d, row.sine + i, left), direction);
+      store_some(d, hn::NegMulAdd(b, s, hn::Mul(a, c)), x + i, left);
+      store_some(d, hn::MulAdd(a, s, hn::Mul(b, c)), x + half + i, left);
+    }
   }
 }
 
-void rotate_f32(float* x, const float* c, const float* s, float sign, size_t n) {
-  rotate_head(x, c, s, sign, n);
-}
-void rotate_b16(c10::BFloat16* x, const float* c, const float* s, float sign, size_t n) {
-  rotate_head(x, c, s, sign, n);
-}
+void rotate_f32(const RotaryRow& row, float* x, size_t half) { rotate_heads(row, x, half); }
+void rotate_b16(const RotaryRow& row, c10::BFloat16* x, size_t half) { rotate_heads(row, x, half); }
 
 }  // namespace galore::kernels::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -43,11 +55,9 @@ HWY_EXPORT(rotate_b16);
 
 namespace {
 
-void call(float* x, const float* cosine, const float* sine, float sign, size_t half) {
-  HWY_DYNAMIC_DISPATCH(rotate_f32)(x, cosine, sine, sign, half);
-}
-void call(at::BFloat16* x, const float* cosine, const float* sine, float sign, size_t half) {
-  HWY_DYNAMIC_DISPATCH(rotate_b16)(x, cosine, sine, sign, half);
+void call(const RotaryRow& row, float* x, size_t half) { HWY_DYNAMIC_DISPATCH(rotate_f32)(row, x, half); }
+void call(const RotaryRow& row, at::BFloat16* x, size_t half) {
+  HWY_DYNAMIC_DISPATCH(rotate_b16)(row, x, half);
 }
 
 }  // namespace
@@ -59,10 +69,9 @@ bool rotate(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sin
     at::parallel_for(0, x.size(0) * length, 32, [&](int64_t begin, int64_t end) {
       for (int64_t token = begin; token < end; ++token) {
         const int64_t table_row = token % length * half;
-        for (int64_t head = token * heads; head < (token + 1) * heads; ++head) {
-          call(data<T>(x) + head * 2 * half, data<float>(cosine) + table_row, data<float>(sine) + table_row,
-               inverse ? -1.0f : 1.0f, static_cast<size_t>(half));
-        }
+        const RotaryRow row{data<float>(cosine) + table_row, data<float>(sine) + table_row,
+                            inverse ? -1.0f : 1.0f, static_cast<size_t>(heads)};
+        call(row, data<T>(x) + token * heads * 2 * half, static_cast<size_t>(half));
       }
     });
   });
