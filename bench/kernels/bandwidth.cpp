@@ -5,10 +5,10 @@
 // After foreach_target.h, as Highway asks.
 #include <ATen/Parallel.h>
 
-#include <chrono>
 #include <functional>
 
 #include "bench/kernels/bandwidth.h"
+#include "bench/kernels/clock.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -62,11 +62,10 @@ volatile float sum_sink;  // a sum that nobody reads the compiler would leave ou
 constexpr int64_t kPiece = 1 << 16, kPieces = 512;
 
 double timed(double bytes_per_element, const std::function<void(int64_t, int64_t)>& range) {
-  const auto begin = std::chrono::steady_clock::now();
+  const double begin = now();
   at::parallel_for(0, kPieces, 1,
                    [&](int64_t first, int64_t end) { range(first * kPiece, (end - first) * kPiece); });
-  const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin;
-  return bytes_per_element * double(kPieces * kPiece) / time.count();
+  return bytes_per_element * double(kPieces * kPiece) / (now() - begin);
 }
 
 }  // namespace

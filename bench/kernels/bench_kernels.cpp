@@ -12,12 +12,12 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "bench/kernels/bandwidth.h"
+#include "bench/kernels/clock.h"
 #include "bench/kernels/kernel_case.h"
 #include "core/errors.h"
 
@@ -41,9 +41,11 @@ struct Result {
   std::vector<Sample> samples;
 };
 
-// Time that this process's threads were ready to run and did not, as Linux counts it; 0 where it does not.
+// Time that this process's threads were ready to run and did not, as Linux counts it; 0 where it does not,
+// and with one thread, whose waiting is not measured.
 double waited_seconds() {
   double sum = 0;
+  if (at::get_num_threads() == 1) return sum;
   std::error_code error;
   for (const auto& task : std::filesystem::directory_iterator("/proc/self/task", error)) {
     std::ifstream file(task.path() / "schedstat");
@@ -51,10 +53,6 @@ double waited_seconds() {
     if (file >> ran >> waited) sum += waited * 1e-9;
   }
   return sum;
-}
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
 double seconds(const std::function<void()>& work) {

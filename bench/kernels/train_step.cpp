@@ -4,14 +4,13 @@
 // usage: bench_train_step [SIZE=60m] [ROWS=8] [LENGTH=256] [fp32|bf16] [STEPS=6] [checkpointing]
 // Every figure is the least of the repetitions: the machine may be shared.
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <fmt/core.h>
 #include <sys/resource.h>
 
 #include <array>
-#include <ctime>
 #include <functional>
 
+#include "bench/kernels/clock.h"
 #include "kernels/attention.h"
 #include "kernels/cross_entropy.h"
 #include "kernels/matmul.h"
@@ -30,17 +29,10 @@ struct Setting {
   int64_t tokens() const { return rows * length; }
 };
 
-// With one thread the time of the processor, so that other programs on the machine matter less.
-double now() {
-  timespec time{};
-  clock_gettime(at::get_num_threads() == 1 ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &time);
-  return double(time.tv_sec) + 1e-9 * double(time.tv_nsec);
-}
-
 double seconds(const std::function<void()>& work) {
-  const double begin = now();
+  const double begin = bench::now();
   work();
-  return now() - begin;
+  return bench::now() - begin;
 }
 
 double least_seconds(const std::function<void()>& work, int64_t repetitions) {
