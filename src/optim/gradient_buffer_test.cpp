@@ -119,6 +119,29 @@ TEST_F(Buffer, ProjectsEveryReport) {
   }
 }
 
+// Fewer tokens than directions wanted: the others come from the old basis, and everything stays orthonormal.
+TEST_F(Buffer, TakesABasisFromFewTokens) {
+  for (const std::string type : {"right", "left"}) {
+    const auto space = subspace(type);
+    const at::Tensor old = (type == "right" ? space->right() : space->left()).clone();
+    const at::Tensor output = random({2, kRows}, 5), input = random({2, kColumns}, 6);
+    std::string notice;
+    GradientBuffer sink = buffer();
+    sink.begin({.subspace = space.get(), .refresh = [&](const GradientOperator& gradient) {
+                  notice = space->refresh(gradient, RandomStream(2, "refresh"));
+                }});
+    sink.add_product(output, input);
+    EXPECT_NE(notice.find("rank 2 of 3"), std::string::npos) << notice;
+    const at::Tensor basis = type == "right" ? space->right() : space->left();
+    EXPECT_LE(relative_difference(basis.t().mm(basis), at::eye(kRank)), 1e-5);  // fp32 rounding
+    const at::Tensor rows = type == "right" ? input : output;
+    EXPECT_LE(relative_difference(rows.mm(basis).mm(basis.t()), rows), 1e-5);
+    const at::Tensor rest = basis.narrow(1, 2, 1);  // within what the old basis and the gradient span
+    const at::Tensor span = std::get<0>(at::linalg_qr(at::cat({old, rows.t()}, 1)));
+    EXPECT_LE(relative_difference(span.mm(span.t().mm(rest)), rest), 1e-4);
+  }
+}
+
 TEST_F(Buffer, NeverFormsAFullGradientWhenProjecting) {
   const auto space = subspace("right");
   GradientBuffer sink = buffer();

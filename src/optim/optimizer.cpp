@@ -1,5 +1,6 @@
 #include "optim/optimizer.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <limits>
@@ -202,7 +203,20 @@ RandomStream Optimizer::refresh_stream(const Slot& slot) const {
 }
 
 void Optimizer::add_notice(const Slot& slot, const std::string& notice) {
-  report_.notices.push_back(fmt::format("update {}: {}: {}", num_updates_ + 1, slot.parameter->name, notice));
+  notices_.emplace_back(slot.parameter->name, notice);
+}
+
+// What several weights have to say in the same words is one line.
+void Optimizer::report_notices() {
+  for (size_t i = 0; i < notices_.size(); ++i) {
+    const auto says_the_same = [&](const auto& other) { return other.second == notices_[i].second; };
+    const auto begin = notices_.begin(), here = begin + static_cast<ptrdiff_t>(i);
+    if (std::any_of(begin, here, says_the_same)) continue;
+    const auto more = std::count_if(here + 1, notices_.end(), says_the_same);
+    report_.notices.push_back(fmt::format("update {}: {}{}: {}", num_updates_ + 1, here->first,
+                                          more > 0 ? fmt::format(" and {} more", more) : "", here->second));
+  }
+  notices_.clear();
 }
 
 double Optimizer::factor_for(double norm) const {
@@ -223,13 +237,17 @@ UpdateReport Optimizer::finish_update(bool discard) {
     if (std::isfinite(slot.squared_norm)) finite_squared_norm += slot.squared_norm;
   }
   report_.gradient_norm = std::sqrt(squared_norm);
-  if (discard) return report_;
+  if (discard) {
+    report_notices();
+    return report_;
+  }
   if (!options_.layerwise) {
     // A gradient that is not finite is left out of the update, and so of what the others are clipped by.
     report_.clip_factor = factor_for(std::sqrt(finite_squared_norm));
     for (Slot& slot : slots_) apply_update(slot, report_.clip_factor);
   }
   if (finite_squared_norm > 0) previous_norm_ = std::sqrt(finite_squared_norm);
+  report_notices();
   ++num_updates_;
   return report_;
 }

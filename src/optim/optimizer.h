@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/memory.h"
@@ -108,6 +109,7 @@ class Optimizer {
   void refresh(Slot& slot, const GradientOperator& gradient);
   RandomStream refresh_stream(const Slot& slot) const;
   void add_notice(const Slot& slot, const std::string& notice);
+  void report_notices();
   void apply_update(Slot& slot, double clip_factor);
   void add_decay(Slot& slot, const at::Tensor& gradient);
   Direction direction_of(Slot& slot, at::Tensor gradient);
@@ -124,6 +126,7 @@ class Optimizer {
   double learning_rate_ = 0;
   double previous_norm_ = 0;  // 0: none yet
   UpdateReport report_;
+  std::vector<std::pair<std::string, std::string>> notices_;  // parameter, what it has to say
 };
 
 }  // namespace galore

@@ -7,6 +7,8 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 #include "core/memory.h"
 
 namespace galore {
@@ -16,6 +18,8 @@ class GradientOperator {
   virtual ~GradientOperator() = default;
   virtual int64_t rows() const = 0;
   virtual int64_t columns() const = 0;
+  // No more than this many directions are there to be found.
+  virtual int64_t rank_bound() const { return std::min(rows(), columns()); }
   // out (m x c, fp32) = G v, v: n x c, fp32.
   virtual void times(const at::Tensor& out, const at::Tensor& v) const = 0;
   // out (n x c, fp32) = G^T q, q: m x c, fp32.
@@ -50,6 +54,7 @@ class OuterProduct : public GradientOperator {
       : output_gradient_(std::move(output_gradient)), input_(std::move(input)), workspace_(workspace) {}
   int64_t rows() const override { return output_gradient_.size(1); }
   int64_t columns() const override { return input_.size(1); }
+  int64_t rank_bound() const override { return std::min({rows(), columns(), input_.size(0)}); }
   void times(const at::Tensor& out, const at::Tensor& v) const override;
   void transpose_times(const at::Tensor& out, const at::Tensor& q) const override;
   at::Tensor dense() const override;

@@ -30,8 +30,8 @@ void fill_with_random(const at::Tensor& columns, const BasisRequest& request) {
 
 // The known columns and, beside them, columns of normal numbers.
 void start(const at::Tensor& columns, const at::Tensor& known, const BasisRequest& request) {
-  const int64_t count = known.defined() ? known.size(1) : 0;
-  if (count > 0 && !columns.is_meta()) columns.narrow(1, 0, count).copy_(known);
+  const int64_t count = known.defined() ? std::min(known.size(1), columns.size(1)) : 0;
+  if (count > 0 && !columns.is_meta()) columns.narrow(1, 0, count).copy_(known.narrow(1, 0, count));
   if (count < columns.size(1)) fill_with_random(columns.narrow(1, count, columns.size(1) - count), request);
 }
 
@@ -62,7 +62,7 @@ at::Tensor turned(const char* name, const at::Tensor& columns, const at::Tensor&
 // Singular vectors of Q Q^T g, from the eigenvectors of the small Gram matrix of g^T Q. That in fp64: the
 // squares of small singular values would drown in fp32's rounding of the large ones.
 SingularVectors decompose(const Sketch& sketch, bool with_image) {
-  const int64_t columns = sketch.probe.size(1), rank = sketch.request.rank;
+  const int64_t columns = sketch.probe.size(1), rank = std::min(sketch.request.rank, columns);
   Workspace& workspace = sketch.request.workspace;
   const at::Tensor gram = workspace.get(Owner::workspace, "subspace.gram", {columns, columns}, at::kDouble);
   gram_matrix(gram, sketch.probe, workspace);
@@ -86,7 +86,7 @@ SingularVectors decompose(const Sketch& sketch, bool with_image) {
 
 // The same span by QR alone, in the order of the columns, which stay where the old ones were.
 SingularVectors keep_axes(const Sketch& sketch, bool with_image) {
-  const int64_t rank = sketch.request.rank;
+  const int64_t rank = std::min(sketch.request.rank, sketch.probe.size(1));
   Workspace& workspace = sketch.request.workspace;
   SingularVectors found;
   found.right =
@@ -127,7 +127,7 @@ std::optional<SingularVectors> find(const GradientOperator& gradient, const Basi
   const bool transposed = request.side == Side::left;
   const int64_t a = transposed ? gradient.columns() : gradient.rows();
   const int64_t b = transposed ? gradient.rows() : gradient.columns();
-  const int64_t columns = std::min(request.rank + request.oversampling, std::min(a, b));
+  const int64_t columns = std::min(request.rank + request.oversampling, gradient.rank_bound());
   Workspace& workspace = request.workspace;
   const Sketch sketch{gradient, transposed,
                       workspace.get(Owner::workspace, "subspace.image", {a, columns}, at::kFloat),

@@ -133,6 +133,7 @@ std::string Subspace::refresh(const GradientOperator& gradient, const RandomStre
       gradient,
       {side_, rank_, previous, random, workspace_, average, options_.oversampling, options_.rotate});
   if (gradient.is_meta()) {
+    if (gradient.rank_bound() < rank_) workspace_.ledger().note_transient(completion_bytes());
     established_ = 1;
     return "";
   }
@@ -154,6 +155,12 @@ std::string Subspace::take_all(const SingularVectors& found, const RandomStream&
                      determined, rank_);
 }
 
+// completed() holds about four matrices of the basis's size and two Gram matrices in fp64.
+int64_t Subspace::completion_bytes() const {
+  const int64_t rows = side_ == Side::left ? m_ : side_ == Side::right ? n_ : std::max(m_, n_);
+  return 4 * 4 * rows * rank_ + 2 * 8 * rank_ * rank_;
+}
+
 void Subspace::take_random(const RandomStream& random) {
   if (left_.defined()) left_.copy_(random_orthonormal(m_, random));
   if (right_.defined()) right_.copy_(random_orthonormal(n_, random));
@@ -171,6 +178,7 @@ void Subspace::take(at::Tensor& stored, const at::Tensor& found, int64_t determi
   at::Tensor old = established_ ? stored.to(at::kFloat) : at::Tensor();
   at::Tensor basis = found.narrow(1, 0, std::min(rank_, determined));
   if (determined < rank_) {
+    workspace_.ledger().note_transient(completion_bytes());
     const at::Tensor source = old.defined() ? old : random_orthonormal(stored.size(0), random);
     basis = determined == 0 ? source : completed(basis, source, workspace_);
   }

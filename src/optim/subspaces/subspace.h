@@ -132,6 +132,7 @@ class Subspace {
   at::Tensor decoded(const at::Tensor& stored, const char* name);
   std::string take_all(const SingularVectors& found, const RandomStream& random);
   void take(at::Tensor& stored, const at::Tensor& found, int64_t determined, const RandomStream& random);
+  int64_t completion_bytes() const;
   void take_random(const RandomStream& random);
   at::Tensor random_orthonormal(int64_t rows, const RandomStream& random);
 
