@@ -118,6 +118,17 @@ TEST(Remedies, CombineWhatHelpsUntilItFits) {
   EXPECT_TRUE(has(least, "rank=32 in optim_args")) << least;
 }
 
+TEST(Remedies, KnowThatAccumulationCostsLayerwiseModeABufferAWeight) {
+  const std::string text =
+      Plan(24 << 10, {"model_size=7b", "bf16=true", "batch_size=1", "gradient_accumulation_steps=4",
+                      "max_length=1024", "optim=galore_adamw_8bit_layerwise"})
+          .remedies();
+  EXPECT_EQ(text.find("together these fit: gradient_checkpointing=true, per_device_train_batch_size=4 with "
+                      "gradient_accumulation_steps=1 ("),
+            0u)
+      << text;
+}
+
 TEST(Remedies, LeaveOutWhatDoesNotHelp) {
   const Settings small = {"batch_size=1", "gradient_checkpointing=true", "bf16=true"};
   const auto with = [&](Settings more) {

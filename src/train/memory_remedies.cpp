@@ -87,12 +87,31 @@ Changes smaller_rank(const TrainOptions& options) {
   return changes;
 }
 
+// Accumulation costs layer-wise mode, and where no gradient is formed in full, a buffer in full for each
+// weight. A larger batch does not.
+Changes no_accumulation(const TrainOptions& options) {
+  const int64_t micro_batches = options.gradient_accumulation_steps;
+  if (micro_batches == 1) return {};
+  const BatchSize size{options.per_device_train_batch_size * micro_batches, 1};
+  Change change{size.text(), options};
+  set_batch_size(change.options, size);
+  Changes changes{change};
+  for (const Change& both : layerwise(change.options))
+    changes.push_back({change.text + ", " + both.text, both.options});
+  return changes;
+}
+
 using Kind = Changes (*)(const TrainOptions&);
-constexpr Kind kKinds[] = {smaller_batch, smaller_evaluation, recomputation, narrow_weights,
-                           eight_bit,     layerwise,          smaller_rank};
-// Layer-wise updates save most without accumulation, which smaller batches bring.
-constexpr Kind kLayerwiseFirst[] = {layerwise, smaller_evaluation, recomputation, narrow_weights,
-                                    eight_bit, smaller_rank,       smaller_batch};
+constexpr Kind kSingle[] = {smaller_batch,  no_accumulation, smaller_evaluation, recomputation,
+                            narrow_weights, eight_bit,       layerwise,          smaller_rank};
+// Orders in which changes are put one upon the other. Smaller batches bring accumulation, and layer-wise
+// updates save most without it.
+constexpr Kind kBatchFirst[] = {smaller_batch, smaller_evaluation, recomputation, narrow_weights,
+                                eight_bit,     layerwise,          smaller_rank};
+constexpr Kind kBatchLast[] = {smaller_evaluation, recomputation, narrow_weights, eight_bit,
+                               layerwise,          smaller_rank,  smaller_batch};
+constexpr Kind kWithoutAccumulation[] = {recomputation, no_accumulation, smaller_evaluation, narrow_weights,
+                                         eight_bit,     layerwise,       smaller_rank};
 
 struct Proposal {
   std::string text;
@@ -118,7 +137,7 @@ class Search {
   }
   std::vector<Proposal> single(const TrainOptions& options, int64_t need) const {
     std::vector<Proposal> fitting;
-    for (const Kind kind : kKinds)
+    for (const Kind kind : kSingle)
       if (const auto proposal = best(kind, options, need); proposal && proposal->fit.fits())
         fitting.push_back(*proposal);
     return fitting;
@@ -135,6 +154,19 @@ class Search {
       if (all->fit.fits()) break;
     }
     return all;
+  }
+  // Of the orders the first that ends in a fit, else the one that needs least.
+  std::optional<Proposal> combined(const TrainOptions& options, int64_t need) const {
+    std::optional<Proposal> least;
+    for (const std::span<const Kind> kinds :
+         {std::span<const Kind>(kBatchFirst), std::span<const Kind>(kBatchLast),
+          std::span<const Kind>(kWithoutAccumulation)}) {
+      auto proposal = combined(kinds, options, need);
+      if (!proposal || (least && proposal->fit.need() >= least->fit.need())) continue;
+      least = std::move(proposal);
+      if (least->fit.fits()) break;
+    }
+    return least;
   }
 
  private:
@@ -163,10 +195,8 @@ std::string remedies(const TrainOptions& options, const ModelConfig& config, con
   for (const Proposal& proposal : search.single(options, fit.need()))
     text += (text.empty() ? "each of these fits: " : ", ") + with_size(proposal);
   if (!text.empty()) return text;
-  auto combined = search.combined(kKinds, options, fit.need());
+  const auto combined = search.combined(options, fit.need());
   if (!combined) return "no option makes it smaller";
-  const auto other = search.combined(kLayerwiseFirst, options, fit.need());
-  if (!combined->fit.fits() && other->fit.need() < combined->fit.need()) combined = other;
   return (combined->fit.fits() ? "together these fit: " : "smaller, but not enough: ") + with_size(*combined);
 }
 
