@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "train/inputs.h"
 #include "train/test_options.h"
 #include "train/test_run.h"
@@ -148,6 +150,17 @@ TEST(Remedies, LeaveOutWhatDoesNotHelp) {
                   "per_device_eval_batch_size=8, "));
 }
 
+TEST(FindBatchSize, IsRefusedWhereItWouldChangeTheUpdate) {
+  EXPECT_EQ(
+      complaint({"auto_find_batch_size=true", "basis_gradient=first_micro_batch", "gradient=projected"}),
+      "[auto_find_batch_size] expected basis_gradient=update: with first_micro_batch the micro-batches "
+      "decide "
+      "the bases");
+  EXPECT_EQ(complaint({"auto_find_batch_size=true", "memory_limit=22GiB"}), "");
+  EXPECT_EQ(complaint({"memory_limit=much"}),
+            "[memory] memory_limit: expected bytes, such as 22GiB, 500MB or 0, given 'much'");
+}
+
 class TrainerMemory : public TestRun {
  protected:
   TrainerMemory() { at_hand_ = memory_at_hand(at::kCPU); }
@@ -208,9 +221,9 @@ TEST_F(TrainerMemory, StartsAnywayWhenAsked) {
 
 TEST_F(TrainerMemory, AFoundBatchSizeMakesTheSameUpdate) {
   // SGD: Adam's first updates are signs, which turn the rounding of gradients near zero into whole steps.
-  const Settings sgd = {"optim=sgd", "optim_args="};
+  const Settings sgd = {"optim=galore_sgd", "optim_args=rank=8,update_proj_gap=1", "learning_rate=1"};
   train(large("whole", sgd));
-  train(large("found", {sgd[0], sgd[1], limit_for(64, sgd), "auto_find_batch_size=true"}));
+  train(large("found", {sgd[0], sgd[1], sgd[2], limit_for(64, sgd), "auto_find_batch_size=true"}));
   EXPECT_TRUE(has(log_,
                   "auto_find_batch_size: per_device_train_batch_size=256 with gradient_accumulation_steps=1, "
                   "which does not fit: it needs "))
@@ -221,6 +234,10 @@ TEST_F(TrainerMemory, AFoundBatchSizeMakesTheSameUpdate) {
       << log_;
   EXPECT_EQ(saved("found", "per_device_train_batch_size"), "64");
   EXPECT_EQ(saved("found", "gradient_accumulation_steps"), "4");
+  EXPECT_GT(std::abs(events("whole", "step").at(1).at("loss").get<double>() -
+                     events("whole", "step").at(0).at("loss").get<double>()),
+            1e-3)
+      << "an update is seen";
   for (size_t i = 0; i < 2; ++i) {
     const auto whole = events("whole", "step").at(i), found = events("found", "step").at(i);
     EXPECT_EQ(found.at("tokens_seen"), whole.at("tokens_seen"));

@@ -206,6 +206,10 @@ void check_combinations(const TrainOptions& o) {
   [[maybe_unused]] const Schedule checked(
       {o.lr_scheduler_type, o.lr_scheduler_kwargs, o.learning_rate, 0, 1});
   parse_bytes("memory", "memory_limit", o.memory_limit);
+  if (o.auto_find_batch_size && o.optimizer.gradient == "projected" &&
+      o.optimizer.basis_gradient == "first_micro_batch")
+    fail_usage("auto_find_batch_size",
+               "expected basis_gradient=update: with first_micro_batch the micro-batches decide the bases");
   check_steps("warmup_steps", o.warmup_steps);
   check_steps("eval_steps", o.eval_steps);
   check_steps("save_steps", o.save_steps);
