@@ -146,13 +146,14 @@ Work lift(const Weight& w) {
 
 void add_moments(std::vector<KernelCase>& cases, const Weight& w) {
   const int64_t full = w.rows * w.columns, low_rank = w.rows * w.rank;
-  const char* encoding = "looks up two tables for every code";
+  const char* step = "six look-ups, three divisions and a root an element";
   cases.push_back({"adamw", w.size(), "", [=] { return adamw(full); }});
   cases.push_back({"adamw", w.low_rank_size(), "", [=] { return adamw(low_rank); }});
-  cases.push_back({"adamw_8bit", w.size(), encoding, [=] { return adamw_8bit(full); }});
-  cases.push_back({"adamw_8bit", w.low_rank_size(), encoding, [=] { return adamw_8bit(low_rank); }});
-  cases.push_back({"decode_8bit", w.size(), "", [=] { return decode(full); }});
-  cases.push_back({"encode_8bit", w.size(), encoding, [=] { return encode(full); }});
+  cases.push_back({"adamw_8bit", w.size(), step, [=] { return adamw_8bit(full); }});
+  cases.push_back({"adamw_8bit", w.low_rank_size(), step, [=] { return adamw_8bit(low_rank); }});
+  cases.push_back({"decode_8bit", w.size(), "a look-up an element", [=] { return decode(full); }});
+  cases.push_back(
+      {"encode_8bit", w.size(), "two look-ups and a division an element", [=] { return encode(full); }});
 }
 
 void add_weights(std::vector<KernelCase>& cases, const Weight& w) {
