@@ -24,7 +24,7 @@ class System : public testing::Test {
     put("proc/meminfo", "MemTotal:       8388608 kB\nMemAvailable:   4194304 kB\n");
     put_limits("unlimited", "unlimited");
   }
-  ~System() override { std::filesystem::remove_all(root_); }
+  void TearDown() override { std::filesystem::remove_all(root_); }
 
   void put(const std::string& name, const std::string& text) {
     std::filesystem::create_directories((root_ / name).parent_path());
