@@ -12,39 +12,75 @@ namespace galore {
 namespace {
 
 constexpr int64_t kPieceRows = 1024;  // of the fp64 copy that a Gram matrix is summed from
-// A pivot below this share of its diagonal entry has lost the digits that fp32 data carry.
-constexpr double kSmallestPivot = 1e-12;
+
+// Of columns of length one: how small a pivot may be before it consists of rounding, and what is added to the
+// diagonal so that there is none.
+struct Precision {
+  double smallest_pivot, shift;
+};
+// fp32 sums of products of unit columns err by 1e-6 or less each, the small pivots by some 1e-5.
+constexpr Precision kFloatSums{1e-3, 0}, kShiftedSums{0, 1e-4};
+// Below this the digits that fp32 data carry are lost, whatever the sums.
+constexpr Precision kDoubleSums{1e-12, 0};
+constexpr double kSmallestSquare = 1e-30;  // fp32 keeps all its digits down to 1e-38
 
 at::Tensor square(const char* name, int64_t size, Workspace& workspace) {
   return workspace.get(Owner::workspace, name, {size, size}, at::kDouble);
 }
 
-// inverse (c x c, fp64) = R^-1 with gram = R^T R; false when the Gram matrix is not safely positive.
-bool inverse_factor(const at::Tensor& inverse, const at::Tensor& gram, Workspace& workspace) {
+// inverse (c x c, fp64) = D R^-1 with D gram D + shift = R^T R, D so that the diagonal is one; false when
+// that is not safely positive. Zero columns stay zero.
+bool inverse_factor(const at::Tensor& inverse, const at::Tensor& gram, Precision precision,
+                    Workspace& workspace) {
   const int64_t size = gram.size(0);
   at::Tensor factor = square("orthonormalize.factor", size, workspace), result = inverse;
   if (gram.is_meta()) return true;
+  at::Tensor diagonal = gram.diagonal();
+  at::Tensor lengths = diagonal.sqrt();
+  lengths.masked_fill_(lengths == 0, 1);
+  gram.div_(lengths).div_(lengths.unsqueeze(1));
+  diagonal.add_(precision.shift);
   const SerialLapack serial(size);
   const auto [upper, info] = at::linalg_cholesky_ex(gram, /*upper=*/true);
   if (info.item<int64_t>() != 0) return false;
   factor.copy_(upper);
-  const at::Tensor pivots = factor.diagonal().square() / gram.diagonal();
-  if (!(pivots.min().item<double>() > kSmallestPivot)) return false;
+  if (!(factor.diagonal().square().min().item<double>() > precision.smallest_pivot)) return false;
   at::linalg_solve_triangular_out(result, factor, at::eye(size, gram.options()), /*upper=*/true);
+  inverse.div_(lengths.unsqueeze(1));
   return true;
 }
 
-// One pass: out = matrix R^-1. False, having written nothing, when R is not to be had.
+// The Gram matrix summed in fp32, unless squares are lost there.
+void float_gram(const at::Tensor& gram, const at::Tensor& matrix, Workspace& workspace) {
+  const at::Tensor narrow =
+      workspace.get(Owner::workspace, "orthonormalize.narrow", gram.sizes(), at::kFloat);
+  matrix_product(narrow, matrix.t(), matrix, Write::replace);
+  gram.copy_(narrow);
+  if (!gram.is_meta() && gram.diagonal().min().item<double>() < kSmallestSquare)
+    gram_matrix(gram, matrix, workspace);
+}
+
+// One pass: out = matrix D R^-1, given the Gram matrix, which is lost. False, having written nothing, when
+// there is no safe R.
 bool cholesky_pass(const at::Tensor& out, const at::Tensor& matrix, const at::Tensor& gram,
-                   Workspace& workspace) {
+                   Precision precision, Workspace& workspace) {
   const int64_t size = matrix.size(1);
   const at::Tensor inverse = square("orthonormalize.inverse", size, workspace);
   const at::Tensor narrow =
       workspace.get(Owner::workspace, "orthonormalize.narrow", {size, size}, at::kFloat);
-  if (!inverse_factor(inverse, gram, workspace)) return false;
+  if (!inverse_factor(inverse, gram, precision, workspace)) return false;
   narrow.copy_(inverse);
   matrix_product(out, matrix, narrow, Write::replace);
   return true;
+}
+
+// The columns in need of fp64 sums are told by the pivots that fp32 sums leave.
+bool first_pass(const at::Tensor& out, const at::Tensor& matrix, const at::Tensor& gram,
+                Workspace& workspace) {
+  float_gram(gram, matrix, workspace);
+  if (cholesky_pass(out, matrix, gram, kFloatSums, workspace) && !gram.is_meta()) return true;
+  gram_matrix(gram, matrix, workspace);
+  return cholesky_pass(out, matrix, gram, kDoubleSums, workspace);
 }
 
 }  // namespace
@@ -66,17 +102,23 @@ void orthonormalize(const at::Tensor& matrix, Workspace& workspace) {
   const at::Tensor product =
       workspace.get(Owner::workspace, "orthonormalize.product", matrix.sizes(), at::kFloat);
   const at::Tensor gram = square("orthonormalize.gram", matrix.size(1), workspace);
-  gram_matrix(gram, matrix, workspace);
-  if (cholesky_pass(product, matrix, gram, workspace)) {
+  if (first_pass(product, matrix, gram, workspace)) {
     // Near the identity now, so fp32 sums are as good as the result can be.
-    const at::Tensor narrow =
-        workspace.get(Owner::workspace, "orthonormalize.narrow", gram.sizes(), at::kFloat);
-    matrix_product(narrow, product.t(), product, Write::replace);
-    gram.copy_(narrow);
-    if (cholesky_pass(matrix, product, gram, workspace)) return;
+    float_gram(gram, product, workspace);
+    if (cholesky_pass(matrix, product, gram, kFloatSums, workspace)) return;
   }
   const SerialLapack serial(matrix.size(1));
   if (!matrix.is_meta()) matrix.copy_(std::get<0>(at::linalg_qr(matrix)));
+}
+
+void condition(const at::Tensor& matrix, Workspace& workspace) {
+  const at::Tensor product =
+      workspace.get(Owner::workspace, "orthonormalize.product", matrix.sizes(), at::kFloat);
+  const at::Tensor gram = square("orthonormalize.gram", matrix.size(1), workspace);
+  float_gram(gram, matrix, workspace);
+  if (!cholesky_pass(product, matrix, gram, kShiftedSums, workspace))
+    return orthonormalize(matrix, workspace);
+  if (!matrix.is_meta()) matrix.copy_(product);
 }
 
 }  // namespace galore

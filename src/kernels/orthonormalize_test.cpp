@@ -63,11 +63,32 @@ TEST(Orthonormalize, SpansWhatEachLeadingGroupOfColumnsSpanned) {
             1e-5 * source.norm().item<double>());
 }
 
+// However small or large the numbers are, and dependent or zero the columns: finite, within the span, and no
+// direction weaker than the shift allows.
+TEST(Condition, BringsColumnsTogether) {
+  Buffers buffers;
+  for (const double size : {1e-25, 1.0, 1e15}) {
+    const at::Tensor given = with_condition(1500, 40, 1e3), columns = given * size;
+    condition(columns, buffers.workspace);
+    const at::Tensor values = at::linalg_svdvals(columns);
+    EXPECT_LT(values[0].item<double>(), 2) << size;
+    EXPECT_GT(values[39].item<double>(), 0.05) << size;  // of 10^-3
+    const at::Tensor q = std::get<0>(at::linalg_qr(given));
+    EXPECT_LT((columns - q.matmul(q.t().matmul(columns))).norm().item<double>(), 1e-3) << size;
+  }
+  at::Tensor dependent = random(300, 12);
+  dependent.select(1, 7).copy_(dependent.select(1, 2));
+  dependent.select(1, 9).zero_();
+  condition(dependent, buffers.workspace);
+  EXPECT_TRUE(dependent.isfinite().all().item<bool>());
+  EXPECT_EQ(dependent.select(1, 9).abs().max().item<double>(), 0);
+}
+
 TEST(Orthonormalize, ClaimsItsBuffersInACountingRun) {
   Buffers real;
   Ledger counting(at::kMeta);
   Workspace workspace(counting);
-  orthonormalize(random(2000, 33), real.workspace);
+  orthonormalize(with_condition(2000, 33, 1e5), real.workspace);  // in need of every buffer
   orthonormalize(at::empty({2000, 33}, at::TensorOptions().device(at::kMeta)), workspace);
   EXPECT_EQ(real.ledger.total(), counting.total());
 }

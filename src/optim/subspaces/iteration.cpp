@@ -35,20 +35,21 @@ void start(const at::Tensor& columns, const at::Tensor& known, const BasisReques
   if (count < columns.size(1)) fill_with_random(columns.narrow(1, count, columns.size(1) - count), request);
 }
 
-// V = g^T orth(Q).
-void finish_iteration(const Sketch& sketch) {
-  orthonormalize(sketch.image, sketch.request.workspace);
+// V = g^T orth(Q); only the last one's Q need be orthonormal.
+void finish_iteration(const Sketch& sketch, bool is_last) {
+  is_last ? orthonormalize(sketch.image, sketch.request.workspace)
+          : condition(sketch.image, sketch.request.workspace);
   sketch.transposed ? sketch.gradient.times(sketch.probe, sketch.image)
                     : sketch.gradient.transpose_times(sketch.probe, sketch.image);
 }
 
 // V = g^T orth(g V): the columns of V turn towards the leading right singular vectors. False when they are
 // not finite.
-bool iterate(const Sketch& sketch) {
+bool iterate(const Sketch& sketch, bool is_last) {
   sketch.transposed ? sketch.gradient.transpose_times(sketch.image, sketch.probe)
                     : sketch.gradient.times(sketch.image, sketch.probe);
   if (!sketch.gradient.usable()) return false;
-  finish_iteration(sketch);
+  finish_iteration(sketch, is_last);
   return true;
 }
 
@@ -106,7 +107,7 @@ bool start_from_average(const Sketch& sketch) {
   if (!request.average.defined() || !request.previous.defined() || request.side == Side::both) return false;
   if (!sketch.image.is_meta() && !request.average.any().item<bool>()) return false;
   start(sketch.image, request.side == Side::left ? request.average.t() : request.average, request);
-  finish_iteration(sketch);
+  finish_iteration(sketch, /*is_last=*/true);
   return true;
 }
 
@@ -115,8 +116,8 @@ bool iterate_from_basis(const Sketch& sketch, int iterations) {
   start(sketch.probe, request.previous, request);
   if (!request.previous.defined()) iterations = kColdIterations;
   for (int i = 0; i < iterations; ++i) {
-    if (i > 0) orthonormalize(sketch.probe, request.workspace);
-    if (!iterate(sketch)) return false;
+    if (i > 0) condition(sketch.probe, request.workspace);
+    if (!iterate(sketch, i + 1 == iterations)) return false;
   }
   return true;
 }

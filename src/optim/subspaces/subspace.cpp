@@ -20,22 +20,26 @@ int64_t determined_directions(const SingularVectors& vectors, double noise) {
   return (vectors.values > largest * noise).sum().item<int64_t>();
 }
 
-// `known` and, behind it, the leading directions of `old` outside its span, r columns in all; both by
-// orthonormal columns. Leading: by the eigenvectors of the small Gram matrix. Should LAPACK not converge, QR
-// finds some directions of `old`, if not the leading ones.
-at::Tensor completed(const at::Tensor& known, const at::Tensor& old, Workspace& workspace) {
-  const int64_t rank = old.size(1), count = rank - known.size(1);
-  at::Tensor outside = old - known.matmul(known.t().matmul(old));
+// `old` made of its leading directions outside the span of `known`, both with orthonormal columns, by the
+// eigenvectors of a small Gram matrix. Should LAPACK not converge, some directions do as well.
+at::Tensor leading_outside(const at::Tensor& known, const at::Tensor& old) {
+  const at::Tensor outside = old - known.matmul(known.t().matmul(old));
   try {
     const at::Tensor gram = at::mm(outside.t(), outside).to(at::kDouble);
-    const SerialLapack serial(rank);
-    const at::Tensor vectors = std::get<1>(at::linalg_eigh(gram)).flip({1}).narrow(1, 0, count);
-    outside = outside.matmul(vectors.to(at::kFloat));
+    const SerialLapack serial(old.size(1));
+    return outside.matmul(std::get<1>(at::linalg_eigh(gram)).flip({1}).to(at::kFloat));
   } catch (const c10::Error&) {
+    return outside;
   }
-  const at::Tensor all = at::cat({known, outside}, 1).contiguous();
+}
+
+// `known` and, behind it, orthonormal directions of `others`, the first of them that are needed for as many
+// columns as `others` has.
+at::Tensor completed(const at::Tensor& known, const at::Tensor& others, Workspace& workspace) {
+  const int64_t rank = others.size(1);
+  const at::Tensor all = at::cat({known, others.narrow(1, 0, rank - known.size(1))}, 1).contiguous();
   orthonormalize(all, workspace);
-  return all.narrow(1, 0, rank);
+  return all;
 }
 
 // The sign of a singular vector is arbitrary, but moments outlive a refresh and know one: each new vector
@@ -180,7 +184,11 @@ void Subspace::take(at::Tensor& stored, const at::Tensor& found, int64_t determi
   if (determined < rank_) {
     workspace_.ledger().note_transient(completion_bytes());
     const at::Tensor source = old.defined() ? old : random_orthonormal(stored.size(0), random);
-    basis = determined == 0 ? source : completed(basis, source, workspace_);
+    if (determined == 0) {
+      basis = source;
+    } else {  // random directions need no choice
+      basis = completed(basis, old.defined() ? leading_outside(basis, old) : source, workspace_);
+    }
   }
   if (options_.signs != "lapack") basis = aligned(basis, old);
   if (options_.moment_transport && old.defined() && side_ != Side::both) turn_ = at::mm(old.t(), basis);
