@@ -34,6 +34,18 @@ void round_composed(const at::Tensor& source, at::Tensor& destination, const Ran
   destination.copy_(host);
 }
 
+// By pieces: a copy of a whole embedding in fp64 would outweigh everything else that is alive.
+double sum_squares_of_converted(const at::Tensor& tensor) {
+  constexpr int64_t kElements = int64_t{1} << 20;
+  const at::Tensor flat = tensor.reshape({-1});
+  double total = 0;
+  for (int64_t first = 0; first < flat.numel(); first += kElements) {
+    const at::Tensor piece = flat.narrow(0, first, std::min(kElements, flat.numel() - first));
+    total += piece.to(at::kDouble).square().sum().item<double>();
+  }
+  return total;
+}
+
 }  // namespace
 
 void apply_direction(const WeightUpdate& update, const at::Tensor& direction, at::Tensor& weight) {
@@ -75,7 +87,7 @@ double sum_squares(const at::Tensor& tensor) {
   if (tensor.is_meta()) return 0;
   const bool plain = tensor.scalar_type() == at::kFloat && tensor.is_contiguous();
   if (plain && tensor.is_cuda()) return cuda::sum_squares(tensor, kCudaSumPiece);
-  if (!plain || !tensor.is_cpu()) return tensor.to(at::kDouble).square().sum().item<double>();
+  if (!plain || !tensor.is_cpu()) return sum_squares_of_converted(tensor);
   return cpu::sum_squares(tensor.const_data_ptr<float>(), tensor.numel());
 }
 
