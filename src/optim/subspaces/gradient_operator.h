@@ -24,6 +24,8 @@ class GradientOperator {
   virtual void times(const at::Tensor& out, const at::Tensor& v) const = 0;
   // out (n x c, fp32) = G^T q, q: m x c, fp32.
   virtual void transpose_times(const at::Tensor& out, const at::Tensor& q) const = 0;
+  // T where the gradient would have to be formed, 0 where it exists.
+  virtual int64_t tokens() const { return 0; }
   // m x n, fp32; formed, where it does not exist, in a buffer that the next operator shares.
   virtual at::Tensor dense() const = 0;
   // False when it has turned out that elements or their squares are not finite in fp32.
@@ -55,6 +57,7 @@ class OuterProduct : public GradientOperator {
   int64_t rows() const override { return output_gradient_.size(1); }
   int64_t columns() const override { return input_.size(1); }
   int64_t rank_bound() const override { return std::min({rows(), columns(), input_.size(0)}); }
+  int64_t tokens() const override { return input_.size(0); }
   void times(const at::Tensor& out, const at::Tensor& v) const override;
   void transpose_times(const at::Tensor& out, const at::Tensor& q) const override;
   at::Tensor dense() const override;

@@ -114,7 +114,6 @@ bool start_from_average(const Sketch& sketch) {
 bool iterate_from_basis(const Sketch& sketch, int iterations) {
   const BasisRequest& request = sketch.request;
   start(sketch.probe, request.previous, request);
-  if (!request.previous.defined()) iterations = kColdIterations;
   for (int i = 0; i < iterations; ++i) {
     if (i > 0) condition(sketch.probe, request.workspace);
     if (!iterate(sketch, i + 1 == iterations)) return false;
@@ -122,25 +121,40 @@ bool iterate_from_basis(const Sketch& sketch, int iterations) {
   return true;
 }
 
-std::optional<SingularVectors> find(const GradientOperator& gradient, const BasisRequest& request,
-                                    int iterations) {
-  if (!gradient.usable()) return std::nullopt;
-  const bool transposed = request.side == Side::left;
+// Whether one m x n buffer, shared by all, saves work: many products with few tokens' factors, or few with
+// many tokens'.
+bool forming_is_cheaper(const GradientOperator& gradient, int64_t columns, int iterations) {
+  const int64_t m = gradient.rows(), n = gradient.columns(), tokens = gradient.tokens();
+  const int64_t by_factors = iterations * 2 * tokens * columns * (m + n);
+  return tokens > 0 && by_factors > tokens * m * n + iterations * 2 * m * n * columns;
+}
+
+std::optional<SingularVectors> search(const GradientOperator& gradient, const BasisRequest& request,
+                                      int64_t columns, int iterations) {
+  const bool transposed = request.side == Side::left, with_image = request.side == Side::both;
   const int64_t a = transposed ? gradient.columns() : gradient.rows();
   const int64_t b = transposed ? gradient.rows() : gradient.columns();
-  const int64_t columns = std::min(request.rank + request.oversampling, gradient.rank_bound());
   Workspace& workspace = request.workspace;
   const Sketch sketch{gradient, transposed,
                       workspace.get(Owner::workspace, "subspace.image", {a, columns}, at::kFloat),
                       workspace.get(Owner::workspace, "subspace.probe", {b, columns}, at::kFloat), request};
+  if (iterations > 0 || !start_from_average(sketch))
+    if (!iterate_from_basis(sketch, std::max(iterations, 1))) return std::nullopt;
+  if (!gradient.usable()) return std::nullopt;
+  SingularVectors found = request.rotate ? decompose(sketch, with_image) : keep_axes(sketch, with_image);
+  if (transposed) std::swap(found.left, found.right);
+  return found;
+}
+
+std::optional<SingularVectors> find(const GradientOperator& gradient, const BasisRequest& request,
+                                    int iterations) {
+  const int64_t columns = std::min(request.rank + request.oversampling, gradient.rank_bound());
+  if (!request.previous.defined()) iterations = kColdIterations;
   try {
-    if (iterations > 0 || !start_from_average(sketch))
-      if (!iterate_from_basis(sketch, std::max(iterations, 1))) return std::nullopt;
+    if (forming_is_cheaper(gradient, columns, iterations))
+      return find(DenseGradient(gradient.dense()), request, iterations);
     if (!gradient.usable()) return std::nullopt;
-    const bool with_image = request.side == Side::both;
-    SingularVectors found = request.rotate ? decompose(sketch, with_image) : keep_axes(sketch, with_image);
-    if (transposed) std::swap(found.left, found.right);
-    return found;
+    return search(gradient, request, columns, iterations);
   } catch (const c10::Error&) {
     return std::nullopt;  // LAPACK did not converge
   }
