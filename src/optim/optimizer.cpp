@@ -273,10 +273,9 @@ void Optimizer::apply_update(Slot& slot, double clip_factor) {
   write_weight(slot, direction_of(slot, gradient));
   const double elapsed = now() - start;
   report_.seconds += elapsed;
-  if (slot.refresh_due) {
-    report_.refresh_seconds += elapsed;
-    ++report_.num_refreshed;
-  }
+  if (!slot.refresh_due) return;
+  ++report_.num_refreshed;
+  if (!slot.gradient->projected()) report_.refresh_seconds += elapsed;  // else it was counted where it was
 }
 
 // gradient += weight_decay W, or its projection where the gradient is one.

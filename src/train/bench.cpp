@@ -54,7 +54,8 @@ at::Tensor random_ids(const TrainOptions& options, const ModelConfig& config, ui
 }
 
 struct Timings {
-  std::vector<double> step, optimizer, refreshing;
+  std::vector<double> step, optimizer;      // without the time of refreshes
+  double first_refresh = 0, refreshes = 0;  // of all bases in the first step; in the timed steps together
   double first = 0;
   int64_t faults = 0;
 };
@@ -79,10 +80,11 @@ Timings time_steps(const TrainOptions& options, CausalLM& model, Optimizer& opti
     const UpdateReport report = optimizer.finish_update();
     wait_for(device);
     if (step == 0) timings.first = seconds_since_process_start();
-    if (report.num_refreshed > 0) timings.refreshing.push_back(report.refresh_seconds);
-    if (step < kWarmUp || report.num_refreshed > 0) continue;
-    timings.step.push_back(now() - start);
-    timings.optimizer.push_back(report.seconds);
+    if (step == 0) timings.first_refresh = report.refresh_seconds;
+    if (step < kWarmUp) continue;
+    timings.step.push_back(now() - start - report.refresh_seconds);
+    timings.optimizer.push_back(report.seconds - report.refresh_seconds);
+    timings.refreshes += report.refresh_seconds;
   }
   timings.faults = (minor_faults() - faults_before) / std::max<int64_t>(1, steps);
   return timings;
@@ -112,11 +114,13 @@ BenchResult bench(TrainOptions options, int64_t steps, const Say& say) {
                                             options.gradient_accumulation_steps * options.max_length);
   result.step_seconds = median(timings.step);
   result.optimizer_seconds = median(timings.optimizer);
-  result.refresh_seconds = std::max(0.0, median(timings.refreshing) - result.optimizer_seconds);
-  if (timings.refreshing.empty()) result.refresh_seconds = 0;
+  result.refresh_seconds = timings.first_refresh;
   result.tokens_per_second = tokens / result.step_seconds;
-  const double gap = static_cast<double>(options.optimizer.settings.subspace.update_proj_gap);
-  result.tokens_per_second_with_refresh = tokens / (result.step_seconds + result.refresh_seconds / gap);
+  const SubspaceOptions& subspace = options.optimizer.settings.subspace;
+  const double refresh_per_step = subspace.staggered()
+                                      ? timings.refreshes / static_cast<double>(timings.step.size())
+                                      : timings.first_refresh / static_cast<double>(subspace.update_proj_gap);
+  result.tokens_per_second_with_refresh = tokens / (result.step_seconds + refresh_per_step);
   result.first_step_seconds = timings.first;
   result.peak_memory_bytes = memory_in_use(device).peak;
   result.planned_bytes = ledger.total();

@@ -6,8 +6,8 @@
 namespace galore {
 
 struct BenchResult {
-  double tokens_per_second = 0;               // median step, steps that refresh left out
-  double tokens_per_second_with_refresh = 0;  // a refresh's extra time spread over the steps between two
+  double tokens_per_second = 0;               // median step, without what it spent in refreshes
+  double tokens_per_second_with_refresh = 0;  // refreshes of the timed steps, or one spread over the gap
   double step_seconds = 0, optimizer_seconds = 0, refresh_seconds = 0;
   double peak_share = 0;          // of the measured matrix-product rate
   double peak_operations = 0;     // that rate, operations a second
