@@ -101,9 +101,19 @@ Changes no_accumulation(const TrainOptions& options) {
   return changes;
 }
 
+// Bases of the whole update's gradient cost, with accumulation, that gradient for each weight that is due.
+Changes bases_of_first_micro_batch(const TrainOptions& options) {
+  const bool helps = options.gradient_accumulation_steps > 1 && options.optimizer.gradient == "projected";
+  if (!helps || options.auto_find_batch_size) return {};
+  Change change{"basis_gradient=first_micro_batch", options};
+  change.options.optimizer.basis_gradient = "first_micro_batch";
+  return {change};
+}
+
 using Kind = Changes (*)(const TrainOptions&);
-constexpr Kind kSingle[] = {smaller_batch,  no_accumulation, smaller_evaluation, recomputation,
-                            narrow_weights, eight_bit,       layerwise,          smaller_rank};
+constexpr Kind kSingle[] = {smaller_batch,      no_accumulation, bases_of_first_micro_batch,
+                            smaller_evaluation, recomputation,   narrow_weights,
+                            eight_bit,          layerwise,       smaller_rank};
 // Orders in which changes are put one upon the other. Smaller batches bring accumulation, and layer-wise
 // updates save most without it.
 constexpr Kind kBatchFirst[] = {smaller_batch, smaller_evaluation, recomputation, narrow_weights,
