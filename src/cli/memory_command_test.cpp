@@ -30,7 +30,12 @@ TEST(MemoryCommand, SaysWhetherItFits) {
 
 TEST(MemoryCommand, FindsTheBatchSize) {
   const std::string text = memory({"memory_limit=1.5GiB", "auto_find_batch_size=true", "batch_size=16"});
-  EXPECT_TRUE(has(text, "taken instead: per_device_train_batch_size=8 with")) << text;
+  // A program with sanitizers takes more itself.
+  const bool eight =
+      has(text, "taken instead: per_device_train_batch_size=8 with gradient_accumulation_steps=2");
+  const bool four =
+      has(text, "taken instead: per_device_train_batch_size=4 with gradient_accumulation_steps=4");
+  EXPECT_TRUE(eight || four) << text;
   EXPECT_TRUE(has(text, "galore_adamw fits")) << text;
 }
 
