@@ -42,7 +42,7 @@ Work norm_backward(const Layer& layer, at::ScalarType dtype) {
   const RmsNormInputs inputs{x, rms, weight};
   return {4 * bytes_of(x),
           [=] {
-            const auto keep = ledger;
+            static_cast<void>(ledger);  // the workspace needs it alive
             rms_norm_backward(dx, dw, dy, inputs, *workspace);
           },
           [=] { reference::rms_norm_backward(dx, dw, dy, inputs); }};

@@ -100,7 +100,7 @@ Work apply(const Writing& writing, int64_t count) {
   };
   return {(4 + 2 * double(weight.element_size())) * double(count),
           [=]() mutable {
-            const auto keep = stream;
+            static_cast<void>(stream);  // the update points at it
             apply_direction(update, direction, weight);
           },
           composed};
