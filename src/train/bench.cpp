@@ -90,6 +90,11 @@ Timings time_steps(const TrainOptions& options, CausalLM& model, Optimizer& opti
   return timings;
 }
 
+double refresh_seconds_per_step(const Timings& timings, const SubspaceOptions& subspace) {
+  return subspace.staggered() ? timings.refreshes / static_cast<double>(timings.step.size())
+                              : timings.first_refresh / static_cast<double>(subspace.update_proj_gap);
+}
+
 }  // namespace
 
 BenchResult bench(TrainOptions options, int64_t steps, const Say& say) {
@@ -116,10 +121,7 @@ BenchResult bench(TrainOptions options, int64_t steps, const Say& say) {
   result.optimizer_seconds = median(timings.optimizer);
   result.refresh_seconds = timings.first_refresh;
   result.tokens_per_second = tokens / result.step_seconds;
-  const SubspaceOptions& subspace = options.optimizer.settings.subspace;
-  const double refresh_per_step = subspace.staggered()
-                                      ? timings.refreshes / static_cast<double>(timings.step.size())
-                                      : timings.first_refresh / static_cast<double>(subspace.update_proj_gap);
+  const double refresh_per_step = refresh_seconds_per_step(timings, options.optimizer.settings.subspace);
   result.tokens_per_second_with_refresh = tokens / (result.step_seconds + refresh_per_step);
   result.first_step_seconds = timings.first;
   result.peak_memory_bytes = memory_in_use(device).peak;
