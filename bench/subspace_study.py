@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How a basis is found, against the loss it leads to: docs/subspace.md.
 
-    scripts/subspace-study [--jobs 2] [--size small] [--report]
+    bench/subspace_study.py [--jobs 2] [--size small] [--report]
 
 Trains two LLaMAs with GaLore over AdamW, three seeds, with every way to find a basis; one thread a run. Runs lie in
 .cache/study/<size>/<variant>-<rate>-<seed>/; a complete one is not repeated. The report is bench/runs/<date>-subspace.jsonl,
