@@ -71,8 +71,7 @@ void GradientBuffer::add_rows(const at::Tensor& indices, const at::Tensor& gradi
   at::Tensor rows = gradient.to(at::kFloat);
   if (projected()) {
     Subspace& subspace = *update_.subspace;
-    if (subspace.side() != Side::left)
-      rows = OuterProduct({}, rows, workspace_).reduced_input(subspace.right());
+    if (subspace.side() != Side::left) rows = reduced_input(rows, subspace.right(), workspace_);
     // The rows of an identity stand where a linear layer has its output's gradient.
     if (subspace.side() != Side::right)
       return accumulate_product(subspace.left().index_select(0, indices), rows);

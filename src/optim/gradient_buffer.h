@@ -46,7 +46,7 @@ class GradientBuffer : public GradientSink {
   void use_done() override;
 
   // Two names: while a shared low-rank gradient is consumed, the full-size buffer serves as scratch.
-  static constexpr const char* kSharedBuffer = "optimizer.gradient";
+  static constexpr const char* kSharedBuffer = kSharedGradient;
   static constexpr const char* kSharedLowRankBuffer = "optimizer.low_rank_gradient";
 
  private:

@@ -1,5 +1,6 @@
 #include "train/memory_fit.h"
 
+#include <limits>
 #include <optional>
 
 #include "core/errors.h"
@@ -38,10 +39,13 @@ class BatchFinder {
   // accumulation costs layer-wise mode a buffer a weight.
   BatchSize largest() const {
     BatchSize least = sizes_.front();
+    int64_t least_need = std::numeric_limits<int64_t>::max();
     for (const BatchSize& size : sizes_) {
       const MemoryFit fit = fit_of(size);
       if (fit.fits()) return size;
-      if (fit.need() < fit_of(least).need()) least = size;
+      if (fit.need() >= least_need) continue;
+      least = size;
+      least_need = fit.need();
     }
     return least;
   }
@@ -90,7 +94,7 @@ MemoryAtHand memory_at_hand(const TrainOptions& options, at::Device device) {
 MemoryFit memory_fit(const TrainOptions& options, const ModelConfig& config, const MemoryAtHand& at_hand) {
   MemoryFit fit{plan_memory(config, model_options(options), options.optimizer, workload_of(options)), at_hand,
                 0};
-  fit.program = at_hand.held + library_growth_bytes(fit.plan.bytes[static_cast<size_t>(Owner::bases)] > 0);
+  fit.program = program_bytes(fit.plan, at_hand.held);
   return fit;
 }
 

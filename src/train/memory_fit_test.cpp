@@ -177,11 +177,7 @@ class TrainerMemory : public TestRun {
   std::string limit_for(int64_t rows, const Settings& settings = {}) const {
     TrainOptions options;
     OptionTable table;
-    declare_options(table, options);
-    for (const Settings& part : {base(), settings})
-      for (const std::string& setting : part)
-        table.set("test", setting.substr(0, setting.find('=')), setting.substr(setting.find('=') + 1));
-    resolve(options, table);
+    resolve_settings(settings, options, table);
     options.max_length = 128;
     const auto need = [&](int64_t count) {
       set_batch_size(options, {count, 256 / count});

@@ -32,8 +32,8 @@ int64_t MemoryPlan::weights_and_states() const {
          bytes_of(*this, Owner::moments) + bytes_of(*this, Owner::bases);
 }
 
-int64_t program_bytes(const MemoryPlan& plan) {
-  return resident_bytes() + library_growth_bytes(bytes_of(plan, Owner::bases) > 0);
+int64_t program_bytes(const MemoryPlan& plan, int64_t resident) {
+  return resident + library_growth_bytes(bytes_of(plan, Owner::bases) > 0);
 }
 
 int64_t MemoryPlan::total() const { return std::accumulate(bytes.begin(), bytes.end(), int64_t{0}); }

@@ -37,7 +37,7 @@ inline constexpr int64_t library_growth_bytes(bool computes_bases) {
 }
 // What the program and its libraries take, which no plan counts: resident memory at the moment of asking (the
 // tensor library's own pages, tokenizer, data), and the growth that the plan's run will bring.
-int64_t program_bytes(const MemoryPlan& plan);
+int64_t program_bytes(const MemoryPlan& plan, int64_t resident = resident_bytes());
 
 // Rows by owner, one column a plan, in binary units, and what each saves against AdamW's, or else the last
 // one's.

@@ -78,17 +78,22 @@ class TestRun : public testing::Test {
   std::string output(const std::string& name) const { return "output_dir=" + (folder_ / name).string(); }
   std::string eval_file() const { return "eval_file=" + (folder_ / "eval.bin").string(); }
 
+  // base() and `settings`, where the later one of two counts, declared and resolved; returns the notes.
+  auto resolve_settings(const Settings& settings, TrainOptions& options, OptionTable& table) const {
+    declare_options(table, options);
+    for (const Settings& part : {base(), settings})
+      for (const std::string& setting : part)
+        table.set("test", setting.substr(0, setting.find('=')), setting.substr(setting.find('=') + 1));
+    return resolve(options, table);
+  }
+
   // A run by base() and `settings`, where the later one of two counts. What it says lands in log_.
   TrainResult train(const Settings& settings, const Trainer::MakeModel& make_model = make_causal_lm) {
     testing::internal::CaptureStderr();
     try {
       TrainOptions options;
       OptionTable table;
-      declare_options(table, options);
-      for (const Settings& part : {base(), settings})
-        for (const std::string& setting : part)
-          table.set("test", setting.substr(0, setting.find('=')), setting.substr(setting.find('=') + 1));
-      const auto notes = resolve(options, table);
+      const auto notes = resolve_settings(settings, options, table);
       const TrainResult result = Trainer(options, table.resolved(), notes, make_model).run();
       log_ = testing::internal::GetCapturedStderr();
       return result;

@@ -26,25 +26,32 @@ void DenseGradient::transpose_times(const at::Tensor& out, const at::Tensor& q) 
   matrix_product(out, gradient_.t(), q, Write::replace);
 }
 
-bool DenseGradient::usable() const { return is_meta() || gradient_.isfinite().all().item<bool>(); }
+bool DenseGradient::usable() const {
+  if (!usable_) usable_ = is_meta() || gradient_.isfinite().all().item<bool>();
+  return *usable_;
+}
 
-at::Tensor OuterProduct::reduced(const at::Tensor& x, const at::Tensor& basis, const char* name) const {
+namespace {
+
+at::Tensor reduced(const at::Tensor& x, const at::Tensor& basis, const char* name, Workspace& workspace) {
   at::Tensor factor = basis;
   if (basis.scalar_type() != x.scalar_type()) {
-    factor = workspace_.get(Owner::workspace, std::string(name) + ".basis", basis.sizes(), x.scalar_type());
+    factor = workspace.get(Owner::workspace, std::string(name) + ".basis", basis.sizes(), x.scalar_type());
     factor.copy_(basis);
   }
-  at::Tensor product = workspace_.get(Owner::workspace, name, {x.size(0), basis.size(1)}, x.scalar_type());
+  at::Tensor product = workspace.get(Owner::workspace, name, {x.size(0), basis.size(1)}, x.scalar_type());
   matrix_product(product, x, factor, Write::replace);
   return product;
 }
 
-at::Tensor OuterProduct::reduced_output(const at::Tensor& q) const {
-  return reduced(output_gradient_, q, "optimizer.reduced_output");
+}  // namespace
+
+at::Tensor reduced_input(const at::Tensor& x, const at::Tensor& v, Workspace& workspace) {
+  return reduced(x, v, "optimizer.reduced_input", workspace);
 }
 
-at::Tensor OuterProduct::reduced_input(const at::Tensor& v) const {
-  return reduced(input_, v, "optimizer.reduced_input");
+at::Tensor OuterProduct::reduced_output(const at::Tensor& q) const {
+  return reduced(output_gradient_, q, "optimizer.reduced_output", workspace_);
 }
 
 void OuterProduct::product(const at::Tensor& out, const at::Tensor& left_transposed,
@@ -62,8 +69,7 @@ void OuterProduct::transpose_times(const at::Tensor& out, const at::Tensor& q) c
 }
 
 at::Tensor OuterProduct::dense() const {
-  const at::Tensor out =
-      workspace_.get(Owner::gradients, "optimizer.gradient", {rows(), columns()}, at::kFloat);
+  const at::Tensor out = workspace_.get(Owner::gradients, kSharedGradient, {rows(), columns()}, at::kFloat);
   product(out, output_gradient_, input_);
   return out;
 }

@@ -8,10 +8,14 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "core/memory.h"
 
 namespace galore {
+
+// The workspace buffer of gradients that need not outlive the next weight's.
+inline constexpr const char* kSharedGradient = "optimizer.gradient";
 
 class GradientOperator {
  public:
@@ -47,7 +51,11 @@ class DenseGradient : public GradientOperator {
 
  private:
   at::Tensor gradient_;
+  mutable std::optional<bool> usable_;  // a search asks after every product; elements are read once
 };
+
+// x v (T x c), in x's dtype, in a workspace buffer.
+at::Tensor reduced_input(const at::Tensor& x, const at::Tensor& v, Workspace& workspace);
 
 // output_gradient^T input, T x m and T x n, both fp32 or both bf16; products are in their dtype.
 class OuterProduct : public GradientOperator {
@@ -69,10 +77,9 @@ class OuterProduct : public GradientOperator {
 
   // dY q (T x c) and X v (T x c), in their dtype, in workspace buffers.
   at::Tensor reduced_output(const at::Tensor& q) const;
-  at::Tensor reduced_input(const at::Tensor& v) const;
+  at::Tensor reduced_input(const at::Tensor& v) const { return galore::reduced_input(input_, v, workspace_); }
 
  private:
-  at::Tensor reduced(const at::Tensor& x, const at::Tensor& basis, const char* name) const;
   at::Tensor tokens_gram(const at::Tensor& x, const char* name) const;
   void product(const at::Tensor& out, const at::Tensor& left_transposed, const at::Tensor& right) const;
 
