@@ -14,6 +14,8 @@ namespace galore {
 class RandomStream {
  public:
   RandomStream(uint64_t seed, std::string_view purpose, std::string_view name = "", uint64_t step = 0);
+  // The stream whose key() and step() these are.
+  RandomStream(std::array<uint32_t, 2> key, uint64_t step) : key_(key), step_(step) {}
 
   // Block i holds numbers 4i to 4i+3, each uniform over 32 bits.
   std::array<uint32_t, 4> block(uint64_t index) const;

@@ -6,7 +6,8 @@
 namespace galore {
 
 // direction = dense + scale * left right, either part possibly absent. The low-rank part stays in factors
-// because adding a product to a weight costs no full-size temporary. dense: m x n; left: m x r; right: r x n;
+// because adding a product to a weight costs no full-size temporary. Where both are given, the product may be
+// added to dense in place, so it must not be state. dense: m x n; left: m x r; right: r x n;
 // fp32.
 struct Direction {
   at::Tensor dense;

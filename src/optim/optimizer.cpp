@@ -69,7 +69,7 @@ Optimizer::Optimizer(ParameterList parameters, const OptimizerOptions& options, 
       grouping_(group_parameters(parameters, options.target_modules)) {
   options_.layerwise = options.layerwise || options.settings.layerwise;
   if (options.settings.weight_decay >= 0) options_.weight_decay = options.settings.weight_decay;
-  if (options.settings.method == "plain") {
+  if (!options.settings.method) {
     grouping_ = {std::vector<bool>(parameters.size(), false), "no parameter is projected", {}};
   }
   slots_.reserve(parameters.size());
@@ -80,7 +80,7 @@ Optimizer::Optimizer(ParameterList parameters, const OptimizerOptions& options, 
         std::make_unique<GradientBuffer>(*parameters[i], workspace, [this, &slot] { on_complete(slot); });
     parameters[i]->sink = slot.gradient.get();
   }
-  if (options.settings.subspace.staggered()) stagger_refreshes();
+  stagger_refreshes();
 }
 
 Optimizer::~Optimizer() {
@@ -90,7 +90,8 @@ Optimizer::~Optimizer() {
 Optimizer::Slot Optimizer::make_slot(Parameter& parameter, bool projected) {
   Slot slot;
   slot.parameter = &parameter;
-  slot.method = make_method(options_.settings, parameter.value.sizes(), projected, workspace_);
+  slot.method =
+      make_method(options_.settings, parameter.name, parameter.value.sizes(), projected, workspace_);
   slot.weight_decay = options_.decay_all || is_matrix(parameter) ? options_.weight_decay : 0;
   if (options_.master_weights && parameter.value.scalar_type() != at::kFloat) {
     slot.master = workspace_.ledger().empty(Owner::master_weights, parameter.value.sizes(), at::kFloat);
@@ -99,22 +100,13 @@ Optimizer::Slot Optimizer::make_slot(Parameter& parameter, bool projected) {
   return slot;
 }
 
-// The k-th of L projected weights is refreshed k T / L updates after the first, so that no step does it for
-// all.
+// So that no step refreshes all bases.
 void Optimizer::stagger_refreshes() {
-  std::vector<Slot*> projected;
+  std::vector<Subspace*> all;
   for (Slot& slot : slots_)
-    if (slot.method->subspace()) projected.push_back(&slot);
-  const auto count = static_cast<int64_t>(projected.size());
-  for (int64_t k = 0; k < count; ++k)
-    projected[static_cast<size_t>(k)]->refresh_phase = k * options_.settings.subspace.update_proj_gap / count;
-}
-
-bool Optimizer::is_refresh_due(Slot& slot) const {
-  Subspace* subspace = slot.method->subspace();
-  if (!subspace) return false;
-  return num_updates_ % options_.settings.subspace.update_proj_gap == slot.refresh_phase ||
-         !subspace->established();
+    if (Subspace* subspace = slot.method->subspace()) all.push_back(subspace);
+  for (size_t k = 0; k < all.size(); ++k)
+    all[k]->stagger(static_cast<int64_t>(k), static_cast<int64_t>(all.size()));
 }
 
 // Coupled decay is added after clipping, and the basis is taken from the sum.
@@ -134,7 +126,7 @@ bool Optimizer::refreshes_by_products(const Slot& slot, int64_t micro_batches) c
 // Else, where only low-rank gradients are kept, a gradient in full need not outlive its weight's backward
 // pass: it is projected there, by a basis taken from it if one is due. Layer-wise mode does so anyway.
 bool Optimizer::projects_at_once(const Slot& slot) const {
-  return options_.gradient == "projected" && slot.method->subspace() && !slot.forms_low_rank &&
+  return options_.gradient == "projected" && slot.method->reads_low_rank() && !slot.forms_low_rank &&
          !options_.layerwise && !options_.may_discard && !decay_belongs_to_basis(slot);
 }
 
@@ -145,7 +137,7 @@ bool Optimizer::knows_exact_norm() const {
 // Only what needs no more than one product to know the norm of its gradient may stay in the subspace where
 // that norm is wanted.
 bool Optimizer::may_form_low_rank(const Slot& slot, int64_t micro_batches) const {
-  if (options_.gradient != "projected" || !slot.method->subspace()) return false;
+  if (options_.gradient != "projected" || !slot.method->reads_low_rank()) return false;
   if (slot.refresh_due && !refreshes_by_products(slot, micro_batches)) return false;
   return !knows_exact_norm() ||
          (micro_batches == 1 && slot.parameter->uses == 1 && slot.parameter->whole_products);
@@ -155,7 +147,8 @@ void Optimizer::begin_update(double learning_rate, int64_t micro_batches) {
   learning_rate_ = learning_rate;
   report_ = {};
   for (Slot& slot : slots_) {
-    slot.refresh_due = is_refresh_due(slot);
+    Subspace* subspace = slot.method->subspace();
+    slot.refresh_due = subspace && subspace->due(num_updates_);
     slot.squared_norm = 0;
     GradientBuffer::Update update;
     update.micro_batches = micro_batches;
@@ -322,13 +315,13 @@ void Optimizer::write_weight(Slot& slot, Direction direction) {
     if (update.decay_after != 1) weight.mul_(update.decay_after);
   } else {
     if (direction.left.defined()) {
-      // The shared full-size buffer is free now: a method that returns factors has consumed its gradient, and
-      // a low-rank gradient never lies there.
-      at::Tensor full =
-          workspace_.get(Owner::gradients, GradientBuffer::kSharedBuffer, weight.sizes(), at::kFloat);
-      direction.dense.defined() ? full.copy_(direction.dense) : full.zero_();
-      add_factors(full, direction, 1);
-      direction.dense = full;
+      // The shared full-size buffer is free now: a method that returns factors alone has consumed its
+      // gradient, and a low-rank gradient never lies there.
+      if (!direction.dense.defined())
+        direction.dense =
+            workspace_.get(Owner::gradients, GradientBuffer::kSharedBuffer, weight.sizes(), at::kFloat)
+                .zero_();
+      add_factors(direction.dense, direction, 1);
     }
     const RandomStream stream(options_.seed, "rounding", slot.parameter->name,
                               static_cast<uint64_t>(num_updates_));

@@ -91,7 +91,6 @@ class Optimizer {
     at::Tensor master;  // fp32 copy, or undefined
     double weight_decay;
     int64_t step = 0;
-    int64_t refresh_phase = 0;  // refreshes are due when the number of updates is this, modulo the gap
     bool refresh_due = false;
     bool forms_low_rank = false;  // in this update: its gradient is never formed in full
     double squared_norm = 0;
@@ -99,7 +98,6 @@ class Optimizer {
   Slot make_slot(Parameter& parameter, bool projected);
   void on_complete(Slot& slot);
   void stagger_refreshes();
-  bool is_refresh_due(Slot& slot) const;
   bool decay_belongs_to_basis(const Slot& slot) const;
   bool knows_exact_norm() const;
   bool may_form_low_rank(const Slot& slot, int64_t micro_batches) const;

@@ -7,43 +7,23 @@
 #include <string_view>
 #include <vector>
 
-#include "optim/methods/galore.h"
-#include "optim/methods/method.h"
+#include "optim/methods/method_kind.h"
+#include "optim/settings.h"
 #include "optim/state_formula.h"
 
 namespace galore {
-
-// Where decoupled decay W *= 1 - learning_rate * weight_decay stands, or whether decay is added to the
-// gradient.
-enum class DecayOrder { before, after, coupled };
-
-// Everything that `optim` and `optim_args` decide, resolved.
-struct OptimizerSettings {
-  std::string preset;
-  bool layerwise = false;
-  std::string rule = "adamw";    // adamw, adafactor, sgd
-  std::string method = "plain";  // of projected weights: plain, galore
-  DecayOrder decay_order = DecayOrder::before;
-  // Below 0: the trainer's. The trainer's schedule scales either learning rate.
-  double learning_rate = -1, weight_decay = -1;
-  AdamWOptions adamw;
-  AdafactorOptions adafactor;
-  SgdOptions sgd;
-  StorageOptions storage;
-  SubspaceOptions subspace;
-  GaLoreOptions galore;
-};
 
 struct Preset {
   std::string name;
   std::vector<std::string> aliases;
   std::string_view title;          // one line
   std::string_view paper;          // authors, year, arXiv
-  std::vector<StateTensor> state;  // of a matrix, projected if the preset projects
-  std::function<void(OptimizerSettings&)> combine;
-  // Declares the options that this preset has.
-  std::function<void(OptionTable&, OptimizerSettings&)> declare;
+  std::vector<StateTensor> state;  // of a targeted matrix
+  void (*combine)(OptimizerSettings&);
   std::string state_formula = {};  // `state` in words; filled in by presets()
+
+  // Before any option is given.
+  OptimizerSettings settings() const;
 };
 
 const std::vector<Preset>& presets();
@@ -55,12 +35,13 @@ const Preset& find_preset(const std::string& name);
 OptimizerSettings resolve_optimizer(const std::string& name, const std::string& optim_args,
                                     const std::vector<std::pair<std::string, std::string>>& defaults = {});
 
-// Bytes of moments and bases of a rows x columns weight, projected if the preset projects, by the preset's
-// `state`. Not for proj_type=full, which no row describes.
+// Bytes of moments and bases of a rows x columns weight that is targeted, by the preset's `state`. Not for
+// proj_type=full, which no row describes.
 int64_t state_bytes(const OptimizerSettings& settings, int64_t rows, int64_t columns);
 
-// The parts for one weight. `projected` false: the rule alone. shape: of the weight.
-std::unique_ptr<Method> make_method(const OptimizerSettings& settings, at::IntArrayRef shape, bool projected,
-                                    Workspace& workspace);
+// The parts for one weight. `targeted` false: the rule alone, unless the method takes every weight. shape: of
+// the weight.
+std::unique_ptr<Method> make_method(const OptimizerSettings& settings, const std::string& name,
+                                    at::IntArrayRef shape, bool targeted, Workspace& workspace);
 
 }  // namespace galore

@@ -63,7 +63,7 @@ TEST(Presets, KeepThePublishedDefaults) {
   EXPECT_TRUE(galore.adamw.epsilon_before_correction);
   EXPECT_EQ(galore.decay_order, DecayOrder::after);
   EXPECT_EQ(galore.subspace.update_proj_gap, 200);
-  EXPECT_EQ(galore.galore.scale, 0.25);
+  EXPECT_EQ(option_text(galore, "scale"), "0.25");
   const auto coded = resolve_optimizer("galore_adamw_8bit", "");
   EXPECT_EQ(coded.adamw.epsilon, 1e-8);  // bitsandbytes
   EXPECT_FALSE(coded.adamw.epsilon_before_correction);

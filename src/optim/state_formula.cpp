@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/errors.h"
+#include "core/options.h"
 
 namespace galore {
 namespace {
@@ -36,13 +37,32 @@ int64_t product(const std::string& elements, const StateSizes& sizes) {
   return count;
 }
 
+// "momentum", "proj=svd" or "density<1".
+bool holds(const std::string& condition, const OptionText& option) {
+  const size_t at = condition.find_first_of("=<");
+  const std::string name = condition.substr(0, at), text = option(name);
+  if (at == std::string::npos) return parse_number("state", name, text) > 0;
+  const std::string wanted = condition.substr(at + 1);
+  if (condition[at] == '=') return text == wanted;
+  return parse_number("state", name, text) < parse_number("state", name, wanted);
+}
+
+int64_t count_of(const StateTensor& tensor, const StateSizes& sizes, const OptionText& option) {
+  return tensor.count ? tensor.count(sizes, option) : product(tensor.elements, sizes);
+}
+
 }  // namespace
 
 std::string state_formula(const std::vector<StateTensor>& tensors, const StorageOptions& storage) {
   Terms always, scales, small;
   std::string more;
+  int64_t num_scalars = 0;
   for (const StateTensor& tensor : tensors) {
     const bool coded = in_8_bit(tensor, storage);
+    if (tensor.kind == StateTensor::Kind::scalar) {
+      ++num_scalars;
+      continue;
+    }
     if (!tensor.needs.empty()) {
       GALORE_ASSERT(!coded);
       more += fmt::format(", 4{} more with {}", tensor.elements, tensor.needs);
@@ -56,15 +76,17 @@ std::string state_formula(const std::vector<StateTensor>& tensors, const Storage
   std::string text = text_of(always) + " bytes";
   for (const auto& [elements, coefficient] : small)
     text += fmt::format(" ({}{} for the moments where {} < min_8bit_size)", coefficient, elements, elements);
+  if (num_scalars > 0) text += fmt::format(" and {} number{}", num_scalars, num_scalars > 1 ? "s" : "");
   return text + more;
 }
 
 int64_t state_bytes(const std::vector<StateTensor>& tensors, const StateSizes& sizes,
-                    const std::function<bool(const std::string&)>& is_above_0) {
+                    const OptionText& option) {
   int64_t bytes = 0;
   for (const StateTensor& tensor : tensors) {
-    if (!tensor.needs.empty() && !is_above_0(tensor.needs)) continue;
-    const int64_t count = product(tensor.elements, sizes);
+    if (tensor.kind == StateTensor::Kind::scalar) continue;
+    if (!tensor.needs.empty() && !holds(tensor.needs, option)) continue;
+    const int64_t count = count_of(tensor, sizes, option);
     if (tensor.kind == StateTensor::Kind::moment) bytes += moment_bytes(sizes.storage, count);
     if (tensor.kind == StateTensor::Kind::basis) bytes += sizes.basis_element_bytes * count;
     if (tensor.kind == StateTensor::Kind::float32) bytes += 4 * count;

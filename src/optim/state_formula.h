@@ -12,26 +12,31 @@
 
 namespace galore {
 
-struct StateTensor {
-  enum class Kind { float32, moment, basis };  // moment: as StorageOptions say; basis: as basis_dtype says
-  // Its elements, a product of m, n and r, for an m x n weight whose side m is projected (the shorter one
-  // under proj_type=std).
-  std::string elements;
-  Kind kind = Kind::float32;
-  // The option that must be above 0 for it to be kept, such as momentum; "": always kept.
-  std::string needs;
-};
-
 struct StateSizes {
   int64_t m = 0, n = 0, r = 0;
   StorageOptions storage;
   int64_t basis_element_bytes = 4;
 };
 
+// The text of an option by its name.
+using OptionText = std::function<std::string(const std::string& option)>;
+
+struct StateTensor {
+  // moment: as StorageOptions say; basis: as basis_dtype says; scalar: a number outside the tensors, which
+  // counts no bytes.
+  enum class Kind { float32, moment, basis, scalar };
+  // Its elements: a product of m, n and r, for an m x n weight whose side m is projected (the shorter one
+  // under proj_type=std), or a text that `count` puts in numbers.
+  std::string elements;
+  Kind kind = Kind::float32;
+  // What must hold for it to be kept: "momentum" (above 0), "proj=svd", "density<1"; "": always.
+  std::string needs = "";
+  std::function<int64_t(const StateSizes&, const OptionText&)> count = nullptr;
+};
+
 // "4mr + 2nr + 8 ceil(nr / block_size) bytes (8nr where nr < min_8bit_size), 4nr more with beta1".
 std::string state_formula(const std::vector<StateTensor>& tensors, const StorageOptions& storage);
-// `is_above_0`: of a named option.
 int64_t state_bytes(const std::vector<StateTensor>& tensors, const StateSizes& sizes,
-                    const std::function<bool(const std::string& option)>& is_above_0);
+                    const OptionText& option);
 
 }  // namespace galore

@@ -73,9 +73,9 @@ Changes layerwise(const TrainOptions& options) {
 }
 
 Changes smaller_rank(const TrainOptions& options) {
-  OptimizerSettings unused;
+  OptimizerSettings settings = find_preset(options.optim).settings();
   OptionTable table;
-  find_preset(options.optim).declare(table, unused);
+  declare_options(table, settings);
   if (!table.find("rank")) return {};
   Changes changes;
   // Below a quarter of the rank that was asked for it would be another method's experiment.

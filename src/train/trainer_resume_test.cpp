@@ -21,9 +21,9 @@ void PrintTo(const Case& resumed, std::ostream* stream) { *stream << resumed.nam
 std::vector<Case> make_cases() {
   std::vector<Case> cases;
   for (const Preset& preset : presets()) {
-    OptimizerSettings settings;
+    OptimizerSettings settings = preset.settings();
     OptionTable table;
-    preset.declare(table, settings);
+    declare_options(table, settings);
     std::string arguments;
     if (table.find("rank")) arguments = "rank=8,update_proj_gap=4";
     // The tensors of the tiny model are too small for 8-bit moments otherwise.

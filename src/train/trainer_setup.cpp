@@ -153,7 +153,7 @@ void Trainer::prepare_model(const MakeModel& make_model) {
     load_weights(options_.model_name_or_path, model_->parameters());
   workspace_ = std::make_unique<Workspace>(*ledger_);
   optimizer_ = std::make_unique<Optimizer>(model_->parameters(), options_.optimizer, *workspace_);
-  if (optimizer_->options().settings.method != "plain" && !optimizer_->grouping().unmatched.empty() &&
+  if (optimizer_->options().settings.method && !optimizer_->grouping().unmatched.empty() &&
       !options_.optimizer.target_modules.empty())
     fail_usage("optim_target_modules", "'{}' matches no matrix of the model",
                optimizer_->grouping().unmatched[0]);

@@ -51,7 +51,7 @@ TEST_P(Drivers, MicroBatchesAreTheirSumToTheBit) {
         once.update({sum});
         const UpdateReport report = parts.update(gradients);
         if (variant.refreshes_together()) {
-          EXPECT_EQ(report.num_refreshed, variant.projected && seed % 3 == 1 ? 3 : 0);
+          EXPECT_EQ(report.num_refreshed, variant.targeted && seed % 3 == 1 ? 3 : 0);
         }
       }
       EXPECT_EQ(parts.optimizer->num_updates(), 5);
@@ -97,10 +97,9 @@ void expect_refused(const std::string& optim, const std::string& args, const std
 }
 
 TEST_P(Refusals, NameTheOption) {
-  OptimizerSettings settings;
+  OptimizerSettings settings = preset().settings();
   OptionTable table;
-  preset().combine(settings);
-  preset().declare(table, settings);
+  declare_options(table, settings);
   ASSERT_GE(table.options().size(), 4u);
   for (const auto& option : table.options()) {
     std::vector<std::string> bad{"no_such_value", ""};

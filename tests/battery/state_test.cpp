@@ -17,12 +17,11 @@ int64_t state_in(const Ledger& ledger) { return ledger.bytes(Owner::moments) + l
 // The same rule and storage without a method: what a weight that is not projected keeps.
 OptimizerSettings without_method(OptimizerSettings settings) {
   for (const Preset& candidate : presets()) {
-    OptimizerSettings plain;
-    candidate.combine(plain);
-    if (plain.method != "plain" || plain.rule != settings.rule) continue;
+    const OptimizerSettings plain = candidate.settings();
+    if (plain.method || plain.rule != settings.rule) continue;
     if (plain.storage.storage != settings.storage.storage) continue;
     settings.preset = candidate.name;
-    settings.method = "plain";
+    settings.method = nullptr;
   }
   return settings;
 }
@@ -53,12 +52,12 @@ std::vector<std::string> sizes_of(const Preset& preset) {
 TEST_P(State, TakesTheBytesOfItsFormula) {
   for (const std::string& args : sizes_of(preset())) {
     for (const auto& [m, n] : kShapes) {
-      for (const bool projected : {true, false}) {
-        const Variant variant{preset().name, args, projected && projects(preset())};
+      for (const bool targeted : {true, false}) {
+        const Variant variant{preset().name, args, targeted && has_targets(preset())};
         const NamedTensors weights{{kTall, at::zeros({m, n})}};
         TestRun run(variant.optim, args, weights, variant.options());
         OptimizerSettings settings = run.optimizer->options().settings;
-        if (!projected) settings = without_method(settings);
+        if (!targeted && has_targets(preset())) settings = without_method(settings);
         const int64_t expected = state_bytes(settings, m, n);
         EXPECT_EQ(state_in(run.ledger), expected) << variant.text() << " " << m << " x " << n;
         TestRun counted(variant.optim, args, weights, variant.options(), at::kMeta);

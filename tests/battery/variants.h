@@ -13,13 +13,13 @@ using namespace testing_optimizer;
 
 struct Variant {
   std::string optim, args;
-  bool projected = false;
+  bool targeted = false;
   std::string gradient = "full";  // or formed projected between refreshes
 
   OptimizerOptions options() const {
     OptimizerOptions made;
     // A target that matches nothing leaves the rule alone to every weight.
-    if (!projected) made.target_modules = {"no_such_module"};
+    if (!targeted) made.target_modules = {"no_such_module"};
     made.gradient = gradient;
     return made;
   }
@@ -27,22 +27,28 @@ struct Variant {
   bool refreshes_together() const {
     return args.find("subspace=") != std::string::npos && args.find("subspace=warm") == std::string::npos;
   }
+  bool subspace_is(const std::string& name) const {
+    return args.find("subspace=" + name) != std::string::npos;
+  }
   std::string text() const {
-    return optim + " " + args + (projected ? ", gradient " + gradient : " (not projected)");
+    return optim + " " + args + (targeted ? ", gradient " + gradient : " (not targeted)");
   }
 };
 
+// Its targeted weights have a basis.
 inline bool projects(const Preset& preset) {
-  OptimizerSettings settings;
-  preset.combine(settings);
-  return settings.method != "plain";
+  const auto method = preset.settings().method;
+  return method && method->traits().has_basis;
+}
+
+// Its targeted weights are treated otherwise than the rest.
+inline bool has_targets(const Preset& preset) {
+  const auto method = preset.settings().method;
+  return method && !method->traits().takes_every_weight;
 }
 
 inline bool has_option(const Preset& preset, const std::string& name) {
-  OptimizerSettings settings;
-  OptionTable table;
-  preset.declare(table, settings);
-  return table.find(name) != nullptr;
+  return !option_text(preset.settings(), name).empty();
 }
 
 // Arguments that switch optional state on (momentum, beta1), or none.
@@ -63,9 +69,10 @@ inline std::vector<Variant> variants(const Preset& preset) {
   for (const std::string& optional : optional_state(preset)) {
     const std::string args = optional + storage_of(preset);
     all.push_back({preset.name, args});
+    if (has_targets(preset) && !projects(preset)) all.push_back({preset.name, args, true});
     if (!projects(preset)) continue;
     const std::string base = "rank=4,update_proj_gap=3" + args;
-    for (const std::string& finder : basis_finder_names())
+    for (const std::string& finder : subspace_names())
       all.push_back({preset.name, base + ",subspace=" + finder, true});
     all.push_back({preset.name, base, true, "projected"});
     all.push_back({preset.name, base + ",moment_transport=true", true});

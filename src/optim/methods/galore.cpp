@@ -31,6 +31,7 @@ class GaLore : public Method {
   }
 
   Subspace* subspace() override { return subspace_.get(); }
+  bool reads_low_rank() const override { return true; }
 
   void visit(StateVisitor& visitor) override {
     subspace_->visit(visitor);
@@ -52,9 +53,14 @@ void declare_options(OptionTable& table, GaLoreOptions& options) {
       .alias("galore_scale");
 }
 
-std::unique_ptr<Method> make_galore(const GaLoreOptions& options, std::unique_ptr<Subspace> subspace,
-                                    std::unique_ptr<UpdateRule> rule) {
+std::unique_ptr<Method> make_galore(const GaLoreOptions& options, const Parts& parts) {
+  auto subspace = parts.subspace();
+  auto rule = parts.rule(subspace->low_rank_shape());
   return std::make_unique<GaLore>(options, std::move(subspace), std::move(rule));
+}
+
+std::shared_ptr<MethodKind> galore_kind(const GaLoreOptions& options) {
+  return method_kind("galore", {.has_basis = true}, make_galore, options);
 }
 
 }  // namespace galore

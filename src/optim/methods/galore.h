@@ -24,7 +24,7 @@
 //   small epsilon makes directions of full size of them.
 #pragma once
 
-#include "optim/methods/method.h"
+#include "optim/methods/method_kind.h"
 
 namespace galore {
 
@@ -33,7 +33,7 @@ struct GaLoreOptions {
 };
 void declare_options(OptionTable& table, GaLoreOptions& options);
 
-std::unique_ptr<Method> make_galore(const GaLoreOptions& options, std::unique_ptr<Subspace> subspace,
-                                    std::unique_ptr<UpdateRule> rule);
+std::unique_ptr<Method> make_galore(const GaLoreOptions& options, const Parts& parts);
+std::shared_ptr<MethodKind> galore_kind(const GaLoreOptions& options = {});
 
 }  // namespace galore

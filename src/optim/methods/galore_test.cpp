@@ -21,7 +21,7 @@ const std::vector<std::pair<int64_t, int64_t>> kShapes{{24, 16}, {16, 24}, {20, 
 struct Owned {
   Owned(const std::string& optim, const std::string& args, int64_t m, int64_t n, bool projected = true)
       : settings(resolve_optimizer(optim, args)),
-        method(make_method(settings, {m, n}, projected, workspace)) {}
+        method(make_method(settings, "weight", {m, n}, projected, workspace)) {}
   Ledger ledger{at::kCPU};
   Workspace workspace{ledger};
   OptimizerSettings settings;

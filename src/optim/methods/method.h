@@ -34,9 +34,11 @@ class Method {
   virtual Direction direction(at::Tensor gradient, const StepContext& context) = 0;
   virtual void visit(StateVisitor& visitor) = 0;
 
-  // Non-null when the method reads the gradient only through this subspace between refreshes; then a sink may
-  // form the low-rank gradient alone and call the next function.
+  // The basis that is refreshed now and then, if the method has one.
   virtual Subspace* subspace() { return nullptr; }
+  // Between refreshes the gradient is read through subspace() alone; then a sink may form the low-rank
+  // gradient alone and call the next function.
+  virtual bool reads_low_rank() const { return false; }
   virtual Direction direction_of_low_rank(at::Tensor low_rank, const StepContext& context);
   // Takes a new basis, after `steps` updates of this parameter; returns what Subspace::refresh says.
   virtual std::string refresh(const GradientOperator& gradient, const RandomStream& random, int64_t steps);

@@ -73,7 +73,7 @@ void declare_options(OptionTable& table, SubspaceOptions& options) {
   table.add("proj_type", &options.proj_type, "which side of the gradient is projected")
       .choices({"std", "reverse_std", "left", "right", "full"})
       .alias("galore_proj_type");
-  table.add("subspace", &options.subspace, "how the basis is found").choices(basis_finder_names());
+  table.add("subspace", &options.subspace, "how the basis is found").choices(subspace_names());
   table
       .add("refresh", &options.refresh,
            "when bases are refreshed: together every update_proj_gap updates, or staggered over them; auto: "
@@ -106,13 +106,21 @@ const std::map<std::string, BasisFinder>& basis_finders() {
 
 }  // namespace
 
-BasisFinder basis_finder(const std::string& name) { return basis_finders().at(name); }
+BasisFinder basis_finder(const std::string& name) {
+  return name == "orthogonal" ? find_at_random : basis_finders().at(name);
+}
 
 bool searches_by_products(const std::string& name) { return name != "svd"; }
 
 std::vector<std::string> basis_finder_names() {
   std::vector<std::string> names;
   for (const auto& [name, finder] : basis_finders()) names.push_back(name);
+  return names;
+}
+
+std::vector<std::string> subspace_names() {
+  std::vector<std::string> names = basis_finder_names();
+  names.insert(names.end(), {"orthogonal", "random"});
   return names;
 }
 
@@ -123,15 +131,41 @@ Subspace::Subspace(const SubspaceOptions& options, int64_t m, int64_t n, Workspa
       rank_(std::min({options.rank, m, n})),
       side_(side_of(options.proj_type, m, n)),
       workspace_(workspace) {
-  const at::ScalarType dtype = dtype_from_name(options.basis_dtype);
-  Ledger& ledger = workspace.ledger();
-  if (side_ != Side::right) left_ = ledger.zeros(Owner::bases, {m, rank_}, dtype);
-  if (side_ != Side::left) right_ = ledger.zeros(Owner::bases, {n, rank_}, dtype);
+  if (side_ != Side::right) left_ = make_basis(m, "left");
+  if (side_ != Side::left) right_ = make_basis(n, "right");
+}
+
+std::unique_ptr<StoredBasis> Subspace::make_basis(int64_t rows, const char* side) {
+  const BasisShape shape{rows, rank_, side};
+  if (regenerated()) return std::make_unique<RegeneratedBasis>(shape, workspace_);
+  return make_stored_basis(options_.basis_dtype, shape, workspace_);
+}
+
+bool Subspace::due(int64_t updates) const {
+  return updates % options_.update_proj_gap == phase_ || !established_;
+}
+
+void Subspace::stagger(int64_t k, int64_t count) {
+  if (options_.staggered()) phase_ = k * options_.update_proj_gap / count;
+}
+
+// Nothing of the gradient is needed. Two bases take neighbouring streams.
+std::string Subspace::regenerate(const RandomStream& random) {
+  const bool turns = options_.moment_transport && established_ && side_ != Side::both;
+  const at::Tensor old = turns ? (left_ ? left() : right()).clone() : at::Tensor();
+  if (left_) static_cast<RegeneratedBasis&>(*left_).renew(random);
+  if (right_)
+    static_cast<RegeneratedBasis&>(*right_).renew(
+        {{random.key()[0] + (left_ ? 1 : 0), random.key()[1]}, random.step()});
+  if (turns) turn_ = at::mm(old.t(), left_ ? left() : right());
+  established_ = 1;
+  return "";
 }
 
 std::string Subspace::refresh(const GradientOperator& gradient, const RandomStream& random,
                               const at::Tensor& average) {
   turn_.reset();
+  if (regenerated()) return regenerate(random);
   const at::Tensor previous = !established_ ? at::Tensor() : side_ == Side::left ? left() : right();
   const auto found = basis_finder(options_.subspace)(
       gradient,
@@ -150,8 +184,8 @@ std::string Subspace::refresh(const GradientOperator& gradient, const RandomStre
 
 std::string Subspace::take_all(const SingularVectors& found, const RandomStream& random) {
   const int64_t determined = std::min(rank_, determined_directions(found, rounding_noise(m_, n_)));
-  if (left_.defined()) take(left_, found.left, determined, random);
-  if (right_.defined()) take(right_, found.right, determined, random);
+  if (left_) take(*left_, found.left, determined, random);
+  if (right_) take(*right_, found.right, determined, random);
   if (determined > 0) established_ = 1;
   if (determined == rank_) return "";
   if (determined == 0) return "the gradient is zero: keeps the old basis";
@@ -166,8 +200,8 @@ int64_t Subspace::completion_bytes() const {
 }
 
 void Subspace::take_random(const RandomStream& random) {
-  if (left_.defined()) left_.copy_(random_orthonormal(m_, random));
-  if (right_.defined()) right_.copy_(random_orthonormal(n_, random));
+  if (left_) left_->write(random_orthonormal(m_, random));
+  if (right_) right_->write(random_orthonormal(n_, random));
 }
 
 at::Tensor Subspace::random_orthonormal(int64_t rows, const RandomStream& random) {
@@ -177,13 +211,13 @@ at::Tensor Subspace::random_orthonormal(int64_t rows, const RandomStream& random
   return matrix.to(workspace_.ledger().device());
 }
 
-void Subspace::take(at::Tensor& stored, const at::Tensor& found, int64_t determined,
+void Subspace::take(StoredBasis& stored, const at::Tensor& found, int64_t determined,
                     const RandomStream& random) {
-  at::Tensor old = established_ ? stored.to(at::kFloat) : at::Tensor();
+  at::Tensor old = established_ ? stored.read() : at::Tensor();
   at::Tensor basis = found.narrow(1, 0, std::min(rank_, determined));
   if (determined < rank_) {
     workspace_.ledger().note_transient(completion_bytes());
-    const at::Tensor source = old.defined() ? old : random_orthonormal(stored.size(0), random);
+    const at::Tensor source = old.defined() ? old : random_orthonormal(found.size(0), random);
     if (determined == 0) {
       basis = source;
     } else {  // random directions need no choice
@@ -192,14 +226,7 @@ void Subspace::take(at::Tensor& stored, const at::Tensor& found, int64_t determi
   }
   if (options_.signs != "lapack") basis = aligned(basis, old);
   if (options_.moment_transport && old.defined() && side_ != Side::both) turn_ = at::mm(old.t(), basis);
-  stored.copy_(basis);
-}
-
-at::Tensor Subspace::decoded(const at::Tensor& stored, const char* name) {
-  if (stored.scalar_type() == at::kFloat) return stored;
-  at::Tensor buffer =
-      workspace_.get(Owner::workspace, std::string("optimizer.basis.") + name, stored.sizes(), at::kFloat);
-  return buffer.copy_(stored);
+  stored.write(basis);
 }
 
 std::vector<int64_t> Subspace::low_rank_shape() const {
@@ -239,8 +266,8 @@ Direction Subspace::lift(const at::Tensor& low_rank, double scale) {
 
 void Subspace::visit(StateVisitor& visitor) {
   visitor.scalar("basis_established", established_);
-  if (left_.defined()) visitor.tensor("basis_left", left_);
-  if (right_.defined()) visitor.tensor("basis_right", right_);
+  if (left_) left_->visit("basis_left", visitor);
+  if (right_) right_->visit("basis_right", visitor);
 }
 
 }  // namespace galore

@@ -23,6 +23,7 @@
 #include "core/state_visitor.h"
 #include "optim/direction.h"
 #include "optim/subspaces/gradient_operator.h"
+#include "optim/subspaces/stored_basis.h"
 
 namespace galore {
 
@@ -73,9 +74,16 @@ using BasisFinder = std::optional<SingularVectors> (*)(const GradientOperator& g
                                                        const BasisRequest& request);
 // By the option `subspace`.
 BasisFinder basis_finder(const std::string& name);
+// Of those that search the gradient.
 std::vector<std::string> basis_finder_names();
+// All values of the option: the searches, orthogonal, which asks nothing of the gradient, and random, which
+// is not even kept.
+std::vector<std::string> subspace_names();
 // Whether this one is content with products of the gradient.
 bool searches_by_products(const std::string& name);
+// Uniform among orthonormal bases, whatever the gradient is: the Q of a matrix of normal numbers (GoLore,
+// arXiv 2410.11289).
+std::optional<SingularVectors> find_at_random(const GradientOperator& gradient, const BasisRequest& request);
 // Thin SVD by LAPACK (gesdd); falls back to the eigenvectors of the Gram matrix in fp64 when it fails.
 std::optional<SingularVectors> find_by_svd(const GradientOperator& gradient, const BasisRequest& request);
 // Randomized subspace iteration (Halko, Martinsson, Tropp 2011, Algorithm 4.4) from the old basis and 16
@@ -110,8 +118,13 @@ class Subspace {
   // tensors of the old basis into the new one's coordinates; else undefined. Not of side `both`.
   const at::Tensor& turn() const { return turn_; }
   bool wants_average() const { return options_.subspace == "sketch"; }
-  // False until a refresh has determined at least one direction: the next update tries again.
+  // Whether a refresh has determined at least one direction.
   bool established() const { return established_ != 0; }
+  // Whether the update that follows `updates` others is to begin with a refresh: every update_proj_gap
+  // updates, and as long as none has determined a direction.
+  bool due(int64_t updates) const;
+  // Of `count` bases, this is number k: where refreshes are staggered, it is due k / count of a gap later.
+  void stagger(int64_t k, int64_t count);
 
   // The low-rank gradient, in a workspace buffer that the next call reuses.
   at::Tensor project(const at::Tensor& gradient);
@@ -123,15 +136,17 @@ class Subspace {
   Side side() const { return side_; }
   std::vector<int64_t> low_rank_shape() const;
   // The bases in fp32 (decoded into a workspace buffer if stored narrower).
-  at::Tensor left() { return decoded(left_, "left"); }
-  at::Tensor right() { return decoded(right_, "right"); }
+  at::Tensor left() { return left_->read(); }
+  at::Tensor right() { return right_->read(); }
   void visit(StateVisitor& visitor);
   int64_t rank() const { return rank_; }
 
  private:
-  at::Tensor decoded(const at::Tensor& stored, const char* name);
+  std::unique_ptr<StoredBasis> make_basis(int64_t rows, const char* side);
+  bool regenerated() const { return options_.subspace == "random"; }
+  std::string regenerate(const RandomStream& random);
   std::string take_all(const SingularVectors& found, const RandomStream& random);
-  void take(at::Tensor& stored, const at::Tensor& found, int64_t determined, const RandomStream& random);
+  void take(StoredBasis& stored, const at::Tensor& found, int64_t determined, const RandomStream& random);
   int64_t completion_bytes() const;
   void take_random(const RandomStream& random);
   at::Tensor random_orthonormal(int64_t rows, const RandomStream& random);
@@ -139,9 +154,10 @@ class Subspace {
   SubspaceOptions options_;
   int64_t m_, n_, rank_;
   Side side_;
-  at::Tensor left_, right_;  // [m, r], [n, r]; undefined where the side has none
+  std::unique_ptr<StoredBasis> left_, right_;  // [m, r], [n, r]; null where the side has none
   at::Tensor turn_;
   int64_t established_ = 0;
+  int64_t phase_ = 0;  // refreshes are due when the number of updates is this, modulo the gap
   Workspace& workspace_;
 };
 

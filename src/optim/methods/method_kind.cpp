@@ -1,0 +1,17 @@
+#include "optim/methods/method_kind.h"
+
+namespace galore {
+
+std::unique_ptr<UpdateRule> Parts::rule(at::IntArrayRef of_shape) const {
+  return make_rule(settings, of_shape, workspace);
+}
+
+std::unique_ptr<Subspace> Parts::subspace() const {
+  return std::make_unique<Subspace>(settings.subspace, rows(), columns(), workspace);
+}
+
+std::unique_ptr<Moment> Parts::moment(at::IntArrayRef of_shape, bool is_signed) const {
+  return make_moment(settings.storage, of_shape, is_signed, workspace.ledger());
+}
+
+}  // namespace galore

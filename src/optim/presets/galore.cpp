@@ -1,0 +1,70 @@
+#include "optim/methods/galore.h"
+
+#include "optim/presets/rows.h"
+
+namespace galore {
+namespace rows {
+
+void combine_adamw_of_galore(OptimizerSettings& settings) {
+  settings.decay_order = DecayOrder::after;
+  settings.adamw.epsilon = 1e-6;  // galore_torch's default; the paper prints 1e-8
+  settings.adamw.epsilon_before_correction = true;
+}
+
+std::vector<StateTensor> low_rank_adam_state() { return {{"mr", kBasis}, {"nr", kMoment}, {"nr", kMoment}}; }
+
+}  // namespace rows
+
+namespace {
+
+using namespace rows;
+
+void combine_galore_adamw(OptimizerSettings& settings) {
+  settings.method = galore_kind();
+  combine_adamw_of_galore(settings);
+}
+
+void combine_galore_adamw_8bit(OptimizerSettings& settings) {
+  settings.method = galore_kind();
+  combine_adamw_8bit(settings);
+}
+
+void combine_galore_adafactor(OptimizerSettings& settings) {
+  settings.method = galore_kind();
+  settings.rule = "adafactor";
+}
+
+void combine_galore_sgd(OptimizerSettings& settings) {
+  settings.method = galore_kind();
+  settings.rule = "sgd";
+  settings.decay_order = DecayOrder::coupled;
+}
+
+}  // namespace
+
+std::vector<Preset> galore_presets() {
+  const char* const paper = "Zhao et al. 2024, arXiv 2403.03507";
+  return {
+      {"galore_adamw", {}, "GaLore over AdamW", paper, low_rank_adam_state(), combine_galore_adamw},
+      {"galore_adamw_8bit",
+       {"galore_adamw8bit", "galore_adamw_8bit_per_layer"},
+       "GaLore over 8-bit AdamW",
+       "Zhao et al. 2024, arXiv 2403.03507; Dettmers et al. 2022, arXiv 2110.02861",
+       low_rank_adam_state(),
+       combine_galore_adamw_8bit},
+      {"galore_adafactor",
+       {},
+       "GaLore over Adafactor",
+       paper,
+       {{"mr", kBasis}, {"r"}, {"n"}, {"nr", kMoment, "beta1"}},
+       combine_galore_adafactor},
+      {"galore_sgd",
+       {},
+       "GaLore over SGD with momentum",
+       paper,
+       {{"mr", kBasis}, {"nr", kMoment, "momentum"}},
+       combine_galore_sgd},
+  };
+}
+
+}  // namespace galore

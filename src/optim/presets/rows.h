@@ -1,0 +1,25 @@
+// The rows of the table of presets, a family each.
+#pragma once
+
+#include "optim/presets.h"
+
+namespace galore {
+
+std::vector<Preset> full_rank_presets();
+std::vector<Preset> galore_presets();
+
+namespace rows {
+inline constexpr auto kFloat32 = StateTensor::Kind::float32;
+inline constexpr auto kMoment = StateTensor::Kind::moment;
+inline constexpr auto kBasis = StateTensor::Kind::basis;
+inline constexpr auto kScalar = StateTensor::Kind::scalar;
+
+// AdamW as the authors of GaLore run it, and those who start from their code.
+void combine_adamw_of_galore(OptimizerSettings& settings);
+// AdamW with block-wise 8-bit moments.
+void combine_adamw_8bit(OptimizerSettings& settings);
+// The basis and Adam's two moments of a low-rank gradient.
+std::vector<StateTensor> low_rank_adam_state();
+}  // namespace rows
+
+}  // namespace galore

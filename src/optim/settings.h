@@ -1,0 +1,46 @@
+// Everything that `optim` and `optim_args` decide about one weight, resolved.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "optim/storage/moment.h"
+#include "optim/subspaces/subspace.h"
+#include "optim/update_rules/update_rule.h"
+
+namespace galore {
+
+class MethodKind;
+
+// Where decoupled decay W *= 1 - learning_rate * weight_decay stands, or whether decay is added to the
+// gradient.
+enum class DecayOrder { before, after, coupled };
+
+struct OptimizerSettings {
+  std::string preset;
+  bool layerwise = false;
+  std::string rule = "adamw";  // adamw, adafactor, sgd
+  // Of targeted weights, with its options; null: the rule alone.
+  std::shared_ptr<MethodKind> method;
+  DecayOrder decay_order = DecayOrder::before;
+  // Below 0: the trainer's. The trainer's schedule scales either learning rate.
+  double learning_rate = -1, weight_decay = -1;
+  AdamWOptions adamw;
+  AdafactorOptions adafactor;
+  SgdOptions sgd;
+  StorageOptions storage;
+  SubspaceOptions subspace;
+};
+
+// The options that these settings have: of the rule, of its storage where it is coded, of the subspace where
+// the method has a basis, and the method's own.
+void declare_options(OptionTable& table, OptimizerSettings& settings);
+
+// The text of one of them; "" if these settings have no such option.
+std::string option_text(const OptimizerSettings& settings, const std::string& name);
+
+// In the full space or in a subspace, for a tensor of `shape`.
+std::unique_ptr<UpdateRule> make_rule(const OptimizerSettings& settings, at::IntArrayRef shape,
+                                      Workspace& workspace);
+
+}  // namespace galore

@@ -1,0 +1,51 @@
+// Where a basis lives between refreshes.
+//
+//   float32, bfloat16   a tensor: 4 or 2 bytes an element
+//   regenerated         nowhere: independent normal numbers of deviation 1/sqrt(rank), made again from the
+//                       random stream of the last refresh whenever they are read
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <memory>
+#include <string>
+
+#include "core/memory.h"
+#include "core/random.h"
+#include "core/state_visitor.h"
+
+namespace galore {
+
+class StoredBasis {
+ public:
+  virtual ~StoredBasis() = default;
+  // [rows, rank] in fp32: the stored tensor itself, or a workspace buffer that the next basis of this side
+  // reuses.
+  virtual at::Tensor read() = 0;
+  virtual void write(const at::Tensor& basis) = 0;
+  virtual void visit(const std::string& name, StateVisitor& visitor) = 0;
+};
+
+struct BasisShape {
+  int64_t rows, rank;
+  const char* side;  // "left" or "right": of the workspace buffers
+};
+
+std::unique_ptr<StoredBasis> make_stored_basis(const std::string& dtype, const BasisShape& shape,
+                                               Workspace& workspace);
+
+class RegeneratedBasis : public StoredBasis {
+ public:
+  RegeneratedBasis(const BasisShape& shape, Workspace& workspace) : shape_(shape), workspace_(workspace) {}
+  void renew(const RandomStream& stream);
+  at::Tensor read() override;
+  void write(const at::Tensor& basis) override;  // an assertion
+  void visit(const std::string& name, StateVisitor& visitor) override;
+
+ private:
+  BasisShape shape_;
+  Workspace& workspace_;
+  int64_t key_ = 0, step_ = 0;
+};
+
+}  // namespace galore
