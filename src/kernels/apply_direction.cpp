@@ -18,11 +18,6 @@ bool is_cuda_bfloat16(const at::Tensor& tensor) {
   return tensor.is_cuda() && tensor.scalar_type() == at::kBFloat16;
 }
 
-formulas::UpdateFactors factors_of(const WeightUpdate& update) {
-  return {static_cast<float>(update.learning_rate), static_cast<float>(update.decay_before),
-          static_cast<float>(update.decay_after)};
-}
-
 // Devices without a kernel of ours: the same arithmetic by composed tensor operations.
 void round_composed(const at::Tensor& source, at::Tensor& destination, const RandomStream* stochastic) {
   if (!stochastic || destination.scalar_type() != at::kBFloat16) {
@@ -52,14 +47,14 @@ void apply_direction(const WeightUpdate& update, const at::Tensor& direction, at
   GALORE_ASSERT(weight.is_contiguous() && direction.is_contiguous() && weight.numel() == direction.numel());
   if (weight.is_meta()) return;
   if (weight.is_cpu() && direction.scalar_type() == at::kFloat) {
-    const cpu::UpdateTask task{factors_of(update), direction.const_data_ptr<float>(), update.stochastic};
+    const cpu::UpdateTask task{update.factors(), direction.const_data_ptr<float>(), update.stochastic};
     if (weight.scalar_type() == at::kFloat)
       return cpu::apply_direction(task, weight.mutable_data_ptr<float>(), weight.numel());
     if (weight.scalar_type() == at::kBFloat16)
       return cpu::apply_direction(task, weight.mutable_data_ptr<at::BFloat16>(), weight.numel());
   }
   if (is_cuda_bfloat16(weight))
-    return cuda::apply_direction(factors_of(update), direction, weight, update.stochastic);
+    return cuda::apply_direction(update.factors(), direction, weight, update.stochastic);
   if (weight.scalar_type() == at::kFloat) {
     if (update.decay_before != 1) weight.mul_(update.decay_before);
     weight.add_(direction, -update.learning_rate);

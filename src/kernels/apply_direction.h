@@ -17,6 +17,11 @@ struct WeightUpdate {
   double decay_before = 1, decay_after = 1;
   // Null: round to nearest. Else the stream of this parameter and step.
   const RandomStream* stochastic = nullptr;
+
+  formulas::UpdateFactors factors() const {
+    return {static_cast<float>(learning_rate), static_cast<float>(decay_before),
+            static_cast<float>(decay_after)};
+  }
 };
 
 // `direction`: fp32, the weight's shape. `weight`: fp32 or bf16, contiguous.
