@@ -56,6 +56,8 @@ TEST(GroupCodes, FollowTheFormulasInBothBits) {
   EXPECT_TRUE(eight.scales.equal(at::tensor({1.0f, 2.0f})));
   EXPECT_TRUE(eight.zeros.equal(at::tensor({0, 1}, at::kByte)));
   EXPECT_TRUE(eight.codes.equal(at::tensor({0, 255, 0, 255}, at::kByte)));
+  // The smallest range.
+  EXPECT_FLOAT_EQ(encoded(at::tensor({0.0f, 5e-6f}), 8, 2).scales[0].item<float>(), 1e-5f / 255);
 }
 
 // Whatever stands in a group: no value is off by more than half a step, and the ends by no more than the
