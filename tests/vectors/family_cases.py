@@ -1,0 +1,144 @@
+"""The traces and cases of make_family_vectors.py."""
+
+import numpy as np
+
+from reference import apollo, fira, spam, stable_spam
+
+STEPS, GAP, RANK = 12, 4, 4
+TARGETS = ("self_attn", "mlp")
+# Square, tall and wide; widths that no power of two divides; every kind of tensor that a method may treat by itself.
+SHAPES = {
+    "model.embed_tokens.weight": (20, 16),
+    "model.layers.0.self_attn.q_proj.weight": (16, 16),
+    "model.layers.0.self_attn.q_proj.bias": (16,),
+    "model.layers.0.mlp.up_proj.weight": (36, 14),
+    "model.layers.0.mlp.down_proj.weight": (14, 36),
+    "model.norm.weight": (16,),
+    "lm_head.weight": (20, 16),
+}
+SPIKES = (4, 6, 9)  # steps from 0
+
+
+def projected_names(weights, targets=TARGETS):
+    return [n for n in weights if weights[n].ndim == 2 and any(t in n for t in targets)]
+
+
+def turned(factor, random, angle):
+    return np.linalg.qr(factor + angle * random.standard_normal(factor.shape) / np.sqrt(factor.shape[0]))[0]
+
+
+def gradient_series(shape, random, decay_of):
+    """Drifting gradients of about 1e-3 an element: orthogonal factors that turn a little, with a decaying spectrum."""
+    if len(shape) == 1:
+        base = random.standard_normal(shape)
+        return [1e-2 * (base + 0.5 * random.standard_normal(shape)) for _ in range(STEPS)]
+    rows, columns, size = *shape, min(shape)
+    u = np.linalg.qr(random.standard_normal((rows, size)))[0]
+    v = np.linalg.qr(random.standard_normal((columns, size)))[0]
+    series = []
+    for step in range(STEPS):
+        u, v = turned(u, random, 0.15), turned(v, random, 0.15)
+        series.append(u * (0.1 * decay_of(step) ** np.arange(size) * random.uniform(0.9, 1.1)) @ v.T)
+    return series
+
+
+def with_spikes(series, random):
+    """Three elements of some steps are 300 times what they were."""
+    for step in SPIKES:
+        flat = series[step].reshape(-1)
+        flat[random.choice(flat.size, 3, replace=False)] *= 300
+    return series
+
+
+def make_trace(seed, decay_of, spikes=False):
+    random, trace = np.random.default_rng(seed), {}
+    for name, shape in SHAPES.items():
+        start = np.ones(shape) if name.endswith("norm.weight") else 0.02 * random.standard_normal(shape)
+        trace[f"weights/{name}"] = start.astype(np.float32)
+        series = [np.ascontiguousarray(g) for g in gradient_series(shape, random, decay_of)]
+        for step, gradient in enumerate(with_spikes(series, random) if spikes else series):
+            trace[f"gradients/{step}/{name}"] = gradient.astype(np.float32)
+    return trace
+
+
+def all_traces():
+    """{name: (file, tensors; None: a file of data/)}"""
+    return {
+        "main": ("trace_main.safetensors", make_trace(11, lambda step: 0.8)),
+        "spikes": ("trace_spikes.safetensors", make_trace(12, lambda step: 0.8, spikes=True)),
+        "falling": ("trace_falling.safetensors", make_trace(13, lambda step: 0.85 - 0.04 * step)),
+        "wide": ("../data/trace_wide.safetensors", None),
+    }
+
+
+def text(value):
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def case(name, module, optim, options=None, trace="main", rate=0.01, decay=0.0, steps=(0, 5, 11), **more):
+    options = options or {}
+    written = {**options, "signs": "aligned"} if options.get("subspace") == "svd" else options
+    return {"name": name, "file": f"{name}.safetensors", "trace": trace, "optim": optim, "options": options,
+            "module": module, "reference": f"reference/{module.__name__.split('.')[-1]}.py",
+            "signs": "aligned" if options.get("subspace") in ("svd", "orthogonal") else "none",
+            "optim_args": ",".join(f"{k}={text(v)}" for k, v in written.items()),
+            "learning_rate": rate, "weight_decay": decay, "adam_beta1": None, "adam_beta2": None, "adam_epsilon": None,
+            "optim_target_modules": ",".join(TARGETS), "steps": list(steps), **more}
+
+
+SVD = {"rank": RANK, "update_proj_gap": GAP, "subspace": "svd"}
+LAST = (11,)
+
+
+def fira_cases():
+    for variant in ("released", "paper"):
+        for scaling in ("column", "matrix"):
+            yield case(f"fira_adamw_{variant}_{scaling}", fira, "fira_adamw",
+                       {**SVD, "variant": variant, "scaling": scaling}, steps=(0, 5, 11) if scaling == "column" else LAST)
+        for rule in ("adafactor", "rmsprop"):
+            yield case(f"fira_{rule}_{variant}", fira, f"fira_{rule}", {**SVD, "variant": variant}, decay=0.1)
+        yield case(f"fira_adamw_{variant}_decay", fira, "fira_adamw", {**SVD, "variant": variant, "scale": 0.5}, decay=0.1,
+                   steps=LAST)
+        yield case(f"fira_adamw_8bit_{variant}", fira, "fira_adamw_8bit", {**SVD, "rank": 16, "variant": variant},
+                   trace="wide", decay=0.1, steps=(1, 11))
+    yield case("fira_adamw_unlimited", fira, "fira_adamw", {**SVD, "limiter": 0}, steps=LAST)
+    yield case("fira_adamw_spikes", fira, "fira_adamw", {**SVD, "limiter": 1.1}, trace="spikes", steps=LAST)
+    yield case("fira_adamw_full_rank", fira, "fira_adamw", {**SVD, "rank": 64}, steps=LAST)
+
+
+def apollo_cases():
+    random = {"rank": RANK, "update_proj_gap": GAP}
+    yield case("apollo_adamw", apollo, "apollo_adamw", random)
+    yield case("apollo_adamw_decay", apollo, "apollo_adamw", {**random, "scale": 4}, decay=0.1, steps=LAST)
+    yield case("apollo_adamw_tensor", apollo, "apollo_adamw", {**random, "scale_type": "tensor"}, steps=LAST)
+    yield case("apollo_adamw_front", apollo, "apollo_adamw", {**random, "scale": 4, "scale_front": True}, steps=LAST)
+    yield case("apollo_adamw_disable_nl", apollo, "apollo_adamw", {**random, "disable_nl": True}, steps=LAST)
+    yield case("apollo_adamw_spikes", apollo, "apollo_adamw", random, trace="spikes", steps=LAST)
+    yield case("apollo_adamw_svd", apollo, "apollo_adamw", {"proj": "svd", **SVD})
+    yield case("apollo_adamw_svd_tensor", apollo, "apollo_adamw", {"proj": "svd", **SVD, "scale_type": "tensor"}, steps=LAST)
+    yield case("apollo_mini", apollo, "apollo_mini", {"update_proj_gap": GAP}, decay=0.1)
+
+
+def spam_cases():
+    # Clipping, hold-off and reset all happen: spikes stand at updates 5 (clipped), 7 (held off after the reset at 6) and 10.
+    short = {"interval": 6, "warmup_steps": 3, "holdoff": 2}
+    yield case("spam_adamw", spam, "spam_adamw", short, trace="spikes", steps=(0, 4, 5, 6, 9, 11))
+    yield case("spam_adamw_defaults", spam, "spam_adamw", trace="spikes", steps=LAST)
+    yield case("spam_adamw_decay", spam, "spam_adamw", {**short, "threshold": 2000}, trace="spikes", decay=0.1, steps=LAST)
+    yield case("spam_adamw_never_reset", spam, "spam_adamw", {"interval": 0, "holdoff": 0}, trace="spikes", steps=LAST)
+    yield case("spam_adamw_sparse", spam, "spam_adamw", {**short, "density": 0.3}, trace="spikes", decay=0.1)
+    yield case("galore_spam_adamw", spam, "galore_spam_adamw", {**SVD, **short}, trace="spikes", decay=0.1)
+
+
+def stable_spam_cases():
+    for counters in ("shared", "separate"):
+        yield case(f"stable_spam_adamw_{counters}", stable_spam, "stable_spam_adamw", {"interval": 5, "counters": counters},
+                   trace="spikes", decay=0.1, steps=(0, 3, 4, 5, 11))
+    yield case("stable_spam_adamw_scheduled", stable_spam, "stable_spam_adamw",
+               {"gamma1": 0.7, "gamma2": 0.9, "gamma3": 0.99, "interval": 5, "total_steps": 12}, trace="spikes", steps=LAST)
+    yield case("stable_spam_adamw_defaults", stable_spam, "stable_spam_adamw", steps=LAST)
+
+
+def all_cases():
+    for cases in (fira_cases, apollo_cases, spam_cases, stable_spam_cases):
+        yield from cases()

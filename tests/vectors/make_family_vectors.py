@@ -1,0 +1,169 @@
+#!/usr/bin/env python3
+"""Makes the frozen vectors of tests/vectors/family: what the plain scripts in reference/ do with recorded gradients.
+
+    python -m venv V && V/bin/pip install numpy safetensors
+    V/bin/python tests/vectors/make_family_vectors.py [--check] [PRESET ...]
+
+--check recomputes, compares with family/ and writes nothing. With presets named, only their cases are made; the others
+stay. The format is that of data/manifest.json (make_galore_vectors.py), except:
+
+  reference      the script that computed
+  optim_args     complete: what `galore replay --optim_args` gets, word for word; options left out are tested by default
+  adam_beta1, adam_beta2, adam_epsilon     null: the preset's own
+  noise          largest relative error of the displacement when every gradient element is moved by one unit in the last
+                 place, with the arithmetic in fp64 and in fp32, over several draws; or what rounding the weights makes of it
+  tolerance      10 x noise, at least 1e-6 (8-bit: at least one flipped code). Ten, because noise sees a few draws of an
+                 error whose size depends on the order of sums, and because a library's decompositions err by several units
+
+References compute in fp64 from the fp32 gradients.
+"""
+
+import argparse
+import json
+import pathlib
+import sys
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from family_cases import STEPS, all_cases, all_traces, projected_names
+from reference import common
+
+FAMILY = pathlib.Path(__file__).resolve().parent / "family"
+F32, F64 = np.float32, np.float64
+FLIP = 5e-4  # of one 8-bit code, see make_galore_vectors.py
+
+
+def from_bfloat16(path):
+    """numpy has no bfloat16: the traces of data/ that hold it are read by hand."""
+    raw = path.read_bytes()
+    size = int.from_bytes(raw[:8], "little")
+    header, tensors = json.loads(raw[8 : 8 + size]), {}
+    for name, info in header.items():
+        if name == "__metadata__":
+            continue
+        begin, end = (8 + size + offset for offset in info["data_offsets"])
+        if info["dtype"] == "BF16":
+            bits = np.frombuffer(raw[begin:end], dtype=np.uint16).astype(np.uint32) << np.uint32(16)
+            tensors[name] = bits.view(F32).reshape(info["shape"])
+        else:
+            tensors[name] = np.frombuffer(raw[begin:end], dtype=F32).reshape(info["shape"])
+    return tensors
+
+
+def split(path):
+    """(weights, gradients of each step), fp32."""
+    trace = from_bfloat16(path)
+    weights = {n[len("weights/"):]: t for n, t in sorted(trace.items()) if n.startswith("weights/")}
+    return weights, [{n: trace[f"gradients/{s}/{n}"] for n in weights} for s in range(STEPS)]
+
+
+def run_case(case, weights, gradients, dtype=F64):
+    cast = [{n: g.astype(dtype) for n, g in of.items()} for of in gradients]
+    start = {n: w.astype(dtype) for n, w in weights.items()}
+    projected = projected_names(weights, case["optim_target_modules"].split(","))
+    return common.run(case["module"], case["optim"], case["options"], start, cast, projected, case["learning_rate"],
+                      case["weight_decay"])
+
+
+def displacement_error(weights, expected, given):
+    """{name: |difference of displacements| / |displacement|}"""
+    errors = {}
+    for name, start in weights.items():
+        size, error = common.norm(expected[name] - start.astype(F64)), common.norm(given[name] - expected[name])
+        errors[name] = error / size if size > 0 else error
+    return errors
+
+
+def moved_by_one_ulp(gradients, seed):
+    random = np.random.default_rng(seed)
+
+    def moved(g):
+        up = np.where(random.random(g.shape) < 0.5, F32(np.inf), F32(-np.inf))
+        return np.where(g == 0, g, np.nextafter(g, up))  # an exact zero is no result of rounding
+
+    return [{n: moved(g) for n, g in of.items()} for of in gradients]
+
+
+def rounding_of_weights(weight, moved, step):
+    """Half a unit in the last place, twice a step (decay, direction), adding up like a random walk."""
+    displacement = common.norm(moved - weight.astype(F64))
+    return 2.0**-24 * (2 * (step + 1)) ** 0.5 * common.norm(weight) / displacement if displacement > 0 else 0
+
+
+def noise_of(case, weights, gradients, expected):
+    runs = [run_case(case, weights, moved_by_one_ulp(gradients, seed), F64 if seed < 3 else F32) for seed in range(6)]
+    noise = {}
+    for step in case["steps"]:
+        errors = [displacement_error(weights, expected[step], run[step]) for run in runs]
+        errors.append({n: rounding_of_weights(w, expected[step][n], step) for n, w in weights.items()})
+        noise[step] = {n: float(f"{max(error[n] for error in errors):.3g}") for n in weights}
+    return noise
+
+
+def freeze(case, trace):
+    common.smallest_margin[0] = 1.0
+    weights, gradients = split(FAMILY / trace["file"])
+    after = run_case(case, weights, gradients)
+    # A decision as close as this could fall otherwise on another machine.
+    margin = common.smallest_margin[0]
+    assert margin > 1e-3, (case["name"], margin)
+    save_file({f"weights/{s}/{n}": after[s][n].astype(F32) for s in case["steps"] for n in weights},
+              FAMILY / case["file"])
+    floor = FLIP if "8bit" in case["optim"] else 1e-6
+    case = {**case, "noise": noise_of(case, weights, gradients, after), "smallest_margin": round(margin, 4)}
+    case["tolerance"] = {step: {n: float(f"{max(10 * v, floor):.3g}") for n, v in of.items()}
+                         for step, of in case["noise"].items()}
+    print(f"{case['name']:48s} noise {max(case['noise'][case['steps'][-1]].values()):.1e}  margin {margin:.3f}")
+    return {key: value for key, value in case.items() if key not in ("options", "module")}
+
+
+def write_traces():
+    described = {}
+    for name, (file, tensors) in all_traces().items():
+        if tensors is not None:
+            save_file(tensors, FAMILY / file)
+        weights, _ = split(FAMILY / file)
+        described[name] = {"file": file, "projected": projected_names(weights),
+                           "parameters": {n: list(w.shape) for n, w in weights.items()}}
+    return described
+
+
+def write(presets):
+    FAMILY.mkdir(exist_ok=True)
+    path, kept = FAMILY / "manifest.json", {}
+    if path.exists() and presets:
+        kept = {c["name"]: c for c in json.loads(path.read_text())["cases"] if c["optim"] not in presets}
+    manifest = {"versions": {"numpy": np.__version__}, "traces": write_traces(), "cases": []}
+    for case in all_cases():
+        if case["name"] in kept:
+            manifest["cases"].append(kept[case["name"]])
+        elif not presets or case["optim"] in presets:
+            manifest["cases"].append(freeze(case, manifest["traces"][case["trace"]]))
+    path.write_text(json.dumps(manifest, indent=1) + "\n")
+
+
+def check(presets):
+    """On this machine: do the frozen vectors come out again?"""
+    manifest = json.loads((FAMILY / "manifest.json").read_text())
+    cases, worst = {c["name"]: c for c in all_cases()}, 0
+    for frozen in manifest["cases"]:
+        if presets and frozen["optim"] not in presets:
+            continue
+        weights, gradients = split(FAMILY / manifest["traces"][frozen["trace"]]["file"])
+        after, ratio, error = run_case(cases[frozen["name"]], weights, gradients), 0, {}
+        expected = load_file(FAMILY / frozen["file"])
+        for step in frozen["steps"]:
+            error = displacement_error(weights, {n: expected[f"weights/{step}/{n}"] for n in weights}, after[step])
+            ratio = max(ratio, *(error[n] / frozen["tolerance"][str(step)][n] for n in weights))
+        worst = max(worst, ratio)
+        print(f"{frozen['name']:48s} error {max(error.values()):.1e}  of the tolerance {ratio:.3f}")
+    return 0 if worst <= 1 else 1
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("presets", nargs="*")
+    arguments = parser.parse_args()
+    sys.exit((check if arguments.check else write)(arguments.presets))

@@ -1,0 +1,242 @@
+"""What the references share: the subspace with aligned signs, update rules, limiter, order of decay, the loop.
+
+Written from the published formulas alone; shares no code with src/. Everything is computed in the number format of the
+gradients it is given: fp64 for the frozen numbers, fp32 to see what rounding makes of them.
+
+Notation: G is m x n (out x in). A basis B has `rank` columns; right: R = G B (m x r), back(R) = R B^T; left: R = B^T G
+(r x n), back(R) = B R. Updates are counted from 1; a refresh happens on updates 1, T + 1, 2T + 1, ... with the gradient
+of that update, which is then projected with the new basis.
+"""
+
+import math
+
+import numpy as np
+
+import exact_8bit
+from . import philox
+
+SEED = 42
+smallest_margin = [1.0]  # of all decisions on signs, ranks and orders, relative; see decided()
+
+
+def decided(margin):
+    """Notes how clear a decision was: one as close as rounding could fall otherwise elsewhere."""
+    smallest_margin[0] = min(smallest_margin[0], float(np.min(margin)))
+
+
+def norm(x):
+    return math.sqrt(float(np.sum(np.square(x, dtype=np.float64))))
+
+
+def column_norms(x, left):
+    """Left: one for each column, 1 x n. Right: one for each row, m x 1."""
+    return np.sqrt(np.sum(np.square(x), axis=0 if left else 1, keepdims=True))
+
+
+def align(new, old):
+    """Columns of `new` with the signs of those they replace; of the first basis, the largest entry is positive."""
+    if old is None:
+        high, low = new.max(axis=0), -new.min(axis=0)
+        decided(np.abs(high - low) / np.maximum(high, low))
+        return new * np.where(high >= low, 1, -1).astype(new.dtype)
+    products = (new * old).sum(axis=0)
+    decided(np.abs(products))
+    return new * np.where(products < 0, -1, 1).astype(new.dtype)
+
+
+def positive_qr(a):
+    """Q of the QR decomposition whose R has a positive diagonal."""
+    q, r = np.linalg.qr(a)
+    return q * np.where(np.diag(r) < 0, -1, 1).astype(a.dtype)
+
+
+class Subspace:
+    """kind: svd; random, N(0, 1/r), not orthonormal; orthogonal, its QR factor. turn = old^T new after a refresh."""
+
+    def __init__(self, shape, name, rank=4, gap=4, kind="svd", square_right=True):
+        self.left = shape[0] < shape[1] or (shape[0] == shape[1] and not square_right)
+        self.shape, self.name, self.rank, self.gap, self.kind = shape, name, min(rank, *shape), gap, kind
+        self.basis, self.turn, self.done = None, None, 0
+
+    def numbers(self, gradient, deviation):
+        rows = self.shape[0 if self.left else 1]
+        stream = (SEED, "refresh", self.name, self.done)
+        return philox.normal((rows, self.rank), deviation, *stream).astype(gradient.dtype)
+
+    def vectors(self, gradient):
+        """All singular vectors of the projected side, as columns, and the singular values."""
+        u, s, vt = np.linalg.svd(gradient, full_matrices=False)
+        return (u if self.left else vt.T), s
+
+    def found(self, gradient, old):
+        if self.kind == "random":
+            return self.numbers(gradient, 1 / math.sqrt(self.rank))
+        if self.kind == "orthogonal":
+            return align(positive_qr(self.numbers(gradient, 1)), old)
+        return align(self.vectors(gradient)[0][:, : self.rank], old)
+
+    def advance(self, gradient):
+        """Counts an update; refreshes if one is due, and says so."""
+        due, self.turn = self.done % self.gap == 0, None
+        if due:
+            old, self.basis = self.basis, self.found(gradient, self.basis)
+            self.turn = None if old is None else old.T @ self.basis
+        self.done += 1
+        return due
+
+    def project(self, gradient):
+        return self.basis.T @ gradient if self.left else gradient @ self.basis
+
+    def back(self, low_rank):
+        return self.basis @ low_rank if self.left else low_rank @ self.basis.T
+
+    def turned(self, state, turn):
+        return turn.T @ state if self.left else state @ turn
+
+
+class AdamW:
+    """raw() = M / (sqrt(V) + eps) without bias correction; correction = sqrt(1 - b2^t) / (1 - b1^t).
+
+    before: eps stands beside sqrt(V) before the bias correction (galore_torch); else it is the textbook's, which is
+    eps sqrt(1 - b2^t) there.
+    """
+
+    def __init__(self, beta1=0.9, beta2=0.999, eps=1e-8, before=False):
+        self.beta1, self.beta2, self.eps, self.before = beta1, beta2, eps, before
+        self.t, self.m, self.v, self.correction = 0, 0.0, 0.0, 1.0
+
+    def raw(self, g):
+        self.t += 1
+        self.m = self.beta1 * self.m + (1 - self.beta1) * g
+        self.v = self.beta2 * self.v + (1 - self.beta2) * g * g
+        known2 = math.sqrt(1 - self.beta2**self.t)
+        self.correction = known2 / (1 - self.beta1**self.t)
+        return self.m / (np.sqrt(self.v) + self.eps * (1 if self.before else known2))
+
+    def direction(self, g):
+        raw = self.raw(g)
+        return self.correction * raw
+
+    def reset(self):
+        """Zero moments; the count of updates goes on."""
+        self.m, self.v = 0.0, 0.0
+
+    def transport(self, subspace, turn):
+        """LDAdam's: V turns with the squares of the turn, on unbiased moments, as if coordinates were independent."""
+        if self.t == 0:
+            return
+        known1, known2 = 1 - self.beta1**self.t, 1 - self.beta2**self.t
+        variance = self.v / known2 - (self.m / known1) ** 2
+        self.m = subspace.turned(self.m, turn)
+        self.v = known2 * np.abs(subspace.turned(variance, turn**2) + (self.m / known1) ** 2)
+
+
+class Adam8bit:
+    """exact_8bit's Adam with block-wise 8-bit moments (textbook eps), always fp32."""
+
+    def __init__(self, shape, block_size=256, min_8bit_size=4096):
+        self.adam = exact_8bit.Adam(shape, {"block_size": block_size, "min_8bit_size": min_8bit_size, "beta1": 0.9,
+                                            "beta2": 0.999, "epsilon": 1e-8})
+
+    def direction(self, g):
+        return self.adam.direction(g)
+
+    def raw(self, g):
+        direction, t = self.direction(g), self.adam.step
+        self.correction = math.sqrt(1 - 0.999**t) / (1 - 0.9**t)
+        return direction / np.float32(self.correction)
+
+
+class RmsProp:
+    """No bias correction: N = G / (sqrt(average of G^2) + eps)."""
+
+    def __init__(self, beta=0.9, eps=1e-6):
+        self.beta, self.eps, self.average, self.correction = beta, eps, 0.0, 1.0
+
+    def raw(self, g):
+        self.average = self.beta * self.average + (1 - self.beta) * g * g
+        return g / (np.sqrt(self.average) + self.eps)
+
+    direction = raw
+
+
+class Adafactor:
+    """With a given learning rate, no first moment, directions clipped to a root mean square of 1."""
+
+    def __init__(self):
+        self.t, self.row, self.column, self.square, self.correction = 0, 0.0, 0.0, 0.0, 1.0
+
+    def raw(self, g):
+        self.t += 1
+        beta2 = 1 - self.t**-0.8
+        u = g * g + 1e-30
+        if g.ndim == 2:
+            self.row = beta2 * self.row + (1 - beta2) * u.mean(axis=1, keepdims=True)
+            self.column = beta2 * self.column + (1 - beta2) * u.mean(axis=0, keepdims=True)
+            direction = g / np.sqrt(self.row / self.row.mean()) / np.sqrt(self.column)
+        else:
+            self.square = beta2 * self.square + (1 - beta2) * u
+            direction = g / np.sqrt(self.square)
+        return direction / max(1.0, norm(direction) / math.sqrt(g.size))
+
+    direction = raw
+
+
+class Limiter:
+    """Lets the norm of what passes grow by at most the factor gamma a step. A previous norm of 0 limits nothing."""
+
+    def __init__(self, gamma=1.01):
+        self.gamma, self.previous = gamma, 0.0
+
+    def __call__(self, x):
+        size = norm(x)
+        factor = 1.0
+        if self.gamma > 0 and self.previous > 0:
+            factor = max(size / (self.previous + 1e-8), self.gamma) / self.gamma
+        self.previous = size / factor
+        return x / factor
+
+
+def run(module, preset, options, weights, gradients, projected, rate, decay):
+    """weights {name: array}, gradients [{name: array}] -> the weights after every update, [{name: array}].
+
+    module.PRESETS[preset] holds the defaults; its "decay" is the place of W *= 1 - rate decay: before the update or
+    after it. module.make(weight, options) -> an object whose direction(G) is called once an update.
+    """
+    settings = {**module.PRESETS[preset], **options}
+    weights, methods, after = dict(weights), {}, []
+    for name, value in weights.items():
+        methods[name] = module.make(Weight(name, value.shape, name in projected), settings)
+    for gradient_of in gradients:
+        for name, value in weights.items():
+            if settings["decay"] == "before":
+                value = value * (1 - rate * decay)
+            value = value - rate * methods[name].direction(gradient_of[name])
+            if settings["decay"] == "after":
+                value = value * (1 - rate * decay)
+            weights[name] = value
+        after.append(dict(weights))
+    return after
+
+
+class Weight:
+    """role: targeted, embedding, head, matrix (another one) or vector."""
+
+    def __init__(self, name, shape, targeted):
+        self.name, self.shape = name, shape
+        self.role = ("targeted" if targeted else "vector" if len(shape) == 1 else "embedding" if "embed" in name else
+                     "head" if "lm_head" in name else "matrix")
+
+
+def subspace_of(weight, o, **more):
+    return Subspace(weight.shape, weight.name, o["rank"], o["update_proj_gap"], o["subspace"], **more)
+
+
+def adamw_of(o):
+    return AdamW(o["adam_beta1"], o["adam_beta2"], o["adam_epsilon"], o["before"])
+
+
+# galore_torch's AdamW, and the textbook's
+GALORE_ADAMW = {"adam_beta1": 0.9, "adam_beta2": 0.999, "adam_epsilon": 1e-6, "before": True}
+PLAIN_ADAMW = {**GALORE_ADAMW, "adam_epsilon": 1e-8, "before": False}
+BASIS = {"rank": 128, "update_proj_gap": 200, "subspace": "svd"}
