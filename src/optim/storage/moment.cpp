@@ -13,6 +13,7 @@ class Float32Moment : public Moment {
   void write(const at::Tensor& value) override {
     if (!value.is_same(value_)) value_.copy_(value);
   }
+  void clear() override { value_.zero_(); }
   void visit(const std::string& name, StateVisitor& visitor) override { visitor.tensor(name, value_); }
 
  private:
@@ -32,6 +33,10 @@ class Blockwise8bitMoment : public Moment {
     return value;
   }
   void write(const at::Tensor& value) override { kernels::encode_8bit(value, codes_); }
+  void clear() override {
+    codes_.codes.zero_();
+    codes_.scales.zero_();
+  }
   void visit(const std::string& name, StateVisitor& visitor) override {
     visitor.tensor(name + ".codes", codes_.codes);
     visitor.tensor(name + ".scales", codes_.scales);

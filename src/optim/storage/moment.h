@@ -30,6 +30,7 @@ class Moment {
   // fp32, of the moment's shape: the stored tensor itself for float32, else a decoded copy.
   virtual at::Tensor read() = 0;
   virtual void write(const at::Tensor& value) = 0;
+  virtual void clear() = 0;  // to zero
   virtual void visit(const std::string& name, StateVisitor& visitor) = 0;
   // For fused kernels: the codes of an 8-bit moment, else null.
   virtual kernels::Codes8* codes() { return nullptr; }

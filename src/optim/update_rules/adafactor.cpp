@@ -38,6 +38,19 @@ class Adafactor : public UpdateRule {
     return update.copy_(m);
   }
 
+  at::Tensor variance() override {
+    if (!factored_) return square_;
+    at::Tensor product =
+        workspace_.get(Owner::workspace, "optimizer.squares", {row_.size(0), column_.size(1)}, at::kFloat);
+    return at::mul_out(product, row_ / row_.mean().clamp_min(options_.epsilon), column_);
+  }
+
+  void reset() override {
+    for (at::Tensor* average : {&row_, &column_, &square_})
+      if (average->defined()) average->zero_();
+    if (moment1_) moment1_->clear();
+  }
+
   // The factors of the second moment stay: rows and columns have no counterpart under a turn.
   void transport(const at::Tensor& turn, bool of_columns, int64_t /*steps*/) override {
     if (moment1_) moment1_->write(turned_state(moment1_->read(), turn, of_columns));

@@ -30,6 +30,12 @@ class AdamW : public UpdateRule {
   }
 
   at::Tensor average() override { return moment1_->read(); }
+  at::Tensor variance() override { return moment2_->read(); }
+
+  void reset() override {
+    moment1_->clear();
+    moment2_->clear();
+  }
 
   // LDAdam (Robert et al., arXiv 2410.16103, Algorithm 1): variances turn with the squares of the turn, as if
   // the old coordinates were independent. Arithmetic is on the unbiased moments.

@@ -21,6 +21,10 @@ class Sgd : public UpdateRule {
 
   at::Tensor average() override { return moment1_ ? moment1_->read() : at::Tensor(); }
 
+  void reset() override {
+    if (moment1_) moment1_->clear();
+  }
+
   void transport(const at::Tensor& turn, bool of_columns, int64_t /*steps*/) override {
     if (moment1_) moment1_->write(turned_state(moment1_->read(), turn, of_columns));
   }

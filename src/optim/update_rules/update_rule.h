@@ -20,8 +20,13 @@ class UpdateRule {
   // may be it. `step`: 1 for the first update of this tensor.
   virtual at::Tensor direction(at::Tensor gradient, int64_t step) = 0;
   virtual void visit(StateVisitor& visitor) = 0;
-  // For rules inside a subspace. The average of gradients, in fp32, or undefined where the rule keeps none.
+  // The average of gradients, in fp32, or undefined where the rule keeps none.
   virtual at::Tensor average() { return {}; }
+  // The raw average of squared gradients, in fp32, until the next call of any kind; undefined where the rule
+  // keeps none.
+  virtual at::Tensor variance() { return {}; }
+  // All averages become zero. What counts updates goes on.
+  virtual void reset() = 0;
   // After `steps` updates the axes have turned: state of x becomes state of x turn (`of_columns`) or of
   // turn^T x.
   virtual void transport(const at::Tensor& turn, bool of_columns, int64_t steps) {

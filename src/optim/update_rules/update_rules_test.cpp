@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 
 #include "optim/test_optimizer.h"
 #include "optim/update_rules/update_rule.h"
@@ -137,6 +138,40 @@ TEST_F(Rules, SgdFollowsPyTorch) {
   EXPECT_TRUE(at::equal(dampened->direction(second.clone(), 2), at::tensor({3.5f, 8.0f})));
   EXPECT_TRUE(at::equal(nesterov->direction(first.clone(), 1), at::tensor({6.0f, -12.0f})));
   EXPECT_TRUE(at::equal(nesterov->direction(second.clone(), 2), at::tensor({4.0f, 22.0f})));
+}
+
+// A rule that was reset does what a new one does at the same step.
+TEST_F(Rules, ResetForgetsEveryAverage) {
+  const StorageOptions coded{"blockwise_8bit", 256, 0};
+  const std::vector<int64_t> matrix{64, 65}, vector{65};
+  const std::vector<std::pair<std::vector<int64_t>, std::function<std::unique_ptr<UpdateRule>()>>> all{
+      {matrix, [&] { return make_adamw({}, {}, matrix, workspace_); }},
+      {matrix, [&] { return make_adamw({}, coded, matrix, workspace_); }},
+      {matrix, [&] { return make_adafactor({.beta1 = 0.9}, {}, matrix, workspace_); }},
+      {vector, [&] { return make_adafactor({}, {}, vector, workspace_); }},
+      {matrix, [&] { return make_sgd({.momentum = 0.9}, {}, matrix, workspace_); }}};
+  for (const auto& [shape, make] : all) {
+    const auto used = make(), fresh = make();
+    for (int t = 1; t <= 3; ++t) used->direction(random(shape, static_cast<uint64_t>(t)), t);
+    used->reset();
+    const at::Tensor g = random(shape, 9);
+    EXPECT_TRUE(at::equal(used->direction(g.clone(), 4), fresh->direction(g.clone(), 4)));
+  }
+}
+
+TEST_F(Rules, VarianceIsTheRawSecondMoment) {
+  const auto adamw = make_adamw({}, {}, {6, 8}, workspace_);
+  const auto factored = make_adafactor({}, {}, {6, 8}, workspace_);
+  EXPECT_TRUE(at::equal(adamw->variance(), at::zeros({6, 8})));
+  EXPECT_TRUE(at::equal(factored->variance(), at::zeros({6, 8})));
+  // Of rank one, so that its factors are all of it; Adafactor's first decay is 0.
+  const at::Tensor g = random({6, 1}, 1).mm(random({1, 8}, 2));
+  adamw->direction(g.clone(), 1);
+  factored->direction(g.clone(), 1);
+  const at::Tensor squares = g.to(at::kDouble).square();
+  EXPECT_LE(largest_difference(adamw->variance(), 0.001 * squares), kTolerance);
+  EXPECT_LE(largest_difference(factored->variance(), squares), kTolerance);
+  EXPECT_FALSE(make_sgd({.momentum = 0.9}, {}, {6, 8}, workspace_)->variance().defined());
 }
 
 TEST_F(Rules, SgdWithoutMomentumKeepsNothing) {
