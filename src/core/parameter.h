@@ -4,8 +4,11 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "core/group_codes.h"
 
 namespace galore {
 
@@ -31,11 +34,16 @@ class GradientSink {
 };
 
 struct Parameter {
-  std::string name;  // the checkpoint's name, e.g. "model.layers.0.mlp.up_proj.weight"
-  at::Tensor value;
+  std::string name;              // the checkpoint's name, e.g. "model.layers.0.mlp.up_proj.weight"
+  at::Tensor value;              // fp32 or bf16; undefined where the weight is kept in codes
   int uses = 1;                  // reports per backward pass
   GradientSink* sink = nullptr;  // null: no gradient wanted
   bool whole_products = false;   // a use reports by one add_product of all tokens, and by nothing else
+  // In 8 bits, instead of `value`; of a matrix. There is no copy of higher precision.
+  std::optional<GroupCodes> codes = std::nullopt;
+
+  at::IntArrayRef sizes() const { return codes ? at::IntArrayRef(codes->shape) : value.sizes(); }
+  int64_t numel() const { return c10::multiply_integers(sizes()); }
 };
 
 using ParameterList = std::vector<Parameter*>;

@@ -2,9 +2,13 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+#include <array>
+
 #include "core/errors.h"
 #include "kernels/convert.h"
 #include "kernels/cpu_features.h"
+#include "kernels/group_quantize.h"
 
 // Exported by libtorch_cpu but in none of its installed headers. Weak: where a libtorch does not have it, the
 // address is null and MKL is used.
@@ -23,6 +27,66 @@ bool use_onednn(const at::Tensor& out, const at::Tensor& left) {
   static const bool preferred = &at::native::mkldnn_matmul != nullptr && prefers_onednn_fp32();
   return preferred && out.is_cpu() && out.scalar_type() == at::kFloat && out.size(0) > 1 && out.size(1) > 1 &&
          out.numel() * left.size(1) >= kSmallestOnednnProduct;
+}
+
+// Of a weight that is converted for a product: what stays in the cache beside the operands, and is wide
+// enough for products of parts to run at full speed.
+constexpr int64_t kPartBytes = int64_t{16} << 20;
+
+at::Tensor part_of(const at::Tensor& weight, const kernels::Block& block, const at::Tensor& buffer) {
+  convert(buffer, weight.narrow(0, block.first_row, block.rows));
+  return buffer;
+}
+
+at::Tensor part_of(const GroupCodes& weight, const kernels::Block& block, const at::Tensor& buffer) {
+  kernels::decode_block(weight, block, buffer);
+  return buffer;
+}
+
+// product(part of the weight (rows x columns), where it lies) for parts that make up the weight: whole rows,
+// or whole columns.
+template <typename Weight, typename Product>
+void by_parts(const Weight& weight, at::IntArrayRef sizes, at::ScalarType dtype, bool whole_rows,
+              Workspace& workspace, const Product& product) {
+  const int64_t along = sizes[whole_rows ? 0 : 1], across = sizes[whole_rows ? 1 : 0];
+  const int64_t fit =
+      kPartBytes / (static_cast<int64_t>(c10::elementSize(dtype)) * std::max<int64_t>(across, 1));
+  const int64_t step = fit >= 16 ? fit / 16 * 16 : 16;
+  for (int64_t first = 0; first < along; first += step) {
+    const int64_t count = std::min(step, along - first);
+    const kernels::Block block =
+        whole_rows ? kernels::Block{first, count, 0, across} : kernels::Block{0, across, first, count};
+    const at::Tensor buffer =
+        workspace.get(Owner::workspace, "matmul.weight", {block.rows, block.columns}, dtype);
+    product(part_of(weight, block, buffer), block);
+  }
+}
+
+// Whole rows give whole columns of the result.
+template <typename Weight>
+void multiply_parts_by_transpose(const at::Tensor& out, const at::Tensor& x, const Weight& weight,
+                                 Write write, Workspace& workspace) {
+  const std::array<int64_t, 2> sizes{out.size(1), x.size(1)};
+  by_parts(weight, sizes, x.scalar_type(), /*whole_rows=*/true, workspace,
+           [&](const at::Tensor& part, const kernels::Block& block) {
+             matrix_product(out.narrow(1, block.first_row, block.rows), x, part.t(), write);
+           });
+}
+
+// Sums over parts are exact enough in fp32; in bf16 each would be rounded, so there every part gives some
+// columns of the result.
+template <typename Weight>
+void multiply_parts(const at::Tensor& out, const at::Tensor& gradient, const Weight& weight, Write write,
+                    Workspace& workspace) {
+  const std::array<int64_t, 2> sizes{gradient.size(1), out.size(1)};
+  const bool sums = gradient.scalar_type() == at::kFloat;
+  by_parts(weight, sizes, gradient.scalar_type(), sums, workspace,
+           [&](const at::Tensor& part, const kernels::Block& block) {
+             const bool adds = write == Write::accumulate || block.first_row > 0;
+             matrix_product(out.narrow(1, block.first_column, block.columns),
+                            gradient.narrow(1, block.first_row, block.rows), part,
+                            adds ? Write::accumulate : Write::replace);
+           });
 }
 
 }  // namespace
@@ -45,14 +109,25 @@ void matrix_product(const at::Tensor& out, const at::Tensor& left, const at::Ten
 
 void multiply_by_transpose(const at::Tensor& out, const at::Tensor& x, const at::Tensor& weight, Write write,
                            Workspace& workspace) {
-  const at::Tensor same = converted(weight, x.scalar_type(), workspace, "matmul.weight");
-  matrix_product(out, x, same.t(), write);
+  if (weight.scalar_type() == x.scalar_type()) return matrix_product(out, x, weight.t(), write);
+  multiply_parts_by_transpose(out, x, weight, write, workspace);
+}
+
+void multiply_by_transpose(const at::Tensor& out, const at::Tensor& x, const GroupCodes& weight, Write write,
+                           Workspace& workspace) {
+  multiply_parts_by_transpose(out, x, weight, write, workspace);
 }
 
 void multiply(const at::Tensor& out, const at::Tensor& gradient, const at::Tensor& weight, Write write,
               Workspace& workspace) {
-  const at::Tensor same = converted(weight, gradient.scalar_type(), workspace, "matmul.weight");
-  matrix_product(out, gradient, same, write);
+  if (weight.scalar_type() == gradient.scalar_type()) return matrix_product(out, gradient, weight, write);
+  GALORE_ASSERT(gradient.scalar_type() == at::kFloat);
+  multiply_parts(out, gradient, weight, write, workspace);
+}
+
+void multiply(const at::Tensor& out, const at::Tensor& gradient, const GroupCodes& weight, Write write,
+              Workspace& workspace) {
+  multiply_parts(out, gradient, weight, write, workspace);
 }
 
 void transpose_multiply(const at::Tensor& out, const at::Tensor& gradient, const at::Tensor& x, Write write) {

@@ -1,13 +1,15 @@
 // The three matrix products of a linear layer y = x W^T. Legend: T tokens, m outputs, n inputs.
 //
-// Operands have one dtype, fp32 or bf16, except that a weight may be bf16 where the rest is fp32: it is then
-// converted into a workspace buffer. On the CPU, fp32 products go to MKL, or to oneDNN where
+// Operands have one dtype, fp32 or bf16, except that a weight may be bf16 where the rest is fp32, or in 8-bit
+// codes: then it is converted into a workspace buffer, part by part where it is large, so that no whole copy
+// of a large weight ever exists. On the CPU, fp32 products go to MKL, or to oneDNN where
 // prefers_onednn_fp32(); the choice depends on the processor and the shapes only, never on a measurement, so
 // that a run can be repeated to the bit.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
+#include "core/group_codes.h"
 #include "core/memory.h"
 
 namespace galore {
@@ -17,8 +19,12 @@ enum class Write { replace, accumulate };
 // out (T x m) = or += x (T x n) weight (m x n)^T
 void multiply_by_transpose(const at::Tensor& out, const at::Tensor& x, const at::Tensor& weight, Write write,
                            Workspace& workspace);
+void multiply_by_transpose(const at::Tensor& out, const at::Tensor& x, const GroupCodes& weight, Write write,
+                           Workspace& workspace);
 // out (T x n) = or += gradient (T x m) weight (m x n)
 void multiply(const at::Tensor& out, const at::Tensor& gradient, const at::Tensor& weight, Write write,
+              Workspace& workspace);
+void multiply(const at::Tensor& out, const at::Tensor& gradient, const GroupCodes& weight, Write write,
               Workspace& workspace);
 // out (m x n) = or += gradient (T x m)^T x (T x n)
 void transpose_multiply(const at::Tensor& out, const at::Tensor& gradient, const at::Tensor& x, Write write);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "kernels/group_quantize.h"
 #include "kernels/test_tensors.h"
 
 namespace galore {
@@ -40,13 +41,65 @@ INSTANTIATE_TEST_SUITE_P(Shapes, Matmul,
                                           testing::Values(7, 700),
                                           testing::Values(at::kFloat, at::kBFloat16)));
 
-TEST(Matmul, Bfloat16WeightWithFp32Activations) {
+// Both products with a weight that is converted, against those with the converted weight; small, and so large
+// that it is taken in parts: 16 MiB are 4096 rows of 1024 numbers in fp32, and 8192 rows or columns in bf16.
+template <typename Weight>
+void expect_products(const Weight& weight, const at::Tensor& converted) {
   Ledger ledger(at::kCPU);
   Workspace workspace(ledger);
-  const at::Tensor x = random({20, 30}, at::kFloat, 1), w = random({40, 30}, at::kBFloat16, 2);
-  const at::Tensor out = at::empty({20, 40});
-  multiply_by_transpose(out, x, w, Write::replace, workspace);
-  EXPECT_LT(relative_difference(out, x.mm(w.to(at::kFloat).t())), 2e-6);
+  const int64_t outputs = converted.size(0), inputs = converted.size(1), tokens = 5;
+  const at::ScalarType dtype = converted.scalar_type();
+  const at::Tensor x = random({tokens, inputs}, dtype, 1), dy = random({tokens, outputs}, dtype, 3);
+  const at::Tensor w = converted.to(at::kDouble);
+  // Sums of some thousand products in another order, and, in bf16, rounding of the result.
+  const double allowed = dtype == at::kFloat ? 4e-6 : 4e-3;
+  for (const Write write : {Write::replace, Write::accumulate}) {
+    const double before = write == Write::accumulate ? 2 : 0;
+    const at::Tensor y = at::full({tokens, outputs}, 2, at::TensorOptions(dtype));
+    multiply_by_transpose(y, x, weight, write, workspace);
+    EXPECT_LT(relative_difference(y, x.to(at::kDouble).mm(w.t()) + before), allowed);
+    const at::Tensor dx = at::full({tokens, inputs}, 2, at::TensorOptions(dtype));
+    multiply(dx, dy, weight, write, workspace);
+    EXPECT_LT(relative_difference(dx, dy.to(at::kDouble).mm(w) + before), allowed);
+  }
+  EXPECT_LE(ledger.total(), int64_t{16} << 20);
+}
+
+const std::vector<std::vector<int64_t>> kWeightShapes{{40, 30}, {9001, 1027}, {1027, 9001}};
+
+TEST(Matmul, Bfloat16WeightWithFp32Activations) {
+  for (const auto& shape : kWeightShapes) {
+    const at::Tensor weight = random(shape, at::kBFloat16, 2);
+    expect_products(weight, weight.to(at::kFloat));
+  }
+}
+
+TEST(Matmul, WeightInCodes) {
+  for (const auto& shape : kWeightShapes) {
+    Ledger ledger(at::kCPU);
+    const GroupCodes weight = zero_group_codes({8, 256}, shape, Owner::weights, ledger);
+    kernels::encode_groups(random(shape, at::kFloat, 2), weight, nullptr);
+    for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+      const at::Tensor converted = at::empty(shape, at::TensorOptions(dtype));
+      kernels::decode_groups(weight, converted);
+      expect_products(weight, converted);
+    }
+  }
+}
+
+// The plan claims what the run does.
+TEST(Matmul, WeightInCodesOnTheMetaDevice) {
+  const auto bytes = [](at::Device device) {
+    Ledger ledger(device);
+    Workspace workspace(ledger);
+    const GroupCodes weight = zero_group_codes({8, 256}, {3000, 2000}, Owner::weights, ledger);
+    const auto options = at::TensorOptions(at::kFloat).device(device);
+    multiply_by_transpose(at::empty({2, 3000}, options), at::zeros({2, 2000}, options), weight,
+                          Write::replace, workspace);
+    multiply(at::empty({2, 2000}, options), at::zeros({2, 3000}, options), weight, Write::replace, workspace);
+    return ledger.total();
+  };
+  EXPECT_EQ(bytes(at::kMeta), bytes(at::kCPU));
 }
 
 }  // namespace

@@ -36,7 +36,12 @@ int64_t LanguageHead::chunk_tokens() const {
   return fit >= 64 ? fit / 64 * 64 : std::max<int64_t>(fit, 1);
 }
 
+// Converted once for all chunks, unless the copy were so large that the products had better convert it in
+// parts, once a chunk.
 at::Tensor LanguageHead::weight_for_products(const Pass& pass) const {
+  constexpr int64_t kLargestCopy = int64_t{256} << 20;
+  const int64_t bytes = weight_.value.numel() * static_cast<int64_t>(c10::elementSize(pass.dtype));
+  if (bytes > kLargestCopy) return weight_.value;
   return converted(weight_.value, pass.dtype, pass.workspace, "matmul.weight");
 }
 

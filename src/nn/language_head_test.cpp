@@ -57,6 +57,20 @@ TEST(LanguageHead, ChunksGiveWhatTheWholeGives) {
   }
 }
 
+// LLaMA-7B's head in bf16: its copy in fp32 would take 500 MiB.
+TEST(LanguageHead, DoesNotCopyALargeWeight) {
+  Ledger ledger(at::kMeta);
+  Workspace workspace(ledger);
+  const auto on_meta = [](at::ScalarType dtype) { return at::TensorOptions(dtype).device(at::kMeta); };
+  Parameter weight{"head", at::empty({32000, 4096}, on_meta(at::kBFloat16))};
+  LanguageHead head(weight);
+  const Pass pass{workspace, at::kFloat, 2, 1024};
+  const at::Tensor hidden = at::empty({2048, 4096}, on_meta(at::kFloat));
+  head.train(pass, hidden, at::empty({2048}, on_meta(at::kLong)), 1, at::empty_like(hidden));
+  EXPECT_LT(ledger.total(),
+            int64_t{(64 + 16 + 1)} << 20);  // a chunk of logits, a part of the weight, the losses
+}
+
 TEST(LanguageHead, ShiftsLabelsWithinEachRow) {
   const at::Tensor given = at::arange(6, at::kLong).view({2, 3}), out = at::empty({6}, at::kLong);
   shift_labels(out, given);
