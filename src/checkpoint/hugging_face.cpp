@@ -12,6 +12,7 @@
 #include "checkpoint/safetensors_header.h"
 #include "checkpoint/weight_files.h"
 #include "core/errors.h"
+#include "kernels/group_quantize.h"
 
 namespace galore {
 namespace {
@@ -91,9 +92,9 @@ class Matcher {
 
   void check(const StoredTensor& stored, const Parameter& parameter) const {
     const std::string file = stored.file->path().string();
-    if (parameter.value.sizes() != at::IntArrayRef(stored.info->shape))
+    if (parameter.sizes() != at::IntArrayRef(stored.info->shape))
       fail("weights", "{}: tensor {}: expected shape [{}], given [{}]", file, quoted_name(stored.info->name),
-           fmt::join(parameter.value.sizes(), ", "), fmt::join(stored.info->shape, ", "));
+           fmt::join(parameter.sizes(), ", "), fmt::join(stored.info->shape, ", "));
     if (!at::isFloatingType(stored.info->dtype))
       fail("weights", "{}: tensor {}: expected F64, F32, BF16 or F16, given {}", file,
            quoted_name(stored.info->name), safetensors_dtype_name(stored.info->dtype));
@@ -106,13 +107,26 @@ class Matcher {
   std::vector<Match> matches_;
 };
 
+void read_into_codes(const StoredTensor& stored, const GroupCodes& codes) {
+  constexpr int64_t kPiece = 1 << 20;
+  const int64_t size = codes.format.group_size, total = codes.numel();
+  const int64_t piece = std::max<int64_t>(1, kPiece / size) * size;
+  const at::Tensor values = at::empty({std::min(piece, total)}, codes.scales.options());
+  for (int64_t first = 0; first < total; first += piece) {
+    at::Tensor part = values.narrow(0, 0, std::min(piece, total - first));
+    stored.file->read_part(*stored.info, first, part);
+    kernels::encode_groups(part, kernels::part_of(codes, first, part.numel()), nullptr);
+  }
+}
+
 // Greedy, in order: the next tensor that does not fit begins a new shard.
 std::vector<std::vector<TensorToWrite>> split_into_shards(const ParameterList& parameters,
                                                           at::ScalarType dtype, uint64_t shard_bytes) {
   std::vector<std::vector<TensorToWrite>> shards(1);
   uint64_t bytes = 0;
   for (const Parameter* parameter : parameters) {
-    TensorToWrite tensor(parameter->name, parameter->value, dtype);
+    TensorToWrite tensor = parameter->codes ? TensorToWrite(parameter->name, *parameter->codes, dtype)
+                                            : TensorToWrite(parameter->name, parameter->value, dtype);
     if (bytes + tensor.bytes() > shard_bytes && !shards.back().empty()) {
       shards.emplace_back();
       bytes = 0;
@@ -183,7 +197,8 @@ std::vector<std::unique_ptr<AtomicFile>> write_shards(const Path& directory,
 void load_weights(const Path& directory, const ParameterList& parameters) {
   const WeightFiles files(directory);
   for (const Match& match : Matcher(directory, parameters).match(files))
-    match.stored.file->read_into(match.stored.info->name, match.parameter->value);
+    match.parameter->codes ? read_into_codes(match.stored, *match.parameter->codes)
+                           : match.stored.file->read_into(match.stored.info->name, match.parameter->value);
 }
 
 void check_weights(const Path& directory, const ParameterList& parameters) {

@@ -27,9 +27,10 @@ ModelConfig parse_model_config(const std::string& where, const std::string& text
 std::string model_config_text(const ModelConfig& config, at::ScalarType dtype);
 
 // Fills every parameter from the folder's weights, converting F64, F32, BF16 and F16 to the parameter's
-// dtype; one buffer of a few MB is all the extra memory. Names may lack the leading "model." (a headless
-// save). A parameter without tensor, a tensor without parameter and a wrong shape are Errors that name them.
-// Allowed without a parameter: "lm_head.weight" when the head is tied, and the rotary tables old files carry.
+// dtype, or coding them; buffers of a few MB are all the extra memory. Names may lack the leading "model." (a
+// headless save). A parameter without tensor, a tensor without parameter and a wrong shape are Errors that
+// name them. Allowed without a parameter: "lm_head.weight" when the head is tied, and the rotary tables old
+// files carry.
 void load_weights(const Path& directory, const ParameterList& parameters);
 // Everything load_weights checks, without reading the weights: the values may be on the `meta` device.
 void check_weights(const Path& directory, const ParameterList& parameters);

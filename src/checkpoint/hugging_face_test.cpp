@@ -9,6 +9,7 @@
 #include "checkpoint/test_folder.h"
 #include "checkpoint/test_model.h"
 #include "checkpoint/weight_files.h"
+#include "kernels/group_quantize.h"
 
 namespace galore {
 namespace {
@@ -57,6 +58,37 @@ TEST(HuggingFace, DtypesAreConverted) {
   load_weights(folder.path(), half.list());
   const at::Tensor expected = saved["model.norm.weight"].value.to(at::kBFloat16).to(at::kHalf);
   EXPECT_TRUE(at::equal(half["model.norm.weight"].value, expected));
+}
+
+// A weight in codes is written decoded, in the model's dtype, and read into codes again; both in pieces, of
+// which its 2.4M elements are several.
+TEST(HuggingFace, WeightsInCodesAreWrittenDecoded) {
+  const std::string name = "model.layers.0.mlp.up_proj.weight";
+  ModelConfig config = tiny_config();
+  config.hidden_size = 1000;
+  config.intermediate_size = 2400;
+  for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+    const TestFolder folder;
+    TinyParameters saved(config, at::kFloat, 1), plain(config, at::kFloat, 2), loaded(config, at::kFloat, 3);
+    Ledger ledger(at::kCPU);
+    for (TinyParameters* parameters : {&saved, &loaded}) {
+      Parameter& weight = (*parameters)[name];
+      weight.codes = zero_group_codes({8, 256}, weight.value.sizes(), Owner::weights, ledger);
+      kernels::encode_groups(weight.value, *weight.codes, nullptr);
+      weight.value.reset();
+    }
+    const at::Tensor decoded = at::empty(saved[name].sizes());
+    kernels::decode_groups(*saved[name].codes, decoded);
+    save_model(folder.path(), config, saved.list(), dtype);
+    load_weights(folder.path(), plain.list());
+    EXPECT_TRUE(plain[name].value.equal(decoded.to(dtype).to(at::kFloat)));
+    load_weights(folder.path(), loaded.list());
+    const GroupCodes expected = zero_group_codes({8, 256}, decoded.sizes(), Owner::weights, ledger);
+    kernels::encode_groups(plain[name].value, expected, nullptr);
+    EXPECT_TRUE(loaded[name].codes->codes.equal(expected.codes));
+    EXPECT_TRUE(loaded[name].codes->scales.equal(expected.scales));
+    EXPECT_TRUE(loaded[name].codes->zeros.equal(expected.zeros));
+  }
 }
 
 TEST(HuggingFace, ShardsOfAnOlderSaveAreRemoved) {

@@ -138,13 +138,15 @@ void SafetensorsReader::read_elements(const TensorInfo& info, int64_t first, int
   if (info.dtype == at::kBool) check_truth_values(path(), info.name, destination, bytes);
 }
 
-void SafetensorsReader::read_converted(const TensorInfo& info, at::Tensor& flat) const {
-  const int64_t total = info.num_elements();
+void SafetensorsReader::read_part(const TensorInfo& info, int64_t begin, at::Tensor& destination) const {
+  GALORE_ASSERT(is_convertible(info.dtype) || info.dtype == destination.scalar_type());
+  const int64_t total = destination.numel();
+  const at::Tensor flat = destination.view({-1});
   const int64_t chunk = kBufferBytes / static_cast<int64_t>(c10::elementSize(info.dtype));
   const at::Tensor buffer = at::empty({std::min(chunk, total)}, info.dtype);
   for (int64_t first = 0; first < total; first += chunk) {
     const int64_t count = std::min(chunk, total - first);
-    read_elements(info, first, count, buffer.data_ptr());
+    read_elements(info, begin + first, count, buffer.data_ptr());
     flat.narrow(0, first, count).copy_(buffer.narrow(0, 0, count));
   }
 }
@@ -165,8 +167,7 @@ void SafetensorsReader::read_into(const std::string& name, at::Tensor& destinati
   } else if (same && destination.device().is_cpu()) {
     read_elements(info, 0, info.num_elements(), destination.data_ptr());
   } else {
-    at::Tensor flat = destination.view({-1});
-    read_converted(info, flat);
+    read_part(info, 0, destination);
   }
 }
 

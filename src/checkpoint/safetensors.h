@@ -11,10 +11,12 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/files.h"
+#include "core/group_codes.h"
 
 namespace galore {
 
@@ -50,6 +52,8 @@ class SafetensorsReader {
   // Copies a tensor into `destination` of the same shape, on any device. F64, F32, BF16 and F16 are converted
   // among each other, in chunks of a few MB; every other dtype must be the destination's own.
   void read_into(const std::string& name, at::Tensor& destination) const;
+  // Elements [first, first + destination.numel()) of the flat tensor, converted as above.
+  void read_part(const TensorInfo& info, int64_t first, at::Tensor& destination) const;
   // The tensor in its own dtype, on the CPU.
   at::Tensor read(const std::string& name) const;
   // Part of a tensor's bytes as they stand in the file: elements [first, first + count).
@@ -57,7 +61,6 @@ class SafetensorsReader {
 
  private:
   void check_layout(uint64_t data_begin);
-  void read_converted(const TensorInfo& info, at::Tensor& flat) const;
 
   RandomAccessFile file_;
   std::vector<TensorInfo> tensors_;
@@ -66,16 +69,20 @@ class SafetensorsReader {
 };
 
 // A tensor and the dtype it gets in the file (by default its own). The value may lie on any device; one that
-// is not contiguous is copied while it is written, and no two such copies exist at once.
+// is not contiguous is copied while it is written, and no two such copies exist at once; one in codes is
+// decoded piece by piece.
 struct TensorToWrite {
   TensorToWrite(std::string tensor_name, at::Tensor tensor_value)
       : name(std::move(tensor_name)), value(std::move(tensor_value)), dtype(value.scalar_type()) {}
   TensorToWrite(std::string tensor_name, at::Tensor tensor_value, at::ScalarType file_dtype)
       : name(std::move(tensor_name)), value(std::move(tensor_value)), dtype(file_dtype) {}
+  TensorToWrite(std::string tensor_name, const GroupCodes& in_codes, at::ScalarType file_dtype)
+      : name(std::move(tensor_name)), value(in_codes.codes), dtype(file_dtype), codes(in_codes) {}
 
   std::string name;
   at::Tensor value;
   at::ScalarType dtype;
+  std::optional<GroupCodes> codes;  // of 8 bits, which have the shape of what they stand for
   uint64_t bytes() const;
 };
 

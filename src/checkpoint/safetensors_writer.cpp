@@ -7,6 +7,7 @@
 #include "checkpoint/safetensors.h"
 #include "checkpoint/safetensors_header.h"
 #include "core/errors.h"
+#include "kernels/group_quantize.h"
 
 namespace galore {
 namespace {
@@ -42,8 +43,21 @@ void write_length(AtomicFile& file, uint64_t length) {
   file.write(bytes, sizeof bytes);
 }
 
+void write_decoded(AtomicFile& file, const GroupCodes& codes, at::ScalarType dtype) {
+  const int64_t size = codes.format.group_size, total = codes.numel();
+  const int64_t chunk = std::max<int64_t>(1, kBufferBytes / 4 / size) * size;
+  const at::Tensor values = at::empty({std::min(chunk, total)}, codes.scales.options());
+  for (int64_t first = 0; first < total; first += chunk) {
+    const at::Tensor part = values.narrow(0, 0, std::min(chunk, total - first));
+    kernels::decode_groups(kernels::part_of(codes, first, part.numel()), part);
+    const at::Tensor converted = part.to(at::TensorOptions().device(at::kCPU).dtype(dtype));
+    file.write(converted.const_data_ptr(), converted.nbytes());
+  }
+}
+
 void write_tensor(AtomicFile& file, const TensorToWrite& tensor) {
   if (tensor.value.numel() == 0) return;
+  if (tensor.codes) return write_decoded(file, *tensor.codes, tensor.dtype);
   const at::Tensor contiguous = tensor.value.detach().contiguous();
   if (contiguous.device().is_cpu() && contiguous.scalar_type() == tensor.dtype) {
     file.write(contiguous.const_data_ptr(), tensor.bytes());

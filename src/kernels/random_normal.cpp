@@ -7,13 +7,16 @@
 #include <vector>
 
 #include "core/errors.h"
+#include "kernels/group_quantize.h"
 
 namespace galore {
 namespace {
 
-constexpr int64_t kPiece = 16384;  // numbers a thread makes at once: its fp32 copy stays in the cache
+constexpr int64_t kCodedPiece = 1 << 20;  // numbers made before they are coded
+constexpr int64_t kPiece = 16384;         // numbers a thread makes at once: its fp32 copy stays in the cache
 
-void fill_on_cpu(const at::Tensor& out, double deviation, const RandomStream& stream) {
+// From number 4 * first_block of the stream on.
+void fill_on_cpu(const at::Tensor& out, uint64_t first_block, double deviation, const RandomStream& stream) {
   const int64_t count = out.numel(), pieces = (count + kPiece - 1) / kPiece;
   const at::Tensor flat = out.view({count});
   at::parallel_for(0, pieces, 1, [&](int64_t begin, int64_t end) {
@@ -21,7 +24,7 @@ void fill_on_cpu(const at::Tensor& out, double deviation, const RandomStream& st
     for (int64_t piece = begin; piece < end; ++piece) {
       const int64_t first = piece * kPiece, length = std::min(kPiece, count - first);
       float* numbers = copy.empty() ? flat.data_ptr<float>() + first : copy.data();
-      kernels::cpu::random_normal(numbers, length, static_cast<uint64_t>(first / 4),
+      kernels::cpu::random_normal(numbers, length, first_block + static_cast<uint64_t>(first / 4),
                                   static_cast<float>(deviation), stream);
       if (!copy.empty()) flat.narrow(0, first, length).copy_(at::from_blob(numbers, {length}));
     }
@@ -33,10 +36,23 @@ void fill_on_cpu(const at::Tensor& out, double deviation, const RandomStream& st
 void random_normal(const at::Tensor& out, double deviation, const RandomStream& stream) {
   GALORE_ASSERT(out.is_contiguous());
   if (out.is_meta() || out.numel() == 0) return;
-  if (out.is_cpu()) return fill_on_cpu(out, deviation, stream);
+  if (out.is_cpu()) return fill_on_cpu(out, 0, deviation, stream);
   const at::Tensor host = at::empty(out.sizes(), out.options().device(at::kCPU));
-  fill_on_cpu(host, deviation, stream);
+  fill_on_cpu(host, 0, deviation, stream);
   out.copy_(host);
+}
+
+void random_normal(const GroupCodes& out, double deviation, const RandomStream& stream) {
+  if (out.is_meta()) return;
+  // Whole groups and whole blocks of the stream: 4 groups of any even size are both.
+  const int64_t four_groups = 4 * out.format.group_size, count = out.numel();
+  const int64_t piece = std::max<int64_t>(1, kCodedPiece / four_groups) * four_groups;
+  const at::Tensor numbers = at::empty({std::min(piece, count)}, at::kFloat);
+  for (int64_t first = 0; first < count; first += piece) {
+    const at::Tensor part = numbers.narrow(0, 0, std::min(piece, count - first));
+    fill_on_cpu(part, static_cast<uint64_t>(first / 4), deviation, stream);
+    kernels::encode_groups(part.to(out.codes.device()), kernels::part_of(out, first, part.numel()), nullptr);
+  }
 }
 
 void composed::random_normal(float* out, int64_t count, uint64_t first_block, double deviation,

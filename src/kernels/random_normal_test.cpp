@@ -4,6 +4,8 @@
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
+#include "kernels/group_quantize.h"
+
 namespace galore {
 namespace {
 
@@ -31,6 +33,23 @@ TEST(RandomNormal, DependsOnTheStreamOnly) {
   EXPECT_FALSE(at::equal(value, filled({1, "b"})));
   EXPECT_FALSE(at::equal(value, filled({1, "a", "", 1})));
   EXPECT_TRUE(at::equal(value.to(at::kBFloat16), filled({1, "a"}, at::kBFloat16)));
+}
+
+// Of several pieces, with groups that are no part of a thousand.
+TEST(RandomNormal, InCodesIsTheSameNumbersCoded) {
+  Ledger ledger(at::kCPU);
+  const std::vector<int64_t> shape{1501, 1003};
+  for (const int64_t group_size : {26, 256}) {
+    const GroupCodes pieces = zero_group_codes({8, group_size}, shape, Owner::weights, ledger);
+    const GroupCodes whole = zero_group_codes({8, group_size}, shape, Owner::weights, ledger);
+    random_normal(pieces, 0.02, {1, "a"});
+    const at::Tensor numbers = at::empty(shape);
+    random_normal(numbers, 0.02, {1, "a"});
+    kernels::encode_groups(numbers, whole, nullptr);
+    EXPECT_TRUE(pieces.codes.equal(whole.codes));
+    EXPECT_TRUE(pieces.scales.equal(whole.scales));
+    EXPECT_TRUE(pieces.zeros.equal(whole.zeros));
+  }
 }
 
 // Logarithm and sine are good to a few units in the last place of numbers up to 6.

@@ -24,6 +24,7 @@ struct ModelOptions {
   at::ScalarType compute_dtype = at::kFloat;
   // Keep only each layer's input; recompute the rest in the backward pass. Same numbers to the last bit.
   bool gradient_checkpointing = false;
+  CodedWeights coded_weights = {};
 };
 
 // Keys and values of one sequence under generation.
@@ -39,7 +40,8 @@ class CausalLM {
   virtual const ModelConfig& config() const = 0;
   // In checkpoint order, named as in transformers' state dict. A tied head is one parameter with uses == 2.
   virtual ParameterList parameters() = 0;
-  // Weights from N(0, initializer_range), norms 1, biases 0; depends only on seed and the parameters' names.
+  // Weights from N(0, initializer_range), norms 1, biases 0, a weight in codes piece by piece; depends only
+  // on seed and the parameters' names.
   virtual void initialize(uint64_t seed) = 0;
   // One micro-batch forward and backward. ids, labels: [rows, length] int64 on the CPU; labels are shifted
   // here (the logits at position i predict the label at i + 1); -100 is ignored. Gradients are those of

@@ -16,8 +16,8 @@ namespace galore {
 
 class FullGradientSink : public GradientSink {
  public:
-  FullGradientSink(Ledger& ledger, const at::Tensor& value, at::ScalarType dtype)
-      : gradient_(ledger.zeros(Owner::gradients, value.sizes(), dtype)) {}
+  FullGradientSink(Ledger& ledger, at::IntArrayRef shape, at::ScalarType dtype)
+      : gradient_(ledger.zeros(Owner::gradients, shape, dtype)) {}
 
   // The next report of a pass after this starts from zero.
   void clear() { empty_ = true; }
@@ -53,7 +53,7 @@ class GradientCollector {
   GradientCollector(ParameterList parameters, Ledger& ledger, at::ScalarType dtype)
       : parameters_(std::move(parameters)) {
     for (Parameter* parameter : parameters_) {
-      sinks_[parameter->name] = std::make_unique<FullGradientSink>(ledger, parameter->value, dtype);
+      sinks_[parameter->name] = std::make_unique<FullGradientSink>(ledger, parameter->sizes(), dtype);
       parameter->sink = sinks_[parameter->name].get();
     }
   }

@@ -61,7 +61,7 @@ Llama::Llama(const ModelConfig& config, const ModelOptions& options, Ledger& led
     : config_(config),
       options_(options),
       workspace_(ledger),
-      space_{ledger, options.weights_dtype},
+      space_{ledger, options.weights_dtype, options.coded_weights},
       final_norm_("model.norm", config.hidden_size, config.rms_norm_eps, space_),
       head_(config.tie_word_embeddings ? embedding_ : head_weight_),
       rotary_({config.head_dim, config.rope_theta, config.max_position_embeddings, config.rope_scaling}) {
@@ -89,8 +89,10 @@ ParameterList Llama::parameters() {
 
 void Llama::initialize(uint64_t seed) {
   for (Parameter* parameter : parameters()) {
-    if (parameter->value.dim() == 2) {
-      random_normal(parameter->value, config_.initializer_range, {seed, "init", parameter->name});
+    if (parameter->sizes().size() == 2) {
+      const RandomStream stream(seed, "init", parameter->name);
+      parameter->codes ? random_normal(*parameter->codes, config_.initializer_range, stream)
+                       : random_normal(parameter->value, config_.initializer_range, stream);
     } else if (parameter->name.ends_with(".bias")) {
       parameter->value.zero_();
     } else {

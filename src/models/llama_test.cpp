@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/errors.h"
+#include "kernels/group_quantize.h"
 #include "models/gradient_collector.h"
 
 namespace galore {
@@ -47,12 +48,18 @@ struct Trial {
   std::unique_ptr<GradientCollector> collector;
 };
 
+CodedWeights mlp_in_codes() {
+  return {[](const std::string& name) { return name.find("mlp") != std::string::npos; }, {8, 64}};
+}
+
 std::vector<ModelOptions> all_options() {
   std::vector<ModelOptions> all;
   for (const bool checkpointing : {false, true}) {
     all.push_back({at::kFloat, at::kFloat, checkpointing});
     all.push_back({at::kBFloat16, at::kFloat, checkpointing});
     all.push_back({at::kBFloat16, at::kBFloat16, checkpointing});
+    all.push_back({at::kFloat, at::kFloat, checkpointing, mlp_in_codes()});
+    all.push_back({at::kBFloat16, at::kBFloat16, checkpointing, mlp_in_codes()});
   }
   return all;
 }
@@ -107,6 +114,36 @@ TEST(Llama, LossOfTrainingAndEvaluationAgree) {
   }
 }
 
+// The same numbers to the last bit as of a model that holds the decoded weights.
+TEST(Llama, WeightsInCodesAreTheNumbersTheyStandFor) {
+  for (const bool bias : {false, true}) {
+    ModelConfig config = small_config();
+    config.mlp_bias = bias;
+    Trial coded({at::kFloat, at::kFloat, false, mlp_in_codes()}, at::kCPU, config);
+    Trial plain({}, at::kCPU, config);
+    int64_t num_coded = 0, bytes = 0;
+    const ParameterList from = coded.model->parameters(), to = plain.model->parameters();
+    for (size_t i = 0; i < from.size(); ++i) {
+      EXPECT_EQ(from[i]->sizes(), to[i]->value.sizes());
+      EXPECT_EQ(from[i]->codes.has_value(), !from[i]->value.defined());
+      if (!from[i]->codes) continue;
+      ++num_coded;
+      bytes += 4 * from[i]->numel() - group_code_bytes({8, 64}, from[i]->numel());
+      const at::Tensor drawn = to[i]->value.clone();
+      kernels::decode_groups(*from[i]->codes, to[i]->value);
+      // 64 numbers of deviation 0.1 lie within a range of 0.8 in 255 steps.
+      EXPECT_LT((drawn - to[i]->value).abs().max().item<float>(), 0.8f / 255);
+    }
+    EXPECT_EQ(num_coded, 9);
+    EXPECT_EQ(plain.ledger.bytes(Owner::weights) - coded.ledger.bytes(Owner::weights), bytes);
+    EXPECT_EQ(coded.step().loss, plain.step().loss);
+    for (const Parameter* parameter : from)
+      EXPECT_TRUE((*coded.collector)[parameter->name].gradient().equal(
+          (*plain.collector)[parameter->name].gradient()))
+          << parameter->name;
+  }
+}
+
 // Two roundings of 2^-9 per operation, some hundred operations, of independent sign.
 TEST(Llama, Bfloat16IsNearFp32) {
   Trial wide({at::kBFloat16, at::kFloat, false}), narrow({at::kBFloat16, at::kBFloat16, false});
@@ -138,7 +175,8 @@ class SpoilingSink : public GradientSink {
   void add(const at::Tensor& gradient) override { inner_.add(gradient); }
   void use_done() override {
     inner_.use_done();
-    if (++uses_ == parameter_.uses) parameter_.value.fill_(NAN);
+    if (++uses_ == parameter_.uses)
+      (parameter_.codes ? parameter_.codes->scales : parameter_.value).fill_(NAN);
   }
 
  private:
@@ -166,7 +204,8 @@ TEST(Llama, AWeightMayChangeAsSoonAsItsLastUseHasReported) {
       EXPECT_GT((*expected.collector)[parameter->name].gradient().abs().sum().item<float>(), 0);
     }
     for (const Parameter* parameter : spoilt.model->parameters()) {
-      EXPECT_TRUE(parameter->value.isnan().all().item<bool>()) << parameter->name;
+      const at::Tensor& spoilt_value = parameter->codes ? parameter->codes->scales : parameter->value;
+      EXPECT_TRUE(spoilt_value.isnan().all().item<bool>()) << parameter->name;
     }
   }
 }

@@ -6,26 +6,33 @@ namespace galore {
 
 Linear::Linear(const std::string& name, Size size, const WeightSpace& space) {
   weight_.name = name + ".weight";
-  weight_.value = space.allocate({size.outputs, size.inputs});
+  space.allocate_matrix(weight_, {size.outputs, size.inputs});
   weight_.whole_products = true;
   if (!size.bias) return;
   bias_.name = name + ".bias";
   bias_.value = space.allocate({size.outputs});
 }
 
+void Linear::multiply_by_weight(const Pass& pass, const at::Tensor& x, const at::Tensor& out,
+                                Write write) const {
+  if (weight_.codes) return multiply_by_transpose(out, x, *weight_.codes, write, pass.workspace);
+  multiply_by_transpose(out, x, weight_.value, write, pass.workspace);
+}
+
 void Linear::forward(const Pass& pass, const at::Tensor& x, const at::Tensor& out) const {
   const bool biased = bias_.value.defined();
   if (biased) out.copy_(bias_.value.expand_as(out));
-  multiply_by_transpose(out, x, weight_.value, biased ? Write::accumulate : Write::replace, pass.workspace);
+  multiply_by_weight(pass, x, out, biased ? Write::accumulate : Write::replace);
 }
 
 void Linear::forward_add(const Pass& pass, const at::Tensor& x, const at::Tensor& out) const {
-  multiply_by_transpose(out, x, weight_.value, Write::accumulate, pass.workspace);
+  multiply_by_weight(pass, x, out, Write::accumulate);
   if (bias_.value.defined()) out.add_(bias_.value);
 }
 
 void Linear::input_gradient(const Pass& pass, const at::Tensor& gradient, const at::Tensor& x_gradient,
                             Write write) const {
+  if (weight_.codes) return multiply(x_gradient, gradient, *weight_.codes, write, pass.workspace);
   multiply(x_gradient, gradient, weight_.value, write, pass.workspace);
 }
 

@@ -15,7 +15,7 @@ class Linear {
     int64_t inputs, outputs;
     bool bias = false;
   };
-  // Parameters `name`.weight (outputs x inputs) and, if asked for, `name`.bias (outputs).
+  // Parameters `name`.weight (outputs x inputs), perhaps in codes, and, if asked for, `name`.bias (outputs).
   Linear(const std::string& name, Size size, const WeightSpace& space);
 
   // out (T x outputs) = x W^T + b. x: T x inputs.
@@ -32,6 +32,8 @@ class Linear {
   const Parameter& weight() const { return weight_; }
 
  private:
+  void multiply_by_weight(const Pass& pass, const at::Tensor& x, const at::Tensor& out, Write write) const;
+
   Parameter weight_, bias_;
 };
 

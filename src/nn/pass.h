@@ -3,9 +3,10 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <string>
 
-#include "core/memory.h"
+#include "core/parameter.h"
 
 namespace galore {
 
@@ -30,12 +31,27 @@ struct Pass {
   Pass with_prefix(const std::string& name) const { return {workspace, dtype, rows, length, name}; }
 };
 
+// Which matrices of linear layers are kept in 8-bit codes and nowhere else.
+struct CodedWeights {
+  std::function<bool(const std::string& name)> includes = nullptr;  // by the parameter's name; null: none
+  GroupFormat format = {};
+};
+
 // Where a layer's parameters are allocated.
 struct WeightSpace {
   Ledger& ledger;
-  at::ScalarType dtype;
+  at::ScalarType dtype;  // of what is not in codes
+  CodedWeights coded = {};
 
   at::Tensor allocate(at::IntArrayRef shape) const { return ledger.empty(Owner::weights, shape, dtype); }
+  // The value or the codes of a linear layer's matrix, by its name.
+  void allocate_matrix(Parameter& parameter, at::IntArrayRef shape) const {
+    if (coded.includes && coded.includes(parameter.name)) {
+      parameter.codes = zero_group_codes(coded.format, shape, Owner::weights, ledger);
+    } else {
+      parameter.value = allocate(shape);
+    }
+  }
 };
 
 }  // namespace galore
