@@ -9,14 +9,16 @@
 namespace galore {
 namespace {
 
+// A map becomes "a=1,b=2", a list of plain values "1,2", a list of maps "a=1,b=2;a=3".
 std::string text_of(const YAML::Node& node, const std::string& where) {
   if (node.IsScalar()) return node.Scalar();
   if (node.IsNull()) return "";
   std::string text;
   for (const auto& item : node) {
-    if (!text.empty()) text += ",";
+    if (!text.empty()) text += node.IsSequence() && item.IsMap() ? ";" : ",";
     text += node.IsMap() ? item.first.Scalar() + "=" + text_of(item.second, where) : text_of(item, where);
-    if (node.IsSequence() && !item.IsScalar()) fail_usage(where, "expected a list of plain values");
+    if (node.IsSequence() && item.IsSequence())
+      fail_usage(where, "expected a list of plain values or of maps");
   }
   return text;
 }

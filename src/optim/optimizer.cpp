@@ -87,12 +87,17 @@ Optimizer::~Optimizer() {
   for (Slot& slot : slots_) slot.parameter->sink = nullptr;
 }
 
-Optimizer::Slot Optimizer::make_slot(Parameter& parameter, bool projected) {
+Optimizer::Slot Optimizer::make_slot(Parameter& parameter, bool targeted) {
+  const WeightOverride* own = find_override(options_.overrides, parameter.name);
   Slot slot;
   slot.parameter = &parameter;
-  slot.method =
-      make_method(options_.settings, parameter.name, parameter.value.sizes(), projected, workspace_);
-  slot.weight_decay = options_.decay_all || is_matrix(parameter) ? options_.weight_decay : 0;
+  slot.settings = own ? &own->settings : &options_.settings;
+  slot.learning_rate_factor = own ? own->learning_rate_factor : 1;
+  slot.method = make_method(*slot.settings, parameter.name, parameter.value.sizes(),
+                            targeted || (own && is_matrix(parameter)), workspace_);
+  const double decay =
+      own && own->settings.weight_decay >= 0 ? own->settings.weight_decay : options_.weight_decay;
+  slot.weight_decay = options_.decay_all || is_matrix(parameter) ? decay : 0;
   if (options_.master_weights && parameter.value.scalar_type() != at::kFloat) {
     slot.master = workspace_.ledger().empty(Owner::master_weights, parameter.value.sizes(), at::kFloat);
     slot.master.copy_(parameter.value);
@@ -111,14 +116,14 @@ void Optimizer::stagger_refreshes() {
 
 // Coupled decay is added after clipping, and the basis is taken from the sum.
 bool Optimizer::decay_belongs_to_basis(const Slot& slot) const {
-  return options_.settings.decay_order == DecayOrder::coupled && slot.weight_decay > 0;
+  return slot.settings->decay_order == DecayOrder::coupled && slot.weight_decay > 0;
 }
 
 // The new basis from products with the gradient, which then never exists in full.
 bool Optimizer::refreshes_by_products(const Slot& slot, int64_t micro_batches) const {
   return slot.parameter->whole_products &&
          (micro_batches == 1 || options_.basis_gradient == "first_micro_batch") &&
-         searches_by_products(options_.settings.subspace.subspace) &&
+         searches_by_products(slot.settings->subspace.subspace) &&
          slot.method->subspace()->side() != Side::both && !options_.may_discard &&
          !decay_belongs_to_basis(slot);
 }
@@ -261,8 +266,7 @@ void Optimizer::apply_update(Slot& slot, double clip_factor) {
     gradient.mul_(clip_factor);
     report_.clip_factor = std::min(report_.clip_factor, clip_factor);
   }
-  if (options_.settings.decay_order == DecayOrder::coupled && slot.weight_decay > 0)
-    add_decay(slot, gradient);
+  if (slot.settings->decay_order == DecayOrder::coupled && slot.weight_decay > 0) add_decay(slot, gradient);
   write_weight(slot, direction_of(slot, gradient));
   const double elapsed = now() - start;
   report_.seconds += elapsed;
@@ -305,13 +309,14 @@ void Optimizer::add_factors(const at::Tensor& target, const Direction& direction
 
 void Optimizer::write_weight(Slot& slot, Direction direction) {
   at::Tensor& weight = slot.master.defined() ? slot.master : slot.parameter->value;
-  kernels::WeightUpdate update{learning_rate_, 1, 1, nullptr};
-  const double kept = 1 - learning_rate_ * slot.weight_decay;
-  if (options_.settings.decay_order == DecayOrder::before) update.decay_before = kept;
-  if (options_.settings.decay_order == DecayOrder::after) update.decay_after = kept;
+  const double rate = learning_rate_ * slot.learning_rate_factor;
+  kernels::WeightUpdate update{rate, 1, 1, nullptr};
+  const double kept = 1 - rate * slot.weight_decay;
+  if (slot.settings->decay_order == DecayOrder::before) update.decay_before = kept;
+  if (slot.settings->decay_order == DecayOrder::after) update.decay_after = kept;
   if (weight.scalar_type() == at::kFloat && direction.left.defined() && !direction.dense.defined()) {
     if (update.decay_before != 1) weight.mul_(update.decay_before);
-    add_factors(weight, direction, -learning_rate_);
+    add_factors(weight, direction, -rate);
     if (update.decay_after != 1) weight.mul_(update.decay_after);
   } else {
     if (direction.left.defined()) {

@@ -18,12 +18,15 @@
 #include "optim/gradient_buffer.h"
 #include "optim/parameter_groups.h"
 #include "optim/presets.h"
+#include "optim/weight_overrides.h"
 
 namespace galore {
 
 struct OptimizerOptions {
   OptimizerSettings settings;
   std::vector<std::string> target_modules;
+  // Weights with settings of their own. A matrix that one names is targeted.
+  std::vector<WeightOverride> overrides;
   double weight_decay = 0;
   // Decay norms and biases too: the papers' optimizers do, transformers' trainer does not.
   bool decay_all = false;
@@ -86,6 +89,8 @@ class Optimizer {
  private:
   struct Slot {
     Parameter* parameter;
+    const OptimizerSettings* settings;
+    double learning_rate_factor;
     std::unique_ptr<Method> method;
     std::unique_ptr<GradientBuffer> gradient;
     at::Tensor master;  // fp32 copy, or undefined
@@ -95,7 +100,7 @@ class Optimizer {
     bool forms_low_rank = false;  // in this update: its gradient is never formed in full
     double squared_norm = 0;
   };
-  Slot make_slot(Parameter& parameter, bool projected);
+  Slot make_slot(Parameter& parameter, bool targeted);
   void on_complete(Slot& slot);
   void stagger_refreshes();
   bool decay_belongs_to_basis(const Slot& slot) const;

@@ -35,6 +35,10 @@ bool matches(const std::string& module, const std::string& target) {
 
 }  // namespace
 
+bool matches_module(const std::string& parameter, const std::string& target) {
+  return matches(module_name(parameter), target);
+}
+
 bool is_matrix(const Parameter& parameter) { return parameter.value.dim() == 2; }
 
 Grouping group_parameters(const ParameterList& parameters, const std::vector<std::string>& given) {

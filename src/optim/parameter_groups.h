@@ -21,6 +21,9 @@ struct Grouping {
 // caller decides what to do about targets that match nothing.
 Grouping group_parameters(const ParameterList& parameters, const std::vector<std::string>& targets);
 
+// Whether a target (one name or expression, as above) means this parameter, whatever its kind.
+bool matches_module(const std::string& parameter, const std::string& target);
+
 // Norms and biases (one dimension): the usual trainers give them no weight decay.
 bool is_matrix(const Parameter& parameter);
 

@@ -4,6 +4,7 @@
 
 #include "core/dtypes.h"
 #include "core/errors.h"
+#include "optim/composition.h"
 #include "optim/presets/rows.h"
 
 namespace galore {
@@ -13,7 +14,7 @@ constexpr const char* kLayerwiseSuffix = "_layerwise";
 
 std::vector<Preset> make_presets() {
   std::vector<Preset> table;
-  for (auto* family : {full_rank_presets, galore_presets})
+  for (auto* family : {full_rank_presets, galore_presets, spam_presets})
     for (Preset& preset : family()) table.push_back(std::move(preset));
   for (Preset& preset : table) preset.state_formula = state_formula(preset.state, preset.settings().storage);
   return table;
@@ -48,6 +49,7 @@ const Preset& find_preset(const std::string& name) {
 
 OptimizerSettings resolve_optimizer(const std::string& name, const std::string& optim_args,
                                     const std::vector<std::pair<std::string, std::string>>& defaults) {
+  if (is_composition(name)) return compose(name + "," + optim_args, defaults);
   const Preset& preset = find_preset(name);
   OptimizerSettings settings = preset.settings();
   settings.layerwise = canonical_name(name).ends_with(kLayerwiseSuffix);

@@ -30,8 +30,8 @@ const std::vector<Preset>& presets();
 // By name or alias, with or without the suffix _layerwise; unknown names throw with the nearest known one.
 const Preset& find_preset(const std::string& name);
 
-// `defaults`: settings of the trainer, used where optim_args does not say otherwise and the preset has the
-// option (adam_beta1 and the like). `where` goes into messages.
+// `name` may be a composition (composition.h). `defaults`: settings of the trainer, used where optim_args
+// does not say otherwise and the preset has the option (adam_beta1 and the like). `where` goes into messages.
 OptimizerSettings resolve_optimizer(const std::string& name, const std::string& optim_args,
                                     const std::vector<std::pair<std::string, std::string>>& defaults = {});
 

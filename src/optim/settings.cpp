@@ -1,15 +1,41 @@
 #include "optim/settings.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "core/errors.h"
 #include "optim/methods/method_kind.h"
 
 namespace galore {
 namespace {
 
-void declare_rule(OptionTable& table, OptimizerSettings& settings) {
-  if (settings.rule == "adamw") declare_options(table, settings.adamw);
-  if (settings.rule == "adafactor") declare_options(table, settings.adafactor);
-  if (settings.rule == "sgd") declare_options(table, settings.sgd);
+struct Rule {
+  const char* name;
+  void (*declare)(OptionTable& table, OptimizerSettings& settings);
+  std::unique_ptr<UpdateRule> (*make)(const OptimizerSettings& settings, at::IntArrayRef shape,
+                                      Workspace& workspace);
+};
+
+const Rule kRules[] = {
+    {"adamw", [](OptionTable& table, OptimizerSettings& s) { declare_options(table, s.adamw); },
+     [](const OptimizerSettings& s, at::IntArrayRef shape, Workspace& workspace) {
+       return make_adamw(s.adamw, s.storage, shape, workspace);
+     }},
+    {"adafactor", [](OptionTable& table, OptimizerSettings& s) { declare_options(table, s.adafactor); },
+     [](const OptimizerSettings& s, at::IntArrayRef shape, Workspace& workspace) {
+       return make_adafactor(s.adafactor, s.storage, shape, workspace);
+     }},
+    {"sgd", [](OptionTable& table, OptimizerSettings& s) { declare_options(table, s.sgd); },
+     [](const OptimizerSettings& s, at::IntArrayRef shape, Workspace& workspace) {
+       return make_sgd(s.sgd, s.storage, shape, workspace);
+     }},
+};
+
+const Rule& rule_of(const OptimizerSettings& settings) {
+  const auto found = std::find_if(std::begin(kRules), std::end(kRules),
+                                  [&](const Rule& rule) { return rule.name == settings.rule; });
+  GALORE_ASSERT(found != std::end(kRules));
+  return *found;
 }
 
 }  // namespace
@@ -20,7 +46,8 @@ void declare_options(OptionTable& table, OptimizerSettings& settings) {
       .alias("lr");
   table.add("weight_decay", &settings.weight_decay, "overrides the run's weight decay; -1: unset")
       .range(-1, 1e6);
-  declare_rule(table, settings);
+  rule_of(settings).declare(table, settings);
+  if (settings.spam) declare_options(table, *settings.spam);
   if (settings.storage.storage != "float32") declare_options(table, settings.storage);
   if (!settings.method) return;
   if (settings.method->traits().has_basis) declare_options(table, settings.subspace);
@@ -35,13 +62,16 @@ std::string option_text(const OptimizerSettings& settings, const std::string& na
   return option ? option->text() : "";
 }
 
+std::vector<std::string> rule_names() {
+  std::vector<std::string> names;
+  for (const Rule& rule : kRules) names.emplace_back(rule.name);
+  return names;
+}
+
 std::unique_ptr<UpdateRule> make_rule(const OptimizerSettings& settings, at::IntArrayRef shape,
                                       Workspace& workspace) {
-  if (settings.rule == "adamw") return make_adamw(settings.adamw, settings.storage, shape, workspace);
-  if (settings.rule == "adafactor")
-    return make_adafactor(settings.adafactor, settings.storage, shape, workspace);
-  GALORE_ASSERT(settings.rule == "sgd");
-  return make_sgd(settings.sgd, settings.storage, shape, workspace);
+  auto rule = rule_of(settings).make(settings, shape, workspace);
+  return settings.spam ? make_spam(*settings.spam, std::move(rule)) : std::move(rule);
 }
 
 }  // namespace galore

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "optim/storage/moment.h"
 #include "optim/subspaces/subspace.h"
+#include "optim/update_rules/spam.h"
 #include "optim/update_rules/update_rule.h"
 
 namespace galore {
@@ -28,6 +30,7 @@ struct OptimizerSettings {
   AdamWOptions adamw;
   AdafactorOptions adafactor;
   SgdOptions sgd;
+  std::optional<SpamOptions> spam;  // in front of the rule, of every weight
   StorageOptions storage;
   SubspaceOptions subspace;
 };
@@ -39,6 +42,8 @@ void declare_options(OptionTable& table, OptimizerSettings& settings);
 // The text of one of them; "" if these settings have no such option.
 std::string option_text(const OptimizerSettings& settings, const std::string& name);
 
+// The values of `rule`.
+std::vector<std::string> rule_names();
 // In the full space or in a subspace, for a tensor of `shape`.
 std::unique_ptr<UpdateRule> make_rule(const OptimizerSettings& settings, at::IntArrayRef shape,
                                       Workspace& workspace);

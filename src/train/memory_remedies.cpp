@@ -6,6 +6,7 @@
 
 #include "core/dtypes.h"
 #include "core/errors.h"
+#include "optim/composition.h"
 #include "train/memory_fit.h"
 
 namespace galore {
@@ -50,6 +51,7 @@ Changes narrow_weights(const TrainOptions& options) {
 
 // The preset of the same name with 8-bit moments, where there is one.
 Changes eight_bit(const TrainOptions& options) {
+  if (is_composition(options.optim)) return {};
   std::string base = find_preset(options.optim).name;
   if (base.ends_with("_torch")) base.resize(base.rfind("_torch"));
   const std::string name = base + "_8bit";
@@ -73,10 +75,7 @@ Changes layerwise(const TrainOptions& options) {
 }
 
 Changes smaller_rank(const TrainOptions& options) {
-  OptimizerSettings settings = find_preset(options.optim).settings();
-  OptionTable table;
-  declare_options(table, settings);
-  if (!table.find("rank")) return {};
+  if (option_text(options.optimizer.settings, "rank").empty()) return {};
   Changes changes;
   // Below a quarter of the rank that was asked for it would be another method's experiment.
   const int64_t rank = options.optimizer.settings.subspace.rank;

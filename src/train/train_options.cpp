@@ -96,6 +96,9 @@ void declare_optimizer(OptionTable& table, TrainOptions& o) {
   table.group("Optimizer");
   table.add("optim", &o.optim, "optimizer; galore methods lists them").alias("optimizer");
   table.add("optim_args", &o.optim_args, "its arguments, as k=v,k=v; galore methods NAME lists them");
+  table.add(
+      "optim_overrides", &o.optim_overrides,
+      "weights trained otherwise: pattern=NAME,rank=64,learning_rate_factor=0.5;pattern=...,optim=adamw");
   table.add("adam_beta1", &o.adam_beta1, "decay of the first moment").range(0, 1).alias("beta1");
   table.add("adam_beta2", &o.adam_beta2, "decay of the second moment").range(0, 1).alias("beta2");
   table.add("adam_epsilon", &o.adam_epsilon, "unset: the optimizer's own default").range(0, 1);
@@ -266,6 +269,8 @@ std::vector<std::string> resolve(TrainOptions& options, OptionTable& table) {
   options.optimizer.may_discard = options.spike_threshold > 0;
   options.optimizer.settings =
       resolve_optimizer(options.optim, options.optim_args, given_adam_settings(table));
+  options.optimizer.overrides =
+      parse_overrides(options.optim, options.optim_args, given_adam_settings(table), options.optim_overrides);
   if (options.optimizer.settings.learning_rate >= 0)
     options.learning_rate = options.optimizer.settings.learning_rate;
   if (options.eval_strategy == "auto") options.eval_strategy = options.eval_steps > 0 ? "steps" : "no";

@@ -49,7 +49,7 @@ struct TrainOptions {
   double learning_rate = 1e-3;
   std::string lr_scheduler_type = "linear", lr_scheduler_kwargs;
   double warmup_steps = 0;
-  std::string optim = "galore_adamw", optim_args;
+  std::string optim = "galore_adamw", optim_args, optim_overrides;
   double adam_beta1 = 0.9, adam_beta2 = 0.999, adam_epsilon = 1e-8;
   OptimizerOptions optimizer;
   std::string nan_policy = "stop";

@@ -104,6 +104,23 @@ TEST(OptionTables, NoCommandDeclaresANameTwice) {
   }
 }
 
+TEST(Configuration, AnOptimizerMayBeAMapAndWeightsMayHaveTheirOwn) {
+  const Resolved resolved(
+      "model_size: 60m\noutput_dir: o\ntrain_file: f.txt\n"
+      "optim: {rule: adamw, subspace: svd, rank: 16, storage: blockwise_8bit}\n"
+      "optim_overrides:\n  - pattern: down_proj\n    rank: 8\n    learning_rate_factor: 0.5\n"
+      "  - {pattern: layers.0, optim: adamw}\n",
+      {});
+  const OptimizerOptions& optimizer = resolved.options.optimizer;
+  EXPECT_EQ(optimizer.settings.storage.storage, "blockwise_8bit");
+  EXPECT_EQ(optimizer.settings.subspace.rank, 16);
+  ASSERT_EQ(optimizer.overrides.size(), 2u);
+  EXPECT_EQ(optimizer.overrides[0].pattern, "down_proj");
+  EXPECT_EQ(optimizer.overrides[0].settings.subspace.rank, 8);
+  EXPECT_EQ(optimizer.overrides[0].learning_rate_factor, 0.5);
+  EXPECT_EQ(optimizer.overrides[1].settings.method, nullptr);
+}
+
 TEST(OptionTables, NoPresetDeclaresANameTwice) {
   for (const Preset& preset : presets()) {
     OptimizerSettings settings = preset.settings();

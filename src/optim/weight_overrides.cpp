@@ -1,0 +1,59 @@
+#include "optim/weight_overrides.h"
+
+#include "core/errors.h"
+#include "optim/parameter_groups.h"
+#include "optim/presets.h"
+
+namespace galore {
+namespace {
+
+constexpr const char* kWhere = "optim_overrides";
+
+WeightOverride parse_one(const std::string& optim, const std::string& optim_args,
+                         const std::vector<std::pair<std::string, std::string>>& defaults,
+                         const std::string& text) {
+  WeightOverride made;
+  std::string own_optim, arguments;
+  for (const std::string& item : split_list(text)) {
+    const size_t equals = item.find('=');
+    if (equals == std::string::npos) fail_usage(kWhere, "expected name=value, given '{}'", item);
+    const std::string name = canonical_name(item.substr(0, equals)), value = item.substr(equals + 1);
+    if (name == "pattern") {
+      made.pattern = value;
+    } else if (name == "optim") {
+      own_optim = value;
+    } else if (name == "learning_rate_factor") {
+      made.learning_rate_factor = parse_number(kWhere, name, value);
+    } else if (name == "learning_rate") {
+      fail_usage(kWhere, "expected learning_rate_factor, a factor on the run's rate, given learning_rate");
+    } else {
+      arguments += "," + item;
+    }
+  }
+  if (made.pattern.empty()) fail_usage(kWhere, "expected pattern=NAME or regular expression in '{}'", text);
+  if (!(made.learning_rate_factor >= 0))
+    fail_usage(kWhere, "learning_rate_factor: expected 0 or more, given {}", made.learning_rate_factor);
+  made.settings = own_optim.empty() ? resolve_optimizer(optim, optim_args + arguments, defaults)
+                                    : resolve_optimizer(own_optim, arguments, defaults);
+  return made;
+}
+
+}  // namespace
+
+std::vector<WeightOverride> parse_overrides(const std::string& optim, const std::string& optim_args,
+                                            const std::vector<std::pair<std::string, std::string>>& defaults,
+                                            const std::string& text) {
+  std::vector<WeightOverride> all;
+  for (const std::string& one : split_list(text, ';'))
+    all.push_back(parse_one(optim, optim_args, defaults, one));
+  return all;
+}
+
+const WeightOverride* find_override(const std::vector<WeightOverride>& overrides,
+                                    const std::string& parameter) {
+  for (const WeightOverride& candidate : overrides)
+    if (matches_module(parameter, candidate.pattern)) return &candidate;
+  return nullptr;
+}
+
+}  // namespace galore
