@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "core/errors.h"
 #include "optim/presets.h"
+#include "optim/presets/notes.h"
 
 namespace galore {
 namespace {
@@ -27,8 +28,11 @@ void print_preset(const Preset& preset) {
   const OptionTable table = table_of(settings);
   fmt::print("{}: {}\n", preset.name, preset.title);
   if (!preset.aliases.empty()) fmt::print("also: {}\n", joined(preset.aliases));
-  fmt::print("paper: {}\nstate of an m x n weight, m <= n, rank r: {}\noptions (optim_args):\n", preset.paper,
-             preset.state_formula);
+  const PresetNote note = preset_note(preset.name);
+  fmt::print(
+      "paper: {}\nequation: {}\ndepartures: {}\nstate of an m x n weight, m <= n, rank r: {}\noptions "
+      "(optim_args):\n",
+      preset.paper, note.equation, note.departures, preset.state_formula);
   for (const auto& option : table.options()) {
     fmt::print("  {:<18} {:<12} {}", option->name(), option->default_text(), option->help());
     if (!option->allowed().empty()) fmt::print(" ({})", joined(option->allowed()));
@@ -46,10 +50,11 @@ void print_markdown() {
   for (const Preset& preset : presets()) {
     OptimizerSettings settings = preset.settings();
     const OptionTable table = table_of(settings);
+    const PresetNote note = preset_note(preset.name);
     fmt::print(
-        "## {}\n\n{}. {}.\n\nState of an m x n weight, m <= n, rank r: {}.\n\n| option | default | meaning "
-        "|\n|---|---|---|\n",
-        preset.name, preset.title, preset.paper, preset.state_formula);
+        "## {}\n\n{}. {}.\n\nEquation: `{}`.\n\nDepartures: {}.\n\nState of an m x n weight, m <= n, rank r: "
+        "{}.\n\n| option | default | meaning |\n|---|---|---|\n",
+        preset.name, preset.title, preset.paper, note.equation, note.departures, preset.state_formula);
     for (const auto& option : table.options()) {
       const std::string choices = option->allowed().empty() ? "" : " (" + joined(option->allowed()) + ")";
       const std::string origin = option->origin().empty() ? "" : "; default from " + option->origin();

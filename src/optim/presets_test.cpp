@@ -5,6 +5,7 @@
 #include <set>
 
 #include "core/errors.h"
+#include "optim/presets/notes.h"
 
 namespace galore {
 namespace {
@@ -28,6 +29,13 @@ TEST(Presets, HaveUniqueNames) {
     EXPECT_TRUE(names.insert(preset.name).second) << preset.name;
     for (const std::string& alias : preset.aliases) EXPECT_TRUE(names.insert(alias).second) << alias;
     EXPECT_FALSE(preset.title.empty() || preset.paper.empty() || preset.state_formula.empty());
+  }
+}
+
+TEST(Presets, HaveTheirEquationAndDepartures) {
+  for (const Preset& preset : presets()) {
+    EXPECT_FALSE(preset_note(preset.name).equation.empty()) << preset.name;
+    EXPECT_FALSE(preset_note(preset.name).departures.empty()) << preset.name;
   }
 }
 
