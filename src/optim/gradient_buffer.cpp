@@ -5,6 +5,7 @@
 #include "core/errors.h"
 #include "kernels/apply_direction.h"
 #include "kernels/embedding.h"
+#include "optim/parameter_groups.h"
 
 namespace galore {
 
@@ -24,7 +25,7 @@ void GradientBuffer::begin(const Update& update) {
 void GradientBuffer::acquire() {
   GALORE_ASSERT(remaining_ > 0);
   if (buffer_.defined()) return;
-  const auto shape = projected() ? update_.subspace->low_rank_shape() : parameter_.value.sizes().vec();
+  const auto shape = projected() ? update_.subspace->low_rank_shape() : matrix_sizes(parameter_);
   const std::string own = parameter_.name + (projected() ? ".low_rank_gradient" : ".gradient");
   const char* shared = projected() ? kSharedLowRankBuffer : kSharedBuffer;
   buffer_ = workspace_.get(Owner::gradients, update_.shared ? shared : own, shape, at::kFloat);
@@ -84,7 +85,8 @@ void GradientBuffer::add_rows(const at::Tensor& indices, const at::Tensor& gradi
 
 void GradientBuffer::add(const at::Tensor& gradient) {
   acquire();
-  accumulate(projected() ? update_.subspace->project(gradient.to(at::kFloat)) : gradient);
+  const at::Tensor matrix = gradient.reshape(matrix_sizes(parameter_));
+  accumulate(projected() ? update_.subspace->project(matrix.to(at::kFloat)) : matrix);
 }
 
 void GradientBuffer::use_done() {

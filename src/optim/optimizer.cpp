@@ -16,6 +16,9 @@ double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
+// Sharing its memory.
+at::Tensor matrix_of(const Parameter& parameter) { return parameter.value.view(matrix_sizes(parameter)); }
+
 // Adds the parameter's name in front of the names of its state.
 class PrefixVisitor : public StateVisitor {
  public:
@@ -93,14 +96,14 @@ Optimizer::Slot Optimizer::make_slot(Parameter& parameter, bool targeted) {
   slot.parameter = &parameter;
   slot.settings = own ? &own->settings : &options_.settings;
   slot.learning_rate_factor = own ? own->learning_rate_factor : 1;
-  slot.method = make_method(*slot.settings, parameter.name, parameter.value.sizes(),
+  slot.method = make_method(*slot.settings, parameter.name, matrix_sizes(parameter),
                             targeted || (own && is_matrix(parameter)), workspace_);
   const double decay =
       own && own->settings.weight_decay >= 0 ? own->settings.weight_decay : options_.weight_decay;
   slot.weight_decay = options_.decay_all || is_matrix(parameter) ? decay : 0;
   if (options_.master_weights && parameter.value.scalar_type() != at::kFloat) {
-    slot.master = workspace_.ledger().empty(Owner::master_weights, parameter.value.sizes(), at::kFloat);
-    slot.master.copy_(parameter.value);
+    slot.master = workspace_.ledger().empty(Owner::master_weights, matrix_sizes(parameter), at::kFloat);
+    slot.master.copy_(parameter.value.view(slot.master.sizes()));
   }
   return slot;
 }
@@ -277,7 +280,7 @@ void Optimizer::apply_update(Slot& slot, double clip_factor) {
 
 // gradient += weight_decay W, or its projection where the gradient is one.
 void Optimizer::add_decay(Slot& slot, const at::Tensor& gradient) {
-  at::Tensor weight = slot.master.defined() ? slot.master : slot.parameter->value;
+  at::Tensor weight = slot.master.defined() ? slot.master : matrix_of(*slot.parameter);
   if (slot.gradient->projected()) {
     if (weight.scalar_type() != at::kFloat)
       weight = workspace_.get(Owner::gradients, GradientBuffer::kSharedBuffer, weight.sizes(), at::kFloat)
@@ -308,7 +311,8 @@ void Optimizer::add_factors(const at::Tensor& target, const Direction& direction
 }
 
 void Optimizer::write_weight(Slot& slot, Direction direction) {
-  at::Tensor& weight = slot.master.defined() ? slot.master : slot.parameter->value;
+  at::Tensor value = matrix_of(*slot.parameter);
+  at::Tensor& weight = slot.master.defined() ? slot.master : value;
   const double rate = learning_rate_ * slot.learning_rate_factor;
   kernels::WeightUpdate update{rate, 1, 1, nullptr};
   const double kept = 1 - rate * slot.weight_decay;
@@ -333,7 +337,7 @@ void Optimizer::write_weight(Slot& slot, Direction direction) {
     if (options_.rounding == "stochastic") update.stochastic = &stream;
     kernels::apply_direction(update, direction.dense, weight);
   }
-  if (slot.master.defined()) kernels::round_into(slot.master, slot.parameter->value, nullptr);
+  if (slot.master.defined()) kernels::round_into(slot.master, value, nullptr);
 }
 
 void Optimizer::visit(StateVisitor& visitor) {

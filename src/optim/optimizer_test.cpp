@@ -297,5 +297,25 @@ TEST(Optimizer, MustHearFromEveryWeight) {
   EXPECT_THROW(run.optimizer->finish_update(), std::logic_error);
 }
 
+// A convolution's O x I x kh x kw is the matrix O x (I kh kw) to every method.
+TEST(ManyDimensions, AreTrainedAsAMatrix) {
+  for (const Preset& preset : presets()) {
+    for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+      OptimizerOptions options;
+      options.master_weights = dtype == at::kBFloat16;
+      const std::string args = option_text(preset.settings(), "rank").empty() ? "" : "rank=4";
+      const at::Tensor start = random({8, 6, 3, 3}, 7, dtype);
+      TestRun folded(preset.name, args, {{kTall, start}}, options);
+      TestRun flat(preset.name, args, {{kTall, start.view({8, 54})}}, options);
+      for (uint64_t seed = 1; seed <= 3; ++seed) {
+        const at::Tensor gradient = decaying({8, 54}, seed);
+        folded.update({{gradient.view({8, 6, 3, 3})}}), flat.update({{gradient}});
+      }
+      EXPECT_TRUE(same_bits(folded.weight(kTall).view({8, 54}), flat.weight(kTall))) << preset.name;
+      EXPECT_FALSE(same_bits(folded.weight(kTall), start)) << preset.name;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace galore

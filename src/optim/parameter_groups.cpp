@@ -39,7 +39,13 @@ bool matches_module(const std::string& parameter, const std::string& target) {
   return matches(module_name(parameter), target);
 }
 
-bool is_matrix(const Parameter& parameter) { return parameter.value.dim() == 2; }
+std::vector<int64_t> matrix_sizes(const Parameter& parameter) {
+  const at::IntArrayRef sizes = parameter.sizes();
+  if (sizes.size() <= 2) return sizes.vec();
+  return {sizes[0], c10::multiply_integers(sizes.slice(1))};
+}
+
+bool is_matrix(const Parameter& parameter) { return parameter.sizes().size() >= 2; }
 
 Grouping group_parameters(const ParameterList& parameters, const std::vector<std::string>& given) {
   const std::vector<std::string> targets = given.empty() ? std::vector<std::string>{"attn", "mlp"} : given;
@@ -55,8 +61,8 @@ Grouping group_parameters(const ParameterList& parameters, const std::vector<std
     }
     grouping.projected.push_back(projected);
     num_projected += projected;
-    all_elements += parameter->value.numel();
-    if (projected) elements += parameter->value.numel();
+    all_elements += parameter->numel();
+    if (projected) elements += parameter->numel();
   }
   for (size_t i = 0; i < targets.size(); ++i)
     if (hits[i] == 0) grouping.unmatched.push_back(targets[i]);

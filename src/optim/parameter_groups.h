@@ -24,6 +24,10 @@ Grouping group_parameters(const ParameterList& parameters, const std::vector<std
 // Whether a target (one name or expression, as above) means this parameter, whatever its kind.
 bool matches_module(const std::string& parameter, const std::string& target);
 
+// What a method sees of a parameter: a convolution's O x I x kh x kw is the matrix O x (I kh kw), others are
+// as they are.
+std::vector<int64_t> matrix_sizes(const Parameter& parameter);
+
 // Norms and biases (one dimension): the usual trainers give them no weight decay.
 bool is_matrix(const Parameter& parameter);
 
