@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "core/dtypes.h"
 #include "core/errors.h"
 #include "optim/composition.h"
 #include "optim/presets/rows.h"
@@ -16,7 +15,10 @@ std::vector<Preset> make_presets() {
   std::vector<Preset> table;
   for (auto* family : {full_rank_presets, galore_presets, spam_presets})
     for (Preset& preset : family()) table.push_back(std::move(preset));
-  for (Preset& preset : table) preset.state_formula = state_formula(preset.state, preset.settings().storage);
+  for (Preset& preset : table) {
+    const OptimizerSettings settings = preset.settings();
+    preset.state_formula = state_formula(preset.state, settings.storage, settings.subspace);
+  }
   return table;
 }
 
@@ -63,14 +65,13 @@ OptimizerSettings resolve_optimizer(const std::string& name, const std::string& 
 
 int64_t state_bytes(const OptimizerSettings& settings, int64_t rows, int64_t columns) {
   const OptionText option = [&](const std::string& name) { return option_text(settings, name); };
-  StateSizes sizes{rows, columns, 0, settings.storage, 4};
+  StateSizes sizes{rows, columns, 0, settings.storage, settings.subspace};
   if (settings.method && settings.method->traits().has_basis) {
     const SubspaceOptions& subspace = settings.subspace;
     const Side side = side_of(subspace.proj_type, rows, columns);
     GALORE_ASSERT(side != Side::both);
     if (side == Side::right) std::swap(sizes.m, sizes.n);
     sizes.r = std::min({subspace.rank, rows, columns});
-    sizes.basis_element_bytes = static_cast<int64_t>(c10::elementSize(dtype_from_name(subspace.basis_dtype)));
   }
   return state_bytes(find_preset(settings.preset).state, sizes, option);
 }

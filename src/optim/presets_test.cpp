@@ -113,6 +113,10 @@ TEST(Presets, StateBytesAreTheFormulaInNumbers) {
   EXPECT_EQ(bytes("galore_adamw", "rank=4,proj_type=reverse_std", 30, 10), 4 * (30 * 4 + 2 * 10 * 4));
   EXPECT_EQ(bytes("galore_adamw", "rank=4,proj_type=left", 10, 30), 4 * (10 * 4 + 2 * 30 * 4));
   EXPECT_EQ(bytes("galore_adamw", "rank=4,basis_dtype=bfloat16", 10, 30), 2 * 10 * 4 + 8 * 30 * 4);
+  EXPECT_EQ(bytes("galore_adamw", "rank=4,basis_dtype=int4,proj_group_size=16", 10, 30),
+            20 + 5 * 3 + 8 * 30 * 4);
+  EXPECT_EQ(bytes("galore_adamw", "rank=4,basis_dtype=int8,cos_threshold=0.4", 10, 30),
+            40 + 5 + 4 * 10 + 8 * 30 * 4);
   EXPECT_EQ(bytes("galore_adamw", "rank=99", 10, 30), 4 * (100 + 2 * 300));
   EXPECT_EQ(bytes("galore_adamw_8bit", "rank=16,block_size=2048", 64, 300), 4 * 64 * 16 + 2 * 4800 + 8 * 3);
 }

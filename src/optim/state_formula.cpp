@@ -37,6 +37,18 @@ int64_t product(const std::string& elements, const StateSizes& sizes) {
   return count;
 }
 
+// Bytes of a basis in codes, or "" for the others; and of the vector that a lazy refresh keeps.
+std::string coded_basis_text(const std::string& elements, const SubspaceOptions& subspace) {
+  const int64_t bits = code_bits(subspace.basis_format());
+  if (bits == 0) return "";
+  return fmt::format("{}{} + 5 ceil({} / proj_group_size)", elements, bits == 4 ? " / 2" : "", elements);
+}
+
+int64_t bytes_of_basis(int64_t count, const StateSizes& sizes) {
+  const bool lazy = sizes.subspace.lazy.cos_threshold > 0;
+  return basis_bytes(sizes.subspace.basis_format(), count) + (lazy ? 4 * sizes.m : 0);
+}
+
 // "momentum", "proj=svd" or "density<1".
 bool holds(const std::string& condition, const OptionText& option) {
   const size_t at = condition.find_first_of("=<");
@@ -53,9 +65,10 @@ int64_t count_of(const StateTensor& tensor, const StateSizes& sizes, const Optio
 
 }  // namespace
 
-std::string state_formula(const std::vector<StateTensor>& tensors, const StorageOptions& storage) {
+std::string state_formula(const std::vector<StateTensor>& tensors, const StorageOptions& storage,
+                          const SubspaceOptions& subspace) {
   Terms always, scales, small;
-  std::string more;
+  std::string more, in_codes;
   int64_t num_scalars = 0;
   for (const StateTensor& tensor : tensors) {
     const bool coded = in_8_bit(tensor, storage);
@@ -68,12 +81,17 @@ std::string state_formula(const std::vector<StateTensor>& tensors, const Storage
       more += fmt::format(", 4{} more with {}", tensor.elements, tensor.needs);
       continue;
     }
+    if (tensor.kind == StateTensor::Kind::basis) {
+      if (subspace.lazy.cos_threshold > 0) add_term(always, "m", 4);
+      in_codes += coded_basis_text(tensor.elements, subspace);
+      if (!in_codes.empty()) continue;
+    }
     add_term(always, tensor.elements, coded ? 1 : 4);
     if (coded) add_term(scales, "ceil(" + tensor.elements + " / block_size)", 4);
     if (coded) add_term(small, tensor.elements, 4);
   }
   for (const auto& [elements, coefficient] : scales) always.emplace_back(" " + elements, coefficient);
-  std::string text = text_of(always) + " bytes";
+  std::string text = in_codes + (in_codes.empty() ? "" : " + ") + text_of(always) + " bytes";
   for (const auto& [elements, coefficient] : small)
     text += fmt::format(" ({}{} for the moments where {} < min_8bit_size)", coefficient, elements, elements);
   if (num_scalars > 0) text += fmt::format(" and {} number{}", num_scalars, num_scalars > 1 ? "s" : "");
@@ -88,7 +106,7 @@ int64_t state_bytes(const std::vector<StateTensor>& tensors, const StateSizes& s
     if (!tensor.needs.empty() && !holds(tensor.needs, option)) continue;
     const int64_t count = count_of(tensor, sizes, option);
     if (tensor.kind == StateTensor::Kind::moment) bytes += moment_bytes(sizes.storage, count);
-    if (tensor.kind == StateTensor::Kind::basis) bytes += sizes.basis_element_bytes * count;
+    if (tensor.kind == StateTensor::Kind::basis) bytes += bytes_of_basis(count, sizes);
     if (tensor.kind == StateTensor::Kind::float32) bytes += 4 * count;
   }
   return bytes;

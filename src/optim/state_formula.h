@@ -9,20 +9,22 @@
 #include <vector>
 
 #include "optim/storage/moment.h"
+#include "optim/subspaces/subspace.h"
 
 namespace galore {
 
 struct StateSizes {
   int64_t m = 0, n = 0, r = 0;
   StorageOptions storage;
-  int64_t basis_element_bytes = 4;
+  SubspaceOptions subspace;
 };
 
 // The text of an option by its name.
 using OptionText = std::function<std::string(const std::string& option)>;
 
 struct StateTensor {
-  // moment: as StorageOptions say; basis: as basis_dtype says; scalar: a number outside the tensors, which
+  // moment: as StorageOptions say; basis: as SubspaceOptions say, with what a
+  // lazy refresh keeps; scalar: a number outside the tensors, which
   // counts no bytes.
   enum class Kind { float32, moment, basis, scalar };
   // Its elements: a product of m, n and r, for an m x n weight whose side m is projected (the shorter one
@@ -34,8 +36,9 @@ struct StateTensor {
   std::function<int64_t(const StateSizes&, const OptionText&)> count = nullptr;
 };
 
-// "4mr + 2nr + 8 ceil(nr / block_size) bytes (8nr where nr < min_8bit_size), 4nr more with beta1".
-std::string state_formula(const std::vector<StateTensor>& tensors, const StorageOptions& storage);
+// As "4mr + 2nr + 8 ceil(nr / block_size) bytes (8nr where nr < min_8bit_size), 4nr more with beta1".
+std::string state_formula(const std::vector<StateTensor>& tensors, const StorageOptions& storage,
+                          const SubspaceOptions& subspace = {});
 int64_t state_bytes(const std::vector<StateTensor>& tensors, const StateSizes& sizes,
                     const OptionText& option);
 

@@ -1,9 +1,11 @@
 #include "optim/subspaces/stored_basis.h"
 
 #include <cmath>
+#include <string_view>
 
 #include "core/dtypes.h"
 #include "core/errors.h"
+#include "kernels/group_quantize.h"
 #include "kernels/random_normal.h"
 
 namespace galore {
@@ -32,11 +34,61 @@ class TensorBasis : public StoredBasis {
   at::Tensor value_;
 };
 
+class CodedBasis : public StoredBasis {
+ public:
+  CodedBasis(const GroupFormat& format, const BasisShape& shape, Workspace& workspace)
+      : shape_(shape),
+        workspace_(workspace),
+        transposed_(std::string_view(shape.side) == "right"),
+        codes_(zero_group_codes(format, buffer().sizes(), Owner::bases, workspace.ledger())) {}
+
+  at::Tensor read() override {
+    const at::Tensor values = buffer();
+    kernels::decode_groups(codes_, values);
+    return in_columns(values);
+  }
+  void write(const at::Tensor& basis) override {
+    const at::Tensor values = buffer();
+    in_columns(values).copy_(basis);
+    kernels::encode_groups(values, codes_, nullptr);
+  }
+  void visit(const std::string& name, StateVisitor& visitor) override {
+    visitor.tensor(name + ".codes", codes_.codes);
+    visitor.tensor(name + ".scales", codes_.scales);
+    visitor.tensor(name + ".zeros", codes_.zeros);
+  }
+
+ private:
+  // In the order of the codes.
+  at::Tensor buffer() const {
+    const at::Tensor values = buffer_of(shape_, workspace_);
+    return transposed_ ? values.view({shape_.rank, shape_.rows}) : values;
+  }
+  at::Tensor in_columns(const at::Tensor& values) const { return transposed_ ? values.t() : values; }
+
+  BasisShape shape_;
+  Workspace& workspace_;
+  bool transposed_;
+  GroupCodes codes_;
+};
+
 }  // namespace
 
-std::unique_ptr<StoredBasis> make_stored_basis(const std::string& dtype, const BasisShape& shape,
+int64_t code_bits(const BasisFormat& format) {
+  return format.dtype == "int8" ? 8 : format.dtype == "int4" ? 4 : 0;
+}
+
+std::unique_ptr<StoredBasis> make_stored_basis(const BasisFormat& format, const BasisShape& shape,
                                                Workspace& workspace) {
-  return std::make_unique<TensorBasis>(dtype_from_name(dtype), shape, workspace);
+  if (const int64_t bits = code_bits(format); bits > 0)
+    return std::make_unique<CodedBasis>(GroupFormat{bits, format.group_size}, shape, workspace);
+  return std::make_unique<TensorBasis>(dtype_from_name(format.dtype), shape, workspace);
+}
+
+int64_t basis_bytes(const BasisFormat& format, int64_t count) {
+  if (const int64_t bits = code_bits(format); bits > 0)
+    return group_code_bytes({bits, format.group_size}, count);
+  return static_cast<int64_t>(c10::elementSize(dtype_from_name(format.dtype))) * count;
 }
 
 void RegeneratedBasis::renew(const RandomStream& stream) {

@@ -1,6 +1,10 @@
 // Where a basis lives between refreshes.
 //
 //   float32, bfloat16   a tensor: 4 or 2 bytes an element
+//   int8, int4          codes of group_size elements a group (kernels/group_quantize.h): 1 or 1/2 byte an
+//   element
+//                       and 5 a group. A group lies along a vector of a right basis and across the vectors of
+//                       a left one, as in Q-GaLore's code (arXiv 2407.08296)
 //   regenerated         nowhere: independent normal numbers of deviation 1/sqrt(rank), made again from the
 //                       random stream of the last refresh whenever they are read
 #pragma once
@@ -19,8 +23,8 @@ namespace galore {
 class StoredBasis {
  public:
   virtual ~StoredBasis() = default;
-  // [rows, rank] in fp32: the stored tensor itself, or a workspace buffer that the next basis of this side
-  // reuses.
+  // [rows, rank] in fp32, of any strides: the stored tensor itself, or a workspace buffer that the next basis
+  // of this side reuses.
   virtual at::Tensor read() = 0;
   virtual void write(const at::Tensor& basis) = 0;
   virtual void visit(const std::string& name, StateVisitor& visitor) = 0;
@@ -31,8 +35,16 @@ struct BasisShape {
   const char* side;  // "left" or "right": of the workspace buffers
 };
 
-std::unique_ptr<StoredBasis> make_stored_basis(const std::string& dtype, const BasisShape& shape,
+struct BasisFormat {
+  std::string dtype = "float32";
+  int64_t group_size = 256;  // of codes; even
+};
+std::unique_ptr<StoredBasis> make_stored_basis(const BasisFormat& format, const BasisShape& shape,
                                                Workspace& workspace);
+// Bits of a code; 0 for the formats without.
+int64_t code_bits(const BasisFormat& format);
+// Bytes of a basis of so many elements.
+int64_t basis_bytes(const BasisFormat& format, int64_t count);
 
 class RegeneratedBasis : public StoredBasis {
  public:

@@ -90,8 +90,24 @@ void declare_options(OptionTable& table, SubspaceOptions& options) {
   table.add("rotate", &options.rotate, "turn what an iteration finds into singular directions");
   table.add("moment_transport", &options.moment_transport,
             "turn the moments into the new basis at a refresh, as LDAdam does");
-  table.add("basis_dtype", &options.basis_dtype, "number format the basis is kept in")
-      .choices({"float32", "bfloat16"});
+  if (options.proj_bits > 0) {
+    table.add("proj_bits", &options.proj_bits, "bits of a number of the basis; 4 and 8 are codes")
+        .choices({"4", "8", "16", "32"});
+  } else {
+    table.add("basis_dtype", &options.basis_dtype, "number format the basis is kept in")
+        .choices({"float32", "bfloat16", "int8", "int4"});
+  }
+  table.add("proj_group_size", &options.proj_group_size, "numbers of a basis in codes that share a scale")
+      .range(2, 65536);
+  declare_options(table, options.lazy);
+}
+
+BasisFormat SubspaceOptions::basis_format() const {
+  static const std::map<int64_t, const char*> names{
+      {4, "int4"}, {8, "int8"}, {16, "bfloat16"}, {32, "float32"}};
+  if (proj_group_size % 2 != 0)
+    fail_usage("proj_group_size", "expected an even number, given {}", proj_group_size);
+  return {proj_bits > 0 ? names.at(proj_bits) : basis_dtype, proj_group_size};
 }
 
 namespace {
@@ -133,17 +149,17 @@ Subspace::Subspace(const SubspaceOptions& options, int64_t m, int64_t n, Workspa
       workspace_(workspace) {
   if (side_ != Side::right) left_ = make_basis(m, "left");
   if (side_ != Side::left) right_ = make_basis(n, "right");
+  if (options.lazy.cos_threshold > 0 && !regenerated())
+    lazy_.emplace(options.lazy, options.update_proj_gap, left_ ? m : n, workspace.ledger());
 }
 
 std::unique_ptr<StoredBasis> Subspace::make_basis(int64_t rows, const char* side) {
   const BasisShape shape{rows, rank_, side};
   if (regenerated()) return std::make_unique<RegeneratedBasis>(shape, workspace_);
-  return make_stored_basis(options_.basis_dtype, shape, workspace_);
+  return make_stored_basis(options_.basis_format(), shape, workspace_);
 }
 
-bool Subspace::due(int64_t updates) const {
-  return updates % options_.update_proj_gap == phase_ || !established_;
-}
+bool Subspace::due(int64_t updates) const { return updates % gap() == phase_ || !established_; }
 
 void Subspace::stagger(int64_t k, int64_t count) {
   if (options_.staggered()) phase_ = k * options_.update_proj_gap / count;
@@ -187,6 +203,7 @@ std::string Subspace::take_all(const SingularVectors& found, const RandomStream&
   if (left_) take(*left_, found.left, determined, random);
   if (right_) take(*right_, found.right, determined, random);
   if (determined > 0) established_ = 1;
+  if (determined > 0 && lazy_) lazy_->observe((left_ ? found.left : found.right).select(1, 0));
   if (determined == rank_) return "";
   if (determined == 0) return "the gradient is zero: keeps the old basis";
   return fmt::format("the gradient has rank {} of {}: keeps the old basis for the other directions",
@@ -214,6 +231,7 @@ at::Tensor Subspace::random_orthonormal(int64_t rows, const RandomStream& random
 void Subspace::take(StoredBasis& stored, const at::Tensor& found, int64_t determined,
                     const RandomStream& random) {
   at::Tensor old = established_ ? stored.read() : at::Tensor();
+  if (determined == 0 && old.defined()) return;
   at::Tensor basis = found.narrow(1, 0, std::min(rank_, determined));
   if (determined < rank_) {
     workspace_.ledger().note_transient(completion_bytes());
@@ -266,6 +284,7 @@ Direction Subspace::lift(const at::Tensor& low_rank, double scale) {
 
 void Subspace::visit(StateVisitor& visitor) {
   visitor.scalar("basis_established", established_);
+  if (lazy_) lazy_->visit(visitor);
   if (left_) left_->visit("basis_left", visitor);
   if (right_) right_->visit("basis_right", visitor);
 }

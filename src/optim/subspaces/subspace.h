@@ -23,6 +23,7 @@
 #include "core/state_visitor.h"
 #include "optim/direction.h"
 #include "optim/subspaces/gradient_operator.h"
+#include "optim/subspaces/lazy_schedule.h"
 #include "optim/subspaces/stored_basis.h"
 
 namespace galore {
@@ -35,10 +36,14 @@ struct SubspaceOptions {
   std::string refresh = "auto";
   std::string signs = "aligned";
   std::string basis_dtype = "float32";
+  int64_t proj_bits = 0;  // above 0: decides in the place of basis_dtype, as Q-GaLore's users know it
+  int64_t proj_group_size = 256;
+  LazyOptions lazy;
   int64_t oversampling = 16;
   bool rotate = true;
   bool moment_transport = false;
 
+  BasisFormat basis_format() const;
   bool staggered() const { return refresh == "staggered" || (refresh == "auto" && subspace == "warm"); }
 };
 void declare_options(OptionTable& table, SubspaceOptions& options);
@@ -120,8 +125,9 @@ class Subspace {
   bool wants_average() const { return options_.subspace == "sketch"; }
   // Whether a refresh has determined at least one direction.
   bool established() const { return established_ != 0; }
-  // Whether the update that follows `updates` others is to begin with a refresh: every update_proj_gap
-  // updates, and as long as none has determined a direction.
+  // Whether the update that follows `updates` others is to begin with a refresh: every gap() updates, and as
+  // long as none has determined a direction.
+  int64_t gap() const { return lazy_ ? lazy_->gap() : options_.update_proj_gap; }
   bool due(int64_t updates) const;
   // Of `count` bases, this is number k: where refreshes are staggered, it is due k / count of a gap later.
   void stagger(int64_t k, int64_t count);
@@ -155,6 +161,7 @@ class Subspace {
   int64_t m_, n_, rank_;
   Side side_;
   std::unique_ptr<StoredBasis> left_, right_;  // [m, r], [n, r]; null where the side has none
+  std::optional<LazySchedule> lazy_;
   at::Tensor turn_;
   int64_t established_ = 0;
   int64_t phase_ = 0;  // refreshes are due when the number of updates is this, modulo the gap

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "core/errors.h"
+#include "kernels/group_quantize.h"
 #include "optim/test_optimizer.h"
 
 namespace galore {
@@ -115,6 +117,48 @@ TEST(Subspace, StoresItsBasesInTheirFormat) {
     EXPECT_EQ(owned.ledger.bytes(Owner::bases), bytes * (24 + 16) * 6);
     EXPECT_EQ(owned.ledger.total(), owned.ledger.bytes(Owner::bases));
   }
+}
+
+// Along a vector of a right basis, across those of a left one; twice as many bytes in 8 bits as in 4.
+TEST(Subspace, KeepsItsBasesInCodes) {
+  for (const std::string type : {"right", "left"}) {
+    for (const std::string dtype : {"int8", "int4"}) {
+      SubspaceOptions options = options_of(type, 6);
+      Owned exact(options, 40, 40);
+      options.basis_dtype = dtype;
+      options.proj_group_size = 32;
+      Owned coded(options, 40, 40);
+      const GroupFormat format{dtype == "int8" ? 8 : 4, 32};
+      EXPECT_EQ(coded.ledger.bytes(Owner::bases), group_code_bytes(format, 240));
+      EXPECT_EQ(group_code_bytes(format, 240), (dtype == "int8" ? 240 : 120) + 5 * 8);
+      const at::Tensor g = random({40, 40}, 1);
+      exact.subspace.refresh(g, kStream);
+      coded.subspace.refresh(g, kStream);
+      const bool right = type == "right";
+      const at::Tensor basis = right ? exact.subspace.right().t().contiguous() : exact.subspace.left();
+      const GroupCodes codes = zero_group_codes(format, basis.sizes(), Owner::bases, exact.ledger);
+      kernels::encode_groups(basis, codes, nullptr);
+      const at::Tensor expected = at::empty(basis.sizes());
+      kernels::decode_groups(codes, expected);
+      const at::Tensor given = right ? coded.subspace.right().t() : coded.subspace.left();
+      EXPECT_TRUE(given.equal(expected)) << type << dtype;
+      const at::Tensor low_rank = right ? g.mm(expected.t()) : expected.t().mm(g);
+      EXPECT_TRUE(coded.subspace.project(g).allclose(low_rank, 1e-6, 1e-6));
+      const Direction lifted = coded.subspace.lift(low_rank, 1);
+      EXPECT_TRUE(lifted.left.mm(lifted.right)
+                      .allclose(right ? low_rank.mm(expected) : expected.mm(low_rank), 1e-5, 1e-5));
+      // A gradient that says nothing leaves the codes as they are, not coded anew.
+      coded.subspace.refresh(at::zeros({40, 40}), kStream);
+      EXPECT_TRUE((right ? coded.subspace.right().t() : coded.subspace.left()).equal(expected));
+    }
+  }
+}
+
+TEST(Subspace, RefusesGroupsOfAnOddSize) {
+  SubspaceOptions options = options_of("std", 6);
+  options.basis_dtype = "int4";
+  options.proj_group_size = 33;
+  EXPECT_THROW(Owned(options, 24, 16), UsageError);
 }
 
 TEST(Subspace, RoundsANarrowBasisOnlyWhereItIsStored) {
