@@ -14,6 +14,7 @@
 #include "kernels/apply_direction.h"
 #include "kernels/cpu/grain.h"
 #include "kernels/cpu/philox-inl.h"
+#include "kernels/cpu/squares-inl.h"
 #include "kernels/cpu/vector_io-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -126,33 +127,7 @@ void update_range_f32(const UpdateTask& task, float* weight, int64_t begin, int6
   }
 }
 
-// Sixteen sums on every instruction set, added in one order: the result does not depend on the processor.
-constexpr int64_t kNumSums = 16;
-HWY_INLINE void add_squares(const float* x, double* sums, int64_t groups) {
-  const hn::ScalableTag<double> d;
-  const hn::Rebind<float, decltype(d)> narrow;
-  constexpr size_t kLanes = HWY_LANES(double), kVectors = kNumSums / kLanes;
-  hn::Vec<decltype(d)> sum[kVectors];
-  for (size_t k = 0; k < kVectors; ++k) sum[k] = hn::LoadU(d, sums + k * kLanes);
-  for (int64_t group = 0; group < groups; ++group, x += kNumSums) {
-    for (size_t k = 0; k < kVectors; ++k) {
-      const auto value = hn::PromoteTo(d, hn::LoadU(narrow, x + k * kLanes));
-      sum[k] = hn::MulAdd(value, value, sum[k]);  // the product of two floats is exact in fp64
-    }
-  }
-  for (size_t k = 0; k < kVectors; ++k) hn::StoreU(sum[k], d, sums + k * kLanes);
-}
-
-double squares_range(const float* x, int64_t count) {
-  double sums[kNumSums] = {}, total = 0;
-  const int64_t groups = count / kNumSums;
-  add_squares(x, sums, groups);
-  float last[kNumSums] = {};
-  std::copy(x + groups * kNumSums, x + count, last);
-  add_squares(last, sums, 1);
-  for (const double sum : sums) total += sum;
-  return total;
-}
+double squares_range(const float* x, int64_t count) { return sum_of_squares(x, count); }
 
 }  // namespace galore::kernels::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
