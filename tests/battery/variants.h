@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
+
 #include "optim/test_optimizer.h"
 
 namespace galore::battery {
@@ -54,9 +56,37 @@ inline bool has_option(const Preset& preset, const std::string& name) {
 // Arguments that switch optional state on (momentum, beta1), or none.
 inline std::vector<std::string> optional_state(const Preset& preset) {
   std::vector<std::string> all{""};
-  for (const StateTensor& tensor : preset.state)
-    if (!tensor.needs.empty()) all.push_back("," + tensor.needs + "=0.9");
+  for (const StateTensor& tensor : preset.state) {
+    std::string needed = tensor.needs;
+    if (needed.empty()) continue;
+    if (const size_t below = needed.find('<'); below != std::string::npos) needed.resize(below);
+    all.push_back("," + needed + (needed.find('=') == std::string::npos ? "=0.9" : ""));
+  }
   return all;
+}
+
+// Every other value of the method's own choices and switches, one at a time.
+inline std::vector<std::string> other_choices(const Preset& preset) {
+  std::vector<std::string> all;
+  OptionTable table;
+  if (const auto method = preset.settings().method) method->declare(table);
+  for (const auto& option : table.options()) {
+    std::vector<std::string> values = option->allowed();
+    if (option->type() == "bool") values = {"true", "false"};
+    for (const std::string& value : values)
+      if (value != option->default_text()) all.push_back("," + option->name() + "=" + value);
+  }
+  return all;
+}
+
+// Periods short enough that a few updates see their ends.
+inline std::string short_periods(const Preset& preset) {
+  std::string args;
+  for (const char* period : {"interval=3", "warmup_steps=2", "holdoff=1"}) {
+    const std::string name(period, std::strchr(period, '='));
+    if (has_option(preset, name)) args += std::string(",") + period;
+  }
+  return args;
 }
 
 // Small enough blocks that small weights have several, the last of them short.
@@ -64,14 +94,16 @@ inline std::string storage_of(const Preset& preset) {
   return has_option(preset, "block_size") ? ",min_8bit_size=64,block_size=48" : "";
 }
 
-inline std::vector<Variant> variants(const Preset& preset) {
+inline std::vector<Variant> variants(const Preset& preset, bool with_short_periods = true) {
   std::vector<Variant> all;
   for (const std::string& optional : optional_state(preset)) {
-    const std::string args = optional + storage_of(preset);
+    const std::string args =
+        optional + storage_of(preset) + (with_short_periods ? short_periods(preset) : "");
     all.push_back({preset.name, args});
     if (has_targets(preset) && !projects(preset)) all.push_back({preset.name, args, true});
+    const std::string base = (projects(preset) ? "rank=4,update_proj_gap=3" : "") + args;
+    for (const std::string& choice : other_choices(preset)) all.push_back({preset.name, base + choice, true});
     if (!projects(preset)) continue;
-    const std::string base = "rank=4,update_proj_gap=3" + args;
     for (const std::string& finder : subspace_names())
       all.push_back({preset.name, base + ",subspace=" + finder, true});
     all.push_back({preset.name, base, true, "projected"});

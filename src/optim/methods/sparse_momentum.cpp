@@ -1,0 +1,59 @@
+#include "optim/methods/sparse_momentum.h"
+
+#include "kernels/element_mask.h"
+
+namespace galore {
+namespace {
+
+class SparseMomentum : public Method {
+ public:
+  SparseMomentum(int64_t chosen, const Parts& parts)
+      : chosen_(chosen),
+        elements_(parts.rows() * parts.columns()),
+        spam_(parts.settings.spam.value_or(SpamOptions{.interval = 0})),
+        workspace_(parts.workspace),
+        rule_(parts.rule({chosen})),
+        mask_(workspace_.ledger().zeros(Owner::moments, {kernels::mask_words(elements_)}, at::kInt)) {}
+
+  Direction direction(at::Tensor gradient, const StepContext& context) override {
+    if (context.step == 1 || spam_.resets(context.step))
+      kernels::mark_smallest(mask_, elements_, chosen_, context.random);
+    at::Tensor packed = workspace_.get(Owner::workspace, "optimizer.packed", {chosen_}, at::kFloat);
+    kernels::gather_marked(packed, gradient, mask_);
+    kernels::scatter_marked(gradient, rule_->direction(packed, context.step), mask_);
+    return {.dense = gradient, .left = {}, .right = {}};
+  }
+
+  void visit(StateVisitor& visitor) override {
+    visitor.tensor("mask", mask_);
+    rule_->visit(visitor);
+  }
+
+ private:
+  int64_t chosen_, elements_;
+  SpamOptions spam_;
+  Workspace& workspace_;
+  std::unique_ptr<UpdateRule> rule_;
+  at::Tensor mask_;
+};
+
+}  // namespace
+
+void declare_options(OptionTable& table, SparseMomentumOptions& options) {
+  table
+      .add("density", &options.density,
+           "share of the elements of targeted weights that have moments and move")
+      .range(1e-6, 1);
+}
+
+std::unique_ptr<Method> make_sparse_momentum(const SparseMomentumOptions& options, const Parts& parts) {
+  if (options.density == 1 || !parts.targeted) return make_plain(parts.rule(parts.shape));
+  const double elements = static_cast<double>(parts.rows() * parts.columns());
+  return std::make_unique<SparseMomentum>(static_cast<int64_t>(options.density * elements), parts);
+}
+
+std::shared_ptr<MethodKind> sparse_momentum_kind(const SparseMomentumOptions& options) {
+  return method_kind("sparse_momentum", {}, make_sparse_momentum, options);
+}
+
+}  // namespace galore

@@ -1,0 +1,31 @@
+// Sparse momentum: the memory-efficient form of SPAM.
+// Huang, Zhu, Jin, Liu, Wang, Liu; ICLR 2025; arXiv 2501.06842, section 3.3.
+//
+//   symbol   name in code   default   where the default comes from
+//   d        density        1         paper: all elements have moments
+//
+// Of each targeted m x n weight, K = floor(d m n) elements are drawn at the first update and at each reset of
+// SPAM (update_rules/spam.h). Only they are updated until the next reset, by the rule on the packed vector of
+// their gradients. Elements with the K smallest numbers of the stream of that update are taken.
+//
+// State: the rule's on K elements (Adam: 2 d m n) and one bit an element.
+//
+// Departures from the authors' code: every mask has K elements, theirs only the first, so that the state
+// never changes its size. Moments are not carried over to elements that are drawn again: the authors' next
+// step zeroes them.
+#pragma once
+
+#include "optim/methods/method_kind.h"
+
+namespace galore {
+
+struct SparseMomentumOptions {
+  double density = 1;
+};
+void declare_options(OptionTable& table, SparseMomentumOptions& options);
+
+// The settings' rule alone where density is 1, or the weight is no matrix.
+std::unique_ptr<Method> make_sparse_momentum(const SparseMomentumOptions& options, const Parts& parts);
+std::shared_ptr<MethodKind> sparse_momentum_kind(const SparseMomentumOptions& options = {});
+
+}  // namespace galore
