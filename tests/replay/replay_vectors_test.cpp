@@ -1,8 +1,11 @@
-// Every case of tests/vectors/data/manifest.json: what galore_torch, torch and an exact 8-bit script made of
-// recorded gradients, against `replay`. Tolerances are in the manifest: ten times the error that one unit in
-// the last place of the gradients makes, measured when the vectors were made.
+// What others made of recorded gradients, against `replay`: tests/vectors/data (galore_torch, torch and an
+// exact 8-bit script) and tests/vectors/family (plain scripts, one a method). Tolerances are in the
+// manifests: ten times the error that one unit in the last place of the gradients makes, measured when the
+// vectors were made.
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "core/files.h"
@@ -11,9 +14,17 @@
 namespace galore {
 namespace {
 
-const Path kData = GALORE_VECTORS;
+// Tensors are so small here that threads would only wait for each other.
+class OneThread : public testing::Environment {
+  void SetUp() override { at::set_num_threads(1); }
+};
+testing::Environment* const kOneThread = testing::AddGlobalTestEnvironment(new OneThread);
 
-nlohmann::json manifest() { return nlohmann::json::parse(read_file(kData / "manifest.json")); }
+const Path kData = Path(GALORE_VECTORS) / "data", kFamily = Path(GALORE_VECTORS) / "family";
+
+nlohmann::json manifest(const Path& folder) {
+  return nlohmann::json::parse(read_file(folder / "manifest.json"));
+}
 
 ReplayOptions options_of(const nlohmann::json& test_case) {
   ReplayOptions options;
@@ -24,6 +35,17 @@ ReplayOptions options_of(const nlohmann::json& test_case) {
     options.optim_args += ",subspace=svd,signs=" + signs;
     options.optimizer.target_modules = split_list(test_case["optim_target_modules"]);
   }
+  options.learning_rate = test_case["learning_rate"];
+  options.optimizer.weight_decay = test_case["weight_decay"];
+  return options;
+}
+
+// Their arguments are complete.
+ReplayOptions family_options_of(const nlohmann::json& test_case) {
+  ReplayOptions options;
+  options.optim = test_case["optim"];
+  options.optim_args = test_case["optim_args"];
+  options.optimizer.target_modules = split_list(test_case["optim_target_modules"]);
   options.learning_rate = test_case["learning_rate"];
   options.optimizer.weight_decay = test_case["weight_decay"];
   return options;
@@ -44,14 +66,20 @@ double relative_error(const at::Tensor& got, const at::Tensor& expected, const a
   return displacement > 0 ? error / displacement : error;
 }
 
-class ReplayVectors : public testing::TestWithParam<bool> {};
+struct Case {
+  const nlohmann::json& test_case;
+  const nlohmann::json& traces;
+  Path folder;
+  ReplayOptions options;
+};
 
-void check_case(const nlohmann::json& test_case, const nlohmann::json& traces, bool layerwise) {
+void check_case(const Case& given, bool layerwise) {
+  const nlohmann::json& test_case = given.test_case;
   SCOPED_TRACE(test_case["name"].get<std::string>());
-  const SafetensorsReader trace(kData /
-                                traces[test_case["trace"].get<std::string>()]["file"].get<std::string>());
-  const SafetensorsReader expected(kData / test_case["file"].get<std::string>());
-  ReplayOptions options = options_of(test_case);
+  const SafetensorsReader trace(
+      given.folder / given.traces[test_case["trace"].get<std::string>()]["file"].get<std::string>());
+  const SafetensorsReader expected(given.folder / test_case["file"].get<std::string>());
+  ReplayOptions options = given.options;
   options.optimizer.layerwise = layerwise;
   const ReplayResult result = replay(trace, options, adam_of(test_case));
   int64_t compared = 0;
@@ -68,10 +96,26 @@ void check_case(const nlohmann::json& test_case, const nlohmann::json& traces, b
   EXPECT_EQ(compared, static_cast<int64_t>(expected.tensors().size()));
 }
 
+bool exists(const std::string& optim) {
+  return std::any_of(presets().begin(), presets().end(),
+                     [&](const Preset& preset) { return preset.name == optim; });
+}
+
+class ReplayVectors : public testing::TestWithParam<bool> {};
+
 TEST_P(ReplayVectors, MatchReferenceImplementations) {
-  const nlohmann::json all = manifest();
+  const nlohmann::json all = manifest(kData);
   ASSERT_GE(all["cases"].size(), 30u);
-  for (const auto& test_case : all["cases"]) check_case(test_case, all["traces"], GetParam());
+  for (const auto& test_case : all["cases"])
+    check_case({test_case, all["traces"], kData, options_of(test_case)}, GetParam());
+}
+
+TEST_P(ReplayVectors, MatchPlainScripts) {
+  const nlohmann::json all = manifest(kFamily);
+  ASSERT_GE(all["cases"].size(), 10u);
+  for (const auto& test_case : all["cases"])
+    if (exists(test_case["optim"]))
+      check_case({test_case, all["traces"], kFamily, family_options_of(test_case)}, GetParam());
 }
 
 INSTANTIATE_TEST_SUITE_P(BothDrivers, ReplayVectors, testing::Bool());
