@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from reference import apollo, fira, spam, stable_spam
+from reference import apollo, fira, foam, gwt, muon, racs, scale, spam, stable_spam
 
 STEPS, GAP, RANK = 12, 4, 4
 TARGETS = ("self_attn", "mlp")
@@ -139,6 +139,34 @@ def stable_spam_cases():
     yield case("stable_spam_adamw_defaults", stable_spam, "stable_spam_adamw", steps=LAST)
 
 
+def foam_and_gwt_cases():
+    # down_proj has 36 columns, up_proj 14: level 2 fills up_proj's rows, level 3 both.
+    for name, module in (("foam_adamw", foam), ("gwt_adamw", gwt)):
+        yield case(name, module, name, decay=0.1)
+        yield case(f"{name}_level3", module, name, {"level": 3, "scale": 1}, steps=LAST)
+        yield case(f"{name}_spikes", module, name, {"level": 1}, trace="spikes", steps=LAST)
+    yield case("foam_adamw_residual", foam, "foam_adamw", {"residual_scale": 0.5, "adam_beta2": 0.999}, steps=LAST)
+    yield case("gwt_adamw_unlimited", gwt, "gwt_adamw", {"limiter": 0}, trace="spikes", steps=LAST)
+
+
+def muon_cases():
+    for dtype in ("float32", "bfloat16"):
+        # Newton-Schulz in bfloat16 amplifies where exactly one rounds: torch.optim.Muon is 2e-2 from the reference.
+        floor = {"floor": 5e-2} if dtype == "bfloat16" else {}
+        yield case(f"muon_{dtype}", muon, "muon", {"ns_dtype": dtype}, decay=0.1, **floor)
+    yield case("muon_heavy_ball", muon, "muon", {"ns_dtype": "float32", "nesterov": False, "momentum": 0.9, "ns_steps": 3,
+                                                 "scale": 0.5}, steps=LAST)
+
+
+def racs_and_scale_cases():
+    yield case("racs", racs, "racs", decay=0.1)
+    yield case("racs_spikes", racs, "racs", {"iterations": 2, "racs_beta": 0.8, "scale": 0.1}, trace="spikes", steps=LAST)
+    yield case("racs_unlimited", racs, "racs", {"limiter": 0}, steps=LAST)
+    yield case("scale", scale, "scale", decay=0.1)
+    yield case("scale_momentum", scale, "scale", {"head_momentum": 0.5}, trace="spikes", steps=LAST)
+
+
 def all_cases():
-    for cases in (fira_cases, apollo_cases, spam_cases, stable_spam_cases):
+    for cases in (fira_cases, apollo_cases, spam_cases, stable_spam_cases, foam_and_gwt_cases, muon_cases,
+                  racs_and_scale_cases):
         yield from cases()

@@ -14,6 +14,7 @@ stay. The format is that of data/manifest.json (make_galore_vectors.py), except:
                  place, with the arithmetic in fp64 and in fp32, over several draws; or what rounding the weights makes of it
   tolerance      10 x noise, at least 1e-6 (8-bit: at least one flipped code). Ten, because noise sees a few draws of an
                  error whose size depends on the order of sums, and because a library's decompositions err by several units
+  floor          where the least tolerance is another: see family_cases.py
 
 References compute in fp64 from the fp32 gradients.
 """
@@ -110,7 +111,7 @@ def freeze(case, trace):
     assert margin > 1e-3, (case["name"], margin)
     save_file({f"weights/{s}/{n}": after[s][n].astype(F32) for s in case["steps"] for n in weights},
               FAMILY / case["file"])
-    floor = FLIP if "8bit" in case["optim"] else 1e-6
+    floor = case.get("floor", FLIP if "8bit" in case["optim"] else 1e-6)
     case = {**case, "noise": noise_of(case, weights, gradients, after), "smallest_margin": round(margin, 4)}
     case["tolerance"] = {step: {n: float(f"{max(10 * v, floor):.3g}") for n, v in of.items()}
                          for step, of in case["noise"].items()}

@@ -186,15 +186,14 @@ class Limiter:
     """Lets the norm of what passes grow by at most the factor gamma a step. A previous norm of 0 limits nothing."""
 
     def __init__(self, gamma=1.01):
-        self.gamma, self.previous = gamma, 0.0
+        self.gamma, self.previous, self.factor = gamma, 0.0, 1.0
 
     def __call__(self, x):
-        size = norm(x)
-        factor = 1.0
+        size, self.factor = norm(x), 1.0
         if self.gamma > 0 and self.previous > 0:
-            factor = max(size / (self.previous + 1e-8), self.gamma) / self.gamma
-        self.previous = size / factor
-        return x / factor
+            self.factor = max(size / (self.previous + 1e-8), self.gamma) / self.gamma
+        self.previous = size / self.factor
+        return x / self.factor
 
 
 def run(module, preset, options, weights, gradients, projected, rate, decay):
