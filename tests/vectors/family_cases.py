@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from reference import apollo, fira, foam, gwt, muon, racs, scale, spam, stable_spam
+from reference import (adarankgrad, apollo, fira, foam, frugal, golore, gwt, ldadam, muon, racs, scale, spam, stable_spam)
 
 STEPS, GAP, RANK = 12, 4, 4
 TARGETS = ("self_attn", "mlp")
@@ -166,7 +166,31 @@ def racs_and_scale_cases():
     yield case("scale_momentum", scale, "scale", {"head_momentum": 0.5}, trace="spikes", steps=LAST)
 
 
+def adarankgrad_cases():
+    wide = {**SVD, "rank": 10}
+    # Ranks go 5, 4, 3 and the like; a small rank cuts them, min_rank holds them up.
+    yield case("adarankgrad_adamw", adarankgrad, "adarankgrad_adamw", wide, trace="falling", decay=0.1)
+    yield case("adarankgrad_adamw_bounded", adarankgrad, "adarankgrad_adamw", {**wide, "min_rank": 4, "max_rank": 6},
+               trace="falling", steps=LAST)
+    yield case("adarankgrad_adamw_energy", adarankgrad, "adarankgrad_adamw", {**wide, "energy": 0.3, "scale": 1},
+               trace="falling", steps=LAST)
+    yield case("adarankgrad_adamw_criterion", adarankgrad, "adarankgrad_adamw",
+               {**wide, "inner_criterion": 0.8, "min_gap": 2, "max_gap": 5}, trace="falling")
+
+
+def other_subspace_cases():
+    yield case("ldadam_adamw", ldadam, "ldadam_adamw", {"rank": RANK}, decay=0.1)
+    yield case("ldadam_adamw_rho", ldadam, "ldadam_adamw", {"rank": 2, "rho": 0.5, "adam_beta1": 0.9}, steps=LAST)
+    yield case("frugal_adamw", frugal, "frugal_adamw", SVD, decay=0.1)
+    yield case("frugal_adamw_orthogonal", frugal, "frugal_adamw",
+               {"rank": 6, "update_proj_gap": GAP, "subspace": "orthogonal", "sign_scale": 0.1}, steps=LAST)
+    random = {"rank": RANK, "update_proj_gap": GAP}
+    yield case("golore_adamw", golore, "golore_adamw", random, decay=0.1)
+    yield case("golore_adamw_untransported", golore, "golore_adamw", {**random, "moment_transport": False}, steps=LAST)
+    yield case("golore_adamw_svd", golore, "golore_adamw", {**SVD, "scale": 1}, steps=LAST)
+
+
 def all_cases():
     for cases in (fira_cases, apollo_cases, spam_cases, stable_spam_cases, foam_and_gwt_cases, muon_cases,
-                  racs_and_scale_cases):
+                  racs_and_scale_cases, adarankgrad_cases, other_subspace_cases):
         yield from cases()
