@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from reference import (adarankgrad, apollo, fira, foam, frugal, golore, gwt, ldadam, muon, racs, scale, spam, stable_spam)
+from reference import (adarankgrad, apollo, fira, foam, frugal, golore, gwt, ldadam, mofasgd, muon, osd, racs, scale, spam,
+                       stable_spam, subtrack, sumo)
 
 STEPS, GAP, RANK = 12, 4, 4
 TARGETS = ("self_attn", "mlp")
@@ -190,7 +191,19 @@ def other_subspace_cases():
     yield case("golore_adamw_svd", golore, "golore_adamw", {**SVD, "scale": 1}, steps=LAST)
 
 
+def moving_subspace_cases():
+    yield case("sumo", sumo, "sumo", SVD, rate=0.001, decay=0.1)
+    yield case("sumo_momentum", sumo, "sumo", {**SVD, "momentum": 0.5, "scale": 0.2, "limiter": 0}, steps=LAST)
+    yield case("subtrack_adamw", subtrack, "subtrack_adamw", SVD, decay=0.1)
+    yield case("subtrack_adamw_step", subtrack, "subtrack_adamw", {**SVD, "step_size": 0.5, "scale": 1, "limiter": 1.1},
+               steps=LAST)
+    yield case("mofasgd", mofasgd, "mofasgd", {"rank": RANK}, decay=0.1)
+    yield case("mofasgd_momentum", mofasgd, "mofasgd", {"rank": 2, "momentum": 0.8, "scale": 0.5}, steps=LAST)
+    yield case("osd_adamw", osd, "osd_adamw", {"rank": RANK}, decay=0.1)
+    yield case("osd_adamw_fast", osd, "osd_adamw", {"rank": RANK, "osd_lr": 0.05, "osd_lambda": 0, "scale": 1}, steps=LAST)
+
+
 def all_cases():
     for cases in (fira_cases, apollo_cases, spam_cases, stable_spam_cases, foam_and_gwt_cases, muon_cases,
-                  racs_and_scale_cases, adarankgrad_cases, other_subspace_cases):
+                  racs_and_scale_cases, adarankgrad_cases, other_subspace_cases, moving_subspace_cases):
         yield from cases()
