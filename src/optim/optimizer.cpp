@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "core/errors.h"
-#include "kernels/apply_direction.h"
+#include "kernels/group_quantize.h"
 #include "kernels/matmul.h"
 
 namespace galore {
@@ -101,6 +101,11 @@ Optimizer::Slot Optimizer::make_slot(Parameter& parameter, bool targeted) {
   const double decay =
       own && own->settings.weight_decay >= 0 ? own->settings.weight_decay : options_.weight_decay;
   slot.weight_decay = options_.decay_all || is_matrix(parameter) ? decay : 0;
+  if (options_.master_weights && parameter.codes)
+    fail_usage(
+        "master_weights",
+        "expected false: {} is kept in 8-bit codes and nowhere else (weight_bits=16 in optim_args: in bf16)",
+        parameter.name);
   if (options_.master_weights && parameter.value.scalar_type() != at::kFloat) {
     slot.master = workspace_.ledger().empty(Owner::master_weights, matrix_sizes(parameter), at::kFloat);
     slot.master.copy_(parameter.value.view(slot.master.sizes()));
@@ -278,15 +283,27 @@ void Optimizer::apply_update(Slot& slot, double clip_factor) {
   if (!slot.gradient->projected()) report_.refresh_seconds += elapsed;  // else it was counted where it was
 }
 
+// For the one weight that is updated now: a gradient in full has been consumed, and a low-rank one never lies
+// there.
+at::Tensor Optimizer::full_size_buffer(const Slot& slot) {
+  return workspace_.get(Owner::gradients, GradientBuffer::kSharedBuffer, matrix_sizes(*slot.parameter),
+                        at::kFloat);
+}
+
 // gradient += weight_decay W, or its projection where the gradient is one.
 void Optimizer::add_decay(Slot& slot, const at::Tensor& gradient) {
-  at::Tensor weight = slot.master.defined() ? slot.master : matrix_of(*slot.parameter);
-  if (slot.gradient->projected()) {
-    if (weight.scalar_type() != at::kFloat)
-      weight = workspace_.get(Owner::gradients, GradientBuffer::kSharedBuffer, weight.sizes(), at::kFloat)
-                   .copy_(weight);
-    weight = slot.method->subspace()->project(weight);
+  const bool projected = slot.gradient->projected();
+  at::Tensor weight = slot.master;
+  if (slot.parameter->codes) {
+    weight = projected
+                 ? full_size_buffer(slot)
+                 : workspace_.get(Owner::workspace, "optimizer.decoded_weight", gradient.sizes(), at::kFloat);
+    kernels::decode_groups(*slot.parameter->codes, weight);
+  } else if (!weight.defined()) {
+    weight = matrix_of(*slot.parameter);
+    if (projected && weight.scalar_type() != at::kFloat) weight = full_size_buffer(slot).copy_(weight);
   }
+  if (projected) weight = slot.method->subspace()->project(weight);
   gradient.add_(weight, slot.weight_decay);
 }
 
@@ -310,32 +327,39 @@ void Optimizer::add_factors(const at::Tensor& target, const Direction& direction
                  left_is_smaller ? direction.right : scaled, Write::accumulate);
 }
 
-void Optimizer::write_weight(Slot& slot, Direction direction) {
-  at::Tensor value = matrix_of(*slot.parameter);
-  at::Tensor& weight = slot.master.defined() ? slot.master : value;
-  const double rate = learning_rate_ * slot.learning_rate_factor;
+kernels::WeightUpdate Optimizer::weight_update(const Slot& slot) const {
+  const double rate = learning_rate_ * slot.learning_rate_factor, kept = 1 - rate * slot.weight_decay;
   kernels::WeightUpdate update{rate, 1, 1, nullptr};
-  const double kept = 1 - rate * slot.weight_decay;
   if (slot.settings->decay_order == DecayOrder::before) update.decay_before = kept;
   if (slot.settings->decay_order == DecayOrder::after) update.decay_after = kept;
+  return update;
+}
+
+at::Tensor Optimizer::dense(const Slot& slot, Direction direction) {
+  if (!direction.left.defined()) return direction.dense;
+  if (!direction.dense.defined()) direction.dense = full_size_buffer(slot).zero_();
+  add_factors(direction.dense, direction, 1);
+  return direction.dense;
+}
+
+void Optimizer::write_weight(Slot& slot, Direction direction) {
+  kernels::WeightUpdate update = weight_update(slot);
+  const RandomStream stream(options_.seed, "rounding", slot.parameter->name,
+                            static_cast<uint64_t>(num_updates_));
+  if (slot.parameter->codes) {
+    const auto& coded = slot.settings->coded_weights;
+    if (!coded || coded->stochastic_round) update.stochastic = &stream;
+    return kernels::update_groups(update, dense(slot, std::move(direction)), *slot.parameter->codes);
+  }
+  at::Tensor value = matrix_of(*slot.parameter);
+  at::Tensor& weight = slot.master.defined() ? slot.master : value;
   if (weight.scalar_type() == at::kFloat && direction.left.defined() && !direction.dense.defined()) {
     if (update.decay_before != 1) weight.mul_(update.decay_before);
-    add_factors(weight, direction, -rate);
+    add_factors(weight, direction, -update.learning_rate);
     if (update.decay_after != 1) weight.mul_(update.decay_after);
   } else {
-    if (direction.left.defined()) {
-      // The shared full-size buffer is free now: a method that returns factors alone has consumed its
-      // gradient, and a low-rank gradient never lies there.
-      if (!direction.dense.defined())
-        direction.dense =
-            workspace_.get(Owner::gradients, GradientBuffer::kSharedBuffer, weight.sizes(), at::kFloat)
-                .zero_();
-      add_factors(direction.dense, direction, 1);
-    }
-    const RandomStream stream(options_.seed, "rounding", slot.parameter->name,
-                              static_cast<uint64_t>(num_updates_));
     if (options_.rounding == "stochastic") update.stochastic = &stream;
-    kernels::apply_direction(update, direction.dense, weight);
+    kernels::apply_direction(update, dense(slot, std::move(direction)), weight);
   }
   if (slot.master.defined()) kernels::round_into(slot.master, value, nullptr);
 }
@@ -347,6 +371,12 @@ void Optimizer::visit(StateVisitor& visitor) {
     PrefixVisitor own(visitor, slot.parameter->name + ".");
     own.scalar("step", slot.step);
     if (slot.master.defined()) own.tensor("master_weight", slot.master);
+    // The model's files hold what the codes stand for, rounded; here they are exact.
+    if (slot.parameter->codes) {
+      own.tensor("weight_codes", slot.parameter->codes->codes);
+      own.tensor("weight_scales", slot.parameter->codes->scales);
+      own.tensor("weight_zeros", slot.parameter->codes->zeros);
+    }
     slot.method->visit(own);
   }
 }

@@ -15,6 +15,7 @@
 #include "core/memory.h"
 #include "core/parameter.h"
 #include "core/state_visitor.h"
+#include "kernels/apply_direction.h"
 #include "optim/gradient_buffer.h"
 #include "optim/parameter_groups.h"
 #include "optim/presets.h"
@@ -116,6 +117,9 @@ class Optimizer {
   void apply_update(Slot& slot, double clip_factor);
   void add_decay(Slot& slot, const at::Tensor& gradient);
   Direction direction_of(Slot& slot, at::Tensor gradient);
+  at::Tensor full_size_buffer(const Slot& slot);
+  at::Tensor dense(const Slot& slot, Direction direction);
+  kernels::WeightUpdate weight_update(const Slot& slot) const;
   void add_factors(const at::Tensor& target, const Direction& direction, double factor);
   void write_weight(Slot& slot, Direction direction);
   double layerwise_clip_factor(const Slot& slot) const;

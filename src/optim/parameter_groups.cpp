@@ -8,6 +8,8 @@
 namespace galore {
 namespace {
 
+const std::vector<std::string> kDefaultTargets{"attn", "mlp"};
+
 std::string module_name(const std::string& parameter) {
   const std::string suffix = ".weight";
   return parameter.ends_with(suffix) ? parameter.substr(0, parameter.size() - suffix.size()) : parameter;
@@ -39,6 +41,12 @@ bool matches_module(const std::string& parameter, const std::string& target) {
   return matches(module_name(parameter), target);
 }
 
+bool is_targeted(const std::string& parameter, const std::vector<std::string>& targets) {
+  const auto names_it = [&](const std::string& target) { return matches_module(parameter, target); };
+  const auto& all = targets.empty() ? kDefaultTargets : targets;
+  return std::any_of(all.begin(), all.end(), names_it);
+}
+
 std::vector<int64_t> matrix_sizes(const Parameter& parameter) {
   const at::IntArrayRef sizes = parameter.sizes();
   if (sizes.size() <= 2) return sizes.vec();
@@ -48,7 +56,7 @@ std::vector<int64_t> matrix_sizes(const Parameter& parameter) {
 bool is_matrix(const Parameter& parameter) { return parameter.sizes().size() >= 2; }
 
 Grouping group_parameters(const ParameterList& parameters, const std::vector<std::string>& given) {
-  const std::vector<std::string> targets = given.empty() ? std::vector<std::string>{"attn", "mlp"} : given;
+  const std::vector<std::string>& targets = given.empty() ? kDefaultTargets : given;
   std::vector<int64_t> hits(targets.size(), 0);
   Grouping grouping;
   int64_t num_projected = 0, elements = 0, all_elements = 0;

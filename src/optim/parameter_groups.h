@@ -21,6 +21,8 @@ struct Grouping {
 // caller decides what to do about targets that match nothing.
 Grouping group_parameters(const ParameterList& parameters, const std::vector<std::string>& targets);
 
+// Whether the matrix of this name is projected by these targets.
+bool is_targeted(const std::string& parameter, const std::vector<std::string>& targets);
 // Whether a target (one name or expression, as above) means this parameter, whatever its kind.
 bool matches_module(const std::string& parameter, const std::string& target);
 

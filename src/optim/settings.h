@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "optim/coded_weights.h"
 #include "optim/storage/moment.h"
 #include "optim/subspaces/subspace.h"
 #include "optim/update_rules/spam.h"
@@ -33,6 +34,7 @@ struct OptimizerSettings {
   std::optional<SpamOptions> spam;  // in front of the rule, of every weight
   StorageOptions storage;
   SubspaceOptions subspace;
+  std::optional<CodedWeightOptions> coded_weights;  // of targeted weights
 };
 
 // The options that these settings have: of the rule, of its storage where it is coded, of the subspace where

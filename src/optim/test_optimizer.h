@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/group_quantize.h"
 #include "kernels/test_tensors.h"
 #include "optim/optimizer.h"
 
@@ -54,6 +55,11 @@ inline at::Tensor decaying(at::IntArrayRef shape, uint64_t seed) {
 }
 
 using testing_tensors::relative_difference;
+
+inline OptimizerOptions with_settings(OptimizerOptions options, const OptimizerSettings& settings) {
+  options.settings = settings;
+  return options;
+}
 
 inline bool same_bits(const at::Tensor& a, const at::Tensor& b) {
   return a.scalar_type() == b.scalar_type() && a.sizes() == b.sizes() &&
@@ -99,6 +105,11 @@ class TestRun {
  public:
   TestRun(const std::string& optim, const std::string& optim_args, const NamedTensors& weights,
           OptimizerOptions options = {}, at::Device device = at::kCPU, int embedding_uses = 1)
+      : TestRun(with_settings(std::move(options), resolve_optimizer(optim, optim_args)), weights, device,
+                embedding_uses) {}
+  // With the settings that the options hold.
+  TestRun(const OptimizerOptions& options, const NamedTensors& weights, at::Device device = at::kCPU,
+          int embedding_uses = 1)
       : ledger(device), workspace(ledger) {
     for (const auto& [name, value] : weights) {
       parameters_.push_back(std::make_unique<Parameter>());
@@ -106,7 +117,7 @@ class TestRun {
       parameters_.back()->value = device.is_meta() ? value.to(at::kMeta) : value.clone();
       if (name == kEmbedding) parameters_.back()->uses = embedding_uses;
     }
-    options.settings = resolve_optimizer(optim, optim_args);
+    code_weights(list(), options, ledger);
     optimizer = std::make_unique<Optimizer>(list(), options, workspace);
   }
 
@@ -120,7 +131,19 @@ class TestRun {
       if (candidate->name == name) return *candidate;
     throw std::out_of_range(name);
   }
-  const at::Tensor& weight(const std::string& name) const { return parameter(name).value; }
+  // Where it is kept: its value, or its codes.
+  const at::Tensor& stored(const std::string& name) const {
+    const Parameter& found = parameter(name);
+    return found.codes ? found.codes->codes : found.value;
+  }
+  // Decoded where it is kept in codes.
+  at::Tensor weight(const std::string& name) const {
+    const Parameter& found = parameter(name);
+    if (!found.codes) return found.value;
+    const at::Tensor value = at::empty(found.sizes());
+    kernels::decode_groups(*found.codes, value);
+    return value;
+  }
 
   // One update; `gradients[i]` holds micro-batch i, one tensor a weight in their order.
   UpdateReport update(const std::vector<std::vector<at::Tensor>>& gradients, double learning_rate = 0.01) {
@@ -140,13 +163,13 @@ class TestRun {
   std::vector<at::Tensor> gradients(uint64_t seed, double factor = 1) const {
     std::vector<at::Tensor> all;
     for (size_t i = 0; i < parameters_.size(); ++i)
-      all.push_back(decaying(parameters_[i]->value.sizes(), 100 * seed + i) * factor);
+      all.push_back(decaying(parameters_[i]->sizes(), 100 * seed + i) * factor);
     return all;
   }
   // Name of a weight or state value whose bits differ, or "".
   std::string difference(const TestRun& other) const {
     for (const auto& candidate : parameters_)
-      if (!same_bits(candidate->value, other.weight(candidate->name))) return candidate->name;
+      if (!same_bits(weight(candidate->name), other.weight(candidate->name))) return candidate->name;
     return StateCopy(*optimizer).difference(StateCopy(*other.optimizer));
   }
 

@@ -32,6 +32,7 @@ struct Variant {
   bool subspace_is(const std::string& name) const {
     return args.find("subspace=" + name) != std::string::npos;
   }
+  bool keeps_codes() const { return resolve_optimizer(optim, args).coded_weights.has_value(); }
   std::string text() const {
     return optim + " " + args + (targeted ? ", gradient " + gradient : " (not targeted)");
   }
@@ -51,6 +52,12 @@ inline bool has_targets(const Preset& preset) {
 
 inline bool has_option(const Preset& preset, const std::string& name) {
   return !option_text(preset.settings(), name).empty();
+}
+
+// The basis in another format, by the option that this preset has for it.
+inline std::string basis_in(const Preset& preset, const std::string& dtype) {
+  if (has_option(preset, "basis_dtype")) return ",basis_dtype=" + dtype;
+  return std::string(",proj_bits=") + (dtype == "bfloat16" ? "16" : dtype == "int8" ? "8" : "4");
 }
 
 // Arguments that switch optional state on (momentum, beta1), or none.
@@ -111,7 +118,12 @@ inline std::vector<Variant> variants(const Preset& preset, bool with_short_perio
     all.push_back({preset.name, base + ",rotate=false,oversampling=0", true});
     all.push_back({preset.name, base + ",proj_type=full", true});
     all.push_back({preset.name, base + ",proj_type=full", true, "projected"});
-    all.push_back({preset.name, base + ",proj_type=reverse_std,basis_dtype=bfloat16", true});
+    all.push_back({preset.name, base + ",proj_type=reverse_std" + basis_in(preset, "bfloat16"), true});
+    all.push_back({preset.name, base + ",proj_group_size=16" + basis_in(preset, "int4"), true});
+    all.push_back({preset.name, base + ",cos_threshold=0.1,queue_size=1,subspace=svd", true, "projected"});
+    if (!has_option(preset, "weight_bits")) continue;
+    all.push_back({preset.name, base + ",weight_bits=16", true});
+    all.push_back({preset.name, base + ",weight_group_size=32,stochastic_round=false", true});
   }
   return all;
 }

@@ -29,6 +29,14 @@ void combine_galore_adamw_8bit(OptimizerSettings& settings) {
   combine_adamw_8bit(settings);
 }
 
+// Zhang et al.: bases in 4 bits that are refreshed the more rarely the less they move, weights in 8 bits.
+void combine_q_galore_adamw_8bit(OptimizerSettings& settings) {
+  combine_galore_adamw_8bit(settings);
+  settings.subspace.proj_bits = 4;
+  settings.subspace.lazy.cos_threshold = 0.4;
+  settings.coded_weights.emplace();
+}
+
 void combine_galore_adafactor(OptimizerSettings& settings) {
   settings.method = galore_kind();
   settings.rule = "adafactor";
@@ -52,6 +60,12 @@ std::vector<Preset> galore_presets() {
        "Zhao et al. 2024, arXiv 2403.03507; Dettmers et al. 2022, arXiv 2110.02861",
        low_rank_adam_state(),
        combine_galore_adamw_8bit},
+      {"q_galore_adamw_8bit",
+       {"q_galore_adamw8bit"},
+       "GaLore over 8-bit AdamW, with weights in 8 bits and bases in 4",
+       "Zhang et al. 2024, arXiv 2407.08296",
+       low_rank_adam_state(),
+       combine_q_galore_adamw_8bit},
       {"galore_adafactor",
        {},
        "GaLore over Adafactor",

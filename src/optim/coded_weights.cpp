@@ -1,0 +1,44 @@
+#include "optim/coded_weights.h"
+
+#include "core/errors.h"
+#include "kernels/group_quantize.h"
+#include "optim/optimizer.h"
+
+namespace galore {
+
+void declare_options(OptionTable& table, CodedWeightOptions& options) {
+  table.add("weight_bits", &options.bits, "of targeted weights; 16: they are kept like all others")
+      .choices({"8", "16"})
+      .origin("Q-GaLore's code");
+  table.add("weight_group_size", &options.group_size, "weights in codes that share a scale")
+      .range(2, 65536)
+      .origin("Q-GaLore's code");
+  table
+      .add("stochastic_round", &options.stochastic_round,
+           "round updates into codes at random, so that they are right on the average; false: to nearest")
+      .origin("Q-GaLore's code");
+}
+
+std::optional<GroupFormat> weight_format(const OptimizerOptions& options, const std::string& name) {
+  const WeightOverride* own = find_override(options.overrides, name);
+  const OptimizerSettings& settings = own ? own->settings : options.settings;
+  if (!settings.coded_weights || settings.coded_weights->bits != 8) return std::nullopt;
+  if (!own && !is_targeted(name, options.target_modules)) return std::nullopt;
+  const int64_t group_size = settings.coded_weights->group_size;
+  if (group_size % 2 != 0) fail_usage("weight_group_size", "expected an even number, given {}", group_size);
+  return GroupFormat{8, group_size};
+}
+
+void code_weights(const ParameterList& parameters, const OptimizerOptions& options, Ledger& ledger) {
+  for (Parameter* parameter : parameters) {
+    const auto format = weight_format(options, parameter->name);
+    if (!format || !is_matrix(*parameter)) continue;
+    parameter->codes = zero_group_codes(*format, parameter->sizes(), Owner::weights, ledger);
+    const at::Tensor value = parameter->value.contiguous();
+    kernels::encode_groups(value.scalar_type() == at::kBFloat16 ? value : value.to(at::kFloat),
+                           *parameter->codes, nullptr);
+    parameter->value.reset();
+  }
+}
+
+}  // namespace galore

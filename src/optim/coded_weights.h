@@ -1,0 +1,29 @@
+// Weights that are kept in 8-bit codes and nowhere else (Q-GaLore, arXiv 2407.08296, section 3.4): which, and
+// how updates are rounded into them.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "core/group_codes.h"
+#include "core/options.h"
+#include "core/parameter.h"
+
+namespace galore {
+
+struct OptimizerOptions;
+
+struct CodedWeightOptions {
+  int64_t bits = 8;  // 16: weights are kept as those of other optimizers
+  int64_t group_size = 256;
+  bool stochastic_round = true;
+};
+void declare_options(OptionTable& table, CodedWeightOptions& options);
+
+// The codes of the matrix of this name, if it is to be kept in codes: it is targeted, and its optimizer asks
+// for it.
+std::optional<GroupFormat> weight_format(const OptimizerOptions& options, const std::string& name);
+// Turns the values of matrices into codes where weight_format() says so, for parameters that did not ask.
+void code_weights(const ParameterList& parameters, const OptimizerOptions& options, Ledger& ledger);
+
+}  // namespace galore
