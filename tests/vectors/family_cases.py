@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from reference import (adarankgrad, apollo, fira, foam, frugal, golore, gwt, ldadam, mofasgd, muon, osd, racs, scale, spam,
-                       stable_spam, subtrack, sumo)
+from reference import (adalomo, adam_mini, adarankgrad, alice, apollo, badam, coap, fira, flora, foam, frugal, golore, gwt,
+                       ldadam, lora_pre, mofasgd, muon, natural_galore, osd, racs, scale, sinkgd, spam, stable_spam,
+                       subtrack, sumo, swan)
 
 STEPS, GAP, RANK = 12, 4, 4
 TARGETS = ("self_attn", "mlp")
@@ -17,6 +18,10 @@ SHAPES = {
     "model.norm.weight": (16,),
     "lm_head.weight": (20, 16),
 }
+LAYERS = {"model.embed_tokens.weight": (12, 8), "model.norm.weight": (8,), "lm_head.weight": (12, 8)}
+for layer in range(3):
+    LAYERS |= {f"model.layers.{layer}.self_attn.q_proj.weight": (8, 8), f"model.layers.{layer}.mlp.up_proj.weight": (12, 8),
+               f"model.layers.{layer}.input_layernorm.weight": (8,)}
 SPIKES = (4, 6, 9)  # steps from 0
 
 
@@ -51,9 +56,9 @@ def with_spikes(series, random):
     return series
 
 
-def make_trace(seed, decay_of, spikes=False):
+def make_trace(seed, decay_of, spikes=False, shapes=None):
     random, trace = np.random.default_rng(seed), {}
-    for name, shape in SHAPES.items():
+    for name, shape in (shapes or SHAPES).items():
         start = np.ones(shape) if name.endswith("norm.weight") else 0.02 * random.standard_normal(shape)
         trace[f"weights/{name}"] = start.astype(np.float32)
         series = [np.ascontiguousarray(g) for g in gradient_series(shape, random, decay_of)]
@@ -68,6 +73,7 @@ def all_traces():
         "main": ("trace_main.safetensors", make_trace(11, lambda step: 0.8)),
         "spikes": ("trace_spikes.safetensors", make_trace(12, lambda step: 0.8, spikes=True)),
         "falling": ("trace_falling.safetensors", make_trace(13, lambda step: 0.85 - 0.04 * step)),
+        "layers": ("trace_layers.safetensors", make_trace(14, lambda step: 0.8, shapes=LAYERS)),
         "wide": ("../data/trace_wide.safetensors", None),
     }
 
@@ -96,8 +102,9 @@ def fira_cases():
         for scaling in ("column", "matrix"):
             yield case(f"fira_adamw_{variant}_{scaling}", fira, "fira_adamw",
                        {**SVD, "variant": variant, "scaling": scaling}, steps=(0, 5, 11) if scaling == "column" else LAST)
-        for rule in ("adafactor", "rmsprop"):
-            yield case(f"fira_{rule}_{variant}", fira, f"fira_{rule}", {**SVD, "variant": variant}, decay=0.1)
+        yield case(f"fira_adafactor_{variant}", fira, "fira_adafactor", {**SVD, "variant": variant}, decay=0.1)
+        beta = {"rms_beta": 0.95} if variant == "paper" else {}
+        yield case(f"fira_rmsprop_{variant}", fira, "fira_rmsprop", {**SVD, "variant": variant, **beta}, decay=0.1)
         yield case(f"fira_adamw_{variant}_decay", fira, "fira_adamw", {**SVD, "variant": variant, "scale": 0.5}, decay=0.1,
                    steps=LAST)
         yield case(f"fira_adamw_8bit_{variant}", fira, "fira_adamw_8bit", {**SVD, "rank": 16, "variant": variant},
@@ -116,7 +123,8 @@ def apollo_cases():
     yield case("apollo_adamw_disable_nl", apollo, "apollo_adamw", {**random, "disable_nl": True}, steps=LAST)
     yield case("apollo_adamw_spikes", apollo, "apollo_adamw", random, trace="spikes", steps=LAST)
     yield case("apollo_adamw_svd", apollo, "apollo_adamw", {"proj": "svd", **SVD})
-    yield case("apollo_adamw_svd_tensor", apollo, "apollo_adamw", {"proj": "svd", **SVD, "scale_type": "tensor"}, steps=LAST)
+    yield case("apollo_adamw_svd_tensor", apollo, "apollo_adamw", {"proj": "svd", **SVD, "scale_type": "tensor", "disable_nl": True},
+               steps=LAST)
     yield case("apollo_mini", apollo, "apollo_mini", {"update_proj_gap": GAP}, decay=0.1)
 
 
@@ -203,7 +211,46 @@ def moving_subspace_cases():
     yield case("osd_adamw_fast", osd, "osd_adamw", {"rank": RANK, "osd_lr": 0.05, "osd_lambda": 0, "scale": 1}, steps=LAST)
 
 
+def stateless_cases():
+    yield case("swan", swan, "swan", decay=0.1)
+    yield case("swan_steps", swan, "swan", {"ns_steps": 3, "scale": 0.1}, trace="spikes", steps=LAST)
+    yield case("sinkgd", sinkgd, "sinkgd", decay=0.1)
+    yield case("sinkgd_iterations", sinkgd, "sinkgd", {"iterations": 1, "scale": 0.1}, trace="spikes", steps=LAST)
+
+
+def block_cases():
+    yield case("adam_mini", adam_mini, "adam_mini", decay=0.1)
+    yield case("badam", badam, "badam", {"switch_every": 2}, trace="layers", decay=0.1, steps=(0, 2, 6, 11))
+    yield case("badam_one_layer", badam, "badam", {"switch_every": 5}, steps=LAST)
+    yield case("adalomo", adalomo, "adalomo", decay=0.1)
+
+
+def alice_cases():
+    basis = {"rank": RANK, "update_proj_gap": GAP}
+    yield case("alice", alice, "alice", {**basis, "leading": 2}, decay=0.1)
+    yield case("alice_0", alice, "alice", {**basis, "leading": 3, "basis_beta": 0, "scale": 1, "complement_scale": 0.1},
+               steps=LAST)
+    yield case("alice_unswitched", alice, "alice", {**basis, "leading": 4, "limiter": 0}, trace="spikes", steps=LAST)
+    yield case("alice_high_rank", alice, "alice", {**basis, "rank": 10, "leading": 3, "adam_beta1": 0.8}, steps=LAST)
+
+
+def last_cases():
+    basis = {"rank": RANK, "update_proj_gap": 2}
+    yield case("coap_adamw", coap, "coap_adamw", {**basis, "reproject_factor": 3}, decay=0.1)
+    yield case("coap_adamw_fast", coap, "coap_adamw", {**basis, "reproject_factor": 2, "coap_rate": 1000, "scale": 0.25},
+               steps=LAST)
+    random = {"rank": RANK, "update_proj_gap": GAP}
+    yield case("flora", flora, "flora", random, decay=0.1)
+    yield case("flora_beta", flora, "flora", {**random, "beta1": 0.5}, trace="spikes", steps=LAST)
+    yield case("natural_galore_adamw", natural_galore, "natural_galore_adamw", SVD, decay=0.1)
+    yield case("natural_galore_adamw_short", natural_galore, "natural_galore_adamw",
+               {**SVD, "history": 3, "damping": 0.1, "scale": 1}, steps=LAST)
+    yield case("lora_pre", lora_pre, "lora_pre", {"rank": RANK}, decay=0.1)
+    yield case("lora_pre_betas", lora_pre, "lora_pre", {"rank": 2, "adam_beta2": 0.95}, steps=LAST)
+
+
 def all_cases():
     for cases in (fira_cases, apollo_cases, spam_cases, stable_spam_cases, foam_and_gwt_cases, muon_cases,
-                  racs_and_scale_cases, adarankgrad_cases, other_subspace_cases, moving_subspace_cases):
+                  racs_and_scale_cases, adarankgrad_cases, other_subspace_cases, moving_subspace_cases,
+                  stateless_cases, block_cases, alice_cases, last_cases):
         yield from cases()

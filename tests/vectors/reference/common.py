@@ -161,10 +161,11 @@ class RmsProp:
 
 
 class Adafactor:
-    """With a given learning rate, no first moment, directions clipped to a root mean square of 1."""
+    """With a given learning rate, no first moment, directions clipped to a root mean square of 1 (clip=0: not)."""
 
-    def __init__(self):
-        self.t, self.row, self.column, self.square, self.correction = 0, 0.0, 0.0, 0.0, 1.0
+    def __init__(self, clip=1.0):
+        self.clip, self.correction = clip, 1.0
+        self.t, self.row, self.column, self.square = 0, 0.0, 0.0, 0.0
 
     def raw(self, g):
         self.t += 1
@@ -177,7 +178,7 @@ class Adafactor:
         else:
             self.square = beta2 * self.square + (1 - beta2) * u
             direction = g / np.sqrt(self.square)
-        return direction / max(1.0, norm(direction) / math.sqrt(g.size))
+        return direction / max(1.0, self.clip * norm(direction) / math.sqrt(g.size))
 
     direction = raw
 
@@ -200,17 +201,20 @@ def run(module, preset, options, weights, gradients, projected, rate, decay):
     """weights {name: array}, gradients [{name: array}] -> the weights after every update, [{name: array}].
 
     module.PRESETS[preset] holds the defaults; its "decay" is the place of W *= 1 - rate decay: before the update or
-    after it. module.make(weight, options) -> an object whose direction(G) is called once an update.
+    after it. module.make(weight, options) -> an object whose direction(G) is called once an update; None lets the weight rest.
     """
     settings = {**module.PRESETS[preset], **options}
     weights, methods, after = dict(weights), {}, []
     for name, value in weights.items():
-        methods[name] = module.make(Weight(name, value.shape, name in projected), settings)
+        methods[name] = module.make(Weight(name, value.shape, name in projected, list(weights)), settings)
     for gradient_of in gradients:
         for name, value in weights.items():
+            direction = methods[name].direction(gradient_of[name])
+            if direction is None:
+                continue
             if settings["decay"] == "before":
                 value = value * (1 - rate * decay)
-            value = value - rate * methods[name].direction(gradient_of[name])
+            value = value - rate * direction
             if settings["decay"] == "after":
                 value = value * (1 - rate * decay)
             weights[name] = value
@@ -221,8 +225,8 @@ def run(module, preset, options, weights, gradients, projected, rate, decay):
 class Weight:
     """role: targeted, embedding, head, matrix (another one) or vector."""
 
-    def __init__(self, name, shape, targeted):
-        self.name, self.shape = name, shape
+    def __init__(self, name, shape, targeted, all_names=()):
+        self.name, self.shape, self.all_names = name, shape, all_names
         self.role = ("targeted" if targeted else "vector" if len(shape) == 1 else "embedding" if "embed" in name else
                      "head" if "lm_head" in name else "matrix")
 
