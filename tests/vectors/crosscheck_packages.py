@@ -17,7 +17,7 @@ import torch
 
 from family_cases import projected_names
 from make_family_vectors import F64, FAMILY, displacement_error, split
-from reference import apollo, common, fira, muon, racs, spam, stable_spam
+from reference import adalomo, adam_mini, alice, apollo, badam, common, fira, flora, muon, racs, spam, stable_spam
 
 torch.set_num_threads(1)
 RATE, GAP, RANK = 0.01, 4, 4
@@ -29,8 +29,12 @@ def basis_in_projector(optimizer, parameter):
     return matrix.T if matrix.shape[0] < matrix.shape[1] else matrix
 
 
-def compare(package, what, make, module, preset, options, trace="main", decay=0.0, basis=None, only=None, start=0):
-    """make(targeted parameters, others, {name: parameter}) -> the package's optimizer."""
+def compare(package, what, make, module, preset, options, trace="main", decay=0.0, basis=None, only=None, prepare=None,
+            step_of=None):
+    """make(targeted parameters, others, {name: parameter}) -> the package's optimizer. basis(optimizer, parameter) -> B.
+
+    prepare(reference objects, their weights) may change them before the first step; step_of(optimizer) replaces step().
+    """
     weights, gradients = split(FAMILY / f"trace_{trace}.safetensors")
     if only:
         weights = {n: w for n, w in weights.items() if only(n)}
@@ -38,19 +42,24 @@ def compare(package, what, make, module, preset, options, trace="main", decay=0.
     projected = projected_names(weights)
     optimizer = make([parameters[n] for n in projected], [p for n, p in parameters.items() if n not in projected], parameters)
     settings = {**module.PRESETS[preset], **options}
-    methods = {n: module.make(common.Weight(n, w.shape, n in projected), settings) for n, w in weights.items()}
+    methods = {n: module.make(common.Weight(n, w.shape, n in projected, list(weights)), settings) for n, w in weights.items()}
     if basis:
         for n in projected:
             methods[n].subspace.found = lambda g, old, n=n: basis(optimizer, parameters[n])
     ours, worst, where = {n: w.astype(F64) for n, w in weights.items()}, 0, ""
+    if prepare:
+        prepare(methods, ours)
     for step, gradient_of in enumerate(gradients):
         for n, p in parameters.items():
             p.grad = torch.from_numpy(gradient_of[n].copy())
-        optimizer.step()
+        (step_of or type(optimizer).step)(optimizer)
         for n, value in ours.items():
+            direction = methods[n].direction(gradient_of[n].astype(F64))
+            if direction is None:
+                continue
             kept = 1 - RATE * decay
             value = value * kept if settings["decay"] == "before" else value
-            value = value - RATE * methods[n].direction(gradient_of[n].astype(F64))
+            value = value - RATE * direction
             ours[n] = value * kept if settings["decay"] == "after" else value
         theirs = {n: p.detach().numpy() for n, p in parameters.items()}
         errors = displacement_error(weights, ours, theirs)
@@ -114,6 +123,73 @@ def third_group():
             {}, decay=0.1, only=is_targeted)
 
 
+def basis_of_flora(optimizer, parameter):
+    from flora_opt.optimizers.torch import flora as package
+
+    left, right = package.split_seed(optimizer.state[parameter]["seed"])
+    if parameter.shape[0] < parameter.shape[1]:
+        return package.stable_randn((RANK, parameter.shape[0]), seed=left).T.numpy().astype(F64) / RANK**0.5
+    return package.stable_randn((parameter.shape[1], RANK), seed=right).numpy().astype(F64) / RANK**0.5
+
+
+def last_group():
+    from adam_mini import Adam_mini
+    from badam import BlockOptimizer
+    from flora_opt.optimizers.torch.flora import Flora
+    from pytorch_optimizer import load_optimizer
+
+    for decay, what in ((0.1, "mlp"), (0.0, "bias")):
+        compare("adam-mini", f"{what}, decay {decay}", lambda t, o, named: Adam_mini(
+            list(named.items()), lr=RATE, weight_decay=decay, dim=16, n_heads=4, n_kv_heads=4, verbose=False), adam_mini,
+            "adam_mini", {}, decay=decay, only=lambda n: what in n)
+    prefixes = [[f"model.layers.{i}."] for i in range(3)]
+
+    def shifted(methods, _):  # the package gives the first layer one update less than the others
+        for method in methods.values():
+            method.t, method.rule = 1, common.AdamW()
+
+    compare("badam", "layers, switch every 2, ascending, the first turn one update short", lambda t, o, named: BlockOptimizer(
+        torch.optim.AdamW(named.values(), lr=RATE, weight_decay=0), list(named.items()), prefixes, switch_block_every=2,
+        switch_mode="ascending", verbose=0), badam, "badam", {"switch_every": 2}, trace="layers",
+        only=lambda n: "layers." in n, prepare=shifted)
+    compare("flora-opt", "no resampling", lambda t, o, _: Flora(
+        t, lr=RATE, rank=RANK, beta1=0.9, scale_parameter=False, kappa=1000), flora, "flora",
+        {"rank": RANK, "update_proj_gap": 1000}, basis=basis_of_flora, only=is_targeted)
+    compare("pytorch-optimizer", "left matrix, the package's basis at update 1, no switching", lambda t, o, _: load_optimizer(
+        "alice")(t, lr=RATE, betas=(0.9, 0.9, 0.999), rank=RANK, leading_basis=RANK, update_interval=1000, weight_decay=0.1),
+        alice, "alice", {"rank": RANK, "update_proj_gap": 1000, "leading": RANK}, decay=0.1,
+        basis=lambda optimizer, p: optimizer.state[p]["U"].numpy().astype(F64), only=lambda n: "down" in n)
+
+
+class Bilinear(torch.nn.Module):
+    """A model whose loss has the gradients that its parameters hold in .grad."""
+
+    def __init__(self, parameters):
+        super().__init__()
+        self.held = torch.nn.ParameterList(parameters)
+
+    def loss(self):
+        gradients = [p.grad.clone() for p in self.held]
+        for p in self.held:
+            p.grad = None
+        return sum((p * g).sum() for p, g in zip(self.held, gradients))
+
+
+def adalomo_group():
+    from pytorch_optimizer import load_optimizer
+
+    def times_size_of_weight(methods, ours):
+        for n, method in methods.items():
+            raw = method.raw
+            method.direction = lambda g, n=n, raw=raw: max(1e-3, common.norm(ours[n]) / ours[n].size**0.5) * raw(g)
+
+    def step(optimizer):
+        optimizer.fused_backward(optimizer.model.loss(), lr=RATE)
+
+    compare("pytorch-optimizer", "the weight's root mean square put into the reference", lambda t, o, named: load_optimizer(
+        "adalomo")(Bilinear(named.values()), lr=RATE), adalomo, "adalomo", {}, prepare=times_size_of_weight, step_of=step)
+
+
 if __name__ == "__main__":
-    for chosen in sys.argv[1:] or ("first_groups", "third_group"):
+    for chosen in sys.argv[1:] or ("first_groups", "third_group", "last_group", "adalomo_group"):
         globals()[chosen]()

@@ -123,8 +123,8 @@ def apollo_cases():
     yield case("apollo_adamw_disable_nl", apollo, "apollo_adamw", {**random, "disable_nl": True}, steps=LAST)
     yield case("apollo_adamw_spikes", apollo, "apollo_adamw", random, trace="spikes", steps=LAST)
     yield case("apollo_adamw_svd", apollo, "apollo_adamw", {"proj": "svd", **SVD})
-    yield case("apollo_adamw_svd_tensor", apollo, "apollo_adamw", {"proj": "svd", **SVD, "scale_type": "tensor", "disable_nl": True},
-               steps=LAST)
+    yield case("apollo_adamw_svd_tensor", apollo, "apollo_adamw",
+               {"proj": "svd", **SVD, "scale_type": "tensor", "disable_nl": True}, steps=LAST)
     yield case("apollo_mini", apollo, "apollo_mini", {"update_proj_gap": GAP}, decay=0.1)
 
 
