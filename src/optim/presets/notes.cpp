@@ -1,6 +1,6 @@
 #include "optim/presets/notes.h"
 
-#include <map>
+#include <span>
 
 namespace galore {
 namespace {
@@ -10,168 +10,153 @@ const char* const kSigns =
     "the basis is found by one warm iteration instead of an SVD (subspace=svd: exact) and refreshes are "
     "staggered (refresh=together: as published)";
 
-using Notes = std::map<std::string, PresetNote>;
+struct Note {
+  const char* preset;
+  const char* equation;
+  const char* departures;
+};
 
-Notes full_rank_notes() {
-  return {
-      {"adamw_torch",
-       {"M = b1 M + (1-b1) G; V = b2 V + (1-b2) G^2; W -= lr (M / (1-b1^t)) / (sqrt(V / (1-b2^t)) + eps)",
-        "none"}},
-      {"adamw_8bit",
-       {"as AdamW; M and V are kept in 8-bit codes of the dynamic books, a scale a block of block_size",
-        "factors of beta and t are taken in fp64 and rounded once; a block of zeros stays zero"}},
-      {"adafactor",
-       {"b2t = 1 - t^decay_rate; row, column: means of G^2 + eps with b2t; "
-        "U = G rsqrt(row / mean(row)) rsqrt(column); W -= lr U / max(1, RMS(U) / clip_threshold)",
-        "relative_step and scale_parameter do not exist: the learning rate is given"}},
-      {"sgd", {"M = momentum M + (1 - dampening) G; W -= lr M", "none"}},
-  };
-}
+const Note kFullRank[] = {
+    {"adamw_torch",
+     "M = b1 M + (1-b1) G; V = b2 V + (1-b2) G^2; W -= lr (M / (1-b1^t)) / (sqrt(V / (1-b2^t)) + eps)",
+     "none"},
+    {"adamw_8bit",
+     "as AdamW; M and V are kept in 8-bit codes of the dynamic books, a scale a block of block_size",
+     "factors of beta and t are taken in fp64 and rounded once; a block of zeros stays zero"},
+    {"adafactor",
+     "b2t = 1 - t^decay_rate; row, column: means of G^2 + eps with b2t; "
+     "U = G rsqrt(row / mean(row)) rsqrt(column); W -= lr U / max(1, RMS(U) / clip_threshold)",
+     "relative_step and scale_parameter do not exist: the learning rate is given"},
+    {"sgd", "M = momentum M + (1 - dampening) G; W -= lr M", "none"},
+    {"rmsprop", "V = rms_beta V + (1 - rms_beta) G^2; W -= lr G / (sqrt(V) + rms_epsilon)", "none"},
+};
 
-Notes galore_notes() {
-  const std::string in_subspace = "R = P^T G; W -= lr scale back(rule(R)); rule: ";
-  return {
-      {"galore_adamw", {in_subspace + "AdamW with eps added before the bias correction", kSigns}},
-      {"galore_adamw_8bit", {in_subspace + "8-bit AdamW", kSigns}},
-      {"galore_adafactor", {in_subspace + "Adafactor", kSigns}},
-      {"galore_sgd", {in_subspace + "SGD with momentum", kSigns}},
-      {"golore_adamw",
-       {"as GaLore; P is drawn uniformly among orthonormal bases every update_proj_gap updates, and the "
-        "moments are turned into it",
-        "V is turned by the squares of the turn, as LDAdam does; there is no first phase with SVD"}},
-      {"q_galore_adamw_8bit",
-       {in_subspace +
-            "8-bit AdamW; P in 4-bit groups; W in 8-bit groups, W = round_at_random(W - lr scale back(N)); "
-            "the "
-            "gap of a weight doubles when the mean cosine of queue_size leading vectors is at least "
-            "cos_threshold",
-        std::string(
-            "two codes a byte; scales in fp32 and zeros in 8 bits instead of bf16; the cosine's sign is "
-            "dropped, since an SVD's is arbitrary; ") +
-            kSigns}},
-      {"adarankgrad_adamw",
-       {"as GaLore over AdamW; at a refresh the rank is the smallest whose residual has at most the share "
-        "`energy` of ||G||^2; moments M turn by P_new^T P_old, V by its squares",
-        "V turns by squares because the paper's turn makes it negative; the inner criterion is ||R|| <= "
-        "inner_criterion ||R at the refresh||, off by default, as the paper's thresholds are not published"}},
-      {"galore_spam_adamw",
-       {"as GaLore over AdamW; SPAM's clipping and resets act on R and its moments",
-        "a combination of the two papers"}},
-  };
-}
+const Note kGaLore[] = {
+    {"galore_adamw",
+     "R = P^T G; W -= lr scale back(rule(R)); rule: AdamW with eps added before the bias correction", kSigns},
+    {"galore_adamw_8bit", "R = P^T G; W -= lr scale back(rule(R)); rule: 8-bit AdamW", kSigns},
+    {"galore_adafactor", "as GaLore over AdamW; rule: Adafactor", kSigns},
+    {"galore_sgd", "as GaLore over AdamW; rule: SGD with momentum", kSigns},
+    {"golore_adamw",
+     "as GaLore; P is drawn uniformly among orthonormal bases every update_proj_gap updates, and the "
+     "moments are turned into it",
+     "V is turned by the squares of the turn, as LDAdam does; there is no first phase with SVD"},
+    {"q_galore_adamw_8bit",
+     "as galore_adamw_8bit; P in 4-bit groups; W in 8-bit groups, W = round_at_random(W - lr scale back(N)); "
+     "the "
+     "gap of a weight doubles when the mean cosine of queue_size leading vectors is at least "
+     "cos_threshold",
+     "two codes a byte; scales in fp32 and zeros in 8 bits instead of bf16; the cosine's sign is "
+     "dropped, since an SVD's is arbitrary; bases as galore_adamw's"},
+    {"adarankgrad_adamw",
+     "as GaLore over AdamW; at a refresh the rank is the smallest whose residual has at most the share "
+     "`energy` of ||G||^2; moments M turn by P_new^T P_old, V by its squares",
+     "V turns by squares because the paper's turn makes it negative; the inner criterion is ||R|| <= "
+     "inner_criterion ||R at the refresh||, off by default, as the paper's thresholds are not published"},
+    {"galore_spam_adamw", "as GaLore over AdamW; SPAM's clipping and resets act on R and its moments",
+     "a combination of the two papers"},
+};
 
-Notes residual_notes() {
-  return {
-      {"fira_adamw",
-       {"N = M / (sqrt(V) + eps); k_j = ||N_j|| / ||R_j||; S = limit(k (G - scale back(R))); "
-        "W -= lr c (scale back(N) + S). variant=paper: N with c inside; S = limit(k (G - back(R))); "
-        "W -= lr scale (back(N) + S)",
-        "limiter=0 switches the limiter off; bases as GaLore's"}},
-      {"fira_adamw_8bit", {"as fira_adamw over 8-bit AdamW", "the authors have no 8-bit form"}},
-      {"fira_adafactor", {"as fira_adamw over Adafactor, c = 1", "the authors have no such form"}},
-      {"fira_rmsprop", {"as fira_adamw; N = R / (sqrt(V) + eps), c = 1", "weight decay exists"}},
-      {"apollo_adamw",
-       {"N = M / (sqrt(V) + eps) of R; s_j = ||N_j|| / ||R_j||; U = limit(s G) sqrt(scale); W -= lr c U",
-        "P is made again from its random stream whenever it is read, so it takes no memory"}},
-      {"apollo_mini", {"as apollo_adamw with rank 1 and one s a weight", "as apollo_adamw"}},
-      {"q_apollo_adamw",
-       {"as apollo_adamw; W in 8-bit groups, rounded at random", "weights as in q_galore_adamw_8bit"}},
-      {"q_apollo_mini",
-       {"as apollo_mini; W in 8-bit groups, rounded at random", "weights as in q_galore_adamw_8bit"}},
-      {"frugal_adamw",
-       {"W -= lr (back(M / ((1-b1^t)(sqrt(V / (1-b2^t)) + eps))) + sign_scale sign(G - back(R))); moments "
-        "are "
-        "reset at a refresh",
-        "the rank is given instead of a density"}},
-      {"subtrack_adamw",
-       {"P moves along the Grassmannian by the rank-one part of 2 (G - P R) R^T; moments as LDAdam; Fira's "
-        "scaled residual and limiter",
-        "the paper, not the released code, whose residual is on the wrong side for m >= n; step_size is "
-        "relative to the singular value"}},
-      {"ldadam_adamw",
-       {"a = G + e; P = qr(b b^T P_prev), b = rho P_prev M^ + (1-rho) a; moments turn by P^T P_prev; "
-        "e = a - P R + b1/(1-b1) (P_prev M_prev - P M~); W -= lr P M^ / (sqrt(V^) + eps)",
-        "square matrices are projected on the left, as theirs"}},
-      {"osd_adamw",
-       {"every update one step of Adam on ||P P^T g - g||^2 + osd_lambda ||P^T P - I||^2, g = G / ||G||; W "
-        "as "
-        "GaLore",
-        "see the method's header"}},
-      {"sumo",
-       {"M = momentum M + R; O = U V^T of the SVD of M; W -= lr (G - back(R - O)) scaled by sqrt(max(m, n))",
-        "see the method's header"}},
-      {"mofasgd",
-       {"momentum is kept as U S V^T of rank r and updated without an m x n matrix; W -= lr U V^T",
-        "see the method's header"}},
-      {"flora",
-       {"as GaLore over Adafactor with random bases and turned momentum", "see the method's header"}},
-      {"natural_galore_adamw",
-       {"R is multiplied by the inverse of an empirical Fisher matrix of the last gradients, then GaLore",
-        "see the method's header"}},
-  };
-}
+const Note kResidual[] = {
+    {"fira_adamw",
+     "N = M / (sqrt(V) + eps); k_j = ||N_j|| / ||R_j||; S = limit(k (G - scale back(R))); "
+     "W -= lr c (scale back(N) + S). variant=paper: N with c inside; S = limit(k (G - back(R))); "
+     "W -= lr scale (back(N) + S)",
+     "limiter=0 switches the limiter off; bases as GaLore's"},
+    {"fira_adamw_8bit", "as fira_adamw over 8-bit AdamW", "the authors have no 8-bit form"},
+    {"fira_adafactor", "as fira_adamw over Adafactor, c = 1", "the authors have no such form"},
+    {"fira_rmsprop", "as fira_adamw; N = R / (sqrt(V) + eps), c = 1", "weight decay exists"},
+    {"apollo_adamw",
+     "N = M / (sqrt(V) + eps) of R; s_j = ||N_j|| / ||R_j||; U = limit(s G) sqrt(scale); W -= lr c U",
+     "P is made again from its random stream whenever it is read, so it takes no memory"},
+    {"apollo_mini", "as apollo_adamw with rank 1 and one s a weight", "as apollo_adamw"},
+    {"q_apollo_adamw", "as apollo_adamw; W in 8-bit groups, rounded at random",
+     "weights as in q_galore_adamw_8bit"},
+    {"q_apollo_mini", "as apollo_mini; W in 8-bit groups, rounded at random",
+     "weights as in q_galore_adamw_8bit"},
+    {"frugal_adamw",
+     "W -= lr (back(M / ((1-b1^t)(sqrt(V / (1-b2^t)) + eps))) + sign_scale sign(G - back(R))); moments "
+     "are "
+     "reset at a refresh",
+     "the rank is given instead of a density"},
+    {"subtrack_adamw",
+     "P moves along the Grassmannian by the rank-one part of 2 (G - P R) R^T; moments as LDAdam; Fira's "
+     "scaled residual and limiter",
+     "the paper, not the released code, whose residual is on the wrong side for m >= n; step_size is "
+     "relative to the singular value"},
+    {"ldadam_adamw",
+     "a = G + e; P = qr(b b^T P_prev), b = rho P_prev M^ + (1-rho) a; moments turn by P^T P_prev; "
+     "e = a - P R + b1/(1-b1) (P_prev M_prev - P M~); W -= lr P M^ / (sqrt(V^) + eps)",
+     "square matrices are projected on the left, as theirs"},
+    {"osd_adamw",
+     "every update one step of Adam on ||P P^T g - g||^2 + osd_lambda ||P^T P - I||^2, g = G / ||G||; W "
+     "as "
+     "GaLore",
+     "see the method's header"},
+    {"sumo",
+     "M = momentum M + R; O = U V^T of the SVD of M; W -= lr (G - back(R - O)) scaled by sqrt(max(m, n))",
+     "see the method's header"},
+    {"mofasgd", "momentum is kept as U S V^T of rank r and updated without an m x n matrix; W -= lr U V^T",
+     "see the method's header"},
+    {"flora", "as GaLore over Adafactor with random bases and turned momentum", "see the method's header"},
+    {"natural_galore_adamw",
+     "R is multiplied by the inverse of an empirical Fisher matrix of the last gradients, then GaLore",
+     "see the method's header"},
+};
 
-Notes full_update_notes() {
-  return {
-      {"spam_adamw",
-       {"t mod interval = 0: M = V = 0; g = sign(g) sqrt(threshold V) where g^2 > threshold V; AdamW times a "
-        "warm-up factor after each reset; density below 1: of a random subset of elements",
-        "no clipping where V is 0; decay acts on all elements"}},
-      {"stable_spam_adamw",
-       {"elements above the mean of max|G| are scaled to it; G / ||G|| times m / (sqrt(v) + eps) of its "
-        "norms; "
-        "moments are zeroed every interval; AdamW",
-        "counters=separate counts the norms' and bounds' averages apart from the moments; shared is "
-        "released"}},
-      {"foam_adamw",
-       {"A: means over 2^level neighbours along the inputs; r = G - A; M, V of A and of the means of G^2; "
-        "W -= lr c scale (M + rho r) / (sqrt(V + rho^2 r^2) + eps)",
-        "betas 0.9 and 0.95 as in the authors' scripts"}},
-      {"gwt_adamw",
-       {"Haar transform of G along the inputs; AdamW of the approximation; details over the same sqrt(V); "
-        "transformed back, times scale",
-        "none"}},
-      {"racs",
-       {"q, s: averages of a fixed point of row and column scales; W -= lr scale limit(G / sqrt(q s^T))",
-        "number of iterations and start as in the method's header"}},
-      {"alice",
-       {"AdamW in a leading eigenbasis with switched directions, and the residual over the root of its "
-        "columns' energy",
-        "the switching rule is not published in full; see the method's header"}},
-      {"scale",
-       {"W -= lr G / RMS over the inputs of each output row; the head: of its momentum; the embedding: over "
-        "the vocabulary; other tensors: AdamW",
-        "none"}},
-      {"muon",
-       {"M = b M + (1-b) G; X = five Newton-Schulz steps of (1-b) G + b M; W -= lr scale sqrt(max(1, m/n)) X",
-        "none"}},
-      {"swan",
-       {"rows of G are standardized, then whitened by (G G^T)^-1/2, and given their norm back",
-        "see the method's header"}},
-      {"sinkgd", {"rows and columns of G are divided by their norms in turn", "see the method's header"}},
-      {"adam_mini",
-       {"M as AdamW; one V an output row, of the mean of G^2", "elementwise for embedding and head"}},
-      {"badam",
-       {"AdamW of one block of layers at a time, changed every switch_every updates; its state is reset",
-        "other tensors are updated all the time; see the method's header"}},
-      {"adalomo",
-       {"factored second moment as Adafactor's, updates clipped by their RMS",
-        "the weight's RMS is not multiplied in, as no method sees weights"}},
-  };
-}
-
-Notes all_notes() {
-  Notes all = full_rank_notes();
-  for (Notes family : {galore_notes(), residual_notes(), full_update_notes()}) all.merge(family);
-  return all;
-}
+const Note kFullUpdate[] = {
+    {"spam_adamw",
+     "t mod interval = 0: M = V = 0; g = sign(g) sqrt(threshold V) where g^2 > threshold V; AdamW times a "
+     "warm-up factor after each reset; density below 1: of a random subset of elements",
+     "no clipping where V is 0; decay acts on all elements"},
+    {"stable_spam_adamw",
+     "elements above the mean of max|G| are scaled to it; G / ||G|| times m / (sqrt(v) + eps) of its "
+     "norms; "
+     "moments are zeroed every interval; AdamW",
+     "counters=separate counts the norms' and bounds' averages apart from the moments; shared is "
+     "released"},
+    {"foam_adamw",
+     "A: means over 2^level neighbours along the inputs; r = G - A; M, V of A and of the means of G^2; "
+     "W -= lr c scale (M + rho r) / (sqrt(V + rho^2 r^2) + eps)",
+     "betas 0.9 and 0.95 as in the authors' scripts"},
+    {"gwt_adamw",
+     "Haar transform of G along the inputs; AdamW of the approximation; details over the same sqrt(V); "
+     "transformed back, times scale",
+     "none"},
+    {"racs", "q, s: averages of a fixed point of row and column scales; W -= lr scale limit(G / sqrt(q s^T))",
+     "number of iterations and start as in the method's header"},
+    {"alice",
+     "AdamW in a leading eigenbasis with switched directions, and the residual over the root of its "
+     "columns' energy",
+     "the switching rule is not published in full; see the method's header"},
+    {"scale",
+     "W -= lr G / RMS over the inputs of each output row; the head: of its momentum; the embedding: over "
+     "the vocabulary; other tensors: AdamW",
+     "none"},
+    {"muon",
+     "M = b M + (1-b) G; X = five Newton-Schulz steps of (1-b) G + b M; W -= lr scale sqrt(max(1, m/n)) X",
+     "none"},
+    {"swan", "rows of G are standardized, then whitened by (G G^T)^-1/2, and given their norm back",
+     "see the method's header"},
+    {"sinkgd", "rows and columns of G are divided by their norms in turn", "see the method's header"},
+    {"adam_mini", "M as AdamW; one V an output row, of the mean of G^2",
+     "elementwise for embedding and head"},
+    {"badam",
+     "AdamW of one block of layers at a time, changed every switch_every updates; its state is reset",
+     "other tensors are updated all the time; see the method's header"},
+    {"adalomo", "factored second moment as Adafactor's, updates clipped by their RMS",
+     "the weight's RMS is not multiplied in, as no method sees weights"},
+};
 
 }  // namespace
 
 PresetNote preset_note(const std::string& preset) {
-  static const Notes notes = all_notes();
-  const auto found = notes.find(preset);
-  return found == notes.end() ? PresetNote{} : found->second;
+  for (const std::span<const Note> family :
+       {std::span<const Note>(kFullRank), std::span<const Note>(kGaLore), std::span<const Note>(kResidual),
+        std::span<const Note>(kFullUpdate)})
+    for (const Note& note : family)
+      if (preset == note.preset) return {note.equation, note.departures};
+  return {};
 }
 
 }  // namespace galore
