@@ -3,7 +3,7 @@
 import numpy as np
 
 from reference import (adalomo, adam_mini, adarankgrad, alice, apollo, badam, coap, fira, flora, foam, frugal, golore, gwt,
-                       ldadam, lora_pre, mofasgd, muon, natural_galore, osd, racs, scale, sinkgd, spam, stable_spam,
+                       ldadam, lora_pre, mofasgd, muon, natural_galore, osd, q_galore, racs, scale, sinkgd, spam, stable_spam,
                        subtrack, sumo, swan)
 
 STEPS, GAP, RANK = 12, 4, 4
@@ -91,6 +91,12 @@ def case(name, module, optim, options=None, trace="main", rate=0.01, decay=0.0, 
             "optim_args": ",".join(f"{k}={text(v)}" for k, v in written.items()),
             "learning_rate": rate, "weight_decay": decay, "adam_beta1": None, "adam_beta2": None, "adam_epsilon": None,
             "optim_target_modules": ",".join(TARGETS), "steps": list(steps), **more}
+
+
+def decomposes(case):
+    """Whether it seeks singular vectors or the like."""
+    own = (adarankgrad, alice, coap, ldadam, lora_pre, mofasgd, osd, subtrack, sumo)
+    return case["options"].get("subspace") == "svd" or case["module"] in own
 
 
 SVD = {"rank": RANK, "update_proj_gap": GAP, "subspace": "svd"}
@@ -249,8 +255,24 @@ def last_cases():
     yield case("lora_pre_betas", lora_pre, "lora_pre", {"rank": 2, "adam_beta2": 0.95}, steps=LAST)
 
 
+def coded_weight_cases():
+    # Rates at which no rounding of a small matrix is a close call.
+    yield case("q_galore_adamw_8bit", q_galore, "q_galore_adamw_8bit", {**SVD, "update_proj_gap": 2, "queue_size": 2},
+               decay=0.1)
+    # A rounding at random that falls otherwise moves a weight by a code, some 5e-4 of the displacement.
+    yield case("q_galore_adamw_8bit_wide", q_galore, "q_galore_adamw_8bit", {**SVD, "rank": 15, "update_proj_gap": 7},
+               trace="wide", steps=(1, 11), floor=5e-3)
+    yield case("q_galore_adamw_8bit_nearest", q_galore, "q_galore_adamw_8bit",
+               {**SVD, "stochastic_round": False, "proj_bits": 8, "proj_group_size": 32, "weight_group_size": 64,
+                "cos_threshold": 0, "scale": 1}, steps=LAST, rate=0.014)
+    random = {"rank": RANK, "update_proj_gap": GAP}
+    yield case("q_apollo_adamw", q_galore, "q_apollo_adamw", random, decay=0.1, rate=0.013)
+    yield case("q_apollo_mini", q_galore, "q_apollo_mini", {"update_proj_gap": GAP, "weight_group_size": 64}, steps=LAST,
+               rate=0.012)
+
+
 def all_cases():
     for cases in (fira_cases, apollo_cases, spam_cases, stable_spam_cases, foam_and_gwt_cases, muon_cases,
                   racs_and_scale_cases, adarankgrad_cases, other_subspace_cases, moving_subspace_cases,
-                  stateless_cases, block_cases, alice_cases, last_cases):
+                  stateless_cases, block_cases, alice_cases, last_cases, coded_weight_cases):
         yield from cases()

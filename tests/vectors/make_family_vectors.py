@@ -11,7 +11,9 @@ stay. The format is that of data/manifest.json (make_galore_vectors.py), except:
   optim_args     complete: what `galore replay --optim_args` gets, word for word; options left out are tested by default
   adam_beta1, adam_beta2, adam_epsilon     null: the preset's own
   noise          largest relative error of the displacement when every gradient element is moved by one unit in the last
-                 place, with the arithmetic in fp64 and in fp32, over several draws; or what rounding the weights makes of it
+                 place, with the arithmetic in fp64 and in fp32, over several draws; where singular vectors are sought, also
+                 when the matrix is moved by four units in the norm, because a decomposition errs by a few; or what rounding
+                 the weights makes of it
   tolerance      10 x noise, at least 1e-6 (8-bit: at least one flipped code). Ten, because noise sees a few draws of an
                  error whose size depends on the order of sums, and because a library's decompositions err by several units
   floor          where the least tolerance is another: see family_cases.py
@@ -27,7 +29,7 @@ import sys
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from family_cases import STEPS, all_cases, all_traces, projected_names
+from family_cases import STEPS, all_cases, all_traces, decomposes, projected_names
 from reference import common
 
 FAMILY = pathlib.Path(__file__).resolve().parent / "family"
@@ -86,6 +88,17 @@ def moved_by_one_ulp(gradients, seed):
     return [{n: moved(g) for n, g in of.items()} for of in gradients]
 
 
+def moved_in_norm(gradients, projected, seed):
+    """Projected gradients plus noise whose norm is four units in the last place of theirs."""
+    random = np.random.default_rng(seed)
+
+    def moved(g):
+        noise = random.standard_normal(g.shape)
+        return (g + noise * (2.0**-21 * common.norm(g) / common.norm(noise))).astype(F32)
+
+    return [{n: moved(g) if n in projected else g for n, g in of.items()} for of in gradients]
+
+
 def rounding_of_weights(weight, moved, step):
     """Half a unit in the last place, twice a step (decay, direction), adding up like a random walk."""
     displacement = common.norm(moved - weight.astype(F64))
@@ -93,7 +106,10 @@ def rounding_of_weights(weight, moved, step):
 
 
 def noise_of(case, weights, gradients, expected):
-    runs = [run_case(case, weights, moved_by_one_ulp(gradients, seed), F64 if seed < 3 else F32) for seed in range(6)]
+    moved = [moved_by_one_ulp(gradients, seed) for seed in range(6)]
+    if decomposes(case):
+        moved += [moved_in_norm(gradients, projected_names(weights), seed) for seed in range(6)]
+    runs = [run_case(case, weights, of, dtype) for of in moved for dtype in (F64, F32)]
     noise = {}
     for step in case["steps"]:
         errors = [displacement_error(weights, expected[step], run[step]) for run in runs]

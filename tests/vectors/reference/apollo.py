@@ -19,8 +19,9 @@ PRESETS = {"apollo_adamw": OWN, "apollo_mini": {**OWN, "rank": 1, "scale_type": 
 
 
 class Apollo:
-    def __init__(self, weight, o):
-        self.o, self.rule = o, adamw_of(o)
+    def __init__(self, weight, o, corrected=False):
+        """corrected: N with bias correction, so that c stands before the limiter (Q-APOLLO)."""
+        self.o, self.rule, self.corrected = o, adamw_of(o), corrected
         self.subspace = subspace_of(weight, {**o, "subspace": "random" if o["proj"] == "random" else o["subspace"]})
         self.limit = Limiter(0 if o["disable_nl"] else o["limiter"])
 
@@ -28,14 +29,16 @@ class Apollo:
         s, o = self.subspace, self.o
         s.advance(g)
         r = s.project(g)
-        n = self.rule.raw(r)
+        n, rest = self.rule.raw(r), self.rule.correction
+        if self.corrected:
+            n, rest = rest * n, 1.0
         if o["scale_type"] == "channel":
             u = g * (column_norms(n, s.left) / (column_norms(r, s.left) + 1e-8))
         else:
             u = g * (norm(n) / (norm(r) + 1e-8))
         scale = math.sqrt(o["scale"])
         u = self.limit(u * scale) if o["scale_front"] else self.limit(u) * scale
-        return self.rule.correction * u
+        return rest * u
 
 
 def make(weight, o):

@@ -202,22 +202,24 @@ def run(module, preset, options, weights, gradients, projected, rate, decay):
 
     module.PRESETS[preset] holds the defaults; its "decay" is the place of W *= 1 - rate decay: before the update or
     after it. module.make(weight, options) -> an object whose direction(G) is called once an update; None lets the weight rest.
+    An object with start and write holds the weight by itself (group_codes.CodedWeight).
     """
     settings = {**module.PRESETS[preset], **options}
     weights, methods, after = dict(weights), {}, []
     for name, value in weights.items():
         methods[name] = module.make(Weight(name, value.shape, name in projected, list(weights)), settings)
+        if hasattr(methods[name], "start"):
+            weights[name] = methods[name].start(value)
     for gradient_of in gradients:
         for name, value in weights.items():
             direction = methods[name].direction(gradient_of[name])
             if direction is None:
                 continue
-            if settings["decay"] == "before":
-                value = value * (1 - rate * decay)
-            value = value - rate * direction
-            if settings["decay"] == "after":
-                value = value * (1 - rate * decay)
-            weights[name] = value
+            before, after_it = (1 - rate * decay if settings["decay"] == place else 1 for place in ("before", "after"))
+            if hasattr(methods[name], "write"):
+                weights[name] = methods[name].write(value, direction, rate, before, after_it)
+            else:
+                weights[name] = (value * before - rate * direction) * after_it
         after.append(dict(weights))
     return after
 
