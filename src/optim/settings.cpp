@@ -29,6 +29,10 @@ const Rule kRules[] = {
      [](const OptimizerSettings& s, at::IntArrayRef shape, Workspace& workspace) {
        return make_sgd(s.sgd, s.storage, shape, workspace);
      }},
+    {"rms_prop", [](OptionTable& table, OptimizerSettings& s) { declare_options(table, s.rms_prop); },
+     [](const OptimizerSettings& s, at::IntArrayRef shape, Workspace& workspace) {
+       return make_rms_prop(s.rms_prop, s.storage, shape, workspace);
+     }},
 };
 
 const Rule& rule_of(const OptimizerSettings& settings) {

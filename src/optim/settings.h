@@ -22,7 +22,7 @@ enum class DecayOrder { before, after, coupled };
 struct OptimizerSettings {
   std::string preset;
   bool layerwise = false;
-  std::string rule = "adamw";  // adamw, adafactor, sgd
+  std::string rule = "adamw";  // adamw, adafactor, sgd, rms_prop
   // Of targeted weights, with its options; null: the rule alone.
   std::shared_ptr<MethodKind> method;
   DecayOrder decay_order = DecayOrder::before;
@@ -31,6 +31,7 @@ struct OptimizerSettings {
   AdamWOptions adamw;
   AdafactorOptions adafactor;
   SgdOptions sgd;
+  RmsPropOptions rms_prop;
   std::optional<SpamOptions> spam;  // in front of the rule, of every weight
   StorageOptions storage;
   SubspaceOptions subspace;

@@ -16,6 +16,12 @@ using namespace rows;
 
 void combine_adafactor(OptimizerSettings& settings) { settings.rule = "adafactor"; }
 
+void combine_rms_prop(OptimizerSettings& settings) {
+  settings.rule = "rms_prop";
+  settings.rms_prop = {.beta = 0.99, .epsilon = 1e-8};
+  settings.decay_order = DecayOrder::coupled;
+}
+
 void combine_sgd(OptimizerSettings& settings) {
   settings.rule = "sgd";
   settings.decay_order = DecayOrder::coupled;
@@ -50,6 +56,12 @@ std::vector<Preset> full_rank_presets() {
        "Polyak 1964",
        {{"mn", kMoment, "momentum"}},
        combine_sgd},
+      {"rmsprop",
+       {},
+       "RMSProp in PyTorch's form",
+       "Tieleman and Hinton 2012, lecture 6.5",
+       {{"mn", kMoment}},
+       combine_rms_prop},
   };
 }
 

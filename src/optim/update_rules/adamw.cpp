@@ -30,6 +30,11 @@ class AdamW : public UpdateRule {
   }
 
   at::Tensor average() override { return moment1_->read(); }
+
+  double correction(int64_t step) const override {
+    const double t = static_cast<double>(step);
+    return std::sqrt(1 - std::pow(options_.beta2, t)) / (1 - std::pow(options_.beta1, t));
+  }
   at::Tensor variance() override { return moment2_->read(); }
 
   void reset() override {
@@ -61,7 +66,7 @@ class AdamW : public UpdateRule {
     const double corrected2 = std::sqrt(1 - std::pow(options_.beta2, t));
     const double epsilon = options_.epsilon * (options_.epsilon_before_correction ? 1 : corrected2);
     return {options_.beta1, options_.beta2, static_cast<float>(epsilon),
-            static_cast<float>(corrected2 / (1 - std::pow(options_.beta1, t)))};
+            static_cast<float>(correction(step))};
   }
 
   AdamWOptions options_;

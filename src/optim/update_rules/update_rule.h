@@ -25,6 +25,9 @@ class UpdateRule {
   // The raw average of squared gradients, in fp32, until the next call of any kind; undefined where the rule
   // keeps none.
   virtual at::Tensor variance() { return {}; }
+  // What the direction of update `step` holds because averages begin at zero: Adam's
+  // sqrt(1 - beta2^t) / (1 - beta1^t), 1 where a rule has no such correction.
+  virtual double correction(int64_t step) const { return static_cast<void>(step), 1; }
   // All averages become zero. What counts updates goes on.
   virtual void reset() = 0;
   // After `steps` updates the axes have turned: state of x becomes state of x turn (`of_columns`) or of
@@ -67,5 +70,14 @@ struct SgdOptions {
 void declare_options(OptionTable& table, SgdOptions& options);
 std::unique_ptr<UpdateRule> make_sgd(const SgdOptions& options, const StorageOptions& storage,
                                      at::IntArrayRef shape, Workspace& workspace);
+
+// --- RMSProp (Tieleman and Hinton 2012, lecture 6.5): v = beta v + (1 - beta) g^2, direction g / (sqrt(v) +
+// epsilon), without bias correction, as Fira runs it; PyTorch's defaults are 0.99 and 1e-8.
+struct RmsPropOptions {
+  double beta = 0.9, epsilon = 1e-6;
+};
+void declare_options(OptionTable& table, RmsPropOptions& options);
+std::unique_ptr<UpdateRule> make_rms_prop(const RmsPropOptions& options, const StorageOptions& storage,
+                                          at::IntArrayRef shape, Workspace& workspace);
 
 }  // namespace galore

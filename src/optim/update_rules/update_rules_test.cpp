@@ -149,7 +149,8 @@ TEST_F(Rules, ResetForgetsEveryAverage) {
       {matrix, [&] { return make_adamw({}, coded, matrix, workspace_); }},
       {matrix, [&] { return make_adafactor({.beta1 = 0.9}, {}, matrix, workspace_); }},
       {vector, [&] { return make_adafactor({}, {}, vector, workspace_); }},
-      {matrix, [&] { return make_sgd({.momentum = 0.9}, {}, matrix, workspace_); }}};
+      {matrix, [&] { return make_sgd({.momentum = 0.9}, {}, matrix, workspace_); }},
+      {matrix, [&] { return make_rms_prop({}, {}, matrix, workspace_); }}};
   for (const auto& [shape, make] : all) {
     const auto used = make(), fresh = make();
     for (int t = 1; t <= 3; ++t) used->direction(random(shape, static_cast<uint64_t>(t)), t);
@@ -172,6 +173,31 @@ TEST_F(Rules, VarianceIsTheRawSecondMoment) {
   EXPECT_LE(largest_difference(adamw->variance(), 0.001 * squares), kTolerance);
   EXPECT_LE(largest_difference(factored->variance(), squares), kTolerance);
   EXPECT_FALSE(make_sgd({.momentum = 0.9}, {}, {6, 8}, workspace_)->variance().defined());
+}
+
+TEST_F(Rules, RmsPropFollowsItsFormula) {
+  const auto rule = make_rms_prop({0.9, 1e-6}, {}, {6, 8}, workspace_);
+  at::Tensor average = at::zeros({6, 8}, at::kDouble);
+  for (int t = 1; t <= 5; ++t) {
+    const at::Tensor g = random({6, 8}, static_cast<uint64_t>(t)), exact = g.to(at::kDouble);
+    average = 0.9 * average + 0.1 * exact.square();
+    EXPECT_LE(largest_difference(rule->direction(g.clone(), t), exact / (average.sqrt() + 1e-6)), kTolerance);
+    EXPECT_LE(largest_difference(rule->variance(), average), kTolerance);
+  }
+}
+
+// Without their correction Adam's directions are the raw ratio of the moments.
+TEST_F(Rules, CorrectionIsWhatAveragesFromZeroNeed) {
+  const auto adamw = make_adamw({.epsilon = 1e-6, .epsilon_before_correction = true}, {}, {6, 8}, workspace_);
+  for (int t = 1; t <= 4; ++t) {
+    const at::Tensor direction = adamw->direction(random({6, 8}, static_cast<uint64_t>(t)), t);
+    const at::Tensor raw = adamw->average() / (adamw->variance().sqrt() + 1e-6);
+    EXPECT_LE(largest_difference(direction, adamw->correction(t) * raw.to(at::kDouble)), kTolerance);
+  }
+  for (const int64_t step : {1, 7}) {
+    EXPECT_EQ(make_adafactor({}, {}, {6, 8}, workspace_)->correction(step), 1);
+    EXPECT_EQ(make_rms_prop({}, {}, {6, 8}, workspace_)->correction(step), 1);
+  }
 }
 
 TEST_F(Rules, SgdWithoutMomentumKeepsNothing) {

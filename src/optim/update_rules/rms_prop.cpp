@@ -1,0 +1,52 @@
+#include "optim/update_rules/update_rule.h"
+
+namespace galore {
+namespace {
+
+class RmsProp : public UpdateRule {
+ public:
+  RmsProp(const RmsPropOptions& options, const StorageOptions& storage, at::IntArrayRef shape,
+          Workspace& workspace)
+      : options_(options),
+        workspace_(workspace),
+        square_(make_moment(storage, shape, /*is_signed=*/false, workspace.ledger())) {}
+
+  at::Tensor direction(at::Tensor gradient, int64_t /*step*/) override {
+    at::Tensor v = square_->read();
+    v.mul_(options_.beta).addcmul_(gradient, gradient, 1 - options_.beta);
+    square_->write(v);
+    at::Tensor size = workspace_.get(Owner::workspace, "optimizer.squares", gradient.sizes(), at::kFloat);
+    at::sqrt_out(size, v).add_(options_.epsilon);
+    return gradient.div_(size);
+  }
+
+  at::Tensor variance() override { return square_->read(); }
+
+  void reset() override { square_->clear(); }
+
+  // As if the old coordinates were independent: squares turn with the squares of the turn.
+  void transport(const at::Tensor& turn, bool of_columns, int64_t /*steps*/) override {
+    square_->write(turned_state(square_->read(), turn.square(), of_columns));
+  }
+
+  void visit(StateVisitor& visitor) override { square_->visit("moment2", visitor); }
+
+ private:
+  RmsPropOptions options_;
+  Workspace& workspace_;
+  std::unique_ptr<Moment> square_;
+};
+
+}  // namespace
+
+void declare_options(OptionTable& table, RmsPropOptions& options) {
+  table.add("rms_beta", &options.beta, "decay of the average of squared gradients").range(0, 1 - 1e-9);
+  table.add("rms_epsilon", &options.epsilon, "added to the root of that average").range(0, 1);
+}
+
+std::unique_ptr<UpdateRule> make_rms_prop(const RmsPropOptions& options, const StorageOptions& storage,
+                                          at::IntArrayRef shape, Workspace& workspace) {
+  return std::make_unique<RmsProp>(options, storage, shape, workspace);
+}
+
+}  // namespace galore
