@@ -140,6 +140,8 @@ class Subspace {
   Direction lift(const at::Tensor& low_rank, double scale);
 
   Side side() const { return side_; }
+  // Whether the bases that are read have orthonormal columns, to the rounding of fp32.
+  bool orthonormal() const { return !regenerated() && options_.basis_format().dtype == "float32"; }
   std::vector<int64_t> low_rank_shape() const;
   // The bases in fp32 (decoded into a workspace buffer if stored narrower).
   at::Tensor left() { return left_->read(); }

@@ -1,0 +1,49 @@
+#include "optim/methods/fira.h"
+
+#include "optim/methods/subspace_method.h"
+
+namespace galore {
+namespace {
+
+class Fira : public SubspaceMethod {
+ public:
+  Fira(const FiraOptions& options, std::unique_ptr<Subspace> subspace, std::unique_ptr<UpdateRule> rule,
+       Workspace& workspace)
+      : SubspaceMethod(std::move(subspace), std::move(rule)),
+        residual_(options.residual, subspace_->side(), workspace),
+        workspace_(workspace) {}
+
+  Direction direction(at::Tensor gradient, const StepContext& context) override {
+    const at::Tensor projected = project(gradient, context);
+    const at::Tensor low_rank =
+        workspace_.get(Owner::workspace, "optimizer.low_rank_copy", projected.sizes(), at::kFloat);
+    low_rank.copy_(projected);
+    const at::Tensor adapted = rule_->direction(projected, context.step);
+    return residual_.direction({gradient, low_rank, adapted, rule_->correction(context.step)}, *subspace_);
+  }
+
+  void visit(StateVisitor& visitor) override {
+    SubspaceMethod::visit(visitor);
+    residual_.visit(visitor);
+  }
+
+ private:
+  ScaledResidual residual_;
+  Workspace& workspace_;
+};
+
+}  // namespace
+
+void declare_options(OptionTable& table, FiraOptions& options) { declare_options(table, options.residual); }
+
+std::unique_ptr<Method> make_fira(const FiraOptions& options, const Parts& parts) {
+  auto subspace = parts.subspace();
+  auto rule = parts.rule(subspace->low_rank_shape());
+  return std::make_unique<Fira>(options, std::move(subspace), std::move(rule), parts.workspace);
+}
+
+std::shared_ptr<MethodKind> fira_kind(const FiraOptions& options) {
+  return method_kind("fira", {.has_basis = true}, make_fira, options);
+}
+
+}  // namespace galore

@@ -1,0 +1,43 @@
+// Fira: Can We Achieve Full-rank Training of LLMs Under Low-rank Constraint?
+// Chen, Feng, Li, Lai, Yue, Yuan, Wang; 2024; arXiv 2410.01623, Algorithm 1.
+//
+//   symbol   name in code      default    where the default comes from
+//   r, T, P  Subspace          as GaLore  the authors' scripts
+//   alpha    scale             0.25       the authors' scripts up to 350m; 0.0625 above
+//   gamma    limiter           1.01       paper, section 4.3
+//            variant           released   the authors' code, which is not Algorithm 1
+//            scaling           column     paper; matrix is its ablation
+//
+// R = P^T G; N what the rule makes of R; k_j = |N_j| / (|R_j| + 1e-8) of line j (methods/line_scaling.h); c
+// the rule's bias correction, sqrt(1 - beta2^t) / (1 - beta1^t), 1 for rules that have none; limit: the
+// norm-growth limiter (limiters/norm_growth.h).
+//
+//   released   N without c;  S = limit(k (G - alpha P R));  direction = c (alpha P N + S)
+//   paper      N with c;     S = limit(k (G - P R));        direction = alpha (P N + S)
+//
+// State: GaLore's, and one number.
+//
+// Departures:
+// - As in methods/galore.h: signs, and refreshes that determine nothing.
+// - A line is a row where the right side is projected and a column where the left is; the authors' code asks
+//   which side of R is longer, and fails for proj_type reverse_std where R is square.
+// - proj_type=full, with which the authors' code fails, has one factor k: no line of R is a line of G.
+// - limiter=0 limits nothing, and after a zero residual nothing is limited (limiters/norm_growth.h).
+// - Over 8-bit AdamW, of which the authors have no form, N is the direction over c.
+// - Over RMSProp weight decay exists.
+#pragma once
+
+#include "optim/methods/method_kind.h"
+#include "optim/methods/scaled_residual.h"
+
+namespace galore {
+
+struct FiraOptions {
+  ResidualOptions residual;
+};
+void declare_options(OptionTable& table, FiraOptions& options);
+
+std::unique_ptr<Method> make_fira(const FiraOptions& options, const Parts& parts);
+std::shared_ptr<MethodKind> fira_kind(const FiraOptions& options = {});
+
+}  // namespace galore
