@@ -1,0 +1,72 @@
+// Compiled once per instruction set by Highway; the best one is chosen at run time.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/cpu/linear_combination.cpp"
+#include "hwy/foreach_target.h"
+// After foreach_target.h, as Highway asks.
+#include <ATen/Parallel.h>
+
+#include "hwy/highway.h"
+#include "kernels/cpu/grain.h"
+#include "kernels/cpu/vector_io-inl.h"
+#include "kernels/linear_combination.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace galore::kernels::cpu::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// To nearest even, of finite numbers.
+HWY_INLINE Float rounded_to_bfloat16(Float v) {
+  const hn::RebindToUnsigned<FloatTag> whole;
+  const auto bits = hn::BitCast(whole, v);
+  const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(whole, 1u));
+  const auto moved = hn::Add(hn::Add(bits, odd), hn::Set(whole, 0x7fffu));
+  return hn::BitCast(FloatTag(), hn::And(moved, hn::Set(whole, 0xffff0000u)));
+}
+
+void combine_range(const CombinationTask& task, int64_t begin, int64_t end, const Combination& combination) {
+  const FloatTag d;
+  const Float a = hn::Set(d, combination.a), b = hn::Set(d, combination.b);
+  const bool rounds = combination.rounded == Rounded::to_bfloat16;
+  for (int64_t i = begin; i < end; i += static_cast<int64_t>(hn::Lanes(d))) {
+    const auto left = static_cast<size_t>(end - i);
+    const Float product = hn::Mul(b, load_some(d, task.y + i, left));
+    const Float sum = hn::MulAdd(a, load_some(d, task.x + i, left), product);
+    store_some(d, rounds ? rounded_to_bfloat16(sum) : sum, task.out + i, left);
+  }
+}
+
+void average_range(float* average, float* gradient, int64_t count, double momentum, bool ahead) {
+  const FloatTag d;
+  const Float kept = hn::Set(d, static_cast<float>(momentum));
+  const Float rest = hn::Set(d, static_cast<float>(1 - momentum));
+  for (int64_t i = 0; i < count; i += static_cast<int64_t>(hn::Lanes(d))) {
+    const auto left = static_cast<size_t>(count - i);
+    const Float g = hn::Mul(rest, load_some(d, gradient + i, left));
+    const Float now = hn::MulAdd(kept, load_some(d, average + i, left), g);
+    store_some(d, now, average + i, left);
+    store_some(d, ahead ? hn::MulAdd(kept, now, g) : now, gradient + i, left);
+  }
+}
+
+}  // namespace galore::kernels::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace galore::kernels::cpu {
+HWY_EXPORT(combine_range);
+HWY_EXPORT(average_range);
+
+void combine(const CombinationTask& task, int64_t count, const Combination& combination) {
+  at::parallel_for(0, count, kElementwiseGrain, [&](int64_t begin, int64_t end) {
+    HWY_DYNAMIC_DISPATCH(combine_range)(task, begin, end, combination);
+  });
+}
+
+void average_gradient(float* average, float* gradient, int64_t count, double momentum, bool ahead) {
+  at::parallel_for(0, count, kElementwiseGrain, [&](int64_t begin, int64_t end) {
+    HWY_DYNAMIC_DISPATCH(average_range)(average + begin, gradient + begin, end - begin, momentum, ahead);
+  });
+}
+
+}  // namespace galore::kernels::cpu
+#endif

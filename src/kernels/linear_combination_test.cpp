@@ -1,0 +1,55 @@
+#include "kernels/linear_combination.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include "kernels/test_tensors.h"
+
+namespace galore::kernels {
+namespace {
+
+using testing_tensors::random;
+using testing_tensors::relative_difference;
+
+const std::vector<int64_t> kCounts{1, 7, 33, 100003};
+
+TEST(Combine, IsTheComposedVersion) {
+  for (const int64_t count : kCounts) {
+    const at::Tensor x = random({count}, at::kFloat, 1), y = random({count}, at::kFloat, 2);
+    for (const Rounded rounded : {Rounded::no, Rounded::to_bfloat16}) {
+      at::Tensor fast = x.clone(), composed = x.clone();
+      combine(fast, fast, y, {1.5f, -0.7f, rounded});
+      composed::combine(composed, composed, y, {1.5f, -0.7f, rounded});
+      // A fused multiplication; where it is rounded to bf16, that may tip one in some thousands over.
+      EXPECT_LE(relative_difference(fast, composed), rounded == Rounded::no ? 1e-6 : 1e-3) << count;
+      if (rounded == Rounded::to_bfloat16) {
+        EXPECT_TRUE(at::equal(fast, fast.to(at::kBFloat16).to(at::kFloat)));
+      }
+    }
+  }
+}
+
+// With factors of one and zero there is one rounding only, and it is the library's.
+TEST(Combine, RoundsToNearestEven) {
+  const at::Tensor x =
+      at::cat({random({100000}, at::kFloat, 3), at::tensor({1.00390625f, 1.01171875f, -1.00390625f})});
+  const at::Tensor out = at::empty_like(x);
+  combine(out, x, at::zeros_like(x), {1, 0, Rounded::to_bfloat16});
+  EXPECT_TRUE(at::equal(out, x.to(at::kBFloat16).to(at::kFloat)));
+}
+
+TEST(AverageGradient, IsTheComposedVersion) {
+  for (const int64_t count : kCounts) {
+    for (const bool ahead : {false, true}) {
+      const at::Tensor start = random({count}, at::kFloat, 1), g = random({count}, at::kFloat, 2);
+      const at::Tensor a1 = start.clone(), g1 = g.clone(), a2 = start.clone(), g2 = g.clone();
+      average_gradient(a1, g1, 0.9, ahead);
+      composed::average_gradient(a2, g2, 0.9, ahead);
+      EXPECT_LE(relative_difference(a1, a2), 1e-6);  // fused multiplications
+      EXPECT_LE(relative_difference(g1, g2), 1e-6);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace galore::kernels
