@@ -51,9 +51,10 @@ class Data {
   at::Tensor input_, outputs_;
 };
 
-// Of the methods that have one: their direction is so many times an update rule's.
+// Of the methods that have one: their direction is so many times an update rule's; APOLLO's the root of that.
 double scale_of(const OptimizerSettings& settings) {
   const std::string text = option_text(settings, "scale");
+  if (!option_text(settings, "scale_type").empty()) return std::sqrt(std::stod(text));
   return text.empty() ? 1 : std::stod(text);
 }
 
@@ -70,6 +71,8 @@ double decrease(const Variant& variant, const Problem& problem) {
   if (variant.targeted) rate /= scale_of(settings);
   // P P^T of a random P is no projection: it enlarges up to ten times where r is a fourth of n.
   if (variant.subspace_is("random") && settings.rule == "sgd") rate /= 10;
+  // Details are divided by the size of the coarse part, which may be a tenth of theirs.
+  if (variant.optim == "gwt_adamw") rate /= 10;
   const Data data(problem);
   const double first = data.loss(run, false);
   for (int i = 0; i < 100; ++i) {

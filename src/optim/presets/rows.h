@@ -9,6 +9,7 @@ std::vector<Preset> full_rank_presets();
 std::vector<Preset> galore_presets();
 std::vector<Preset> fira_presets();
 std::vector<Preset> spam_presets();
+std::vector<Preset> full_update_presets();
 
 namespace rows {
 inline constexpr auto kFloat32 = StateTensor::Kind::float32;

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "kernels/blockwise_8bit.h"
-#include "optim/update_rules/update_rule.h"
+#include "optim/update_rules/adam_step.h"
 
 namespace galore {
 namespace {
@@ -17,7 +17,7 @@ class AdamW : public UpdateRule {
         moment2_(make_moment(storage, shape, /*is_signed=*/false, workspace.ledger())) {}
 
   at::Tensor direction(at::Tensor gradient, int64_t step) override {
-    const kernels::AdamStep constants = constants_of(step);
+    const kernels::AdamStep constants = adam_step(options_, step);
     if (moment1_->codes() && moment2_->codes()) {
       kernels::adamw_8bit_direction(constants, gradient, *moment1_->codes(), *moment2_->codes());
       return gradient;
@@ -31,10 +31,7 @@ class AdamW : public UpdateRule {
 
   at::Tensor average() override { return moment1_->read(); }
 
-  double correction(int64_t step) const override {
-    const double t = static_cast<double>(step);
-    return std::sqrt(1 - std::pow(options_.beta2, t)) / (1 - std::pow(options_.beta1, t));
-  }
+  double correction(int64_t step) const override { return adam_correction(options_, step); }
   at::Tensor variance() override { return moment2_->read(); }
 
   void reset() override {
@@ -61,14 +58,6 @@ class AdamW : public UpdateRule {
   }
 
  private:
-  kernels::AdamStep constants_of(int64_t step) const {
-    const double t = static_cast<double>(step);
-    const double corrected2 = std::sqrt(1 - std::pow(options_.beta2, t));
-    const double epsilon = options_.epsilon * (options_.epsilon_before_correction ? 1 : corrected2);
-    return {options_.beta1, options_.beta2, static_cast<float>(epsilon),
-            static_cast<float>(correction(step))};
-  }
-
   AdamWOptions options_;
   std::unique_ptr<Moment> moment1_, moment2_;
 };

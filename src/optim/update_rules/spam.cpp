@@ -25,6 +25,7 @@ class Spam : public UpdateRule {
   }
 
   at::Tensor average() override { return rule_->average(); }
+  double correction(int64_t step) const override { return rule_->correction(step); }
   at::Tensor variance() override { return rule_->variance(); }
   void reset() override { rule_->reset(); }
   void transport(const at::Tensor& turn, bool of_columns, int64_t steps) override {

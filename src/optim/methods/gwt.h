@@ -1,0 +1,35 @@
+// GWT: Gradient Wavelet Transform.
+// 2025; arXiv 2501.07237; authors' code zqOuO/GWT.
+//
+//   symbol   name in code   default   where the default comes from
+//   l        level          2         the authors' scripts: levels of the Haar transform along the inputs
+//   alpha    scale          0.25      the authors' scripts
+//   gamma    limiter        1.01      the authors' code; 0 switches it off
+//
+// Rows are filled up with zeros to a multiple of 2^l. With A and D_k the approximation and the details of G:
+//   Adam's moments M, V of A;  root = sqrt(V) + epsilon;  N = M / root
+//   N / L, where Fira's limiter (limiters/norm_growth.h) finds L;  D_k / (L root), root repeated to D_k's
+//   length direction = alpha c inverse transform,  c = sqrt(1 - beta2^t) / (1 - beta1^t)
+// All details above one coefficient of A are divided by one number, so no transform is carried out: see
+// kernels/block_adam.h.
+//
+// State: 2 m n / 2^l and one number. Level 0 without limiter is Adam.
+//
+// Departures: rows are filled up with zeros; the authors' wavelet library extends them by its boundary mode.
+// Only the Haar wavelet.
+#pragma once
+
+#include "optim/methods/method_kind.h"
+
+namespace galore {
+
+struct GwtOptions {
+  int64_t level = 2;
+  double scale = 0.25, limiter = 1.01;
+};
+void declare_options(OptionTable& table, GwtOptions& options);
+
+std::unique_ptr<Method> make_gwt(const GwtOptions& options, const Parts& parts);
+std::shared_ptr<MethodKind> gwt_kind(const GwtOptions& options = {});
+
+}  // namespace galore
