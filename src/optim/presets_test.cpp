@@ -95,7 +95,9 @@ TEST(Presets, StateFormulasRead) {
       {"galore_adamw_8bit",
        "4mr + 2nr + 8 ceil(nr / block_size) bytes (8nr for the moments where nr < min_8bit_size)"},
       {"galore_adafactor", "4mr + 4r + 4n bytes, 4nr more with beta1"},
-      {"galore_sgd", "4mr bytes, 4nr more with momentum"}};
+      {"galore_sgd", "4mr bytes, 4nr more with momentum"},
+      {"fira_adamw", "4mr + 8nr bytes and 1 number"},
+      {"apollo_adamw", "8nr bytes and 2 numbers, 4mr more unless subspace=random"}};
   for (const auto& [name, text] : expected) EXPECT_EQ(find_preset(name).state_formula, text);
 }
 
@@ -117,6 +119,9 @@ TEST(Presets, StateBytesAreTheFormulaInNumbers) {
             20 + 5 * 3 + 8 * 30 * 4);
   EXPECT_EQ(bytes("galore_adamw", "rank=4,basis_dtype=int8,cos_threshold=0.4", 10, 30),
             40 + 5 + 4 * 10 + 8 * 30 * 4);
+  EXPECT_EQ(bytes("galore_adamw", "rank=4,subspace=random", 10, 30), 8 * 30 * 4);
+  EXPECT_EQ(bytes("apollo_mini", "", 10, 30), 8 * 30);
+  EXPECT_EQ(bytes("apollo_adamw", "rank=4,proj=svd", 10, 30), 4 * 10 * 4 + 8 * 30 * 4);
   EXPECT_EQ(bytes("galore_adamw", "rank=99", 10, 30), 4 * (100 + 2 * 300));
   EXPECT_EQ(bytes("galore_adamw_8bit", "rank=16,block_size=2048", 64, 300), 4 * 64 * 16 + 2 * 4800 + 8 * 3);
 }

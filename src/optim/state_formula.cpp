@@ -44,7 +44,11 @@ std::string coded_basis_text(const std::string& elements, const SubspaceOptions&
   return fmt::format("{}{} + 5 ceil({} / proj_group_size)", elements, bits == 4 ? " / 2" : "", elements);
 }
 
+// Made again whenever it is read.
+bool is_regenerated(const SubspaceOptions& subspace) { return subspace.subspace == "random"; }
+
 int64_t bytes_of_basis(int64_t count, const StateSizes& sizes) {
+  if (is_regenerated(sizes.subspace)) return 0;
   const bool lazy = sizes.subspace.lazy.cos_threshold > 0;
   return basis_bytes(sizes.subspace.basis_format(), count) + (lazy ? 4 * sizes.m : 0);
 }
@@ -79,6 +83,10 @@ std::string state_formula(const std::vector<StateTensor>& tensors, const Storage
     if (!tensor.needs.empty()) {
       GALORE_ASSERT(!coded);
       more += fmt::format(", 4{} more with {}", tensor.elements, tensor.needs);
+      continue;
+    }
+    if (tensor.kind == StateTensor::Kind::basis && is_regenerated(subspace)) {
+      more += fmt::format(", 4{} more unless subspace=random", tensor.elements);
       continue;
     }
     if (tensor.kind == StateTensor::Kind::basis) {

@@ -36,7 +36,10 @@ std::vector<std::string> sizes_of(const Preset& preset) {
   for (const std::string& optional : optional_state(preset)) {
     std::vector<std::string> ranks{optional};
     if (projects(preset)) {
-      ranks = {"rank=16" + optional, "rank=32,proj_type=reverse_std" + optional,
+      ranks = {"rank=16" + optional,
+               "rank=16,subspace=random" + optional,
+               "rank=16,subspace=svd" + optional,
+               "rank=32,proj_type=reverse_std" + optional,
                "rank=1000,proj_type=left" + optional,
                "rank=40,proj_type=right" + basis_in(preset, "bfloat16") + optional,
                "rank=24,proj_group_size=32" + basis_in(preset, "int4") + optional};

@@ -8,6 +8,7 @@ namespace galore {
 std::vector<Preset> full_rank_presets();
 std::vector<Preset> galore_presets();
 std::vector<Preset> fira_presets();
+std::vector<Preset> apollo_presets();
 std::vector<Preset> spam_presets();
 std::vector<Preset> full_update_presets();
 
@@ -21,6 +22,9 @@ inline constexpr auto kScalar = StateTensor::Kind::scalar;
 void combine_adamw_of_galore(OptimizerSettings& settings);
 // AdamW with block-wise 8-bit moments.
 void combine_adamw_8bit(OptimizerSettings& settings);
+// APOLLO and its form of rank one.
+void combine_apollo_adamw(OptimizerSettings& settings);
+void combine_apollo_mini(OptimizerSettings& settings);
 // The basis and Adam's two moments of a low-rank gradient.
 std::vector<StateTensor> low_rank_adam_state();
 }  // namespace rows

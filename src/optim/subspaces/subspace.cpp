@@ -73,7 +73,9 @@ void declare_options(OptionTable& table, SubspaceOptions& options) {
   table.add("proj_type", &options.proj_type, "which side of the gradient is projected")
       .choices({"std", "reverse_std", "left", "right", "full"})
       .alias("galore_proj_type");
-  table.add("subspace", &options.subspace, "how the basis is found").choices(subspace_names());
+  table.add("subspace", &options.subspace, "how the basis is found")
+      .choices(subspace_names())
+      .alias("proj");  // APOLLO's, with the values random and svd
   table
       .add("refresh", &options.refresh,
            "when bases are refreshed: together every update_proj_gap updates, or staggered over them; auto: "

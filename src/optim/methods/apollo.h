@@ -1,0 +1,46 @@
+// APOLLO: SGD-like Memory, AdamW-level Performance.
+// Zhu, Zhang, Cong, Liu, Park, Chandra, Long, Pan, Wang, Lee; MLSys 2025; arXiv 2412.05270, Algorithm 1.
+//
+//   symbol   name in code      default             where the default comes from
+//   r        rank              128; Mini: 1        paper: a quarter of the width; section 4.2
+//   T        update_proj_gap   200                 the authors' scripts
+//   P        Subspace          random              paper; proj=svd is its APOLLO with SVD
+//   alpha^2  scale             1; Mini: 128        the authors' scripts
+//            scale_type        channel; Mini: tensor
+//   gamma    limiter           1.01                paper, section 5.1; Fira's
+//            scale_front, disable_nl   false       the authors' code
+//
+// R = P^T G or G P; N what the rule makes of R, without its bias correction c; s_j = |N_j| / (|R_j| + 1e-8)
+// of line j, or of all of it (methods/line_scaling.h):
+//
+//   direction = c alpha limit(s G)
+//
+// scale_front multiplies by alpha before the limiter, which makes no difference but for its epsilon: it sees
+// ratios of norms alone. disable_nl is limiter=0.
+//
+// State: the rule's on r n elements (Adam: 2 n r), one number that says which random numbers P is, and one of
+// the limiter. The basis is stored only where it is not random.
+//
+// Departures from the authors' code:
+// - P is made again from its random stream whenever it is read; they keep it. Its numbers are other ones.
+// - As in methods/fira.h: lines by the projected side, one factor where both are (with which their channel
+// scaling
+//   fails), and no limit after a zero.
+#pragma once
+
+#include "optim/methods/method_kind.h"
+
+namespace galore {
+
+struct ApolloOptions {
+  double scale = 1;
+  std::string scale_type = "channel";
+  bool scale_front = false, disable_nl = false;
+  double limiter = 1.01;
+};
+void declare_options(OptionTable& table, ApolloOptions& options);
+
+std::unique_ptr<Method> make_apollo(const ApolloOptions& options, const Parts& parts);
+std::shared_ptr<MethodKind> apollo_kind(const ApolloOptions& options = {});
+
+}  // namespace galore
