@@ -3,44 +3,15 @@
 
 #include <gtest/gtest.h>
 
-#include "optim/presets.h"
-#include "optim/test_optimizer.h"
+#include "optim/methods/test_method.h"
 
 namespace galore {
 namespace {
 
-using testing_optimizer::decaying;
-using testing_optimizer::random;
-using testing_optimizer::relative_difference;
-using testing_optimizer::same_bits;
+using namespace testing_method;
 using testing_optimizer::StateLoader;
 
 const std::vector<std::string> kTypes{"std", "reverse_std", "left", "right", "full"};
-const std::vector<std::pair<int64_t, int64_t>> kShapes{{24, 16}, {16, 24}, {20, 20}};
-
-struct Owned {
-  Owned(const std::string& optim, const std::string& args, int64_t m, int64_t n, bool projected = true)
-      : settings(resolve_optimizer(optim, args)),
-        method(make_method(settings, "weight", {m, n}, projected, workspace)) {}
-  Ledger ledger{at::kCPU};
-  Workspace workspace{ledger};
-  OptimizerSettings settings;
-  std::unique_ptr<Method> method;
-  std::vector<std::string> notices;
-
-  Direction direction(const at::Tensor& gradient, int64_t step, bool refresh) {
-    return method->direction(gradient.clone(),
-                             {step, refresh, RandomStream(1, "refresh", "w", step), &notices});
-  }
-  // In full space, with its scale.
-  at::Tensor full(const at::Tensor& gradient, int64_t step, bool refresh) {
-    const Direction d = direction(gradient, step, refresh);
-    at::Tensor sum = at::zeros_like(gradient);
-    if (d.dense.defined()) sum += d.dense;
-    if (d.left.defined()) sum += d.scale * d.left.matmul(d.right);
-    return sum;
-  }
-};
 
 std::string full_rank(const std::string& type, const std::string& more = "") {
   return "rank=99,scale=1,subspace=svd,proj_type=" + type + more;
@@ -55,8 +26,8 @@ TEST(GaLore, WithAWholeBasisAndSgdIsSgd) {
       const Side side = side_of(type, m, n);
       if ((side != Side::left && n > m) || (side != Side::right && m > n)) continue;
       for (const std::string momentum : {"", ",momentum=0.9"}) {
-        Owned galore("galore_sgd", full_rank(type, momentum), m, n);
-        Owned sgd("sgd", momentum.empty() ? "" : "momentum=0.9", m, n);
+        OneMethod galore("galore_sgd", full_rank(type, momentum), m, n);
+        OneMethod sgd("sgd", momentum.empty() ? "" : "momentum=0.9", m, n);
         for (int t = 1; t <= 4; ++t) {
           const at::Tensor g = random({m, n}, static_cast<uint64_t>(t));
           EXPECT_LE(relative_difference(galore.full(g, t, t == 1), sgd.full(g, t, false)), 2e-6) << type;
@@ -68,7 +39,7 @@ TEST(GaLore, WithAWholeBasisAndSgdIsSgd) {
 
 // Without momentum, no refresh matters either.
 TEST(GaLore, WithAWholeBasisAndSgdIsSgdAcrossRefreshes) {
-  Owned galore("galore_sgd", full_rank("std"), 24, 16);
+  OneMethod galore("galore_sgd", full_rank("std"), 24, 16);
   for (int t = 1; t <= 4; ++t) {
     const at::Tensor g = random({24, 16}, static_cast<uint64_t>(t));
     EXPECT_LE(relative_difference(galore.full(g, t, true), g), 2e-6);
@@ -79,7 +50,7 @@ TEST(GaLore, WithAWholeBasisAndSgdIsSgdAcrossRefreshes) {
 TEST(GaLore, WithAWholeBasisAndAdamWIsAdamWInTheRotatedAxes) {
   for (const std::string type : {"right", "left", "full"}) {
     const int64_t m = type == "left" ? 16 : 24, n = type == "left" ? 24 : 16;
-    Owned galore("galore_adamw", full_rank(type), m, n);
+    OneMethod galore("galore_adamw", full_rank(type), m, n);
     const auto adamw =
         make_adamw(galore.settings.adamw, {}, galore.method->subspace()->low_rank_shape(), galore.workspace);
     for (int t = 1; t <= 5; ++t) {
@@ -100,7 +71,7 @@ TEST(GaLore, WithAWholeBasisAndAdamWIsAdamWInTheRotatedAxes) {
 }
 
 TEST(GaLore, IsNotAdamWWithAWholeBasis) {
-  Owned galore("galore_adamw", full_rank("right"), 24, 16), adamw("adamw", "", 24, 16);
+  OneMethod galore("galore_adamw", full_rank("right"), 24, 16), adamw("adamw", "", 24, 16);
   const at::Tensor g = random({24, 16}, 1);
   EXPECT_GT(relative_difference(galore.full(g, 1, true), adamw.full(g, 1, false)), 0.1);
 }
@@ -113,8 +84,8 @@ TEST(GaLore, WithTheIdentityAsBasisIsItsRule) {
                                                  {"galore_sgd", ",momentum=0.9"}};
   for (const auto& [name, args] : rules) {
     for (const std::string type : {"right", "left", "full"}) {
-      Owned galore(name, "rank=20,scale=1,proj_type=" + type + args, 20, 20);
-      Owned rule(name, "rank=20" + args, 20, 20, /*projected=*/false);
+      OneMethod galore(name, "rank=20,scale=1,proj_type=" + type + args, 20, 20);
+      OneMethod rule(name, "rank=20" + args, 20, 20, /*projected=*/false);
       galore.method->subspace()->refresh(random({20, 20}, 9), RandomStream(1, "refresh"));
       const at::Tensor identity = at::eye(20), yes = at::ones({1}, at::kLong);
       StateLoader loader({{"basis_left", identity}, {"basis_right", identity}, {"basis_established", yes}});
@@ -128,7 +99,7 @@ TEST(GaLore, WithTheIdentityAsBasisIsItsRule) {
 }
 
 TEST(GaLore, ScalesTheLiftedDirectionOnly) {
-  Owned whole("galore_adamw", "rank=4,scale=1", 24, 16), quarter("galore_adamw", "rank=4", 24, 16);
+  OneMethod whole("galore_adamw", "rank=4,scale=1", 24, 16), quarter("galore_adamw", "rank=4", 24, 16);
   for (int t = 1; t <= 3; ++t) {
     const at::Tensor g = random({24, 16}, static_cast<uint64_t>(t));
     const Direction a = whole.direction(g, t, t == 1), b = quarter.direction(g, t, t == 1);
@@ -141,8 +112,8 @@ TEST(GaLore, ScalesTheLiftedDirectionOnly) {
 
 TEST(GaLore, TakesALowRankGradientBetweenRefreshes) {
   for (const std::string& type : kTypes) {
-    Owned a("galore_adamw", "rank=4,proj_type=" + type, 24, 16);
-    Owned b("galore_adamw", "rank=4,proj_type=" + type, 24, 16);
+    OneMethod a("galore_adamw", "rank=4,proj_type=" + type, 24, 16);
+    OneMethod b("galore_adamw", "rank=4,proj_type=" + type, 24, 16);
     const at::Tensor first = random({24, 16}, 1), second = random({24, 16}, 2);
     a.direction(first, 1, true), b.direction(first, 1, true);
     const at::Tensor low_rank = b.method->subspace()->project(second).clone();
@@ -155,7 +126,7 @@ TEST(GaLore, TakesALowRankGradientBetweenRefreshes) {
 
 // The gradient of a refresh is projected by the new basis, made from itself.
 TEST(GaLore, ProjectsByTheNewBasisAtARefresh) {
-  Owned galore("galore_sgd", "rank=3,scale=1,subspace=svd", 24, 16);
+  OneMethod galore("galore_sgd", "rank=3,scale=1,subspace=svd", 24, 16);
   for (int t = 1; t <= 3; ++t) {
     const at::Tensor g = decaying({24, 16}, static_cast<uint64_t>(t));
     const auto [u, s, vh] = at::linalg_svd(g, false);
@@ -165,14 +136,14 @@ TEST(GaLore, ProjectsByTheNewBasisAtARefresh) {
 }
 
 TEST(GaLore, KeepsMomentsAcrossARefresh) {
-  Owned galore("galore_sgd", "rank=4,scale=1,momentum=0.5", 24, 16);
+  OneMethod galore("galore_sgd", "rank=4,scale=1,momentum=0.5", 24, 16);
   const at::Tensor g = decaying({24, 16}, 1);
   const at::Tensor once = galore.full(g, 1, true);
   EXPECT_LE(relative_difference(galore.full(g, 2, true), 1.5 * once), 1e-3);  // the bases agree nearly
 }
 
 TEST(GaLore, TakesNothingForRoundingOfFullProjections) {
-  Owned galore("galore_adamw", "rank=8,scale=1,proj_type=full,subspace=svd", 24, 16);
+  OneMethod galore("galore_adamw", "rank=8,scale=1,proj_type=full,subspace=svd", 24, 16);
   const at::Tensor direction = galore.full(random({24, 16}, 1), 1, true);
   Subspace& subspace = *galore.method->subspace();
   const at::Tensor inside = subspace.left().t().matmul(direction).matmul(subspace.right());
@@ -182,7 +153,7 @@ TEST(GaLore, TakesNothingForRoundingOfFullProjections) {
 }
 
 TEST(GaLore, PassesOnWhatARefreshHasToSay) {
-  Owned galore("galore_adamw", "rank=4", 24, 16);
+  OneMethod galore("galore_adamw", "rank=4", 24, 16);
   galore.direction(at::zeros({24, 16}), 1, true);
   ASSERT_EQ(galore.notices.size(), 1u);
   EXPECT_NE(galore.notices[0].find("zero"), std::string::npos);
