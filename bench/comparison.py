@@ -1,0 +1,216 @@
+#!/usr/bin/env python3
+"""Compares the optimizers on one small LLaMA and English text, each at its own best learning rate.
+
+    scripts/results --comparison [--stage grid|seeds|large|report] [--only NAME ...] [--jobs 2]
+
+grid   every optimizer at RATES, seed 1; where the best rate is the first or last one, a step further
+seeds  the eight best and AdamW, GaLore and Fira once more with two other seeds, at their best rate
+large  the five best once with configs/llama_comparison_10m.json, at the best rate
+report writes bench/runs/<date>-comparison.jsonl (one line a run, raw), the tables of docs/results.md and
+       docs/comparison.svg
+
+Runs lie in .cache/comparison/<optimizer>-<rate>-<seed>[-large]/; one whose last evaluation is there is not repeated.
+Speed is not taken from these runs, which share the machine: see --speed of bench/results.py.
+"""
+
+import argparse
+import concurrent.futures
+import json
+import math
+import pathlib
+import statistics
+import subprocess
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+RATES = (0.001, 0.003, 0.01, 0.03)
+LOW_RANK = "rank=32,update_proj_gap=100"
+# optim -> optim_args. Whatever is not said is the published default.
+RUNS = {
+    "adamw_torch": "", "adamw_8bit": "", "adafactor": "", "sgd": "momentum=0.9", "adam_mini": "",
+    "galore_adamw": LOW_RANK, "galore_adamw_8bit": LOW_RANK, "galore_adafactor": LOW_RANK,
+    "q_galore_adamw_8bit": LOW_RANK, "golore_adamw": LOW_RANK, "adarankgrad_adamw": LOW_RANK,
+    "galore_spam_adamw": LOW_RANK, "osd_adamw": LOW_RANK,
+    "fira_adamw": LOW_RANK, "fira_adamw_8bit": LOW_RANK, "subtrack_adamw": LOW_RANK, "frugal_adamw": LOW_RANK,
+    "ldadam_adamw": "rank=32", "sumo": LOW_RANK, "mofasgd": "rank=32",
+    "apollo_adamw": LOW_RANK, "apollo_mini": "update_proj_gap=100", "q_apollo_mini": "update_proj_gap=100",
+    "spam_adamw": "", "stable_spam_adamw": "",
+    "foam_adamw": "", "gwt_adamw": "", "racs": "", "alice": LOW_RANK, "scale": "", "muon": "", "swan": "", "sinkgd": "",
+    "badam": "", "adalomo": "", "flora": LOW_RANK,
+}
+# A run of another name: (optim, further arguments). AdamW with GaLore's two rates: what GaLore projects is trained at a
+# quarter of the rate of embedding, head and norms.
+VARIANTS = {
+    "adamw_two_rates": ("adamw_torch", ["optim_overrides=pattern=self_attn,learning_rate_factor=0.25;"
+                                        "pattern=mlp,learning_rate_factor=0.25"]),
+}
+RUNS |= dict.fromkeys(VARIANTS, "")
+ALWAYS_SEEDED = ("adamw_torch", "adamw_two_rates", "galore_adamw", "fira_adamw")
+
+
+def events(folder):
+    path = folder / "metrics.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return [json.loads(line) for line in lines if line.strip()]
+
+
+class Run:
+    def __init__(self, args, optim, rate, seed, large=False):
+        self.args, self.optim, self.rate, self.seed, self.large = args, optim, rate, seed, large
+        self.folder = args.out / f"{optim}-{rate:g}-{seed}{'-large' if large else ''}"
+
+    def evaluations(self):
+        return [e for e in events(self.folder) if e.get("event") == "eval" and "eval_loss" in e]
+
+    def complete(self):
+        return (self.folder / "done.json").exists()
+
+    def loss(self):
+        """Infinite for a run that diverged or failed."""
+        found = self.evaluations() if self.complete() else []
+        loss = found[-1]["eval_loss"] if found else math.inf
+        return loss if isinstance(loss, (int, float)) and math.isfinite(loss) else math.inf
+
+    def train(self):
+        if self.complete():
+            return
+        optim, more = VARIANTS.get(self.optim, (self.optim, []))
+        command = [self.args.galore, "train", "configs/comparison.yaml", f"optim={optim}", f"learning_rate={self.rate}", *more,
+                   f"seed={self.seed}", f"output_dir={self.folder}", "threads=1", "report_to=jsonl"]
+        command += [f"optim_args={RUNS[self.optim]}"] if RUNS[self.optim] else []
+        command += ["config_name=configs/llama_comparison_10m.json"] if self.large else []
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with open(self.folder / "output.txt", "w", encoding="utf-8") as output:
+            done = subprocess.run(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+        (self.folder / "done.json").write_text(json.dumps({"command": command[1:], "exit": done.returncode}))
+        print(f"{self.folder.name}: {self.loss():.4f}", flush=True)
+
+    def summary(self):
+        steps = [e for e in events(self.folder) if e.get("event") == "step"]
+        memory = next((e for e in events(self.folder) if e.get("event") == "memory"), {})
+        return {"optim": self.optim, "optim_args": RUNS[self.optim], "learning_rate": self.rate, "seed": self.seed,
+                "large": self.large, "eval_loss": self.loss() if math.isfinite(self.loss()) else None,
+                "optimizer_bytes": numbers_in(memory, ("moments", "bases")),
+                "peak_memory_bytes": max((e["peak_memory_bytes"] for e in steps), default=0),
+                "curve": [(e.get("step", 0), e["eval_loss"]) for e in self.evaluations()],
+                **json.loads((self.folder / "done.json").read_text())}
+
+
+def numbers_in(value, names):
+    if not isinstance(value, dict):
+        return 0
+    return sum(v if isinstance(v, (int, float)) and any(n in k for n in names) else numbers_in(v, names)
+               for k, v in value.items())
+
+
+def train_all(args, runs):
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        list(pool.map(Run.train, runs))
+
+
+def grid_runs(args, optim):
+    """The complete runs of an optimizer with seed 1."""
+    rates = sorted(float(p.name[len(optim) + 1:-2]) for p in args.out.glob(f"{optim}-*-1")
+                   if p.name[len(optim) + 1:-2].replace(".", "").replace("e-", "").isdigit())
+    return [run for run in (Run(args, optim, rate, 1) for rate in rates) if run.complete()]
+
+
+def best(args, optim):
+    return min(grid_runs(args, optim), key=Run.loss, default=None)
+
+
+def step_from(rate, up):
+    """1, 3, 10, 30: the next rate."""
+    is_one = f"{rate:e}"[0] == "1"
+    factor = (3 if is_one else 10 / 3) if up else 1 / (10 / 3 if is_one else 3)
+    return float(f"{rate * factor:.1g}")
+
+
+def further(args, optim):
+    """A rate beyond the grid's end, if the best run lies there."""
+    runs = grid_runs(args, optim)
+    if len(runs) < 2:
+        return None
+    found = min(runs, key=Run.loss)
+    if not math.isfinite(found.loss()) or found.rate not in (runs[0].rate, runs[-1].rate):
+        return None
+    return step_from(found.rate, up=found.rate == runs[-1].rate)
+
+
+def grid(args, names):
+    train_all(args, [Run(args, optim, rate, 1) for optim in names for rate in RATES])
+    for _ in range(3):
+        more = [Run(args, optim, rate, 1) for optim in names if (rate := further(args, optim))]
+        train_all(args, more)
+
+
+def ranked(args):
+    found = [run for optim in RUNS if (run := best(args, optim)) and math.isfinite(run.loss())]
+    return sorted(found, key=Run.loss)
+
+
+def seeded(args):
+    order = ranked(args)
+    return order[:8] + [run for run in order[8:] if run.optim in ALWAYS_SEEDED]
+
+
+def seed_runs(args, run):
+    return [Run(args, run.optim, run.rate, seed) for seed in (1, 2, 3)]
+
+
+def table(args):
+    rows = ["| optimizer | rate | loss | perplexity | three seeds: mean loss, deviation | state | at 10 M: perplexity |",
+            "|---|---|---|---|---|---|---|"]
+    for run in ranked(args):
+        losses = [r.loss() for r in seed_runs(args, run) if r.complete()]
+        seeds = f"{statistics.mean(losses):.4f}, {statistics.stdev(losses):.4f}" if len(losses) == 3 else ""
+        large = Run(args, run.optim, run.rate, 1, large=True)
+        perplexity = f"{math.exp(large.loss()):.2f}" if large.complete() else ""
+        rows.append(f"| {run.optim} | {run.rate:g} | {run.loss():.4f} | {math.exp(run.loss()):.2f} | {seeds} | "
+                    f"{run.summary()['optimizer_bytes'] / 2**20:.2f} MiB | {perplexity} |")
+    return "\n".join(rows) + "\n"
+
+
+def write_table(text):
+    page = ROOT / "docs/results.md"
+    before, rest = page.read_text(encoding="utf-8").split("<!-- comparison -->\n")
+    page.write_text(before + "<!-- comparison -->\n" + text + "<!-- end of comparison -->\n" +
+                    rest.split("<!-- end of comparison -->\n")[1], encoding="utf-8")
+
+
+def report(args):
+    runs = [Run(args, optim, rate, seed, large) for optim, rate, seed, large in all_complete(args)]
+    raw = ROOT / f"bench/runs/{time.strftime('%Y-%m-%d')}-comparison.jsonl"
+    raw.write_text("".join(json.dumps(run.summary()) + "\n" for run in runs), encoding="utf-8")
+    write_table(table(args))
+    print(table(args))
+
+
+def all_complete(args):
+    for done in sorted(args.out.glob("*/done.json")):
+        name, large = done.parent.name, done.parent.name.endswith("-large")
+        optim, rate, seed = name.removesuffix("-large").replace("e-", "e~").rsplit("-", 2)
+        yield optim, float(rate.replace("e~", "e-")), int(seed), large
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--galore", default=str(ROOT / "build/release/galore"))
+    parser.add_argument("--out", type=pathlib.Path, default=ROOT / ".cache/comparison")
+    parser.add_argument("--stage", choices=("grid", "seeds", "large", "report"), default="report")
+    parser.add_argument("--only", nargs="*", help="names of optimizers")
+    parser.add_argument("--jobs", type=int, default=2, help="runs at a time, a thread each")
+    args = parser.parse_args()
+    args.out = args.out.resolve()
+    if args.stage == "grid":
+        grid(args, args.only or list(RUNS))
+    if args.stage == "seeds":
+        train_all(args, [r for run in seeded(args) for r in seed_runs(args, run)])
+    if args.stage == "large":
+        train_all(args, [Run(args, run.optim, run.rate, 1, large=True) for run in ranked(args)[:5]])
+    if args.stage == "report":
+        report(args)
+
+
+if __name__ == "__main__":
+    main()
