@@ -53,6 +53,11 @@ void refuse_what_means_nothing(const Choice& choice) {
     fail_usage(kWhere,
                "limiter=norm_growth limits a scaled residual: expected residual=scaled or gradient, given {}",
                choice.residual);
+  if (choice.limiter == "spike_clip" && choice.rule != "adamw" && choice.rule != "rms_prop")
+    fail_usage(kWhere,
+               "limiter=spike_clip compares with a second moment of every element, which {} does not keep: "
+               "expected rule=adamw or rms_prop",
+               choice.rule);
   if (choice.storage == "blockwise_8bit" && choice.rule == "adafactor")
     fail_usage(kWhere, "storage=blockwise_8bit: adafactor keeps row and column means, which stay in fp32");
 }
@@ -81,6 +86,7 @@ OptimizerSettings compose(const std::string& text,
     settings.method = find_preset(preset_with(choice.residual)).settings().method;
     settings.subspace.subspace = choice.subspace;
   }
+  if (choice.limiter == "spike_clip") settings.spam.emplace();
   OptionTable table;
   declare_options(table, settings);
   for (const auto& [key, value] : defaults)
