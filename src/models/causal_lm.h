@@ -24,7 +24,7 @@ struct ModelOptions {
   at::ScalarType compute_dtype = at::kFloat;
   // Keep only each layer's input; recompute the rest in the backward pass. Same numbers to the last bit.
   bool gradient_checkpointing = false;
-  CodedWeights coded_weights = {};
+  WeightCoding coding = nullptr;
 };
 
 // Keys and values of one sequence under generation.

@@ -61,7 +61,7 @@ Llama::Llama(const ModelConfig& config, const ModelOptions& options, Ledger& led
     : config_(config),
       options_(options),
       workspace_(ledger),
-      space_{ledger, options.weights_dtype, options.coded_weights},
+      space_{ledger, options.weights_dtype, options.coding},
       final_norm_("model.norm", config.hidden_size, config.rms_norm_eps, space_),
       head_(config.tie_word_embeddings ? embedding_ : head_weight_),
       rotary_({config.head_dim, config.rope_theta, config.max_position_embeddings, config.rope_scaling}) {

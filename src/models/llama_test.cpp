@@ -48,8 +48,11 @@ struct Trial {
   std::unique_ptr<GradientCollector> collector;
 };
 
-CodedWeights mlp_in_codes() {
-  return {[](const std::string& name) { return name.find("mlp") != std::string::npos; }, {8, 64}};
+WeightCoding mlp_in_codes() {
+  return [](const std::string& name) -> std::optional<GroupFormat> {
+    if (name.find("mlp") == std::string::npos) return std::nullopt;
+    return GroupFormat{8, 64};
+  };
 }
 
 std::vector<ModelOptions> all_options() {

@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "core/parameter.h"
@@ -31,23 +32,21 @@ struct Pass {
   Pass with_prefix(const std::string& name) const { return {workspace, dtype, rows, length, name}; }
 };
 
-// Which matrices of linear layers are kept in 8-bit codes and nowhere else.
-struct CodedWeights {
-  std::function<bool(const std::string& name)> includes = nullptr;  // by the parameter's name; null: none
-  GroupFormat format = {};
-};
+// The 8-bit codes in which a linear layer's matrix is kept, by the parameter's name; nothing: in the dtype of
+// the others.
+using WeightCoding = std::function<std::optional<GroupFormat>(const std::string& name)>;
 
 // Where a layer's parameters are allocated.
 struct WeightSpace {
   Ledger& ledger;
-  at::ScalarType dtype;  // of what is not in codes
-  CodedWeights coded = {};
+  at::ScalarType dtype;           // of what is not in codes
+  WeightCoding coding = nullptr;  // null: no codes
 
   at::Tensor allocate(at::IntArrayRef shape) const { return ledger.empty(Owner::weights, shape, dtype); }
   // The value or the codes of a linear layer's matrix, by its name.
   void allocate_matrix(Parameter& parameter, at::IntArrayRef shape) const {
-    if (coded.includes && coded.includes(parameter.name)) {
-      parameter.codes = zero_group_codes(coded.format, shape, Owner::weights, ledger);
+    if (const auto format = coding ? coding(parameter.name) : std::nullopt) {
+      parameter.codes = zero_group_codes(*format, shape, Owner::weights, ledger);
     } else {
       parameter.value = allocate(shape);
     }

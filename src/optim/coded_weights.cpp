@@ -1,5 +1,7 @@
 #include "optim/coded_weights.h"
 
+#include <algorithm>
+
 #include "core/errors.h"
 #include "kernels/group_quantize.h"
 #include "optim/optimizer.h"
@@ -39,6 +41,21 @@ void code_weights(const ParameterList& parameters, const OptimizerOptions& optio
                            *parameter->codes, nullptr);
     parameter->value.reset();
   }
+}
+
+bool codes_weights(const OptimizerOptions& options) {
+  const auto asks = [](const OptimizerSettings& settings) {
+    return settings.coded_weights && settings.coded_weights->bits == 8;
+  };
+  return asks(options.settings) || std::any_of(options.overrides.begin(), options.overrides.end(),
+                                               [&](const WeightOverride& own) { return asks(own.settings); });
+}
+
+void visit_codes(Parameter& parameter, StateVisitor& visitor) {
+  GroupCodes& codes = *parameter.codes;
+  visitor.tensor(parameter.name + ".weight_codes", codes.codes);
+  visitor.tensor(parameter.name + ".weight_scales", codes.scales);
+  visitor.tensor(parameter.name + ".weight_zeros", codes.zeros);
 }
 
 }  // namespace galore

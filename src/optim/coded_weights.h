@@ -8,6 +8,7 @@
 #include "core/group_codes.h"
 #include "core/options.h"
 #include "core/parameter.h"
+#include "core/state_visitor.h"
 
 namespace galore {
 
@@ -25,5 +26,10 @@ void declare_options(OptionTable& table, CodedWeightOptions& options);
 std::optional<GroupFormat> weight_format(const OptimizerOptions& options, const std::string& name);
 // Turns the values of matrices into codes where weight_format() says so, for parameters that did not ask.
 void code_weights(const ParameterList& parameters, const OptimizerOptions& options, Ledger& ledger);
+// Whether any weight may be.
+bool codes_weights(const OptimizerOptions& options);
+// The exact codes under "<name>.weight_codes" and the like: a model's files hold what they decode to,
+// rounded.
+void visit_codes(Parameter& parameter, StateVisitor& visitor);
 
 }  // namespace galore

@@ -371,12 +371,7 @@ void Optimizer::visit(StateVisitor& visitor) {
     PrefixVisitor own(visitor, slot.parameter->name + ".");
     own.scalar("step", slot.step);
     if (slot.master.defined()) own.tensor("master_weight", slot.master);
-    // The model's files hold what the codes stand for, rounded; here they are exact.
-    if (slot.parameter->codes) {
-      own.tensor("weight_codes", slot.parameter->codes->codes);
-      own.tensor("weight_scales", slot.parameter->codes->scales);
-      own.tensor("weight_zeros", slot.parameter->codes->zeros);
-    }
+    if (slot.parameter->codes) visit_codes(*slot.parameter, visitor);
     slot.method->visit(own);
   }
 }

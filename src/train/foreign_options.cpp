@@ -64,7 +64,8 @@ void resolve_galore(TrainOptions& o, Notes& notes) {
     const std::string name = find_preset(o.optim).name;
     const std::string base = name == "adamw_torch" ? "adamw" : name;
     const bool layerwise = canonical_name(o.optim).ends_with("_layerwise");
-    if (!base.starts_with("galore_")) o.optim = "galore_" + base + (layerwise ? "_layerwise" : "");
+    if (base.find("galore_") == std::string::npos)
+      o.optim = "galore_" + base + (layerwise ? "_layerwise" : "");
     note(notes, "use_galore", "optim=" + o.optim);
   }
   if (f.galore_layerwise) {
@@ -89,15 +90,21 @@ void resolve_arguments(TrainOptions& o, OptionTable& table, Notes& notes) {
   const ForeignOptions& f = o.foreign;
   struct Argument {
     const char *foreign, *name;
-    const std::string& value;
+    std::string value;
   };
   const Argument arguments[] = {{"rank", "rank", f.rank},
                                 {"update_proj_gap", "update_proj_gap", f.update_proj_gap},
                                 {"galore_scale", "scale", f.galore_scale},
-                                {"proj_type", "proj_type", f.proj_type}};
+                                {"proj_type", "proj_type", f.proj_type},
+                                {"qgalore_proj_bits", "proj_bits", f.qgalore_proj_bits},
+                                {"qgalore_proj_group_size", "proj_group_size", f.qgalore_proj_group_size},
+                                {"qgalore_cos_threshold", "cos_threshold", f.qgalore_cos_threshold},
+                                {"qgalore_gamma_proj", "gamma_proj", f.qgalore_gamma_proj},
+                                {"qgalore_queue_size", "queue_size", f.qgalore_queue_size},
+                                {"qgalore_proj_quant", "proj_bits", f.qgalore_proj_quant ? "" : "16"}};
   std::string appended;
   for (const Argument& argument : arguments) {
-    if (!table.was_set(argument.foreign)) continue;
+    if (!table.was_set(argument.foreign) || argument.value.empty()) continue;
     if (has_argument(o.optim_args, argument.name) && !decides(table, argument.foreign, "optim_args"))
       continue;
     appended += fmt::format(",{}={}", argument.name, argument.value);
@@ -118,11 +125,20 @@ void declare_options(OptionTable& table, ForeignOptions& o) {
   table.add("use_galore", &o.use_galore, "LLaMA-Factory: the optimizer within GaLore");
   table.add("galore_layerwise", &o.galore_layerwise, "LLaMA-Factory: optim_layerwise");
   table.add("galore_target", &o.galore_target, "LLaMA-Factory: optim_target_modules");
-  table.add("rank", &o.rank, "optim_args: rank").alias("galore_rank");
+  table.add("rank", &o.rank, "optim_args: rank").alias("galore_rank").alias("qgalore_rank");
   table.add("update_proj_gap", &o.update_proj_gap, "optim_args: update_proj_gap")
-      .alias("galore_update_interval");
-  table.add("galore_scale", &o.galore_scale, "optim_args: scale");
-  table.add("proj_type", &o.proj_type, "optim_args: proj_type").alias("galore_proj_type");
+      .alias("galore_update_interval")
+      .alias("qgalore_update_proj_gap");
+  table.add("galore_scale", &o.galore_scale, "optim_args: scale").alias("qgalore_scale");
+  table.add("proj_type", &o.proj_type, "optim_args: proj_type")
+      .alias("galore_proj_type")
+      .alias("qgalore_proj_type");
+  table.add("qgalore_proj_bits", &o.qgalore_proj_bits, "axolotl; optim_args: proj_bits");
+  table.add("qgalore_proj_group_size", &o.qgalore_proj_group_size, "axolotl; optim_args: proj_group_size");
+  table.add("qgalore_cos_threshold", &o.qgalore_cos_threshold, "axolotl; optim_args: cos_threshold");
+  table.add("qgalore_gamma_proj", &o.qgalore_gamma_proj, "axolotl; optim_args: gamma_proj");
+  table.add("qgalore_queue_size", &o.qgalore_queue_size, "axolotl; optim_args: queue_size");
+  table.add("qgalore_proj_quant", &o.qgalore_proj_quant, "axolotl; false: optim_args proj_bits=16");
 }
 
 void resolve_foreign(TrainOptions& options, OptionTable& table, std::vector<std::string>& notes) {

@@ -69,6 +69,25 @@ TEST(ForeignOptions, ResearchScripts) {
   EXPECT_NE(complaint({"rank=8", "optim=adamw_torch"}).find("optim_args of adamw_torch"), std::string::npos);
 }
 
+TEST(ForeignOptions, Axolotl) {
+  const Given given({"optim=q_galore_adamw8bit", "qgalore_rank=256", "qgalore_update_proj_gap=50",
+                     "qgalore_scale=0.5", "qgalore_proj_type=std", "qgalore_proj_bits=8",
+                     "qgalore_proj_group_size=128", "qgalore_cos_threshold=0.3", "qgalore_gamma_proj=3",
+                     "qgalore_queue_size=4", "qgalore_proj_quant=true"});
+  const SubspaceOptions& subspace = given.options.optimizer.settings.subspace;
+  EXPECT_EQ(subspace.rank, 256);
+  EXPECT_EQ(subspace.update_proj_gap, 50);
+  EXPECT_EQ(option_text(given.options.optimizer.settings, "scale"), "0.5");
+  EXPECT_EQ(subspace.basis_format().dtype, "int8");
+  EXPECT_EQ(subspace.proj_group_size, 128);
+  EXPECT_EQ(subspace.lazy.cos_threshold, 0.3);
+  EXPECT_EQ(subspace.lazy.gamma_proj, 3);
+  EXPECT_EQ(subspace.lazy.queue_size, 4);
+  const Given unquantized({"optim=q_galore_adamw_8bit", "qgalore_proj_quant=false"});
+  EXPECT_EQ(unquantized.options.optimizer.settings.subspace.basis_format().dtype, "bfloat16");
+  EXPECT_EQ(Given({"use_galore=true", "optim=q_galore_adamw_8bit"}).options.optim, "q_galore_adamw_8bit");
+}
+
 TEST(ForeignOptions, TheCommandLineGoesBeforeTheFile) {
   EXPECT_EQ(Given({"max_steps=7"}, {"max_train_tokens=1M"}).options.max_steps, 7);
   EXPECT_EQ(

@@ -69,7 +69,7 @@ std::string format_plans(const std::vector<MemoryPlan>& plans) {
   std::string table;
   const auto row = [&](const std::string& title, const auto& text_of) {
     table += fmt::format("{}{:<16}", table.empty() ? "" : "\n", title);
-    for (const MemoryPlan& plan : plans) table += fmt::format("{:>30}", text_of(plan));
+    for (const MemoryPlan& plan : plans) table += fmt::format("{:>32}", text_of(plan));
   };
   row("memory", [](const MemoryPlan& plan) { return plan.optimizer; });
   for (int i = 0; i < kNumOwners; ++i) {

@@ -1,6 +1,7 @@
 #include "train/replay.h"
 
 #include "core/errors.h"
+#include "kernels/group_quantize.h"
 
 namespace galore {
 namespace {
@@ -37,12 +38,20 @@ int64_t count_steps(const SafetensorsReader& trace, const std::string& name) {
 
 at::Tensor read_gradient(const SafetensorsReader& trace, int64_t step, const Parameter& parameter) {
   const TensorInfo& info = trace.at(fmt::format("{}{}/{}", kGradientsPrefix, step, parameter.name));
-  if (parameter.value.sizes() != at::IntArrayRef(info.shape))
+  if (parameter.sizes() != at::IntArrayRef(info.shape))
     fail("replay", "{}: {}: its shape differs from that of weights/{}", trace.path().string(), info.name,
          parameter.name);
-  at::Tensor gradient = at::empty(parameter.value.sizes(), at::kFloat);
+  at::Tensor gradient = at::empty(parameter.sizes(), at::kFloat);
   trace.read_into(info.name, gradient);
   return gradient;
+}
+
+// A copy, decoded if need be.
+at::Tensor value_of(const Parameter& parameter, at::ScalarType dtype) {
+  if (!parameter.codes) return parameter.value.clone();
+  const at::Tensor value = at::empty(parameter.sizes(), at::kFloat);
+  kernels::decode_groups(*parameter.codes, value);
+  return value.to(dtype);
 }
 
 }  // namespace
@@ -72,6 +81,9 @@ ReplayResult replay(const SafetensorsReader& trace, const ReplayOptions& options
   OptimizerOptions optimizer_options = options.optimizer;
   optimizer_options.settings = resolve_optimizer(options.optim, options.optim_args, adam);
   optimizer_options.decay_all = true;
+  std::map<std::string, at::ScalarType> dtypes;
+  for (const Parameter* parameter : parameters) dtypes[parameter->name] = parameter->value.scalar_type();
+  code_weights(parameters, optimizer_options, ledger);
   Optimizer optimizer(parameters, optimizer_options, workspace);
   const double own_rate = optimizer_options.settings.learning_rate;
   const double learning_rate = own_rate >= 0 ? own_rate : options.learning_rate;
@@ -88,7 +100,7 @@ ReplayResult replay(const SafetensorsReader& trace, const ReplayOptions& options
     result.notices.insert(result.notices.end(), report.notices.begin(), report.notices.end());
     for (const Parameter* parameter : parameters)
       result.weights.emplace_back(fmt::format("weights/{}/{}", step, parameter->name),
-                                  parameter->value.clone());
+                                  value_of(*parameter, dtypes.at(parameter->name)));
   }
   return result;
 }

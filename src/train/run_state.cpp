@@ -134,6 +134,14 @@ RunState read_run_state(const Path& checkpoint) {
   return state;
 }
 
+void load_model(const Path& checkpoint, const ParameterList& parameters) {
+  load_weights(checkpoint, parameters);
+  if (!std::filesystem::exists(checkpoint / kOptimizerName)) return;
+  StateReader optimizer(checkpoint / kOptimizerName);
+  for (Parameter* parameter : parameters)
+    if (parameter->codes) visit_codes(*parameter, optimizer);
+}
+
 void load_checkpoint(const Path& checkpoint, const RunParts& parts) {
   load_weights(checkpoint, parts.model.parameters());
   StateReader optimizer(checkpoint / kOptimizerName);

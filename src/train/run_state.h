@@ -53,6 +53,8 @@ void save_final_model(const Path& directory, const RunParts& parts);
 std::optional<Path> checkpoint_to_resume(const std::string& resume_from, const Path& output_dir);
 // The counters alone. A checkpoint without optimizer state is an Error: it cannot be resumed.
 RunState read_run_state(const Path& checkpoint);
+// The weights; those in codes exactly as they were, if the checkpoint has its optimizer's state.
+void load_model(const Path& checkpoint, const ParameterList& parameters);
 // Weights and optimizer.
 void load_checkpoint(const Path& checkpoint, const RunParts& parts);
 // One line for each option that differs from the checkpoint's.

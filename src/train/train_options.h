@@ -18,6 +18,9 @@ struct ForeignOptions {
   bool use_galore = false, galore_layerwise = false;
   std::vector<std::string> galore_target;
   std::string rank, update_proj_gap, galore_scale, proj_type;  // as given; empty: not given
+  std::string qgalore_proj_bits, qgalore_proj_group_size, qgalore_cos_threshold, qgalore_gamma_proj,
+      qgalore_queue_size;
+  bool qgalore_proj_quant = true;
 };
 
 struct TrainOptions {

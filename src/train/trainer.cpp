@@ -12,6 +12,7 @@
 #include "core/errors.h"
 #include "kernels/apply_direction.h"
 #include "kernels/device.h"
+#include "kernels/group_quantize.h"
 #include "train/peak.h"
 #include "train/signals.h"
 
@@ -26,6 +27,11 @@ double now() {
 int64_t count_targets(const Batch& batch) {
   const at::Tensor targets = batch.labels.narrow(1, 1, batch.labels.size(1) - 1);
   return targets.ne(-100).sum().item<int64_t>();
+}
+
+bool is_finite(const Parameter& parameter) {
+  return parameter.codes ? kernels::is_finite(*parameter.codes)
+                         : std::isfinite(kernels::sum_squares(parameter.value));
 }
 
 }  // namespace
@@ -224,7 +230,7 @@ void Trainer::adopt_best() {
 
 void Trainer::require_finite_weights(int64_t step) {
   for (const Parameter* parameter : model_->parameters())
-    if (!std::isfinite(kernels::sum_squares(parameter->value)))
+    if (!is_finite(*parameter))
       stop(step, fmt::format("{} holds values that are not finite", parameter->name));
 }
 
@@ -249,7 +255,7 @@ void Trainer::save() {
 void Trainer::save_result() {
   if (options_.load_best_model_at_end && !state_.best_checkpoint.empty() &&
       is_complete_checkpoint(state_.best_checkpoint)) {
-    load_weights(state_.best_checkpoint, model_->parameters());
+    load_model(state_.best_checkpoint, model_->parameters());
     log_.say("the last model is that of " + state_.best_checkpoint);
   } else if (options_.load_best_model_at_end) {
     log_.say("load_best_model_at_end: no evaluated checkpoint was saved; the last model is that of the end");

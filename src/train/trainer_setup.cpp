@@ -125,10 +125,12 @@ void Trainer::announce(const std::vector<std::string>& notes) {
   log_.event("configuration", fields);
   for (const std::string& note : notes) log_.say("note: " + note);
   const MemoryPlan& plan = memory_.plan;
-  OptimizerOptions plain = options_.optimizer;
-  plain.settings = resolve_optimizer("adamw_torch", "");
-  plain.layerwise = false;
-  const MemoryPlan reference = plan_memory(config_, model_options_, plain, workload_of(options_));
+  TrainOptions plain = options_;
+  plain.optimizer.settings = resolve_optimizer("adamw_torch", "");
+  plain.optimizer.overrides.clear();
+  plain.optimizer.layerwise = false;
+  const MemoryPlan reference =
+      plan_memory(config_, model_options(plain), plain.optimizer, workload_of(options_));
   program_bytes_ = program_bytes(plan);
   log_.say(format_plans({plan, reference}));
   log_.say("the run " + describe(memory_));

@@ -43,6 +43,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values("--optim adamw_torch", "--optim adamw_8bit", "--optim adafactor", "--optim galore_adamw",
                     "--optim galore_adamw_8bit_layerwise",
                     "--optim galore_adamw_8bit_layerwise --bf16 true --gradient_checkpointing true",
+                    "--optim q_galore_adamw_8bit_layerwise --bf16 true",
                     "--optim galore_adamw --optim_args subspace=svd"));
 
 }  // namespace
