@@ -19,13 +19,8 @@ bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-bool is_embedding_or_head(const std::string& module) {
-  return contains(module, "embed") || contains(module, "lm_head") || contains(module, "wte") ||
-         contains(module, "wpe");
-}
-
 bool matches(const std::string& module, const std::string& target) {
-  if (target == "all-linear" || target == "all_linear") return !is_embedding_or_head(module);
+  if (target == "all-linear" || target == "all_linear") return !is_embedding(module) && !is_head(module);
   if (contains(module, target)) return true;
   try {
     return std::regex_match(module, std::regex(target));
@@ -36,6 +31,12 @@ bool matches(const std::string& module, const std::string& target) {
 }
 
 }  // namespace
+
+bool is_embedding(const std::string& parameter) {
+  return contains(parameter, "embed") || contains(parameter, "wte") || contains(parameter, "wpe");
+}
+
+bool is_head(const std::string& parameter) { return contains(parameter, "lm_head"); }
 
 bool matches_module(const std::string& parameter, const std::string& target) {
   return matches(module_name(parameter), target);

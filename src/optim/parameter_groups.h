@@ -23,6 +23,10 @@ Grouping group_parameters(const ParameterList& parameters, const std::vector<std
 
 // Whether the matrix of this name is projected by these targets.
 bool is_targeted(const std::string& parameter, const std::vector<std::string>& targets);
+// What a weight is, by its name; a matrix shared by both is the embedding.
+bool is_embedding(const std::string& parameter);
+bool is_head(const std::string& parameter);
+
 // Whether a target (one name or expression, as above) means this parameter, whatever its kind.
 bool matches_module(const std::string& parameter, const std::string& target);
 

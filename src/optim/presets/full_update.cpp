@@ -1,7 +1,13 @@
 #include "core/options.h"
 #include "kernels/block_adam.h"
+#include "optim/methods/adam_mini.h"
 #include "optim/methods/foam.h"
 #include "optim/methods/gwt.h"
+#include "optim/methods/muon.h"
+#include "optim/methods/racs.h"
+#include "optim/methods/scale.h"
+#include "optim/methods/sinkgd.h"
+#include "optim/methods/swan.h"
 #include "optim/presets/rows.h"
 
 namespace galore {
@@ -19,6 +25,21 @@ void combine_gwt_adamw(OptimizerSettings& settings) {
   settings.method = gwt_kind();
   combine_adamw_of_galore(settings);
 }
+
+void combine_muon(OptimizerSettings& settings) {
+  settings.method = muon_kind();
+  settings.adamw = {.beta2 = 0.95, .epsilon = 1e-10};
+}
+
+void combine_scale(OptimizerSettings& settings) {
+  settings.method = scale_kind();
+  settings.adamw.epsilon_before_correction = true;
+}
+
+void combine_racs(OptimizerSettings& settings) { settings.method = racs_kind(); }
+void combine_swan(OptimizerSettings& settings) { settings.method = swan_kind(); }
+void combine_sinkgd(OptimizerSettings& settings) { settings.method = sinkgd_kind(); }
+void combine_adam_mini(OptimizerSettings& settings) { settings.method = adam_mini_kind(); }
 
 int64_t count_blocks(const StateSizes& sizes, const OptionText& option) {
   const int64_t block = int64_t{1} << parse_count("state", "level", option("level"));
@@ -42,6 +63,47 @@ std::vector<Preset> full_update_presets() {
        "2025, arXiv 2501.07237",
        {folded, folded, {"", kScalar}},
        combine_gwt_adamw},
+      {"muon",
+       {},
+       "the averaged gradient with all singular values made alike",
+       "Jordan et al. 2024, kellerjordan.github.io/posts/muon",
+       {{"mn", kMoment}},
+       combine_muon},
+      {"adam_mini",
+       {},
+       "AdamW with one second moment an output row",
+       "Zhang et al. 2024, arXiv 2406.16793",
+       {{"mn", kMoment}, {"m"}},
+       combine_adam_mini},
+  };
+}
+
+std::vector<Preset> stateless_presets() {
+  return {
+      {"racs",
+       {},
+       "SGD scaled by rows and columns",
+       "Gong et al. 2025, arXiv 2502.07752",
+       {{"m"}, {"n"}, {"", kScalar}},
+       combine_racs},
+      {"scale",
+       {},
+       "SGD of normalized rows, with momentum in the head alone",
+       "Glentis et al. 2025, arXiv 2506.16659",
+       {},
+       combine_scale},
+      {"swan",
+       {},
+       "SGD of standardized and whitened gradients",
+       "Ma et al. 2024, arXiv 2412.13148",
+       {},
+       combine_swan},
+      {"sinkgd",
+       {},
+       "SGD of gradients with rows and columns of equal length",
+       "Scetbon et al. 2025, arXiv 2502.06742",
+       {},
+       combine_sinkgd},
   };
 }
 

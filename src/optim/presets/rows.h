@@ -11,6 +11,7 @@ std::vector<Preset> fira_presets();
 std::vector<Preset> apollo_presets();
 std::vector<Preset> spam_presets();
 std::vector<Preset> full_update_presets();
+std::vector<Preset> stateless_presets();  // none, or a few numbers a row or column
 
 namespace rows {
 inline constexpr auto kFloat32 = StateTensor::Kind::float32;
