@@ -26,7 +26,8 @@ class Apollo : public SubspaceMethod {
         LineScaling::factors(lines_.squares("adapted", adapted), low_rank_squares);  // c s
     const double norm = LineScaling::scaled_norm(lines_.squares("gradient", gradient), factors);
     const double alpha = std::sqrt(options_.scale);
-    const double seen = norm / rule_->correction(context.step) * (options_.scale_front ? alpha : 1);
+    const double correction = options_.limit_corrected ? 1 : rule_->correction(context.step);
+    const double seen = norm / correction * (options_.scale_front ? alpha : 1);
     lines_.scale(gradient, factors, alpha * limiter_.factor(seen));
     return {.dense = gradient, .left = {}, .right = {}};
   }
@@ -53,6 +54,7 @@ void declare_options(OptionTable& table, ApolloOptions& options) {
       .choices({"channel", "tensor"});
   table.add("scale_front", &options.scale_front, "multiply by that factor before the limiter");
   table.add("disable_nl", &options.disable_nl, "limit nothing");
+  table.add("limit_corrected", &options.limit_corrected, "the limiter sees the bias correction of Adam, too");
   table
       .add("limiter", &options.limiter,
            "gamma: largest growth of the scaled gradient's norm; 0 limits nothing")

@@ -9,6 +9,7 @@
 //            scale_type        channel; Mini: tensor
 //   gamma    limiter           1.01                paper, section 5.1; Fira's
 //            scale_front, disable_nl   false       the authors' code
+//            limit_corrected           false; Q-APOLLO: true   the authors' code
 //
 // R = P^T G or G P; N what the rule makes of R, without its bias correction c; s_j = |N_j| / (|R_j| + 1e-8)
 // of line j, or of all of it (methods/line_scaling.h):
@@ -16,7 +17,8 @@
 //   direction = c alpha limit(s G)
 //
 // scale_front multiplies by alpha before the limiter, which makes no difference but for its epsilon: it sees
-// ratios of norms alone. disable_nl is limiter=0.
+// ratios of norms alone. disable_nl is limiter=0. limit_corrected lets the limiter see c as well, which falls
+// during the first updates: alpha limit(c s G), as Q-APOLLO does, whose Adam corrects its averages itself.
 //
 // State: the rule's on r n elements (Adam: 2 n r), one number that says which random numbers P is, and one of
 // the limiter. The basis is stored only where it is not random.
@@ -37,6 +39,7 @@ struct ApolloOptions {
   std::string scale_type = "channel";
   bool scale_front = false, disable_nl = false;
   double limiter = 1.01;
+  bool limit_corrected = false;
 };
 void declare_options(OptionTable& table, ApolloOptions& options);
 

@@ -32,11 +32,40 @@ void combine_apollo_mini(OptimizerSettings& settings) {
 
 }  // namespace rows
 
+namespace {
+
+// Weights in 8 bits with groups of half Q-GaLore's size.
+void keep_in_codes(OptimizerSettings& settings) {
+  settings.coded_weights.emplace();
+  settings.coded_weights->group_size = 128;
+}
+
+void combine_q_apollo_adamw(OptimizerSettings& settings) {
+  combine_apollo_adamw(settings);
+  settings.method = apollo_kind({.limit_corrected = true});
+  keep_in_codes(settings);
+}
+
+void combine_q_apollo_mini(OptimizerSettings& settings) {
+  combine_apollo_mini(settings);
+  settings.method = apollo_kind({.scale = 128, .scale_type = "tensor", .limit_corrected = true});
+  keep_in_codes(settings);
+}
+
+}  // namespace
+
 std::vector<Preset> apollo_presets() {
   const char* const paper = "Zhu et al. 2024, arXiv 2412.05270";
   return {
       {"apollo_adamw", {}, "APOLLO over AdamW", paper, apollo_state(), combine_apollo_adamw},
       {"apollo_mini", {}, "APOLLO-Mini: rank 1", paper, apollo_state(), combine_apollo_mini},
+      {"q_apollo_adamw", {}, "APOLLO with weights in 8 bits", paper, apollo_state(), combine_q_apollo_adamw},
+      {"q_apollo_mini",
+       {},
+       "APOLLO-Mini with weights in 8 bits",
+       paper,
+       apollo_state(),
+       combine_q_apollo_mini},
   };
 }
 
