@@ -74,6 +74,25 @@ TEST_P(State, TakesTheBytesOfItsFormula) {
 // Codes of a weight are saved here because the model's files hold them decoded; they count as weights.
 bool is_of_weight(const std::string& name) { return name.find(".weight_") != std::string::npos; }
 
+// The memory plan runs an update on the meta device. What it claims for searches of a basis covers their
+// worst case.
+TEST_P(State, PlansWhatItTakes) {
+  for (const Variant& variant : variants(preset())) {
+    for (const bool layerwise : {false, true}) {
+      OptimizerOptions options = variant.options();
+      options.layerwise = layerwise;
+      TestRun run(variant.optim, variant.args, all_kinds(), options);
+      TestRun planned(variant.optim, variant.args, all_kinds(), options, at::kMeta);
+      run.update(1), planned.update(1);
+      if (projects(preset())) {
+        EXPECT_GE(planned.ledger.total(), run.ledger.total()) << variant.text();
+      } else {
+        EXPECT_EQ(planned.ledger.total(), run.ledger.total()) << variant.text();
+      }
+    }
+  }
+}
+
 // Nothing is allocated late, under these owners or elsewhere in the state.
 TEST_P(State, DoesNotGrow) {
   for (const Variant& variant : variants(preset())) {

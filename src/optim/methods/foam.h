@@ -1,5 +1,5 @@
 // FOAM: Blocked State Folding for Memory-Efficient LLM Training.
-// 2025; ICML 2026; arXiv 2512.07112; authors' code zqOuO/FOAM.
+// Wen, Wang, Luo, Li, Sun; ICML 2026; arXiv 2512.07112; authors' code zqOuO/FOAM.
 //
 //   symbol   name in code     default       where the default comes from
 //   l        level            2             the authors' scripts: blocks of 2^l neighbours along the inputs
@@ -14,8 +14,9 @@
 //
 // State: 2 m n / 2^l. Level 0 is Adam.
 //
-// Departures: none. As their scripts pass 0.95 for beta2 to a program that drops it, which of the two made
-// the paper's tables is not known.
+// Departures: the paper prints v as an average of a^2; here it is one of q, as in the authors' code, which is
+// never below a^2. As their scripts pass 0.95 for beta2 to a program that drops it, which of the two made the
+// paper's tables is not known.
 #pragma once
 
 #include "optim/methods/method_kind.h"

@@ -1,5 +1,5 @@
-// GWT: Gradient Wavelet Transform.
-// 2025; arXiv 2501.07237; authors' code zqOuO/GWT.
+// GWT: Breaking Memory Limits: Gradient Wavelet Transform Enhances LLMs Training.
+// Wen, Luo, Wang, Deng, Zou, Yuan, Sun, Li; 2025; arXiv 2501.07237; authors' code zqOuO/GWT.
 //
 //   symbol   name in code   default   where the default comes from
 //   l        level          2         the authors' scripts: levels of the Haar transform along the inputs

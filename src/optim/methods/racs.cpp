@@ -12,8 +12,9 @@ namespace {
 // x over its squared length; of zeros, zeros.
 at::Tensor over_squared_length(const at::Tensor& x) { return x / x.square().sum().clamp_min(1e-300); }
 
+// factor / sqrt(x), and 0 where x is 0.
 at::Tensor inverse_root(const at::Tensor& x, double factor) {
-  return at::where(x > 0, factor * x.rsqrt(), 0.0).to(at::kFloat);
+  return (x.to(at::kDouble).clamp_min(1e-300).rsqrt() * (x > 0) * factor).to(at::kFloat);
 }
 
 class Racs : public Method {

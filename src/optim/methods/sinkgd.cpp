@@ -21,7 +21,7 @@ class Sinkgd : public Method {
     const at::Tensor sums = at::empty(columns.sizes(), columns.options().dtype(at::kDouble));
     for (int64_t i = 0; i < options_.iterations; ++i) {
       kernels::weigh_rows_then_columns(rows, sums, gradient, columns, {kernels::RowWeight::quotient, n});
-      columns.copy_(at::where(sums > 0, m / sums, 0.0));
+      columns.copy_(m / sums.clamp_min(1e-300) * (sums > 0));
     }
     kernels::scale_rows_and_columns(gradient, rows.sqrt() * options_.scale, columns.sqrt());
     return {.dense = gradient, .left = {}, .right = {}};

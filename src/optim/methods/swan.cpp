@@ -31,7 +31,7 @@ class Swan : public Method {
     const at::Tensor squares = at::empty({gradient.size(0)}, gradient.options().dtype(at::kDouble));
     kernels::squared_norms(squares, gradient, kernels::Lines::rows);
     const at::Tensor deviation = (squares / gradient.size(1)).sqrt();
-    const at::Tensor factors = at::where(deviation > 0, 1 / deviation, 0.0).to(at::kFloat);
+    const at::Tensor factors = ((deviation > 0) / deviation.clamp_min(1e-300)).to(at::kFloat);
     kernels::scale_lines(gradient, factors, kernels::Lines::rows);
   }
 
