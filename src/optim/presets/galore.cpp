@@ -29,7 +29,18 @@ void combine_galore_adamw_8bit(OptimizerSettings& settings) {
   combine_adamw_8bit(settings);
 }
 
-// Zhang et al.: bases in 4 bits that are refreshed the more rarely the less they move, weights in 8 bits.
+// Q-GaLore: Quantized GaLore with INT4 Projection and Layer-Adaptive Low-Rank Gradients.
+// Zhang, Jaiswal, Yin, Liu, Zhao, Tian, Wang; 2024; arXiv 2407.08296.
+//
+//   name in code                            default   where
+//   proj_bits, proj_group_size              4, 256    subspaces/stored_basis.h
+//   cos_threshold, gamma_proj, queue_size   0.4, 2, 5 subspaces/lazy_schedule.h
+//   weight_bits, weight_group_size          8, 256    optim/coded_weights.h
+//   stochastic_round                        true      kernels/group_quantize.h
+//
+// All from the authors' code, as scale 0.25 and 8-bit AdamW's blocks. Their scripts have beta2 0.95 where the
+// whole model is updated at once and 0.999 layer-wise; here it is 0.999. Departures stand in the three
+// headers, and those of GaLore in methods/galore.h.
 void combine_q_galore_adamw_8bit(OptimizerSettings& settings) {
   combine_galore_adamw_8bit(settings);
   settings.subspace.proj_bits = 4;

@@ -46,7 +46,8 @@ const Note kGaLore[] = {
      "the "
      "gap of a weight doubles when the mean cosine of queue_size leading vectors is at least "
      "cos_threshold",
-     "two codes a byte; scales in fp32 and zeros in 8 bits instead of bf16; the cosine's sign is "
+     "two codes a byte; the range of a group holds 0; scales in fp32 and zeros in 8 bits instead of bf16; "
+     "the cosine's sign is "
      "dropped, since an SVD's is arbitrary; bases as galore_adamw's"},
     {"adarankgrad_adamw",
      "as GaLore over AdamW; at a refresh the rank is the smallest whose residual has at most the share "

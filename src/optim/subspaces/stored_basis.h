@@ -1,10 +1,9 @@
 // Where a basis lives between refreshes.
 //
 //   float32, bfloat16   a tensor: 4 or 2 bytes an element
-//   int8, int4          codes of group_size elements a group (kernels/group_quantize.h): 1 or 1/2 byte an
-//   element
-//                       and 5 a group. A group lies along a vector of a right basis and across the vectors of
-//                       a left one, as in Q-GaLore's code (arXiv 2407.08296)
+//   int8, int4          codes in groups (kernels/group_quantize.h): 1 or 1/2 byte an element and 5 a group.
+//                       A group lies along a vector of a right basis and across the vectors of a left one, as
+//                       in Q-GaLore's code (arXiv 2407.08296)
 //   regenerated         nowhere: independent normal numbers of deviation 1/sqrt(rank), made again from the
 //                       random stream of the last refresh whenever they are read
 #pragma once
