@@ -108,12 +108,14 @@ void mark_smallest(const at::Tensor& mask, int64_t elements, int64_t chosen, con
   }
   words.zero_();
   if (chosen == 0) return;
-  const auto [last, first_equal] = number_of_rank(elements, chosen - 1, stream);
+  const auto rank = number_of_rank(elements, chosen - 1, stream);
+  const auto last = std::get<0>(rank);
+  const auto first_equal = std::get<1>(rank);
   auto* data = reinterpret_cast<uint32_t*>(words.mutable_data_ptr<int32_t>());
   std::vector<int64_t> equals;
   std::mutex mutex;
   in_pieces(elements, [&](int64_t, int64_t begin, int64_t end) {
-    for_numbers(stream, begin, end, [&, last = last](int64_t i, uint32_t number) {
+    for_numbers(stream, begin, end, [&](int64_t i, uint32_t number) {
       if (number < last) data[i / 32] |= uint32_t{1} << (i % 32);
       if (number != last) return;
       const std::lock_guard lock(mutex);

@@ -13,7 +13,8 @@ using namespace testing_tensors;
 class Matmul : public testing::TestWithParam<std::tuple<int64_t, int64_t, int64_t, at::ScalarType>> {};
 
 TEST_P(Matmul, ThreeProductsReplaceAndAdd) {
-  const auto [tokens, outputs, inputs, dtype] = GetParam();
+  const auto [tokens, outputs, inputs, given] = GetParam();
+  const at::ScalarType dtype = given;
   Ledger ledger(at::kCPU);
   Workspace workspace(ledger);
   const at::Tensor x = random({tokens, inputs}, dtype, 1), w = random({outputs, inputs}, dtype, 2);

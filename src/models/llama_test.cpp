@@ -189,7 +189,7 @@ class SpoilingSink : public GradientSink {
 };
 
 TEST(Llama, AWeightMayChangeAsSoonAsItsLastUseHasReported) {
-  for (ModelOptions options : all_options()) {
+  for (const ModelOptions& options : all_options()) {
     ModelConfig config = small_config();
     config.attention_bias = config.mlp_bias = true;
     config.tie_word_embeddings = options.gradient_checkpointing;

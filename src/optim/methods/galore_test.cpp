@@ -85,7 +85,7 @@ TEST(GaLore, WithTheIdentityAsBasisIsItsRule) {
   for (const auto& [name, args] : rules) {
     for (const std::string type : {"right", "left", "full"}) {
       OneMethod galore(name, "rank=20,scale=1,proj_type=" + type + args, 20, 20);
-      OneMethod rule(name, "rank=20" + args, 20, 20, /*projected=*/false);
+      OneMethod rule(name, "rank=20" + args, 20, 20, /*targeted=*/false);
       galore.method->subspace()->refresh(random({20, 20}, 9), RandomStream(1, "refresh"));
       const at::Tensor identity = at::eye(20), yes = at::ones({1}, at::kLong);
       StateLoader loader({{"basis_left", identity}, {"basis_right", identity}, {"basis_established", yes}});
