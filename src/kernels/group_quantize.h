@@ -12,9 +12,8 @@
 // - Scales are kept in fp32 and zeros in uint8; theirs have the tensor's dtype, bf16, whose 8 bits move every
 //   value of a group at every recoding.
 // - 4-bit codes lie two a byte; theirs take a byte each.
-// - min and max include 0, which makes no difference to groups of both signs. In theirs the zero of a group
-// of
-//   one sign is clamped and its values are lost: one of nothing but 0.5 becomes 1e-5.
+// - min and max include 0: no difference to groups of both signs. In theirs the zero of a group of one sign
+//   is clamped and its values are lost: one of nothing but 0.5 becomes 1e-5.
 // - The last group may be short.
 // - A group with a number that is not finite decodes to NaN, so that it is noticed.
 #pragma once
