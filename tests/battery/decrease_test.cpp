@@ -90,6 +90,8 @@ double limit(const Variant& variant) {
   // Turned between two random bases, moments point nearly anywhere.
   if (variant.optim.starts_with("apollo") && variant.args.find("moment_transport") != std::string::npos)
     return 0.6;
+  // Between random bases of both sides no moments are turned.
+  if (variant.optim.starts_with("golore") && variant.args.find("full") != std::string::npos) return 0.9;
   return variant.subspace_is("orthogonal") ? 0.75 : 0.5;
 }
 

@@ -37,7 +37,7 @@ std::vector<std::string> sizes_of(const Preset& preset) {
     std::vector<std::string> ranks{optional};
     if (projects(preset)) {
       ranks = {"rank=16" + optional,
-               "rank=16,subspace=random" + optional,
+               "rank=16,subspace=" + subspaces_of(preset).back() + optional,
                "rank=16,subspace=svd" + optional,
                "rank=32,proj_type=reverse_std" + optional,
                "rank=1000,proj_type=left" + optional,

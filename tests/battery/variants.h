@@ -44,6 +44,13 @@ inline bool projects(const Preset& preset) {
   return method && method->traits().has_basis;
 }
 
+// The values of `subspace` that it takes.
+inline std::vector<std::string> subspaces_of(const Preset& preset) {
+  std::vector<std::string> names = subspace_names();
+  if (preset.settings().method->traits().needs_orthonormal) std::erase(names, "random");
+  return names;
+}
+
 // Its targeted weights are treated otherwise than the rest.
 inline bool has_targets(const Preset& preset) {
   const auto method = preset.settings().method;
@@ -111,7 +118,7 @@ inline std::vector<Variant> variants(const Preset& preset, bool with_short_perio
     const std::string base = (projects(preset) ? "rank=4,update_proj_gap=3" : "") + args;
     for (const std::string& choice : other_choices(preset)) all.push_back({preset.name, base + choice, true});
     if (!projects(preset)) continue;
-    for (const std::string& finder : subspace_names())
+    for (const std::string& finder : subspaces_of(preset))
       all.push_back({preset.name, base + ",subspace=" + finder, true});
     all.push_back({preset.name, base, true, "projected"});
     all.push_back({preset.name, base + ",moment_transport=true", true});

@@ -1,5 +1,7 @@
 #include "optim/methods/method_kind.h"
 
+#include "core/errors.h"
+
 namespace galore {
 
 std::unique_ptr<UpdateRule> Parts::rule(at::IntArrayRef of_shape) const {
@@ -7,6 +9,10 @@ std::unique_ptr<UpdateRule> Parts::rule(at::IntArrayRef of_shape) const {
 }
 
 std::unique_ptr<Subspace> Parts::subspace() const {
+  const MethodKind& kind = *settings.method;
+  if (kind.traits().needs_orthonormal && settings.subspace.subspace == "random")
+    fail_usage("subspace", "{}: expected an orthonormal basis, such as orthogonal; given random",
+               kind.name());
   return std::make_unique<Subspace>(settings.subspace, rows(), columns(), workspace);
 }
 

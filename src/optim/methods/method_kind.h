@@ -42,6 +42,7 @@ class Parts {
 
 struct MethodTraits {
   bool has_basis = false;           // it is made of Parts::subspace(), and has its options
+  bool needs_orthonormal = false;   // subspace=random is refused: P P^T must be a projection
   bool takes_every_weight = false;  // not the targeted ones alone, whatever their number of dimensions
 };
 

@@ -79,7 +79,7 @@ const Note kResidual[] = {
      "W -= lr (back(M / ((1-b1^t)(sqrt(V / (1-b2^t)) + eps))) + sign_scale sign(G - back(R))); moments "
      "are "
      "reset at a refresh",
-     "the rank is given instead of a density"},
+     "the rank is given instead of a density; a basis of the whole space has no residual"},
     {"subtrack_adamw",
      "P moves along the Grassmannian by the rank-one part of 2 (G - P R) R^T; moments as LDAdam; Fira's "
      "scaled residual and limiter",
@@ -95,8 +95,9 @@ const Note kResidual[] = {
      "GaLore",
      "see the method's header"},
     {"sumo",
-     "M = momentum M + R; O = U V^T of the SVD of M; W -= lr (G - back(R - O)) scaled by sqrt(max(m, n))",
-     "see the method's header"},
+     "M = momentum M + R; O = U V^T of the SVD of M; W -= lr scale sqrt(max(m, n)) (G - back(R) + "
+     "back(limit(O))); M turns into a new basis",
+     "side as GaLore's; O has no component where M has none"},
     {"mofasgd", "momentum is kept as U S V^T of rank r and updated without an m x n matrix; W -= lr U V^T",
      "see the method's header"},
     {"flora", "as GaLore over Adafactor with random bases and turned momentum", "see the method's header"},

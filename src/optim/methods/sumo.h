@@ -1,0 +1,38 @@
+// SUMO: Subspace-Aware Moment-Orthogonalization for Accelerating Memory-Efficient LLM Training.
+// Refael, Smorodinsky, Tirer, Lindenbaum; NeurIPS 2025; arXiv 2505.24749, Algorithm 1.
+//
+//   symbol   name in code      default   where the default comes from
+//   r, K, Q  Subspace          as GaLore
+//   mu       momentum          0.95      Muon's; the paper prints none
+//   gamma    limiter           1.1       paper, Algorithm 1
+//            scale             1         a factor on the direction
+//
+//   R = Q^T G;  M = mu M + R;  O = U V^T of M = U S V^T
+//   direction = scale sqrt(max(m, n)) (G - Q R + Q limit(O))
+//
+// At a refresh M turns into the new basis, Q_new^T Q_old M (moment_transport).
+//
+// State: the basis, m r, one moment of r n elements, and the limiter's number.
+//
+// Departures:
+// - Q is found as all bases here are (subspace=svd: exactly); the paper's is a truncated randomized SVD, and
+// projects
+//   the longer side. Which side: as GaLore.
+// - O has no component where M has none (kernels/polar_factor.h); that is the one case in which the limiter
+// sees
+//   a norm other than the root of the rank.
+#pragma once
+
+#include "optim/methods/method_kind.h"
+
+namespace galore {
+
+struct SumoOptions {
+  double momentum = 0.95, limiter = 1.1, scale = 1;
+};
+void declare_options(OptionTable& table, SumoOptions& options);
+
+std::unique_ptr<Method> make_sumo(const SumoOptions& options, const Parts& parts);
+std::shared_ptr<MethodKind> sumo_kind(const SumoOptions& options = {});
+
+}  // namespace galore
