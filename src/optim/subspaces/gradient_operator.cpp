@@ -26,6 +26,8 @@ void DenseGradient::transpose_times(const at::Tensor& out, const at::Tensor& q) 
   matrix_product(out, gradient_.t(), q, Write::replace);
 }
 
+double DenseGradient::squared_norm() const { return kernels::sum_squares(gradient_); }
+
 bool DenseGradient::usable() const {
   if (!usable_) usable_ = is_meta() || gradient_.isfinite().all().item<bool>();
   return *usable_;

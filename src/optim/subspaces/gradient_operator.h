@@ -32,6 +32,7 @@ class GradientOperator {
   virtual int64_t tokens() const { return 0; }
   // m x n, fp32; formed, where it does not exist, in a buffer that the next operator shares.
   virtual at::Tensor dense() const = 0;
+  virtual double squared_norm() const = 0;  // 0 on the meta device
   // False when it has turned out that elements or their squares are not finite in fp32.
   virtual bool usable() const = 0;
   virtual bool is_meta() const = 0;
@@ -46,6 +47,7 @@ class DenseGradient : public GradientOperator {
   void times(const at::Tensor& out, const at::Tensor& v) const override;
   void transpose_times(const at::Tensor& out, const at::Tensor& q) const override;
   at::Tensor dense() const override { return gradient_; }
+  double squared_norm() const override;
   bool usable() const override;
   bool is_meta() const override { return gradient_.is_meta(); }
 
@@ -72,8 +74,8 @@ class OuterProduct : public GradientOperator {
   bool usable() const override { return usable_; }
   bool is_meta() const override { return input_.is_meta(); }
 
-  // ||G||_F^2 = sum((dY dY^T) * (X X^T)), two T x T products where T (m + n) < m n, else by dense().
-  double squared_norm() const;
+  // sum((dY dY^T) * (X X^T)), two T x T products where T (m + n) < m n, else by dense().
+  double squared_norm() const override;
 
   // dY q (T x c) and X v (T x c), in their dtype, in workspace buffers.
   at::Tensor reduced_output(const at::Tensor& q) const;

@@ -33,10 +33,9 @@ at::Tensor leading_outside(const at::Tensor& known, const at::Tensor& old) {
   }
 }
 
-// `known` and, behind it, orthonormal directions of `others`, the first of them that are needed for as many
-// columns as `others` has.
-at::Tensor completed(const at::Tensor& known, const at::Tensor& others, Workspace& workspace) {
-  const int64_t rank = others.size(1);
+// `known` and, behind it, orthonormal directions of `others`, the first of them that are needed for `rank`
+// columns.
+at::Tensor completed(const at::Tensor& known, const at::Tensor& others, int64_t rank, Workspace& workspace) {
   const at::Tensor all = at::cat({known, others.narrow(1, 0, rank - known.size(1))}, 1).contiguous();
   orthonormalize(all, workspace);
   return all;
@@ -45,12 +44,14 @@ at::Tensor completed(const at::Tensor& known, const at::Tensor& others, Workspac
 // The sign of a singular vector is arbitrary, but moments outlive a refresh and know one: each new vector
 // takes the sign that agrees with its predecessor; without one, its largest entry is positive.
 at::Tensor aligned(const at::Tensor& basis, const at::Tensor& old) {
-  at::Tensor agreement;
-  if (old.defined()) {
-    agreement = (basis * old).sum(0);
-  } else {
-    agreement = basis.gather(0, basis.abs().argmax(0, /*keepdim=*/true)).squeeze(0);
-  }
+  const int64_t rank = basis.size(1), known = old.defined() ? std::min(rank, old.size(1)) : 0;
+  const at::Tensor fresh = basis.narrow(1, known, rank - known);
+  at::Tensor agreement = at::empty({rank}, basis.options());
+  if (known > 0)
+    agreement.narrow(0, 0, known).copy_((basis.narrow(1, 0, known) * old.narrow(1, 0, known)).sum(0));
+  if (known < rank)
+    agreement.narrow(0, known, rank - known)
+        .copy_(fresh.gather(0, fresh.abs().argmax(0, /*keepdim=*/true)).squeeze(0));
   return basis * at::where(agreement < 0, -1.0f, 1.0f);
 }
 
@@ -148,6 +149,7 @@ Subspace::Subspace(const SubspaceOptions& options, int64_t m, int64_t n, Workspa
       n_(n),
       rank_(std::min({options.rank, m, n})),
       side_(side_of(options.proj_type, m, n)),
+      max_rank_(rank_),
       workspace_(workspace) {
   if (side_ != Side::right) left_ = make_basis(m, "left");
   if (side_ != Side::left) right_ = make_basis(n, "right");
@@ -161,7 +163,23 @@ std::unique_ptr<StoredBasis> Subspace::make_basis(int64_t rows, const char* side
   return make_stored_basis(options_.basis_format(), shape, workspace_);
 }
 
-bool Subspace::due(int64_t updates) const { return updates % gap() == phase_ || !established_; }
+void Subspace::choose_rank(const RankChoice& choice) {
+  if (side_ != Side::both && !regenerated()) choice_ = choice;
+}
+
+// The bytes of the old basis are given back.
+void Subspace::set_rank(int64_t rank) {
+  if (rank == rank_) return;
+  const int64_t rows = left_ ? m_ : n_;
+  workspace_.ledger().add(Owner::bases, -basis_bytes(options_.basis_format(), rows * rank_));
+  rank_ = rank;
+  (left_ ? left_ : right_) = make_basis(rows, left_ ? "left" : "right");
+}
+
+bool Subspace::due(int64_t updates) const {
+  if (!established_) return true;
+  return next_is_due_ ? *next_is_due_ : updates % gap() == phase_;
+}
 
 void Subspace::stagger(int64_t k, int64_t count) {
   if (options_.staggered()) phase_ = k * options_.update_proj_gap / count;
@@ -187,8 +205,9 @@ std::string Subspace::refresh(const GradientOperator& gradient, const RandomStre
   const at::Tensor previous = !established_ ? at::Tensor() : side_ == Side::left ? left() : right();
   const auto found = basis_finder(options_.subspace)(
       gradient,
-      {side_, rank_, previous, random, workspace_, average, options_.oversampling, options_.rotate});
+      {side_, max_rank_, previous, random, workspace_, average, options_.oversampling, options_.rotate});
   if (gradient.is_meta()) {
+    if (choice_) chosen_rank(gradient, left_ ? left() : right());
     if (gradient.rank_bound() < rank_) workspace_.ledger().note_transient(completion_bytes());
     established_ = 1;
     return "";
@@ -197,16 +216,38 @@ std::string Subspace::refresh(const GradientOperator& gradient, const RandomStre
     if (!established_) take_random(random);
     return "the decomposition of the gradient failed or the gradient is not finite: keeps the old basis";
   }
-  return take_all(*found, random);
+  return take_all(gradient, *found, random);
 }
 
-std::string Subspace::take_all(const SingularVectors& found, const RandomStream& random) {
-  const int64_t determined = std::min(rank_, determined_directions(found, rounding_noise(m_, n_)));
-  if (left_) take(*left_, found.left, determined, random);
-  if (right_) take(*right_, found.right, determined, random);
+// A direction's share of the gradient's squared norm is that of its part of the low-rank gradient: a squared
+// singular value, if it is a singular vector.
+int64_t Subspace::chosen_rank(const GradientOperator& gradient, const at::Tensor& directions) {
+  const int64_t count = directions.size(1), rows = left_ ? n_ : m_;
+  const at::Tensor part = workspace_.get(Owner::workspace, "subspace.part", {rows, count}, at::kFloat);
+  left_ ? gradient.transpose_times(part, directions) : gradient.times(part, directions);
+  const double whole = gradient.squared_norm();
+  if (gradient.is_meta()) return count;
+  const at::Tensor inside = part.to(at::kDouble).square_().sum(0).cumsum(0);
+  const double wanted = (1 - choice_->energy) * whole;
+  const int64_t fewer = (inside < wanted).sum().item<int64_t>();
+  return std::clamp(fewer + 1, std::min(choice_->min_rank, count), count);
+}
+
+std::string Subspace::take_all(const GradientOperator& gradient, const SingularVectors& found,
+                               const RandomStream& random) {
+  const int64_t determined = std::min(max_rank_, determined_directions(found, rounding_noise(m_, n_)));
+  const at::Tensor old_left = left_ && established_ ? left_->read() : at::Tensor();
+  const at::Tensor old_right = right_ && established_ ? right_->read() : at::Tensor();
+  if (choice_ && determined > 0)
+    set_rank(chosen_rank(gradient, (left_ ? found.left : found.right).narrow(1, 0, determined)));
+  const auto first = [&](const at::Tensor& columns) {
+    return columns.narrow(1, 0, std::min(rank_, determined));
+  };
+  if (left_) take(*left_, {first(found.left), old_left}, random);
+  if (right_) take(*right_, {first(found.right), old_right}, random);
   if (determined > 0) established_ = 1;
   if (determined > 0 && lazy_) lazy_->observe((left_ ? found.left : found.right).select(1, 0));
-  if (determined == rank_) return "";
+  if (determined >= rank_) return "";
   if (determined == 0) return "the gradient is zero: keeps the old basis";
   return fmt::format("the gradient has rank {} of {}: keeps the old basis for the other directions",
                      determined, rank_);
@@ -230,22 +271,29 @@ at::Tensor Subspace::random_orthonormal(int64_t rows, const RandomStream& random
   return matrix.to(workspace_.ledger().device());
 }
 
-void Subspace::take(StoredBasis& stored, const at::Tensor& found, int64_t determined,
-                    const RandomStream& random) {
-  at::Tensor old = established_ ? stored.read() : at::Tensor();
+void Subspace::take(StoredBasis& stored, const Known& known, const RandomStream& random) {
+  const at::Tensor& old = known.old;
+  const int64_t determined = known.columns.size(1);
   if (determined == 0 && old.defined()) return;
-  at::Tensor basis = found.narrow(1, 0, std::min(rank_, determined));
+  at::Tensor basis = known.columns;
   if (determined < rank_) {
     workspace_.ledger().note_transient(completion_bytes());
-    const at::Tensor source = old.defined() ? old : random_orthonormal(found.size(0), random);
+    const at::Tensor source = old.defined() ? old : random_orthonormal(basis.size(0), random);
     if (determined == 0) {
       basis = source;
     } else {  // random directions need no choice
-      basis = completed(basis, old.defined() ? leading_outside(basis, old) : source, workspace_);
+      basis = completed(basis, old.defined() ? leading_outside(basis, old) : source, rank_, workspace_);
     }
   }
   if (options_.signs != "lapack") basis = aligned(basis, old);
   if (options_.moment_transport && old.defined() && side_ != Side::both) turn_ = at::mm(old.t(), basis);
+  stored.write(basis);
+}
+
+void Subspace::replace(Side side, const at::Tensor& basis) {
+  StoredBasis& stored = side == Side::left ? *left_ : *right_;
+  turn_.reset();
+  if (options_.moment_transport && side_ != Side::both) turn_ = at::mm(stored.read().t(), basis);
   stored.write(basis);
 }
 
@@ -286,6 +334,11 @@ Direction Subspace::lift(const at::Tensor& low_rank, double scale) {
 
 void Subspace::visit(StateVisitor& visitor) {
   visitor.scalar("basis_established", established_);
+  if (choice_) {
+    int64_t rank = rank_;
+    visitor.scalar("rank", rank);
+    set_rank(std::clamp<int64_t>(rank, 1, max_rank_));
+  }
   if (lazy_) lazy_->visit(visitor);
   if (left_) left_->visit("basis_left", visitor);
   if (right_) right_->visit("basis_right", visitor);

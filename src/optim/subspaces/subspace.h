@@ -102,6 +102,14 @@ std::optional<SingularVectors> find_by_warm_iteration(const GradientOperator& gr
                                                       const BasisRequest& request);
 std::optional<SingularVectors> find_by_sketch(const GradientOperator& gradient, const BasisRequest& request);
 
+// How many directions a refresh keeps (AdaRankGrad, arXiv 2410.17881): the fewest that leave no more than
+// `energy` of the gradient's squared norm outside, but at least min_rank, and at most the rank that the
+// options say.
+struct RankChoice {
+  int64_t min_rank = 1;
+  double energy = 0.04;
+};
+
 // Singular values of an m x n matrix below this share of the largest are fp32's rounding (numpy's matrix_rank
 // rule).
 double rounding_noise(int64_t m, int64_t n);
@@ -119,8 +127,15 @@ class Subspace {
   std::string refresh(const at::Tensor& gradient, const RandomStream& random) {
     return refresh(DenseGradient(gradient), random);
   }
-  // With `moment_transport`, after a refresh that replaced a basis: old^T new (r x r), which turns low-rank
-  // tensors of the old basis into the new one's coordinates; else undefined. Not of side `both`.
+  // Takes a basis that a method has moved itself, of one of its sides, after a refresh has established it. Not
+  // where it is regenerated. turn() is as after a refresh.
+  void replace(Side side, const at::Tensor& basis);
+  // From now on refreshes choose the rank. Before the first one it is the largest. Not of side `both`, nor of
+  // random bases: these keep their rank.
+  void choose_rank(const RankChoice& choice);
+  bool chooses_rank() const { return choice_.has_value(); }
+  // With `moment_transport`, after a refresh that replaced a basis: old^T new (old r x new r), which turns
+  // low-rank tensors of the old basis into the new one's coordinates; else undefined. Not of side `both`.
   const at::Tensor& turn() const { return turn_; }
   bool wants_average() const { return options_.subspace == "sketch"; }
   // Whether a refresh has determined at least one direction.
@@ -129,6 +144,8 @@ class Subspace {
   // long as none has determined a direction.
   int64_t gap() const { return lazy_ ? lazy_->gap() : options_.update_proj_gap; }
   bool due(int64_t updates) const;
+  // From now on the caller decides after each update whether the next one begins with a refresh.
+  void decide_next(bool due) { next_is_due_ = due; }
   // Of `count` bases, this is number k: where refreshes are staggered, it is due k / count of a gap later.
   void stagger(int64_t k, int64_t count);
 
@@ -153,8 +170,15 @@ class Subspace {
   std::unique_ptr<StoredBasis> make_basis(int64_t rows, const char* side);
   bool regenerated() const { return options_.subspace == "random"; }
   std::string regenerate(const RandomStream& random);
-  std::string take_all(const SingularVectors& found, const RandomStream& random);
-  void take(StoredBasis& stored, const at::Tensor& found, int64_t determined, const RandomStream& random);
+  std::string take_all(const GradientOperator& gradient, const SingularVectors& found,
+                       const RandomStream& random);
+  // What is known of a new basis: its first columns, and the basis that it replaces, if any.
+  struct Known {
+    at::Tensor columns, old;
+  };
+  void take(StoredBasis& stored, const Known& known, const RandomStream& random);
+  int64_t chosen_rank(const GradientOperator& gradient, const at::Tensor& directions);
+  void set_rank(int64_t rank);
   int64_t completion_bytes() const;
   void take_random(const RandomStream& random);
   at::Tensor random_orthonormal(int64_t rows, const RandomStream& random);
@@ -164,6 +188,9 @@ class Subspace {
   Side side_;
   std::unique_ptr<StoredBasis> left_, right_;  // [m, r], [n, r]; null where the side has none
   std::optional<LazySchedule> lazy_;
+  std::optional<RankChoice> choice_;
+  int64_t max_rank_;
+  std::optional<bool> next_is_due_;
   at::Tensor turn_;
   int64_t established_ = 0;
   int64_t phase_ = 0;  // refreshes are due when the number of updates is this, modulo the gap
