@@ -225,6 +225,18 @@ void Optimizer::report_notices() {
   notices_.clear();
 }
 
+void Optimizer::report_ranks() {
+  int64_t sum = 0, count = 0;
+  for (const Slot& slot : slots_) {
+    const Subspace* subspace = slot.method->subspace();
+    if (!subspace || !subspace->chooses_rank()) continue;
+    sum += subspace->rank();
+    ++count;
+    if (slot.refresh_due) report_.chosen_ranks.emplace_back(slot.parameter->name, subspace->rank());
+  }
+  if (count > 0) report_.mean_rank = static_cast<double>(sum) / static_cast<double>(count);
+}
+
 double Optimizer::factor_for(double norm) const {
   if (options_.max_grad_norm <= 0) return 1;
   return std::min(1.0, options_.max_grad_norm / (norm + 1e-6));  // 1e-6: as torch's clip_grad_norm_
@@ -254,6 +266,7 @@ UpdateReport Optimizer::finish_update(bool discard) {
   }
   if (finite_squared_norm > 0) previous_norm_ = std::sqrt(finite_squared_norm);
   report_notices();
+  report_ranks();
   ++num_updates_;
   return report_;
 }

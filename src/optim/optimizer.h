@@ -62,6 +62,10 @@ struct UpdateReport {
   int64_t num_skipped = 0;  // parameters left alone because their gradient was not finite
   double seconds = 0;       // spent in methods and weight writing, refreshes included
   double refresh_seconds = 0;
+  // Of the weights whose ranks are chosen; 0 where there are none. By name, what refreshes of this update
+  // chose.
+  double mean_rank = 0;
+  std::vector<std::pair<std::string, int64_t>> chosen_ranks;
   std::vector<std::string> notices;
 };
 
@@ -114,6 +118,7 @@ class Optimizer {
   RandomStream refresh_stream(const Slot& slot) const;
   void add_notice(const Slot& slot, const std::string& notice);
   void report_notices();
+  void report_ranks();
   void apply_update(Slot& slot, double clip_factor);
   void add_decay(Slot& slot, const at::Tensor& gradient);
   Direction direction_of(Slot& slot, at::Tensor gradient);

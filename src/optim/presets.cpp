@@ -13,8 +13,8 @@ constexpr const char* kLayerwiseSuffix = "_layerwise";
 
 std::vector<Preset> make_presets() {
   std::vector<Preset> table;
-  for (auto* family : {full_rank_presets, galore_presets, fira_presets, apollo_presets, low_rank_presets, spam_presets,
-                       full_update_presets, stateless_presets})
+  for (auto* family : {full_rank_presets, galore_presets, fira_presets, apollo_presets, low_rank_presets,
+                       adaptive_presets, spam_presets, full_update_presets, stateless_presets})
     for (Preset& preset : family()) table.push_back(std::move(preset));
   for (Preset& preset : table) {
     const OptimizerSettings settings = preset.settings();

@@ -75,11 +75,12 @@ nlohmann::ordered_json finite(double value) {
 std::string describe(const StepMetrics& m) {
   return fmt::format(
       "step {}/{}  epoch {:.2f}  loss {:.4f}  {} {:.3g}  lr {:.3g}  {:.0f} tok/s  {:.0f} % of peak  mem {} "
-      "(peak {})  left {}{}",
+      "(peak {}){}  left {}{}",
       m.step, m.total_steps, m.epoch, m.loss, m.norm_is_projected ? "grad_norm_projected" : "grad_norm",
       m.gradient_norm, m.learning_rate, m.tokens_per_second, 100 * m.peak_share,
       format_bytes(static_cast<double>(m.memory_bytes)),
-      format_bytes(static_cast<double>(m.peak_memory_bytes)), format_duration(m.seconds_left),
+      format_bytes(static_cast<double>(m.peak_memory_bytes)),
+      m.mean_rank > 0 ? fmt::format("  rank {:.1f}", m.mean_rank) : "", format_duration(m.seconds_left),
       m.skipped_updates > 0 ? fmt::format("  skipped {}", m.skipped_updates) : "");
 }
 
@@ -153,6 +154,7 @@ void RunLog::step(const StepMetrics& m) {
                  {"refresh_seconds", m.refresh_seconds},
                  {"clip_factor", m.clip_factor},
                  {"skipped_updates", m.skipped_updates}});
+  if (m.mean_rank > 0) fields["mean_rank"] = m.mean_rank;
   event("step", fields);
   if (csv_) append_csv(m);
   bar_ ? draw(m) : say(describe(m));

@@ -21,6 +21,7 @@ struct StepMetrics {
   double seconds_left = 0, clip_factor = 1;
   double optimizer_seconds = 0, refresh_seconds = 0;  // since the last line; refreshes count in both
   bool norm_is_projected = false;
+  double mean_rank = 0;  // of subspaces whose ranks are chosen; 0: there are none
 };
 
 struct LogOptions {

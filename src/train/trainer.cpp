@@ -128,6 +128,7 @@ void Trainer::record(double loss, bool accepted, const UpdateReport& report, int
   training_seconds_ += seconds;
   trained_tokens_ += tokens;
   measure(report);
+  tell_ranks(report);
   metrics_.seconds_left = training_seconds_ / static_cast<double>(trained_tokens_) *
                           static_cast<double>(tokens) * static_cast<double>(options_.max_steps - state_.step);
   const bool first = state_.step == 1 && options_.logging_first_step;
@@ -163,6 +164,15 @@ void Trainer::measure(const UpdateReport& report) {
   m.optimizer_seconds = timings_.optimizer;
   m.refresh_seconds = timings_.refresh;
   m.clip_factor = report.clip_factor;
+  m.mean_rank = report.mean_rank;
+}
+
+// Of single weights, at their refreshes; lines for people have the mean.
+void Trainer::tell_ranks(const UpdateReport& report) {
+  if (report.chosen_ranks.empty()) return;
+  nlohmann::ordered_json ranks = nlohmann::ordered_json::object();
+  for (const auto& [name, rank] : report.chosen_ranks) ranks[name] = rank;
+  log_.event("ranks", {{"step", state_.step}, {"ranks", ranks}});
 }
 
 bool Trainer::is_due(double every, const std::string& strategy) const {

@@ -55,6 +55,7 @@ class Trainer {
   void tell_skipped(double loss, const UpdateReport& report);
   void record(double loss, bool accepted, const UpdateReport& report, int64_t tokens, double seconds);
   void measure(const UpdateReport& report);
+  void tell_ranks(const UpdateReport& report);
   void evaluate_and_note();
   double metric_of(const Evaluation& result) const;
   // The evaluation of this step beats those of all saved checkpoints.

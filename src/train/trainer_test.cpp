@@ -46,6 +46,23 @@ TEST_F(TrainerTest, TheLogHasEveryEventInOrder) {
   EXPECT_NE(log_.find("configuration:\n"), std::string::npos);
 }
 
+TEST_F(TrainerTest, ChosenRanksAreLogged) {
+  const std::string ranks = "optim_args=rank=16,energy=0.2,update_proj_gap=2,refresh=together";
+  train({output("run"), "max_steps=3", "optim=adarankgrad_adamw", ranks});
+  EXPECT_EQ(steps_of("run", "ranks"), (Steps{1, 3}));
+  const auto chosen = events("run", "ranks").at(0).at("ranks");
+  EXPECT_EQ(chosen.size(), 14u) << "seven matrices a layer";
+  EXPECT_LT(chosen.at("model.layers.0.mlp.up_proj.weight"), 16);
+  const auto step = events("run", "step").at(0);
+  double sum = 0;
+  for (const auto& [name, rank] : chosen.items()) sum += rank.get<double>();
+  EXPECT_EQ(step.at("mean_rank"), sum / 14);
+  EXPECT_NE(log_.find("  rank "), std::string::npos);
+  train({output("fixed"), "max_steps=1"});
+  EXPECT_TRUE(events("fixed", "ranks").empty());
+  EXPECT_FALSE(events("fixed", "step").at(0).contains("mean_rank"));
+}
+
 TEST_F(TrainerTest, TheSameSeedGivesTheSameModel) {
   for (const char* name : {"a", "b"}) train({output(name), "max_steps=5"});
   train({output("c"), "max_steps=5", "seed=7"});

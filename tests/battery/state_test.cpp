@@ -93,22 +93,30 @@ TEST_P(State, PlansWhatItTakes) {
   }
 }
 
-// Nothing is allocated late, under these owners or elsewhere in the state.
+int64_t saved_state_bytes(const TestRun& run) {
+  int64_t bytes = 0;
+  for (const auto& [name, value] : StateCopy(*run.optimizer).values)
+    if (value.scalar_type() != at::kLong && value.scalar_type() != at::kDouble && !is_of_weight(name))
+      bytes += static_cast<int64_t>(value.nbytes());
+  return bytes;
+}
+
+// Nothing is allocated late, under these owners or elsewhere in the state; where ranks are chosen, it
+// shrinks.
 TEST_P(State, DoesNotGrow) {
   for (const Variant& variant : variants(preset())) {
     TestRun run(variant.optim, variant.args, all_kinds(), variant.options());
+    const bool shrinks = variant.args.find("energy=") != std::string::npos;
     const int64_t bytes = state_in(run.ledger);
     std::map<std::string, at::Tensor> first = StateCopy(*run.optimizer).values;
-    int64_t visited = 0;
-    for (const auto& [name, value] : first)
-      if (value.scalar_type() != at::kLong && value.scalar_type() != at::kDouble && !is_of_weight(name))
-        visited += static_cast<int64_t>(value.nbytes());
-    EXPECT_EQ(visited, bytes) << "what is saved is what is counted: " << variant.text();
+    EXPECT_EQ(saved_state_bytes(run), bytes) << "what is saved is what is counted: " << variant.text();
     for (uint64_t seed = 1; seed <= 4; ++seed) run.update(seed);
-    EXPECT_EQ(state_in(run.ledger), bytes) << variant.text();
+    EXPECT_EQ(saved_state_bytes(run), state_in(run.ledger)) << variant.text();
+    EXPECT_EQ(state_in(run.ledger) < bytes, shrinks) << variant.text();
+    EXPECT_LE(state_in(run.ledger), bytes) << variant.text();
     for (const auto& [name, value] : StateCopy(*run.optimizer).values) {
       EXPECT_EQ(value.scalar_type(), first.at(name).scalar_type()) << name;
-      EXPECT_EQ(value.sizes(), first.at(name).sizes()) << name;
+      EXPECT_TRUE(shrinks || value.sizes() == first.at(name).sizes()) << name;
       EXPECT_EQ(value.device(), first.at(name).device()) << name;
     }
   }

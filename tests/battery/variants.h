@@ -117,6 +117,11 @@ inline std::vector<Variant> variants(const Preset& preset, bool with_short_perio
     if (has_targets(preset) && !projects(preset)) all.push_back({preset.name, args, true});
     const std::string base = (projects(preset) ? "rank=4,update_proj_gap=3" : "") + args;
     for (const std::string& choice : other_choices(preset)) all.push_back({preset.name, base + choice, true});
+    if (has_option(preset, "energy")) {  // ranks fall below 4, and rise again
+      for (const std::string gradient : {"full", "projected"})
+        all.push_back({preset.name, base + ",energy=0.4", true, gradient});
+      all.push_back({preset.name, base + ",energy=0.4,inner_criterion=0.9,min_gap=1,max_gap=3", true});
+    }
     if (!projects(preset)) continue;
     for (const std::string& finder : subspaces_of(preset))
       all.push_back({preset.name, base + ",subspace=" + finder, true});

@@ -10,6 +10,7 @@ std::vector<Preset> galore_presets();
 std::vector<Preset> fira_presets();
 std::vector<Preset> apollo_presets();
 std::vector<Preset> low_rank_presets();  // other methods inside a subspace
+std::vector<Preset> adaptive_presets();
 std::vector<Preset> spam_presets();
 std::vector<Preset> full_update_presets();
 std::vector<Preset> stateless_presets();  // none, or a few numbers a row or column

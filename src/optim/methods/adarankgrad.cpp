@@ -1,0 +1,156 @@
+#include "optim/methods/adarankgrad.h"
+
+#include <cmath>
+
+#include "core/errors.h"
+#include "kernels/apply_direction.h"
+#include "optim/update_rules/adam_step.h"
+
+namespace galore {
+namespace {
+
+// A moment whose shape changes.
+class Resized {
+ public:
+  Resized(const StorageOptions& storage, bool is_signed, Ledger& ledger)
+      : storage_(storage), is_signed_(is_signed), ledger_(ledger) {}
+
+  // Of zeros, if it was of another shape.
+  void resize(const std::vector<int64_t>& shape) {
+    if (shape == shape_) return;
+    if (moment_) ledger_.add(Owner::moments, -moment_bytes(storage_, c10::multiply_integers(shape_)));
+    shape_ = shape;
+    moment_ = make_moment(storage_, shape_, is_signed_, ledger_);
+  }
+  void turn(const at::Tensor& turn, bool of_columns, const std::vector<int64_t>& shape) {
+    const at::Tensor value = turned_state(moment_->read(), turn, of_columns);
+    resize(shape);
+    moment_->write(value);
+  }
+  Moment& operator*() { return *moment_; }
+  Moment* operator->() { return moment_.get(); }
+
+ private:
+  StorageOptions storage_;
+  bool is_signed_;
+  Ledger& ledger_;
+  std::vector<int64_t> shape_;
+  std::unique_ptr<Moment> moment_;
+};
+
+class AdaRankGrad : public Method {
+ public:
+  AdaRankGrad(const AdaRankGradOptions& options, std::unique_ptr<Subspace> subspace, const Parts& parts)
+      : options_(options),
+        adam_(parts.settings.adamw),
+        subspace_(std::move(subspace)),
+        moment1_(parts.settings.storage, /*is_signed=*/true, parts.workspace.ledger()),
+        moment2_(parts.settings.storage, /*is_signed=*/false, parts.workspace.ledger()) {
+    subspace_->choose_rank({options.min_rank, options.energy});
+    resize();
+  }
+
+  Direction direction(at::Tensor gradient, const StepContext& context) override {
+    if (!context.refresh_due) return direction_of_low_rank(subspace_->project(gradient), context);
+    const std::string notice = refresh(DenseGradient(gradient), context.random, context.step - 1);
+    if (!notice.empty() && context.notices) context.notices->push_back(notice);
+    return direction_of_low_rank(subspace_->project_refreshed(gradient), context);
+  }
+
+  Direction direction_of_low_rank(at::Tensor low_rank, const StepContext& context) override {
+    if (options_.inner_criterion > 0) decide_next(low_rank, context.refresh_due);
+    at::Tensor m = moment1_->read(), v = moment2_->read();
+    kernels::adamw_direction(adam_step(adam_, context.step), low_rank, m, v);
+    moment1_->write(m);
+    moment2_->write(v);
+    return subspace_->lift(low_rank, options_.scale);
+  }
+
+  std::string refresh(const GradientOperator& gradient, const RandomStream& random, int64_t) override {
+    const at::Tensor average = subspace_->wants_average() ? moment1_->read() : at::Tensor();
+    const std::string notice = subspace_->refresh(gradient, random, average);
+    const at::Tensor& turn = subspace_->turn();
+    const bool of_columns = subspace_->side() == Side::right;
+    if (turn.defined()) {
+      moment1_.turn(turn, of_columns, subspace_->low_rank_shape());
+      moment2_.turn(turn.square(), of_columns, subspace_->low_rank_shape());
+    }
+    resize();
+    return notice;
+  }
+
+  Subspace* subspace() override { return subspace_.get(); }
+  bool reads_low_rank() const override { return true; }
+
+  // A loading visitor may bring another rank.
+  void visit(StateVisitor& visitor) override {
+    subspace_->visit(visitor);
+    resize();
+    moment1_->visit("moment1", visitor);
+    moment2_->visit("moment2", visitor);
+    if (options_.inner_criterion == 0) return;
+    visitor.scalar("since_refresh", since_);
+    visitor.scalar("refreshed_norm", refreshed_norm_);
+    visitor.scalar("last_norm", last_norm_);
+    if (since_ > 0) subspace_->decide_next(next_is_due());
+  }
+
+ private:
+  void resize() {
+    moment1_.resize(subspace_->low_rank_shape());
+    moment2_.resize(subspace_->low_rank_shape());
+  }
+
+  void decide_next(const at::Tensor& low_rank, bool refreshed) {
+    last_norm_ = std::sqrt(kernels::sum_squares(low_rank));
+    since_ = refreshed ? 1 : since_ + 1;
+    if (refreshed) refreshed_norm_ = last_norm_;
+    subspace_->decide_next(next_is_due());
+  }
+
+  bool next_is_due() const {
+    const bool used_up = last_norm_ <= options_.inner_criterion * refreshed_norm_;
+    return since_ >= options_.max_gap || (since_ >= options_.min_gap && used_up);
+  }
+
+  AdaRankGradOptions options_;
+  AdamWOptions adam_;
+  std::unique_ptr<Subspace> subspace_;
+  Resized moment1_, moment2_;
+  int64_t since_ = 0;  // updates since the last refresh began, that one included
+  double refreshed_norm_ = 0, last_norm_ = 0;
+};
+
+}  // namespace
+
+void declare_options(OptionTable& table, AdaRankGradOptions& options) {
+  table.add("min_rank", &options.min_rank, "least rank of a subspace").range(1, 1e9);
+  table.add("max_rank", &options.max_rank, "largest rank of a subspace; 0: rank").range(0, 1e9);
+  table.add("energy", &options.energy, "share of the gradient's squared norm that a subspace may leave out")
+      .range(0, 1);
+  table
+      .add("inner_criterion", &options.inner_criterion,
+           "refresh when the low-rank gradient is so many times as long as at the last refresh; 0: every "
+           "update_proj_gap updates")
+      .range(0, 1e9);
+  table.add("min_gap", &options.min_gap, "least updates between refreshes by inner_criterion").range(1, 1e15);
+  table.add("max_gap", &options.max_gap, "most updates between refreshes by inner_criterion").range(1, 1e15);
+  table.add("scale", &options.scale, "alpha: factor on the lifted direction")
+      .range(0, 1e9)
+      .origin("GaLore, section 5.1");
+}
+
+std::unique_ptr<Method> make_adarankgrad(const AdaRankGradOptions& options, const Parts& parts) {
+  SubspaceOptions subspace = parts.settings.subspace;
+  if (!subspace.moment_transport)
+    fail_usage("moment_transport", "expected true: moments of one rank mean nothing in a basis of another");
+  if (options.max_rank > 0) subspace.rank = options.max_rank;
+  return std::make_unique<AdaRankGrad>(
+      options, std::make_unique<Subspace>(subspace, parts.rows(), parts.columns(), parts.workspace), parts);
+}
+
+std::shared_ptr<MethodKind> adarankgrad_kind(const AdaRankGradOptions& options) {
+  return method_kind("adarankgrad", {.has_basis = true}, make_adarankgrad, options);
+}
+
+}  // namespace galore
