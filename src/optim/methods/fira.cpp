@@ -10,16 +10,11 @@ class Fira : public SubspaceMethod {
   Fira(const FiraOptions& options, std::unique_ptr<Subspace> subspace, std::unique_ptr<UpdateRule> rule,
        Workspace& workspace)
       : SubspaceMethod(std::move(subspace), std::move(rule)),
-        residual_(options.residual, subspace_->side(), workspace),
-        workspace_(workspace) {}
+        residual_(options.residual, subspace_->side(), workspace) {}
 
   Direction direction(at::Tensor gradient, const StepContext& context) override {
-    const at::Tensor projected = project(gradient, context);
-    const at::Tensor low_rank =
-        workspace_.get(Owner::workspace, "optimizer.low_rank_copy", projected.sizes(), at::kFloat);
-    low_rank.copy_(projected);
-    const at::Tensor adapted = rule_->direction(projected, context.step);
-    return residual_.direction({gradient, low_rank, adapted, rule_->correction(context.step)}, *subspace_);
+    const at::Tensor low_rank = project(gradient, context);
+    return residual_.direction(gradient, low_rank, *rule_, context.step, *subspace_);
   }
 
   void visit(StateVisitor& visitor) override {
@@ -29,7 +24,6 @@ class Fira : public SubspaceMethod {
 
  private:
   ScaledResidual residual_;
-  Workspace& workspace_;
 };
 
 }  // namespace

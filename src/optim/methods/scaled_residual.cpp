@@ -34,10 +34,16 @@ ScaledResidual::ScaledResidual(const ResidualOptions& options, Side side, Worksp
     : options_(options),
       inside_(released() ? options.scale : 1),
       outside_(released() ? 1 : options.scale),
+      workspace_(workspace),
       lines_(side, options.scaling == "matrix", workspace),
       limiter_(options.limiter) {}
 
-Direction ScaledResidual::direction(const Inputs& inputs, Subspace& subspace) {
+Direction ScaledResidual::direction(const at::Tensor& gradient, const at::Tensor& low_rank_gradient,
+                                    UpdateRule& rule, int64_t step, Subspace& subspace) {
+  const at::Tensor copy =
+      workspace_.get(Owner::workspace, "optimizer.low_rank_copy", low_rank_gradient.sizes(), at::kFloat);
+  copy.copy_(low_rank_gradient);
+  const Inputs inputs{gradient, copy, rule.direction(low_rank_gradient, step), rule.correction(step)};
   const at::Tensor low_rank = lines_.squares("low_rank", inputs.low_rank);
   const at::Tensor factors = LineScaling::factors(lines_.squares("adapted", inputs.adapted), low_rank);
   const at::Tensor squares = lines_.squares("gradient", inputs.gradient);

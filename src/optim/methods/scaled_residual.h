@@ -16,6 +16,7 @@
 #include "optim/direction.h"
 #include "optim/limiters/norm_growth.h"
 #include "optim/methods/line_scaling.h"
+#include "optim/update_rules/update_rule.h"
 
 namespace galore {
 
@@ -31,17 +32,19 @@ class ScaledResidual {
  public:
   ScaledResidual(const ResidualOptions& options, Side side, Workspace& workspace);
 
-  struct Inputs {
-    at::Tensor gradient;  // m x n; overwritten
-    at::Tensor low_rank;  // R; overwritten
-    at::Tensor adapted;   // what the rule made of it, with its bias correction
-    double correction;    // c, of which the released variant's N is free
-  };
-  // What of the adapted low-rank gradient and the residual becomes the direction.
-  Direction direction(const Inputs& inputs, Subspace& subspace);
+  // What `rule` makes of the low-rank gradient, lifted, and the residual scaled alike. gradient (m x n) and
+  // low_rank, its projection, are overwritten.
+  Direction direction(const at::Tensor& gradient, const at::Tensor& low_rank, UpdateRule& rule, int64_t step,
+                      Subspace& subspace);
   void visit(StateVisitor& visitor) { limiter_.visit(visitor); }
 
  private:
+  struct Inputs {
+    at::Tensor gradient;
+    at::Tensor low_rank;
+    at::Tensor adapted;  // by the rule, with its bias correction
+    double correction;   // c, of which the released variant's N is free
+  };
   bool released() const { return options_.variant == "released"; }
   Direction of_difference(const Inputs& inputs, const at::Tensor& factors, double norm, Subspace& subspace);
   Direction of_residual(const Inputs& inputs, const at::Tensor& factors, Subspace& subspace);
@@ -49,6 +52,7 @@ class ScaledResidual {
 
   ResidualOptions options_;
   double inside_, outside_;  // of the residual: G - inside back(R), and the factor on all of it
+  Workspace& workspace_;
   LineScaling lines_;
   NormGrowth limiter_;
 };

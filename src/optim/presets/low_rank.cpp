@@ -1,5 +1,6 @@
 #include "optim/methods/frugal.h"
 #include "optim/methods/galore.h"
+#include "optim/methods/subtrack.h"
 #include "optim/methods/sumo.h"
 #include "optim/presets/rows.h"
 
@@ -21,6 +22,12 @@ void combine_frugal_adamw(OptimizerSettings& settings) { settings.method = fruga
 
 void combine_sumo(OptimizerSettings& settings) {
   settings.method = sumo_kind();
+  settings.subspace.moment_transport = true;
+}
+
+void combine_subtrack_adamw(OptimizerSettings& settings) {
+  settings.method = subtrack_kind();
+  combine_adamw_of_galore(settings);
   settings.subspace.moment_transport = true;
 }
 
@@ -51,6 +58,12 @@ std::vector<Preset> low_rank_presets() {
        "Refael et al. 2025, arXiv 2505.24749",
        with_number({{"mr", kBasis}, {"nr", kMoment, "momentum"}}),
        combine_sumo},
+      {"subtrack_adamw",
+       {},
+       "SubTrack++: a basis that follows the gradient, and Fira's residual",
+       "Rajabi et al. 2025, arXiv 2502.01586",
+       with_number(low_rank_adam_state()),
+       combine_subtrack_adamw},
   };
 }
 
