@@ -42,7 +42,7 @@ class AdamW : public UpdateRule {
   // LDAdam (Robert et al., arXiv 2410.16103, Algorithm 1): variances turn with the squares of the turn, as if
   // the old coordinates were independent. Arithmetic is on the unbiased moments.
   void transport(const at::Tensor& turn, bool of_columns, int64_t steps) override {
-    if (steps == 0) return;
+    if (steps == 0 || turn.is_meta()) return;  // a memory plan counts what is kept, and this keeps nothing
     const double known1 = 1 - std::pow(options_.beta1, steps), known2 = 1 - std::pow(options_.beta2, steps);
     const at::Tensor m = moment1_->read();
     const at::Tensor variance = moment2_->read() / known2 - (m / known1).square();
