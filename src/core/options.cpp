@@ -180,9 +180,12 @@ std::string canonical_name(std::string name) {
 }
 
 std::string nearest_name(const std::string& name, const std::vector<std::string>& candidates) {
-  const auto best = std::min_element(candidates.begin(), candidates.end(), [&](const auto& a, const auto& b) {
-    return edit_distance(name, a) < edit_distance(name, b);
-  });
+  // Those that the name begins come first: it may be unfinished.
+  const auto rank = [&](const std::string& candidate) {
+    return std::pair(!candidate.starts_with(name), edit_distance(name, candidate));
+  };
+  const auto best = std::min_element(candidates.begin(), candidates.end(),
+                                     [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
   return best == candidates.end() ? "" : *best;
 }
 

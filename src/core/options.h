@@ -108,7 +108,8 @@ class OptionTable {
 
 // Lower case, hyphens to underscores.
 std::string canonical_name(std::string name);
-// The candidate with the smallest edit distance to `name`, or "" if there is none.
+// The candidate with the smallest edit distance to `name`, of those that begin with it if there are such; ""
+// if there are no candidates.
 std::string nearest_name(const std::string& name, const std::vector<std::string>& candidates);
 // Splits "a,b,c"; blanks around items are dropped, empty items too.
 std::vector<std::string> split_list(const std::string& text, char separator = ',');

@@ -65,6 +65,13 @@ TEST(Options, RefuseWithTheReason) {
   EXPECT_EQ(s.rate, 0.5) << "a refused value must not be stored";
 }
 
+TEST(NearestName, PrefersOneThatIsUnfinished) {
+  const std::vector<std::string> names{"alice", "galore_adamw_8bit", "galore_adamw", "sgd"};
+  EXPECT_EQ(nearest_name("galore", names), "galore_adamw");
+  EXPECT_EQ(nearest_name("alicf", names), "alice");
+  EXPECT_EQ(nearest_name("x", {}), "");
+}
+
 TEST(Options, SayWhereTheyComeFrom) {
   Settings s;
   OptionTable table = table_of(s);
