@@ -9,7 +9,8 @@ large  the five best once with configs/llama_comparison_10m.json, at the best ra
 report writes bench/runs/<date>-comparison.jsonl (one line a run, raw), the tables of docs/results.md and
        docs/comparison.svg
 
-Runs lie in .cache/comparison/<optimizer>-<rate>-<seed>[-large]/; one whose last evaluation is there is not repeated.
+Runs lie in .cache/comparison/<optimizer>-<rate>-<seed>[-large]/. One that has ended there, or in the last raw file, is not
+repeated.
 Speed is not taken from these runs, which share the machine: see --speed of bench/results.py.
 """
 
@@ -55,45 +56,52 @@ def events(folder):
 
 
 class Run:
+    """Its record, a line of the raw file, is written when it has ended."""
+
     def __init__(self, args, optim, rate, seed, large=False):
         self.args, self.optim, self.rate, self.seed, self.large = args, optim, rate, seed, large
         self.folder = args.out / f"{optim}-{rate:g}-{seed}{'-large' if large else ''}"
 
-    def evaluations(self):
-        return [e for e in events(self.folder) if e.get("event") == "eval" and "eval_loss" in e]
-
     def complete(self):
-        return (self.folder / "done.json").exists()
+        return (self.folder / "record.json").exists()
+
+    def record(self):
+        return json.loads((self.folder / "record.json").read_text(encoding="utf-8"))
+
+    def keep(self, record):
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "record.json").write_text(json.dumps(record), encoding="utf-8")
 
     def loss(self):
         """Infinite for a run that diverged or failed."""
-        found = self.evaluations() if self.complete() else []
-        loss = found[-1]["eval_loss"] if found else math.inf
-        return loss if isinstance(loss, (int, float)) and math.isfinite(loss) else math.inf
+        loss = self.record()["eval_loss"] if self.complete() else None
+        return math.inf if loss is None else loss
 
     def train(self):
         if self.complete():
             return
         optim, more = VARIANTS.get(self.optim, (self.optim, []))
         command = [self.args.galore, "train", "configs/comparison.yaml", f"optim={optim}", f"learning_rate={self.rate}", *more,
-                   f"seed={self.seed}", f"output_dir={self.folder}", "threads=1", "report_to=jsonl"]
+                   f"seed={self.seed}", f"output_dir={self.folder.relative_to(ROOT)}", "threads=1", "report_to=jsonl"]
         command += [f"optim_args={RUNS[self.optim]}"] if RUNS[self.optim] else []
         command += ["config_name=configs/llama_comparison_10m.json"] if self.large else []
         self.folder.mkdir(parents=True, exist_ok=True)
         with open(self.folder / "output.txt", "w", encoding="utf-8") as output:
             done = subprocess.run(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
-        (self.folder / "done.json").write_text(json.dumps({"command": command[1:], "exit": done.returncode}))
+        if done.returncode in (0, 1):  # not after a signal, nor with wrong usage
+            self.keep(self.summary(command[1:], done.returncode))
         print(f"{self.folder.name}: {self.loss():.4f}", flush=True)
 
-    def summary(self):
-        steps = [e for e in events(self.folder) if e.get("event") == "step"]
-        memory = next((e for e in events(self.folder) if e.get("event") == "memory"), {})
+    def summary(self, command, status):
+        found = events(self.folder)
+        evaluations = [e for e in found if e.get("event") == "eval" and "eval_loss" in e]
+        last = evaluations[-1]["eval_loss"] if evaluations and status == 0 else None
+        memory = next((e for e in found if e.get("event") == "memory"), {})
         return {"optim": self.optim, "optim_args": RUNS[self.optim], "learning_rate": self.rate, "seed": self.seed,
-                "large": self.large, "eval_loss": self.loss() if math.isfinite(self.loss()) else None,
+                "large": self.large, "eval_loss": last if isinstance(last, float) and math.isfinite(last) else None,
                 "optimizer_bytes": numbers_in(memory, ("moments", "bases")),
-                "peak_memory_bytes": max((e["peak_memory_bytes"] for e in steps), default=0),
-                "curve": [(e.get("step", 0), e["eval_loss"]) for e in self.evaluations()],
-                **json.loads((self.folder / "done.json").read_text())}
+                "peak_memory_bytes": max((e["peak_memory_bytes"] for e in found if e.get("event") == "step"), default=0),
+                "curve": [(e.get("step", 0), e["eval_loss"]) for e in evaluations], "command": command, "exit": status}
 
 
 def numbers_in(value, names):
@@ -167,7 +175,7 @@ def table(args):
         large = Run(args, run.optim, run.rate, 1, large=True)
         perplexity = f"{math.exp(large.loss()):.2f}" if large.complete() else ""
         rows.append(f"| {run.optim} | {run.rate:g} | {run.loss():.4f} | {math.exp(run.loss()):.2f} | {seeds} | "
-                    f"{run.summary()['optimizer_bytes'] / 2**20:.2f} MiB | {perplexity} |")
+                    f"{run.record()['optimizer_bytes'] / 2**20:.2f} MiB | {perplexity} |")
     return "\n".join(rows) + "\n"
 
 
@@ -181,16 +189,26 @@ def write_table(text):
 def report(args):
     runs = [Run(args, optim, rate, seed, large) for optim, rate, seed, large in all_complete(args)]
     raw = ROOT / f"bench/runs/{time.strftime('%Y-%m-%d')}-comparison.jsonl"
-    raw.write_text("".join(json.dumps(run.summary()) + "\n" for run in runs), encoding="utf-8")
+    raw.write_text("".join(json.dumps(run.record()) + "\n" for run in runs), encoding="utf-8")
     write_table(table(args))
     print(table(args))
 
 
 def all_complete(args):
-    for done in sorted(args.out.glob("*/done.json")):
+    for done in sorted(args.out.glob("*/record.json")):
         name, large = done.parent.name, done.parent.name.endswith("-large")
         optim, rate, seed = name.removesuffix("-large").replace("e-", "e~").rsplit("-", 2)
         yield optim, float(rate.replace("e~", "e-")), int(seed), large
+
+
+def restore(args):
+    """Takes up the records of the last raw file."""
+    files = sorted((ROOT / "bench/runs").glob("*-comparison.jsonl"))
+    for line in files[-1].read_text(encoding="utf-8").splitlines() if files else []:
+        record = json.loads(line)
+        run = Run(args, *(record[key] for key in ("optim", "learning_rate", "seed", "large")))
+        if not run.complete():
+            run.keep(record)
 
 
 def main():
@@ -202,6 +220,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time, a thread each")
     args = parser.parse_args()
     args.out = args.out.resolve()
+    restore(args)
     if args.stage == "grid":
         grid(args, args.only or list(RUNS))
     if args.stage == "seeds":
