@@ -67,7 +67,8 @@ TEST(Subspace, ProjectsAndLiftsByItsBases) {
       if (s.side() != Side::left) back = back.matmul(s.right().t());
       EXPECT_TRUE(lifted.left.matmul(lifted.right).allclose(back, 0, 1e-5)) << type;
       EXPECT_FALSE(lifted.dense.defined());
-      EXPECT_TRUE(s.project(back).allclose(low_rank, 0, 1e-5)) << type;  // a projection
+      // A projection. The bases are orthonormal to some roundings, and numbers as large as 9 cancel.
+      EXPECT_TRUE(s.project(back).allclose(low_rank, 0, 5e-5)) << type;
     }
   }
 }
