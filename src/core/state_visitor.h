@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 namespace galore {
 
@@ -16,6 +17,19 @@ class StateVisitor {
   virtual void tensor(const std::string& name, at::Tensor& tensor) = 0;
   virtual void scalar(const std::string& name, int64_t& value) = 0;
   virtual void scalar(const std::string& name, double& value) = 0;
+};
+
+// Puts a prefix in front of the names of a part's state.
+class PrefixVisitor : public StateVisitor {
+ public:
+  PrefixVisitor(StateVisitor& inner, std::string prefix) : inner_(inner), prefix_(std::move(prefix)) {}
+  void tensor(const std::string& name, at::Tensor& tensor) override { inner_.tensor(prefix_ + name, tensor); }
+  void scalar(const std::string& name, int64_t& value) override { inner_.scalar(prefix_ + name, value); }
+  void scalar(const std::string& name, double& value) override { inner_.scalar(prefix_ + name, value); }
+
+ private:
+  StateVisitor& inner_;
+  std::string prefix_;
 };
 
 }  // namespace galore

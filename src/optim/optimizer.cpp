@@ -19,19 +19,6 @@ double now() {
 // Sharing its memory.
 at::Tensor matrix_of(const Parameter& parameter) { return parameter.value.view(matrix_sizes(parameter)); }
 
-// Adds the parameter's name in front of the names of its state.
-class PrefixVisitor : public StateVisitor {
- public:
-  PrefixVisitor(StateVisitor& inner, std::string prefix) : inner_(inner), prefix_(std::move(prefix)) {}
-  void tensor(const std::string& name, at::Tensor& tensor) override { inner_.tensor(prefix_ + name, tensor); }
-  void scalar(const std::string& name, int64_t& value) override { inner_.scalar(prefix_ + name, value); }
-  void scalar(const std::string& name, double& value) override { inner_.scalar(prefix_ + name, value); }
-
- private:
-  StateVisitor& inner_;
-  std::string prefix_;
-};
-
 }  // namespace
 
 void declare_options(OptionTable& table, OptimizerOptions& options) {
@@ -70,6 +57,8 @@ Optimizer::Optimizer(ParameterList parameters, const OptimizerOptions& options, 
     : options_(options),
       workspace_(workspace),
       grouping_(group_parameters(parameters, options.target_modules)) {
+  options_.settings.num_layers = count_layers(parameters);
+  for (WeightOverride& own : options_.overrides) own.settings.num_layers = options_.settings.num_layers;
   options_.layerwise = options.layerwise || options.settings.layerwise;
   if (options.settings.weight_decay >= 0) options_.weight_decay = options.settings.weight_decay;
   if (!options.settings.method) {
@@ -322,7 +311,7 @@ void Optimizer::add_decay(Slot& slot, const at::Tensor& gradient) {
 
 Direction Optimizer::direction_of(Slot& slot, at::Tensor gradient) {
   std::vector<std::string> notices;
-  const StepContext context{slot.step, slot.refresh_due, refresh_stream(slot), &notices};
+  const StepContext context{slot.step, slot.refresh_due, refresh_stream(slot), &notices, num_updates_};
   Direction direction = slot.gradient->projected() ? slot.method->direction_of_low_rank(gradient, context)
                                                    : slot.method->direction(gradient, context);
   for (const std::string& notice : notices) add_notice(slot, notice);
@@ -356,6 +345,7 @@ at::Tensor Optimizer::dense(const Slot& slot, Direction direction) {
 }
 
 void Optimizer::write_weight(Slot& slot, Direction direction) {
+  if (!direction.dense.defined() && !direction.left.defined()) return;
   kernels::WeightUpdate update = weight_update(slot);
   const RandomStream stream(options_.seed, "rounding", slot.parameter->name,
                             static_cast<uint64_t>(num_updates_));

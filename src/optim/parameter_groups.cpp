@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <regex>
+#include <set>
 
 #include "core/errors.h"
 
@@ -37,6 +38,18 @@ bool is_embedding(const std::string& parameter) {
 }
 
 bool is_head(const std::string& parameter) { return contains(parameter, "lm_head"); }
+
+int64_t layer_of(const std::string& parameter) {
+  static const std::regex pattern(R"((?:^|\.)(?:layers?|h)\.(\d{1,9})\.)");
+  std::smatch found;
+  return std::regex_search(parameter, found, pattern) ? std::stoll(found[1]) : -1;
+}
+
+int64_t count_layers(const ParameterList& parameters) {
+  std::set<int64_t> layers;
+  for (const Parameter* parameter : parameters) layers.insert(layer_of(parameter->name));
+  return static_cast<int64_t>(layers.size() - layers.count(-1));
+}
 
 bool matches_module(const std::string& parameter, const std::string& target) {
   return matches(module_name(parameter), target);

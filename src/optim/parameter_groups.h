@@ -27,6 +27,11 @@ bool is_targeted(const std::string& parameter, const std::vector<std::string>& t
 bool is_embedding(const std::string& parameter);
 bool is_head(const std::string& parameter);
 
+// The number after "layers." in a name ("h." and "layer." of other models); -1: of no layer.
+int64_t layer_of(const std::string& parameter);
+// How many different ones there are.
+int64_t count_layers(const ParameterList& parameters);
+
 // Whether a target (one name or expression, as above) means this parameter, whatever its kind.
 bool matches_module(const std::string& parameter, const std::string& target);
 

@@ -13,8 +13,9 @@ constexpr const char* kLayerwiseSuffix = "_layerwise";
 
 std::vector<Preset> make_presets() {
   std::vector<Preset> table;
-  for (auto* family : {full_rank_presets, galore_presets, fira_presets, apollo_presets, low_rank_presets,
-                       adaptive_presets, spam_presets, full_update_presets, stateless_presets})
+  for (auto* family :
+       {full_rank_presets, galore_presets, fira_presets, apollo_presets, low_rank_presets, tracking_presets,
+        adaptive_presets, spam_presets, full_update_presets, stateless_presets, blockwise_presets})
     for (Preset& preset : family()) table.push_back(std::move(preset));
   for (Preset& preset : table) {
     const OptimizerSettings settings = preset.settings();
@@ -55,7 +56,7 @@ OptimizerSettings resolve_optimizer(const std::string& name, const std::string& 
   if (is_composition(name)) return compose(name + "," + optim_args, defaults);
   const Preset& preset = find_preset(name);
   OptimizerSettings settings = preset.settings();
-  settings.layerwise = canonical_name(name).ends_with(kLayerwiseSuffix);
+  if (canonical_name(name).ends_with(kLayerwiseSuffix)) settings.layerwise = true;
   OptionTable table;
   declare_options(table, settings);
   for (const auto& [key, value] : defaults)
@@ -73,6 +74,11 @@ int64_t state_bytes(const OptimizerSettings& settings, int64_t rows, int64_t col
     GALORE_ASSERT(side != Side::both);
     if (side == Side::right) std::swap(sizes.m, sizes.n);
     sizes.r = std::min({subspace.rank, rows, columns});
+  } else if (const std::string rank = option("rank"); !rank.empty()) {
+    // A method that makes its bases itself, of the shorter side.
+    sizes.m = std::min(rows, columns);
+    sizes.n = std::max(rows, columns);
+    sizes.r = std::min(parse_count("state", "rank", rank), sizes.m);
   }
   return state_bytes(find_preset(settings.preset).state, sizes, option);
 }

@@ -96,7 +96,7 @@ inline std::vector<std::string> other_choices(const Preset& preset) {
 // Periods short enough that a few updates see their ends.
 inline std::string short_periods(const Preset& preset) {
   std::string args;
-  for (const char* period : {"interval=3", "warmup_steps=2", "holdoff=1"}) {
+  for (const char* period : {"interval=3", "warmup_steps=2", "holdoff=1", "switch_every=2", "leading=2"}) {
     const std::string name(period, std::strchr(period, '='));
     if (has_option(preset, name)) args += std::string(",") + period;
   }
@@ -115,7 +115,14 @@ inline std::vector<Variant> variants(const Preset& preset, bool with_short_perio
         optional + storage_of(preset) + (with_short_periods ? short_periods(preset) : "");
     all.push_back({preset.name, args});
     if (has_targets(preset) && !projects(preset)) all.push_back({preset.name, args, true});
-    const std::string base = (projects(preset) ? "rank=4,update_proj_gap=3" : "") + args;
+    const bool has_rank = !projects(preset) && has_option(preset, "rank");
+    const std::string base = (projects(preset) ? "rank=4,update_proj_gap=3"
+                              : has_rank       ? "rank=4"
+                                               : "") +
+                             args;
+    if (has_rank) all.push_back({preset.name, base, true});
+    if (has_rank && has_option(preset, "update_proj_gap"))
+      all.push_back({preset.name, base + ",update_proj_gap=3", true});
     for (const std::string& choice : other_choices(preset)) all.push_back({preset.name, base + choice, true});
     if (has_option(preset, "energy")) {  // ranks fall below 4, and rise again
       for (const std::string gradient : {"full", "projected"})

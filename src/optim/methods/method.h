@@ -25,12 +25,14 @@ struct StepContext {
   RandomStream random;       // of this parameter and update
   // Receives lines a user should see, such as a refresh that kept the old basis.
   std::vector<std::string>* notices = nullptr;
+  int64_t updates = 0;  // that the optimizer has done before, whether or not this parameter took part
 };
 
 class Method {
  public:
   virtual ~Method() = default;
-  // `gradient`: fp32, contiguous, of the weight's shape; may be overwritten.
+  // `gradient`: fp32, contiguous, of the weight's shape; may be overwritten. An empty direction leaves the
+  // weight as it is, without decay.
   virtual Direction direction(at::Tensor gradient, const StepContext& context) = 0;
   virtual void visit(StateVisitor& visitor) = 0;
 

@@ -2,6 +2,7 @@
 
 #include "core/options.h"
 #include "optim/methods/adarankgrad.h"
+#include "optim/methods/alice.h"
 #include "optim/presets/rows.h"
 
 namespace galore {
@@ -26,6 +27,8 @@ int64_t count_moment(const StateSizes& sizes, const OptionText& option) {
   return sizes.n * largest_rank(sizes, option);
 }
 
+void combine_alice(OptimizerSettings& settings) { settings.method = alice_kind(); }
+
 }  // namespace
 
 std::vector<Preset> adaptive_presets() {
@@ -38,6 +41,12 @@ std::vector<Preset> adaptive_presets() {
         {"nr", kMoment, "", count_moment},
         {"nr", kMoment, "", count_moment}},
        combine_adarankgrad_adamw},
+      {"alice",
+       {},
+       "Adam in an eigenbasis with directions drawn at random, and the rest by its columns' energy",
+       "Gong et al. 2025, arXiv 2502.07752",
+       {{"mr"}, {"nr", kMoment}, {"nr", kMoment}, {"rr"}, {"n"}, {"", kScalar}},
+       combine_alice},
   };
 }
 

@@ -13,6 +13,11 @@ void combine_adamw_of_galore(OptimizerSettings& settings) {
 
 std::vector<StateTensor> low_rank_adam_state() { return {{"mr", kBasis}, {"nr", kMoment}, {"nr", kMoment}}; }
 
+std::vector<StateTensor> with_number(std::vector<StateTensor> state) {
+  state.push_back({"1", kScalar});
+  return state;
+}
+
 }  // namespace rows
 
 namespace {

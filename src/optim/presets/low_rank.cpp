@@ -1,6 +1,5 @@
 #include "optim/methods/frugal.h"
 #include "optim/methods/galore.h"
-#include "optim/methods/subtrack.h"
 #include "optim/methods/sumo.h"
 #include "optim/presets/rows.h"
 
@@ -25,17 +24,6 @@ void combine_sumo(OptimizerSettings& settings) {
   settings.subspace.moment_transport = true;
 }
 
-void combine_subtrack_adamw(OptimizerSettings& settings) {
-  settings.method = subtrack_kind();
-  combine_adamw_of_galore(settings);
-  settings.subspace.moment_transport = true;
-}
-
-std::vector<StateTensor> with_number(std::vector<StateTensor> state) {
-  state.push_back({"1", kScalar});
-  return state;
-}
-
 }  // namespace
 
 std::vector<Preset> low_rank_presets() {
@@ -58,12 +46,6 @@ std::vector<Preset> low_rank_presets() {
        "Refael et al. 2025, arXiv 2505.24749",
        with_number({{"mr", kBasis}, {"nr", kMoment, "momentum"}}),
        combine_sumo},
-      {"subtrack_adamw",
-       {},
-       "SubTrack++: a basis that follows the gradient, and Fira's residual",
-       "Rajabi et al. 2025, arXiv 2502.01586",
-       with_number(low_rank_adam_state()),
-       combine_subtrack_adamw},
   };
 }
 

@@ -120,17 +120,18 @@ const Note kFullUpdate[] = {
     {"foam_adamw",
      "A: means over 2^level neighbours along the inputs; r = G - A; M, V of A and of the means of G^2; "
      "W -= lr c scale (M + rho r) / (sqrt(V + rho^2 r^2) + eps)",
-     "betas 0.9 and 0.95 as in the authors' scripts"},
+     "V of means of squares, as in the authors' code; the paper prints squares of means"},
     {"gwt_adamw",
      "Haar transform of G along the inputs; AdamW of the approximation; details over the same sqrt(V); "
-     "transformed back, times scale",
-     "none"},
+     "Fira's limiter; transformed back, times scale",
+     "zeros fill up rows whose length 2^level does not divide"},
     {"racs", "q, s: averages of a fixed point of row and column scales; W -= lr scale limit(G / sqrt(q s^T))",
-     "number of iterations and start as in the method's header"},
+     "zero rows and columns stay zero; the paper divides by zero"},
     {"alice",
      "AdamW in a leading eigenbasis with switched directions, and the residual over the root of its "
      "columns' energy",
-     "the switching rule is not published in full; see the method's header"},
+     "refreshes at updates 1, K + 1, ... instead of 1, K, ...; drawn directions avoid all of the old "
+     "basis; epsilon beside the roots"},
     {"scale",
      "W -= lr G / RMS over the inputs of each output row; the head: of its momentum; the embedding: over "
      "the vocabulary; other tensors: AdamW",
@@ -139,13 +140,15 @@ const Note kFullUpdate[] = {
      "M = b M + (1-b) G; X = five Newton-Schulz steps of (1-b) G + b M; W -= lr scale sqrt(max(1, m/n)) X",
      "none"},
     {"swan", "rows of G are standardized, then whitened by (G G^T)^-1/2, and given their norm back",
-     "see the method's header"},
-    {"sinkgd", "rows and columns of G are divided by their norms in turn", "see the method's header"},
+     "Muon's five quintic steps in the place of the paper's cubic ones"},
+    {"sinkgd", "rows and columns of G are divided by their norms in turn", "none"},
     {"adam_mini", "M as AdamW; one V an output row, of the mean of G^2",
-     "elementwise for embedding and head"},
+     "rows also for queries and keys, where the authors have heads; embedding and head: AdamW, as theirs"},
     {"badam",
-     "AdamW of one block of layers at a time, changed every switch_every updates; its state is reset",
+     "AdamW of one layer at a time, the next one's turn every switch_every updates; its state is reset",
      "other tensors are updated all the time; see the method's header"},
+    {"lomo", "W -= lr G, each weight in the backward pass",
+     "the norm to clip by is the update's before (layerwise_clipping) instead of a second backward pass's"},
     {"adalomo", "factored second moment as Adafactor's, updates clipped by their RMS",
      "the weight's RMS is not multiplied in, as no method sees weights"},
 };

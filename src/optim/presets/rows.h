@@ -10,9 +10,11 @@ std::vector<Preset> galore_presets();
 std::vector<Preset> fira_presets();
 std::vector<Preset> apollo_presets();
 std::vector<Preset> low_rank_presets();  // other methods inside a subspace
+std::vector<Preset> tracking_presets();  // with a basis that follows the gradient
 std::vector<Preset> adaptive_presets();
 std::vector<Preset> spam_presets();
 std::vector<Preset> full_update_presets();
+std::vector<Preset> blockwise_presets();  // of a layer or a weight at a time
 std::vector<Preset> stateless_presets();  // none, or a few numbers a row or column
 
 namespace rows {
@@ -30,6 +32,7 @@ void combine_apollo_adamw(OptimizerSettings& settings);
 void combine_apollo_mini(OptimizerSettings& settings);
 // The basis and Adam's two moments of a low-rank gradient.
 std::vector<StateTensor> low_rank_adam_state();
+std::vector<StateTensor> with_number(std::vector<StateTensor> state);
 }  // namespace rows
 
 }  // namespace galore

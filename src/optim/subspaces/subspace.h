@@ -38,7 +38,7 @@ struct SubspaceOptions {
   std::string basis_dtype = "float32";
   int64_t proj_bits = 0;  // above 0: decides in the place of basis_dtype, as Q-GaLore's users know it
   int64_t proj_group_size = 256;
-  LazyOptions lazy;
+  LazyOptions lazy = {};
   int64_t oversampling = 16;
   bool rotate = true;
   bool moment_transport = false;
@@ -127,8 +127,8 @@ class Subspace {
   std::string refresh(const at::Tensor& gradient, const RandomStream& random) {
     return refresh(DenseGradient(gradient), random);
   }
-  // Takes a basis that a method has moved itself, of one of its sides, after a refresh has established it. Not
-  // where it is regenerated. turn() is as after a refresh.
+  // Takes a basis that a method has moved itself, of one of its sides, after a refresh has established it.
+  // Not where it is regenerated. turn() is as after a refresh.
   void replace(Side side, const at::Tensor& basis);
   // From now on refreshes choose the rank. Before the first one it is the largest. Not of side `both`, nor of
   // random bases: these keep their rank.

@@ -1,0 +1,175 @@
+#include "optim/methods/alice.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/linear_combination.h"
+#include "kernels/matmul.h"
+#include "optim/limiters/norm_growth.h"
+#include "optim/methods/line_scaling.h"
+#include "optim/subspaces/tracked_eigenbasis.h"
+#include "optim/update_rules/adam_step.h"
+
+namespace galore {
+namespace {
+
+SubspaceOptions subspace_options(const AliceOptions& options) {
+  SubspaceOptions subspace;
+  subspace.rank = options.rank;
+  subspace.update_proj_gap = options.update_proj_gap;
+  subspace.subspace = "svd";
+  subspace.refresh = "together";
+  return subspace;
+}
+
+class Alice : public Method {
+ public:
+  Alice(const AliceOptions& options, const Parts& parts)
+      : options_(options),
+        adam_(parts.settings.adamw),
+        workspace_(parts.workspace),
+        subspace_(subspace_options(options), parts.rows(), parts.columns(), parts.workspace),
+        lines_(subspace_.side(), /*one_factor=*/false, parts.workspace),
+        limiter_(options.limiter) {
+    Ledger& ledger = workspace_.ledger();
+    const int64_t rank = subspace_.rank(), lines = std::max(parts.rows(), parts.columns());
+    outside_dimensions_ = static_cast<double>(std::min(parts.rows(), parts.columns()) - rank);
+    moment1_ = parts.moment(subspace_.low_rank_shape(), /*is_signed=*/true);
+    moment2_ = parts.moment(subspace_.low_rank_shape(), /*is_signed=*/false);
+    tracked_ = ledger.zeros(Owner::moments, {rank, rank}, at::kFloat);
+    outside_ = ledger.zeros(Owner::moments, {lines}, at::kFloat);
+  }
+
+  Direction direction(at::Tensor gradient, const StepContext& context) override {
+    if (context.refresh_due) {
+      const std::string notice = refresh(DenseGradient(gradient), context.random, context.step - 1);
+      if (!notice.empty() && context.notices) context.notices->push_back(notice);
+    }
+    const at::Tensor low_rank = subspace_.project(gradient);
+    track(low_rank);
+    const at::Tensor adapted = adapt(low_rank);
+    scale_by_what_is_outside(gradient, low_rank);
+    // U W + C = U (W - S k) + G k
+    kernels::combine(adapted, adapted, low_rank, {static_cast<float>(options_.scale), -1});
+    Direction direction = subspace_.lift(adapted, 1);
+    direction.dense = gradient;
+    return direction;
+  }
+
+  std::string refresh(const GradientOperator& gradient, const RandomStream& random, int64_t) override {
+    if (!subspace_.established()) {
+      const std::string notice = subspace_.refresh(gradient, random);
+      take(basis().clone(), random);
+      if (gradient.is_meta()) find(gradient);  // later refreshes claim their buffers too
+      return notice;
+    }
+    const at::Tensor found = find(gradient);
+    if (!found.defined()) return "the gradient leads nowhere: keeps the old basis";
+    take(found, random);
+    return "";
+  }
+
+  Subspace* subspace() override { return &subspace_; }
+
+  void visit(StateVisitor& visitor) override {
+    subspace_.visit(visitor);
+    moment1_->visit("moment1", visitor);
+    moment2_->visit("moment2", visitor);
+    visitor.tensor("tracked", tracked_);
+    visitor.tensor("outside", outside_);
+    limiter_.visit(visitor);
+  }
+
+ private:
+  at::Tensor basis() { return subspace_.side() == Side::left ? subspace_.left() : subspace_.right(); }
+
+  at::Tensor find(const GradientOperator& gradient) {
+    return leading_eigenvectors(gradient,
+                                {subspace_.side(), basis(), tracked_, options_.basis_beta, workspace_});
+  }
+
+  void take(const at::Tensor& basis, const RandomStream& random) {
+    switch_directions(basis, options_.leading, random, workspace_);
+    subspace_.replace(subspace_.side(), basis);
+  }
+
+  void track(const at::Tensor& low_rank) {
+    const at::Tensor product =
+        workspace_.get(Owner::workspace, "alice.product", tracked_.sizes(), at::kFloat);
+    const at::Tensor s = subspace_.side() == Side::left ? low_rank : low_rank.t();
+    matrix_product(product, s, s.t(), Write::replace);
+    tracked_.mul_(options_.basis_beta).add_(product, 1 - options_.basis_beta);
+  }
+
+  // W, in a buffer of its own.
+  at::Tensor adapt(const at::Tensor& low_rank) {
+    at::Tensor adapted =
+        workspace_.get(Owner::workspace, "optimizer.low_rank_copy", low_rank.sizes(), at::kFloat);
+    adapted.copy_(low_rank);
+    at::Tensor m = moment1_->read(), v = moment2_->read();
+    kernels::adamw_direction({adam_.beta1, options_.alice_beta2, static_cast<float>(adam_.epsilon), 1},
+                             adapted, m, v);
+    moment1_->write(m);
+    moment2_->write(v);
+    return adapted;
+  }
+
+  // Lines of G and S times alpha alpha_c k, where C = (G - U S) k.
+  void scale_by_what_is_outside(const at::Tensor& gradient, const at::Tensor& low_rank) {
+    const at::Tensor squares =
+        (lines_.squares("whole", gradient) - lines_.squares("inside", low_rank)).clamp_min(0);
+    outside_.mul_(adam_.beta1).add_(squares, 1 - adam_.beta1);
+    const at::Tensor k = std::sqrt(outside_dimensions_) / (outside_.to(at::kDouble).sqrt() + adam_.epsilon);
+    const double limited = limiter_.factor(LineScaling::scaled_norm(squares, k));
+    const double times = options_.scale * options_.complement_scale * limited;
+    lines_.scale(gradient, k, times);
+    lines_.scale(low_rank, k, times);
+  }
+
+  AliceOptions options_;
+  AdamWOptions adam_;
+  Workspace& workspace_;
+  Subspace subspace_;
+  LineScaling lines_;
+  NormGrowth limiter_;
+  double outside_dimensions_ = 0;
+  std::unique_ptr<Moment> moment1_, moment2_;
+  at::Tensor tracked_, outside_;  // Q', p
+};
+
+}  // namespace
+
+void declare_options(OptionTable& table, AliceOptions& options) {
+  const double largest = 1 - 1e-9;
+  const char* const origin = "Alice, table 11";
+  table.add("rank", &options.rank, "dimension of the subspace").range(1, 1e9).origin(origin);
+  table.add("update_proj_gap", &options.update_proj_gap, "updates between refreshes of the basis")
+      .range(1, 1e15)
+      .origin(origin);
+  table.add("leading", &options.leading, "directions that a refresh keeps; the others are drawn at random")
+      .range(0, 1e9)
+      .origin(origin);
+  table.add("alice_beta2", &options.alice_beta2, "decay of the second moment inside the subspace")
+      .range(0, largest)
+      .origin(origin);
+  table.add("basis_beta", &options.basis_beta, "decay of the average that the next basis is taken from")
+      .range(0, largest)
+      .origin(origin);
+  table.add("scale", &options.scale, "alpha: factor on the direction").range(0, 1e9).origin(origin);
+  table.add("complement_scale", &options.complement_scale, "factor on the part outside the subspace")
+      .range(0, 1e9)
+      .origin(origin);
+  table.add("limiter", &options.limiter, "most that the norm outside the subspace may grow by; 0: no limit")
+      .range(0, 1e9)
+      .origin("Alice, appendix F.2");
+}
+
+std::unique_ptr<Method> make_alice(const AliceOptions& options, const Parts& parts) {
+  return std::make_unique<Alice>(options, parts);
+}
+
+std::shared_ptr<MethodKind> alice_kind(const AliceOptions& options) {
+  return method_kind("alice", {}, make_alice, options);
+}
+
+}  // namespace galore

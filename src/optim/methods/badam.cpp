@@ -1,0 +1,85 @@
+#include "optim/methods/badam.h"
+
+#include <algorithm>
+
+#include "optim/parameter_groups.h"
+#include "optim/update_rules/adam_step.h"
+
+namespace galore {
+namespace {
+
+// The name without its layer's number: what all layers have in common.
+std::string common_name(const std::string& name, int64_t layer) {
+  const std::string number = "." + std::to_string(layer) + ".";
+  std::string common = name;
+  return common.replace(common.find(number), number.size(), ".*.");
+}
+
+class Badam : public Method {
+ public:
+  Badam(const BadamOptions& options, const Parts& parts)
+      : options_(options),
+        adam_(parts.settings.adamw),
+        layer_(layer_of(parts.name)),
+        num_layers_(std::max<int64_t>(1, parts.settings.num_layers)) {
+    const std::string name = "badam." + common_name(parts.name, layer_);
+    const auto shared = [&](const char* moment) {
+      return parts.workspace.get(Owner::moments, name + moment, parts.shape, at::kFloat).zero_();
+    };
+    moment1_ = shared(".moment1");
+    moment2_ = shared(".moment2");
+  }
+
+  Direction direction(at::Tensor gradient, const StepContext& context) override {
+    const int64_t turn = context.updates / options_.switch_every;
+    if (turn != turn_) begin(turn);
+    if (!active()) return {};
+    kernels::adamw_direction(adam_step(adam_, ++steps_), gradient, moment1_, moment2_);
+    return {.dense = gradient, .left = {}, .right = {}};
+  }
+
+  // A loading visitor brings the turn before the moments.
+  void visit(StateVisitor& visitor) override {
+    visitor.scalar("turn", turn_);
+    visitor.scalar("steps", steps_);
+    if (!active()) return;
+    visitor.tensor("moment1", moment1_);
+    visitor.tensor("moment2", moment2_);
+  }
+
+ private:
+  bool active() const { return turn_ % num_layers_ == layer_; }
+
+  void begin(int64_t turn) {
+    turn_ = turn;
+    steps_ = 0;
+    if (!active()) return;  // the moments are another layer's
+    moment1_.zero_();
+    moment2_.zero_();
+  }
+
+  BadamOptions options_;
+  AdamWOptions adam_;
+  int64_t layer_, num_layers_;
+  int64_t turn_ = 0, steps_ = 0;  // steps of this turn
+  at::Tensor moment1_, moment2_;  // shared with the same weight of other layers
+};
+
+}  // namespace
+
+void declare_options(OptionTable& table, BadamOptions& options) {
+  table.add("switch_every", &options.switch_every, "updates of one layer before the next one's turn")
+      .range(1, 1e15)
+      .origin("BAdam, section 3.1");
+}
+
+std::unique_ptr<Method> make_badam(const BadamOptions& options, const Parts& parts) {
+  if (layer_of(parts.name) < 0) return make_plain(parts.rule(parts.shape));
+  return std::make_unique<Badam>(options, parts);
+}
+
+std::shared_ptr<MethodKind> badam_kind(const BadamOptions& options) {
+  return method_kind("badam", {.takes_every_weight = true}, make_badam, options);
+}
+
+}  // namespace galore

@@ -1,0 +1,124 @@
+#include "optim/methods/ldadam.h"
+
+#include <cmath>
+
+#include "kernels/apply_direction.h"
+#include "kernels/matmul.h"
+#include "kernels/orthonormalize.h"
+
+namespace galore {
+namespace {
+
+class LdAdam : public Method {
+ public:
+  LdAdam(const LdAdamOptions& options, const Parts& parts)
+      : rho_(options.rho),
+        beta1_(parts.settings.adamw.beta1),
+        left_(parts.rows() <= parts.columns()),
+        workspace_(parts.workspace),
+        subspace_({.rank = options.rank,
+                   .proj_type = left_ ? "left" : "right",
+                   .subspace = "svd",
+                   .moment_transport = true},
+                  parts.rows(), parts.columns(), parts.workspace),
+        rule_(parts.rule(subspace_.low_rank_shape())),
+        error_(parts.workspace.ledger().zeros(Owner::moments, parts.shape, at::kFloat)) {}
+
+  Direction direction(at::Tensor gradient, const StepContext& context) override {
+    error_.add_(gradient);  // a, until the new error takes its place
+    const at::Tensor low_rank = project(context);
+    add_to_error(low_rank, -1);
+    return subspace_.lift(rule_->direction(low_rank, context.step), 1);
+  }
+
+  void visit(StateVisitor& visitor) override {
+    subspace_.visit(visitor);
+    rule_->visit(visitor);
+    visitor.tensor("error", error_);
+  }
+
+ private:
+  at::Tensor basis() { return left_ ? subspace_.left() : subspace_.right(); }
+  // A full or low-rank tensor as it is seen where the left side is projected.
+  at::Tensor seen(const at::Tensor& x) const { return left_ ? x : x.t(); }
+  at::Tensor buffer(const char* name, int64_t rows, int64_t columns) {
+    return workspace_.get(Owner::workspace, name, {rows, columns}, at::kFloat);
+  }
+  // R, in the next basis.
+  at::Tensor project(const StepContext& context) {
+    if (!subspace_.established()) {
+      const std::string notice = subspace_.refresh(error_, context.random);
+      if (!notice.empty() && context.notices) context.notices->push_back(notice);
+      if (!error_.is_meta()) return subspace_.project(error_);  // a memory plan sees both kinds of updates
+    }
+    const at::Tensor next = next_basis(context.step - 1);
+    if (!next.defined()) return subspace_.project(error_);
+    const at::Tensor low_rank =
+        workspace_.get(Owner::workspace, "optimizer.low_rank", subspace_.low_rank_shape(), at::kFloat);
+    matrix_product(seen(low_rank), next.t(), seen(error_), Write::replace);
+    move(next, context.step - 1);
+    return low_rank;
+  }
+
+  // orth(b (b^T P)), in a buffer; undefined where that is zero.
+  at::Tensor next_basis(int64_t steps) {
+    const at::Tensor a = seen(error_), m = seen(rule_->average()), old = basis();
+    const double of_moment = rho_ / (1 - std::pow(beta1_, static_cast<double>(steps)));
+    const at::Tensor along = buffer("ldadam.along", a.size(1), old.size(1));  // b^T P
+    const at::Tensor small = buffer("ldadam.small", old.size(1), old.size(1));
+    const at::Tensor next = buffer("ldadam.basis", old.size(0), old.size(1));
+    matrix_product(along, a.t(), old, Write::replace);
+    along.mul_(1 - rho_).add_(m.t(), of_moment);
+    matrix_product(next, a, along, Write::replace);
+    matrix_product(small, m, along, Write::replace);
+    next.mul_(1 - rho_);
+    matrix_product(next, old, small.mul_(of_moment), Write::accumulate);
+    if (!next.is_meta() && kernels::sum_squares(next) == 0) return {};
+    orthonormalize(next, workspace_);
+    return next;
+  }
+
+  // The error gains what the first moment loses on the way.
+  void move(const at::Tensor& next, int64_t steps) {
+    const double factor = beta1_ / (1 - beta1_);
+    add_to_error(rule_->average(), factor);
+    subspace_.replace(left_ ? Side::left : Side::right, next);
+    rule_->transport(subspace_.turn(), !left_, steps);
+    add_to_error(rule_->average(), -factor);
+  }
+
+  // error += factor back(low_rank)
+  void add_to_error(const at::Tensor& low_rank, double factor) {
+    at::Tensor scaled =
+        workspace_.get(Owner::workspace, "optimizer.low_rank_copy", low_rank.sizes(), at::kFloat);
+    at::mul_out(scaled, low_rank, at::scalar_tensor(factor, low_rank.options()));
+    const Direction inside = subspace_.lift(scaled, 1);
+    matrix_product(error_, inside.left, inside.right, Write::accumulate);
+  }
+
+  double rho_, beta1_;
+  bool left_;
+  Workspace& workspace_;
+  Subspace subspace_;
+  std::unique_ptr<UpdateRule> rule_;
+  at::Tensor error_;
+};
+
+}  // namespace
+
+void declare_options(OptionTable& table, LdAdamOptions& options) {
+  table.add("rank", &options.rank, "dimension of the subspace").range(1, 1e9).origin("the authors' code");
+  table.add("rho", &options.rho, "share of the first moment in what the next basis is taken from")
+      .range(0, 1)
+      .origin("the authors' code");
+}
+
+std::unique_ptr<Method> make_ldadam(const LdAdamOptions& options, const Parts& parts) {
+  return std::make_unique<LdAdam>(options, parts);
+}
+
+std::shared_ptr<MethodKind> ldadam_kind(const LdAdamOptions& options) {
+  return method_kind("ldadam", {}, make_ldadam, options);
+}
+
+}  // namespace galore

@@ -1,0 +1,70 @@
+// Reductions of LDAdam. Its formulas are held against plain scripts by tests/vectors/family.
+#include "optim/methods/ldadam.h"
+
+#include "optim/methods/test_method.h"
+
+namespace galore {
+namespace {
+
+using namespace testing_method;
+
+// A whole basis loses nothing, so no error is fed back, and Adam works in axes that turn with the basis: of
+// one update it is Adam's sign in the first basis, as GaLore's.
+TEST(LdAdam, OfAWholeBasisFeedsNothingBack) {
+  OneMethod ldadam("ldadam_adamw", "rank=99", 16, 24);
+  struct Error : StateVisitor {
+    void tensor(const std::string& name, at::Tensor& tensor) override {
+      if (name == "error") value = tensor;
+    }
+    void scalar(const std::string&, int64_t&) override {}
+    void scalar(const std::string&, double&) override {}
+    at::Tensor value;
+  } error;
+  ldadam.method->visit(error);
+  for (int t = 1; t <= 5; ++t) {
+    const at::Tensor g = random({16, 24}, static_cast<uint64_t>(t));
+    ldadam.full(g, t, false);
+    EXPECT_LE(error.value.norm().item<double>() / g.norm().item<double>(), 1e-4)
+        << t;  // fp32, times b1 / (1 - b1)
+  }
+}
+
+// What the subspace does not take waits in the error: with a steady gradient of rank two and a subspace of
+// rank one, the directions of both come to their turn.
+TEST(LdAdam, TakesUpWhatWasLeft) {
+  const at::Tensor u = std::get<0>(at::linalg_qr(random({16, 2}, 1)));
+  const at::Tensor v = std::get<0>(at::linalg_qr(random({24, 2}, 2)));
+  const at::Tensor g = (u * at::tensor({1.0f, 0.5f})).mm(v.t());
+  OneMethod ldadam("ldadam_adamw", "rank=1", 16, 24);
+  at::Tensor sum = at::zeros({16, 24});
+  for (int t = 1; t <= 200; ++t) sum += ldadam.full(g, t, false);
+  const at::Tensor core = u.t().mm(sum).mm(v);
+  EXPECT_GT(core[0][0].item<float>(), 0);
+  EXPECT_GT(core[1][1].item<float>(), 0.1f * core[0][0].item<float>());
+}
+
+TEST(LdAdam, ProjectsSquaresFromTheLeft) {
+  const auto moments = [](int64_t m, int64_t n) {
+    OneMethod ldadam("ldadam_adamw", "rank=4", m, n);
+    return ldadam.ledger.bytes(Owner::bases) / 16;
+  };
+  EXPECT_EQ(moments(20, 20), 20);
+  EXPECT_EQ(moments(24, 16), 16);
+  EXPECT_EQ(moments(16, 24), 16);
+  OneMethod square("ldadam_adamw", "rank=1", 20, 20);
+  const Direction direction = square.direction(random({20, 20}, 1), 1, false);
+  // The left factor is the basis: a unit vector.
+  EXPECT_NEAR(direction.left.norm().item<double>(), 1, 1e-5);
+}
+
+TEST(LdAdam, OfAZeroGradientIsZero) {
+  OneMethod ldadam("ldadam_adamw", "rank=4", 24, 16);
+  EXPECT_TRUE(at::equal(ldadam.full(at::zeros({24, 16}), 1, false), at::zeros({24, 16})));
+  EXPECT_EQ(ldadam.notices.size(), 1u);
+  for (int t = 2; t <= 3; ++t)
+    EXPECT_TRUE(ldadam.full(random({24, 16}, 1), t, false).isfinite().all().item<bool>());
+  EXPECT_TRUE(ldadam.full(at::zeros({24, 16}), 4, false).isfinite().all().item<bool>());
+}
+
+}  // namespace
+}  // namespace galore
