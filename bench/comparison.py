@@ -3,7 +3,7 @@
 
     scripts/results --comparison [--stage grid|seeds|large|report] [--only NAME ...] [--jobs 2]
 
-grid   every optimizer at RATES, seed 1; where the best rate is the first or last one, a step further
+grid   every optimizer at RATES, seed 1, then a step further on the better side until the best rate has worse neighbours
 seeds  the eight best and AdamW, GaLore and Fira once more with two other seeds, at their best rate
 large  the five best once with configs/llama_comparison_10m.json, at the best rate
 report writes bench/runs/<date>-comparison.jsonl (one line a run, raw), the tables of docs/results.md and
@@ -24,7 +24,8 @@ import subprocess
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-RATES = (0.001, 0.003, 0.01, 0.03)
+RATES = (0.003, 0.01)
+MOST_STEPS = 5  # beyond them
 LOW_RANK = "rank=32,update_proj_gap=100"
 # optim -> optim_args. Whatever is not said is the published default.
 RUNS = {
@@ -147,7 +148,7 @@ def further(args, optim):
 
 def grid(args, names):
     train_all(args, [Run(args, optim, rate, 1) for optim in names for rate in RATES])
-    for _ in range(3):
+    for _ in range(MOST_STEPS):
         more = [Run(args, optim, rate, 1) for optim in names if (rate := further(args, optim))]
         train_all(args, more)
 
