@@ -83,7 +83,8 @@ class Run:
             return
         optim, more = VARIANTS.get(self.optim, (self.optim, []))
         command = [self.args.galore, "train", "configs/comparison.yaml", f"optim={optim}", f"learning_rate={self.rate}", *more,
-                   f"seed={self.seed}", f"output_dir={self.folder.relative_to(ROOT)}", "threads=1", "report_to=jsonl"]
+                   f"seed={self.seed}", f"output_dir={self.folder.relative_to(ROOT)}", "threads=1", "report_to=jsonl",
+                   "resume_from_checkpoint=auto"]
         command += [f"optim_args={RUNS[self.optim]}"] if RUNS[self.optim] else []
         command += ["config_name=configs/llama_comparison_10m.json"] if self.large else []
         self.folder.mkdir(parents=True, exist_ok=True)
