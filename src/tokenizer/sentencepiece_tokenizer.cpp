@@ -18,14 +18,6 @@ namespace {
 constexpr uint64_t kLargestModel = 1u << 30;
 constexpr int kLogNothing = 4;  // only what ends the program
 
-std::string combined_fingerprint(const std::vector<Path>& files) {
-  std::string all;
-  for (const Path& file : files) all += file.filename().string() + ":" + file_fingerprint(file) + ";";
-  uint64_t hash = 14695981039346656037ULL;
-  for (const char c : all) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
-  return fmt::format("{:016x}", hash);
-}
-
 }  // namespace
 
 SentencePieceTokenizer::SentencePieceTokenizer(const Path& model_file, TokenizerConfig config)
@@ -91,7 +83,7 @@ std::vector<int32_t> SentencePieceTokenizer::encode(std::string_view text, bool 
   std::vector<int32_t> ids;
   ids.reserve(text.size() / 3 + 4);
   if (add_special_tokens && config_.add_bos_token) ids.push_back(static_cast<int32_t>(*bos_id_));
-  std::unique_ptr<WordCache> cache = borrow_cache();
+  const WordCaches::Lease cache(caches_);
   for (size_t position = 0; position < text.size();) {
     SpecialTokens::Match match;
     if (!config_.split_special_tokens) match = special_tokens_.find_next(text, position);
@@ -100,7 +92,6 @@ std::vector<int32_t> SentencePieceTokenizer::encode(std::string_view text, bool 
     if (match.id >= 0) ids.push_back(match.id);
     position = match.id < 0 ? text.size() : match.end;
   }
-  return_cache(std::move(cache));
   if (add_special_tokens && config_.add_eos_token) ids.push_back(static_cast<int32_t>(*eos_id_));
   return ids;
 }
@@ -180,19 +171,6 @@ std::string SentencePieceTokenizer::decode(const std::vector<int32_t>& ids, bool
   text += repaired_bytes(bytes);
   if (add_prefix_ && text.starts_with(' ')) text.erase(0, 1);
   return config_.clean_up_spaces ? clean_up_spaces(std::move(text)) : text;
-}
-
-std::unique_ptr<WordCache> SentencePieceTokenizer::borrow_cache() const {
-  const std::lock_guard lock(caches_mutex_);
-  if (caches_.empty()) return std::make_unique<WordCache>();
-  std::unique_ptr<WordCache> cache = std::move(caches_.back());
-  caches_.pop_back();
-  return cache;
-}
-
-void SentencePieceTokenizer::return_cache(std::unique_ptr<WordCache> cache) const {
-  const std::lock_guard lock(caches_mutex_);
-  caches_.push_back(std::move(cache));
 }
 
 }  // namespace galore

@@ -7,9 +7,6 @@
 
 #include <sentencepiece_processor.h>
 
-#include <memory>
-#include <mutex>
-
 #include "tokenizer/sentencepiece_model.h"
 #include "tokenizer/special_tokens.h"
 #include "tokenizer/tokenizer.h"
@@ -41,8 +38,6 @@ class SentencePieceTokenizer : public Tokenizer {
   void encode_word(std::string_view word, WordCache& cache, std::vector<int32_t>& ids) const;
   void encode_whole(std::string_view text, std::vector<int32_t>& ids) const;
   std::string_view piece(int32_t id) const;
-  std::unique_ptr<WordCache> borrow_cache() const;
-  void return_cache(std::unique_ptr<WordCache> cache) const;
 
   TokenizerConfig config_;
   SentencePieceModel model_;
@@ -55,8 +50,7 @@ class SentencePieceTokenizer : public Tokenizer {
   std::optional<int64_t> bos_id_, eos_id_, pad_id_;
   std::string fingerprint_;
   std::vector<Path> files_;
-  mutable std::mutex caches_mutex_;
-  mutable std::vector<std::unique_ptr<WordCache>> caches_;  // one per thread that encodes at the same time
+  mutable WordCaches caches_;
 };
 
 }  // namespace galore

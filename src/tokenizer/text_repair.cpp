@@ -1,5 +1,7 @@
 #include "tokenizer/text_repair.h"
 
+#include <simdjson.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <utility>
@@ -7,35 +9,53 @@
 namespace galore {
 namespace {
 
-// Length of the character at the front, 0 if it is not valid (Unicode 16, table 3-7).
-size_t character_length(std::string_view bytes) {
+// The character at the front: its length, or how many bytes form the longest beginning of one (Unicode 16,
+// table 3-7).
+struct FrontCharacter {
+  size_t length = 0;
+  bool valid = false;
+};
+
+FrontCharacter front_character(std::string_view bytes) {
   const auto at = [&](size_t i) { return i < bytes.size() ? static_cast<uint8_t>(bytes[i]) : uint8_t{0}; };
-  const auto continues = [&](size_t i) { return (at(i) & 0xc0) == 0x80; };
-  const uint8_t first = at(0), second = at(1);
-  if (first < 0x80) return 1;
-  if (first < 0xc2 || first > 0xf4 || !continues(1)) return 0;
-  if (first < 0xe0) return 2;
-  if (!continues(2)) return 0;
-  if (first < 0xf0) return (first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) ? 0 : 3;
-  if (!continues(3)) return 0;
-  return (first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f) ? 0 : 4;
+  const uint8_t first = at(0);
+  if (first < 0x80) return {1, true};
+  if (first < 0xc2 || first > 0xf4) return {1, false};
+  const size_t length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+  const uint8_t least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+  const uint8_t most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+  if (at(1) < least || at(1) > most) return {1, false};
+  for (size_t i = 2; i < length; ++i)
+    if ((at(i) & 0xc0) != 0x80) return {i, false};
+  return {length, true};
 }
 
 }  // namespace
 
 std::string replace_all(std::string text, std::string_view from, std::string_view to) {
-  for (size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
-    text.replace(at, from.size(), to);
-  return text;
+  size_t found = text.find(from);
+  if (found == std::string::npos) return text;
+  std::string result;
+  size_t done = 0;
+  for (; found != std::string::npos; found = text.find(from, done)) {
+    result.append(text, done, found - done);
+    result += to;
+    done = found + from.size();
+  }
+  return result.append(text, done);
 }
 
-bool is_valid_utf8(std::string_view bytes) {
+bool is_valid_utf8(std::string_view bytes) { return simdjson::validate_utf8(bytes.data(), bytes.size()); }
+
+std::string lossy_utf8(std::string_view bytes) {
+  if (is_valid_utf8(bytes)) return std::string(bytes);
+  std::string text;
   while (!bytes.empty()) {
-    const size_t length = character_length(bytes);
-    if (length == 0) return false;
-    bytes.remove_prefix(length);
+    const FrontCharacter front = front_character(bytes);
+    text += front.valid ? bytes.substr(0, front.length) : std::string_view("\xef\xbf\xbd");
+    bytes.remove_prefix(front.length);
   }
-  return true;
+  return text;
 }
 
 std::string repaired_bytes(std::string_view bytes) {

@@ -1,24 +1,33 @@
 #include "tokenizer/tokenizer.h"
 
 #include "core/errors.h"
+#include "tokenizer/json_tokenizer.h"
 #include "tokenizer/sentencepiece_tokenizer.h"
 #include "tokenizer/tokenizer_config.h"
 
 namespace galore {
 
+IdSequence Tokenizer::encode_pair(std::string_view, std::string_view, bool) const {
+  fail("tokenizer", "pairs of texts: expected a tokenizer.json, which says how two texts are joined");
+}
+
+std::string combined_fingerprint(const std::vector<Path>& files) {
+  std::string all;
+  for (const Path& file : files) all += file.filename().string() + ":" + file_fingerprint(file) + ";";
+  uint64_t hash = 14695981039346656037ULL;
+  for (const char c : all) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+  return fmt::format("{:016x}", hash);
+}
+
 std::unique_ptr<Tokenizer> load_tokenizer(const Path& path) {
   const std::string where = "tokenizer " + path.string();
   if (!std::filesystem::exists(path)) fail(where, "no such file or folder");
   const bool is_folder = std::filesystem::is_directory(path);
+  if (!is_folder && path.extension() == ".json") return JsonTokenizer::from_file(path);
+  if (is_folder && std::filesystem::exists(path / "tokenizer.json")) return JsonTokenizer::from_folder(path);
   const Path model = is_folder ? path / "tokenizer.model" : path;
-  if (!is_folder && path.extension() == ".json")
-    fail(where, "tokenizer.json is not supported yet; expected a SentencePiece tokenizer.model");
-  if (!std::filesystem::exists(model)) {
-    if (std::filesystem::exists(path / "tokenizer.json"))
-      fail(where,
-           "the folder has only a tokenizer.json, which is not supported yet; expected a tokenizer.model");
-    fail(where, "expected a tokenizer.model in the folder");
-  }
+  if (!std::filesystem::exists(model))
+    fail(where, "expected a tokenizer.json or a tokenizer.model in the folder");
   // The settings beside a file belong to it only under the name that transformers gives it.
   const bool has_settings = model.filename() == "tokenizer.model";
   TokenizerConfig config;

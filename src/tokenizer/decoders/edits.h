@@ -1,0 +1,46 @@
+#pragma once
+
+#include "tokenizer/decoders/decoder.h"
+#include "tokenizer/json_fields.h"
+#include "tokenizer/normalizers/edits.h"
+
+namespace galore {
+
+// All tokens become one.
+class FuseDecoder : public Decoder {
+ public:
+  void decode(std::vector<std::string>& tokens) const override;
+};
+
+// Drops up to `start` and `stop` times the character `content` from the ends of each token.
+class StripDecoder : public Decoder {
+ public:
+  explicit StripDecoder(const JsonFields& fields);
+  void decode(std::vector<std::string>& tokens) const override;
+
+ private:
+  std::string content_;
+  int64_t start_, stop_;
+};
+
+class ReplaceDecoder : public Decoder {
+ public:
+  explicit ReplaceDecoder(const JsonFields& fields) : replace_(fields) {}
+  void decode(std::vector<std::string>& tokens) const override;
+
+ private:
+  ReplaceNormalizer replace_;
+};
+
+class DecoderSequence : public Decoder {
+ public:
+  explicit DecoderSequence(const JsonFields& fields);
+  void decode(std::vector<std::string>& tokens) const override {
+    for (const auto& part : parts_) part->decode(tokens);
+  }
+
+ private:
+  std::vector<std::unique_ptr<Decoder>> parts_;
+};
+
+}  // namespace galore

@@ -1,0 +1,71 @@
+// The keys of one JSON object of a tokenizer file, with messages that say file, place, key and what was
+// given.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/errors.h"
+
+namespace galore {
+
+class JsonFields {
+ public:
+  // `where` is the file and the place in it: "tokenizer.json: pre_tokenizer".
+  JsonFields(const nlohmann::json& object, std::string where);
+
+  // Null counts as missing.
+  const nlohmann::json* find(const char* key) const;
+  const nlohmann::json& required(const char* key) const;
+  bool flag(const char* key, bool missing) const;
+  std::optional<bool> optional_flag(const char* key) const;
+  int64_t integer(const char* key, int64_t missing) const;
+  std::string text(const char* key) const;
+  std::string text(const char* key, const std::string& missing) const;
+  std::optional<std::string> optional_text(const char* key) const;
+  char32_t character(const char* key) const;
+  const nlohmann::json& array(const char* key) const;
+  JsonFields object(const char* key) const;
+  // An object or a text: {"String": "x"} or {"Regex": "x"} give the text and which of both.
+  struct Pattern {
+    std::string text;
+    bool is_regex = false;
+  };
+  Pattern pattern(const char* key) const;
+  // [text, id], as the post-processors of BERT and RoBERTa have it: the id.
+  int32_t token_id(const char* key) const;
+
+  const std::string& where() const { return where_; }
+  std::string place(const std::string& key) const { return where_ + "." + key; }
+  [[noreturn]] void refuse(const char* key, const std::string& expected) const;
+
+ private:
+  const nlohmann::json& object_;
+  std::string where_;
+};
+
+// A row of a table of components: the "type" of the file and what makes it of its fields.
+template <typename Component>
+struct ComponentKind {
+  const char* type;
+  std::unique_ptr<Component> (*make)(const JsonFields&);
+};
+
+// Makes the component that `json` describes; an unknown type is refused by its name.
+template <typename Component, typename Table>
+std::unique_ptr<Component> make_component(const Table& table, const nlohmann::json& json,
+                                          const std::string& where) {
+  const JsonFields fields(json, where);
+  const std::string type = fields.text("type");
+  std::string known;
+  for (const ComponentKind<Component>& kind : table) {
+    if (type == kind.type) return kind.make(fields);
+    known += (known.empty() ? "" : ", ") + std::string(kind.type);
+  }
+  fail(where, "type: '{}' is not known; known: {}", type, known);
+}
+
+}  // namespace galore

@@ -1,0 +1,52 @@
+#include "tokenizer/json_tokenizer.h"
+
+#include "tokenizer/pretrained.h"
+#include "tokenizer/text_repair.h"
+#include "tokenizer/tokenizer_file.h"
+
+namespace galore {
+
+JsonTokenizer::JsonTokenizer(Pipeline::Stages stages, std::vector<Path> files)
+    : pipeline_(std::make_unique<Pipeline>(std::move(stages))),
+      fingerprint_(combined_fingerprint(files)),
+      files_(std::move(files)) {}
+
+std::unique_ptr<JsonTokenizer> JsonTokenizer::from_file(const Path& path) {
+  return std::unique_ptr<JsonTokenizer>(new JsonTokenizer(make_stages(read_tokenizer_file(path)), {path}));
+}
+
+std::unique_ptr<JsonTokenizer> JsonTokenizer::from_folder(const Path& folder) {
+  const PretrainedFolder pretrained(folder);
+  TokenizerFile file = read_tokenizer_file(folder / "tokenizer.json");
+  pretrained.edit(file.settings);
+  Pipeline::Stages stages = make_stages(file);
+  pretrained.complete(file, stages);
+  std::vector<Path> files = pretrained.files();
+  files.insert(files.begin(), folder / "tokenizer.json");
+  std::unique_ptr<JsonTokenizer> tokenizer(new JsonTokenizer(std::move(stages), std::move(files)));
+  const auto id_of = [&](const char* key) -> std::optional<int64_t> {
+    const auto token = pretrained.named_token(key);
+    return token ? tokenizer->pipeline_->id_of(*token) : std::nullopt;
+  };
+  tokenizer->bos_id_ = id_of("bos_token");
+  tokenizer->eos_id_ = id_of("eos_token");
+  tokenizer->pad_id_ = id_of("pad_token");
+  tokenizer->clean_up_spaces_ = pretrained.clean_up_spaces();
+  return tokenizer;
+}
+
+std::vector<int32_t> JsonTokenizer::encode(std::string_view text, bool add_special_tokens) const {
+  return pipeline_->encode(text, nullptr, add_special_tokens).ids;
+}
+
+IdSequence JsonTokenizer::encode_pair(std::string_view first, std::string_view second,
+                                      bool add_special_tokens) const {
+  return pipeline_->encode(first, &second, add_special_tokens);
+}
+
+std::string JsonTokenizer::decode(const std::vector<int32_t>& ids, bool skip_special) const {
+  std::string text = pipeline_->decode(ids, skip_special);
+  return clean_up_spaces_ ? clean_up_spaces(std::move(text)) : text;
+}
+
+}  // namespace galore

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <array>
+#include <span>
+
+#include "tokenizer/models/model.h"
+
+namespace galore {
+
+// Byte pair encoding: the characters of a piece are joined pair by pair, the pair of lowest rank first.
+class BpeModel : public Model {
+ public:
+  BpeModel(const JsonFields& fields, const ModelTables& tables);
+  void encode(std::string_view piece, std::vector<int32_t>& ids) const override;
+  bool words_are_independent(std::string_view word_start) const override;
+
+ private:
+  struct Merge {
+    int32_t rank = -1;  // -1: these two do not merge
+    int32_t id = -1;
+  };
+
+  void read_merges(const JsonFields& fields, const ModelTables& tables);
+  Merge merge_of(int32_t left, int32_t right) const {
+    const auto found =
+        merges_.find(static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right));
+    return found == merges_.end() ? Merge{} : found->second;
+  }
+  void append_characters(std::string_view piece, std::vector<int32_t>& symbols) const;
+  int32_t symbol_of(std::string_view character, bool first, bool last) const;
+  bool append_bytes(std::string_view character, std::vector<int32_t>& symbols) const;
+  // Both leave the merged ids in front of `symbols` and return their number.
+  size_t merge_short(std::span<int32_t> symbols) const;
+  size_t merge_long(std::span<int32_t> symbols) const;
+
+  struct PairHash {
+    size_t operator()(uint64_t pair) const { return static_cast<size_t>(pair * 0x9e3779b97f4a7c15ULL >> 20); }
+  };
+  tsl::robin_map<uint64_t, Merge, PairHash> merges_;
+  std::string prefix_, suffix_;  // continuing_subword_prefix, end_of_word_suffix
+  int32_t unknown_ = -1;
+  bool names_unknown_;  // by a token, in the vocabulary or not
+  bool fuse_unknown_, byte_fallback_, ignore_merges_;
+  std::array<int32_t, 256> byte_ids_{};
+  std::array<int32_t, 0x180> character_ids_{};  // of the first code points, where prefix and suffix are empty
+};
+
+}  // namespace galore

@@ -1,0 +1,39 @@
+// The second stage of a tokenizer.json: the text is cut into pieces, each of which the model encodes by
+// itself.
+#pragma once
+
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+
+namespace galore {
+
+struct TextPiece {
+  std::string_view text;   // valid UTF-8, until the call that was handed it returns
+  bool at_origin = false;  // begins with what came from the first byte of the input
+};
+
+// Takes pieces one after the other, so that no list of them is ever made.
+class PieceSink {
+ public:
+  virtual ~PieceSink() = default;
+  virtual void take(const TextPiece& piece) = 0;
+};
+
+class PreTokenizer {
+ public:
+  virtual ~PreTokenizer() = default;
+  // Hands the pieces of `piece` to the sink, in order; empty ones are left out. May be called from several
+  // threads.
+  virtual void split(const TextPiece& piece, PieceSink& sink) const = 0;
+  // Asks the last stage to hand out plain bytes where it would write each as a visible character (ByteLevel);
+  // true where that is so from now on, and the caller writes the characters. Known words then need no
+  // rewriting.
+  virtual bool leave_bytes_plain() { return false; }
+};
+
+// Of the "pre_tokenizer" of a tokenizer.json; an unknown type is an Error that names it.
+std::unique_ptr<PreTokenizer> make_pre_tokenizer(const nlohmann::json& json, const std::string& where);
+
+}  // namespace galore
