@@ -1,6 +1,5 @@
 #include "tokenizer/json_tokenizer.h"
 
-#include "tokenizer/pretrained.h"
 #include "tokenizer/text_repair.h"
 #include "tokenizer/tokenizer_file.h"
 
@@ -15,8 +14,8 @@ std::unique_ptr<JsonTokenizer> JsonTokenizer::from_file(const Path& path) {
   return std::unique_ptr<JsonTokenizer>(new JsonTokenizer(make_stages(read_tokenizer_file(path)), {path}));
 }
 
-std::unique_ptr<JsonTokenizer> JsonTokenizer::from_folder(const Path& folder) {
-  const PretrainedFolder pretrained(folder);
+std::unique_ptr<JsonTokenizer> JsonTokenizer::from_folder(const Path& folder,
+                                                          const PretrainedFolder& pretrained) {
   TokenizerFile file = read_tokenizer_file(folder / "tokenizer.json");
   pretrained.edit(file.settings);
   Pipeline::Stages stages = make_stages(file);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "tokenizer/pipeline.h"
+#include "tokenizer/pretrained.h"
 #include "tokenizer/tokenizer.h"
 
 namespace galore {
@@ -10,7 +11,7 @@ class JsonTokenizer : public Tokenizer {
  public:
   // A folder is read as AutoTokenizer.from_pretrained reads it, a file alone as
   // tokenizers.Tokenizer.from_file.
-  static std::unique_ptr<JsonTokenizer> from_folder(const Path& folder);
+  static std::unique_ptr<JsonTokenizer> from_folder(const Path& folder, const PretrainedFolder& pretrained);
   static std::unique_ptr<JsonTokenizer> from_file(const Path& file);
 
   std::vector<int32_t> encode(std::string_view text, bool add_special_tokens) const override;

@@ -126,6 +126,12 @@ void PretrainedFolder::read_named_tokens() {
     for (const auto& [key, value] : extra->items()) additional_.push_back(named(value));
 }
 
+bool PretrainedFolder::prefers_sentencepiece() const {
+  return class_->name == std::string_view("LlamaTokenizer") &&
+         JsonFields(config_, where_).find("add_prefix_space") &&
+         std::filesystem::exists(folder_ / "tokenizer.model");
+}
+
 std::optional<std::string> PretrainedFolder::named_token(const std::string& key) const {
   const auto found = named_.find(key);
   if (found == named_.end() || found->second.content.empty()) return std::nullopt;

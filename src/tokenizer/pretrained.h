@@ -24,6 +24,8 @@ class PretrainedFolder {
   // Tokens that the files name and the stages lack, and the class's post-processor.
   void complete(const TokenizerFile& file, Pipeline::Stages& stages) const;
 
+  // LlamaTokenizer with an add_prefix_space: transformers then makes the tokenizer of tokenizer.model anew.
+  bool prefers_sentencepiece() const;
   // The text of "bos_token" and its like.
   std::optional<std::string> named_token(const std::string& key) const;
   bool clean_up_spaces() const { return flag("clean_up_tokenization_spaces", false); }

@@ -2,6 +2,7 @@
 
 #include "core/errors.h"
 #include "tokenizer/json_tokenizer.h"
+#include "tokenizer/pretrained.h"
 #include "tokenizer/sentencepiece_tokenizer.h"
 #include "tokenizer/tokenizer_config.h"
 
@@ -24,7 +25,10 @@ std::unique_ptr<Tokenizer> load_tokenizer(const Path& path) {
   if (!std::filesystem::exists(path)) fail(where, "no such file or folder");
   const bool is_folder = std::filesystem::is_directory(path);
   if (!is_folder && path.extension() == ".json") return JsonTokenizer::from_file(path);
-  if (is_folder && std::filesystem::exists(path / "tokenizer.json")) return JsonTokenizer::from_folder(path);
+  if (is_folder && std::filesystem::exists(path / "tokenizer.json")) {
+    const PretrainedFolder pretrained(path);
+    if (!pretrained.prefers_sentencepiece()) return JsonTokenizer::from_folder(path, pretrained);
+  }
   const Path model = is_folder ? path / "tokenizer.model" : path;
   if (!std::filesystem::exists(model))
     fail(where, "expected a tokenizer.json or a tokenizer.model in the folder");

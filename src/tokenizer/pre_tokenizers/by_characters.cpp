@@ -78,6 +78,22 @@ void FixedLengthPreTokenizer::split(const TextPiece& piece, PieceSink& sink) con
   if (length_ > 0) emit(piece.text.size());
 }
 
+void UnicodeScriptsPreTokenizer::split(const TextPiece& piece, PieceSink& sink) const {
+  size_t begin = piece.text.size();
+  int last = 0;
+  const auto emit = [&](size_t end) {
+    if (begin < end) sink.take({piece.text.substr(begin, end - begin), piece.at_origin && begin == 0});
+  };
+  for_each_code_point(piece.text, [&](CodePoint c, size_t at) {
+    const int script = script_of(c.value);
+    if (script == 0 || script == last) return;
+    emit(at);
+    begin = at;
+    last = script;
+  });
+  emit(piece.text.size());
+}
+
 SplitPreTokenizer::SplitPreTokenizer(const JsonFields& fields)
     : regex_(split_pattern(fields)),
       behavior_(delimiter_behavior(fields)),

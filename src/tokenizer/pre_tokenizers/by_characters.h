@@ -61,6 +61,13 @@ class FixedLengthPreTokenizer : public PreTokenizer {
   int64_t length_;  // characters
 };
 
+// A new piece at every change of script. What belongs to any script goes with what stands before it, and is
+// lost where nothing does, as in the Python package.
+class UnicodeScriptsPreTokenizer : public PreTokenizer {
+ public:
+  void split(const TextPiece& piece, PieceSink& sink) const override;
+};
+
 class SplitPreTokenizer : public PreTokenizer {
  public:
   explicit SplitPreTokenizer(const JsonFields& fields);

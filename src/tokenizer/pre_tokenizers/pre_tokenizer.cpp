@@ -28,6 +28,7 @@ constexpr ComponentKind<PreTokenizer> kPreTokenizers[] = {
     {"Punctuation", of_fields<PunctuationPreTokenizer>},
     {"Sequence", of_fields<PreTokenizerSequence>},
     {"Split", of_fields<SplitPreTokenizer>},
+    {"UnicodeScripts", plain<UnicodeScriptsPreTokenizer>},
     {"Whitespace", plain<WhitespacePreTokenizer>},
     {"WhitespaceSplit", plain<WhitespaceSplitPreTokenizer>},
 };

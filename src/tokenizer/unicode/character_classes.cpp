@@ -64,6 +64,14 @@ bool is_chinese(char32_t c) {
          });
 }
 
+int script_of(char32_t c) {
+  const auto runs = unicode_tables::scripts();
+  const auto after = std::upper_bound(
+      runs.begin(), runs.end(), c,
+      [](char32_t point, const unicode_tables::ScriptRun& run) { return point < run.first; });
+  return after != runs.begin() && c <= std::prev(after)->last ? std::prev(after)->script : 1;
+}
+
 void append_lowercase(std::string& text, char32_t c) {
   if (c < 0x80) {
     text += static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);

@@ -37,6 +37,9 @@ bool is_space_for_nmt(char32_t c);
 bool is_inert_in_normal_forms(char32_t c);
 bool is_chinese(char32_t c);  // what BertNormalizer stands apart
 
+// A number for each script, Hiragana and Katakana being Han; 0 for what belongs to any.
+int script_of(char32_t c);
+
 // Appends the lower case of one character, without regard to its neighbours.
 void append_lowercase(std::string& text, char32_t c);
 

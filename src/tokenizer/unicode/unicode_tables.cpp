@@ -20,5 +20,6 @@ std::span<const CodePointRange> inert_in_normal_forms() { return kInertInNormalF
 std::span<const CodePointRange> younger_han() { return kYoungerHan; }
 std::span<const CategoryRange> younger_than_unicode_14() { return kYoungerThanUnicode14; }
 std::span<const LowercaseRun> lowercase() { return kLowercase; }
+std::span<const ScriptRun> scripts() { return kScripts; }
 
 }  // namespace galore::unicode_tables

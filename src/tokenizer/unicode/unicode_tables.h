@@ -23,6 +23,12 @@ struct LowercaseRun {
   int step;
 };
 
+// 0: belongs to any script; 1 (Common) is what no run holds.
+struct ScriptRun {
+  char32_t first, last;
+  int script;
+};
+
 std::span<const CodePointRange> white_space();      // White_Space: 25 characters
 std::span<const CodePointRange> rust_word();        // \w of Rust's regular expressions
 std::span<const CodePointRange> numeric();          // categories N
@@ -36,5 +42,6 @@ std::span<const CodePointRange> inert_in_normal_forms();  // never decompose, re
 std::span<const CodePointRange> younger_han();            // \p{Han} that Unicode 14 does not have
 std::span<const CategoryRange> younger_than_unicode_14();
 std::span<const LowercaseRun> lowercase();
+std::span<const ScriptRun> scripts();
 
 }  // namespace galore::unicode_tables
