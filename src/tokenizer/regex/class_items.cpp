@@ -1,9 +1,12 @@
+#define PCRE2_CODE_UNIT_WIDTH 8
 #include "tokenizer/regex/class_items.h"
 
 #include <fmt/core.h>
+#include <pcre2.h>
 
 #include <algorithm>
 #include <cctype>
+#include <cstdlib>
 #include <map>
 #include <span>
 
@@ -82,6 +85,13 @@ const std::map<std::string, std::string>& general_categories() {
   return names;
 }
 
+// From PCRE2 10.40 on a script's name alone means its extensions too.
+std::string script_prefix() {
+  char version[64] = "";
+  pcre2_config(PCRE2_CONFIG_VERSION, version);
+  return std::strtod(version, nullptr) >= 10.395 ? "sc:" : "";
+}
+
 }  // namespace
 
 std::string white_space() { return ranges_text(unicode_tables::white_space()); }
@@ -111,7 +121,7 @@ std::optional<std::string> property(std::string_view name) {
   const std::string plain = plain_name(name);
   const auto found = general_categories().find(plain);
   if (found != general_categories().end()) return "\\p{" + found->second + "}" + younger(found->second);
-  if (plain == "han") return "\\p{Han}" + ranges_text(unicode_tables::younger_han());
+  if (plain == "han") return ranges_text(unicode_tables::han());
   if (plain == "space" || plain == "whitespace") return white_space();
   if (plain == "word") return word();
   if (plain == "any") return std::string("\\x{0}-\\x{10ffff}");
@@ -134,7 +144,7 @@ std::optional<std::string> property(std::string_view name) {
       {"sinhala", "Sinhala"},     {"inherited", "Inherited"}};
   const auto script = scripts.find(plain);
   if (script == scripts.end()) return std::nullopt;
-  return "\\p{" + script->second + "}";
+  return "\\p{" + script_prefix() + script->second + "}";
 }
 
 std::string taken_out(std::string_view name) {

@@ -150,7 +150,7 @@ def main():
     print_ranges("kNmtSpace", {c for c in CODE_POINTS if c != 32 and normalizers.Nmt().normalize_str(chr(c)) == " "})
     print_ranges("kInertInNormalForms", inert())
     print_younger()
-    print_ranges("kYoungerHan", {c for c in matched(r"\p{Han}") if unicodedata.category(chr(c)) == "Cn"})
+    print_ranges("kHan", matched(r"\p{Han}"))
     print_lowercase()
     print_scripts()
 

@@ -17,7 +17,7 @@ std::span<const CodePointRange> combining_mark() { return kCombiningMark; }
 std::span<const CodePointRange> nmt_removed() { return kNmtRemoved; }
 std::span<const CodePointRange> nmt_space() { return kNmtSpace; }
 std::span<const CodePointRange> inert_in_normal_forms() { return kInertInNormalForms; }
-std::span<const CodePointRange> younger_han() { return kYoungerHan; }
+std::span<const CodePointRange> han() { return kHan; }
 std::span<const CategoryRange> younger_than_unicode_14() { return kYoungerThanUnicode14; }
 std::span<const LowercaseRun> lowercase() { return kLowercase; }
 std::span<const ScriptRun> scripts() { return kScripts; }

@@ -39,7 +39,7 @@ std::span<const CodePointRange> combining_mark();   // an old table of M
 std::span<const CodePointRange> nmt_removed();
 std::span<const CodePointRange> nmt_space();
 std::span<const CodePointRange> inert_in_normal_forms();  // never decompose, reorder or compose
-std::span<const CodePointRange> younger_han();            // \p{Han} that Unicode 14 does not have
+std::span<const CodePointRange> han();                    // the script, as \p{Han}
 std::span<const CategoryRange> younger_than_unicode_14();
 std::span<const LowercaseRun> lowercase();
 std::span<const ScriptRun> scripts();
