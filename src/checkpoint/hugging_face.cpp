@@ -125,8 +125,7 @@ std::vector<std::vector<TensorToWrite>> split_into_shards(const ParameterList& p
   std::vector<std::vector<TensorToWrite>> shards(1);
   uint64_t bytes = 0;
   for (const Parameter* parameter : parameters) {
-    TensorToWrite tensor = parameter->codes ? TensorToWrite(parameter->name, *parameter->codes, dtype)
-                                            : TensorToWrite(parameter->name, parameter->value, dtype);
+    TensorToWrite tensor(*parameter, dtype);
     if (bytes + tensor.bytes() > shard_bytes && !shards.back().empty()) {
       shards.emplace_back();
       bytes = 0;

@@ -17,6 +17,7 @@
 
 #include "core/files.h"
 #include "core/group_codes.h"
+#include "core/parameter.h"
 
 namespace galore {
 
@@ -79,10 +80,14 @@ struct TensorToWrite {
   TensorToWrite(std::string tensor_name, const GroupCodes& in_codes, at::ScalarType file_dtype)
       : name(std::move(tensor_name)), value(in_codes.codes), dtype(file_dtype), codes(in_codes) {}
 
+  // A parameter as layers compute with it. `file_dtype`: of the file.
+  TensorToWrite(const Parameter& parameter, at::ScalarType file_dtype);
+
   std::string name;
   at::Tensor value;
   at::ScalarType dtype;
-  std::optional<GroupCodes> codes;  // of 8 bits, which have the shape of what they stand for
+  std::optional<GroupCodes> codes;      // of 8 bits, which have the shape of what they stand for
+  const Parameter* computed = nullptr;  // has a term, and is computed while it is written
   uint64_t bytes() const;
 };
 

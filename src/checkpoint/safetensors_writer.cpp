@@ -8,6 +8,7 @@
 #include "checkpoint/safetensors_header.h"
 #include "core/errors.h"
 #include "kernels/group_quantize.h"
+#include "kernels/weight_term.h"
 
 namespace galore {
 namespace {
@@ -57,6 +58,8 @@ void write_decoded(AtomicFile& file, const GroupCodes& codes, at::ScalarType dty
 
 void write_tensor(AtomicFile& file, const TensorToWrite& tensor) {
   if (tensor.value.numel() == 0) return;
+  if (tensor.computed)
+    return write_tensor(file, {tensor.name, effective_value(*tensor.computed), tensor.dtype});
   if (tensor.codes) return write_decoded(file, *tensor.codes, tensor.dtype);
   const at::Tensor contiguous = tensor.value.detach().contiguous();
   if (contiguous.device().is_cpu() && contiguous.scalar_type() == tensor.dtype) {
@@ -73,6 +76,13 @@ void write_tensor(AtomicFile& file, const TensorToWrite& tensor) {
 }
 
 }  // namespace
+
+TensorToWrite::TensorToWrite(const Parameter& parameter, at::ScalarType file_dtype)
+    : name(parameter.name),
+      value(parameter.codes ? parameter.codes->codes : parameter.value),
+      dtype(file_dtype),
+      codes(parameter.codes),
+      computed(parameter.has_term() ? &parameter : nullptr) {}
 
 uint64_t TensorToWrite::bytes() const {
   return static_cast<uint64_t>(value.numel()) * c10::elementSize(dtype);

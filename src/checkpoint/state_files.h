@@ -43,6 +43,7 @@ class StateReader : public StateVisitor {
   void scalar(const std::string& name, int64_t& value) override;
   void scalar(const std::string& name, double& value) override;
 
+  bool has(const std::string& name) const { return file_.find(name) != nullptr; }
   const std::vector<std::string>& missing() const { return missing_; }  // visited, not stored
   std::vector<std::string> unused() const;                              // stored, not visited
   void finish() const;

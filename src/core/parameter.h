@@ -33,6 +33,18 @@ class GradientSink {
   virtual void use_done() = 0;
 };
 
+// What a weight has beside its value: layers compute with value + left right. Legend: c columns.
+class WeightTerm {
+ public:
+  virtual ~WeightTerm() = default;
+  virtual bool empty() const = 0;
+  struct Factors {
+    at::Tensor left, right;  // m x c and c x n, fp32, any strides
+  };
+  // Valid until the next parameter's are asked for.
+  virtual Factors factors() = 0;
+};
+
 struct Parameter {
   std::string name;              // the checkpoint's name, e.g. "model.layers.0.mlp.up_proj.weight"
   at::Tensor value;              // fp32 or bf16; undefined where the weight is kept in codes
@@ -41,9 +53,11 @@ struct Parameter {
   bool whole_products = false;   // a use reports by one add_product of all tokens, and by nothing else
   // In 8 bits, instead of `value`; of a matrix. There is no copy of higher precision.
   std::optional<GroupCodes> codes = std::nullopt;
+  WeightTerm* term = nullptr;  // of a matrix; the optimizer's
 
   at::IntArrayRef sizes() const { return codes ? at::IntArrayRef(codes->shape) : value.sizes(); }
   int64_t numel() const { return c10::multiply_integers(sizes()); }
+  bool has_term() const { return term && !term->empty(); }
 };
 
 using ParameterList = std::vector<Parameter*>;

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "kernels/weight_term.h"
+
 namespace galore {
 
 Linear::Linear(const std::string& name, Size size, const WeightSpace& space) {
@@ -15,8 +17,12 @@ Linear::Linear(const std::string& name, Size size, const WeightSpace& space) {
 
 void Linear::multiply_by_weight(const Pass& pass, const at::Tensor& x, const at::Tensor& out,
                                 Write write) const {
-  if (weight_.codes) return multiply_by_transpose(out, x, *weight_.codes, write, pass.workspace);
-  multiply_by_transpose(out, x, weight_.value, write, pass.workspace);
+  if (weight_.codes) {
+    multiply_by_transpose(out, x, *weight_.codes, write, pass.workspace);
+  } else {
+    multiply_by_transpose(out, x, weight_.value, write, pass.workspace);
+  }
+  if (weight_.has_term()) add_term(out, x, weight_.term->factors(), pass.workspace);
 }
 
 void Linear::forward(const Pass& pass, const at::Tensor& x, const at::Tensor& out) const {
@@ -32,8 +38,12 @@ void Linear::forward_add(const Pass& pass, const at::Tensor& x, const at::Tensor
 
 void Linear::input_gradient(const Pass& pass, const at::Tensor& gradient, const at::Tensor& x_gradient,
                             Write write) const {
-  if (weight_.codes) return multiply(x_gradient, gradient, *weight_.codes, write, pass.workspace);
-  multiply(x_gradient, gradient, weight_.value, write, pass.workspace);
+  if (weight_.codes) {
+    multiply(x_gradient, gradient, *weight_.codes, write, pass.workspace);
+  } else {
+    multiply(x_gradient, gradient, weight_.value, write, pass.workspace);
+  }
+  if (weight_.has_term()) add_term_gradient(x_gradient, gradient, weight_.term->factors(), pass.workspace);
 }
 
 void Linear::report(const Pass& pass, const at::Tensor& gradient, const at::Tensor& x) {

@@ -21,38 +21,6 @@ at::Tensor matrix_of(const Parameter& parameter) { return parameter.value.view(m
 
 }  // namespace
 
-void declare_options(OptionTable& table, OptimizerOptions& options) {
-  table.add("optim_target_modules", &options.target_modules,
-            "projected weights: names, regular expressions or all-linear; default attn,mlp");
-  table.add("weight_decay", &options.weight_decay, "decoupled decay, times the learning rate").range(0, 1e6);
-  table.add("optim_layerwise", &options.layerwise,
-            "update each weight during the backward pass and free its gradient");
-  table.add("max_grad_norm", &options.max_grad_norm, "largest gradient norm; 0 does not clip")
-      .range(0, 1e30)
-      .alias("grad_clipping");
-  table.add("layerwise_clipping", &options.layerwise_clipping, "what layer-wise mode clips by")
-      .choices({"previous_norm", "per_tensor"});
-  table
-      .add(
-          "gradient", &options.gradient,
-          "full: form every gradient; projected: of projected weights only its projection, between refreshes")
-      .choices({"full", "projected"});
-  table
-      .add("grad_norm", &options.grad_norm,
-           "the norm that is logged and clipped by, where no gradient is formed: projected, inside the "
-           "subspaces; exact, of whole gradients, which costs time; auto: exact where max_grad_norm clips")
-      .choices({"auto", "exact", "projected"});
-  table
-      .add("basis_gradient", &options.basis_gradient,
-           "with gradient=projected and accumulation, what a basis is taken from: the whole update's "
-           "gradient, "
-           "formed for the weights that are due, or its first_micro_batch's, never formed")
-      .choices({"update", "first_micro_batch"});
-  table.add("bf16_rounding", &options.rounding, "how updates are rounded into bf16 weights")
-      .choices({"nearest", "stochastic"});
-  table.add("master_weights", &options.master_weights, "keep fp32 copies of bf16 weights");
-}
-
 Optimizer::Optimizer(ParameterList parameters, const OptimizerOptions& options, Workspace& workspace)
     : options_(options),
       workspace_(workspace),
@@ -99,7 +67,30 @@ Optimizer::Slot Optimizer::make_slot(Parameter& parameter, bool targeted) {
     slot.master = workspace_.ledger().empty(Owner::master_weights, matrix_sizes(parameter), at::kFloat);
     slot.master.copy_(parameter.value.view(slot.master.sizes()));
   }
+  slot.lazy = make_lazy_lift(slot);
   return slot;
+}
+
+bool Optimizer::lifts_lazily() const {
+  return std::any_of(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.lazy != nullptr; });
+}
+
+std::unique_ptr<LazyLift> Optimizer::make_lazy_lift(const Slot& slot) {
+  Parameter& parameter = *slot.parameter;
+  Subspace* subspace = slot.method->reads_low_rank() ? slot.method->subspace() : nullptr;
+  if (options_.lift == "eager" || !subspace || subspace->side() == Side::both || subspace->chooses_rank() ||
+      !parameter.whole_products)
+    return nullptr;
+  const bool narrow =
+      parameter.codes || (parameter.value.scalar_type() != at::kFloat && !slot.master.defined());
+  const auto sizes = matrix_sizes(parameter);
+  if (options_.lift == "auto" && (options_.tokens_per_update == 0 || (narrow && slot.weight_decay > 0) ||
+                                  !lazy_lift_is_cheaper(options_.tokens_per_update, sizes[0], sizes[1])))
+    return nullptr;
+  if (narrow && slot.weight_decay > 0)
+    fail_usage("lift", "expected eager, or weight_decay=0: decay would round {} with every update",
+               parameter.name);
+  return std::make_unique<LazyLift>(parameter, *subspace, workspace_.ledger());
 }
 
 // So that no step refreshes all bases.
@@ -186,6 +177,7 @@ void Optimizer::project_at_once(Slot& slot) {
 
 void Optimizer::refresh(Slot& slot, const GradientOperator& gradient) {
   const double start = now();
+  fold(slot);
   const std::string notice = slot.method->refresh(gradient, refresh_stream(slot), slot.step);
   if (!notice.empty()) add_notice(slot, notice);
   const double elapsed = now() - start;
@@ -277,7 +269,8 @@ void Optimizer::apply_update(Slot& slot, double clip_factor) {
     report_.clip_factor = std::min(report_.clip_factor, clip_factor);
   }
   if (slot.settings->decay_order == DecayOrder::coupled && slot.weight_decay > 0) add_decay(slot, gradient);
-  write_weight(slot, direction_of(slot, gradient));
+  if (slot.refresh_due && !slot.gradient->projected()) fold(slot);
+  take(slot, direction_of(slot, gradient));
   const double elapsed = now() - start;
   report_.seconds += elapsed;
   if (!slot.refresh_due) return;
@@ -344,9 +337,27 @@ at::Tensor Optimizer::dense(const Slot& slot, Direction direction) {
   return direction.dense;
 }
 
-void Optimizer::write_weight(Slot& slot, Direction direction) {
+void Optimizer::take(Slot& slot, Direction direction) {
+  const kernels::WeightUpdate update = weight_update(slot);
+  if (!slot.lazy) return write_weight(slot, update, std::move(direction));
+  slot.lazy->add(direction, update);
+  const double kept = update.decay_before * update.decay_after;
+  if (kept == 1) return;
+  at::Tensor value = matrix_of(*slot.parameter);
+  at::Tensor& weight = slot.master.defined() ? slot.master : value;
+  weight.mul_(kept);
+  if (slot.master.defined()) kernels::round_into(slot.master, value, nullptr);
+}
+
+// Before the basis changes that the lazy part of the weight refers to.
+void Optimizer::fold(Slot& slot) {
+  if (!slot.lazy || slot.lazy->empty()) return;
+  write_weight(slot, {.learning_rate = -1}, slot.lazy->direction());
+  slot.lazy->clear();
+}
+
+void Optimizer::write_weight(Slot& slot, kernels::WeightUpdate update, Direction direction) {
   if (!direction.dense.defined() && !direction.left.defined()) return;
-  kernels::WeightUpdate update = weight_update(slot);
   const RandomStream stream(options_.seed, "rounding", slot.parameter->name,
                             static_cast<uint64_t>(num_updates_));
   if (slot.parameter->codes) {
@@ -376,6 +387,7 @@ void Optimizer::visit(StateVisitor& visitor) {
     if (slot.master.defined()) own.tensor("master_weight", slot.master);
     if (slot.parameter->codes) visit_codes(*slot.parameter, visitor);
     slot.method->visit(own);
+    if (slot.lazy) slot.lazy->visit(own);
   }
 }
 

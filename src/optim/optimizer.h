@@ -17,40 +17,11 @@
 #include "core/state_visitor.h"
 #include "kernels/apply_direction.h"
 #include "optim/gradient_buffer.h"
+#include "optim/lazy_lift.h"
+#include "optim/optimizer_options.h"
 #include "optim/parameter_groups.h"
-#include "optim/presets.h"
-#include "optim/weight_overrides.h"
 
 namespace galore {
-
-struct OptimizerOptions {
-  OptimizerSettings settings;
-  std::vector<std::string> target_modules;
-  // Weights with settings of their own. A matrix that one names is targeted.
-  std::vector<WeightOverride> overrides;
-  double weight_decay = 0;
-  // Decay norms and biases too: the papers' optimizers do, transformers' trainer does not.
-  bool decay_all = false;
-  bool layerwise = false;
-  double max_grad_norm = 0;  // 0: no clipping
-  // Layer-wise mode cannot know this update's norm before it writes weights: it clips by the norm of the
-  // update before (previous_norm) or each tensor by its own norm (per_tensor).
-  std::string layerwise_clipping = "previous_norm";
-  // full: the gradient of every weight is formed. projected: of projected weights only at refreshes.
-  std::string gradient = "projected";
-  // Where no gradient is formed in full and an update has several micro-batches. update: bases are taken from
-  // the sum of all, which is then formed for each weight that is due. first_micro_batch: no gradient is
-  // formed in full, but how an update is cut into micro-batches changes the bases.
-  std::string basis_gradient = "update";
-  // auto, exact, projected: of which gradient the norm is, where none is formed in full.
-  std::string grad_norm = "auto";
-  // finish_update may discard: bases then wait for it, which costs a gradient in full for each that is due.
-  bool may_discard = false;
-  std::string rounding = "nearest";  // of bf16 weights: nearest, stochastic
-  bool master_weights = false;       // keep fp32 copies of narrower weights
-  uint64_t seed = 42;
-};
-void declare_options(OptionTable& table, OptimizerOptions& options);
 
 struct UpdateReport {
   // Of the mean gradient of this update, before clipping. In `projected` mode the part of projected weights
@@ -86,6 +57,7 @@ class Optimizer {
   UpdateReport finish_update(bool discard = false);
 
   int64_t num_updates() const { return num_updates_; }
+  bool lifts_lazily() const;  // any of the weights
   const Grouping& grouping() const { return grouping_; }
   const OptimizerOptions& options() const { return options_; }
   // Names are "<parameter>.<part>.<tensor>": no indices, so regrouping can resume.
@@ -97,6 +69,7 @@ class Optimizer {
     const OptimizerSettings* settings;
     double learning_rate_factor;
     std::unique_ptr<Method> method;
+    std::unique_ptr<LazyLift> lazy;  // or null
     std::unique_ptr<GradientBuffer> gradient;
     at::Tensor master;  // fp32 copy, or undefined
     double weight_decay;
@@ -126,7 +99,10 @@ class Optimizer {
   at::Tensor dense(const Slot& slot, Direction direction);
   kernels::WeightUpdate weight_update(const Slot& slot) const;
   void add_factors(const at::Tensor& target, const Direction& direction, double factor);
-  void write_weight(Slot& slot, Direction direction);
+  std::unique_ptr<LazyLift> make_lazy_lift(const Slot& slot);
+  void take(Slot& slot, Direction direction);
+  void write_weight(Slot& slot, kernels::WeightUpdate update, Direction direction);
+  void fold(Slot& slot);
   double layerwise_clip_factor(const Slot& slot) const;
   double factor_for(double norm) const;
 

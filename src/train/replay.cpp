@@ -1,7 +1,7 @@
 #include "train/replay.h"
 
 #include "core/errors.h"
-#include "kernels/group_quantize.h"
+#include "kernels/weight_term.h"
 
 namespace galore {
 namespace {
@@ -44,14 +44,6 @@ at::Tensor read_gradient(const SafetensorsReader& trace, int64_t step, const Par
   at::Tensor gradient = at::empty(parameter.sizes(), at::kFloat);
   trace.read_into(info.name, gradient);
   return gradient;
-}
-
-// A copy, decoded if need be.
-at::Tensor value_of(const Parameter& parameter, at::ScalarType dtype) {
-  if (!parameter.codes) return parameter.value.clone();
-  const at::Tensor value = at::empty(parameter.sizes(), at::kFloat);
-  kernels::decode_groups(*parameter.codes, value);
-  return value.to(dtype);
 }
 
 }  // namespace
@@ -100,7 +92,7 @@ ReplayResult replay(const SafetensorsReader& trace, const ReplayOptions& options
     result.notices.insert(result.notices.end(), report.notices.begin(), report.notices.end());
     for (const Parameter* parameter : parameters)
       result.weights.emplace_back(fmt::format("weights/{}/{}", step, parameter->name),
-                                  value_of(*parameter, dtypes.at(parameter->name)));
+                                  effective_value(*parameter).to(dtypes.at(parameter->name)));
   }
   return result;
 }

@@ -139,7 +139,8 @@ void load_model(const Path& checkpoint, const ParameterList& parameters) {
   if (!std::filesystem::exists(checkpoint / kOptimizerName)) return;
   StateReader optimizer(checkpoint / kOptimizerName);
   for (Parameter* parameter : parameters)
-    if (parameter->codes) visit_codes(*parameter, optimizer);
+    // Codes without what was still to be lifted into them are not the weight.
+    if (parameter->codes && !optimizer.has(lifted_name(parameter->name))) visit_codes(*parameter, optimizer);
 }
 
 void load_checkpoint(const Path& checkpoint, const RunParts& parts) {

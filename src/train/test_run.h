@@ -12,6 +12,7 @@
 #include "checkpoint/run_checkpoint.h"
 #include "checkpoint/test_folder.h"
 #include "core/random.h"
+#include "train/memory_plan.h"
 #include "train/trainer.h"
 
 namespace galore {
@@ -122,6 +123,34 @@ class TestRun : public testing::Test {
     std::vector<int64_t> steps;
     for (const CheckpointEntry& entry : list_checkpoints(folder_ / run)) steps.push_back(entry.step);
     return steps;
+  }
+  // That the memory plan of a run with these settings names what five updates take, owner by owner.
+  void expect_plan(const Settings& settings, int64_t micro_batches) const {
+    TrainOptions options;
+    OptionTable table;
+    resolve_settings(settings, options, table);
+    const ModelConfig config = model_config_of(options);
+    const MemoryPlan plan =
+        plan_memory(config, model_options(options), options.optimizer, {4, 0, 16, micro_batches});
+    Ledger ledger(at::kCPU);
+    const auto model = make_causal_lm(config, model_options(options), ledger);
+    model->initialize(1);
+    Workspace workspace(ledger);
+    Optimizer optimizer(model->parameters(), options.optimizer, workspace);
+    const at::Tensor ids = at::arange(64, at::kLong).view({4, 16});
+    for (int update = 0; update < 5; ++update) {
+      optimizer.begin_update(0.01, micro_batches);
+      for (int64_t i = 0; i < micro_batches; ++i) model->train_step(ids, ids, 0.01);
+      optimizer.finish_update();
+    }
+    for (int i = 0; i < kNumOwners; ++i) {
+      const Owner owner = static_cast<Owner>(i);
+      // A plan claims what orthonormalizing needs at most.
+      const int64_t planned = plan.bytes[static_cast<size_t>(i)], taken = ledger.bytes(owner);
+      const int64_t more = owner == Owner::workspace ? 4096 : 0;
+      EXPECT_TRUE(taken <= planned && planned <= taken + more)
+          << owner_name(owner) << ": planned " << planned << ", taken " << taken;
+    }
   }
   std::string weights(const std::string& directory) const {
     return file_text(folder_ / directory / "model.safetensors");

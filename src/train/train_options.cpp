@@ -278,6 +278,8 @@ std::vector<std::string> resolve(TrainOptions& options, OptionTable& table) {
   if (options.save_strategy == "auto") options.save_strategy = options.save_steps > 0 ? "steps" : unsaved;
   if (options.eval_strategy == "steps" && options.eval_steps == 0) options.eval_steps = 500;
   if (options.save_strategy == "steps" && options.save_steps == 0) options.save_steps = 500;
+  options.optimizer.tokens_per_update =
+      options.per_device_train_batch_size * options.gradient_accumulation_steps * options.max_length;
   check_combinations(options);
   note_idle(options, table, notes);
   return notes;

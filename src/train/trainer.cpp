@@ -30,8 +30,12 @@ int64_t count_targets(const Batch& batch) {
 }
 
 bool is_finite(const Parameter& parameter) {
-  return parameter.codes ? kernels::is_finite(*parameter.codes)
-                         : std::isfinite(kernels::sum_squares(parameter.value));
+  const auto all_finite = [](const at::Tensor& x) { return std::isfinite(kernels::sum_squares(x)); };
+  if (parameter.has_term()) {
+    const auto [left, right] = parameter.term->factors();
+    if (!all_finite(left) || !all_finite(right)) return false;
+  }
+  return parameter.codes ? kernels::is_finite(*parameter.codes) : all_finite(parameter.value);
 }
 
 }  // namespace

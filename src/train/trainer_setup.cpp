@@ -155,6 +155,9 @@ void Trainer::prepare_model(const MakeModel& make_model) {
     load_weights(options_.model_name_or_path, model_->parameters());
   workspace_ = std::make_unique<Workspace>(*ledger_);
   optimizer_ = std::make_unique<Optimizer>(model_->parameters(), options_.optimizer, *workspace_);
+  if (options_.optimizer.lift == "lazy" && !optimizer_->lifts_lazily())
+    fail_usage("lift", "expected eager: {} has no weight whose update stays inside a subspace",
+               options_.optim);
   if (optimizer_->options().settings.method && !optimizer_->grouping().unmatched.empty() &&
       !options_.optimizer.target_modules.empty())
     fail_usage("optim_target_modules", "'{}' matches no matrix of the model",

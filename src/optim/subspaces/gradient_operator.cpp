@@ -1,10 +1,10 @@
 #include "optim/subspaces/gradient_operator.h"
 
 #include <cmath>
-#include <string>
 
 #include "kernels/apply_direction.h"
 #include "kernels/matmul.h"
+#include "kernels/weight_term.h"
 
 namespace galore {
 
@@ -33,27 +33,12 @@ bool DenseGradient::usable() const {
   return *usable_;
 }
 
-namespace {
-
-at::Tensor reduced(const at::Tensor& x, const at::Tensor& basis, const char* name, Workspace& workspace) {
-  at::Tensor factor = basis;
-  if (basis.scalar_type() != x.scalar_type()) {
-    factor = workspace.get(Owner::workspace, std::string(name) + ".basis", basis.sizes(), x.scalar_type());
-    factor.copy_(basis);
-  }
-  at::Tensor product = workspace.get(Owner::workspace, name, {x.size(0), basis.size(1)}, x.scalar_type());
-  matrix_product(product, x, factor, Write::replace);
-  return product;
-}
-
-}  // namespace
-
 at::Tensor reduced_input(const at::Tensor& x, const at::Tensor& v, Workspace& workspace) {
-  return reduced(x, v, "optimizer.reduced_input", workspace);
+  return thin_product(x, v, "optimizer.reduced_input", workspace);
 }
 
 at::Tensor OuterProduct::reduced_output(const at::Tensor& q) const {
-  return reduced(output_gradient_, q, "optimizer.reduced_output", workspace_);
+  return thin_product(output_gradient_, q, "optimizer.reduced_output", workspace_);
 }
 
 void OuterProduct::product(const at::Tensor& out, const at::Tensor& left_transposed,
