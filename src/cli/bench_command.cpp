@@ -19,6 +19,7 @@ void print_json(const BenchResult& r) {
                                     {"step_seconds", r.step_seconds},
                                     {"optimizer_seconds", r.optimizer_seconds},
                                     {"refresh_seconds", r.refresh_seconds},
+                                    {"slow_step_share", r.slow_step_share},
                                     {"peak_share", r.peak_share},
                                     {"peak_operations", r.peak_operations},
                                     {"peak_memory_bytes", r.peak_memory_bytes},
@@ -35,8 +36,11 @@ void print_text(const BenchResult& r) {
   fmt::print("{:.0f} tokens/s ({:.0f} with refreshes), {:.0f} % of the measured peak of {:.0f} GFLOP/s\n",
              r.tokens_per_second, r.tokens_per_second_with_refresh, 100 * r.peak_share,
              r.peak_operations / 1e9);
-  fmt::print("step {:.3f} s, of which optimizer {:.3f} s; a refresh of all matrices takes {:.2f} s more\n",
-             r.step_seconds, r.optimizer_seconds, r.refresh_seconds);
+  fmt::print(
+      "step {:.3f} s, of which optimizer {:.3f} s; a refresh of all matrices takes {:.2f} s more; 99 % of "
+      "steps take at "
+      "most {:.2f} times the median\n",
+      r.step_seconds, r.optimizer_seconds, r.refresh_seconds, r.slow_step_share);
   fmt::print(
       "first step done after {:.2f} s; peak memory {} (planned {} and {} for the program); {} page faults a "
       "step\n",

@@ -37,12 +37,16 @@ int64_t minor_faults() {
   return usage.ru_minflt;
 }
 
-double median(std::vector<double> values) {
+// The smallest value that at least this share of them does not exceed.
+double percentile(std::vector<double> values, double share) {
   if (values.empty()) return 0;
-  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2),
-                   values.end());
-  return values[values.size() / 2];
+  const auto count = static_cast<double>(values.size());
+  const size_t index = std::min(values.size() - 1, static_cast<size_t>(share * count));
+  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(index), values.end());
+  return values[index];
 }
+
+double median(const std::vector<double>& values) { return percentile(values, 0.5); }
 
 at::Tensor random_ids(const TrainOptions& options, const ModelConfig& config, uint64_t step) {
   at::Tensor ids = at::empty({options.per_device_train_batch_size, options.max_length}, at::kLong);
@@ -55,6 +59,7 @@ at::Tensor random_ids(const TrainOptions& options, const ModelConfig& config, ui
 
 struct Timings {
   std::vector<double> step, optimizer;      // without the time of refreshes
+  std::vector<double> whole;                // steps with it
   double first_refresh = 0, refreshes = 0;  // of all bases in the first step; in the timed steps together
   double first = 0;
   int64_t faults = 0;
@@ -82,7 +87,8 @@ Timings time_steps(const TrainOptions& options, CausalLM& model, Optimizer& opti
     if (step == 0) timings.first = seconds_since_process_start();
     if (step == 0) timings.first_refresh = report.refresh_seconds;
     if (step < kWarmUp) continue;
-    timings.step.push_back(now() - start - report.refresh_seconds);
+    timings.whole.push_back(now() - start);
+    timings.step.push_back(timings.whole.back() - report.refresh_seconds);
     timings.optimizer.push_back(report.seconds - report.refresh_seconds);
     timings.refreshes += report.refresh_seconds;
   }
@@ -118,6 +124,7 @@ BenchResult bench(TrainOptions options, int64_t steps, const Say& say) {
   const double tokens = static_cast<double>(options.per_device_train_batch_size *
                                             options.gradient_accumulation_steps * options.max_length);
   result.step_seconds = median(timings.step);
+  result.slow_step_share = percentile(timings.whole, 0.99) / median(timings.whole);
   result.optimizer_seconds = median(timings.optimizer);
   result.refresh_seconds = timings.first_refresh;
   result.tokens_per_second = tokens / result.step_seconds;
