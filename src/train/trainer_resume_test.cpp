@@ -25,7 +25,8 @@ std::vector<Case> make_cases() {
     OptionTable table;
     declare_options(table, settings);
     std::string arguments;
-    if (table.find("rank")) arguments = "rank=8,update_proj_gap=4";
+    if (table.find("rank")) arguments = "rank=8";
+    if (table.find("update_proj_gap")) arguments += ",update_proj_gap=4";
     // The tensors of the tiny model are too small for 8-bit moments otherwise.
     if (table.find("min_8bit_size"))
       arguments += std::string(arguments.empty() ? "" : ",") + "min_8bit_size=0";
