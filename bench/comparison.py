@@ -38,7 +38,8 @@ RUNS = {
     "apollo_adamw": LOW_RANK, "apollo_mini": "update_proj_gap=100", "q_apollo_mini": "update_proj_gap=100",
     "spam_adamw": "", "stable_spam_adamw": "",
     "foam_adamw": "", "gwt_adamw": "", "racs": "", "alice": LOW_RANK, "scale": "", "muon": "", "swan": "", "sinkgd": "",
-    "badam": "", "adalomo": "", "flora": LOW_RANK,
+    "badam": "", "adalomo": "", "flora": LOW_RANK, "coap_adamw": LOW_RANK, "natural_galore_adamw": LOW_RANK,
+    "lora_pre": "rank=32",
 }
 # A run of another name: (optim, further arguments). AdamW with GaLore's two rates: what GaLore projects is trained at a
 # quarter of the rate of embedding, head and norms.

@@ -53,11 +53,11 @@ int64_t bytes_of_basis(int64_t count, const StateSizes& sizes) {
   return basis_bytes(sizes.subspace.basis_format(), count) + (lazy ? 4 * sizes.m : 0);
 }
 
-// "momentum", "proj=svd" or "density<1".
+// "momentum", "proj=svd" or "density<1". Not of an option that there is not.
 bool holds(const std::string& condition, const OptionText& option) {
   const size_t at = condition.find_first_of("=<");
   const std::string name = condition.substr(0, at), text = option(name);
-  if (at == std::string::npos) return parse_number("state", name, text) > 0;
+  if (at == std::string::npos) return !text.empty() && parse_number("state", name, text) > 0;
   const std::string wanted = condition.substr(at + 1);
   if (condition[at] == '=') return text == wanted;
   return parse_number("state", name, text) < parse_number("state", name, wanted);

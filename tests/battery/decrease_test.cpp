@@ -73,6 +73,8 @@ double decrease(const Variant& variant, const Problem& problem) {
   if (variant.subspace_is("random") && settings.rule == "sgd") rate /= 10;
   // Details are divided by the size of the coarse part, which may be a tenth of theirs.
   if (variant.optim == "gwt_adamw") rate /= 10;
+  // A momentum comes back from four random directions with noise of twice its size.
+  if (variant.optim == "flora" && variant.targeted) rate /= 10;
   const Data data(problem);
   const double first = data.loss(run, false);
   for (int i = 0; i < 100; ++i) {
@@ -86,6 +88,10 @@ double decrease(const Variant& variant, const Problem& problem) {
 // Directions that ask nothing of the gradient are four of twelve to twenty at a time, and not the leading
 // ones; random ones need the smaller rate as well.
 double limit(const Variant& variant) {
+  // Twenty gradients that hardly differ make a Fisher matrix of twenty times the first update's, whose size
+  // Adam remembers: without noise its steps become small.
+  if (variant.optim.starts_with("natural") && variant.targeted) return 0.99;
+  if (variant.optim == "flora" && variant.targeted) return 1;
   if (variant.subspace_is("random")) return 0.9;
   // Turned between two random bases, moments point nearly anywhere.
   if (variant.optim.starts_with("apollo") && variant.args.find("moment_transport") != std::string::npos)

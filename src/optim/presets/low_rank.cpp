@@ -1,5 +1,9 @@
+#include "core/options.h"
+#include "optim/methods/flora.h"
 #include "optim/methods/frugal.h"
 #include "optim/methods/galore.h"
+#include "optim/methods/lora_pre.h"
+#include "optim/methods/natural_galore.h"
 #include "optim/methods/sumo.h"
 #include "optim/presets/rows.h"
 
@@ -24,6 +28,32 @@ void combine_sumo(OptimizerSettings& settings) {
   settings.subspace.moment_transport = true;
 }
 
+void combine_flora(OptimizerSettings& settings) {
+  settings.rule = "adafactor";
+  settings.adafactor.beta1 = -1;  // Flora's own
+  settings.method = flora_kind();
+  settings.subspace.subspace = "random";
+  settings.subspace.update_proj_gap = 1000;
+  settings.subspace.moment_transport = true;
+}
+
+void combine_natural_galore_adamw(OptimizerSettings& settings) {
+  settings.method = natural_galore_kind();
+  combine_adamw_of_galore(settings);
+}
+
+void combine_lora_pre(OptimizerSettings& settings) { settings.method = lora_pre_kind(); }
+
+int64_t count_history(const StateSizes& sizes, const OptionText& option) {
+  return sizes.n * sizes.r * parse_count("state", "history", option("history"));
+}
+
+std::vector<StateTensor> natural_galore_state() {
+  std::vector<StateTensor> state = low_rank_adam_state();
+  state.push_back({"history nr", StateTensor::Kind::float32, "", count_history});
+  return with_number(state);
+}
+
 }  // namespace
 
 std::vector<Preset> low_rank_presets() {
@@ -46,6 +76,24 @@ std::vector<Preset> low_rank_presets() {
        "Refael et al. 2025, arXiv 2505.24749",
        with_number({{"mr", kBasis}, {"nr", kMoment, "momentum"}}),
        combine_sumo},
+      {"flora",
+       {},
+       "Flora: Adafactor with a momentum in random projections",
+       "Hao et al. 2024, arXiv 2402.03293",
+       {{"mr", kBasis}, {"m"}, {"n"}, {"nr", kMoment, "beta1"}},
+       combine_flora},
+      {"natural_galore_adamw",
+       {},
+       "Natural GaLore: low-rank gradients times an inverse Fisher matrix",
+       "Das 2024, arXiv 2410.16029",
+       natural_galore_state(),
+       combine_natural_galore_adamw},
+      {"lora_pre",
+       {},
+       "LoRA-Pre: AdamW whose moments are products of thin matrices",
+       "Wang et al. 2026, arXiv 2602.24283",
+       {{"mr"}, {"nr"}, {"mr"}, {"nr"}, {"1", kScalar}},
+       combine_lora_pre},
   };
 }
 

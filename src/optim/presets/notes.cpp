@@ -100,10 +100,23 @@ const Note kResidual[] = {
      "side as GaLore's; O has no component where M has none"},
     {"mofasgd", "momentum is kept as U S V^T of rank r and updated without an m x n matrix; W -= lr U V^T",
      "see the method's header"},
-    {"flora", "as GaLore over Adafactor with random bases and turned momentum", "see the method's header"},
-    {"natural_galore_adamw",
-     "R is multiplied by the inverse of an empirical Fisher matrix of the last gradients, then GaLore",
-     "see the method's header"},
+    {"flora",
+     "U = G / sqrt(Adafactor's second moment); D = beta1 back(M) + (1-beta1) U; M = beta1 M + (1-beta1) "
+     "project(U); "
+     "W -= lr D / max(1, RMS(D)); M turns into a new random basis",
+     "the learning rate is not multiplied by the weight's RMS; bases change before updates T + 1, 2T + 1, "
+     "..."},
+    {"natural_galore_adamw", "R~ = (H H^T + damping I)^-1 R, H the last low-rank gradients; then GaLore",
+     "history and damping are ours, the paper gives none"},
+    {"coap_adamw",
+     "P from Q^T G, Q = orth(G P), now and then; else a step on mean (G P P^T - G)^2 (1 - mean cos(M P^T, "
+     "G)); "
+     "W -= lr scale back(N)",
+     "GaLore's AdamW"},
+    {"lora_pre",
+     "B A follows G, C D follows |G|, by alternating least squares at Adam's rates; m = b1 B A + (1-b1) G, "
+     "v = b2 (C D)^2 + (1-b2) G^2; W -= lr m^ / (sqrt(v^) + eps)",
+     "the first factors are singular triples: the paper does not say; 1e-6 of damping"},
 };
 
 const Note kFullUpdate[] = {

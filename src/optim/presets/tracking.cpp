@@ -1,3 +1,4 @@
+#include "optim/methods/coap.h"
 #include "optim/methods/ldadam.h"
 #include "optim/methods/mofasgd.h"
 #include "optim/methods/osd.h"
@@ -25,6 +26,11 @@ void combine_osd_adamw(OptimizerSettings& settings) {
   combine_adamw_of_galore(settings);
 }
 
+void combine_coap_adamw(OptimizerSettings& settings) {
+  settings.method = coap_kind();
+  combine_adamw_of_galore(settings);
+}
+
 void combine_mofasgd(OptimizerSettings& settings) { settings.method = mofasgd_kind(); }
 
 }  // namespace
@@ -49,6 +55,12 @@ std::vector<Preset> tracking_presets() {
        "Liang et al. 2024, arXiv 2408.12857",
        {{"mr"}, {"mr"}, {"mr"}, {"nr", kMoment}, {"nr", kMoment}, {"1", kScalar}},
        combine_osd_adamw},
+      {"coap_adamw",
+       {},
+       "COAP: a basis that descends on reconstruction and correlation",
+       "Xiao et al. 2024, arXiv 2412.00071",
+       with_number({{"mr"}, {"nr", kMoment}, {"nr", kMoment}}),
+       combine_coap_adamw},
       {"mofasgd",
        {},
        "MoFaSGD: momentum kept as singular triples",

@@ -90,9 +90,10 @@ class Adafactor : public UpdateRule {
 }  // namespace
 
 void declare_options(OptionTable& table, AdafactorOptions& options) {
-  table.add("beta1", &options.beta1, "decay of the first moment; 0 keeps none")
-      .range(0, 1 - 1e-9)
-      .alias("adam_beta1");
+  if (options.beta1 >= 0)
+    table.add("beta1", &options.beta1, "decay of the first moment; 0 keeps none")
+        .range(0, 1 - 1e-9)
+        .alias("adam_beta1");
   table.add("decay_rate", &options.decay_rate, "beta2 at update t is 1 - t^decay_rate")
       .range(-1, 0)
       .origin("Adafactor, eq. 9");

@@ -54,7 +54,7 @@ std::unique_ptr<UpdateRule> make_adamw(const AdamWOptions& options, const Storag
 // --- Adafactor (Shazeer and Stern 2018, arXiv 1804.04235) with relative_step and scale_parameter off, as
 // GaLore runs it. Matrices keep row and column means of the squared gradient, other tensors all of it.
 struct AdafactorOptions {
-  double beta1 = 0;  // 0: no first moment
+  double beta1 = 0;  // 0: no first moment; -1: nor is it an option
   double decay_rate = -0.8, epsilon = 1e-30, clip_threshold = 1.0;
 };
 void declare_options(OptionTable& table, AdafactorOptions& options);

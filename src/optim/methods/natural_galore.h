@@ -1,0 +1,38 @@
+// Natural GaLore: Accelerating GaLore for memory-efficient LLM Training and Fine-tuning.
+// Das; 2024; arXiv 2410.16029.
+//
+//   symbol   name in code   default   where the default comes from
+//   alpha    scale          0.25      as GaLore
+//   s        history        20        ours: the paper keeps "a few"
+//   lambda   damping        1e-3      ours: the paper gives none
+//
+//   R = P^T G (or G P);  H: the last s low-rank gradients, this one's included, as columns
+//
+//   R~ = (H H^T + lambda I)^-1 R, an inverse of their empirical Fisher matrix
+//
+//   direction = alpha P N, N what Adam makes of R~
+//
+// R is the last column of H, so R~ = H y with (H^T H + lambda I) y = e: an s x s system, and no difference of
+// large numbers as in Woodbury's form.
+//
+// State: that of GaLore, s n r for H, and a count.
+//
+// Departures: none known; history and moments keep their coordinates at a refresh, as GaLore's moments do
+// (moment_transport turns the moments alone).
+#pragma once
+
+#include "optim/methods/method_kind.h"
+
+namespace galore {
+
+struct NaturalGaLoreOptions {
+  double scale = 0.25;
+  int64_t history = 20;
+  double damping = 1e-3;
+};
+void declare_options(OptionTable& table, NaturalGaLoreOptions& options);
+
+std::unique_ptr<Method> make_natural_galore(const NaturalGaLoreOptions& options, const Parts& parts);
+std::shared_ptr<MethodKind> natural_galore_kind(const NaturalGaLoreOptions& options = {});
+
+}  // namespace galore
