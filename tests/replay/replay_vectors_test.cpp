@@ -5,8 +5,8 @@
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "core/files.h"
 #include "train/replay.h"
@@ -96,11 +96,6 @@ void check_case(const Case& given, bool layerwise) {
   EXPECT_EQ(compared, static_cast<int64_t>(expected.tensors().size()));
 }
 
-bool exists(const std::string& optim) {
-  return std::any_of(presets().begin(), presets().end(),
-                     [&](const Preset& preset) { return preset.name == optim; });
-}
-
 class ReplayVectors : public testing::TestWithParam<bool> {};
 
 TEST_P(ReplayVectors, MatchReferenceImplementations) {
@@ -114,8 +109,17 @@ TEST_P(ReplayVectors, MatchPlainScripts) {
   const nlohmann::json all = manifest(kFamily);
   ASSERT_GE(all["cases"].size(), 10u);
   for (const auto& test_case : all["cases"])
-    if (exists(test_case["optim"]))
-      check_case({test_case, all["traces"], kFamily, family_options_of(test_case)}, GetParam());
+    check_case({test_case, all["traces"], kFamily, family_options_of(test_case)}, GetParam());
+}
+
+TEST(FrozenVectors, ThereAreSomeOfEveryPreset) {
+  std::set<std::string> covered;
+  for (const Path& folder : {kData, kFamily}) {
+    const nlohmann::json all = manifest(folder);
+    for (const auto& test_case : all["cases"])
+      covered.insert(find_preset(test_case["optim"].get<std::string>()).name);
+  }
+  for (const Preset& preset : presets()) EXPECT_TRUE(covered.contains(preset.name)) << preset.name;
 }
 
 INSTANTIATE_TEST_SUITE_P(BothDrivers, ReplayVectors, testing::Bool());

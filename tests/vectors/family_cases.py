@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from reference import (adalomo, adam_mini, adarankgrad, alice, apollo, badam, coap, fira, flora, foam, frugal, golore, gwt,
-                       ldadam, lora_pre, mofasgd, muon, natural_galore, osd, q_galore, racs, scale, sinkgd, spam, stable_spam,
-                       subtrack, sumo, swan)
+from reference import (adalomo, adam_mini, adarankgrad, alice, apollo, badam, coap, fira, flora, foam, frugal, galore_sgd,
+                       golore, gwt, ldadam, lomo, lora_pre, mofasgd, muon, natural_galore, osd, q_galore, racs, rmsprop, scale,
+                       sinkgd, spam, stable_spam, subtrack, sumo, swan)
 
 STEPS, GAP, RANK = 12, 4, 4
 TARGETS = ("self_attn", "mlp")
@@ -229,6 +229,9 @@ def block_cases():
     yield case("badam", badam, "badam", {"switch_every": 2}, trace="layers", decay=0.1, steps=(0, 2, 6, 11))
     yield case("badam_one_layer", badam, "badam", {"switch_every": 5}, steps=LAST)
     yield case("adalomo", adalomo, "adalomo", decay=0.1)
+    yield case("lomo", lomo, "lomo", rate=1.0)
+    yield case("rmsprop", rmsprop, "rmsprop")
+    yield case("galore_sgd", galore_sgd, "galore_sgd", {**SVD, "momentum": 0.9}, rate=1.0)
 
 
 def alice_cases():
