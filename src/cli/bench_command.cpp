@@ -20,6 +20,7 @@ void print_json(const BenchResult& r) {
                                     {"optimizer_seconds", r.optimizer_seconds},
                                     {"refresh_seconds", r.refresh_seconds},
                                     {"slow_step_share", r.slow_step_share},
+                                    {"slow_refresh_share", r.slow_refresh_share},
                                     {"peak_share", r.peak_share},
                                     {"peak_operations", r.peak_operations},
                                     {"peak_memory_bytes", r.peak_memory_bytes},

@@ -59,7 +59,7 @@ at::Tensor random_ids(const TrainOptions& options, const ModelConfig& config, ui
 
 struct Timings {
   std::vector<double> step, optimizer;      // without the time of refreshes
-  std::vector<double> whole;                // steps with it
+  std::vector<double> whole, refresh;       // steps with it, and that time
   double first_refresh = 0, refreshes = 0;  // of all bases in the first step; in the timed steps together
   double first = 0;
   int64_t faults = 0;
@@ -88,6 +88,7 @@ Timings time_steps(const TrainOptions& options, CausalLM& model, Optimizer& opti
     if (step == 0) timings.first_refresh = report.refresh_seconds;
     if (step < kWarmUp) continue;
     timings.whole.push_back(now() - start);
+    timings.refresh.push_back(report.refresh_seconds);
     timings.step.push_back(timings.whole.back() - report.refresh_seconds);
     timings.optimizer.push_back(report.seconds - report.refresh_seconds);
     timings.refreshes += report.refresh_seconds;
@@ -124,6 +125,7 @@ BenchResult bench(TrainOptions options, int64_t steps, const Say& say) {
   const double tokens = static_cast<double>(options.per_device_train_batch_size *
                                             options.gradient_accumulation_steps * options.max_length);
   result.step_seconds = median(timings.step);
+  result.slow_refresh_share = percentile(timings.refresh, 0.99) / median(timings.whole);
   result.slow_step_share = percentile(timings.whole, 0.99) / median(timings.whole);
   result.optimizer_seconds = median(timings.optimizer);
   result.refresh_seconds = timings.first_refresh;

@@ -9,6 +9,7 @@ struct BenchResult {
   double tokens_per_second = 0;               // median step, without what it spent in refreshes
   double tokens_per_second_with_refresh = 0;  // refreshes of the timed steps, or one spread over the gap
   double step_seconds = 0, optimizer_seconds = 0, refresh_seconds = 0;
+  double slow_refresh_share = 0;  // 99th percentile of a step's time in refreshes, over the median step
   double slow_step_share = 0;     // 99th percentile of the steps with refreshes, over their median
   double peak_share = 0;          // of the measured matrix-product rate
   double peak_operations = 0;     // that rate, operations a second
