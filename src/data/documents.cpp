@@ -48,17 +48,19 @@ class TextReader : public DocumentReader {
 
 class JsonLinesReader : public DocumentReader {
  public:
-  explicit JsonLinesReader(const Path& path) : lines_(path) {}
+  JsonLinesReader(const Path& path, BrokenRows broken) : lines_(path), skips_(broken == BrokenRows::skip) {}
 
   bool next(Document& document) override {
     do {
       document.clear();
       if (!read_row()) return false;
       document.line = lines_.line_number();
-      parse_row(document);
+      take_row(document);
     } while (document.text.empty() && document.ids.empty());
     return true;
   }
+
+  SkippedRows* skipped() override { return skips_ ? &skipped_ : nullptr; }
 
  private:
   bool read_row() {
@@ -71,6 +73,16 @@ class JsonLinesReader : public DocumentReader {
       row_.clear();
     }
     return false;
+  }
+
+  void take_row(Document& document) {
+    if (!skips_) return parse_row(document);
+    try {
+      parse_row(document);
+    } catch (const Error& error) {
+      skipped_.add(error.what());
+      document.clear();
+    }
   }
 
   void parse_row(Document& document) {
@@ -125,6 +137,8 @@ class JsonLinesReader : public DocumentReader {
   }
 
   TextLines lines_;
+  bool skips_;
+  SkippedRows skipped_;
   simdjson::dom::parser parser_;
   std::string row_, piece_;
 };
@@ -140,15 +154,17 @@ TextDocuments text_documents_from_name(const std::string& name) {
 const char* text_documents_name(TextDocuments kind) { return kTextNames[static_cast<size_t>(kind)]; }
 
 bool is_json_lines(const Path& path) {
-  const std::string extension = path.extension().string();
+  const std::string extension = without_compression(path).extension().string();
   return extension == ".jsonl" || extension == ".json" || extension == ".ndjson";
 }
 
-std::unique_ptr<DocumentReader> open_documents(const Path& path, TextDocuments kind) {
-  if (is_json_lines(path)) return std::make_unique<JsonLinesReader>(path);
-  const std::string extension = path.extension().string();
+std::unique_ptr<DocumentReader> open_documents(const Path& path, TextDocuments kind, BrokenRows broken) {
+  if (is_json_lines(path)) return std::make_unique<JsonLinesReader>(path, broken);
+  const std::string extension = without_compression(path).extension().string();
   if (extension != ".txt" && extension != ".text" && extension != ".md" && !extension.empty())
-    fail(path.string(), "expected a .txt, .jsonl or .bin file, given the extension '{}'", extension);
+    fail(path.string(),
+         "expected a .txt, .jsonl or .bin file, also .txt.gz or .jsonl.zst, given the extension '{}'",
+         extension);
   return std::make_unique<TextReader>(path, kind);
 }
 

@@ -2,7 +2,9 @@
 //
 // .txt: paragraphs separated by blank lines (default), one document per line, or the whole file.
 // .jsonl: one row per line, {"text": "..."} or {"input_ids": [...]} with optional "labels" of the same length
-//         (-100: not counted). Other keys are ignored. A broken row is an Error with file and line.
+//         (-100: not counted). Other keys are ignored. A broken row is an Error with file and line, or is
+//         left out and counted.
+// Either may be compressed: .txt.gz, .jsonl.zst.
 #pragma once
 
 #include <cstdint>
@@ -27,11 +29,22 @@ struct Document {
   bool has_labels = false;
   std::string text;
   std::vector<int32_t> ids, labels;
-  int64_t line = 0;  // where it begins, from 1
+  int64_t line = 0;   // where it begins, from 1
+  std::string fault;  // what is wrong with it, or ""
 
   void clear() {
     tokenized = has_labels = false;
-    text.clear(), ids.clear(), labels.clear();
+    text.clear(), ids.clear(), labels.clear(), fault.clear();
+  }
+};
+
+// Broken rows that were left out.
+struct SkippedRows {
+  int64_t count = 0;
+  std::string first;  // where the first one stands and what is wrong with it
+
+  void add(const std::string& fault) {
+    if (count++ == 0) first = fault;
   }
 };
 
@@ -40,10 +53,15 @@ class DocumentReader {
   virtual ~DocumentReader() = default;
   // False at the end. Documents without content are left out.
   virtual bool next(Document& document) = 0;
+  // Up to now; null where broken rows are Errors.
+  virtual SkippedRows* skipped() { return nullptr; }
 };
 
+enum class BrokenRows { stop, skip };
+
 // By the file's extension: .txt (and .md, .text) or .jsonl (and .json when it has one row per line).
-std::unique_ptr<DocumentReader> open_documents(const Path& path, TextDocuments kind);
+std::unique_ptr<DocumentReader> open_documents(const Path& path, TextDocuments kind,
+                                               BrokenRows broken = BrokenRows::stop);
 bool is_json_lines(const Path& path);
 
 }  // namespace galore

@@ -1,5 +1,6 @@
 #include "data/documents.h"
 
+#include "core/test_compression.h"
 #include "data/data_test.h"
 
 namespace galore {
@@ -70,6 +71,31 @@ TEST_F(DocumentsTest, BrokenRowsNameFileAndLine) {
   EXPECT_NE(row_error("{\"txt\": \"a\"}").find("'txt'"), std::string::npos);
   EXPECT_EQ(row_error(""), "");
   EXPECT_NE(message_of([&] { open_documents(write("a.parquet", "x"), TextDocuments::line); }), "");
+}
+
+TEST_F(DocumentsTest, CompressedFilesAreReadAsTheyAre) {
+  const std::string rows = "{\"text\":\"one\"}\n{\"text\":\"two\"}\n";
+  for (const Path& path : {write("a.jsonl.gz", testing_compression::gzip(rows)),
+                           write("a.jsonl.zst", testing_compression::zstd(rows))}) {
+    EXPECT_TRUE(is_json_lines(path));
+    EXPECT_EQ(texts(path, TextDocuments::paragraph), (Texts{"one", "two"})) << path;
+  }
+  EXPECT_EQ(texts(write("b.txt.gz", testing_compression::gzip("x\n\ny")), TextDocuments::paragraph),
+            (Texts{"x", "y"}));
+}
+
+TEST_F(DocumentsTest, BrokenRowsAreLeftOutAndCounted) {
+  const Path path = write("rows.jsonl",
+                          "{\"text\":\"one\"}\n{\"text\": 3}\nno row\n{\"text\":\"two\"}\n{\"input_ids\":[1],"
+                          "\"labels\":[]}\n");
+  const auto reader = open_documents(path, TextDocuments::line, BrokenRows::skip);
+  std::vector<std::string> found;
+  for (Document document; reader->next(document);) found.push_back(document.text);
+  EXPECT_EQ(found, (Texts{"one", "two"}));
+  ASSERT_NE(reader->skipped(), nullptr);
+  EXPECT_EQ(reader->skipped()->count, 3);
+  EXPECT_NE(reader->skipped()->first.find("rows.jsonl:2"), std::string::npos) << reader->skipped()->first;
+  EXPECT_EQ(open_documents(path, TextDocuments::line)->skipped(), nullptr);
 }
 
 }  // namespace

@@ -94,8 +94,11 @@ void tokenize(Document& document, const Path& path, const Tokenizer* tokenizer,
     document.ids = tokenizer->encode(document.text, options.add_special_tokens);
   }
   const int64_t limit = tokenizer ? tokenizer->vocab_size() : INT32_MAX;
-  for (const int32_t id : document.ids)
-    if (id < 0 || id >= limit) fail(where(), "expected ids from 0 to {}, given {}", limit - 1, id);
+  for (const int32_t id : document.ids) {
+    if (id >= 0 && id < limit) continue;
+    document.fault = fmt::format("[{}] expected ids from 0 to {}, given {}", where(), limit - 1, id);
+    return;
+  }
   if (!options.separator || document.ids.empty() || document.ids.back() == *options.separator) return;
   document.ids.push_back(static_cast<int32_t>(*options.separator));
   if (document.has_labels) document.labels.push_back(static_cast<int32_t>(*options.separator));
@@ -105,7 +108,8 @@ std::string cache_name(const Path& data, const Tokenizer* tokenizer, const Token
   const std::string settings =
       fmt::format("{}{}{}", is_json_lines(data) ? "rows" : text_documents_name(options.text_documents),
                   options.add_special_tokens ? "" : "-plain",
-                  options.separator ? fmt::format("-sep{}", *options.separator) : "");
+                  options.separator ? fmt::format("-sep{}", *options.separator) : "") +
+      (options.broken_rows == BrokenRows::skip && is_json_lines(data) ? "-skip" : "");
   return fmt::format("{}-{}-{}-{}", data.stem().string(), data_fingerprint(data),
                      tokenizer ? tokenizer->fingerprint() : "ids", settings);
 }
@@ -114,7 +118,7 @@ void build_cache(const Path& data, const Tokenizer* tokenizer, const Tokenizatio
                  const Path& stem, const DataMessages& messages) {
   if (messages) messages(fmt::format("tokenizing {}", data.string()));
   const auto start = std::chrono::steady_clock::now();
-  const auto reader = open_documents(data, options.text_documents);
+  const auto reader = open_documents(data, options.text_documents, options.broken_rows);
   CacheWriter writer(stem, tokenizer && tokenizer->vocab_size() <= 65536 ? 2 : 4);
   tokenize_documents(*reader, data, tokenizer, options,
                      [&](const Document& document) { writer.add(data, document); });
@@ -123,6 +127,9 @@ void build_cache(const Path& data, const Tokenizer* tokenizer, const Tokenizatio
   if (messages)
     messages(fmt::format("tokenized {}: {} documents, {} tokens in {:.1f} s", data.string(),
                          footer.num_documents, footer.num_tokens, seconds));
+  if (const SkippedRows* skipped = reader->skipped(); messages && skipped && skipped->count > 0)
+    messages(fmt::format("left out {} broken rows of {}; the first: {}", skipped->count, data.string(),
+                         skipped->first));
 }
 
 }  // namespace
@@ -143,8 +150,14 @@ void tokenize_documents(DocumentReader& reader, const Path& path, const Tokenize
     at::parallel_for(0, static_cast<int64_t>(count), 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) tokenize(block[static_cast<size_t>(i)], path, tokenizer, options);
     });
-    for (size_t i = 0; i < count; ++i)
-      if (!block[i].ids.empty()) receive(block[i]);
+    for (size_t i = 0; i < count; ++i) {
+      if (!block[i].fault.empty()) {
+        if (!reader.skipped()) throw Error(block[i].fault);
+        reader.skipped()->add(block[i].fault);
+      } else if (!block[i].ids.empty()) {
+        receive(block[i]);
+      }
+    }
   }
 }
 

@@ -23,6 +23,7 @@ struct TokenizationOptions {
   bool add_special_tokens = true;
   // Ends every document that does not end with it already; for packing.
   std::optional<int64_t> separator;
+  BrokenRows broken_rows = BrokenRows::stop;  // rows whose ids the vocabulary does not have among them
 };
 
 // What the user should know: that tokenization began and ended.

@@ -111,6 +111,22 @@ TEST_F(TokenFileTest, LabelsAreKeptAndTheSeparatorCounts) {
   EXPECT_THROW(cache(write("large.jsonl", "{\"input_ids\":[258]}")), Error);
 }
 
+TEST_F(TokenFileTest, RowsWithUnknownIdsAreBroken) {
+  const ByteTokenizer tokenizer;
+  const Path path = write("rows.jsonl",
+                          "{\"input_ids\":[1,2]}\n{\"input_ids\":[3,258]}\n{\"text\":7}\n"
+                          "{\"input_ids\":[4]}\n");
+  TokenizationOptions options;
+  EXPECT_NE(message_of([&] { open_or_build_cache(path, &tokenizer, options, folder_); }).find("rows.jsonl:"),
+            std::string::npos);
+  options.broken_rows = BrokenRows::skip;
+  std::vector<std::string> said;
+  const auto cache = open_or_build_cache(path, &tokenizer, options, folder_,
+                                         [&](const std::string& line) { said.push_back(line); });
+  EXPECT_EQ(cache->num_tokens(), 3);
+  EXPECT_NE(said.back().find("left out 2 broken rows of"), std::string::npos) << said.back();
+}
+
 TEST_F(TokenFileTest, ManyDocumentsKeepTheirOrder) {
   std::string text;
   for (int i = 0; i < 200000; ++i) text += fmt::format("{}\n", i);

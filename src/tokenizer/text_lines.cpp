@@ -9,15 +9,15 @@ constexpr size_t kBlockBytes = 1 << 20;
 
 }  // namespace
 
-TextLines::TextLines(const Path& path, size_t largest_piece) : file_(path), largest_piece_(largest_piece) {
+TextLines::TextLines(const Path& path, size_t largest_piece)
+    : path_(path), bytes_(open_bytes(path)), largest_piece_(largest_piece) {
   if (fill() && block_.starts_with("\xef\xbb\xbf")) position_ = 3;
 }
 
 bool TextLines::fill() {
   if (position_ < block_.size()) return true;
-  block_.resize(std::min<uint64_t>(kBlockBytes, file_.size() - offset_));
-  file_.read(offset_, block_.data(), block_.size());
-  offset_ += block_.size();
+  block_.resize(kBlockBytes);
+  block_.resize(bytes_->read(block_.data(), kBlockBytes));
   position_ = 0;
   return !block_.empty();
 }

@@ -1,10 +1,11 @@
-// The lines of a text file, streamed: never more than one block and one piece of a line in memory.
+// The lines of a text file, decompressed if need be, streamed: never more than one block and one piece of a
+// line in memory.
 #pragma once
 
 #include <cstdint>
 #include <string>
 
-#include "core/files.h"
+#include "core/byte_stream.h"
 
 namespace galore {
 
@@ -22,15 +23,15 @@ class TextLines {
   bool had_line_end() const { return had_line_end_; }
   // Of the last piece, from 1.
   int64_t line_number() const { return line_number_; }
-  const Path& path() const { return file_.path(); }
+  const Path& path() const { return path_; }
 
  private:
   bool fill();
   void cut_between_characters(std::string& piece);
 
-  RandomAccessFile file_;
+  Path path_;
+  std::unique_ptr<ByteStream> bytes_;
   size_t largest_piece_;
-  uint64_t offset_ = 0;
   std::string block_, kept_;
   size_t position_ = 0;
   bool line_ended_ = true, had_line_end_ = false;

@@ -17,6 +17,7 @@ std::shared_ptr<TokenDataset> open_dataset(const std::vector<std::string>& files
   dataset.files = files;
   dataset.cache_folder = options.cache_dir;
   dataset.tokenization.text_documents = text_documents_from_name(options.document_mode);
+  if (options.bad_rows == "skip") dataset.tokenization.broken_rows = BrokenRows::skip;
   if (tokenizer && options.packing) dataset.tokenization.separator = tokenizer->eos_id();
   return std::make_shared<TokenDataset>(dataset, tokenizer, messages);
 }

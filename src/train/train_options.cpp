@@ -47,7 +47,8 @@ void declare_data(OptionTable& table, TrainOptions& o) {
       .alias("sample_packing");
   table.add("document_mode", &o.document_mode, "what a document is in a .txt file")
       .choices({"paragraph", "line", "file"});
-  table.add("bad_rows", &o.bad_rows, "broken .jsonl rows stop the run").choices({"stop"});
+  table.add("bad_rows", &o.bad_rows, "broken .jsonl rows stop the run, or are left out and counted")
+      .choices({"stop", "skip"});
   table.add("val_size", &o.val_size, "documents held out for evaluation: a count, or a share below 1")
       .range(0, kMost);
   table.add("max_samples", &o.max_samples, "documents used at most; 0: all").range(0, kMost);

@@ -1,0 +1,86 @@
+#include "core/byte_stream.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "core/errors.h"
+#include "core/test_compression.h"
+
+namespace galore {
+namespace {
+
+using namespace testing_compression;
+
+class ByteStreamTest : public testing::Test {
+ protected:
+  Path file(const std::string& name, const std::string& content) {
+    const Path path =
+        std::filesystem::temp_directory_path() / (std::to_string(::getpid()) + "-bytes-" + name);
+    write_file_atomically(path, content);
+    made_.push_back(path);
+    return path;
+  }
+  void TearDown() override {
+    for (const Path& path : made_) std::filesystem::remove(path);
+  }
+  static std::string all(const Path& path, size_t most) {
+    const auto stream = open_bytes(path);
+    std::string text, piece(most, '\0');
+    while (const size_t count = stream->read(piece.data(), most)) text.append(piece, 0, count);
+    return text;
+  }
+  std::vector<Path> made_;
+};
+
+// Larger than a block in every form; repeated text, so that a little input gives much output.
+std::string long_text() {
+  std::string text;
+  for (int i = 0; text.size() < (3u << 20); ++i)
+    text += std::to_string(i * 7919 % 104729) + std::string(40, 'x');
+  return text;
+}
+
+TEST_F(ByteStreamTest, GivesWhatWasCompressed) {
+  const std::string text = long_text();
+  for (const size_t most : {size_t{1000}, size_t{1} << 20}) {
+    EXPECT_EQ(all(file("a.txt", text), most), text);
+    EXPECT_EQ(all(file("a.txt.gz", gzip(text)), most), text);
+    EXPECT_EQ(all(file("a.txt.zst", zstd(text)), most), text);
+  }
+}
+
+TEST_F(ByteStreamTest, MembersAndFramesFollowEachOther) {
+  const std::string text = long_text();
+  EXPECT_EQ(all(file("b.gz", gzip("one") + gzip("") + gzip(text)), 5000), "one" + text);
+  EXPECT_EQ(all(file("b.zst", zstd("one") + zstd("") + zstd(text)), 5000), "one" + text);
+  EXPECT_EQ(all(file("empty.gz", ""), 10), "");
+  EXPECT_EQ(all(file("empty.zst", ""), 10), "");
+}
+
+TEST_F(ByteStreamTest, DamageIsAnErrorThatNamesTheFile) {
+  const std::string text = long_text();
+  for (const std::string kind : {"gz", "zst"}) {
+    const std::string whole = kind == "gz" ? gzip(text) : zstd(text);
+    std::string flipped = whole;
+    flipped[whole.size() / 2] ^= 0x55;
+    for (const std::string& content :
+         {whole.substr(0, whole.size() - 9), flipped, std::string("no such thing")}) {
+      try {
+        EXPECT_EQ(all(file("c." + kind, content), 1 << 16), text) << "a damage that is not noticed";
+        ADD_FAILURE() << kind;
+      } catch (const Error& error) {
+        EXPECT_NE(std::string(error.what()).find("data are damaged"), std::string::npos) << error.what();
+        EXPECT_NE(std::string(error.what()).find("c." + kind), std::string::npos) << error.what();
+      }
+    }
+  }
+}
+
+TEST_F(ByteStreamTest, TheNameOfTheContent) {
+  EXPECT_EQ(without_compression("a/b.jsonl.gz"), "a/b.jsonl");
+  EXPECT_EQ(without_compression("b.txt.zst"), "b.txt");
+  EXPECT_EQ(without_compression("b.txt"), "b.txt");
+}
+
+}  // namespace
+}  // namespace galore
