@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/errors.h"
@@ -22,12 +23,13 @@ at::Tensor to_key_heads(const at::Tensor& gradient, int64_t key_heads) {
   return gradient.unflatten(1, {key_heads, repeats}).sum(2).transpose(1, 2);
 }
 
-at::Tensor causal_scores(const at::Tensor& query, const at::Tensor& key) {
+at::Tensor causal_scores(const at::Tensor& query, const at::Tensor& key, int64_t window) {
   const int64_t queries = query.size(-2), keys = key.size(-2);
   const at::Tensor scores =
       at::matmul(query, key.transpose(-2, -1)) / std::sqrt(static_cast<double>(query.size(-1)));
-  const at::Tensor hidden =
-      at::ones({queries, keys}, query.options().dtype(at::kBool)).triu(keys - queries + 1);
+  const at::Tensor all = at::ones({queries, keys}, query.options().dtype(at::kBool));
+  at::Tensor hidden = all.triu(keys - queries + 1);
+  if (window > 0) hidden = hidden.logical_or(all.tril(keys - queries - window));
   return scores.masked_fill(hidden, -INFINITY);
 }
 
@@ -36,13 +38,13 @@ void check(const AttentionTensors& t) {
   GALORE_ASSERT(t.out.sizes() == t.query.sizes() && t.query.size(2) % t.key.size(2) == 0);
   GALORE_ASSERT(t.logsumexp.numel() == t.query.numel() / t.query.size(3));
   GALORE_ASSERT(t.query.is_contiguous() && t.key.is_contiguous() && t.value.is_contiguous());
-  GALORE_ASSERT(t.out.is_contiguous() && t.logsumexp.is_contiguous());
+  GALORE_ASSERT(t.out.is_contiguous() && t.logsumexp.is_contiguous() && t.window >= 0);
 }
 
 // Devices without a kernel take one row at a time, so that the scores of no more than that exist at once.
 AttentionTensors row_of(const AttentionTensors& t, int64_t row) {
   const auto at_row = [row](const at::Tensor& tensor) { return tensor.narrow(0, row, 1); };
-  return {at_row(t.query), at_row(t.key), at_row(t.value), at_row(t.out), at_row(t.logsumexp)};
+  return {at_row(t.query), at_row(t.key), at_row(t.value), at_row(t.out), at_row(t.logsumexp), t.window};
 }
 
 AttentionGradients row_of(const AttentionGradients& g, int64_t row) {
@@ -76,19 +78,23 @@ void attention_backward(const AttentionGradients& gradients, const at::Tensor& o
 }
 
 void attention_cached(const at::Tensor& out, const at::Tensor& query, const at::Tensor& key,
-                      const at::Tensor& value) {
+                      const at::Tensor& value, int64_t window) {
   if (out.is_meta()) return;
-  const int64_t heads = query.size(1);
-  const at::Tensor q = by_head(query.unsqueeze(0), heads), k = by_head(key.unsqueeze(0), heads);
-  const at::Tensor weights = causal_scores(q, k).softmax(-1);
-  out.copy_(at::matmul(weights, by_head(value.unsqueeze(0), heads)).transpose(1, 2).squeeze(0));
+  // Keys before the first query's window are out of everybody's.
+  const int64_t heads = query.size(1), keys = key.size(0);
+  const int64_t first = window > 0 ? std::max<int64_t>(0, keys - query.size(0) + 1 - window) : 0;
+  const auto seen = [&](const at::Tensor& x) {
+    return by_head(x.narrow(0, first, keys - first).unsqueeze(0), heads);
+  };
+  const at::Tensor weights = causal_scores(by_head(query.unsqueeze(0), heads), seen(key), window).softmax(-1);
+  out.copy_(at::matmul(weights, seen(value)).transpose(1, 2).squeeze(0));
 }
 
 namespace reference {
 
 void attention(const AttentionTensors& t) {
   const int64_t heads = t.query.size(2);
-  const at::Tensor scores = causal_scores(by_head(t.query, heads), by_head(t.key, heads));
+  const at::Tensor scores = causal_scores(by_head(t.query, heads), by_head(t.key, heads), t.window);
   t.logsumexp.copy_(scores.logsumexp(-1));
   t.out.copy_(at::matmul(scores.softmax(-1), by_head(t.value, heads)).transpose(1, 2));
 }
@@ -98,7 +104,7 @@ void attention_backward(const AttentionGradients& gradients, const at::Tensor& o
   const int64_t heads = t.query.size(2), key_heads = t.key.size(2);
   const at::Tensor q = by_head(t.query, heads), k = by_head(t.key, heads), v = by_head(t.value, heads);
   const at::Tensor dout = by_head(out_gradient, heads), out = by_head(t.out, heads);
-  const at::Tensor weights = (causal_scores(q, k) - t.logsumexp.unsqueeze(-1)).exp();
+  const at::Tensor weights = (causal_scores(q, k, t.window) - t.logsumexp.unsqueeze(-1)).exp();
   const at::Tensor dweights = at::matmul(dout, v.transpose(-2, -1));
   const at::Tensor row_sum = (dout * out).sum(-1, true);
   const at::Tensor dscores = weights * (dweights - row_sum) / std::sqrt(static_cast<double>(q.size(-1)));

@@ -11,11 +11,14 @@
 
 namespace galore {
 
+// A window W hides all but the query's own position and the W - 1 before it (Beltagy et al., "Longformer",
+// 2020); blocks out of every window cost nothing.
 struct AttentionTensors {
   at::Tensor query;       // B x T x H x D
   at::Tensor key, value;  // B x T x K x D
   at::Tensor out;         // B x T x H x D
   at::Tensor logsumexp;   // B x H x T, fp32: of the scaled scores of each query
+  int64_t window = 0;     // 0: none
 };
 
 // Writes out and logsumexp.
@@ -32,7 +35,7 @@ void attention_backward(const AttentionGradients& gradients, const at::Tensor& o
 // For generation: the queries of the last n positions against all p + n keys. out, query: n x H x D; key,
 // value: (p + n) x K x D.
 void attention_cached(const at::Tensor& out, const at::Tensor& query, const at::Tensor& key,
-                      const at::Tensor& value);
+                      const at::Tensor& value, int64_t window = 0);
 
 namespace reference {
 void attention(const AttentionTensors& tensors);

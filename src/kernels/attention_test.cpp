@@ -9,7 +9,7 @@ namespace {
 using namespace testing_tensors;
 
 struct Shape {
-  int64_t length, heads, key_heads, dim;
+  int64_t length, heads, key_heads, dim, window = 0;
 };
 
 class Attention : public testing::TestWithParam<std::tuple<Shape, at::ScalarType>> {
@@ -18,9 +18,12 @@ class Attention : public testing::TestWithParam<std::tuple<Shape, at::ScalarType
   at::ScalarType dtype_ = std::get<1>(GetParam());
   std::array<int64_t, 4> queries_{2, shape_.length, shape_.heads, shape_.dim};
   std::array<int64_t, 4> keys_{2, shape_.length, shape_.key_heads, shape_.dim};
-  AttentionTensors tensors_{random(queries_, dtype_, 1) * 2, random(keys_, dtype_, 2),
-                            random(keys_, dtype_, 3), at::empty(queries_, dtype_),
-                            at::empty({2, shape_.heads, shape_.length})};
+  AttentionTensors tensors_{random(queries_, dtype_, 1) * 2,
+                            random(keys_, dtype_, 2),
+                            random(keys_, dtype_, 3),
+                            at::empty(queries_, dtype_),
+                            at::empty({2, shape_.heads, shape_.length}),
+                            shape_.window};
   Ledger ledger_{at::kCPU};
   Workspace workspace_{ledger_};
 };
@@ -85,19 +88,24 @@ TEST(AttentionWithoutAKernel, TakesRowsOneByOne) {
 INSTANTIATE_TEST_SUITE_P(Shapes, Attention,
                          testing::Combine(testing::Values(Shape{1, 2, 2, 8}, Shape{23, 4, 4, 12},
                                                           Shape{64, 2, 1, 64}, Shape{65, 4, 2, 64},
-                                                          Shape{200, 6, 2, 40}, Shape{130, 2, 2, 128}),
+                                                          Shape{200, 6, 2, 40}, Shape{130, 2, 2, 128},
+                                                          Shape{23, 4, 4, 12, 1}, Shape{200, 4, 2, 16, 8},
+                                                          Shape{200, 4, 2, 16, 64}, Shape{200, 2, 2, 16, 65},
+                                                          Shape{200, 2, 2, 16, 130}, Shape{30, 2, 2, 16, 30}),
                                           testing::Values(at::kFloat, at::kBFloat16)));
 
-TEST(AttentionCached, LastPositionsSeeAllEarlierOnes) {
+TEST(AttentionCached, LastPositionsSeeAllEarlierOnesOfTheirWindow) {
   Ledger ledger(at::kCPU);
   Workspace workspace(ledger);
   const at::Tensor q = random({1, 10, 4, 8}, at::kFloat, 1), k = random({1, 10, 2, 8}, at::kFloat, 2);
   const at::Tensor v = random({1, 10, 2, 8}, at::kFloat, 3);
-  const AttentionTensors whole{q, k, v, at::empty_like(q), at::empty({1, 4, 10})};
-  attention(whole, workspace);
-  const at::Tensor out = at::empty({3, 4, 8});
-  attention_cached(out, q[0].narrow(0, 7, 3), k[0], v[0]);
-  EXPECT_LT(relative_difference(out, whole.out[0].narrow(0, 7, 3)), tolerance(at::kFloat));
+  for (const int64_t window : {0, 1, 4, 9}) {
+    const AttentionTensors whole{q, k, v, at::empty_like(q), at::empty({1, 4, 10}), window};
+    attention(whole, workspace);
+    const at::Tensor out = at::empty({3, 4, 8});
+    attention_cached(out, q[0].narrow(0, 7, 3), k[0], v[0], window);
+    EXPECT_LT(relative_difference(out, whole.out[0].narrow(0, 7, 3)), tolerance(at::kFloat));
+  }
 }
 
 }  // namespace

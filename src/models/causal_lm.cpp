@@ -1,7 +1,7 @@
 #include "models/causal_lm.h"
 
 #include "core/errors.h"
-#include "models/llama.h"
+#include "models/architectures.h"
 
 namespace galore {
 namespace {
@@ -18,7 +18,12 @@ void check_shape(const ModelConfig& c) {
   positive("num_key_value_heads", c.num_key_value_heads);
   positive("head_dim", c.head_dim);
   positive("max_position_embeddings", c.max_position_embeddings);
-  if (c.head_dim % 2 != 0) fail("config.json", "head_dim is even, given {}", c.head_dim);
+  if (c.sliding_window) positive("sliding_window", *c.sliding_window);
+  if (!c.layer_types.empty() && static_cast<int64_t>(c.layer_types.size()) != c.num_hidden_layers)
+    fail("config.json", "layer_types names {} layers, num_hidden_layers says {}", c.layer_types.size(),
+         c.num_hidden_layers);
+  if (c.model_type != "gpt2" && c.head_dim % 2 != 0)
+    fail("config.json", "head_dim is even, given {}", c.head_dim);
   if (c.num_attention_heads % c.num_key_value_heads != 0) {
     fail("config.json", "num_attention_heads ({}) is a multiple of num_key_value_heads ({})",
          c.num_attention_heads, c.num_key_value_heads);
@@ -30,8 +35,7 @@ void check_shape(const ModelConfig& c) {
 std::unique_ptr<CausalLM> make_causal_lm(const ModelConfig& config, const ModelOptions& options,
                                          Ledger& ledger) {
   check_shape(config);
-  if (config.model_type == "llama") return std::make_unique<Llama>(config, options, ledger);
-  fail("config.json", "model_type is one of: llama; given '{}'", config.model_type);
+  return std::make_unique<Decoder>(plan_of(config), config, options, ledger);
 }
 
 }  // namespace galore

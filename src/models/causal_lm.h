@@ -38,7 +38,8 @@ class CausalLM {
  public:
   virtual ~CausalLM() = default;
   virtual const ModelConfig& config() const = 0;
-  // In checkpoint order, named as in transformers' state dict. A tied head is one parameter with uses == 2.
+  // From the embedding to the head, named as in transformers' state dict. A tied head is one parameter with
+  // uses == 2.
   virtual ParameterList parameters() = 0;
   // Weights from N(0, initializer_range), norms 1, biases 0, a weight in codes piece by piece; depends only
   // on seed and the parameters' names.

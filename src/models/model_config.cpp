@@ -2,6 +2,7 @@
 
 #include "core/errors.h"
 #include "core/options.h"
+#include "models/causal_lm.h"
 
 namespace galore {
 namespace {
@@ -16,33 +17,36 @@ constexpr Size kSizes[] = {{"60m", 512, 1376, 8, 8, 1024},     {"130m", 768, 204
                            {"350m", 1024, 2736, 16, 24, 1024}, {"1b", 2048, 5461, 32, 24, 2048},
                            {"3b", 2560, 6848, 32, 32, 2048},   {"7b", 4096, 11008, 32, 32, 2048}};
 
-struct LayerCount {
-  int64_t attention, mlp, biases, norms;
-};
-
-LayerCount count_layer(const ModelConfig& c) {
-  const int64_t queries = c.num_attention_heads * c.head_dim, keys = c.num_key_value_heads * c.head_dim;
-  LayerCount count{};
-  count.attention = c.hidden_size * (2 * queries + 2 * keys);
-  count.mlp = 3 * c.hidden_size * c.intermediate_size;
-  count.norms = 2 * c.hidden_size;
-  if (c.attention_bias) count.biases += queries + 2 * keys + c.hidden_size;
-  if (c.mlp_bias) count.biases += 2 * c.intermediate_size + c.hidden_size;
-  return count;
+// The number of weights that `counts` says yes to, of a model on a device without memory.
+template <typename Counts>
+int64_t count_weights(const ModelConfig& config, const Counts& counts) {
+  Ledger ledger(at::kMeta);
+  const auto model = make_causal_lm(config, {}, ledger);
+  int64_t sum = 0;
+  for (const Parameter* parameter : model->parameters())
+    if (counts(*parameter)) sum += parameter->numel();
+  return sum;
 }
 
 }  // namespace
 
+int64_t ModelConfig::window_of_layer(int64_t layer) const {
+  if (!use_sliding_window || !sliding_window) return 0;
+  const bool slides = layer_types.empty() ? layer >= max_window_layers
+                                          : layer_types.at(static_cast<size_t>(layer)) == "sliding_attention";
+  return slides ? *sliding_window : 0;
+}
+
 int64_t ModelConfig::num_parameters() const {
-  const LayerCount layer = count_layer(*this);
-  const int64_t tables = vocab_size * hidden_size * (tie_word_embeddings ? 1 : 2);
-  return tables + hidden_size +
-         num_hidden_layers * (layer.attention + layer.mlp + layer.biases + layer.norms);
+  return count_weights(*this, [](const Parameter&) { return true; });
 }
 
 int64_t ModelConfig::num_projected_parameters() const {
-  const LayerCount layer = count_layer(*this);
-  return num_hidden_layers * (layer.attention + layer.mlp);
+  return count_weights(*this, [](const Parameter& parameter) {
+    const bool inside =
+        parameter.name.find("attn") != std::string::npos || parameter.name.find("mlp") != std::string::npos;
+    return inside && parameter.sizes().size() == 2;
+  });
 }
 
 ModelConfig model_config_for_size(const std::string& size) {

@@ -20,14 +20,23 @@ struct ModelConfig {
   int64_t num_key_value_heads = 8;
   int64_t head_dim = 64;
   int64_t max_position_embeddings = 1024;
-  double rms_norm_eps = 1e-6;
+  double rms_norm_eps = 1e-6;  // of layer norms too (GPT-2's layer_norm_epsilon)
   double rope_theta = 10000;
   double initializer_range = 0.02;
   RopeScaling rope_scaling;
+  std::string hidden_act = "silu";
   bool attention_bias = false, mlp_bias = false;
   bool tie_word_embeddings = false;
+  // A query sees this many positions, its own included: all layers of mistral; of qwen2 and qwen3, if it is
+  // used, those that layer_types names or else those from max_window_layers on.
+  std::optional<int64_t> sliding_window;
+  bool use_sliding_window = false;
+  int64_t max_window_layers = 28;
+  std::vector<std::string> layer_types;
   std::optional<int64_t> bos_token_id, eos_token_id, pad_token_id;
 
+  // 0: none. For qwen2 and qwen3.
+  int64_t window_of_layer(int64_t layer) const;
   // Number of weights, and of those in the matrices that low-rank methods project (attention and MLP).
   int64_t num_parameters() const;
   int64_t num_projected_parameters() const;

@@ -1,23 +1,32 @@
 // One pre-norm transformer layer: stream += attention(norm(stream)); stream += mlp(norm(stream)).
 #pragma once
 
+#include <memory>
 #include <string>
 
-#include "nn/gated_mlp.h"
+#include "nn/mlp.h"
 #include "nn/norm.h"
 #include "nn/self_attention.h"
 
 namespace galore {
 
+// What a checkpoint calls the parts of a layer.
+struct DecoderNames {
+  const char *attention = "self_attn", *mlp = "mlp", *input_norm = "input_layernorm",
+             *middle_norm = "post_attention_layernorm";
+};
+
 struct DecoderSize {
   AttentionSize attention;
   MlpSize mlp;
   double norm_epsilon = 1e-6;
+  NormKind norm = NormKind::rms;
+  DecoderNames names = {};
 };
 
 class DecoderLayer {
  public:
-  // Parameters under `name` in transformers' names for LLaMA.
+  // Parameters under `name`, in transformers' names.
   DecoderLayer(const std::string& name, const DecoderSize& size, const WeightSpace& space);
 
   // out (T x hidden) from x (T x hidden), which must stay unchanged until backward(). Saves per token: q, k,
@@ -44,8 +53,8 @@ class DecoderLayer {
 
   DecoderSize size_;
   SelfAttention attention_;
-  GatedMlp mlp_;
-  Norm input_norm_, middle_norm_;
+  std::unique_ptr<Mlp> mlp_;
+  std::unique_ptr<Norm> input_norm_, middle_norm_;
 };
 
 }  // namespace galore

@@ -6,23 +6,39 @@
 
 namespace galore {
 
-Linear::Linear(const std::string& name, Size size, const WeightSpace& space) {
+Linear::Linear(const std::string& name, Size size, const WeightSpace& space)
+    : inputs_first_(size.inputs_first) {
   weight_.name = name + ".weight";
-  space.allocate_matrix(weight_, {size.outputs, size.inputs});
+  const int64_t rows = inputs_first_ ? size.inputs : size.outputs;
+  space.allocate_matrix(weight_, {rows, inputs_first_ ? size.outputs : size.inputs});
   weight_.whole_products = true;
   if (!size.bias) return;
   bias_.name = name + ".bias";
   bias_.value = space.allocate({size.outputs});
 }
 
-void Linear::multiply_by_weight(const Pass& pass, const at::Tensor& x, const at::Tensor& out,
-                                Write write) const {
+void Linear::times(const Pass& pass, const at::Tensor& x, const at::Tensor& out, Write write) const {
+  if (weight_.codes) {
+    multiply(out, x, *weight_.codes, write, pass.workspace);
+  } else {
+    multiply(out, x, weight_.value, write, pass.workspace);
+  }
+  if (weight_.has_term()) add_term_gradient(out, x, weight_.term->factors(), pass.workspace);
+}
+
+void Linear::times_transpose(const Pass& pass, const at::Tensor& x, const at::Tensor& out,
+                             Write write) const {
   if (weight_.codes) {
     multiply_by_transpose(out, x, *weight_.codes, write, pass.workspace);
   } else {
     multiply_by_transpose(out, x, weight_.value, write, pass.workspace);
   }
   if (weight_.has_term()) add_term(out, x, weight_.term->factors(), pass.workspace);
+}
+
+void Linear::multiply_by_weight(const Pass& pass, const at::Tensor& x, const at::Tensor& out,
+                                Write write) const {
+  inputs_first_ ? times(pass, x, out, write) : times_transpose(pass, x, out, write);
 }
 
 void Linear::forward(const Pass& pass, const at::Tensor& x, const at::Tensor& out) const {
@@ -38,17 +54,13 @@ void Linear::forward_add(const Pass& pass, const at::Tensor& x, const at::Tensor
 
 void Linear::input_gradient(const Pass& pass, const at::Tensor& gradient, const at::Tensor& x_gradient,
                             Write write) const {
-  if (weight_.codes) {
-    multiply(x_gradient, gradient, *weight_.codes, write, pass.workspace);
-  } else {
-    multiply(x_gradient, gradient, weight_.value, write, pass.workspace);
-  }
-  if (weight_.has_term()) add_term_gradient(x_gradient, gradient, weight_.term->factors(), pass.workspace);
+  inputs_first_ ? times_transpose(pass, gradient, x_gradient, write)
+                : times(pass, gradient, x_gradient, write);
 }
 
 void Linear::report(const Pass& pass, const at::Tensor& gradient, const at::Tensor& x) {
   if (weight_.sink) {
-    weight_.sink->add_product(gradient, x);
+    inputs_first_ ? weight_.sink->add_product(x, gradient) : weight_.sink->add_product(gradient, x);
     weight_.sink->use_done();
   }
   if (!bias_.sink) return;

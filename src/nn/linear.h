@@ -1,4 +1,4 @@
-// y = x W^T + b, with the backward pass in the order that lets a sink update the weight at once.
+// y = x W^T + b (or x W + b), with the backward pass in the order that lets a sink update the weight at once.
 #pragma once
 
 #include <string>
@@ -14,8 +14,10 @@ class Linear {
   struct Size {
     int64_t inputs, outputs;
     bool bias = false;
+    bool inputs_first = false;  // the weight is kept as inputs x outputs, as GPT-2's checkpoints have it
   };
-  // Parameters `name`.weight (outputs x inputs), perhaps in codes, and, if asked for, `name`.bias (outputs).
+  // Parameters `name`.weight (outputs x inputs unless inputs_first), perhaps in codes, and, if asked for,
+  // `name`.bias (outputs).
   Linear(const std::string& name, Size size, const WeightSpace& space);
 
   // out (T x outputs) = x W^T + b. x: T x inputs.
@@ -32,9 +34,13 @@ class Linear {
   const Parameter& weight() const { return weight_; }
 
  private:
+  // x W and x W^T of the matrix as it is kept.
+  void times(const Pass& pass, const at::Tensor& x, const at::Tensor& out, Write write) const;
+  void times_transpose(const Pass& pass, const at::Tensor& x, const at::Tensor& out, Write write) const;
   void multiply_by_weight(const Pass& pass, const at::Tensor& x, const at::Tensor& out, Write write) const;
 
   Parameter weight_, bias_;
+  bool inputs_first_;
 };
 
 }  // namespace galore

@@ -1,41 +1,109 @@
 #include "nn/norm.h"
 
 #include "kernels/convert.h"
+#include "kernels/layer_norm.h"
 #include "kernels/rms_norm.h"
 
 namespace galore {
 namespace {
 
-at::Tensor in_fp32(const Parameter& weight, const Pass& pass) {
-  return converted(weight.value, at::kFloat, pass.workspace, "norm.weight");
+at::Tensor in_fp32(const Parameter& weight, const Pass& pass, const char* name) {
+  return converted(weight.value, at::kFloat, pass.workspace, name);
 }
+
+Parameter vector_parameter(const std::string& name, int64_t features, const WeightSpace& space) {
+  Parameter parameter;
+  parameter.name = name;
+  parameter.value = space.allocate({features});
+  return parameter;
+}
+
+void report(Parameter& parameter, const at::Tensor& gradient, const Pass& pass) {
+  if (!parameter.sink) return;
+  parameter.sink->add(converted(gradient, pass.dtype, pass.workspace, "norm.gradient_reported"));
+  parameter.sink->use_done();
+}
+
+at::Tensor gradient_buffer(const Pass& pass, const char* name, int64_t features) {
+  return pass.workspace.get(Owner::workspace, name, {features}, at::kFloat);
+}
+
+class RmsNorm : public Norm {
+ public:
+  RmsNorm(const std::string& name, const NormSize& size, const WeightSpace& space)
+      : weight_(vector_parameter(name + ".weight", size.features, space)), epsilon_(size.epsilon) {}
+
+  at::Tensor statistics(const Pass& pass, const std::string& name, int64_t tokens) const override {
+    return pass.saved_statistics(name, {tokens});
+  }
+  void forward(const Pass& pass, const at::Tensor& x, const at::Tensor& out,
+               const at::Tensor& inverse_rms) const override {
+    rms_norm(out, inverse_rms, x, in_fp32(weight_, pass, "norm.weight"), epsilon_);
+  }
+  void again(const Pass& pass, const at::Tensor& x, const at::Tensor& out,
+             const at::Tensor& inverse_rms) const override {
+    rms_norm_again(out, inverse_rms, x, in_fp32(weight_, pass, "norm.weight"));
+  }
+  void backward(const Pass& pass, const at::Tensor& gradient, const at::Tensor& x_gradient,
+                const at::Tensor& x, const at::Tensor& inverse_rms) override {
+    const at::Tensor sum = gradient_buffer(pass, "norm.gradient", x.size(1));
+    const RmsNormInputs inputs{x, inverse_rms, in_fp32(weight_, pass, "norm.weight")};
+    rms_norm_backward(x_gradient, sum, gradient, inputs, pass.workspace);
+    report(weight_, sum, pass);
+  }
+  void list(ParameterList& parameters) override { parameters.push_back(&weight_); }
+
+ private:
+  Parameter weight_;
+  double epsilon_;
+};
+
+class LayerNorm : public Norm {
+ public:
+  LayerNorm(const std::string& name, const NormSize& size, const WeightSpace& space)
+      : weight_(vector_parameter(name + ".weight", size.features, space)),
+        bias_(vector_parameter(name + ".bias", size.features, space)),
+        epsilon_(size.epsilon) {}
+
+  at::Tensor statistics(const Pass& pass, const std::string& name, int64_t tokens) const override {
+    return pass.saved_statistics(name, {tokens, 2});
+  }
+  void forward(const Pass& pass, const at::Tensor& x, const at::Tensor& out,
+               const at::Tensor& statistics) const override {
+    layer_norm_statistics(statistics, x, epsilon_);
+    again(pass, x, out, statistics);
+  }
+  void again(const Pass& pass, const at::Tensor& x, const at::Tensor& out,
+             const at::Tensor& statistics) const override {
+    layer_norm(out, inputs(pass, x, statistics), in_fp32(bias_, pass, "norm.bias"));
+  }
+  void backward(const Pass& pass, const at::Tensor& gradient, const at::Tensor& x_gradient,
+                const at::Tensor& x, const at::Tensor& statistics) override {
+    const LayerNormGradients sums{x_gradient, gradient_buffer(pass, "norm.gradient", x.size(1)),
+                                  gradient_buffer(pass, "norm.bias_gradient", x.size(1))};
+    layer_norm_backward(sums, gradient, inputs(pass, x, statistics), pass.workspace);
+    report(weight_, sums.weight, pass);
+    report(bias_, sums.bias, pass);
+  }
+  void list(ParameterList& parameters) override {
+    parameters.push_back(&weight_);
+    parameters.push_back(&bias_);
+  }
+
+ private:
+  LayerNormInputs inputs(const Pass& pass, const at::Tensor& x, const at::Tensor& statistics) const {
+    return {x, statistics, in_fp32(weight_, pass, "norm.weight")};
+  }
+
+  Parameter weight_, bias_;
+  double epsilon_;
+};
 
 }  // namespace
 
-Norm::Norm(const std::string& name, int64_t features, double epsilon, const WeightSpace& space)
-    : epsilon_(epsilon) {
-  weight_.name = name + ".weight";
-  weight_.value = space.allocate({features});
-}
-
-void Norm::forward(const Pass& pass, const at::Tensor& x, const at::Tensor& out,
-                   const at::Tensor& inverse_rms) const {
-  rms_norm(out, inverse_rms, x, in_fp32(weight_, pass), epsilon_);
-}
-
-void Norm::again(const Pass& pass, const at::Tensor& x, const at::Tensor& out,
-                 const at::Tensor& inverse_rms) const {
-  rms_norm_again(out, inverse_rms, x, in_fp32(weight_, pass));
-}
-
-void Norm::backward(const Pass& pass, const at::Tensor& gradient, const at::Tensor& x_gradient,
-                    const at::Tensor& x, const at::Tensor& inverse_rms) {
-  const at::Tensor sum = pass.workspace.get(Owner::workspace, "norm.gradient", {x.size(1)}, at::kFloat);
-  const RmsNormInputs inputs{x, inverse_rms, in_fp32(weight_, pass)};
-  rms_norm_backward(x_gradient, sum, gradient, inputs, pass.workspace);
-  if (!weight_.sink) return;
-  weight_.sink->add(converted(sum, pass.dtype, pass.workspace, "norm.gradient_reported"));
-  weight_.sink->use_done();
+std::unique_ptr<Norm> make_norm(const std::string& name, const NormSize& size, const WeightSpace& space) {
+  if (size.kind == NormKind::layer) return std::make_unique<LayerNorm>(name, size, space);
+  return std::make_unique<RmsNorm>(name, size, space);
 }
 
 }  // namespace galore

@@ -13,9 +13,17 @@ namespace galore {
 namespace {
 
 // Plain fp32 steps in the order transformers takes them: the angles at position 1000 amplify any difference.
+at::Tensor wavelengths(double base, int64_t head_dim) {
+  return at::pow(base, at::arange(0, head_dim, 2, at::kLong).to(at::kFloat) / head_dim);
+}
+
 at::Tensor plain_frequencies(double base, int64_t head_dim) {
-  const at::Tensor exponents = at::arange(0, head_dim, 2, at::kLong).to(at::kFloat) / head_dim;
-  return at::reciprocal(at::pow(base, exponents));
+  return at::reciprocal(wavelengths(base, head_dim));
+}
+
+double original_context(const RotaryOptions& options) {
+  const int64_t original = options.scaling.original_max_position_embeddings;
+  return static_cast<double>(original > 0 ? original : options.max_position_embeddings);
 }
 
 at::Tensor dynamic_frequencies(const RotaryOptions& options, int64_t length) {
@@ -29,9 +37,7 @@ at::Tensor dynamic_frequencies(const RotaryOptions& options, int64_t length) {
 at::Tensor llama3_frequencies(const RotaryOptions& options) {
   const RopeScaling& scaling = options.scaling;
   const at::Tensor plain = plain_frequencies(options.theta, options.head_dim);
-  const double context = static_cast<double>(scaling.original_max_position_embeddings > 0
-                                                 ? scaling.original_max_position_embeddings
-                                                 : options.max_position_embeddings);
+  const double context = original_context(options);
   const double long_wave = context / scaling.low_freq_factor, short_wave = context / scaling.high_freq_factor;
   const at::Tensor wave = 2 * std::numbers::pi * plain.reciprocal();
   const at::Tensor scaled = at::where(wave.gt(long_wave), plain / scaling.factor, plain);
@@ -41,13 +47,33 @@ at::Tensor llama3_frequencies(const RotaryOptions& options) {
   return at::where(wave.lt(short_wave).logical_or(wave.gt(long_wave)), scaled, between);
 }
 
+// The dimension whose angle turns `turns` times over the original context.
+double yarn_dimension(const RotaryOptions& options, double turns) {
+  return static_cast<double>(options.head_dim) *
+         std::log(original_context(options) / (turns * 2 * std::numbers::pi)) / (2 * std::log(options.theta));
+}
+
+at::Tensor yarn_frequencies(const RotaryOptions& options) {
+  const RopeScaling& scaling = options.scaling;
+  double low = yarn_dimension(options, scaling.beta_fast), high = yarn_dimension(options, scaling.beta_slow);
+  if (scaling.truncate) low = std::floor(low), high = std::ceil(high);
+  low = std::max(low, 0.0), high = std::min(high, static_cast<double>(options.head_dim - 1));
+  if (low == high) high += 0.001;
+  const at::Tensor waves = wavelengths(options.theta, options.head_dim);
+  const at::Tensor ramp =
+      ((at::arange(options.head_dim / 2, at::kLong).to(at::kFloat) - low) / (high - low)).clamp(0, 1);
+  const at::Tensor kept = 1 - ramp;
+  return at::reciprocal(scaling.factor * waves) * (1 - kept) + at::reciprocal(waves) * kept;
+}
+
 }  // namespace
 
 RotaryEmbedding::RotaryEmbedding(const RotaryOptions& options) : options_(options) {
   const RopeScaling& scaling = options.scaling;
-  static constexpr const char* known[] = {"default", "linear", "dynamic", "llama3"};
+  static constexpr const char* known[] = {"default", "linear", "dynamic", "llama3", "yarn"};
   if (std::find(std::begin(known), std::end(known), scaling.type) == std::end(known)) {
-    fail("rope_scaling", "rope_type is one of default, linear, dynamic, llama3; given '{}'", scaling.type);
+    fail("rope_scaling", "rope_type is one of default, linear, dynamic, llama3, yarn; given '{}'",
+         scaling.type);
   }
   if (scaling.type != "default" && !(scaling.factor >= 1)) {
     fail("rope_scaling", "factor is at least 1, given {}", scaling.factor);
@@ -61,8 +87,19 @@ RotaryEmbedding::RotaryEmbedding(const RotaryOptions& options) : options_(option
 at::Tensor RotaryEmbedding::inverse_frequencies(int64_t length) const {
   if (options_.scaling.type == "dynamic") return dynamic_frequencies(options_, length);
   if (options_.scaling.type == "llama3") return llama3_frequencies(options_);
+  if (options_.scaling.type == "yarn") return yarn_frequencies(options_);
   const at::Tensor plain = plain_frequencies(options_.theta, options_.head_dim);
   return options_.scaling.type == "linear" ? plain / options_.scaling.factor : plain;
+}
+
+double RotaryEmbedding::attention_factor() const {
+  const RopeScaling& scaling = options_.scaling;
+  if (scaling.type != "yarn") return 1;
+  if (scaling.attention_factor > 0) return scaling.attention_factor;
+  const auto factor = [&](double weight) { return 0.1 * weight * std::log(scaling.factor) + 1; };
+  if (scaling.mscale != 0 && scaling.mscale_all_dim != 0)
+    return factor(scaling.mscale) / factor(scaling.mscale_all_dim);
+  return factor(1);
 }
 
 RotaryTables RotaryEmbedding::tables(int64_t first, int64_t count, Workspace& workspace) {
@@ -79,8 +116,8 @@ RotaryTables RotaryEmbedding::tables(int64_t first, int64_t count, Workspace& wo
     if (!kept_.cosine.is_meta()) {
       const at::Tensor positions = at::arange(length, at::kFloat).unsqueeze(1);
       const at::Tensor angles = positions * inverse_frequencies(length).unsqueeze(0);
-      kept_.cosine.copy_(angles.cos());
-      kept_.sine.copy_(angles.sin());
+      kept_.cosine.copy_(angles.cos() * attention_factor());
+      kept_.sine.copy_(angles.sin() * attention_factor());
     }
   }
   return {kept_.cosine.narrow(0, first, count), kept_.sine.narrow(0, first, count)};

@@ -12,10 +12,14 @@ namespace galore {
 
 // rope_scaling of transformers: rescales the rotary frequencies for contexts longer than those trained on.
 struct RopeScaling {
-  std::string type = "default";  // default, linear, dynamic, llama3
+  std::string type = "default";  // default, linear, dynamic, llama3, yarn
   double factor = 1;
   double low_freq_factor = 1, high_freq_factor = 4;  // llama3
-  int64_t original_max_position_embeddings = 0;      // llama3; 0: max_position_embeddings
+  int64_t original_max_position_embeddings = 0;      // llama3, yarn; 0: max_position_embeddings
+  // yarn (Peng et al., 2023): between beta_fast and beta_slow turns over the original context, frequencies go
+  // from unscaled to scaled. 0: transformers' attention factor, 0.1 ln(factor) + 1, or by the two mscale.
+  double beta_fast = 32, beta_slow = 1, attention_factor = 0, mscale = 0, mscale_all_dim = 0;
+  bool truncate = true;  // the bounds of that range are whole dimensions
 };
 
 struct RotaryOptions {
@@ -25,7 +29,7 @@ struct RotaryOptions {
   RopeScaling scaling;
 };
 
-// cosine and sine of the angles: positions x head_dim/2, fp32.
+// cosine and sine of the angles: positions x head_dim/2, fp32; with yarn, times its attention factor.
 struct RotaryTables {
   at::Tensor cosine, sine;
 };
@@ -42,6 +46,7 @@ class RotaryEmbedding {
 
  private:
   at::Tensor inverse_frequencies(int64_t length) const;
+  double attention_factor() const;
 
   RotaryOptions options_;
   RotaryTables kept_;

@@ -29,15 +29,17 @@ struct QueryBlock {
   float* out;      // kBlock x width, not yet divided by the sums
   float* largest;  // kBlock: largest score so far
   float* sum;      // kBlock: of the weights so far
-  size_t width;
+  size_t width, window;
 };
 
-// Scores of row `row` (columns from `visible` on are hidden) to weights; rescales what was summed before.
-HWY_INLINE void softmax_row(const QueryBlock& block, size_t row, size_t visible) {
+// Scores of row `row` to weights; rescales what was summed before. A row that has not seen a key yet sums
+// numbers that its first key multiplies by zero.
+HWY_INLINE void softmax_row(const QueryBlock& block, size_t row, const Visible& visible) {
   const FloatTag d;
   const size_t lanes = hn::Lanes(d);
   float* scores = block.scores + row * kBlock;
-  for (size_t i = visible; i < kBlock; ++i) scores[i] = kHidden;
+  std::fill(scores, scores + visible.begin, kHidden);
+  for (size_t i = visible.end; i < kBlock; ++i) scores[i] = kHidden;
   Float top = hn::Set(d, block.largest[row]);
   for (size_t i = 0; i < kBlock; i += lanes) top = hn::Max(top, hn::LoadU(d, scores + i));
   const float largest = hn::GetLane(hn::MaxOfLanes(d, top));
@@ -65,11 +67,12 @@ HWY_INLINE void attend(const QueryBlock& block, const float* query, const float*
   std::memset(block.out, 0, block_size * sizeof(float));
   std::fill(block.largest, block.largest + kBlock, kHidden);
   std::memset(block.sum, 0, kBlock * sizeof(float));
-  for (size_t j = 0; j <= index; ++j) {
+  for (size_t j = first_key_block(index, block.window); j <= index; ++j) {
     std::memset(block.scores, 0, kBlock * kBlock * sizeof(float));
     add_matrix_product({block.scores, kBlock}, {query, width, 1}, {keys + j * block_size, kBlock},
                        {kBlock, kBlock, width});
-    for (size_t row = 0; row < kBlock; ++row) softmax_row(block, row, j == index ? row + 1 : kBlock);
+    for (size_t row = 0; row < kBlock; ++row)
+      softmax_row(block, row, visible_keys(index * kBlock + row, j, block.window));
     add_matrix_product({block.out, width}, {block.scores, kBlock, 1}, {values + j * block_size, width},
                        {kBlock, width, kBlock});
   }
@@ -79,8 +82,12 @@ template <typename T>
 void forward_task(const AttentionTask<T>& task) {
   const size_t width = padded(task.dim), size = padded(task.length) * width;
   float *keys = task.scratch, *values = keys + size, *queries = values + size, *rest = queries + size;
-  const QueryBlock block{rest, rest + kBlock * kBlock, rest + kBlock * (kBlock + width),
-                         rest + kBlock * (kBlock + width + 1), width};
+  const QueryBlock block{rest,
+                         rest + kBlock * kBlock,
+                         rest + kBlock * (kBlock + width),
+                         rest + kBlock * (kBlock + width + 1),
+                         width,
+                         task.window};
   pack_transposed(keys, task.key, task.length, task.dim);
   pack(values, task.value, task.length, task.dim, 1.0f);
   for (size_t head = 0; head < task.group; ++head) {
@@ -105,10 +112,10 @@ struct BackwardBuffers {
   float *query, *out_gradient, *query_gradient;                                    // of the query head
   float *weights, *score_gradient;                                                 // kBlock x kBlock
   float *logsumexp, *row_sum;                                                      // padded(T)
-  size_t width;
+  size_t width, window;
 };
 
-BackwardBuffers backward_buffers(float* scratch, size_t length, size_t dim) {
+BackwardBuffers backward_buffers(float* scratch, size_t length, size_t dim, size_t window) {
   const size_t width = padded(dim), size = padded(length) * width;
   float* square = scratch + 8 * size;
   float* rows = square + 2 * kBlock * kBlock;
@@ -124,15 +131,17 @@ BackwardBuffers backward_buffers(float* scratch, size_t length, size_t dim) {
           square + kBlock * kBlock,
           rows,
           rows + padded(length),
-          width};
+          width,
+          window};
 }
 
 // weights = exp(scores - logsumexp) and score_gradient = weights * (score_gradient - row_sum), one row.
 HWY_INLINE void score_gradient_row(float* weights, float* gradient, float logsumexp, float row_sum,
-                                   size_t visible) {
+                                   const Visible& visible) {
   const FloatTag d;
   const Float shift = hn::Set(d, logsumexp), mean = hn::Set(d, row_sum);
-  for (size_t i = visible; i < kBlock; ++i) weights[i] = kHidden;
+  std::fill(weights, weights + visible.begin, kHidden);
+  for (size_t i = visible.end; i < kBlock; ++i) weights[i] = kHidden;
   for (size_t i = 0; i < kBlock; i += hn::Lanes(d)) {
     const Float weight = exponential(d, hn::Sub(hn::LoadU(d, weights + i), shift));
     hn::StoreU(weight, d, weights + i);
@@ -151,7 +160,8 @@ HWY_INLINE void backward_block(const BackwardBuffers& b, size_t i, size_t j) {
                      {b.value_transposed + at_j, kBlock}, square);
   for (size_t row = 0; row < kBlock; ++row) {
     score_gradient_row(b.weights + row * kBlock, b.score_gradient + row * kBlock,
-                       b.logsumexp[i * kBlock + row], b.row_sum[i * kBlock + row], i == j ? row + 1 : kBlock);
+                       b.logsumexp[i * kBlock + row], b.row_sum[i * kBlock + row],
+                       visible_keys(i * kBlock + row, j, b.window));
   }
   add_matrix_product({b.value_gradient + at_j, width}, {b.weights, 1, kBlock}, {b.out_gradient + at_i, width},
                      wide);
@@ -182,7 +192,7 @@ template <typename T>
 void backward_task(const AttentionBackwardTask<T>& backward) {
   const AttentionTask<T>& task = backward.forward;
   const size_t length = task.length, dim = task.dim, size = padded(length) * padded(dim);
-  const BackwardBuffers b = backward_buffers(task.scratch, length, dim);
+  const BackwardBuffers b = backward_buffers(task.scratch, length, dim, task.window);
   const auto scale = static_cast<float>(1 / std::sqrt(static_cast<double>(dim)));
   pack(b.key, task.key, length, dim, 1.0f);
   pack_transposed(b.key_transposed, task.key, length, dim);
@@ -194,7 +204,7 @@ void backward_task(const AttentionBackwardTask<T>& backward) {
     pack_rows(b, task, task.out.shifted(head * dim), head);
     std::memset(b.query_gradient, 0, size * sizeof(float));
     for (size_t i = 0; i * kBlock < length; ++i) {
-      for (size_t j = 0; j <= i; ++j) backward_block(b, i, j);
+      for (size_t j = first_key_block(i, task.window); j <= i; ++j) backward_block(b, i, j);
     }
     unpack(backward.query_gradient.shifted(head * dim), b.query_gradient, length, dim, scale);
   }
@@ -245,7 +255,8 @@ AttentionTask<T> task_of(const AttentionTensors& t, int64_t index) {
           head_of<T>(t.value, row, key_head),
           head_of<T>(t.out, row, head),
           data<float>(t.logsumexp) + (row * heads + head) * length,
-          nullptr};
+          nullptr,
+          static_cast<size_t>(t.window > 0 ? std::min(t.window, length) : length)};
 }
 
 at::Tensor thread_scratch(size_t floats, Workspace& workspace) {

@@ -6,6 +6,7 @@
 
 #include "core/memory.h"
 #include "kernels/attention.h"
+#include "kernels/layer_norm.h"
 #include "kernels/rms_norm.h"
 
 namespace galore::kernels::cpu {
@@ -21,6 +22,11 @@ bool rms_norm_again(const at::Tensor& out, const at::Tensor& inverse_rms, const 
 // partial (P x n, fp32): the weight's gradient, summed over P groups of consecutive tokens.
 bool rms_norm_backward(const at::Tensor& x_gradient, const at::Tensor& partial, const at::Tensor& gradient,
                        const RmsNormInputs& inputs);
+bool layer_norm_statistics(const at::Tensor& statistics, const at::Tensor& x, double epsilon);
+bool layer_norm(const at::Tensor& out, const LayerNormInputs& inputs, const at::Tensor& bias);
+// partial (2 x P x n, fp32): the gradients of weight and bias, each summed over P groups of tokens.
+bool layer_norm_backward(const at::Tensor& x_gradient, const at::Tensor& partial, const at::Tensor& gradient,
+                         const LayerNormInputs& inputs);
 bool swiglu(const at::Tensor& out, const at::Tensor& gate, const at::Tensor& up);
 bool swiglu_backward(const at::Tensor& gate, const at::Tensor& up, const at::Tensor& product);
 bool rotate(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sine, bool inverse);

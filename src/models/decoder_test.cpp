@@ -1,10 +1,9 @@
-#include "models/llama.h"
-
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include "core/errors.h"
 #include "kernels/group_quantize.h"
+#include "models/causal_lm.h"
 #include "models/gradient_collector.h"
 
 namespace galore {
@@ -245,7 +244,7 @@ TEST(Llama, UnknownModelTypesAndImpossibleShapesAreErrors) {
   config.num_key_value_heads = 3;
   EXPECT_THROW(make_causal_lm(config, {}, ledger), Error);
   config = small_config();
-  config.rope_scaling.type = "yarn";
+  config.rope_scaling.type = "longrope";
   EXPECT_THROW(make_causal_lm(config, {}, ledger), Error);
 }
 

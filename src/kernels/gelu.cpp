@@ -1,0 +1,33 @@
+#include "kernels/gelu.h"
+
+#include <ATen/ATen.h>
+
+#include "core/errors.h"
+
+namespace galore {
+namespace {
+
+const char* approximation(Gelu kind) { return kind == Gelu::tanh ? "tanh" : "none"; }
+
+void check(const at::Tensor& a, const at::Tensor& b) {
+  GALORE_ASSERT(a.sizes() == b.sizes() && a.scalar_type() == b.scalar_type());
+  GALORE_ASSERT(a.is_contiguous() && b.is_contiguous());
+}
+
+}  // namespace
+
+void gelu(const at::Tensor& out, const at::Tensor& x, Gelu kind) {
+  check(out, x);
+  if (out.is_meta()) return;
+  at::Tensor result = out;
+  at::gelu_out(result, x, approximation(kind));
+}
+
+void gelu_backward(const at::Tensor& x, const at::Tensor& gradient, Gelu kind) {
+  check(x, gradient);
+  if (x.is_meta()) return;
+  at::Tensor result = x;
+  at::gelu_backward_out(result, gradient, x, approximation(kind));
+}
+
+}  // namespace galore

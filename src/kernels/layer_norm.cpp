@@ -1,0 +1,88 @@
+#include "kernels/layer_norm.h"
+
+#include <ATen/ATen.h>
+
+#include "core/errors.h"
+#include "kernels/cpu/elementwise.h"
+
+namespace galore {
+namespace {
+
+// Partial sums of the gradients: a fixed number, so that the result does not depend on the threads.
+constexpr int64_t kPartialSums = 16;
+
+void check(const LayerNormInputs& inputs) {
+  GALORE_ASSERT(inputs.x.dim() == 2 && inputs.x.is_contiguous());
+  GALORE_ASSERT(inputs.statistics.numel() == 2 * inputs.x.size(0));
+  GALORE_ASSERT(inputs.statistics.scalar_type() == at::kFloat && inputs.statistics.is_contiguous());
+  GALORE_ASSERT(inputs.weight.numel() == inputs.x.size(1) && inputs.weight.scalar_type() == at::kFloat);
+}
+
+void check_alike(const at::Tensor& a, const at::Tensor& b) {
+  GALORE_ASSERT(a.sizes() == b.sizes() && a.scalar_type() == b.scalar_type() && a.is_contiguous());
+}
+
+at::Tensor normalized(const LayerNormInputs& inputs) {
+  const at::Tensor mean = inputs.statistics.select(1, 0).unsqueeze(1);
+  return (inputs.x.to(at::kFloat) - mean) * inputs.statistics.select(1, 1).unsqueeze(1);
+}
+
+}  // namespace
+
+void layer_norm_statistics(const at::Tensor& statistics, const at::Tensor& x, double epsilon) {
+  GALORE_ASSERT(x.dim() == 2 && x.is_contiguous() && statistics.numel() == 2 * x.size(0));
+  if (x.is_meta()) return;
+  if (x.is_cpu() && kernels::cpu::layer_norm_statistics(statistics, x, epsilon)) return;
+  reference::layer_norm_statistics(statistics, x, epsilon);
+}
+
+void layer_norm(const at::Tensor& out, const LayerNormInputs& inputs, const at::Tensor& bias) {
+  check(inputs);
+  check_alike(out, inputs.x);
+  if (out.is_meta()) return;
+  if (out.is_cpu() && kernels::cpu::layer_norm(out, inputs, bias)) return;
+  reference::layer_norm(out, inputs, bias);
+}
+
+void layer_norm_backward(const LayerNormGradients& gradients, const at::Tensor& gradient,
+                         const LayerNormInputs& inputs, Workspace& workspace) {
+  check(inputs);
+  check_alike(gradient, inputs.x);
+  check_alike(gradients.x, inputs.x);
+  const int64_t n = gradient.size(1);
+  const at::Tensor partial =
+      workspace.get(Owner::workspace, "layer_norm.partial", {2, kPartialSums, n}, at::kFloat);
+  if (gradient.is_meta()) return;
+  if (gradient.is_cpu() && kernels::cpu::layer_norm_backward(gradients.x, partial, gradient, inputs)) {
+    at::Tensor weight = gradients.weight, bias = gradients.bias;
+    at::sum_out(weight, partial[0], {0});
+    at::sum_out(bias, partial[1], {0});
+    return;
+  }
+  reference::layer_norm_backward(gradients, gradient, inputs);
+}
+
+namespace reference {
+
+void layer_norm_statistics(const at::Tensor& statistics, const at::Tensor& x, double epsilon) {
+  const at::Tensor values = x.to(at::kFloat), mean = values.mean(1, true);
+  statistics.select(1, 0).copy_(mean.squeeze(1));
+  statistics.select(1, 1).copy_(((values - mean).square().mean(1) + epsilon).rsqrt());
+}
+
+void layer_norm(const at::Tensor& out, const LayerNormInputs& inputs, const at::Tensor& bias) {
+  out.copy_(normalized(inputs) * inputs.weight + bias);
+}
+
+void layer_norm_backward(const LayerNormGradients& gradients, const at::Tensor& gradient,
+                         const LayerNormInputs& inputs) {
+  const at::Tensor unit = normalized(inputs), dy = gradient.to(at::kFloat), scaled = dy * inputs.weight;
+  gradients.weight.copy_((dy * unit).sum(0));
+  gradients.bias.copy_(dy.sum(0));
+  const at::Tensor inner = scaled - scaled.mean(1, true) - unit * (scaled * unit).mean(1, true);
+  const at::Tensor dx = inner * inputs.statistics.select(1, 1).unsqueeze(1);
+  gradients.x.copy_(gradients.x.to(at::kFloat) + dx);
+}
+
+}  // namespace reference
+}  // namespace galore
