@@ -18,7 +18,8 @@ namespace galore {
 namespace {
 
 constexpr const char* kHeadName = "lm_head.weight";
-constexpr const char* kEmbeddingName = "model.embed_tokens.weight";
+constexpr const char* kEmbeddingNames[] = {"model.embed_tokens.weight", "transformer.wte.weight"};
+constexpr const char* kPrefixes[] = {"", "model.", "transformer."};  // a headless save has none
 constexpr size_t kNamesShown = 5;
 
 bool ends_with(const std::string& text, const std::string& end) {
@@ -27,7 +28,10 @@ bool ends_with(const std::string& text, const std::string& end) {
 
 // Tensors that say nothing about the weights.
 bool is_ignorable(const std::string& name) {
-  return ends_with(name, "rotary_emb.inv_freq") || ends_with(name, "self_attn.masked_bias");
+  // GPT-2's older files carry the causal mask.
+  for (const char* end : {"rotary_emb.inv_freq", ".attn.masked_bias", "self_attn.masked_bias", ".attn.bias"})
+    if (ends_with(name, end)) return true;
+  return false;
 }
 
 std::string first_names(const std::vector<std::string>& names) {
@@ -68,8 +72,8 @@ class Matcher {
   void add(const StoredTensor& stored) {
     const std::string& name = stored.info->name;
     Parameter* parameter = find(name);
-    const bool tied_head = parameter == nullptr && name == kHeadName && by_name_.count(kEmbeddingName);
-    if (tied_head) parameter = by_name_.at(kEmbeddingName);
+    const bool tied_head = parameter == nullptr && name == kHeadName;
+    if (tied_head) parameter = embedding();
     if (parameter == nullptr) {
       if (!is_ignorable(name)) unexpected_.push_back(name);
       return;
@@ -83,10 +87,16 @@ class Matcher {
   }
 
   Parameter* find(const std::string& name) const {
-    for (const std::string& candidate : {name, "model." + name}) {
-      const auto found = by_name_.find(candidate);
+    for (const char* prefix : kPrefixes) {
+      const auto found = by_name_.find(prefix + name);
       if (found != by_name_.end()) return found->second;
     }
+    return nullptr;
+  }
+
+  Parameter* embedding() const {
+    for (const char* name : kEmbeddingNames)
+      if (const auto found = by_name_.find(name); found != by_name_.end()) return found->second;
     return nullptr;
   }
 
@@ -151,17 +161,6 @@ std::string index_text(const std::vector<std::vector<TensorToWrite>>& shards) {
     }
   return json_text(
       {{"metadata", {{"total_size", bytes}, {"total_parameters", elements}}}, {"weight_map", map}});
-}
-
-std::string generation_config_text(const ModelConfig& config) {
-  Json json{{"_from_model_config", true}};
-  const auto add = [&](const char* name, const std::optional<int64_t>& id) {
-    if (id) json[name] = *id;
-  };
-  add("bos_token_id", config.bos_token_id);
-  add("eos_token_id", config.eos_token_id);
-  add("pad_token_id", config.pad_token_id);
-  return json_text(json);
 }
 
 // Weight files in the folder that are not among the names just written.

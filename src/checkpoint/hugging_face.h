@@ -23,8 +23,11 @@ std::vector<std::string> known_model_types();
 ModelConfig read_model_config(const Path& source);
 // As above, from the text of a config.json; `where` names it in messages.
 ModelConfig parse_model_config(const std::string& where, const std::string& text);
-// The text of config.json; `dtype` becomes "torch_dtype".
+// The text of config.json; `dtype` becomes "torch_dtype". Keys of `config.source` that say nothing we compute
+// with are kept.
 std::string model_config_text(const ModelConfig& config, at::ScalarType dtype);
+// The text of generation_config.json: that of the folder it came from, with the ids of today.
+std::string generation_config_text(const ModelConfig& config);
 
 // Fills every parameter from the folder's weights, converting F64, F32, BF16 and F16 to the parameter's
 // dtype, or coding them; buffers of a few MB are all the extra memory. Names may lack the leading "model." (a

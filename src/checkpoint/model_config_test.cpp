@@ -79,6 +79,75 @@ TEST(ModelConfigJson, RopeOfEveryVersion) {
   EXPECT_EQ(v5.rope_scaling.factor, 4);
   EXPECT_EQ(v5.rope_theta, 1e6);
   EXPECT_EQ(rope(R"("rope_parameters":{"rope_type":"default","rope_theta":5e5})").rope_theta, 5e5);
+  const ModelConfig yarn = rope(
+      R"("rope_scaling":{"type":"yarn","factor":4,"beta_fast":16,"mscale":0.5,"truncate":false,
+          "original_max_position_embeddings":64})");
+  const ModelConfig again = parse(model_config_text(yarn, at::kFloat));
+  EXPECT_EQ(again.rope_scaling.beta_fast, 16);
+  EXPECT_EQ(again.rope_scaling.beta_slow, 1);
+  EXPECT_EQ(again.rope_scaling.mscale, 0.5);
+  EXPECT_FALSE(again.rope_scaling.truncate);
+  EXPECT_EQ(again.rope_scaling.original_max_position_embeddings, 64);
+}
+
+TEST(ModelConfigJson, DefaultsOfTheOtherArchitectures) {
+  const ModelConfig mistral = parse(R"({"model_type":"mistral"})");
+  EXPECT_EQ(mistral.intermediate_size, 14336);
+  EXPECT_EQ(mistral.num_key_value_heads, 8);
+  EXPECT_EQ(mistral.sliding_window, 4096);
+  EXPECT_FALSE(parse(R"({"model_type":"mistral","sliding_window":null})").sliding_window.has_value());
+  const ModelConfig qwen2 = parse(R"({"model_type":"qwen2"})");
+  EXPECT_EQ(qwen2.vocab_size, 151936);
+  EXPECT_FALSE(qwen2.sliding_window.has_value() || qwen2.bos_token_id.has_value());
+  EXPECT_EQ(parse(R"({"model_type":"qwen3"})").head_dim, 128);
+  const ModelConfig gpt2 = parse(R"({"model_type":"gpt2"})");
+  EXPECT_EQ(gpt2.hidden_size, 768);
+  EXPECT_EQ(gpt2.intermediate_size, 3072);
+  EXPECT_EQ(gpt2.num_key_value_heads, 12);
+  EXPECT_EQ(gpt2.head_dim, 64);
+  EXPECT_EQ(gpt2.hidden_act, "gelu_new");
+  EXPECT_TRUE(gpt2.tie_word_embeddings);
+  EXPECT_EQ(gpt2.eos_token_id, 50256);
+}
+
+TEST(ModelConfigJson, WindowsOfLayers) {
+  const std::string qwen2 = R"({"model_type":"qwen2","num_hidden_layers":3,"sliding_window":7)";
+  const auto windows = [&](const std::string& keys) {
+    const ModelConfig config = parse(qwen2 + keys + "}");
+    return std::vector<int64_t>{config.window_of_layer(0), config.window_of_layer(1),
+                                config.window_of_layer(2)};
+  };
+  EXPECT_EQ(windows(""), (std::vector<int64_t>{0, 0, 0}));
+  EXPECT_EQ(windows(R"(,"use_sliding_window":true)"), (std::vector<int64_t>{0, 0, 0}));
+  EXPECT_EQ(windows(R"(,"use_sliding_window":true,"max_window_layers":1)"), (std::vector<int64_t>{0, 7, 7}));
+  const std::string types = R"(,"layer_types":["sliding_attention","full_attention","sliding_attention"])";
+  EXPECT_EQ(windows(R"(,"use_sliding_window":true)" + types), (std::vector<int64_t>{7, 0, 7}));
+  EXPECT_THROW(windows(types), Error);
+  EXPECT_THROW(windows(R"(,"use_sliding_window":true,"layer_types":["sliding_attention"])"), Error);
+  EXPECT_THROW(windows(R"(,"use_sliding_window":true,"layer_types":["full_attention",1,"chunked"])"), Error);
+  EXPECT_THROW(parse(R"({"model_type":"mistral","sliding_window":0})"), Error);
+}
+
+// What only others read, several ends of text, and a dropout that we do not apply.
+TEST(ModelConfigJson, WhatWeDoNotComputeWithIsKept) {
+  ModelConfig config = parse(
+      R"({"model_type":"gpt2","resid_pdrop":0.1,"task_specific_params":{"a":[1]},"eos_token_id":[5,6],
+          "dtype":"float16","activation_function":"gelu"})");
+  const Json kept = parse_json_object("test", model_config_text(config, at::kFloat));
+  EXPECT_EQ(kept["resid_pdrop"], 0.1);
+  EXPECT_EQ(kept["task_specific_params"]["a"][0], 1);
+  EXPECT_EQ(kept["eos_token_id"], (Json{5, 6}));
+  EXPECT_EQ(kept["activation_function"], "gelu");
+  EXPECT_EQ(kept["torch_dtype"], "float32");
+  EXPECT_FALSE(kept.contains("dtype") || kept.contains("rope_scaling"));
+  config.eos_token_id = 9;
+  EXPECT_EQ(parse_json_object("test", model_config_text(config, at::kFloat))["eos_token_id"], 9);
+  config.generation_source = R"({"eos_token_id":[9,4],"temperature":0.6})";
+  const Json generation = parse_json_object("test", generation_config_text(config));
+  EXPECT_EQ(generation["eos_token_id"], (Json{9, 4}));
+  EXPECT_EQ(generation["temperature"], 0.6);
+  EXPECT_EQ(generation["bos_token_id"], 50256);
+  EXPECT_FALSE(generation.contains("_from_model_config"));
 }
 
 TEST(ModelConfigJson, TokenIds) {
@@ -97,7 +166,6 @@ TEST(ModelConfigJson, WhatCannotBeComputedIsRefusedByName) {
   expect_error(R"("layer_types":["full_attention","sliding_attention"])", "layer_types");
   expect_error(R"("quantization_config":{"bits":4})", "quantization_config");
   expect_error(R"("partial_rotary_factor":0.5)", "partial_rotary_factor");
-  expect_error(R"("rope_scaling":{"rope_type":"yarn","factor":2})", "yarn");
   expect_error(R"("rope_scaling":{"rope_type":"longrope","factor":2})", "longrope");
   expect_error(R"("rope_scaling":{"rope_type":"linear"})", "factor");
   expect_error(R"("rope_scaling":{"rope_type":"llama3","factor":8})", "low_freq_factor");
@@ -105,6 +173,17 @@ TEST(ModelConfigJson, WhatCannotBeComputedIsRefusedByName) {
   expect_error(R"("rope_parameters":{"full_attention":{"rope_type":"default"}})", "full_attention");
   EXPECT_THROW(parse(R"({"model_type":"mamba"})"), Error);
   EXPECT_THROW(parse(R"({"hidden_size":64})"), Error);
+}
+
+TEST(ModelConfigJson, WhatGpt2CannotComputeIsRefusedByName) {
+  const auto refuse = [](const std::string& key) {
+    EXPECT_THROW(parse(R"({"model_type":"gpt2",)" + key + "}"), Error) << key;
+  };
+  refuse(R"("activation_function":"relu")");
+  refuse(R"("scale_attn_by_inverse_layer_idx":true)");
+  refuse(R"("add_cross_attention":true)");
+  refuse(R"("n_head":7)");
+  refuse(R"("n_inner":0)");
 }
 
 TEST(ModelConfigJson, HarmlessSettingsAreAccepted) {

@@ -3,20 +3,27 @@
 
 #include "core/errors.h"
 #include "kernels/group_quantize.h"
-#include "models/causal_lm.h"
+#include "models/architectures.h"
 #include "models/gradient_collector.h"
 
 namespace galore {
 namespace {
 
-ModelConfig small_config() {
+// One of each architecture; Mistral and Qwen2 with windows.
+ModelConfig small_config(const std::string& model_type = "llama") {
   ModelConfig config;
+  config.model_type = model_type;
+  config.hidden_act = model_type == "gpt2" ? "gelu_new" : "silu";
+  config.tie_word_embeddings = model_type == "gpt2" || model_type == "qwen3";
+  if (model_type == "mistral" || model_type == "qwen2") config.sliding_window = 20;
+  config.use_sliding_window = model_type == "qwen2";
+  config.max_window_layers = 1;
   config.vocab_size = 101;
   config.hidden_size = 48;
   config.intermediate_size = 80;
   config.num_hidden_layers = 3;
   config.num_attention_heads = 4;
-  config.num_key_value_heads = 2;
+  config.num_key_value_heads = model_type == "gpt2" ? 4 : 2;
   config.head_dim = 12;
   config.initializer_range = 0.1;
   return config;
@@ -66,9 +73,19 @@ std::vector<ModelOptions> all_options() {
   return all;
 }
 
-TEST(Llama, CheckpointingChangesNoBit) {
+class Architectures : public testing::TestWithParam<std::string> {
+ protected:
+  ModelConfig config() const { return small_config(GetParam()); }
+  // A matrix in the middle of the model.
+  std::string matrix() const {
+    return GetParam() == "gpt2" ? "transformer.h.1.mlp.c_fc.weight" : "model.layers.1.mlp.up_proj.weight";
+  }
+};
+
+TEST_P(Architectures, CheckpointingChangesNoBit) {
   for (const auto dtype : {at::kFloat, at::kBFloat16}) {
-    Trial plain({dtype, dtype, false}), recomputing({dtype, dtype, true});
+    Trial plain({dtype, dtype, false}, at::kCPU, config());
+    Trial recomputing({dtype, dtype, true}, at::kCPU, config());
     EXPECT_EQ(plain.step().loss, recomputing.step().loss);
     for (const Parameter* parameter : plain.model->parameters()) {
       EXPECT_TRUE(at::equal((*plain.collector)[parameter->name].gradient(),
@@ -79,9 +96,9 @@ TEST(Llama, CheckpointingChangesNoBit) {
   }
 }
 
-TEST(Llama, CountingRunHasTheBytesOfARealOne) {
+TEST_P(Architectures, CountingRunHasTheBytesOfARealOne) {
   for (const ModelOptions& options : all_options()) {
-    Trial real(options), counted(options, at::kMeta);
+    Trial real(options, at::kCPU, config()), counted(options, at::kMeta, config());
     const LossSum loss = counted.step();
     EXPECT_EQ(loss.loss, 0);
     real.step();
@@ -93,22 +110,22 @@ TEST(Llama, CountingRunHasTheBytesOfARealOne) {
   }
 }
 
-TEST(Llama, SteadyStepsAllocateNothingAndRepeatTheirNumbers) {
+TEST_P(Architectures, SteadyStepsAllocateNothingAndRepeatTheirNumbers) {
   for (const ModelOptions& options : all_options()) {
-    Trial run(options);
+    Trial run(options, at::kCPU, config());
     const LossSum first = run.step();
     const int64_t bytes = run.ledger.total();
-    const at::Tensor gradient = (*run.collector)["model.layers.1.mlp.up_proj.weight"].gradient().clone();
+    const at::Tensor gradient = (*run.collector)[matrix()].gradient().clone();
     const LossSum second = run.step();
     EXPECT_EQ(run.ledger.total(), bytes);
     EXPECT_EQ(first.loss, second.loss);
-    EXPECT_TRUE(at::equal(gradient, (*run.collector)["model.layers.1.mlp.up_proj.weight"].gradient()));
+    EXPECT_TRUE(at::equal(gradient, (*run.collector)[matrix()].gradient()));
   }
 }
 
-TEST(Llama, LossOfTrainingAndEvaluationAgree) {
+TEST_P(Architectures, LossOfTrainingAndEvaluationAgree) {
   for (const ModelOptions& options : all_options()) {
-    Trial run(options);
+    Trial run(options, at::kCPU, config());
     const LossSum trained = run.step(), evaluated = run.model->evaluate(some_ids(), some_labels());
     EXPECT_EQ(trained.loss, evaluated.loss);
     EXPECT_EQ(trained.num_tokens, evaluated.num_tokens);
@@ -117,9 +134,9 @@ TEST(Llama, LossOfTrainingAndEvaluationAgree) {
 }
 
 // The same numbers to the last bit as of a model that holds the decoded weights.
-TEST(Llama, WeightsInCodesAreTheNumbersTheyStandFor) {
+TEST_P(Architectures, WeightsInCodesAreTheNumbersTheyStandFor) {
   for (const bool bias : {false, true}) {
-    ModelConfig config = small_config();
+    ModelConfig config = this->config();
     config.mlp_bias = bias;
     Trial coded({at::kFloat, at::kFloat, false, mlp_in_codes()}, at::kCPU, config);
     Trial plain({}, at::kCPU, config);
@@ -136,7 +153,7 @@ TEST(Llama, WeightsInCodesAreTheNumbersTheyStandFor) {
       // 64 numbers of deviation 0.1 lie within a range of 0.8 in 255 steps.
       EXPECT_LT((drawn - to[i]->value).abs().max().item<float>(), 0.8f / 255);
     }
-    EXPECT_EQ(num_coded, 9);
+    EXPECT_EQ(num_coded, GetParam() == "gpt2" ? 6 : 9);
     EXPECT_EQ(plain.ledger.bytes(Owner::weights) - coded.ledger.bytes(Owner::weights), bytes);
     EXPECT_EQ(coded.step().loss, plain.step().loss);
     for (const Parameter* parameter : from)
@@ -147,8 +164,9 @@ TEST(Llama, WeightsInCodesAreTheNumbersTheyStandFor) {
 }
 
 // Two roundings of 2^-9 per operation, some hundred operations, of independent sign.
-TEST(Llama, Bfloat16IsNearFp32) {
-  Trial wide({at::kBFloat16, at::kFloat, false}), narrow({at::kBFloat16, at::kBFloat16, false});
+TEST_P(Architectures, Bfloat16IsNearFp32) {
+  Trial wide({at::kBFloat16, at::kFloat, false}, at::kCPU, config());
+  Trial narrow({at::kBFloat16, at::kBFloat16, false}, at::kCPU, config());
   EXPECT_NEAR(narrow.step().mean() / wide.step().mean(), 1, 5e-3);
   for (const Parameter* parameter : wide.model->parameters()) {
     const at::Tensor a = (*wide.collector)[parameter->name].gradient();
@@ -157,8 +175,8 @@ TEST(Llama, Bfloat16IsNearFp32) {
   }
 }
 
-TEST(Llama, WithoutSinksNothingIsReported) {
-  Trial run({});
+TEST_P(Architectures, WithoutSinksNothingIsReported) {
+  Trial run({}, at::kCPU, config());
   const double loss = run.step().loss;
   run.collector.reset();
   EXPECT_EQ(run.model->train_step(some_ids(), some_labels(), 0.01).loss, loss);
@@ -187,9 +205,9 @@ class SpoilingSink : public GradientSink {
   int uses_ = 0;
 };
 
-TEST(Llama, AWeightMayChangeAsSoonAsItsLastUseHasReported) {
+TEST_P(Architectures, AWeightMayChangeAsSoonAsItsLastUseHasReported) {
   for (const ModelOptions& options : all_options()) {
-    ModelConfig config = small_config();
+    ModelConfig config = this->config();
     config.attention_bias = config.mlp_bias = true;
     config.tie_word_embeddings = options.gradient_checkpointing;
     Trial expected(options, at::kCPU, config), spoilt(options, at::kCPU, config);
@@ -212,18 +230,19 @@ TEST(Llama, AWeightMayChangeAsSoonAsItsLastUseHasReported) {
   }
 }
 
-TEST(Llama, TheCacheIsAccountedFor) {
-  Trial trial({});
+TEST_P(Architectures, TheCacheIsAccountedFor) {
+  Trial trial({}, at::kCPU, config());
   const int64_t before = trial.ledger.bytes(Owner::activations);
   auto cache = trial.model->new_cache(10);
-  EXPECT_EQ(trial.ledger.bytes(Owner::activations), before + 3 * 2 * 10 * 2 * 12 * 4);
+  EXPECT_EQ(trial.ledger.bytes(Owner::activations),
+            before + 3 * 2 * 10 * config().num_key_value_heads * 12 * 4);
   cache.reset();
   EXPECT_EQ(trial.ledger.bytes(Owner::activations), before);
   EXPECT_THROW(trial.model->new_cache(0), Error);
 }
 
-TEST(Llama, BadTokensAndLabelsAreErrors) {
-  Trial run({});
+TEST_P(Architectures, BadTokensAndLabelsAreErrors) {
+  Trial run({}, at::kCPU, config());
   at::Tensor ids = some_ids().clone();
   ids[1][3] = 101;
   EXPECT_THROW(run.model->evaluate(ids, some_labels()), Error);
@@ -235,7 +254,18 @@ TEST(Llama, BadTokensAndLabelsAreErrors) {
   EXPECT_THROW(run.model->next_logits(some_ids()[0], *cache), Error);
 }
 
-TEST(Llama, UnknownModelTypesAndImpossibleShapesAreErrors) {
+INSTANTIATE_TEST_SUITE_P(All, Architectures, testing::ValuesIn(architecture_names()),
+                         [](const auto& info) { return info.param; });
+
+TEST(Decoder, LearnedPositionsEnd) {
+  ModelConfig config = small_config("gpt2");
+  config.max_position_embeddings = 40;
+  Trial run({}, at::kCPU, config);
+  EXPECT_THROW(run.step(), Error);
+  EXPECT_THROW(run.model->new_cache(41), Error);
+}
+
+TEST(Decoder, UnknownModelTypesAndImpossibleShapesAreErrors) {
   Ledger ledger(at::kMeta);
   ModelConfig config = small_config();
   config.model_type = "bert";

@@ -34,6 +34,9 @@ struct ModelConfig {
   int64_t max_window_layers = 28;
   std::vector<std::string> layer_types;
   std::optional<int64_t> bos_token_id, eos_token_id, pad_token_id;
+  // The texts of config.json and generation_config.json this was read from, or "": what they say beside the
+  // above is kept when the model is saved.
+  std::string source = "", generation_source = "";
 
   // 0: none. For qwen2 and qwen3.
   int64_t window_of_layer(int64_t layer) const;

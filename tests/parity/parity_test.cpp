@@ -1,5 +1,5 @@
-// LLaMA against transformers 4.57.1: loss, logits, every gradient and greedy generation of the checkpoints
-// that make_llama_vectors.py froze.
+// Every architecture against transformers 4.57: loss, logits, every gradient and greedy generation of the
+// checkpoints that make_vectors.py froze.
 #include <gtest/gtest.h>
 
 #include "checkpoint/hugging_face.h"
@@ -15,9 +15,9 @@ double relative_difference(const at::Tensor& given, const at::Tensor& expected) 
   return ((a - b).norm() / b.norm()).item<double>();
 }
 
-class LlamaParity : public testing::TestWithParam<std::string> {
+class Parity : public testing::TestWithParam<std::string> {
  protected:
-  LlamaParity()
+  Parity()
       : folder_(Path(GALORE_PARITY_DATA) / GetParam()),
         expected_(folder_ / "expected.safetensors"),
         ledger_(at::kCPU) {}
@@ -37,16 +37,16 @@ class LlamaParity : public testing::TestWithParam<std::string> {
 };
 
 // Both sides round each of some thousand fp32 operations once, in a different order: differences of 1e-6.
-TEST_P(LlamaParity, LossAndGradients) {
+TEST_P(Parity, LossAndGradients) {
   for (const bool checkpointing : {false, true}) {
-    const auto llama = model(checkpointing);
-    GradientCollector gradients(llama->parameters(), ledger_, at::kFloat);
+    const auto given = model(checkpointing);
+    GradientCollector gradients(given->parameters(), ledger_, at::kFloat);
     const auto num_tokens = expected_.read("num_tokens").item<int64_t>();
-    const LossSum loss = llama->train_step(expected_.read("ids"), expected_.read("labels"),
+    const LossSum loss = given->train_step(expected_.read("ids"), expected_.read("labels"),
                                            1.0 / static_cast<double>(num_tokens));
     EXPECT_EQ(loss.num_tokens, num_tokens);
     EXPECT_NEAR(loss.mean() / expected_loss(), 1, 1e-5);
-    for (const Parameter* parameter : llama->parameters()) {
+    for (const Parameter* parameter : given->parameters()) {
       const FullGradientSink& sink = gradients[parameter->name];
       EXPECT_EQ(sink.uses_done(), parameter->uses) << parameter->name;
       const at::Tensor expected = expected_.read("gradient/" + parameter->name);
@@ -55,41 +55,45 @@ TEST_P(LlamaParity, LossAndGradients) {
   }
 }
 
-TEST_P(LlamaParity, LogitsAndEvaluation) {
-  const auto llama = model(false);
+TEST_P(Parity, LogitsAndEvaluation) {
+  const auto given = model(false);
   const at::Tensor ids = expected_.read("ids");
-  EXPECT_LT(relative_difference(llama->logits(ids), expected_.read("logits")), 1e-5);
-  const LossSum loss = llama->evaluate(ids, expected_.read("labels"));
+  EXPECT_LT(relative_difference(given->logits(ids), expected_.read("logits")), 1e-5);
+  const LossSum loss = given->evaluate(ids, expected_.read("labels"));
   EXPECT_NEAR(loss.mean() / expected_loss(), 1, 1e-5);
 }
 
-TEST_P(LlamaParity, GreedyGeneration) {
-  const auto llama = model(false);
+TEST_P(Parity, GreedyGeneration) {
+  const auto given = model(false);
   const at::Tensor continuation = expected_.read("continuation");
-  const auto cache = llama->new_cache(64);
+  const auto cache = given->new_cache(64);
   at::Tensor next = expected_.read("prompt");
   for (int64_t i = 0; i < continuation.numel(); ++i) {
-    const at::Tensor logits = llama->next_logits(next, *cache);
-    ASSERT_EQ(logits.numel(), llama->config().vocab_size);
+    const at::Tensor logits = given->next_logits(next, *cache);
+    ASSERT_EQ(logits.numel(), given->config().vocab_size);
     next = logits.argmax().view({1});
     EXPECT_EQ(next.item<int64_t>(), continuation[i].item<int64_t>()) << "new token " << i;
   }
 }
 
-TEST_P(LlamaParity, PromptInPiecesGivesTheSameLogits) {
-  const auto llama = model(false);
+TEST_P(Parity, PromptInPiecesGivesTheSameLogits) {
+  const auto given = model(false);
   const at::Tensor prompt = expected_.read("prompt");
-  const auto whole = llama->new_cache(16), pieces = llama->new_cache(16);
-  const at::Tensor expected = llama->next_logits(prompt, *whole);
-  llama->next_logits(prompt.narrow(0, 0, 3), *pieces);
-  const at::Tensor given = llama->next_logits(prompt.narrow(0, 3, prompt.numel() - 3), *pieces);
+  const auto whole = given->new_cache(16), pieces = given->new_cache(16);
+  const at::Tensor expected = given->next_logits(prompt, *whole);
+  given->next_logits(prompt.narrow(0, 0, 3), *pieces);
+  const at::Tensor again = given->next_logits(prompt.narrow(0, 3, prompt.numel() - 3), *pieces);
   EXPECT_EQ(pieces->length(), prompt.numel());
-  EXPECT_LT(relative_difference(given, expected), 1e-5);
+  EXPECT_LT(relative_difference(again, expected), 1e-5);
 }
 
-INSTANTIATE_TEST_SUITE_P(Cases, LlamaParity,
+INSTANTIATE_TEST_SUITE_P(Cases, Parity,
                          testing::Values("plain", "grouped_tied", "biases", "wide_heads", "linear", "dynamic",
-                                         "llama3"),
+                                         "llama3", "yarn", "yarn_mscale", "padded", "mistral",
+                                         "mistral_wide_heads", "mistral_float16", "qwen2",
+                                         "qwen2_tied_bfloat16", "qwen2_windows", "qwen2_yarn_shards", "qwen3",
+                                         "qwen3_biases_tied", "qwen3_windows", "gpt2", "gpt2_untied_gelu",
+                                         "gpt2_bfloat16_shards"),
                          [](const auto& info) { return info.param; });
 
 }  // namespace

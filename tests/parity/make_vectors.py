@@ -1,0 +1,118 @@
+"""Freezes what transformers computes for small random checkpoints of every architecture.
+
+Usage: python make_vectors.py OUTPUT_DIRECTORY [CASE...]
+Made with torch 2.11.0, transformers 4.57 (the LLaMA cases: 4.57.1, the others: 4.57.6) and safetensors, fp32 on
+the CPU, eager attention, one thread.
+
+Each case becomes a folder: config.json and model.safetensors (or shards) as transformers saves them, and
+expected.safetensors with ids, labels (some -100), the mean loss, the number of labels that count, logits, the
+gradient of the mean loss for every weight ("gradient/<name>"), and a prompt with its greedy continuation.
+Cases in bf16 or fp16 are saved so, and computed in fp32 from what was saved.
+"""
+
+import pathlib
+import sys
+
+import torch
+from safetensors.torch import save_file
+from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig, MistralConfig, Qwen2Config, Qwen3Config
+
+BASE = dict(vocab_size=61, hidden_size=32, intermediate_size=44, num_hidden_layers=2, num_attention_heads=4,
+            num_key_value_heads=4, max_position_embeddings=64, initializer_range=0.2, rms_norm_eps=1e-6,
+            bos_token_id=1, eos_token_id=None)
+GPT2 = dict(vocab_size=61, n_embd=32, n_layer=2, n_head=4, n_positions=64, initializer_range=0.2, bos_token_id=1,
+            eos_token_id=None)
+GROUPED = dict(num_key_value_heads=2)
+LLAMA3 = dict(rope_type="llama3", factor=4.0, low_freq_factor=1.0, high_freq_factor=4.0,
+              original_max_position_embeddings=16)
+YARN = dict(rope_type="yarn", factor=4.0, original_max_position_embeddings=16)
+CASES = {
+    "plain": (LlamaConfig, {}),
+    "grouped_tied": (LlamaConfig, dict(GROUPED, tie_word_embeddings=True)),
+    "biases": (LlamaConfig, dict(attention_bias=True, mlp_bias=True, num_key_value_heads=1)),
+    "wide_heads": (LlamaConfig, dict(GROUPED, head_dim=12, rope_theta=500.0)),
+    "linear": (LlamaConfig, dict(rope_scaling=dict(rope_type="linear", factor=2.5))),
+    "dynamic": (LlamaConfig, dict(rope_scaling=dict(rope_type="dynamic", factor=2.0), max_position_embeddings=16)),
+    "llama3": (LlamaConfig, dict(rope_scaling=LLAMA3, rms_norm_eps=1e-5)),
+    "yarn": (LlamaConfig, dict(rope_scaling=YARN)),
+    "yarn_mscale": (LlamaConfig, dict(rope_scaling=dict(YARN, beta_fast=4.0, beta_slow=0.5, mscale=1.0,
+                                                        mscale_all_dim=0.5, truncate=False))),
+    "padded": (LlamaConfig, dict(pad_token_id=5, tie_word_embeddings=True)),
+    "mistral": (MistralConfig, dict(GROUPED, sliding_window=8)),
+    "mistral_wide_heads": (MistralConfig, dict(GROUPED, sliding_window=None, head_dim=12)),
+    "mistral_float16": (MistralConfig, dict(GROUPED, sliding_window=3, dtype="float16")),
+    "qwen2": (Qwen2Config, dict(GROUPED, use_sliding_window=False)),
+    "qwen2_tied_bfloat16": (Qwen2Config, dict(GROUPED, tie_word_embeddings=True, dtype="bfloat16")),
+    "qwen2_windows": (Qwen2Config, dict(GROUPED, num_hidden_layers=3, use_sliding_window=True, sliding_window=5,
+                                        max_window_layers=1)),
+    "qwen2_yarn_shards": (Qwen2Config, dict(GROUPED, rope_scaling=YARN, shards="20kB")),
+    "qwen3": (Qwen3Config, dict(GROUPED, head_dim=12)),
+    "qwen3_biases_tied": (Qwen3Config, dict(GROUPED, head_dim=8, attention_bias=True, tie_word_embeddings=True)),
+    "qwen3_windows": (Qwen3Config, dict(GROUPED, head_dim=8, use_sliding_window=True, sliding_window=4,
+                                        layer_types=["sliding_attention", "full_attention"])),
+    "gpt2": (GPT2Config, {}),
+    "gpt2_untied_gelu": (GPT2Config, dict(tie_word_embeddings=False, activation_function="gelu", n_inner=40,
+                                          layer_norm_epsilon=1e-4)),
+    "gpt2_bfloat16_shards": (GPT2Config, dict(dtype="bfloat16", shards="20kB")),
+}
+
+
+def build(config, seed):
+    torch.manual_seed(seed)
+    model = AutoModelForCausalLM.from_config(config, attn_implementation="eager").float().eval()
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if name.endswith("bias"):
+                weight.normal_(0, 0.1)
+            elif weight.dim() == 1:
+                weight.normal_(1, 0.1)
+    return model
+
+
+def load(folder):
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+
+
+def save_checkpoint(folder, kind, changes, seed):
+    changes = dict(changes)
+    shards, dtype = changes.pop("shards", "5GB"), changes.pop("dtype", "float32")
+    base = GPT2 if kind is GPT2Config else BASE
+    model = build(kind(**{**base, **changes}), seed)
+    model.to(getattr(torch, dtype)).save_pretrained(folder, max_shard_size=shards)
+
+
+def make_case(folder, kind, changes, seed):
+    save_checkpoint(folder, kind, changes, seed)
+    model = load(folder)
+    generator = torch.Generator().manual_seed(seed + 100)
+    ids = torch.randint(2, 61, (3, 23), generator=generator)
+    labels = ids.clone()
+    labels[torch.rand(ids.shape, generator=generator) < 0.2] = -100
+    labels[2, 3:] = -100
+    out = model(input_ids=ids, labels=labels)
+    out.loss.backward()
+    expected = {"ids": ids, "labels": labels, "loss": out.loss.detach().reshape(1),
+                "num_tokens": (labels[:, 1:] != -100).sum().reshape(1), "logits": out.logits.detach()}
+    for name, weight in model.named_parameters():
+        expected["gradient/" + name] = weight.grad
+    # A new model: the dynamic scaling of transformers remembers the longest sequence it has seen.
+    prompt = ids[:1, :7].clone()
+    continuation = load(folder).generate(prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=14,
+                                         do_sample=False, pad_token_id=0)
+    expected["prompt"] = prompt[0]
+    expected["continuation"] = continuation[0, prompt.shape[1]:]
+    save_file({key: value.contiguous() for key, value in expected.items()}, folder / "expected.safetensors")
+
+
+def main():
+    torch.set_num_threads(1)
+    root = pathlib.Path(sys.argv[1])
+    for seed, (name, (kind, changes)) in enumerate(CASES.items()):
+        if len(sys.argv) > 2 and name not in sys.argv[2:]:
+            continue
+        make_case(root / name, kind, changes, seed)
+        (root / name / "generation_config.json").unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    main()
