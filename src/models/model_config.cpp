@@ -30,13 +30,6 @@ int64_t count_weights(const ModelConfig& config, const Counts& counts) {
 
 }  // namespace
 
-int64_t ModelConfig::window_of_layer(int64_t layer) const {
-  if (!use_sliding_window || !sliding_window) return 0;
-  const bool slides = layer_types.empty() ? layer >= max_window_layers
-                                          : layer_types.at(static_cast<size_t>(layer)) == "sliding_attention";
-  return slides ? *sliding_window : 0;
-}
-
 int64_t ModelConfig::num_parameters() const {
   return count_weights(*this, [](const Parameter&) { return true; });
 }

@@ -39,7 +39,13 @@ struct ModelConfig {
   std::string source = "", generation_source = "";
 
   // 0: none. For qwen2 and qwen3.
-  int64_t window_of_layer(int64_t layer) const;
+  int64_t window_of_layer(int64_t layer) const {
+    if (!use_sliding_window || !sliding_window) return 0;
+    const bool slides = layer_types.empty()
+                            ? layer >= max_window_layers
+                            : layer_types.at(static_cast<size_t>(layer)) == "sliding_attention";
+    return slides ? *sliding_window : 0;
+  }
   // Number of weights, and of those in the matrices that low-rank methods project (attention and MLP).
   int64_t num_parameters() const;
   int64_t num_projected_parameters() const;
