@@ -40,8 +40,18 @@ def check(directory, collector):
     assert set(state) - set(stored) <= {"lm_head.weight"}, set(state) - set(stored)
     with open(os.path.join(directory, "config.json")) as file:
         config = json.load(file)
-    for key in ("hidden_size", "num_key_value_heads", "head_dim", "vocab_size", "bos_token_id", "eos_token_id"):
-        assert getattr(model.config, key) == config[key], key
+    for key, value in config.items():
+        if key not in ("architectures", "torch_dtype", "rope_scaling") and hasattr(model.config, key):
+            assert getattr(model.config, key) == value, key
+    assert type(model).__name__ == config["architectures"][0]
+    with open(os.path.join(directory, "generation_config.json")) as file:
+        generation = json.load(file)
+    for key in ("bos_token_id", "eos_token_id", "pad_token_id"):
+        if key in generation:
+            assert getattr(model.generation_config, key) == generation[key], key
+    if os.path.exists(os.path.join(directory, "tokenizer_config.json")):
+        tokenizer = transformers.AutoTokenizer.from_pretrained(directory)
+        assert len(tokenizer) <= model.config.vocab_size
     output = model.generate(torch.tensor([[1, 5, 7]]), max_new_tokens=4, do_sample=False, pad_token_id=0)
     assert output.shape[1] > 3
     assert not collector.messages, f"{directory}: warnings: {collector.messages}"

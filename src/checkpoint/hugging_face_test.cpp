@@ -10,6 +10,7 @@
 #include "checkpoint/test_model.h"
 #include "checkpoint/weight_files.h"
 #include "kernels/group_quantize.h"
+#include "models/causal_lm.h"
 
 namespace galore {
 namespace {
@@ -231,6 +232,43 @@ TEST(HuggingFace, ModelsForTransformersReadBackEqual) {
     EXPECT_EQ(read.rope_scaling.type, config.rope_scaling.type);
     EXPECT_EQ(read.rope_scaling.factor, config.rope_scaling.factor);
     EXPECT_EQ(read.tie_word_embeddings, kind.tied);
+  }
+}
+
+// The other architectures, whole models, for the same script; and their weights without the prefix.
+TEST(HuggingFace, ArchitecturesForTransformersReadBackEqual) {
+  const char* kept = std::getenv("GALORE_SAVED_MODELS");
+  const TestFolder folder;
+  const std::pair<const char*, const char*> configs[] = {
+      {"mistral", R"({"model_type":"mistral","sliding_window":8,)"},
+      {"qwen2",
+       R"({"model_type":"qwen2","use_sliding_window":true,"sliding_window":8,"max_window_layers":1,)"},
+      {"qwen3", R"({"model_type":"qwen3","head_dim":6,"tie_word_embeddings":true,"eos_token_id":[2,3],)"},
+      {"gpt2",
+       R"({"model_type":"gpt2","n_embd":16,"n_layer":2,"n_head":4,"n_positions":32,"resid_pdrop":0.1,)"}};
+  for (const auto& [name, text] : configs) {
+    const ModelConfig config =
+        parse_model_config("test", std::string(text) + R"("vocab_size":48,"bos_token_id":1,"hidden_size":16,
+            "intermediate_size":24,"num_hidden_layers":2,"num_attention_heads":4,"num_key_value_heads":2})");
+    Ledger ledger(at::kCPU);
+    const auto saved = make_causal_lm(config, {}, ledger), loaded = make_causal_lm(config, {}, ledger);
+    saved->initialize(1);
+    const Path directory = (kept ? Path(kept) : folder.path()) / name;
+    save_model(directory, config, saved->parameters(), at::kFloat, 4000);
+    load_weights(directory, loaded->parameters());
+    const ParameterList from = saved->parameters(), to = loaded->parameters();
+    std::vector<TensorToWrite> headless;
+    for (size_t i = 0; i < from.size(); ++i) {
+      EXPECT_TRUE(at::equal(from[i]->value, to[i]->value)) << name << " " << from[i]->name;
+      const size_t prefix = from[i]->name == "lm_head.weight" ? 0 : from[i]->name.find('.') + 1;
+      headless.emplace_back(from[i]->name.substr(prefix), from[i]->value);
+      to[i]->value.zero_();
+    }
+    if (std::string(name) == "gpt2") headless.emplace_back("h.0.attn.bias", at::ones({1, 1, 32, 32}));
+    std::filesystem::create_directory(folder / "headless");
+    write_safetensors(folder / "headless" / kWeightsName, headless);
+    load_weights(folder / "headless", loaded->parameters());
+    for (size_t i = 0; i < from.size(); ++i) EXPECT_TRUE(at::equal(from[i]->value, to[i]->value));
   }
 }
 
