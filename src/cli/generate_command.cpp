@@ -1,8 +1,11 @@
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
+#include "checkpoint/generation_config.h"
 #include "checkpoint/hugging_face.h"
 #include "cli/arguments.h"
 #include "cli/commands.h"
@@ -17,8 +20,8 @@ namespace {
 struct Settings {
   TrainOptions run;
   GenerateOptions generate;
-  std::string prompt;
-  std::vector<std::string> prompt_ids;
+  std::string prompt, prompt_file;
+  std::vector<std::string> prompt_ids, stop_strings;
   int64_t seed = 42;
   bool json = false;
 };
@@ -27,27 +30,67 @@ void declare_options(OptionTable& table, Settings& s) {
   table.add("model_name_or_path", &s.run.model_name_or_path, "Hugging Face directory or checkpoint");
   table.add("tokenizer_name", &s.run.tokenizer_name, "default: the model's");
   table.add("prompt", &s.prompt, "text to continue");
+  table.add("prompt_file", &s.prompt_file, "a file of prompts, one a line");
   table.add("prompt_ids", &s.prompt_ids, "token ids to continue, as 1,2,3");
-  table.add("max_new_tokens", &s.generate.max_new_tokens, "tokens at most").range(1, 1e9);
-  table.add("do_sample", &s.generate.do_sample, "false: the most probable token each time");
-  table.add("temperature", &s.generate.temperature, "divides the logits").range(1e-6, 1e6);
-  table.add("top_k", &s.generate.top_k, "sample among the k most probable tokens; 0: all").range(0, 1e9);
-  table.add("top_p", &s.generate.top_p, "sample among the most probable tokens of this mass").range(1e-9, 1);
+  table.group("Generation; what is not given is generation_config.json's");
+  GenerateOptions& g = s.generate;
+  table.add("max_new_tokens", &g.max_new_tokens, "tokens at most").range(1, 1e9);
+  table.add("do_sample", &g.do_sample,
+            "false: the most probable token each time; true by itself where an option of sampling is given");
+  table.add("temperature", &g.temperature, "divides the logits").range(1e-6, 1e6);
+  table.add("top_k", &g.top_k, "sample among the k most probable tokens; 0: all").range(0, 1e9);
+  table.add("top_p", &g.top_p, "sample among the most probable tokens of this mass").range(1e-9, 1);
+  table.add("min_p", &g.min_p, "and not among those below this part of the largest probability").range(0, 1);
+  table.add("repetition_penalty", &g.repetition_penalty, "divides logits of tokens that were there before")
+      .range(1e-6, 1e6);
+  table.add("stop_strings", &s.stop_strings, "texts after which generation ends, as a,b");
   table.add("seed", &s.seed, "of the sampling").range(0, 1e18);
+  table.group("Machine");
   table.add("dtype", &s.run.dtype, "of the weights in memory").choices({"float32", "bfloat16"});
   table.add("device", &s.run.device, "auto, cpu, cuda or cuda:N");
   table.add("threads", &s.run.threads, "0: all processors").range(0, 4096);
-  table.add("json", &s.json, "print one JSON object");
+  table.add("json", &s.json, "print one JSON object a prompt");
 }
 
-std::vector<int64_t> prompt_of(const Settings& settings, const Tokenizer* tokenizer) {
+void take_defaults(const ModelConfig& config, OptionTable& table, Settings& settings) {
+  const bool sampling_asked_for = table.was_set("temperature") || table.was_set("top_k") ||
+                                  table.was_set("top_p") || table.was_set("min_p") || table.was_set("seed");
+  if (sampling_asked_for && !table.was_set("do_sample")) table.set("generate", "do_sample", "true");
+  const GenerationDefaults defaults = generation_defaults(config);
+  for (const auto& [name, value] : defaults.options)
+    if (!table.was_set(name)) table.set("generation_config.json", name, value);
+  if (settings.stop_strings.empty()) settings.stop_strings = defaults.stop_strings;
+  settings.generate.stop_ids = defaults.stop_ids;
+  settings.generate.seed = static_cast<uint64_t>(settings.seed);
+}
+
+struct Prompt {
+  std::string text;
   std::vector<int64_t> ids;
-  for (const std::string& id : settings.prompt_ids) ids.push_back(parse_count("prompt_ids", "id", id));
-  if (!ids.empty()) return ids;
-  if (!tokenizer)
+};
+
+std::vector<Prompt> prompts_of(const Settings& settings, const Tokenizer* tokenizer) {
+  std::vector<Prompt> prompts;
+  if (!settings.prompt_ids.empty()) prompts.emplace_back();
+  for (const std::string& id : settings.prompt_ids)
+    prompts.back().ids.push_back(parse_count("prompt_ids", "id", id));
+  std::vector<std::string> texts;
+  if (!settings.prompt.empty()) texts.push_back(settings.prompt);
+  if (!settings.prompt_file.empty()) {
+    std::istringstream lines(read_file(settings.prompt_file));
+    for (std::string line; std::getline(lines, line);)
+      if (!line.empty()) texts.push_back(line);
+  }
+  if (!texts.empty() && !tokenizer)
     fail_usage("generate", "expected a model with a tokenizer, --tokenizer_name or --prompt_ids");
-  for (const int32_t id : tokenizer->encode(settings.prompt, /*add_special_tokens=*/true)) ids.push_back(id);
-  return ids;
+  for (const std::string& text : texts) {
+    prompts.push_back({text, {}});
+    for (const int32_t id : tokenizer->encode(text, /*add_special_tokens=*/true))
+      prompts.back().ids.push_back(id);
+  }
+  if (prompts.empty())
+    fail_usage("generate", "expected --prompt TEXT, --prompt_file FILE or --prompt_ids 1,2,3");
+  return prompts;
 }
 
 // Decodes all tokens each time and gives what is new: a token's text depends on the tokens before it.
@@ -74,6 +117,32 @@ class TextStream {
   std::string shown_;
 };
 
+bool holds_one(const std::string& text, const std::vector<std::string>& parts) {
+  return std::any_of(parts.begin(), parts.end(),
+                     [&](const std::string& part) { return text.find(part) != std::string::npos; });
+}
+
+void continue_prompt(CausalLM& model, const Tokenizer* tokenizer, const Prompt& prompt,
+                     const Settings& settings) {
+  TextStream stream(tokenizer, prompt.ids);
+  std::string text;
+  if (!settings.json) fmt::print("{}", prompt.text);
+  const auto receive = [&](int64_t id) {
+    const std::string fresh = tokenizer ? stream.add(id) : fmt::format("{} ", id);
+    text += tokenizer ? fresh : "";
+    if (!settings.json) {
+      fmt::print("{}", fresh);
+      std::fflush(stdout);
+    }
+    return !holds_one(text, settings.stop_strings);
+  };
+  const std::vector<int64_t> output = generate(model, prompt.ids, settings.generate, receive);
+  if (!settings.json) return fmt::print("\n");
+  fmt::print("{}\n", nlohmann::ordered_json{{"text", text}, {"output_ids", output}}.dump(
+                         -1, ' ', false, nlohmann::json::error_handler_t::replace));
+  std::fflush(stdout);
+}
+
 }  // namespace
 
 int generate_command(const std::vector<std::string>& arguments) {
@@ -82,34 +151,15 @@ int generate_command(const std::vector<std::string>& arguments) {
   declare_options(table, settings);
   if (!parse_arguments("generate", table, arguments)) return 0;
   if (settings.run.model_name_or_path.empty()) fail_usage("generate", "expected --model_name_or_path DIR");
-  if (settings.prompt.empty() && settings.prompt_ids.empty())
-    fail_usage("generate", "expected --prompt TEXT or --prompt_ids 1,2,3");
   set_threads(settings.run.threads);
-  settings.generate.seed = static_cast<uint64_t>(settings.seed);
   const ModelConfig config = model_config_of(settings.run);
+  take_defaults(config, table, settings);
   const auto tokenizer = tokenizer_of(settings.run);
-  settings.generate.stop_id = config.eos_token_id;
+  const std::vector<Prompt> prompts = prompts_of(settings, tokenizer.get());
   Ledger ledger(device_of(settings.run.device));
   const auto model = make_causal_lm(config, model_options(settings.run), ledger);
   load_weights(settings.run.model_name_or_path, model->parameters());
-
-  const std::vector<int64_t> prompt = prompt_of(settings, tokenizer.get());
-  TextStream stream(tokenizer.get(), prompt);
-  std::string text;
-  if (!settings.json) fmt::print("{}", settings.prompt);
-  const std::vector<int64_t> output = generate(*model, prompt, settings.generate, [&](int64_t id) {
-    const std::string fresh = tokenizer ? stream.add(id) : fmt::format("{} ", id);
-    text += tokenizer ? fresh : "";
-    if (settings.json) return;
-    fmt::print("{}", fresh);
-    std::fflush(stdout);
-  });
-  if (settings.json) {
-    fmt::print("{}\n", nlohmann::ordered_json{{"text", text}, {"output_ids", output}}.dump(
-                           -1, ' ', false, nlohmann::json::error_handler_t::replace));
-  } else {
-    fmt::print("\n");
-  }
+  for (const Prompt& prompt : prompts) continue_prompt(*model, tokenizer.get(), prompt, settings);
   return 0;
 }
 

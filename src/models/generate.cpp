@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <set>
 
 #include "core/errors.h"
 #include "core/random.h"
@@ -10,13 +11,19 @@
 namespace galore {
 namespace {
 
-struct Candidate {
-  int64_t id;
-  double weight;
-};
+// CTRL's penalty (Keskar et al., 2019): likely or not, what was said becomes less likely.
+at::Tensor penalized(const at::Tensor& logits, const std::vector<int64_t>& sequence, double penalty) {
+  if (penalty == 1) return logits;
+  at::Tensor changed = logits.clone();
+  float* values = changed.data_ptr<float>();
+  const auto factor = static_cast<float>(penalty);
+  for (const int64_t id : std::set<int64_t>(sequence.begin(), sequence.end()))
+    values[id] = values[id] < 0 ? values[id] * factor : values[id] / factor;
+  return changed;
+}
 
-// Candidates by falling probability, cut by top_k and then by top_p of the rest.
-std::vector<Candidate> candidates_of(const at::Tensor& logits, const GenerateOptions& options) {
+// The top_k most probable ids, the most probable first, with their probabilities relative to it.
+std::vector<Candidate> most_probable(const at::Tensor& logits, const GenerateOptions& options) {
   const float* values = logits.const_data_ptr<float>();
   std::vector<int64_t> order(static_cast<size_t>(logits.numel()));
   std::iota(order.begin(), order.end(), int64_t{0});
@@ -26,32 +33,36 @@ std::vector<Candidate> candidates_of(const at::Tensor& logits, const GenerateOpt
       order.begin(), order.begin() + static_cast<std::ptrdiff_t>(kept), order.end(),
       [&](int64_t a, int64_t b) { return values[a] != values[b] ? values[a] > values[b] : a < b; });
   std::vector<Candidate> candidates;
-  double total = 0;
   for (size_t i = 0; i < kept; ++i) {
-    const double weight =
-        std::exp((static_cast<double>(values[order[i]]) - values[order[0]]) / options.temperature);
-    candidates.push_back({order[i], weight});
-    total += weight;
-  }
-  double mass = 0;
-  for (size_t i = 0; i < candidates.size(); ++i) {
-    mass += candidates[i].weight / total;
-    if (mass >= options.top_p) {
-      candidates.resize(i + 1);
-      break;
-    }
+    const double below = static_cast<double>(values[order[i]]) - values[order[0]];
+    candidates.push_back({order[i], std::exp(below / options.temperature)});
   }
   return candidates;
 }
 
-int64_t choose(const at::Tensor& logits, const GenerateOptions& options, RandomStream& random) {
-  if (!options.do_sample) return logits.argmax().item<int64_t>();
-  const std::vector<Candidate> candidates = candidates_of(logits, options);
-  double total = 0;
-  for (const Candidate& candidate : candidates) total += candidate.weight;
-  double left = random.uniform() * total;
+double total(const std::vector<Candidate>& candidates) {
+  double sum = 0;
+  for (const Candidate& candidate : candidates) sum += candidate.probability;
+  return sum;
+}
+
+void keep_mass(std::vector<Candidate>& candidates, double top_p) {
+  const double all = total(candidates);
+  double mass = 0;
+  for (size_t i = 0; i < candidates.size(); ++i) {
+    mass += candidates[i].probability / all;
+    if (mass >= top_p) return candidates.resize(i + 1);
+  }
+}
+
+int64_t choose(const at::Tensor& logits, const std::vector<int64_t>& sequence, const GenerateOptions& options,
+               RandomStream& random) {
+  if (!options.do_sample)
+    return penalized(logits, sequence, options.repetition_penalty).argmax().item<int64_t>();
+  const std::vector<Candidate> candidates = sampling_candidates(logits, sequence, options);
+  double left = random.uniform();
   for (const Candidate& candidate : candidates) {
-    left -= candidate.weight;
+    left -= candidate.probability;
     if (left < 0) return candidate.id;
   }
   return candidates.back().id;
@@ -59,21 +70,34 @@ int64_t choose(const at::Tensor& logits, const GenerateOptions& options, RandomS
 
 }  // namespace
 
+std::vector<Candidate> sampling_candidates(const at::Tensor& logits, const std::vector<int64_t>& sequence,
+                                           const GenerateOptions& options) {
+  std::vector<Candidate> candidates =
+      most_probable(penalized(logits, sequence, options.repetition_penalty), options);
+  if (options.top_p < 1) keep_mass(candidates, options.top_p);
+  // The first one's is 1.
+  std::erase_if(candidates, [&](const Candidate& c) { return c.probability < options.min_p; });
+  const double all = total(candidates);
+  for (Candidate& candidate : candidates) candidate.probability /= all;
+  return candidates;
+}
+
 std::vector<int64_t> generate(CausalLM& model, const std::vector<int64_t>& prompt,
-                              const GenerateOptions& options, const std::function<void(int64_t)>& receive) {
+                              const GenerateOptions& options, const std::function<bool(int64_t)>& receive) {
   if (prompt.empty()) fail_usage("generate", "expected a prompt of at least one token");
   RandomStream random(options.seed, "generate");
   const auto cache = model.new_cache(static_cast<int64_t>(prompt.size()) + options.max_new_tokens);
+  std::vector<int64_t> sequence = prompt;
   at::Tensor ids = at::tensor(prompt, at::kLong);
-  std::vector<int64_t> output;
-  while (static_cast<int64_t>(output.size()) < options.max_new_tokens) {
-    const int64_t id = choose(model.next_logits(ids, *cache).cpu(), options, random);
-    output.push_back(id);
-    if (receive) receive(id);
-    if (options.stop_id && id == *options.stop_id) break;
+  for (int64_t i = 0; i < options.max_new_tokens; ++i) {
+    const int64_t id = choose(model.next_logits(ids, *cache).cpu(), sequence, options, random);
+    sequence.push_back(id);
+    const auto& stop = options.stop_ids;
+    const bool wanted = !receive || receive(id);
+    if (!wanted || std::find(stop.begin(), stop.end(), id) != stop.end()) break;
     ids = at::tensor({id}, at::kLong);
   }
-  return output;
+  return {sequence.begin() + static_cast<std::ptrdiff_t>(prompt.size()), sequence.end()};
 }
 
 }  // namespace galore

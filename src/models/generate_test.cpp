@@ -1,0 +1,100 @@
+#include "models/generate.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "core/errors.h"
+
+namespace galore {
+namespace {
+
+// Probabilities 0.4, 0.3, 0.2, 0.1 of ids 2, 0, 3, 1.
+at::Tensor some_logits() { return at::tensor({0.3, 0.1, 0.4, 0.2}, at::kDouble).log().to(at::kFloat) + 5; }
+
+std::vector<int64_t> ids_of(const std::vector<Candidate>& candidates) {
+  std::vector<int64_t> ids;
+  for (const Candidate& candidate : candidates) ids.push_back(candidate.id);
+  return ids;
+}
+
+TEST(Sampling, EachOptionLeavesWhatItSays) {
+  const auto ids = [](const GenerateOptions& options) {
+    return ids_of(sampling_candidates(some_logits(), {}, options));
+  };
+  GenerateOptions options;
+  EXPECT_EQ(ids(options), (std::vector<int64_t>{2, 0, 3, 1}));
+  options.top_k = 3;
+  EXPECT_EQ(ids(options), (std::vector<int64_t>{2, 0, 3}));
+  options.top_p = 0.7;  // of the three: 4/9, 7/9
+  EXPECT_EQ(ids(options), (std::vector<int64_t>{2, 0}));
+  options = {};
+  options.min_p = 0.6;
+  EXPECT_EQ(ids(options), (std::vector<int64_t>{2, 0}));
+  options.temperature = 0.5;  // squares
+  EXPECT_EQ(ids(options), (std::vector<int64_t>{2}));
+  options = {};
+  options.top_k = 0;
+  options.temperature = 0.5;
+  EXPECT_NEAR(sampling_candidates(some_logits(), {}, options)[1].probability, 0.09 / 0.3, 1e-6);
+}
+
+TEST(Sampling, RepetitionPenalty) {
+  GenerateOptions options;
+  options.repetition_penalty = 2;
+  const at::Tensor logits = at::tensor({2.0f, -1.0f, 1.5f, -1.5f});
+  // 2 becomes 1; -1 becomes -2, whatever the number of times it was said.
+  EXPECT_EQ(ids_of(sampling_candidates(logits, {0, 1, 1}, options)), (std::vector<int64_t>{2, 0, 3, 1}));
+  EXPECT_EQ(logits[0].item<float>(), 2);
+}
+
+// A model that says that after token t comes t + 1, and counts how often it was asked.
+class Counting : public CausalLM {
+ public:
+  class Cache : public KeyValueCache {
+   public:
+    int64_t length() const override { return 0; }
+  };
+  const ModelConfig& config() const override { return config_; }
+  ParameterList parameters() override { return {}; }
+  void initialize(uint64_t) override {}
+  LossSum train_step(const at::Tensor&, const at::Tensor&, double) override { return {}; }
+  LossSum evaluate(const at::Tensor&, const at::Tensor&) override { return {}; }
+  at::Tensor logits(const at::Tensor&) override { return {}; }
+  std::unique_ptr<KeyValueCache> new_cache(int64_t) override { return std::make_unique<Cache>(); }
+  at::Tensor next_logits(const at::Tensor& ids, KeyValueCache&) override {
+    ++asked;
+    at::Tensor logits = at::zeros({16});
+    logits[(ids[-1].item<int64_t>() + 1) % 16] = 3;
+    return logits;
+  }
+  int asked = 0;
+
+ private:
+  ModelConfig config_;
+};
+
+TEST(Generate, EndsWhereItShould) {
+  Counting model;
+  GenerateOptions options;
+  options.max_new_tokens = 5;
+  EXPECT_EQ(generate(model, {1, 2}, options), (std::vector<int64_t>{3, 4, 5, 6, 7}));
+  options.stop_ids = {9, 5};
+  EXPECT_EQ(generate(model, {2}, options), (std::vector<int64_t>{3, 4, 5}));
+  EXPECT_EQ(generate(model, {2}, options, [](int64_t id) { return id != 4; }), (std::vector<int64_t>{3, 4}));
+  EXPECT_EQ(model.asked, 5 + 3 + 2);
+  EXPECT_THROW(generate(model, {}, options), Error);
+}
+
+TEST(Generate, SeedsRepeatAndDiffer) {
+  Counting model;
+  GenerateOptions options;
+  options.do_sample = true;
+  const auto first = generate(model, {1}, options);
+  EXPECT_EQ(generate(model, {1}, options), first);
+  options.seed = 43;
+  EXPECT_NE(generate(model, {1}, options), first);
+}
+
+}  // namespace
+}  // namespace galore
