@@ -1,0 +1,80 @@
+// Training of every architecture: both drivers, recomputation, projected gradients, the memory plan,
+// resuming.
+#include "checkpoint/hugging_face.h"
+#include "train/test_run.h"
+
+namespace galore {
+namespace {
+
+struct ArchitectureCase {
+  const char* name;
+  const char* keys;
+};
+
+constexpr ArchitectureCase kCases[] = {
+    {"mistral", R"("sliding_window": 6)"},
+    {"qwen2", R"("use_sliding_window": true, "sliding_window": 6, "max_window_layers": 1)"},
+    {"qwen3", R"("head_dim": 12, "tie_word_embeddings": true)"},
+    {"gpt2", R"("n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64)"}};
+
+class ArchitectureRun : public TestRun, public testing::WithParamInterface<ArchitectureCase> {
+ protected:
+  ArchitectureRun() {
+    const std::string shared = R"("vocab_size": 64, "hidden_size": 32, "intermediate_size": 48,
+      "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
+      "max_position_embeddings": 64)";
+    write_file_atomically(folder_ / "tiny.json", std::string(R"({"model_type": ")") + GetParam().name +
+                                                     "\", " + GetParam().keys + ", " + shared + "}");
+  }
+  TrainResult run(const std::string& name, Settings settings) {
+    settings.push_back(output(name));
+    return train(settings);
+  }
+};
+
+TEST_P(ArchitectureRun, DriversAndRecomputationGiveTheSameWeights) {
+  const Settings settings{"optim=galore_adamw", "gradient=projected", "max_steps=6",
+                          "gradient_accumulation_steps=2"};
+  const auto with = [&](const std::string& name, const Settings& more) {
+    Settings all = settings;
+    all.insert(all.end(), more.begin(), more.end());
+    return run(name, all);
+  };
+  with("whole", {});
+  with("layers", {"optim_layerwise=true", "gradient_checkpointing=true"});
+  EXPECT_EQ(weights("whole"), weights("layers"));
+  EXPECT_EQ(events("whole", "step").size(), 6u);
+  EXPECT_LT(events("whole", "step").back().at("loss"), events("whole", "step").front().at("loss"));
+}
+
+TEST_P(ArchitectureRun, ResumesToTheBit) {
+  const Settings settings{"optim=galore_adamw_8bit_layerwise", "bf16=true", "save_steps=3", "max_steps=8"};
+  run("whole", settings);
+  Settings rest = settings;
+  rest.push_back("resume_from_checkpoint=" + (folder_ / "whole" / "checkpoint-3").string());
+  run("rest", rest);
+  EXPECT_EQ(weights("whole"), weights("rest"));
+  EXPECT_NE(weights("whole"), weights("whole/checkpoint-3"));
+}
+
+TEST_P(ArchitectureRun, ThePlanIsWhatIsAllocated) {
+  for (const char* driver : {"optim_layerwise=false", "optim_layerwise=true"})
+    for (const char* recomputation : {"gradient_checkpointing=false", "gradient_checkpointing=true"})
+      expect_plan({"optim=galore_adamw_8bit", "bf16=true", driver, recomputation}, 2);
+  expect_plan({"optim=q_galore_adamw_8bit", "bf16=true"}, 1);
+}
+
+// The saved model is one of the architecture, and trains on.
+TEST_P(ArchitectureRun, ASavedModelIsTakenUp) {
+  run("first", {"max_steps=2"});
+  EXPECT_EQ(read_model_config(folder_ / "first").model_type, GetParam().name);
+  run("second", {"config_name=", "model_name_or_path=" + (folder_ / "first").string(), "max_steps=2",
+                 "learning_rate=0"});
+  EXPECT_EQ(weights("first"), weights("second"));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, ArchitectureRun, testing::ValuesIn(kCases),
+                         [](const auto& info) { return info.param.name; });
+
+}  // namespace
+}  // namespace galore
