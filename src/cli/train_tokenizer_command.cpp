@@ -5,13 +5,32 @@
 
 #include "cli/arguments.h"
 #include "core/errors.h"
+#include "tokenizer/byte_level_training.h"
 #include "tokenizer/sentencepiece_training.h"
 #include "tokenizer/tokenizer.h"
 
 namespace galore {
+namespace {
+
+void declare(OptionTable& table, TokenizerTrainingOptions& options) {
+  table.add("vocab_size", &options.vocab_size, "number of ids, the special tokens and 256 bytes among them");
+  table.add("character_coverage", &options.character_coverage,
+            "sentencepiece: share of the characters that become pieces");
+  table.add("min_frequency", &options.min_frequency, "byte_level_bpe: rarer pairs are not merged")
+      .range(1, 1e12);
+  table.add("max_sentences", &options.max_sentences, "train on a sample of so many lines; 0: all")
+      .range(0, 1e12);
+  table.add("split_digits", &options.split_digits, "every digit is a piece of its own");
+  table.add("add_bos_token", &options.add_bos_token, "written to the configuration");
+  table.add("add_eos_token", &options.add_eos_token, "written to the configuration");
+  table.add("model_max_length", &options.model_max_length, "written to the configuration; 0: not")
+      .range(0, 1e12);
+}
+
+}  // namespace
 
 int train_tokenizer_command(const std::vector<std::string>& arguments) {
-  SentencePieceTrainingOptions options;
+  TokenizerTrainingOptions options;
   std::vector<std::string> input;
   std::string output, type = "sentencepiece";
   int64_t seed = 42;
@@ -19,19 +38,11 @@ int train_tokenizer_command(const std::vector<std::string>& arguments) {
   OptionTable table;
   table.group("Files");
   table.add("input", &input, "text files or globs, one sentence per line");
-  table.add("output", &output, "folder for tokenizer.model and its configuration");
+  table.add("output", &output, "folder for tokenizer.model or tokenizer.json and its configuration");
   table.group("Tokenizer");
-  table.add("type", &type, "kind of tokenizer").choices({"sentencepiece"});
-  table.add("vocab_size", &options.vocab_size, "number of ids, 259 of them special tokens and bytes");
-  table.add("character_coverage", &options.character_coverage, "share of the characters that become pieces");
-  table.add("max_sentences", &options.max_sentences, "train on a sample of so many lines; 0: all")
-      .range(0, 1e12);
+  table.add("type", &type, "kind of tokenizer").choices({"sentencepiece", "byte_level_bpe"});
+  declare(table, options);
   table.add("seed", &seed, "of the sample");
-  table.add("split_digits", &options.split_digits, "every digit is a piece of its own");
-  table.add("add_bos_token", &options.add_bos_token, "written to the configuration");
-  table.add("add_eos_token", &options.add_eos_token, "written to the configuration");
-  table.add("model_max_length", &options.model_max_length, "written to the configuration; 0: not")
-      .range(0, 1e12);
   table.group("Output");
   table.add("json", &json, "print the result as one JSON object");
   if (!parse_arguments("train-tokenizer", table, arguments)) return 0;
@@ -39,7 +50,14 @@ int train_tokenizer_command(const std::vector<std::string>& arguments) {
     for (const Path& path : expand_glob(pattern)) options.inputs.push_back(path);
   options.output = output;
   options.seed = static_cast<uint64_t>(seed);
-  train_sentencepiece(options, [](const std::string& message) { fmt::print(stderr, "{}\n", message); });
+  if (type == "sentencepiece" && std::filesystem::exists(options.output / "tokenizer.json"))
+    fail("train-tokenizer",
+         "output: {} holds a tokenizer.json, which would be taken for the new tokenizer.model", output);
+  const auto say = [](const std::string& message) { fmt::print(stderr, "{}\n", message); };
+  if (type == "byte_level_bpe")
+    train_byte_level(options, say);
+  else
+    train_sentencepiece(options, say);
   const auto tokenizer = load_tokenizer(options.output);
   const nlohmann::ordered_json result = {{"output", output}, {"vocab_size", tokenizer->vocab_size()}};
   if (json)

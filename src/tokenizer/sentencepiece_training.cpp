@@ -7,7 +7,7 @@
 #include <unordered_map>
 
 #include "core/errors.h"
-#include "core/random.h"
+#include "tokenizer/line_sample.h"
 #include "tokenizer/text_lines.h"
 #include "tokenizer/text_repair.h"
 
@@ -74,17 +74,11 @@ class AllLines : public sentencepiece::SentenceIterator {
 
 class SampledLines : public sentencepiece::SentenceIterator {
  public:
-  // Reservoir sampling (Vitter's algorithm R, 1985).
   SampledLines(const std::vector<Path>& inputs, size_t count, uint64_t seed) {
     SentenceReader reader(inputs);
-    RandomStream random(seed, "tokenizer sentences");
-    std::string line;
-    for (uint64_t seen = 0; reader.next(line); ++seen) {
-      if (lines_.size() < count)
-        lines_.push_back(line);
-      else if (const uint64_t slot = random.below(seen + 1); slot < count)
-        lines_[slot] = line;
-    }
+    LineSample sample(count, seed);
+    for (std::string line; reader.next(line);) sample.offer(line);
+    lines_ = sample.take();
   }
   bool done() const override { return index_ >= lines_.size(); }
   void Next() override { ++index_; }
@@ -96,7 +90,7 @@ class SampledLines : public sentencepiece::SentenceIterator {
   size_t index_ = 0;
 };
 
-std::unordered_map<std::string, std::string> library_arguments(const SentencePieceTrainingOptions& options) {
+std::unordered_map<std::string, std::string> library_arguments(const TokenizerTrainingOptions& options) {
   return {{"model_type", "bpe"},
           {"vocab_size", std::to_string(options.vocab_size)},
           {"character_coverage", fmt::format("{}", options.character_coverage)},
@@ -112,7 +106,7 @@ std::unordered_map<std::string, std::string> library_arguments(const SentencePie
           {"minloglevel", "4"}};
 }
 
-void write_files(const SentencePieceTrainingOptions& options, const std::string& model) {
+void write_files(const TokenizerTrainingOptions& options, const std::string& model) {
   nlohmann::ordered_json special, config;
   special = {{"bos_token", "<s>"}, {"eos_token", "</s>"}, {"unk_token", "<unk>"}};
   config["add_bos_token"] = options.add_bos_token;
@@ -136,7 +130,7 @@ void write_files(const SentencePieceTrainingOptions& options, const std::string&
   write_file_atomically(options.output / "tokenizer.model", model);
 }
 
-void check_options(const SentencePieceTrainingOptions& options) {
+void check_options(const TokenizerTrainingOptions& options) {
   if (options.inputs.empty()) fail_usage(kWhere, "input: expected at least one text file");
   if (options.output.empty()) fail_usage(kWhere, "output: expected a folder");
   if (options.vocab_size < 260 || options.vocab_size > (1 << 24))
@@ -156,7 +150,7 @@ std::string number_after(const std::string& message, const std::string& words) {
   return message.substr(begin, message.find_first_not_of("0123456789", begin) - begin);
 }
 
-[[noreturn]] void explain(const SentencePieceTrainingOptions& options, const std::string& reason) {
+[[noreturn]] void explain(const TokenizerTrainingOptions& options, const std::string& reason) {
   const std::string largest = number_after(reason, "Please set it to a value <= ");
   if (!largest.empty())
     fail(kWhere,
@@ -175,7 +169,7 @@ std::string number_after(const std::string& message, const std::string& words) {
 
 }  // namespace
 
-void train_sentencepiece(const SentencePieceTrainingOptions& options, const TrainingMessages& sink) {
+void train_sentencepiece(const TokenizerTrainingOptions& options, const TrainingMessages& sink) {
   check_options(options);
   std::unique_ptr<sentencepiece::SentenceIterator> lines;
   if (options.max_sentences > 0)

@@ -185,8 +185,8 @@ TEST_F(TokenizerTest, FingerprintFollowsModelAndConfiguration) {
 
 class TrainingTest : public TokenizerTest {
  protected:
-  SentencePieceTrainingOptions options(int64_t vocab_size) {
-    SentencePieceTrainingOptions options;
+  TokenizerTrainingOptions options(int64_t vocab_size) {
+    TokenizerTrainingOptions options;
     std::string text;
     for (int i = 0; i < 400; ++i)
       text +=

@@ -5,7 +5,8 @@
 TEXT_FILE is any English text (the stored files were made from the tiny Shakespeare text). Writes, beside this script,
 shapes/NAME.json (the tokenizers of tests/tokenizers/shapes.py with small vocabularies), json_vectors.json (ids and
 decoded text of each from tokenizers) and pretrained_vectors.json (folders of configuration files around them, and
-what AutoTokenizer makes of those). Long texts are kept as number and sum of their ids.
+what AutoTokenizer makes of those), and trained_bpe.json (merges learned
+from a text). Long texts are kept as number and sum of their ids.
 Stored files: tokenizers 0.22.2, transformers 4.57.6.
 """
 import json
@@ -13,7 +14,7 @@ import pathlib
 import sys
 import tempfile
 
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, models
 from transformers import AutoTokenizer
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -111,6 +112,16 @@ def pretrained(shape, files):
                 "eos": tokenizer.eos_token_id, "pad": tokenizer.pad_token_id, "rows": list(pretrained_rows(tokenizer))}
 
 
+def trained(text):
+    """What the package learns from a text, line by line: `galore train-tokenizer` learns the same."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = shapes.split(shapes.QWEN2)
+    lines = [line + "\n" for line in text.split("\n")[:-1]]
+    tokenizer.train_from_iterator(lines, shapes.byte_level_trainer(
+        min_frequency=2, special_tokens=["<|begin_of_text|>", "<|end_of_text|>"]))
+    return {"text": "".join(lines), "model": json.loads(tokenizer.to_str())["model"]}
+
+
 def write(name, value):
     text = json.dumps(value, ensure_ascii=True, separators=(",", ":")).replace('{"ids"', '\n{"ids"')
     (HERE / name).write_text(text + "\n")
@@ -130,6 +141,8 @@ def main():
         vectors["shapes"][make.__name__] = {"vocab_size": tokenizer.get_vocab_size(), "pair": pair_row(tokenizer),
                                             "rows": list(shape_rows(tokenizer, texts))}
     write("json_vectors.json", vectors)
+    shapes.VOCABULARY = 500
+    write("trained_bpe.json", trained(text[:6000] + "aaaa aaaaa aaaaaa\n" + "\n".join(shapes.OTHER_SCRIPTS * 2)))
     write("pretrained_vectors.json", {"texts": PRETRAINED_TEXTS,
                                       "folders": {name: pretrained(*value) for name, value in PRETRAINED.items()}})
 

@@ -1,0 +1,213 @@
+#include "tokenizer/byte_level_training.h"
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "core/errors.h"
+#include "tokenizer/byte_level_alphabet.h"
+#include "tokenizer/line_sample.h"
+#include "tokenizer/models/bpe_trainer.h"
+#include "tokenizer/pre_tokenizers/pre_tokenizer.h"
+#include "tokenizer/text_lines.h"
+#include "tokenizer/text_repair.h"
+
+namespace galore {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kWhere = "train-tokenizer";
+constexpr std::array kSpecial = {"<|begin_of_text|>", "<|end_of_text|>"};
+constexpr int32_t kFirstByte = kSpecial.size(), kFirstMerge = kFirstByte + 256;
+
+// Llama 3's pattern; `digits` is how long a run of digits may be.
+std::string split_pattern(const char* digits) {
+  return R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N})" + std::string(digits) +
+         R"(| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+}
+
+Json pre_tokenizer_json(const TokenizerTrainingOptions& options) {
+  const Json split = {{"type", "Split"},
+                      {"pattern", {{"Regex", split_pattern(options.split_digits ? "" : "{1,3}")}}},
+                      {"behavior", "Isolated"},
+                      {"invert", false}};
+  const Json bytes = {
+      {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", false}};
+  return {{"type", "Sequence"}, {"pretokenizers", {split, bytes}}};
+}
+
+// Ids of bytes in the order of the characters that stand for them, as the Python package numbers them.
+struct ByteIds {
+  std::array<int32_t, 256> id_of{};
+  std::array<std::string, 256> texts;  // by id, from kFirstByte on
+
+  ByteIds() {
+    int32_t next = 0;
+    for (char32_t c = 0; c < 512; ++c) {
+      const int byte = byte_of_character(c);
+      if (byte < 0) continue;
+      texts[static_cast<size_t>(next)] = byte_level_character(static_cast<unsigned char>(byte));
+      id_of[static_cast<size_t>(byte)] = kFirstByte + next++;
+    }
+  }
+};
+
+class WordCounter : public PieceSink {
+ public:
+  void take(const TextPiece& piece) override { ++counts_[std::string(piece.text)]; }
+  const tsl::robin_map<std::string, int64_t>& counts() const { return counts_; }
+
+ private:
+  tsl::robin_map<std::string, int64_t> counts_;
+};
+
+// Calls action for every line with its line end, or for those of a sample.
+template <typename Action>
+void for_each_line(const TokenizerTrainingOptions& options, Action action) {
+  LineSample sample(static_cast<size_t>(options.max_sentences), options.seed);
+  for (const Path& path : options.inputs) {
+    TextLines lines(path);
+    for (std::string line; lines.next(line);) {
+      if (lines.had_line_end()) line += '\n';
+      if (options.max_sentences > 0)
+        sample.offer(line);
+      else
+        action(line);
+    }
+  }
+  for (const std::string& line : sample.take()) action(line);
+}
+
+BpeTrainer count_words(const TokenizerTrainingOptions& options, const ByteIds& bytes) {
+  const auto pre_tokenizer = make_pre_tokenizer(nlohmann::json(pre_tokenizer_json(options)), kWhere);
+  pre_tokenizer->leave_bytes_plain();
+  WordCounter words;
+  for_each_line(options, [&](const std::string& line) {
+    const std::string text = lossy_utf8(line);
+    pre_tokenizer->split({text, true}, words);
+  });
+  if (words.counts().empty())
+    fail(kWhere, "the input files hold no text, the first is {}", options.inputs[0].string());
+  BpeTrainer trainer(kFirstMerge);
+  // In order, so that nothing depends on the table's.
+  std::vector<std::pair<std::string, int64_t>> sorted(words.counts().begin(), words.counts().end());
+  std::sort(sorted.begin(), sorted.end());
+  for (const auto& [word, count] : sorted) {
+    std::vector<int32_t> symbols;
+    for (const char byte : word) symbols.push_back(bytes.id_of[static_cast<unsigned char>(byte)]);
+    trainer.add_word(std::move(symbols), count);
+  }
+  return trainer;
+}
+
+Json model_json(const ByteIds& bytes, const std::vector<LearnedMerge>& merges) {
+  std::vector<std::string> texts(kSpecial.begin(), kSpecial.end());
+  texts.insert(texts.end(), bytes.texts.begin(), bytes.texts.end());
+  Json pairs = Json::array();
+  for (const LearnedMerge& merge : merges) {
+    const std::string left = texts[static_cast<size_t>(merge.left)],
+                      right = texts[static_cast<size_t>(merge.right)];
+    pairs.push_back({left, right});
+    texts.push_back(left + right);
+  }
+  Json vocab = Json::object();
+  for (size_t id = 0; id < texts.size(); ++id) vocab.get_ref<Json::object_t&>().emplace_back(texts[id], id);
+  return {{"type", "BPE"},
+          {"dropout", nullptr},
+          {"unk_token", nullptr},
+          {"continuing_subword_prefix", nullptr},
+          {"end_of_word_suffix", nullptr},
+          {"fuse_unk", false},
+          {"byte_fallback", false},
+          {"ignore_merges", false},
+          {"vocab", vocab},
+          {"merges", pairs}};
+}
+
+Json added_token(size_t id, bool with_id) {
+  Json token = Json::object();
+  if (with_id) token["id"] = id;
+  token.update({{"content", kSpecial[id]},
+                {"single_word", false},
+                {"lstrip", false},
+                {"rstrip", false},
+                {"normalized", false},
+                {"special", true}});
+  return token;
+}
+
+// <bos> text <eos>, as far as asked for; twice for a pair.
+Json post_processor_json(const TokenizerTrainingOptions& options) {
+  Json special = Json::object();
+  const auto sequence = [&](const char* name, int type) {
+    Json parts = Json::array();
+    const auto put = [&](size_t id) {
+      special[kSpecial[id]] = {{"id", kSpecial[id]}, {"ids", {id}}, {"tokens", {kSpecial[id]}}};
+      parts.push_back({{"SpecialToken", {{"id", kSpecial[id]}, {"type_id", type}}}});
+    };
+    if (options.add_bos_token) put(0);
+    parts.push_back({{"Sequence", {{"id", name}, {"type_id", type}}}});
+    if (options.add_eos_token) put(1);
+    return parts;
+  };
+  const Json single = sequence("A", 0);
+  Json pair = single;
+  for (const Json& part : sequence("B", 1)) pair.push_back(part);
+  return {{"type", "TemplateProcessing"}, {"single", single}, {"pair", pair}, {"special_tokens", special}};
+}
+
+void write_files(const TokenizerTrainingOptions& options, const Json& model) {
+  const Json tokenizer = {
+      {"version", "1.0"},
+      {"truncation", nullptr},
+      {"padding", nullptr},
+      {"added_tokens", {added_token(0, true), added_token(1, true)}},
+      {"normalizer", nullptr},
+      {"pre_tokenizer", pre_tokenizer_json(options)},
+      {"post_processor", post_processor_json(options)},
+      {"decoder",
+       {{"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", true}, {"use_regex", true}}},
+      {"model", model}};
+  Json config = {{"added_tokens_decoder", {{"0", added_token(0, false)}, {"1", added_token(1, false)}}},
+                 {"bos_token", kSpecial[0]},
+                 {"eos_token", kSpecial[1]},
+                 {"clean_up_tokenization_spaces", false},
+                 {"tokenizer_class", "PreTrainedTokenizerFast"}};
+  if (options.model_max_length > 0) config["model_max_length"] = options.model_max_length;
+  std::error_code error;
+  std::filesystem::create_directories(options.output, error);
+  if (error) fail(kWhere, "cannot create the folder {}: {}", options.output.string(), error.message());
+  write_file_atomically(options.output / "tokenizer_config.json", config.dump(2) + "\n");
+  write_file_atomically(options.output / "tokenizer.json", tokenizer.dump(2) + "\n");
+}
+
+void check_options(const TokenizerTrainingOptions& options) {
+  if (options.inputs.empty()) fail_usage(kWhere, "input: expected at least one text file");
+  if (options.output.empty()) fail_usage(kWhere, "output: expected a folder");
+  if (options.vocab_size < kFirstMerge || options.vocab_size > (1 << 24))
+    fail_usage(
+        kWhere,
+        "vocab_size: expected {} to 16777216 (256 bytes and two special tokens are always in), given {}",
+        kFirstMerge, options.vocab_size);
+}
+
+}  // namespace
+
+void train_byte_level(const TokenizerTrainingOptions& options, const TrainingMessages& sink) {
+  check_options(options);
+  const ByteIds bytes;
+  BpeTrainer trainer = count_words(options, bytes);
+  if (sink) sink(fmt::format("training {} ids on {} file(s)", options.vocab_size, options.inputs.size()));
+  const std::vector<LearnedMerge> merges = trainer.learn(options.vocab_size, options.min_frequency);
+  const int64_t most = kFirstMerge + static_cast<int64_t>(merges.size());
+  if (most < options.vocab_size)
+    fail(kWhere,
+         "vocab_size: this text gives at most {} ids with min_frequency {}, given {}; give more text or "
+         "smaller numbers",
+         most, options.min_frequency, options.vocab_size);
+  write_files(options, model_json(bytes, merges));
+  if (sink) sink(fmt::format("wrote {}", (options.output / "tokenizer.json").string()));
+}
+
+}  // namespace galore

@@ -1,0 +1,60 @@
+// Learns the merges of byte pair encoding from counted words (Sennrich et al., 2016, algorithm 1).
+//
+// Ties go to the pair with the smaller ids, as in the Python package `tokenizers`, so that both learn the
+// same.
+#pragma once
+
+#include <tsl/robin_map.h>
+
+#include <cstdint>
+#include <queue>
+#include <utility>
+#include <vector>
+
+namespace galore {
+
+struct LearnedMerge {
+  int32_t left, right, id;
+};
+
+class BpeTrainer {
+ public:
+  // Ids below `first_free_id` are the symbols that words may hold.
+  explicit BpeTrainer(int32_t first_free_id) : next_id_(first_free_id) {}
+
+  void add_word(std::vector<int32_t> symbols, int64_t count);
+  // Merges until there are `num_ids` ids or no pair stands at least `min_frequency` times in the text.
+  std::vector<LearnedMerge> learn(int64_t num_ids, int64_t min_frequency);
+
+ private:
+  struct Word {
+    std::vector<int32_t> symbols;
+    int64_t count;
+  };
+  struct PairUse {
+    int64_t count = 0;
+    std::vector<uint32_t> words;  // that hold it, or did
+  };
+  struct Candidate {
+    int64_t count;
+    uint64_t pair;
+    bool operator<(const Candidate& other) const {  // the queue puts the greatest first
+      return count != other.count ? count < other.count : pair > other.pair;
+    }
+  };
+  static uint64_t pair_of(int32_t left, int32_t right) {
+    return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right);
+  }
+
+  void count_pair(int32_t left, int32_t right, uint32_t word, int64_t change);
+  void merge_in_word(uint32_t word, const LearnedMerge& merge);
+  void apply(const LearnedMerge& merge, const std::vector<uint32_t>& words);
+
+  int32_t next_id_;
+  std::vector<Word> words_;
+  tsl::robin_map<uint64_t, PairUse> pairs_;
+  std::priority_queue<Candidate> queue_;
+  std::vector<uint64_t> grown_;  // pairs that the merge at hand made
+};
+
+}  // namespace galore
