@@ -2,6 +2,9 @@
 
 #include <simdjson.h>
 
+#include <cmath>
+#include <cstdlib>
+
 #include "core/errors.h"
 
 namespace galore {
@@ -15,6 +18,28 @@ constexpr uint64_t kLargestFile = 1u << 30;
 int32_t checked_id(const std::string& where, int64_t id) {
   if (id < 0 || id > (1 << 28)) fail(where, "model.vocab: expected ids from 0 to {}, given {}", 1 << 28, id);
   return static_cast<int32_t>(id);
+}
+
+// The number that serde_json of Rust reads, whose last bit may be wrong: digits times a power of ten, each
+// rounded. Two ways through a word whose scores have equal sums are told apart by such bits.
+double as_serde_reads(double value) {
+  const std::string text = fmt::format("{:e}", value);  // d.ddde-dd, the shortest that gives the value
+  uint64_t digits = 0;
+  int exponent = 0;
+  bool fraction = false;
+  const size_t e = std::min(text.find('e'), text.size());
+  for (const char c : text.substr(0, e)) {
+    if (c == '.') fraction = true;
+    if (c < '0' || c > '9') continue;
+    digits = digits * 10 + static_cast<uint64_t>(c - '0');
+    if (fraction) --exponent;
+  }
+  if (e < text.size()) exponent += std::atoi(text.c_str() + e + 1);
+  if (exponent < -22 || exponent > 22) return value;  // no score is so small that it matters
+  const double power = std::pow(10.0, std::abs(exponent));
+  const double result =
+      exponent < 0 ? static_cast<double>(digits) / power : static_cast<double>(digits) * power;
+  return std::signbit(value) ? -result : result;
 }
 
 // {"token": id, ...}, or [["token", score], ...] for Unigram.
@@ -35,7 +60,7 @@ void read_vocab(const std::string& where, dom::element vocab, ModelTables& table
     double score = 0;
     if (entry.at(0).get(token) || entry.at(1).get(score))
       fail(where, "model.vocab[{}]: expected a token and its score", tables.scored_vocab.size());
-    tables.scored_vocab.emplace_back(token, score);
+    tables.scored_vocab.emplace_back(token, as_serde_reads(score));
   }
 }
 

@@ -3,7 +3,7 @@
     python make_json_vectors.py TEXT_FILE
 
 TEXT_FILE is any English text (the stored files were made from the tiny Shakespeare text). Writes, beside this script,
-shapes/NAME.json (the tokenizers of tests/tokenizers/shapes.py with small vocabularies), json_vectors.json (ids and
+shapes/NAME.json (the tokenizers of tests/tokenizers/shapes.py with small vocabularies, where they are missing), json_vectors.json (ids and
 decoded text of each from tokenizers) and pretrained_vectors.json (folders of configuration files around them, and
 what AutoTokenizer makes of those), and trained_bpe.json (merges learned
 from a text). Long texts are kept as number and sum of their ids.
@@ -134,9 +134,9 @@ def main():
     texts = hostile_texts.texts(60, seed=5)
     vectors = {"texts": texts, "shapes": {}}
     for make in shapes.SHAPES:
-        tokenizer = make(text)
         path = HERE / "shapes" / f"{make.__name__}.json"
-        path.write_text(json.dumps(json.loads(tokenizer.to_str()), separators=(",", ":")) + "\n")
+        if not path.exists():  # training is not the same twice
+            path.write_text(json.dumps(json.loads(make(text).to_str()), separators=(",", ":")) + "\n")
         tokenizer = Tokenizer.from_file(str(path))
         vectors["shapes"][make.__name__] = {"vocab_size": tokenizer.get_vocab_size(), "pair": pair_row(tokenizer),
                                             "rows": list(shape_rows(tokenizer, texts))}
