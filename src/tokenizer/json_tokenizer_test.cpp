@@ -180,6 +180,17 @@ TEST_F(JsonTokenizerTest, InvalidUtf8CountsAsReplacementCharacters) {
   EXPECT_EQ(lossy_utf8("\xf4\x90\x80"), "\ufffd\ufffd\ufffd");
 }
 
+// The two ways through "---" have equal sums but for the last bit, which Rust's serde_json reads otherwise.
+TEST_F(JsonTokenizerTest, ScoresAreReadAsThePackageReadsThem) {
+  const Json vocab = {{"<unk>", 0.0},
+                      {"\u2581", -3.4565887860098936},
+                      {"&", -11.445902814105601},
+                      {"-", -6.260900513284193},
+                      {"--", -7.039990384675894}};
+  write_tokenizer({{"model", {{"type", "Unigram"}, {"unk_id", 0}, {"vocab", vocab}}}});
+  EXPECT_EQ(load_tokenizer(folder_ / "tokenizer.json")->encode("\u2581&---", true), (Ids{1, 2, 4, 3}));
+}
+
 TEST_F(JsonTokenizerTest, ThreadsShareATokenizer) {
   const auto tokenizer = load_tokenizer(shape("llama3"));
   const std::string text = "Before we proceed any further, hear me speak. \u4f60\u597d 12345";

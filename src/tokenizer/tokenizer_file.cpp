@@ -23,7 +23,7 @@ int32_t checked_id(const std::string& where, int64_t id) {
 // The number that serde_json of Rust reads, whose last bit may be wrong: digits times a power of ten, each
 // rounded. Two ways through a word whose scores have equal sums are told apart by such bits.
 double as_serde_reads(double value) {
-  const std::string text = fmt::format("{:e}", value);  // d.ddde-dd, the shortest that gives the value
+  const std::string text = fmt::format("{}", value);  // the shortest that gives the value
   uint64_t digits = 0;
   int exponent = 0;
   bool fraction = false;
