@@ -182,12 +182,9 @@ TEST_F(JsonTokenizerTest, InvalidUtf8CountsAsReplacementCharacters) {
 
 // The two ways through "---" have equal sums but for the last bit, which Rust's serde_json reads otherwise.
 TEST_F(JsonTokenizerTest, ScoresAreReadAsThePackageReadsThem) {
-  const Json vocab = {{"<unk>", 0.0},
-                      {"\u2581", -3.4565887860098936},
-                      {"&", -11.445902814105601},
-                      {"-", -6.260900513284193},
-                      {"--", -7.039990384675894}};
-  write_tokenizer({{"model", {{"type", "Unigram"}, {"unk_id", 0}, {"vocab", vocab}}}});
+  write("tokenizer.json", R"({"model": {"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0.0],
+      ["\u2581", -3.4565887860098936], ["&", -11.445902814105601], ["-", -6.260900513284193],
+      ["--", -7.039990384675894]]}})");
   EXPECT_EQ(load_tokenizer(folder_ / "tokenizer.json")->encode("\u2581&---", true), (Ids{1, 2, 4, 3}));
 }
 
