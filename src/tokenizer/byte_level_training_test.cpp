@@ -18,7 +18,7 @@ class ByteLevelTrainingTest : public testing::Test {
   void SetUp() override {
     folder_ = std::filesystem::temp_directory_path() / fmt::format("galore-bpe-{}", ::getpid());
     std::filesystem::create_directories(folder_);
-    stored_ = Json::parse(read_file(Path(__FILE__).parent_path() / "testdata" / "trained_bpe.json"));
+    stored_ = Json::parse(read_file(Path(GALORE_TESTDATA) / "trained_bpe.json"));
     write_file_atomically(folder_ / "text.txt", stored_["text"].get<std::string>());
     options_.inputs = {folder_ / "text.txt"};
     options_.output = folder_ / "out";

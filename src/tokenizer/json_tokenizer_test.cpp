@@ -17,7 +17,7 @@ namespace {
 using Json = nlohmann::json;
 using Ids = std::vector<int32_t>;
 
-Path testdata() { return Path(__FILE__).parent_path() / "testdata"; }
+Path testdata() { return Path(GALORE_TESTDATA); }
 Path shape(const std::string& name) { return testdata() / "shapes" / (name + ".json"); }
 
 // Long rows are stored as the number of ids and a weighted sum.

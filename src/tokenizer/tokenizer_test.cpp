@@ -17,7 +17,7 @@ namespace {
 using Json = nlohmann::json;
 using Ids = std::vector<int32_t>;
 
-Path testdata() { return Path(__FILE__).parent_path() / "testdata"; }
+Path testdata() { return Path(GALORE_TESTDATA); }
 
 class TokenizerTest : public testing::Test {
  protected:
