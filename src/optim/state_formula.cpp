@@ -49,6 +49,7 @@ bool is_regenerated(const SubspaceOptions& subspace) { return subspace.subspace 
 
 int64_t bytes_of_basis(int64_t count, const StateSizes& sizes) {
   if (is_regenerated(sizes.subspace)) return 0;
+  if (sizes.subspace.subspace == "dct") return 4 * sizes.r;  // numbers of columns
   const bool lazy = sizes.subspace.lazy.cos_threshold > 0;
   return basis_bytes(sizes.subspace.basis_format(), count) + (lazy ? 4 * sizes.m : 0);
 }

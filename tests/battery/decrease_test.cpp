@@ -98,7 +98,9 @@ double limit(const Variant& variant) {
     return 0.6;
   // Between random bases of both sides no moments are turned.
   if (variant.optim.starts_with("golore") && variant.args.find("full") != std::string::npos) return 0.9;
-  return variant.subspace_is("orthogonal") ? 0.75 : 0.5;
+  const bool is_leading =
+      !variant.subspace_is("orthogonal") && !variant.subspace_is("dct") && !variant.subspace_is("i3s");
+  return is_leading ? 0.5 : 0.75;
 }
 
 using Decrease = Battery;

@@ -1,4 +1,5 @@
 // What a preset keeps: its bytes, its formats, and that it can be saved and loaded.
+#include <algorithm>
 #include <set>
 
 #include "checkpoint/state_files.h"
@@ -45,6 +46,9 @@ std::vector<std::string> sizes_of(const Preset& preset) {
                "rank=1000,proj_type=left" + optional,
                "rank=40,proj_type=right" + basis_in(preset, "bfloat16") + optional,
                "rank=24,proj_group_size=32" + basis_in(preset, "int4") + optional};
+      const std::vector<std::string> finders = subspaces_of(preset);
+      if (std::count(finders.begin(), finders.end(), "dct"))
+        ranks.push_back("rank=16,subspace=dct" + optional);
     }
     for (const std::string& args : ranks) {
       all.push_back(args);

@@ -48,6 +48,7 @@ inline bool projects(const Preset& preset) {
 inline std::vector<std::string> subspaces_of(const Preset& preset) {
   std::vector<std::string> names = subspace_names();
   if (preset.settings().method->traits().needs_orthonormal) std::erase(names, "random");
+  if (preset.name == "subtrack_adamw") std::erase(names, "dct");  // it moves its basis
   return names;
 }
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from reference import (adalomo, adam_mini, adarankgrad, alice, apollo, badam, coap, fira, flora, foam, frugal, galore_sgd,
-                       golore, gwt, ldadam, lomo, lora_pre, mofasgd, muon, natural_galore, osd, q_galore, racs, rmsprop, scale,
+from reference import (adalomo, adam_mini, adarankgrad, alice, apollo, badam, coap, fira, flora, foam, frugal, galore,
+                       galore_sgd, golore, gwt, ldadam, lomo, lora_pre, mofasgd, muon, natural_galore, osd, q_galore, racs, rmsprop, scale,
                        sinkgd, spam, stable_spam, subtrack, sumo, swan)
 
 STEPS, GAP, RANK = 12, 4, 4
@@ -96,7 +96,7 @@ def case(name, module, optim, options=None, trace="main", rate=0.01, decay=0.0, 
 def decomposes(case):
     """Whether it seeks singular vectors or the like."""
     own = (adarankgrad, alice, coap, ldadam, lora_pre, mofasgd, osd, subtrack, sumo)
-    return case["options"].get("subspace") == "svd" or case["module"] in own
+    return case["options"].get("subspace") in ("svd", "i3s") or case["module"] in own
 
 
 SVD = {"rank": RANK, "update_proj_gap": GAP, "subspace": "svd"}
@@ -274,8 +274,19 @@ def coded_weight_cases():
                rate=0.012)
 
 
+def chosen_basis_cases():
+    dct, i3s = ({"rank": RANK, "update_proj_gap": GAP, "subspace": name} for name in ("dct", "i3s"))
+    yield case("galore_adamw_dct", galore, "galore_adamw", dct, decay=0.1)
+    yield case("galore_adamw_dct_transport", galore, "galore_adamw", {**dct, "moment_transport": True, "scale": 1},
+               trace="spikes", steps=LAST)
+    yield case("galore_adamw_i3s", galore, "galore_adamw", i3s, decay=0.1)
+    yield case("galore_adamw_i3s_transport", galore, "galore_adamw", {**i3s, "rank": 5, "moment_transport": True}, steps=LAST)
+    yield case("fira_adamw_dct", fira, "fira_adamw", dct, steps=LAST)
+
+
 def all_cases():
     for cases in (fira_cases, apollo_cases, spam_cases, stable_spam_cases, foam_and_gwt_cases, muon_cases,
                   racs_and_scale_cases, adarankgrad_cases, other_subspace_cases, moving_subspace_cases,
-                  stateless_cases, block_cases, alice_cases, last_cases, coded_weight_cases):
+                  stateless_cases, block_cases, alice_cases, last_cases, coded_weight_cases,
+                  chosen_basis_cases):
         yield from cases()

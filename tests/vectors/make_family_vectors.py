@@ -2,10 +2,10 @@
 """Makes the frozen vectors of tests/vectors/family: what the plain scripts in reference/ do with recorded gradients.
 
     python -m venv V && V/bin/pip install numpy safetensors
-    V/bin/python tests/vectors/make_family_vectors.py [--check] [PRESET ...]
+    V/bin/python tests/vectors/make_family_vectors.py [--check] [NAME ...]
 
---check recomputes, compares with family/ and writes nothing. With presets named, only their cases are made; the others
-stay. The format is that of data/manifest.json (make_galore_vectors.py), except:
+--check recomputes, compares with family/ and writes nothing. With presets or cases named, only those are made; the
+others stay. The format is that of data/manifest.json (make_galore_vectors.py), except:
 
   reference      the script that computed
   optim_args     complete: what `galore replay --optim_args` gets, word for word; options left out are tested by default
@@ -146,11 +146,15 @@ def write_traces():
     return described
 
 
-def write(presets):
+def named(case, names):
+    return not names or case["optim"] in names or case["name"] in names
+
+
+def write(names):
     FAMILY.mkdir(exist_ok=True)
     path, kept = FAMILY / "manifest.json", {}
-    if path.exists() and presets:
-        kept = {c["name"]: c for c in json.loads(path.read_text())["cases"] if c["optim"] not in presets}
+    if path.exists() and names:
+        kept = {c["name"]: c for c in json.loads(path.read_text())["cases"] if not named(c, names)}
     manifest = {"versions": {"numpy": np.__version__}, "traces": write_traces(), "cases": []}
     for case in all_cases():
         if case["name"] in kept:
@@ -160,13 +164,13 @@ def write(presets):
     path.write_text(json.dumps(manifest, indent=1) + "\n")
 
 
-def check(presets):
+def check(names):
     """On this machine: do the frozen vectors come out again?"""
     manifest = json.loads((FAMILY / "manifest.json").read_text())
     cases, worst = {c["name"]: c for c in all_cases()}, 0
     assert [c["name"] for c in manifest["cases"]] == list(cases), "the manifest has other cases than family_cases.py"
     for frozen in manifest["cases"]:
-        if presets and frozen["optim"] not in presets:
+        if not named(frozen, names):
             continue
         weights, gradients = split(FAMILY / manifest["traces"][frozen["trace"]]["file"])
         after, ratio, error = run_case(cases[frozen["name"]], weights, gradients), 0, {}
@@ -182,6 +186,6 @@ def check(presets):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true")
-    parser.add_argument("presets", nargs="*")
+    parser.add_argument("names", nargs="*", help="presets or cases")
     arguments = parser.parse_args()
-    sys.exit((check if arguments.check else write)(arguments.presets))
+    sys.exit((check if arguments.check else write)(arguments.names))

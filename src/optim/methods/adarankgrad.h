@@ -26,7 +26,7 @@
 // then is not
 //   known.
 // - The rank may rise again, up to max_rank: one noisy gradient should not decide for good.
-// - proj_type=full and subspace=random keep their rank.
+// - proj_type=full and subspace=random or dct keep their rank.
 #pragma once
 
 #include "optim/methods/method_kind.h"

@@ -1,5 +1,6 @@
 #include "optim/methods/subtrack.h"
 
+#include "core/errors.h"
 #include "optim/methods/scaled_residual.h"
 #include "optim/methods/subspace_method.h"
 #include "optim/subspaces/grassmann_step.h"
@@ -65,6 +66,8 @@ void declare_options(OptionTable& table, SubtrackOptions& options) {
 }
 
 std::unique_ptr<Method> make_subtrack(const SubtrackOptions& options, const Parts& parts) {
+  if (parts.settings.subspace.subspace == "dct")
+    fail_usage("subspace", "subtrack: expected a basis that can move, such as svd; given dct");
   auto subspace = parts.subspace();
   auto rule = parts.rule(subspace->low_rank_shape());
   return std::make_unique<Subtrack>(options, std::move(subspace), std::move(rule), parts.workspace);

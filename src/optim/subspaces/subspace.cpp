@@ -6,13 +6,19 @@
 
 #include "core/dtypes.h"
 #include "core/errors.h"
+#include "kernels/dct.h"
 #include "kernels/matmul.h"
 #include "kernels/orthonormalize.h"
 #include "kernels/random_normal.h"
 #include "kernels/serial_lapack.h"
+#include "optim/subspaces/dct_basis.h"
+#include "optim/subspaces/importance.h"
 
 namespace galore {
 namespace {
+
+// Among the columns of one matrix, which follow from their numbers.
+bool is_chosen(const SubspaceOptions& options) { return options.subspace == "dct"; }
 
 int64_t determined_directions(const SingularVectors& vectors, double noise) {
   const double largest = vectors.values.select(0, 0).item<double>();
@@ -126,10 +132,11 @@ const std::map<std::string, BasisFinder>& basis_finders() {
 }  // namespace
 
 BasisFinder basis_finder(const std::string& name) {
+  if (name == "i3s") return find_by_importance;
   return name == "orthogonal" ? find_at_random : basis_finders().at(name);
 }
 
-bool searches_by_products(const std::string& name) { return name != "svd"; }
+bool searches_by_products(const std::string& name) { return name != "svd" && name != "i3s" && name != "dct"; }
 
 std::vector<std::string> basis_finder_names() {
   std::vector<std::string> names;
@@ -139,7 +146,7 @@ std::vector<std::string> basis_finder_names() {
 
 std::vector<std::string> subspace_names() {
   std::vector<std::string> names = basis_finder_names();
-  names.insert(names.end(), {"orthogonal", "random"});
+  names.insert(names.end(), {"dct", "i3s", "orthogonal", "random"});
   return names;
 }
 
@@ -153,18 +160,19 @@ Subspace::Subspace(const SubspaceOptions& options, int64_t m, int64_t n, Workspa
       workspace_(workspace) {
   if (side_ != Side::right) left_ = make_basis(m, "left");
   if (side_ != Side::left) right_ = make_basis(n, "right");
-  if (options.lazy.cos_threshold > 0 && !regenerated())
+  if (options.lazy.cos_threshold > 0 && !regenerated() && !is_chosen(options))
     lazy_.emplace(options.lazy, options.update_proj_gap, left_ ? m : n, workspace.ledger());
 }
 
 std::unique_ptr<StoredBasis> Subspace::make_basis(int64_t rows, const char* side) {
   const BasisShape shape{rows, rank_, side};
   if (regenerated()) return std::make_unique<RegeneratedBasis>(shape, workspace_);
+  if (is_chosen(options_)) return std::make_unique<DctBasis>(shape, workspace_);
   return make_stored_basis(options_.basis_format(), shape, workspace_);
 }
 
 void Subspace::choose_rank(const RankChoice& choice) {
-  if (side_ != Side::both && !regenerated()) choice_ = choice;
+  if (side_ != Side::both && !regenerated() && !is_chosen(options_)) choice_ = choice;
 }
 
 // The bytes of the old basis are given back.
@@ -198,10 +206,43 @@ std::string Subspace::regenerate(const RandomStream& random) {
   return "";
 }
 
+namespace {
+
+// Of bases of cosines. turn: from the old basis to the new one, where there is but one.
+struct ChosenColumns {
+  std::string notice;
+  at::Tensor turn;
+};
+
+ChosenColumns choose_columns(const GradientOperator& gradient, StoredBasis* left, StoredBasis* right,
+                             Workspace& workspace) {
+  const at::Tensor whole = gradient.dense();
+  if (!gradient.usable()) return {"the gradient is not finite: keeps the old basis", {}};
+  at::Tensor turn;
+  for (StoredBasis* const stored : {left, right}) {
+    if (!stored) continue;
+    const at::Tensor sizes = dct_column_sizes(stored == left ? whole.t() : whole, workspace);
+    if (whole.is_meta()) continue;
+    const double largest = sizes.max().item<double>();
+    if (!std::isfinite(largest)) return {"the gradient is not finite: keeps the old basis", {}};
+    if (largest == 0) return {"the gradient is zero: keeps the old basis", {}};
+    turn = static_cast<DctBasis&>(*stored).select(sizes);
+  }
+  return {"", left && right ? at::Tensor() : turn};
+}
+
+}  // namespace
+
 std::string Subspace::refresh(const GradientOperator& gradient, const RandomStream& random,
                               const at::Tensor& average) {
   turn_.reset();
   if (regenerated()) return regenerate(random);
+  if (is_chosen(options_)) {
+    const ChosenColumns chosen = choose_columns(gradient, left_.get(), right_.get(), workspace_);
+    if (options_.moment_transport && established_) turn_ = chosen.turn;
+    if (chosen.notice.empty()) established_ = 1;
+    return chosen.notice;
+  }
   const at::Tensor previous = !established_ ? at::Tensor() : side_ == Side::left ? left() : right();
   const auto found = basis_finder(options_.subspace)(
       gradient,

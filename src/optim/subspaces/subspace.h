@@ -81,8 +81,8 @@ using BasisFinder = std::optional<SingularVectors> (*)(const GradientOperator& g
 BasisFinder basis_finder(const std::string& name);
 // Of those that search the gradient.
 std::vector<std::string> basis_finder_names();
-// All values of the option: the searches, orthogonal, which asks nothing of the gradient, and random, which
-// is not even kept.
+// All values of the option: the searches, dct (dct_basis.h), i3s (importance.h), orthogonal, which asks
+// nothing of the gradient, and random, which is not even kept.
 std::vector<std::string> subspace_names();
 // Whether this one is content with products of the gradient.
 bool searches_by_products(const std::string& name);
@@ -128,7 +128,7 @@ class Subspace {
     return refresh(DenseGradient(gradient), random);
   }
   // Takes a basis that a method has moved itself, of one of its sides, after a refresh has established it.
-  // Not where it is regenerated. turn() is as after a refresh.
+  // Not where it is random or dct. turn() is as after a refresh.
   void replace(Side side, const at::Tensor& basis);
   // From now on refreshes choose the rank. Before the first one it is the largest. Not of side `both`, nor of
   // random bases: these keep their rank.

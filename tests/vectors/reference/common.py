@@ -51,12 +51,18 @@ def positive_qr(a):
 
 
 class Subspace:
-    """kind: svd; random, N(0, 1/r), not orthonormal; orthogonal, its QR factor. turn = old^T new after a refresh."""
+    """kind: svd; random, N(0, 1/r), not orthonormal; orthogonal, its QR factor. turn = old^T new after a refresh.
+
+    i3s (arXiv 2502.05790): singular vectors drawn without replacement, each time with probabilities proportional to their
+    singular values, as a race of exponential times; in falling order.
+    dct (arXiv 2505.17967): of the orthogonal matrix Q[i][j] = c_i cos(pi i (2j + 1) / 2n) the columns with the largest l1
+    norms in H Q (H: G, left G^T). Columns that are chosen again keep their places; the others follow in rising order.
+    """
 
     def __init__(self, shape, name, rank=4, gap=4, kind="svd", square_right=True):
         self.left = shape[0] < shape[1] or (shape[0] == shape[1] and not square_right)
         self.shape, self.name, self.rank, self.gap, self.kind = shape, name, min(rank, *shape), gap, kind
-        self.basis, self.turn, self.done = None, None, 0
+        self.basis, self.turn, self.done, self.chosen = None, None, 0, None
 
     def numbers(self, gradient, deviation):
         rows = self.shape[0 if self.left else 1]
@@ -68,7 +74,36 @@ class Subspace:
         u, s, vt = np.linalg.svd(gradient, full_matrices=False)
         return (u if self.left else vt.T), s
 
+    def drawn(self, gradient):
+        vectors, values = self.vectors(gradient)
+        numbers = philox.normal((len(values), 2), 1, SEED, "refresh", self.name, self.done).astype(np.float64)
+        arrival = (numbers**2).sum(axis=1) / 2 / values
+        order = np.argsort(arrival)
+        if self.rank < len(order):
+            decided(arrival[order[self.rank]] / arrival[order[self.rank - 1]] - 1)
+        return vectors[:, np.sort(order[: self.rank])]
+
+    def columns(self, gradient):
+        """All columns of Q, and the places of the chosen ones."""
+        h = gradient.T if self.left else gradient
+        n = h.shape[1]
+        i, j = np.arange(n)[:, None], np.arange(n)[None, :]
+        q = np.sqrt(np.where(i == 0, 1, 2) / n) * np.cos(np.pi * i * (2 * j + 1) / (2 * n))
+        sizes = np.abs(h @ q).sum(axis=0)
+        order = np.argsort(-sizes, kind="stable")
+        if self.rank < n:
+            decided(1 - sizes[order[self.rank]] / sizes[order[self.rank - 1]])
+        chosen = sorted(int(column) for column in order[: self.rank])
+        old = self.chosen or [-1] * self.rank
+        fresh = iter(column for column in chosen if column not in old)
+        return q, [column if column in chosen else next(fresh) for column in old]
+
     def found(self, gradient, old):
+        if self.kind == "i3s":
+            return align(self.drawn(gradient), old)
+        if self.kind == "dct":
+            q, self.chosen = self.columns(gradient)
+            return q[:, self.chosen].astype(gradient.dtype)
         if self.kind == "random":
             return self.numbers(gradient, 1 / math.sqrt(self.rank))
         if self.kind == "orthogonal":
