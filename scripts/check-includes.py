@@ -19,6 +19,7 @@ ALLOWED = {
     "tokenizer": {"core"},
     "data": {"core", "kernels", "tokenizer"},
     "distributed": {"core"},
+    "report": {"core"},
     "checkpoint": MODEL | {"models", "heads", "adapters", "tokenizer", "data", "optim", "distributed"},
 }
 ALLOWED["train"] = set(ALLOWED)

@@ -1,4 +1,5 @@
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
@@ -8,6 +9,16 @@
 
 #include "cli/commands.h"
 #include "core/errors.h"
+#include "report/terminal.h"
+
+namespace {
+
+void complain(const std::string& reason) {
+  const bool coloured = galore::wants_colours(STDERR_FILENO);
+  fmt::print(stderr, "{} {}\n", galore::painted("galore:", galore::Tone::error, coloured), reason);
+}
+
+}  // namespace
 
 int main(int count, char** arguments) {
   // A file above the user's limit (ulimit -f) is then an error of write(), which says so in one line.
@@ -15,11 +26,11 @@ int main(int count, char** arguments) {
   try {
     return galore::run_command({arguments + 1, arguments + count});
   } catch (const galore::UsageError& error) {
-    fmt::print(stderr, "galore: {}\n", error.what());
+    complain(error.what());
     return 2;
   } catch (const std::exception& error) {
     const std::string text = error.what();
-    fmt::print(stderr, "galore: {}\n", text.substr(0, text.find('\n')));  // libraries add a stack trace
+    complain(text.substr(0, text.find('\n')));  // libraries add a stack trace
     return 1;
   }
 }

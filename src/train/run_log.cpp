@@ -1,24 +1,17 @@
 #include "train/run_log.h"
 
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <charconv>
 #include <cmath>
-#include <cstring>
+#include <cstdio>
 
-#include "core/errors.h"
 #include "core/memory.h"
 
 namespace galore {
 namespace {
 
-constexpr const char *kJsonlName = "metrics.jsonl", *kCsvName = "metrics.csv";
-constexpr const char* kCsvHeader =
-    "step,epoch,loss,grad_norm,learning_rate,tokens_per_second,peak_share,memory_bytes,peak_memory_bytes\n";
-constexpr std::ptrdiff_t kCsvCommas = 8;
+constexpr std::chrono::milliseconds kRedrawEvery{100};
 
 double seconds_since_1970() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -28,43 +21,6 @@ double seconds_since_1970() {
 void show(const std::string& text) {
   std::fputs(text.c_str(), stderr);
   std::fflush(stderr);
-}
-
-std::FILE* open_for_append(const Path& path) {
-  std::FILE* file = std::fopen(path.c_str(), "a");
-  if (!file) fail("log", "cannot open {} for writing", path.string());
-  return file;
-}
-
-bool is_event_until(const std::string& line, int64_t step) {
-  const auto event = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
-  if (!event.is_object()) return false;
-  const auto found = event.find("step");
-  return found == event.end() || !found->is_number() || found->get<double>() <= static_cast<double>(step);
-}
-
-// Rows begin with the step; the first line is the header.
-bool is_row_until(const std::string& line, int64_t step) {
-  if (line + "\n" == kCsvHeader) return true;
-  int64_t row_step = 0;
-  const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), row_step);
-  const auto commas = std::count(line.begin(), line.end(), ',');
-  return error == std::errc() && *end == ',' && row_step <= step && commas == kCsvCommas;
-}
-
-// Keeps the lines that `keep` accepts; one that a kill left incomplete is dropped.
-void keep_lines(const Path& path, int64_t step, bool (*keep)(const std::string&, int64_t)) {
-  if (!std::filesystem::exists(path)) return;
-  std::ifstream file(path);
-  std::string line, kept;
-  while (std::getline(file, line))
-    if (!file.eof() && keep(line, step)) kept += line + "\n";
-  write_file_atomically(path, kept);
-}
-
-int terminal_width() {
-  winsize size{};
-  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
 // JSON has no infinity: numbers that are not finite become null.
@@ -84,62 +40,7 @@ std::string describe(const StepMetrics& m) {
       m.skipped_updates > 0 ? fmt::format("  skipped {}", m.skipped_updates) : "");
 }
 
-}  // namespace
-
-std::string format_duration(double seconds) {
-  const auto whole = static_cast<int64_t>(std::clamp(seconds, 0.0, 1e9));
-  if (whole >= 3600) return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
-  return fmt::format("{:02}:{:02}", whole / 60, whole % 60);
-}
-
-RunLog::RunLog(const LogOptions& options)
-    : options_(options), bar_(options.progress_bar && ::isatty(STDERR_FILENO)) {}
-
-void RunLog::open(int64_t resume_step) {
-  std::filesystem::create_directories(options_.output_dir);
-  const Path jsonl = options_.output_dir / kJsonlName, csv = options_.output_dir / kCsvName;
-  if (resume_step >= 0) {
-    keep_lines(jsonl, resume_step, is_event_until);
-    keep_lines(csv, resume_step, is_row_until);
-  } else {
-    std::filesystem::remove(jsonl);
-    std::filesystem::remove(csv);
-  }
-  if (options_.jsonl) jsonl_ = open_for_append(jsonl);
-  if (options_.csv) csv_ = open_for_append(csv);
-  if (jsonl_ && !pending_.empty()) append(jsonl_, kJsonlName, pending_);
-  pending_.clear();
-  std::error_code ignored;
-  if (csv_ && std::filesystem::file_size(csv, ignored) == 0) append(csv_, kCsvName, kCsvHeader);
-}
-
-void RunLog::append(std::FILE* file, const char* name, const std::string& line) {
-  if (std::fputs(line.c_str(), file) >= 0 && std::fflush(file) == 0) return;
-  const std::string reason = std::strerror(errno);
-  fail("log", "cannot write {}: {}", (options_.output_dir / name).string(), reason);
-}
-
-RunLog::~RunLog() {
-  finish_bar();
-  if (jsonl_) std::fclose(jsonl_);
-  if (csv_) std::fclose(csv_);
-}
-
-void RunLog::event(const std::string& name, const nlohmann::ordered_json& fields) {
-  if (!options_.jsonl) return;
-  nlohmann::ordered_json line{{"event", name}, {"time", seconds_since_1970()}};
-  if (!fields.is_null()) line.update(fields);
-  const std::string text = line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-  jsonl_ ? append(jsonl_, kJsonlName, text) : void(pending_ += text);
-}
-
-void RunLog::say(const std::string& line) {
-  if (bar_visible_) show("\r\033[K");
-  bar_visible_ = false;
-  show(line + "\n");
-}
-
-void RunLog::step(const StepMetrics& m) {
+nlohmann::ordered_json fields_of(const StepMetrics& m) {
   nlohmann::ordered_json fields{
       {"step", m.step}, {"total_steps", m.total_steps}, {"epoch", m.epoch}, {"loss", finite(m.loss)}};
   fields[m.norm_is_projected ? "grad_norm_projected" : "grad_norm"] = finite(m.gradient_norm);
@@ -155,20 +56,60 @@ void RunLog::step(const StepMetrics& m) {
                  {"clip_factor", m.clip_factor},
                  {"skipped_updates", m.skipped_updates}});
   if (m.mean_rank > 0) fields["mean_rank"] = m.mean_rank;
-  event("step", fields);
-  if (csv_) append_csv(m);
-  bar_ ? draw(m) : say(describe(m));
+  return fields;
 }
 
-void RunLog::append_csv(const StepMetrics& m) {
-  append(
-      csv_, kCsvName,
-      fmt::format("{},{},{},{},{},{},{},{},{}\n", m.step, m.epoch, m.loss, m.gradient_norm, m.learning_rate,
-                  m.tokens_per_second, m.peak_share, m.memory_bytes, m.peak_memory_bytes));
+}  // namespace
+
+std::string format_duration(double seconds) {
+  const auto whole = static_cast<int64_t>(std::clamp(seconds, 0.0, 1e9));
+  if (whole >= 3600) return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
+  return fmt::format("{:02}:{:02}", whole / 60, whole % 60);
+}
+
+RunLog::RunLog(const LogOptions& options)
+    : options_(options),
+      bar_(options.progress_bar && is_capable_terminal(STDERR_FILENO)),
+      coloured_(wants_colours(STDERR_FILENO)) {}
+
+RunLog::~RunLog() { finish_bar(); }
+
+// What is not wanted this time is pruned, too: an older run's file beside this run's would mislead.
+void RunLog::open(int64_t resume_step) {
+  std::filesystem::create_directories(options_.output_dir);
+  const auto add = [&](std::unique_ptr<LogSink> file, bool wanted) {
+    file->drop_after(resume_step);
+    if (wanted) files_.push_back(std::move(file));
+  };
+  add(make_jsonl_sink(options_.output_dir), options_.jsonl);
+  add(make_csv_sink(options_.output_dir), options_.csv);
+  add(make_tensorboard_sink(options_.output_dir), options_.tensorboard);
+  open_ = true;
+  for (const LogEvent& event : pending_)
+    for (const auto& file : files_) file->write(event);
+  pending_.clear();
+}
+
+void RunLog::event(const std::string& name, const nlohmann::ordered_json& fields) {
+  const LogEvent event{name, seconds_since_1970(), fields};
+  if (!open_) return pending_.push_back(event);
+  for (const auto& file : files_) file->write(event);
+}
+
+void RunLog::say(const std::string& line, Tone tone) {
+  if (tone == Tone::plain && line.starts_with("note: ")) tone = Tone::note;
+  show((bar_length_ > 0 ? erase_bar() : "") + painted(line, tone, coloured_) + "\n");
+  bar_length_ = 0;
+}
+
+void RunLog::step(const StepMetrics& metrics) {
+  event("step", fields_of(metrics));
+  bar_ ? draw(metrics) : say(describe(metrics));
 }
 
 void RunLog::progress(const StepMetrics& metrics) {
-  if (bar_) draw(metrics);
+  const bool shown_just_now = bar_length_ > 0 && std::chrono::steady_clock::now() - drawn_ < kRedrawEvery;
+  if (bar_ && !shown_just_now) draw(metrics);
 }
 
 std::string format_bar(const StepMetrics& m, int columns) {
@@ -188,14 +129,24 @@ std::string format_bar(const StepMetrics& m, int columns) {
   return line;
 }
 
+// A terminal that has become narrower since has broken the bar into several rows.
+std::string RunLog::erase_bar() const {
+  const int rows = std::max(bar_length_ - 1, 0) / terminal_columns(STDERR_FILENO);
+  return rows > 0 ? fmt::format("\r\033[{}A\033[J", rows) : "\r\033[K";
+}
+
 void RunLog::draw(const StepMetrics& m) {
-  show("\r\033[K" + format_bar(m, terminal_width()));
-  bar_visible_ = true;
+  const std::string bar = format_bar(m, terminal_columns(STDERR_FILENO));
+  const size_t filled = bar.starts_with('[') ? bar.find_first_not_of('#', 1) : 0;
+  show(erase_bar() + painted(bar.substr(0, filled), Tone::result, coloured_ && filled > 0) +
+       bar.substr(filled));
+  bar_length_ = static_cast<int>(bar.size());
+  drawn_ = std::chrono::steady_clock::now();
 }
 
 void RunLog::finish_bar() {
-  if (bar_visible_) show("\n");
-  bar_visible_ = false;
+  if (bar_length_ > 0) show("\n");
+  bar_length_ = 0;
 }
 
 }  // namespace galore

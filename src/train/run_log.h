@@ -1,14 +1,15 @@
-// What a run says: metrics.jsonl (one line an event), metrics.csv, and lines or a progress bar for people.
+// What a run says: events into files (report/log_sink.h), and lines or a progress bar for people.
 #pragma once
 
 #include <chrono>
-#include <cstdio>
-#include <fstream>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "core/files.h"
+#include "report/log_sink.h"
+#include "report/terminal.h"
 
 namespace galore {
 
@@ -26,7 +27,7 @@ struct StepMetrics {
 
 struct LogOptions {
   Path output_dir;
-  bool jsonl = true, csv = false, progress_bar = true;
+  bool jsonl = true, csv = false, progress_bar = true, tensorboard = false;
 };
 
 class RunLog {
@@ -40,25 +41,26 @@ class RunLog {
   // as it was. Events of steps above `resume_step` belong to a run that was interrupted: they are dropped.
   // Below 0: a new log.
   void open(int64_t resume_step);
-  // One JSON line: {"event": name, "time": seconds since 1970, ...fields}.
+  // Into all files of the options (report/log_sink.h), with the time.
   void event(const std::string& name, const nlohmann::ordered_json& fields);
-  // A line for people, on stderr.
-  void say(const std::string& line);
+  // A line for people, on stderr; one that begins with "note: " has its tone.
+  void say(const std::string& line, Tone tone = Tone::plain);
   void step(const StepMetrics& metrics);
-  // Between logged steps: only moves the bar.
+  // Between logged steps: only moves the bar, ten times a second at most.
   void progress(const StepMetrics& metrics);
   void finish_bar();
 
  private:
   void draw(const StepMetrics& metrics);
-  void append_csv(const StepMetrics& metrics);
-  void append(std::FILE* file, const char* name, const std::string& line);
+  std::string erase_bar() const;
 
   LogOptions options_;
-  std::string pending_;  // events before the file is open
-  std::FILE* jsonl_ = nullptr;
-  std::FILE* csv_ = nullptr;
-  bool bar_ = false, bar_visible_ = false;
+  bool open_ = false;
+  std::vector<LogEvent> pending_;                // until the files are open
+  std::vector<std::unique_ptr<LogSink>> files_;  // those that are wanted
+  bool bar_ = false, coloured_ = false;
+  int bar_length_ = 0;  // as drawn; 0: there is none
+  std::chrono::steady_clock::time_point drawn_;
 };
 
 // `metrics` as the bar of a terminal of so many columns: at least one less, for a bar that wraps cannot be

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include <cmath>
+#include <cstdlib>
+#include <fstream>
 #include <limits>
 
 #include "checkpoint/test_folder.h"
@@ -37,18 +39,25 @@ std::string said(Action action) {
   return testing::internal::GetCapturedStderr();
 }
 
+// Of so many columns, in the terminal that stderr is.
+void resize(unsigned short columns) {
+  winsize size{};
+  size.ws_col = columns;
+  EXPECT_EQ(::ioctl(STDERR_FILENO, TIOCSWINSZ, &size), 0);
+}
+
 // What `action` writes to stderr when that is a terminal of so many columns.
 template <typename Action>
-std::string shown_on_terminal(unsigned short columns, Action action) {
+std::string shown_on_terminal(unsigned short columns, Action action, bool coloured = false) {
+  ::setenv("TERM", "xterm", 1);
+  ::setenv("NO_COLOR", coloured ? "" : "1", 1);
   const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY);
   EXPECT_EQ(::grantpt(terminal) | ::unlockpt(terminal), 0);
   const int side = ::open(::ptsname(terminal), O_RDWR | O_NOCTTY);
-  winsize size{};
-  size.ws_col = columns;
-  EXPECT_EQ(::ioctl(side, TIOCSWINSZ, &size), 0);
   std::fflush(stderr);
   const int saved = ::dup(STDERR_FILENO);
   ::dup2(side, STDERR_FILENO);
+  resize(columns);
   action();
   std::fflush(stderr);
   ::dup2(saved, STDERR_FILENO);
@@ -120,7 +129,7 @@ TEST(RunLog, NumbersThatAreNotFiniteStayValidJson) {
   EXPECT_TRUE(events[0].at("grad_norm").is_null());
   EXPECT_TRUE(events[0].at("tokens_per_second").is_null());
   EXPECT_TRUE(events[1].at("perplexity").is_null());
-  EXPECT_NE(read_file(folder / "metrics.csv").find("\n1,0,nan,inf,"), std::string::npos);
+  EXPECT_NE(read_file(folder / "metrics.csv").find("\n1,0.0,nan,nan,"), std::string::npos);
 }
 
 TEST(RunLog, EventsWaitUntilTheFilesAreOpen) {
@@ -167,12 +176,18 @@ TEST(RunLog, AResumedRunDropsWhatCameLater) {
 // A row that a kill cut within its last number looks whole.
 TEST(RunLog, ARowWithoutItsLineEndIsDropped) {
   const TestFolder folder;
-  const std::string header =
-      "step,epoch,loss,grad_norm,learning_rate,tokens_per_second,peak_share,memory_bytes,peak_memory_bytes\n";
-  write_file_atomically(folder / "metrics.csv", header + "1,0,1,1,1,1,1,1,1\n2,0,1,1,1,1,1,1,12");
-  RunLog log({folder.path(), false, true});
+  const LogOptions options{folder.path(), false, true};
+  said([&] {
+    RunLog log(options);
+    log.open(-1);
+    log.step(metrics_of(1));
+    log.step(metrics_of(2));
+  });
+  const std::string whole = read_file(folder / "metrics.csv");
+  write_file_atomically(folder / "metrics.csv", whole.substr(0, whole.size() - 1));
+  RunLog log(options);
   log.open(9);
-  EXPECT_EQ(read_file(folder / "metrics.csv"), header + "1,0,1,1,1,1,1,1,1\n");
+  EXPECT_EQ(read_file(folder / "metrics.csv"), whole.substr(0, whole.rfind("2,0")));
 }
 
 TEST(RunLog, ANewRunBeginsNewFiles) {
@@ -185,6 +200,7 @@ TEST(RunLog, ANewRunBeginsNewFiles) {
   EXPECT_EQ(events_in(folder / "metrics.jsonl").size(), 1u);
   RunLog log({folder.path(), false, false});
   log.open(-1);
+  log.event("a", {});
   EXPECT_FALSE(std::filesystem::exists(folder / "metrics.jsonl"));
 }
 
@@ -252,6 +268,48 @@ TEST(RunLog, ABarFitsTheTerminal) {
     log.step(metrics_of(20));
   });
   EXPECT_EQ(text, "\r\033[K20/40  loss 2.500\r\n");
+}
+
+TEST(RunLog, ABarThatANarrowerTerminalBrokeIsErasedWhole) {
+  const TestFolder folder;
+  const std::string text = shown_on_terminal(100, [&] {
+    RunLog log({folder.path()});
+    log.open(-1);
+    log.step(metrics_of(20));
+    resize(40);
+    log.step(metrics_of(21));
+    resize(120);
+    log.say("saved");
+  });
+  EXPECT_NE(text.find("\r\033[2A\033[J21/40"), std::string::npos) << "99 columns in rows of 40 are three";
+  EXPECT_NE(text.find("\r\033[Ksaved\r\n"), std::string::npos);
+}
+
+TEST(RunLog, BetweenLoggedStepsABarIsDrawnTenTimesASecondAtMost) {
+  const TestFolder folder;
+  const std::string text = shown_on_terminal(100, [&] {
+    RunLog log({folder.path()});
+    log.open(-1);
+    for (int64_t step = 1; step <= 20; ++step) log.progress(metrics_of(step));
+    log.step(metrics_of(21));
+  });
+  EXPECT_NE(text.find(" 1/40"), std::string::npos);
+  EXPECT_EQ(text.find(" 2/40"), std::string::npos);
+  EXPECT_NE(text.find(" 21/40"), std::string::npos);
+}
+
+TEST(RunLog, ColoursAreForTerminalsThatWantThem) {
+  const TestFolder folder;
+  const auto talk = [&] {
+    RunLog log({folder.path()});
+    log.open(-1);
+    log.say("note: careful");
+    log.step(metrics_of(20));
+  };
+  EXPECT_EQ(shown_on_terminal(100, talk, true).substr(0, 32),
+            "\033[33mnote: careful\033[0m\r\n\r\033[K\033[1;");
+  EXPECT_EQ(shown_on_terminal(100, talk, false).find("\033[33m"), std::string::npos) << "NO_COLOR";
+  EXPECT_EQ(said(talk).find('\033'), std::string::npos) << "a file";
 }
 
 TEST(RunLog, AFailingWriteIsAnErrorThatNamesTheFile) {

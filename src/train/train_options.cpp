@@ -50,7 +50,8 @@ void declare_data(OptionTable& table, TrainOptions& o) {
   table.add("bad_rows", &o.bad_rows, "broken .jsonl rows stop the run, or are left out and counted")
       .choices({"stop", "skip"});
   table.add("val_size", &o.val_size, "documents held out for evaluation: a count, or a share below 1")
-      .range(0, kMost);
+      .range(0, kMost)
+      .alias("val_set_size");
   table.add("max_samples", &o.max_samples, "documents used at most; 0: all").range(0, kMost);
   table.add("cache_dir", &o.cache_dir, "tokens are kept here; default: ~/.cache/galore")
       .alias("tokenized_path");
@@ -63,7 +64,7 @@ void declare_data(OptionTable& table, TrainOptions& o) {
 
 void declare_training(OptionTable& table, TrainOptions& o) {
   table.group("Training");
-  table.add("output_dir", &o.output_dir, "receives checkpoints, the model and the logs");
+  table.add("output_dir", &o.output_dir, "receives checkpoints, the model and the logs").alias("save_dir");
   table.add("overwrite_output_dir", &o.overwrite_output_dir,
             "remove the checkpoints of an earlier run in it");
   table.add("per_device_train_batch_size", &o.per_device_train_batch_size, "rows in a micro-batch")
@@ -140,7 +141,7 @@ void declare_events(OptionTable& table, TrainOptions& o) {
   table.add("logging_steps", &o.logging_steps, "updates between log lines; below 1: a share of all")
       .range(0, 1e15);
   table.add("logging_first_step", &o.logging_first_step, "log the first update too");
-  table.add("report_to", &o.report_to, "none, jsonl, csv, all");
+  table.add("report_to", &o.report_to, "none, tensorboard, jsonl, csv, all");
   table.add("run_name", &o.run_name, "stands in the logs").alias("name");
   table.add("disable_tqdm", &o.disable_tqdm, "no progress bar");
 }
@@ -195,10 +196,9 @@ void check_combinations(const TrainOptions& o) {
   if (o.compute_dtype == "bfloat16" && dtype_from_name(o.dtype) != at::kBFloat16)
     fail_usage("compute_dtype", "bfloat16 needs bf16 weights, given dtype={}", o.dtype);
   for (const std::string& target : o.report_to) {
-    if (target == "tensorboard")
-      fail_usage("report_to", "tensorboard is not written yet: expected jsonl or csv");
-    if (target != "none" && target != "jsonl" && target != "csv" && target != "all")
-      fail_usage("report_to", "expected none, jsonl, csv or all, given '{}'", target);
+    if (target != "none" && target != "tensorboard" && target != "jsonl" && target != "csv" &&
+        target != "all")
+      fail_usage("report_to", "expected none, tensorboard, jsonl, csv or all, given '{}'", target);
     if (target == "none" && o.report_to.size() > 1)
       fail_usage("report_to", "expected none alone, given others with it");
   }

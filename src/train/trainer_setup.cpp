@@ -26,6 +26,7 @@ LogOptions log_options(const TrainOptions& options) {
   log.output_dir = options.output_dir;
   log.jsonl = reports_to(options, "jsonl");
   log.csv = reports_to(options, "csv");
+  log.tensorboard = reports_to(options, "tensorboard");
   log.progress_bar = !options.disable_tqdm;
   return log;
 }

@@ -49,8 +49,8 @@ TEST_F(TrainerTest, TheLogHasEveryEventInOrder) {
 TEST_F(TrainerTest, ChosenRanksAreLogged) {
   const std::string ranks = "optim_args=rank=16,energy=0.2,update_proj_gap=2,refresh=together";
   train({output("run"), "max_steps=3", "optim=adarankgrad_adamw", ranks});
-  EXPECT_EQ(steps_of("run", "ranks"), (Steps{1, 3}));
-  const auto chosen = events("run", "ranks").at(0).at("ranks");
+  EXPECT_EQ(steps_of("run", "subspace"), (Steps{1, 3}));
+  const auto chosen = events("run", "subspace").at(0).at("ranks");
   EXPECT_EQ(chosen.size(), 14u) << "seven matrices a layer";
   EXPECT_LT(chosen.at("model.layers.0.mlp.up_proj.weight"), 16);
   const auto step = events("run", "step").at(0);
@@ -59,7 +59,7 @@ TEST_F(TrainerTest, ChosenRanksAreLogged) {
   EXPECT_EQ(step.at("mean_rank"), sum / 14);
   EXPECT_NE(log_.find("  rank "), std::string::npos);
   train({output("fixed"), "max_steps=1"});
-  EXPECT_TRUE(events("fixed", "ranks").empty());
+  EXPECT_TRUE(events("fixed", "subspace").empty());
   EXPECT_FALSE(events("fixed", "step").at(0).contains("mean_rank"));
 }
 

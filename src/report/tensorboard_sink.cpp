@@ -1,0 +1,123 @@
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <limits>
+#include <optional>
+
+#include "report/event_file.h"
+#include "report/log_sink.h"
+
+namespace galore {
+namespace {
+
+// TensorBoard reads every file whose name has "tfevents"; by the end of the name ours are known.
+constexpr const char *kBegin = "events.out.tfevents.", *kEnd = ".galore";
+
+struct TagName {
+  const char *field, *tag;
+};
+// Hugging Face's names where they have one.
+constexpr TagName kStepTags[] = {{"loss", "train/loss"},
+                                 {"grad_norm", "train/grad_norm"},
+                                 {"grad_norm_projected", "train/grad_norm_projected"},
+                                 {"learning_rate", "train/learning_rate"},
+                                 {"epoch", "train/epoch"},
+                                 {"tokens_seen", "train/tokens_seen"},
+                                 {"clip_factor", "train/clip_factor"},
+                                 {"skipped_updates", "train/skipped_updates"},
+                                 {"mean_rank", "train/mean_rank"},
+                                 {"tokens_per_second", "speed/tokens_per_second"},
+                                 {"peak_share", "speed/peak_share"},
+                                 {"optimizer_seconds", "speed/optimizer_seconds"},
+                                 {"refresh_seconds", "speed/refresh_seconds"},
+                                 {"memory_bytes", "memory/bytes"},
+                                 {"peak_memory_bytes", "memory/peak_bytes"}};
+constexpr TagName kEvalTags[] = {
+    {"eval_loss", "eval/loss"}, {"perplexity", "eval/perplexity"}, {"eval_loss_family", "eval/loss_family"}};
+
+template <size_t count>
+std::vector<EventScalar> scalars_of(const LogEvent& event, const TagName (&tags)[count]) {
+  std::vector<EventScalar> scalars;
+  for (const TagName& name : tags)
+    if (event.fields.contains(name.field))
+      scalars.push_back(
+          {name.tag, number_of(event.fields, name.field, std::numeric_limits<double>::quiet_NaN())});
+  return scalars;
+}
+
+std::vector<EventScalar> scalars_of_weights(const LogEvent& event) {
+  std::vector<EventScalar> scalars;
+  for (const char* kind : {"ranks", "captured_energy"}) {
+    if (!event.fields.contains(kind)) continue;
+    for (const auto& [weight, value] : event.fields[kind].items())
+      scalars.push_back({std::string(kind) + "/" + weight, value.get<double>()});
+  }
+  return scalars;
+}
+
+std::string table_of(const nlohmann::ordered_json& fields) {
+  std::string text = "| option | value |\n|---|---|\n";
+  for (const auto& [name, value] : fields.items()) {
+    const std::string shown = value.is_string() ? value.get<std::string>() : value.dump();
+    if (!shown.empty()) text += fmt::format("| {} | {} |\n", name, shown);
+  }
+  return text;
+}
+
+class TensorboardSink : public LogSink {
+ public:
+  explicit TensorboardSink(const Path& folder) : folder_(folder / "runs") {}
+
+  void drop_after(int64_t resume_step) override {
+    resume_step_ = resume_step;
+    std::error_code is_absent;
+    for (const auto& entry : std::filesystem::directory_iterator(folder_, is_absent)) {
+      const std::string name = entry.path().filename().string();
+      if (!name.starts_with(kBegin) || !name.ends_with(kEnd)) continue;
+      if (resume_step < 0)
+        std::filesystem::remove(entry.path());
+      else
+        write_file_atomically(entry.path(), records_until(read_file(entry.path()), resume_step));
+    }
+  }
+
+  void write(const LogEvent& event) override {
+    if (!file_) begin(event.time);
+    const auto step = static_cast<int64_t>(number_of(event.fields, "step", 0));
+    std::vector<EventScalar> scalars;
+    if (event.name == "step") scalars = scalars_of(event, kStepTags);
+    if (event.name == "eval") scalars = scalars_of(event, kEvalTags);
+    if (event.name == "subspace") scalars = scalars_of_weights(event);
+    if (!scalars.empty()) put(scalars_event(event.time, step, scalars));
+    if (event.name == "configuration" || event.name == "memory")
+      put(text_event(event.time, std::max<int64_t>(resume_step_, 0), event.name, table_of(event.fields)));
+  }
+
+ private:
+  // Each session has a file of its own; sorted by name they are in the order of their sessions, which
+  // TensorBoard relies on. A board that is open has read later steps already, and forgets them when a session
+  // begins before.
+  void begin(double time) {
+    std::filesystem::create_directories(folder_);
+    char host[256] = "localhost";
+    ::gethostname(host, sizeof host - 1);
+    const auto name = fmt::format("{}{:.6f}.{}.{}{}", kBegin, time, host, ::getpid(), kEnd);
+    file_.emplace(folder_ / name);
+    put(version_event(time));
+    if (resume_step_ >= 0) put(session_start_event(time, resume_step_ + 1));
+  }
+
+  void put(const std::string& message) { file_->append(framed_record(message)); }
+
+  Path folder_;
+  int64_t resume_step_ = -1;
+  std::optional<AppendedFile> file_;
+};
+
+}  // namespace
+
+std::unique_ptr<LogSink> make_tensorboard_sink(const Path& folder) {
+  return std::make_unique<TensorboardSink>(folder);
+}
+
+}  // namespace galore
