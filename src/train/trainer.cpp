@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
+#include <map>
 
 #include "checkpoint/hugging_face.h"
 #include "checkpoint/run_checkpoint.h"
@@ -13,6 +14,7 @@
 #include "kernels/apply_direction.h"
 #include "kernels/device.h"
 #include "kernels/group_quantize.h"
+#include "report/loss_chart.h"
 #include "train/peak.h"
 #include "train/signals.h"
 
@@ -176,7 +178,7 @@ void Trainer::tell_ranks(const UpdateReport& report) {
   if (report.chosen_ranks.empty()) return;
   nlohmann::ordered_json ranks = nlohmann::ordered_json::object();
   for (const auto& [name, rank] : report.chosen_ranks) ranks[name] = rank;
-  log_.event("ranks", {{"step", state_.step}, {"ranks", ranks}});
+  log_.event("subspace", {{"step", state_.step}, {"ranks", ranks}});
 }
 
 bool Trainer::is_due(double every, const std::string& strategy) const {
@@ -205,9 +207,11 @@ void Trainer::evaluate_and_note() {
   if (result.interrupted) return log_.say("the evaluation was left because the run is to stop");
   last_evaluation_ = result;
   evaluated_step_ = state_.step;
-  log_.say(fmt::format(
-      "step {}: eval_loss {:.4f}  perplexity {:.2f}  eval_loss_family {:.4f}  ({} tokens, {:.1f} s)",
-      state_.step, result.loss, result.perplexity, result.loss_family, result.num_tokens, result.seconds));
+  log_.say(
+      fmt::format(
+          "step {}: eval_loss {:.4f}  perplexity {:.2f}  eval_loss_family {:.4f}  ({} tokens, {:.1f} s)",
+          state_.step, result.loss, result.perplexity, result.loss_family, result.num_tokens, result.seconds),
+      Tone::result);
   log_.event("eval", {{"step", state_.step},
                       {"epoch", state_.epoch},
                       {"eval_loss", result.loss},
@@ -262,8 +266,22 @@ void Trainer::save() {
   const Path path = save_checkpoint(options_.output_dir, parts(!options_.save_only_model), state_);
   saved_step_ = state_.step;
   prune(options_.output_dir, options_.save_total_limit, state_.best_checkpoint);
+  draw_losses();
   log_.say(fmt::format("saved {} in {:.1f} s", path.string(), now() - start));
   log_.event("checkpoint", {{"step", state_.step}, {"path", path.string()}, {"seconds", now() - start}});
+}
+
+void Trainer::draw_losses() const {
+  ChartPoints training, evaluation;
+  for (const LogEntry& entry : state_.history) {
+    const std::map<std::string, double> values(entry.begin(), entry.end());
+    if (values.contains("loss")) training.emplace_back(values.at("step"), values.at("loss"));
+    if (values.contains("eval_loss")) evaluation.emplace_back(values.at("step"), values.at("eval_loss"));
+  }
+  const std::string title = options_.run_name.empty() ? "Loss" : options_.run_name;
+  const std::string chart = loss_chart(title, training, evaluation);
+  const Path path = Path(options_.output_dir) / "training_loss.svg";
+  if (!chart.empty()) write_file_atomically(path, chart);
 }
 
 void Trainer::save_result() {
@@ -276,6 +294,21 @@ void Trainer::save_result() {
   }
   require_finite_weights(state_.step);
   save_final_model(options_.output_dir, parts(false));
+  draw_losses();
+}
+
+// Of the evaluation whose metric is the best; -1: there was none.
+int64_t Trainer::best_step() const {
+  const std::string name = options_.metric_for_best_model == "perplexity" ? "perplexity" : "eval_loss";
+  double best = std::numeric_limits<double>::infinity();
+  int64_t step = -1;
+  for (const LogEntry& entry : state_.history) {
+    const std::map<std::string, double> values(entry.begin(), entry.end());
+    if (!values.contains(name) || !(values.at(name) < best)) continue;
+    best = values.at(name);
+    step = static_cast<int64_t>(values.at("step"));
+  }
+  return step;
 }
 
 TrainResult Trainer::finish(double seconds, int signal) {
@@ -289,6 +322,7 @@ TrainResult Trainer::finish(double seconds, int signal) {
   result.last_loss = metrics_.loss;
   result.evaluation = last_evaluation_;
   result.best_metric = state_.best_metric;
+  result.best_step = best_step();
   result.peak_memory_bytes = memory_in_use(device_).peak;
   result.planned_bytes = memory_.plan.total();
   result.program_bytes = program_bytes_;

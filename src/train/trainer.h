@@ -22,7 +22,8 @@ struct TrainResult {
   int64_t steps = 0, tokens_seen = 0;
   double seconds = 0, tokens_per_second = 0, last_loss = 0;
   std::optional<Evaluation> evaluation;
-  std::optional<double> best_metric;
+  std::optional<double> best_metric;  // by metric_for_best_model; of best_step
+  int64_t best_step = -1;
   int64_t peak_memory_bytes = 0, planned_bytes = 0, program_bytes = 0;
   Path output_dir;
   int signal = 0;  // the run ended because of it, after a checkpoint; 0: it is done
@@ -61,6 +62,8 @@ class Trainer {
   // The evaluation of this step beats those of all saved checkpoints.
   bool is_best() const;
   void adopt_best();
+  // training_loss.svg, of the whole run.
+  void draw_losses() const;
   void save();
   void save_result();
   void after_update();
@@ -71,6 +74,7 @@ class Trainer {
   bool epoch_ended() const {
     return static_cast<int64_t>(state_.epoch) > static_cast<int64_t>(previous_epoch_);
   }
+  int64_t best_step() const;
   TrainResult finish(double seconds, int signal);
   RunParts parts(bool with_optimizer);
   double epoch_of(const DataPosition& position) const;

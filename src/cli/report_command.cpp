@@ -1,0 +1,39 @@
+#include <fmt/core.h>
+
+#include "cli/arguments.h"
+#include "cli/commands.h"
+#include "core/errors.h"
+#include "core/files.h"
+#include "core/options.h"
+#include "report/page.h"
+#include "report/run_history.h"
+
+namespace galore {
+
+// Everything before the first option is a run.
+int report_command(const std::vector<std::string>& arguments) {
+  std::vector<std::string> runs;
+  std::string output = "report.html";
+  OptionTable table;
+  table.add(
+      "runs", &runs,
+      "output folders of runs, their metrics.jsonl or a trainer_state.json; may stand without the name");
+  table.add("output", &output, "the page: one file that needs no network; - for stdout");
+  size_t count = 0;
+  while (count < arguments.size() && !arguments[count].starts_with('-') &&
+         !arguments[count].starts_with("output="))
+    ++count;
+  const auto end = arguments.begin() + static_cast<std::ptrdiff_t>(count);
+  if (!parse_arguments("report", table, {end, arguments.end()})) return 0;
+  runs.insert(runs.begin(), arguments.begin(), end);
+  if (runs.empty()) fail_usage("report", "expected one or more runs: galore report RUN... [--output FILE]");
+  std::vector<nlohmann::ordered_json> histories;
+  for (const std::string& run : runs) histories.push_back(read_run(run));
+  const std::string page = report_page(histories);
+  if (output == "-") return fmt::print("{}", page), 0;
+  write_file_atomically(output, page);
+  fmt::print("{}\n", output);
+  return 0;
+}
+
+}  // namespace galore

@@ -1,0 +1,44 @@
+#include "report/page.h"
+
+#include <map>
+
+#include "report/page_parts.h"
+
+namespace galore {
+namespace {
+
+void replace_all(std::string& text, const std::string& from, const std::string& to) {
+  for (size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
+    text.replace(at, from.size(), to);
+}
+
+std::string escaped(std::string text) {
+  replace_all(text, "&", "&amp;");
+  replace_all(text, "<", "&lt;");
+  return text;
+}
+
+// Within <script>, "</script>" or "<!--" in a string would end it or hide what follows.
+std::string script_data(const nlohmann::ordered_json& data) {
+  std::string text = data.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  replace_all(text, "<", "\\u003c");
+  return text;
+}
+
+}  // namespace
+
+std::string report_page(std::vector<nlohmann::ordered_json> runs) {
+  std::map<std::string, int> uses;
+  for (const auto& run : runs) ++uses[run.at("name").get<std::string>()];
+  for (auto& run : runs)
+    if (uses[run.at("name").get<std::string>()] > 1) run["name"] = run.at("path");
+  const std::string title = runs.size() == 1 ? runs[0].at("name").get<std::string>() : "galore: runs";
+  std::string page = page_parts::kHtml;
+  replace_all(page, "@TITLE@", escaped(title));
+  replace_all(page, "@CSS@", page_parts::kCss);
+  replace_all(page, "@SCRIPT@", page_parts::kScript);
+  replace_all(page, "@DATA@", script_data(runs));
+  return page;
+}
+
+}  // namespace galore
