@@ -25,6 +25,8 @@ bool is_assignment(const std::string& argument) {
   });
 }
 
+HelpListener::Listener help_listener;
+
 class ArgumentParser {
  public:
   ArgumentParser(OptionTable& table, const std::vector<std::string>& arguments)
@@ -122,11 +124,18 @@ std::string wrapped(const std::string& text) {
 
 }  // namespace
 
+HelpListener::HelpListener(Listener listener) { help_listener = std::move(listener); }
+HelpListener::~HelpListener() { help_listener = nullptr; }
+
 bool parse_arguments(const std::string& command, OptionTable& table,
                      const std::vector<std::string>& arguments) {
   const bool help = std::any_of(arguments.begin(), arguments.end(), [](const std::string& argument) {
     return argument == "--help" || argument == "-h";
   });
+  if (help && help_listener) {
+    help_listener(table);
+    return false;
+  }
   if (help) {
     fmt::print("{}", help_text(command, table));
     return false;

@@ -28,7 +28,10 @@ constexpr Command kCommands[] = {
     {"replay", replay_command, "apply an optimizer to recorded gradients"},
     {"bench", bench_command, "speed and memory of training on synthetic tokens; writes nothing"},
     {"methods", methods_command, "the optimizers: papers, options, defaults, state"},
+    {"report", report_command, "charts of one or more runs as one HTML page: galore report RUN..."},
     {"info", info_command, "what a checkpoint, token file or safetensors file holds"},
+    {"schema", schema_command, "JSON schema of the configuration file, for editors"},
+    {"completion", completion_command, "completion for bash, zsh or fish: source <(galore completion bash)"},
 };
 
 int help() {
@@ -39,6 +42,12 @@ int help() {
 }
 
 }  // namespace
+
+std::vector<std::pair<std::string, std::string>> command_list() {
+  std::vector<std::pair<std::string, std::string>> list;
+  for (const Command& command : kCommands) list.emplace_back(command.name, command.help);
+  return list;
+}
 
 int run_command(const std::vector<std::string>& arguments) {
   if (arguments.empty() || arguments[0] == "help" || arguments[0] == "--help" || arguments[0] == "-h")

@@ -79,6 +79,7 @@ int memory_command(const std::vector<std::string>& arguments) {
   std::vector<std::string> compare;
   bool json = false;
   declare_options(table, options);
+  table.group("Output");
   table.add("compare", &compare,
             "several optimizers, with the optim_args that they have, instead of optim beside AdamW");
   table.add("json", &json, "print one JSON object a plan");

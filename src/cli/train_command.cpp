@@ -19,6 +19,10 @@ nlohmann::ordered_json to_json(const TrainResult& result) {
                               {"planned_bytes", result.planned_bytes},
                               {"program_bytes", result.program_bytes},
                               {"output_dir", result.output_dir.string()}};
+  if (result.best_metric) {
+    json["best_metric"] = *result.best_metric;
+    json["best_step"] = result.best_step;
+  }
   if (result.evaluation) {
     json["eval_loss"] = result.evaluation->loss;
     json["perplexity"] = result.evaluation->perplexity;
@@ -33,11 +37,17 @@ void print_summary(const TrainResult& result) {
   if (result.evaluation)
     fmt::print("eval_loss {:.4f}, perplexity {:.2f}\n", result.evaluation->loss,
                result.evaluation->perplexity);
+  if (result.best_metric && result.best_step != result.steps)
+    fmt::print("best evaluation {:.4f}, at step {}\n", *result.best_metric, result.best_step);
   fmt::print("peak memory {}; planned {} and about {} for the program\n",
              format_bytes(static_cast<double>(result.peak_memory_bytes)),
              format_bytes(static_cast<double>(result.planned_bytes)),
              format_bytes(static_cast<double>(result.program_bytes)));
-  if (result.signal == 0) fmt::print("model: {}\n", result.output_dir.string());
+  if (result.signal == 0)
+    fmt::print("model: {}\n", result.output_dir.string());
+  else
+    fmt::print("stopped by signal {}; resume_from_checkpoint=auto continues {}\n", result.signal,
+               result.output_dir.string());
 }
 
 }  // namespace
@@ -47,6 +57,7 @@ int train_command(const std::vector<std::string>& arguments) {
   OptionTable table;
   bool json = false;
   declare_options(table, options);
+  table.group("Output");
   table.add("json", &json, "print the result as one JSON object");
   if (!parse_with_config("train", table, arguments)) return 0;
   const std::vector<std::string> notes = resolve(options, table);

@@ -1,0 +1,46 @@
+#include <fmt/core.h>
+
+#include "cli/arguments.h"
+#include "cli/commands.h"
+#include "cli/completion.h"
+#include "core/errors.h"
+
+namespace galore {
+namespace {
+
+// Every command is asked for its help, and gives its table instead.
+std::vector<CompletedCommand> all_commands() {
+  std::vector<CompletedCommand> all;
+  for (const auto& [name, help] : command_list()) {
+    std::vector<CompletedOption> options;
+    {
+      const HelpListener listener([&](const OptionTable& table) { options = completed_options(table); });
+      run_command({name, "--help"});
+    }
+    all.push_back({name, help, options});
+  }
+  return all;
+}
+
+}  // namespace
+
+int completion_command(const std::vector<std::string>& arguments) {
+  std::string shell;
+  OptionTable table;
+  table.add("shell", &shell, "bash, zsh or fish; may stand without the name")
+      .choices({"bash", "zsh", "fish"});
+  std::vector<std::string> rest = arguments;
+  if (!rest.empty() && !rest[0].starts_with('-') && rest[0].find('=') == std::string::npos) {
+    table.set(kCommandLine, "shell", rest[0]);
+    rest.erase(rest.begin());
+  }
+  if (!parse_arguments("completion", table, rest)) return 0;
+  if (shell.empty()) fail_usage("completion", "expected a shell: galore completion bash, zsh or fish");
+  const auto commands = all_commands();
+  if (shell == "bash") fmt::print("{}", bash_completion(commands));
+  if (shell == "zsh") fmt::print("{}", zsh_completion(commands));
+  if (shell == "fish") fmt::print("{}", fish_completion(commands));
+  return 0;
+}
+
+}  // namespace galore

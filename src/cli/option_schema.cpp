@@ -1,0 +1,81 @@
+#include "cli/option_schema.h"
+
+#include "optim/presets.h"
+
+namespace galore {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// YAML readers disagree whether 1e-4 is a number or a text.
+constexpr const char* kNumber = "^[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?$|^[+-]?inf$";
+constexpr const char* kCount = "^[+-]?[0-9]+\\.?[0-9]*([eE][+-]?[0-9]+)?[KMBkmb]?$";
+
+Json optimizer_names() {
+  Json names = Json::array();
+  const auto add = [&](const std::string& name) {
+    names.push_back(name);
+    names.push_back(name + "_layerwise");
+  };
+  for (const Preset& preset : presets()) {
+    add(preset.name);
+    for (const std::string& alias : preset.aliases) add(alias);
+  }
+  return names;
+}
+
+bool is_map(const std::string& name) {
+  return name == "optim_args" || name == "optim_overrides" || name == "lr_scheduler_kwargs";
+}
+
+Json values_of(const Option& option) {
+  if (!option.allowed().empty()) {
+    Json values = option.allowed();
+    if (std::find(values.begin(), values.end(), option.default_text()) == values.end())
+      values.push_back(option.default_text());
+    values.push_back(nullptr);
+    // YAML reads `no` as a truth value.
+    if (std::find(values.begin(), values.end(), "no") != values.end()) values.push_back(false);
+    return {{"enum", values}};
+  }
+  if (option.name() == "optim")
+    return {{"anyOf", {{{"enum", optimizer_names()}}, {{"type", {"object", "null"}}}}}};
+  if (option.type() == "bool") return {{"enum", {true, false, "true", "false", nullptr}}};
+  if (option.type() == "int") return {{"type", {"number", "string", "null"}}, {"pattern", kCount}};
+  if (option.type() == "float") return {{"type", {"number", "string", "null"}}, {"pattern", kNumber}};
+  if (is_map(option.name())) return {{"type", {"string", "object", "array", "null"}}};
+  if (option.type() == "list") return {{"type", {"array", "string", "null"}}};
+  return {{"type", {"string", "number", "boolean", "null"}}};
+}
+
+Json default_of(const Option& option) {
+  const std::string& text = option.default_text();
+  if (option.type() == "bool") return text == "true";
+  if (option.type() == "list") return split_list(text);
+  if (option.type() != "int" && option.type() != "float") return text;
+  const Json number = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  return number.is_number() ? number : Json(text);
+}
+
+}  // namespace
+
+Json option_schema(const OptionTable& table) {
+  Json properties = Json::object();
+  for (const auto& option : table.options()) {
+    Json property{{"description", option->help()}, {"default", default_of(*option)}};
+    property.update(values_of(*option));
+    properties[option->name()] = property;
+    for (const std::string& alias : option->aliases()) {
+      Json same = values_of(*option);
+      same["description"] = "the same as " + option->name();
+      properties[alias] = same;
+    }
+  }
+  return {{"$schema", "https://json-schema.org/draft/2020-12/schema"},
+          {"title", "galore train"},
+          {"type", "object"},
+          {"properties", properties},
+          {"additionalProperties", false}};
+}
+
+}  // namespace galore
