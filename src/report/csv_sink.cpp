@@ -35,7 +35,7 @@ std::string header() {
   return text + "\n";
 }
 
-// An integer as it is; what is not finite is null in an event and nan here.
+// An integer as it is; null, which is not finite, as nan.
 std::string cell(const nlohmann::ordered_json& fields, const char* name) {
   const auto found = fields.find(name);
   if (found == fields.end()) return "";

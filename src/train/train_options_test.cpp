@@ -115,7 +115,7 @@ TEST(TrainOptions, ImpossibleCombinationsAreRefused) {
                    {"warmup_steps=1.5"});
   EXPECT_COMPLAINT("[save_steps]", {"save_steps=2.5"});
   EXPECT_COMPLAINT("[lr_scheduler_kwargs]", {"lr_scheduler_kwargs=power=2"});
-  EXPECT_COMPLAINT("expected one of stop", {"bad_rows=skip"});
+  EXPECT_COMPLAINT("expected one of stop", {"bad_rows=ignore"});
 }
 
 TEST(TrainOptions, TheBestModelNeedsSavedEvaluations) {
