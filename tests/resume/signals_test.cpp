@@ -37,8 +37,8 @@ TEST_F(ProgramSignals, ExitStatuses) {
   EXPECT_EQ(status_of({output("a"), "learning_rat=1"}, &line), 2);
   EXPECT_EQ(line,
             "galore: [command line] unknown option 'learning_rat'; the nearest known one is 'learning_rate'");
-  EXPECT_EQ(status_of({output("a"), "report_to=tensorboard"}, &line), 2);
-  EXPECT_EQ(line, "galore: [report_to] tensorboard is not written yet: expected jsonl or csv");
+  EXPECT_EQ(status_of({output("a"), "report_to=wandb"}, &line), 2);
+  EXPECT_EQ(line, "galore: [report_to] expected none, tensorboard, jsonl, csv or all, given 'wandb'");
   EXPECT_EQ(status_of({output("a"), "train_file=/nowhere.bin"}, &line), 1);
   EXPECT_EQ(status_of({output("a"), "resume_from_checkpoint=true"}, &line), 1);
   EXPECT_EQ(line, "galore: [resume_from_checkpoint] there is no checkpoint in " + (folder_ / "a").string());
