@@ -32,6 +32,14 @@ int64_t MemoryPlan::weights_and_states() const {
          bytes_of(*this, Owner::moments) + bytes_of(*this, Owner::bases);
 }
 
+int64_t library_growth_bytes(bool computes_bases) {
+  int64_t mebibytes = computes_bases ? 53 : 25;
+#if defined(__x86_64__)
+  if (computes_bases && __builtin_cpu_is("intel")) mebibytes = 30;
+#endif
+  return mebibytes << 20;
+}
+
 int64_t program_bytes(const MemoryPlan& plan, int64_t resident) {
   return resident + library_growth_bytes(bytes_of(plan, Owner::bases) > 0);
 }

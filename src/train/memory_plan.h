@@ -31,10 +31,8 @@ MemoryPlan plan_memory(const ModelConfig& config, const ModelOptions& model,
 
 // Measured growth beyond the plan over a run (bench/runs has the figures): stacks of the threads, generated
 // code and packing buffers of the matrix products; and the pages that a decomposition brings in, where bases
-// are computed.
-inline constexpr int64_t library_growth_bytes(bool computes_bases) {
-  return int64_t{computes_bases ? 53 : 25} << 20;
-}
+// are computed: fewer on Intel's processors, for which MKL has other kernels.
+int64_t library_growth_bytes(bool computes_bases);
 // What the program and its libraries take, which no plan counts: resident memory at the moment of asking (the
 // tensor library's own pages, tokenizer, data), and the growth that the plan's run will bring.
 int64_t program_bytes(const MemoryPlan& plan, int64_t resident = resident_bytes());
