@@ -58,6 +58,18 @@ void resolve_schedule(TrainOptions& o, OptionTable& table, Notes& notes) {
   note(notes, "min_lr_ratio", "lr_scheduler_type=cosine_with_min_lr, " + o.lr_scheduler_kwargs);
 }
 
+void resolve_layers(TrainOptions& o, const std::string& prefix, bool layerwise,
+                    const std::vector<std::string>& target, Notes& notes) {
+  if (layerwise) {
+    o.optimizer.layerwise = true;
+    note(notes, (prefix + "_layerwise").c_str(), "optim_layerwise");
+  }
+  if (target.empty()) return;
+  const bool all = target.size() == 1 && target[0] == "all";
+  o.optimizer.target_modules = all ? std::vector<std::string>{"all-linear"} : target;
+  note(notes, (prefix + "_target").c_str(), "optim_target_modules");
+}
+
 void resolve_galore(TrainOptions& o, Notes& notes) {
   const ForeignOptions& f = o.foreign;
   if (f.use_galore) {
@@ -68,14 +80,19 @@ void resolve_galore(TrainOptions& o, Notes& notes) {
       o.optim = "galore_" + base + (layerwise ? "_layerwise" : "");
     note(notes, "use_galore", "optim=" + o.optim);
   }
-  if (f.galore_layerwise) {
-    o.optimizer.layerwise = true;
-    note(notes, "galore_layerwise", "optim_layerwise");
+  resolve_layers(o, "galore", f.galore_layerwise, f.galore_target, notes);
+}
+
+void resolve_apollo_and_badam(TrainOptions& o, Notes& notes) {
+  const ForeignOptions& f = o.foreign;
+  if (f.use_galore + f.use_apollo + f.use_badam > 1)
+    fail_usage("optim", "expected one of use_galore, use_apollo and use_badam, given several");
+  const char* name = f.use_apollo ? "apollo_adamw" : "badam";
+  if (f.use_apollo || f.use_badam) {
+    o.optim = name;
+    note(notes, f.use_apollo ? "use_apollo" : "use_badam", "optim=" + o.optim);
   }
-  if (f.galore_target.empty()) return;
-  const bool all = f.galore_target.size() == 1 && f.galore_target[0] == "all";
-  o.optimizer.target_modules = all ? std::vector<std::string>{"all-linear"} : f.galore_target;
-  note(notes, "galore_target", "optim_target_modules");
+  resolve_layers(o, "apollo", f.apollo_layerwise, f.apollo_target, notes);
 }
 
 bool has_argument(const std::string& arguments, const std::string& name) {
@@ -96,6 +113,14 @@ void resolve_arguments(TrainOptions& o, OptionTable& table, Notes& notes) {
                                 {"update_proj_gap", "update_proj_gap", f.update_proj_gap},
                                 {"galore_scale", "scale", f.galore_scale},
                                 {"proj_type", "proj_type", f.proj_type},
+                                {"apollo_scale", "scale", f.apollo_scale},
+                                {"scale_type", "scale_type", f.scale_type},
+                                {"scale_front", "scale_front", f.scale_front},
+                                {"proj", "proj", f.proj},
+                                {"badam_switch_interval", "switch_every", f.switch_interval},
+                                {"weight_bits", "weight_bits", f.weight_bits},
+                                {"weight_group_size", "weight_group_size", f.weight_group_size},
+                                {"stochastic_round", "stochastic_round", f.stochastic_round},
                                 {"qgalore_proj_bits", "proj_bits", f.qgalore_proj_bits},
                                 {"qgalore_proj_group_size", "proj_group_size", f.qgalore_proj_group_size},
                                 {"qgalore_cos_threshold", "cos_threshold", f.qgalore_cos_threshold},
@@ -113,6 +138,40 @@ void resolve_arguments(TrainOptions& o, OptionTable& table, Notes& notes) {
   o.optim_args = o.optim_args.empty() && !appended.empty() ? appended.substr(1) : o.optim_args + appended;
 }
 
+void declare_arguments(OptionTable& table, ForeignOptions& o) {
+  table.add("rank", &o.rank, "optim_args: rank")
+      .alias("galore_rank")
+      .alias("qgalore_rank")
+      .alias("apollo_rank");
+  table.add("apollo_scale", &o.apollo_scale, "optim_args: scale");
+  table.add("scale_type", &o.scale_type, "optim_args: scale_type").alias("apollo_scale_type");
+  table.add("scale_front", &o.scale_front, "optim_args: scale_front").alias("apollo_scale_front");
+  table.add("proj", &o.proj, "optim_args: proj").alias("apollo_proj");
+  table.add("weight_bits", &o.weight_bits, "optim_args: weight_bits");
+  table.add("weight_group_size", &o.weight_group_size, "optim_args: weight_group_size");
+  table.add("stochastic_round", &o.stochastic_round, "optim_args: stochastic_round");
+  table.add("update_proj_gap", &o.update_proj_gap, "optim_args: update_proj_gap")
+      .alias("galore_update_interval")
+      .alias("apollo_update_interval")
+      .alias("qgalore_update_proj_gap");
+  table.add("galore_scale", &o.galore_scale, "optim_args: scale").alias("qgalore_scale");
+  table.add("proj_type", &o.proj_type, "optim_args: proj_type")
+      .alias("galore_proj_type")
+      .alias("apollo_proj_type")
+      .alias("qgalore_proj_type");
+  table.add("qgalore_proj_bits", &o.qgalore_proj_bits, "axolotl; optim_args: proj_bits").alias("proj_bits");
+  table.add("qgalore_proj_group_size", &o.qgalore_proj_group_size, "axolotl; optim_args: proj_group_size")
+      .alias("quant_group_size");
+  table.add("qgalore_cos_threshold", &o.qgalore_cos_threshold, "axolotl; optim_args: cos_threshold")
+      .alias("cos_threshold");
+  table.add("qgalore_gamma_proj", &o.qgalore_gamma_proj, "axolotl; optim_args: gamma_proj")
+      .alias("gamma_proj");
+  table.add("qgalore_queue_size", &o.qgalore_queue_size, "axolotl; optim_args: queue_size")
+      .alias("queue_size");
+  table.add("qgalore_proj_quant", &o.qgalore_proj_quant, "axolotl; false: optim_args proj_bits=16")
+      .alias("proj_quant");
+}
+
 }  // namespace
 
 void declare_options(OptionTable& table, ForeignOptions& o) {
@@ -125,26 +184,21 @@ void declare_options(OptionTable& table, ForeignOptions& o) {
   table.add("use_galore", &o.use_galore, "LLaMA-Factory: the optimizer within GaLore");
   table.add("galore_layerwise", &o.galore_layerwise, "LLaMA-Factory: optim_layerwise");
   table.add("galore_target", &o.galore_target, "LLaMA-Factory: optim_target_modules");
-  table.add("rank", &o.rank, "optim_args: rank").alias("galore_rank").alias("qgalore_rank");
-  table.add("update_proj_gap", &o.update_proj_gap, "optim_args: update_proj_gap")
-      .alias("galore_update_interval")
-      .alias("qgalore_update_proj_gap");
-  table.add("galore_scale", &o.galore_scale, "optim_args: scale").alias("qgalore_scale");
-  table.add("proj_type", &o.proj_type, "optim_args: proj_type")
-      .alias("galore_proj_type")
-      .alias("qgalore_proj_type");
-  table.add("qgalore_proj_bits", &o.qgalore_proj_bits, "axolotl; optim_args: proj_bits");
-  table.add("qgalore_proj_group_size", &o.qgalore_proj_group_size, "axolotl; optim_args: proj_group_size");
-  table.add("qgalore_cos_threshold", &o.qgalore_cos_threshold, "axolotl; optim_args: cos_threshold");
-  table.add("qgalore_gamma_proj", &o.qgalore_gamma_proj, "axolotl; optim_args: gamma_proj");
-  table.add("qgalore_queue_size", &o.qgalore_queue_size, "axolotl; optim_args: queue_size");
-  table.add("qgalore_proj_quant", &o.qgalore_proj_quant, "axolotl; false: optim_args proj_bits=16");
+  table.add("use_apollo", &o.use_apollo, "LLaMA-Factory: optim=apollo_adamw");
+  table.add("apollo_layerwise", &o.apollo_layerwise, "LLaMA-Factory: optim_layerwise");
+  table.add("apollo_target", &o.apollo_target, "LLaMA-Factory: optim_target_modules");
+  table.add("use_badam", &o.use_badam, "LLaMA-Factory: optim=badam");
+  table.add("badam_switch_interval", &o.switch_interval, "LLaMA-Factory; optim_args: switch_every");
+  declare_arguments(table, o);
+  declare_foreign_keys(table, o.without_effect);
 }
 
 void resolve_foreign(TrainOptions& options, OptionTable& table, std::vector<std::string>& notes) {
   resolve_sizes(options, table, notes);
   resolve_schedule(options, table, notes);
   resolve_galore(options, notes);
+  resolve_apollo_and_badam(options, notes);
+  resolve_foreign_keys(table, notes);
   resolve_arguments(options, table, notes);
 }
 

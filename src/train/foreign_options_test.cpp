@@ -88,6 +88,93 @@ TEST(ForeignOptions, Axolotl) {
   EXPECT_EQ(Given({"use_galore=true", "optim=q_galore_adamw_8bit"}).options.optim, "q_galore_adamw_8bit");
 }
 
+// What people's files say, as far as it is about training.
+TEST(ForeignOptions, ALlamaFactoryFileForGalore) {
+  const Given given({}, {"trust_remote_code=true",   "do_train=true",
+                         "finetuning_type=full",     "use_galore=true",
+                         "galore_layerwise=true",    "galore_target=all",
+                         "galore_rank=128",          "galore_scale=2.0",
+                         "cutoff_len=1024",          "max_samples=500",
+                         "overwrite_cache=true",     "preprocessing_num_workers=8",
+                         "plot_loss=true",           "overwrite_output_dir=true",
+                         "save_steps=250",           "learning_rate=1e-5",
+                         "num_train_epochs=2",       "warmup_ratio=0.1",
+                         "lr_scheduler_type=cosine", "pure_bf16=true",
+                         "ddp_timeout=180000000"});
+  EXPECT_EQ(given.options.optimizer.settings.preset, "galore_adamw");
+  EXPECT_TRUE(given.options.optimizer.layerwise);
+  EXPECT_EQ(given.options.dtype, "bfloat16");
+  EXPECT_TRUE(given.noted("plot_loss has no effect: training_loss.svg is always drawn"));
+}
+
+TEST(ForeignOptions, LlamaFactoryFilesForApolloAndBAdam) {
+  const Given apollo({}, {"use_apollo=true", "apollo_layerwise=true", "apollo_target=all", "apollo_rank=64",
+                          "apollo_scale=32.0", "apollo_scale_type=channel", "apollo_proj=random",
+                          "apollo_update_interval=100", "apollo_scale_front=false"});
+  EXPECT_EQ(apollo.options.optimizer.settings.preset, "apollo_adamw");
+  EXPECT_TRUE(apollo.options.optimizer.layerwise);
+  EXPECT_EQ(apollo.options.optimizer.settings.subspace.rank, 64);
+  EXPECT_EQ(option_text(apollo.options.optimizer.settings, "scale"), "32");
+  const Given badam({}, {"use_badam=true", "badam_mode=layer", "badam_switch_mode=ascending",
+                         "badam_switch_interval=50", "badam_verbose=2"});
+  EXPECT_EQ(badam.options.optimizer.settings.preset, "badam");
+  EXPECT_EQ(option_text(badam.options.optimizer.settings, "switch_every"), "50");
+  EXPECT_NE(complaint({"use_badam=true", "badam_switch_mode=random"}).find("expected ascending"),
+            std::string::npos);
+  EXPECT_NE(complaint({"use_badam=true", "use_apollo=true"}), "");
+}
+
+TEST(ForeignOptions, AnAxolotlFile) {
+  const Given given(
+      {}, {"load_in_8bit=false", "load_in_4bit=false", "strict=false", "val_set_size=0.05",
+           "sequence_len=512", "sample_packing=true", "pad_to_sequence_len=true",
+           "wandb_project=", "micro_batch_size=2", "num_epochs=1", "optimizer=galore_adamw_8bit_layerwise",
+           "optim_args=rank=64,update_proj_gap=50,scale=0.25", "lr_scheduler=cosine", "tf32=false",
+           "fp16=", "flash_attention=true", "evals_per_epoch="});
+  EXPECT_EQ(given.options.optimizer.settings.preset, "galore_adamw_8bit");
+  EXPECT_EQ(given.options.val_size, 0.05);
+  EXPECT_TRUE(given.noted("load_in_8bit has no effect: it is off"));
+}
+
+TEST(ForeignOptions, ResearchScriptsCommandLines) {
+  const Given q_galore({"lr=0.01",
+                        "rank=128",
+                        "update_proj_gap=200",
+                        "galore_scale=0.25",
+                        "batch_size=16",
+                        "total_batch_size=512",
+                        "num_training_steps=100",
+                        "warmup_steps=10",
+                        "weight_decay=0",
+                        "optimizer=q_galore_adamw8bit",
+                        "proj_quant=true",
+                        "proj_bits=4",
+                        "weight_bits=8",
+                        "weight_group_size=256",
+                        "stochastic_round=true",
+                        "cos_threshold=0.4",
+                        "gamma_proj=2",
+                        "queue_size=5",
+                        "save_dir=runs/q",
+                        "grad_clipping=1.0",
+                        "single_gpu=true"});
+  EXPECT_EQ(q_galore.options.gradient_accumulation_steps, 32);
+  EXPECT_EQ(q_galore.options.output_dir, "runs/q");
+  EXPECT_EQ(option_text(q_galore.options.optimizer.settings, "weight_bits"), "8");
+  const Given apollo({"optimizer=apollo_adamw", "apollo_scale=1", "rank=256", "scale_type=channel",
+                      "proj=random", "update_proj_gap=200", "unset_wandb=true", "workers=8"});
+  EXPECT_EQ(option_text(apollo.options.optimizer.settings, "scale_type"), "channel");
+}
+
+TEST(ForeignOptions, WhatIsLackingIsNamedWithItsPlace) {
+  EXPECT_EQ(complaint({}, {"dataset=alpaca_en"}),
+            "[config.yaml:2] dataset: expected train_file: names of a dataset_info.json or of a hub are not "
+            "read, given 'alpaca_en'");
+  EXPECT_NE(complaint({"deepspeed=zero3.json"}).find("expected none: one process trains"), std::string::npos);
+  EXPECT_NE(complaint({"fp16=true"}).find("fp16: expected bf16"), std::string::npos);
+  EXPECT_NE(complaint({"template=llama3"}).find("galore tokenize --apply_chat_template"), std::string::npos);
+}
+
 TEST(ForeignOptions, TheCommandLineGoesBeforeTheFile) {
   EXPECT_EQ(Given({"max_steps=7"}, {"max_train_tokens=1M"}).options.max_steps, 7);
   EXPECT_EQ(

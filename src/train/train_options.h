@@ -1,6 +1,7 @@
 // Everything `galore train` can be told, in Hugging Face's names; declared once, in train_options.cpp.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -15,12 +16,16 @@ namespace galore {
 struct ForeignOptions {
   int64_t total_batch_size = 0, max_train_tokens = 0;
   double warmup_ratio = 0, min_lr_ratio = 0;
-  bool use_galore = false, galore_layerwise = false;
-  std::vector<std::string> galore_target;
+  bool use_galore = false, galore_layerwise = false, use_apollo = false, apollo_layerwise = false,
+       use_badam = false;
+  std::vector<std::string> galore_target, apollo_target;
   std::string rank, update_proj_gap, galore_scale, proj_type;  // as given; empty: not given
   std::string qgalore_proj_bits, qgalore_proj_group_size, qgalore_cos_threshold, qgalore_gamma_proj,
       qgalore_queue_size;
   bool qgalore_proj_quant = true;
+  std::string apollo_scale, scale_type, scale_front, proj, switch_interval, weight_bits, weight_group_size,
+      stochastic_round;
+  std::map<std::string, std::string> without_effect;  // foreign_keys.cpp
 };
 
 struct TrainOptions {
@@ -82,6 +87,10 @@ void declare_options(OptionTable& table, TrainOptions& options);
 // Of two names for one thing the command line's goes before a file's; both in one place are refused, unless
 // they agree.
 void resolve_foreign(TrainOptions& options, OptionTable& table, std::vector<std::string>& notes);
+
+// Keys that ask for nothing here, with the reason as a note, and those that ask for what is lacking.
+void declare_foreign_keys(OptionTable& table, std::map<std::string, std::string>& values);
+void resolve_foreign_keys(OptionTable& table, std::vector<std::string>& notes);
 
 // After all sources were read: derives what aliases ask for, checks combinations, and returns notes for the
 // log.
