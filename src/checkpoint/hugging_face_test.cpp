@@ -6,9 +6,9 @@
 
 #include "checkpoint/json_file.h"
 #include "checkpoint/safetensors.h"
-#include "checkpoint/test_folder.h"
 #include "checkpoint/test_model.h"
 #include "checkpoint/weight_files.h"
+#include "core/test_folder.h"
 #include "kernels/group_quantize.h"
 #include "models/causal_lm.h"
 

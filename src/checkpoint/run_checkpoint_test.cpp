@@ -12,9 +12,9 @@
 
 #include "checkpoint/hugging_face.h"
 #include "checkpoint/state_files.h"
-#include "checkpoint/test_folder.h"
 #include "checkpoint/test_model.h"
 #include "core/errors.h"
+#include "core/test_folder.h"
 
 namespace galore {
 namespace {

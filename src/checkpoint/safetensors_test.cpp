@@ -5,10 +5,10 @@
 
 #include <fstream>
 
-#include "checkpoint/test_folder.h"
 #include "core/errors.h"
 #include "core/memory.h"
 #include "core/random.h"
+#include "core/test_folder.h"
 
 namespace galore {
 namespace {

@@ -5,8 +5,8 @@
 
 #include <cmath>
 
-#include "checkpoint/test_folder.h"
 #include "core/errors.h"
+#include "core/test_folder.h"
 
 namespace galore {
 namespace {

@@ -1,10 +1,10 @@
 #include "core/byte_stream.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "core/errors.h"
 #include "core/test_compression.h"
+#include "core/test_folder.h"
 
 namespace galore {
 namespace {
@@ -14,14 +14,8 @@ using namespace testing_compression;
 class ByteStreamTest : public testing::Test {
  protected:
   Path file(const std::string& name, const std::string& content) {
-    const Path path =
-        std::filesystem::temp_directory_path() / (std::to_string(::getpid()) + "-bytes-" + name);
-    write_file_atomically(path, content);
-    made_.push_back(path);
-    return path;
-  }
-  void TearDown() override {
-    for (const Path& path : made_) std::filesystem::remove(path);
+    write_file_atomically(folder_ / name, content);
+    return folder_ / name;
   }
   static std::string all(const Path& path, size_t most) {
     const auto stream = open_bytes(path);
@@ -29,7 +23,7 @@ class ByteStreamTest : public testing::Test {
     while (const size_t count = stream->read(piece.data(), most)) text.append(piece, 0, count);
     return text;
   }
-  std::vector<Path> made_;
+  TestFolder folder_;
 };
 
 // Larger than a block in every form; repeated text, so that a little input gives much output.

@@ -13,7 +13,7 @@
 #include <fstream>
 #include <limits>
 
-#include "checkpoint/test_folder.h"
+#include "core/test_folder.h"
 
 namespace galore {
 namespace {

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "checkpoint/run_checkpoint.h"
-#include "checkpoint/test_folder.h"
 #include "core/random.h"
+#include "core/test_folder.h"
 #include "train/memory_plan.h"
 #include "train/trainer.h"
 

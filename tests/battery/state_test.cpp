@@ -3,8 +3,8 @@
 #include <set>
 
 #include "checkpoint/state_files.h"
-#include "checkpoint/test_folder.h"
 #include "core/errors.h"
+#include "core/test_folder.h"
 #include "variants.h"
 
 namespace galore::battery {

@@ -3,11 +3,11 @@
 
 #include <sstream>
 
-#include "checkpoint/test_folder.h"
 #include "cli/arguments.h"
 #include "cli/commands.h"
 #include "cli/config_file.h"
 #include "core/errors.h"
+#include "core/test_folder.h"
 #include "optim/presets.h"
 #include "train/train_options.h"
 

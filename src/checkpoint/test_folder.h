@@ -1,3 +1,0 @@
-#pragma once
-
-#include "core/test_folder.h"
