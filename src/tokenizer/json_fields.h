@@ -52,6 +52,16 @@ template <typename Component>
 struct ComponentKind {
   const char* type;
   std::unique_ptr<Component> (*make)(const JsonFields&);
+
+  // The usual makers: of the fields, and of a kind that has none.
+  template <typename Kind>
+  static std::unique_ptr<Component> of_fields(const JsonFields& fields) {
+    return std::make_unique<Kind>(fields);
+  }
+  template <typename Kind>
+  static std::unique_ptr<Component> plain(const JsonFields&) {
+    return std::make_unique<Kind>();
+  }
 };
 
 // Makes the component that `json` describes; an unknown type is refused by its name.

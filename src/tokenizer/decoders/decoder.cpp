@@ -7,21 +7,13 @@
 namespace galore {
 namespace {
 
-template <typename Kind>
-std::unique_ptr<Decoder> of_fields(const JsonFields& fields) {
-  return std::make_unique<Kind>(fields);
-}
-template <typename Kind>
-std::unique_ptr<Decoder> plain(const JsonFields&) {
-  return std::make_unique<Kind>();
-}
-
-constexpr ComponentKind<Decoder> kDecoders[] = {
-    {"BPEDecoder", of_fields<BpeDecoder>},  {"ByteFallback", plain<ByteFallbackDecoder>},
-    {"ByteLevel", plain<ByteLevelDecoder>}, {"CTC", of_fields<CtcDecoder>},
-    {"Fuse", plain<FuseDecoder>},           {"Metaspace", of_fields<MetaspaceDecoder>},
-    {"Replace", of_fields<ReplaceDecoder>}, {"Sequence", of_fields<DecoderSequence>},
-    {"Strip", of_fields<StripDecoder>},     {"WordPiece", of_fields<WordPieceDecoder>},
+using Row = ComponentKind<Decoder>;
+constexpr Row kDecoders[] = {
+    {"BPEDecoder", Row::of_fields<BpeDecoder>},  {"ByteFallback", Row::plain<ByteFallbackDecoder>},
+    {"ByteLevel", Row::plain<ByteLevelDecoder>}, {"CTC", Row::of_fields<CtcDecoder>},
+    {"Fuse", Row::plain<FuseDecoder>},           {"Metaspace", Row::of_fields<MetaspaceDecoder>},
+    {"Replace", Row::of_fields<ReplaceDecoder>}, {"Sequence", Row::of_fields<DecoderSequence>},
+    {"Strip", Row::of_fields<StripDecoder>},     {"WordPiece", Row::of_fields<WordPieceDecoder>},
 };
 
 }  // namespace

@@ -9,36 +9,27 @@
 namespace galore {
 namespace {
 
-using Made = std::unique_ptr<Normalizer>;
-
-template <typename Kind>
-Made of_fields(const JsonFields& fields) {
-  return std::make_unique<Kind>(fields);
-}
-template <typename Kind>
-Made plain(const JsonFields&) {
-  return std::make_unique<Kind>();
-}
 template <NormalForm form>
-Made unicode_form(const JsonFields&) {
+std::unique_ptr<Normalizer> unicode_form(const JsonFields&) {
   return std::make_unique<UnicodeFormNormalizer>(form);
 }
 
-constexpr ComponentKind<Normalizer> kNormalizers[] = {
-    {"BertNormalizer", of_fields<BertNormalizer>},
-    {"ByteLevel", plain<ByteLevelNormalizer>},
-    {"Lowercase", plain<LowercaseNormalizer>},
+using Row = ComponentKind<Normalizer>;
+constexpr Row kNormalizers[] = {
+    {"BertNormalizer", Row::of_fields<BertNormalizer>},
+    {"ByteLevel", Row::plain<ByteLevelNormalizer>},
+    {"Lowercase", Row::plain<LowercaseNormalizer>},
     {"NFC", unicode_form<NormalForm::nfc>},
     {"NFD", unicode_form<NormalForm::nfd>},
     {"NFKC", unicode_form<NormalForm::nfkc>},
     {"NFKD", unicode_form<NormalForm::nfkd>},
-    {"Nmt", plain<NmtNormalizer>},
-    {"Precompiled", of_fields<PrecompiledNormalizer>},
-    {"Prepend", of_fields<PrependNormalizer>},
-    {"Replace", of_fields<ReplaceNormalizer>},
-    {"Sequence", of_fields<NormalizerSequence>},
-    {"Strip", of_fields<StripNormalizer>},
-    {"StripAccents", plain<StripAccentsNormalizer>},
+    {"Nmt", Row::plain<NmtNormalizer>},
+    {"Precompiled", Row::of_fields<PrecompiledNormalizer>},
+    {"Prepend", Row::of_fields<PrependNormalizer>},
+    {"Replace", Row::of_fields<ReplaceNormalizer>},
+    {"Sequence", Row::of_fields<NormalizerSequence>},
+    {"Strip", Row::of_fields<StripNormalizer>},
+    {"StripAccents", Row::plain<StripAccentsNormalizer>},
 };
 
 }  // namespace

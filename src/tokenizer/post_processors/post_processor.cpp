@@ -6,18 +6,13 @@
 namespace galore {
 namespace {
 
-template <typename Kind>
-std::unique_ptr<PostProcessor> of_fields(const JsonFields& fields) {
-  return std::make_unique<Kind>(fields);
-}
-std::unique_ptr<PostProcessor> byte_level(const JsonFields&) {
-  return std::make_unique<ByteLevelPostProcessor>();
-}
-
-constexpr ComponentKind<PostProcessor> kPostProcessors[] = {
-    {"BertProcessing", of_fields<BertPostProcessor>},         {"ByteLevel", byte_level},
-    {"RobertaProcessing", of_fields<RobertaPostProcessor>},   {"Sequence", of_fields<PostProcessorSequence>},
-    {"TemplateProcessing", of_fields<TemplatePostProcessor>},
+using Row = ComponentKind<PostProcessor>;
+constexpr Row kPostProcessors[] = {
+    {"BertProcessing", Row::of_fields<BertPostProcessor>},
+    {"ByteLevel", Row::plain<ByteLevelPostProcessor>},
+    {"RobertaProcessing", Row::of_fields<RobertaPostProcessor>},
+    {"Sequence", Row::of_fields<PostProcessorSequence>},
+    {"TemplateProcessing", Row::of_fields<TemplatePostProcessor>},
 };
 
 }  // namespace

@@ -7,30 +7,20 @@
 namespace galore {
 namespace {
 
-using Made = std::unique_ptr<PreTokenizer>;
-
-template <typename Kind>
-Made of_fields(const JsonFields& fields) {
-  return std::make_unique<Kind>(fields);
-}
-template <typename Kind>
-Made plain(const JsonFields&) {
-  return std::make_unique<Kind>();
-}
-
-constexpr ComponentKind<PreTokenizer> kPreTokenizers[] = {
-    {"BertPreTokenizer", plain<BertPreTokenizer>},
-    {"ByteLevel", of_fields<ByteLevelPreTokenizer>},
-    {"CharDelimiterSplit", of_fields<CharDelimiterPreTokenizer>},
-    {"Digits", of_fields<DigitsPreTokenizer>},
-    {"FixedLength", of_fields<FixedLengthPreTokenizer>},
-    {"Metaspace", of_fields<MetaspacePreTokenizer>},
-    {"Punctuation", of_fields<PunctuationPreTokenizer>},
-    {"Sequence", of_fields<PreTokenizerSequence>},
-    {"Split", of_fields<SplitPreTokenizer>},
-    {"UnicodeScripts", plain<UnicodeScriptsPreTokenizer>},
-    {"Whitespace", plain<WhitespacePreTokenizer>},
-    {"WhitespaceSplit", plain<WhitespaceSplitPreTokenizer>},
+using Row = ComponentKind<PreTokenizer>;
+constexpr Row kPreTokenizers[] = {
+    {"BertPreTokenizer", Row::plain<BertPreTokenizer>},
+    {"ByteLevel", Row::of_fields<ByteLevelPreTokenizer>},
+    {"CharDelimiterSplit", Row::of_fields<CharDelimiterPreTokenizer>},
+    {"Digits", Row::of_fields<DigitsPreTokenizer>},
+    {"FixedLength", Row::of_fields<FixedLengthPreTokenizer>},
+    {"Metaspace", Row::of_fields<MetaspacePreTokenizer>},
+    {"Punctuation", Row::of_fields<PunctuationPreTokenizer>},
+    {"Sequence", Row::of_fields<PreTokenizerSequence>},
+    {"Split", Row::of_fields<SplitPreTokenizer>},
+    {"UnicodeScripts", Row::plain<UnicodeScriptsPreTokenizer>},
+    {"Whitespace", Row::plain<WhitespacePreTokenizer>},
+    {"WhitespaceSplit", Row::plain<WhitespaceSplitPreTokenizer>},
 };
 
 }  // namespace
