@@ -19,6 +19,16 @@ constexpr Architecture kArchitectures[] = {{"llama", llama_plan},
 
 }  // namespace
 
+DecoderPlan plan_with_windows(const DecoderSize& size, const ModelConfig& config) {
+  DecoderPlan plan;
+  plan.layer = [size, config](int64_t layer) {
+    DecoderSize windowed = size;
+    windowed.attention.window = config.window_of_layer(layer);
+    return windowed;
+  };
+  return plan;
+}
+
 DecoderPlan plan_of(const ModelConfig& config) {
   for (const Architecture& known : kArchitectures)
     if (config.model_type == known.model_type) return known.plan(config);

@@ -8,13 +8,7 @@ DecoderPlan qwen2_plan(const ModelConfig& c) {
   DecoderSize size = llama_plan(c).layer(0);
   size.attention.bias = true;
   size.attention.output_bias = false;
-  DecoderPlan plan;
-  plan.layer = [size, c](int64_t layer) {
-    DecoderSize windowed = size;
-    windowed.attention.window = c.window_of_layer(layer);
-    return windowed;
-  };
-  return plan;
+  return plan_with_windows(size, c);
 }
 
 }  // namespace galore

@@ -7,13 +7,7 @@ namespace galore {
 DecoderPlan qwen3_plan(const ModelConfig& c) {
   DecoderSize size = llama_plan(c).layer(0);
   size.attention.head_norms = true;
-  DecoderPlan plan;
-  plan.layer = [size, c](int64_t layer) {
-    DecoderSize windowed = size;
-    windowed.attention.window = c.window_of_layer(layer);
-    return windowed;
-  };
-  return plan;
+  return plan_with_windows(size, c);
 }
 
 }  // namespace galore
