@@ -10,6 +10,7 @@
 namespace galore {
 namespace {
 
+// As kernels/convert.h has it for contiguous tensors, of any strides.
 at::Tensor in_dtype(const at::Tensor& x, at::ScalarType dtype, const std::string& name,
                     Workspace& workspace) {
   if (x.scalar_type() == dtype) return x;
@@ -26,16 +27,16 @@ at::Tensor thin_product(const at::Tensor& x, const at::Tensor& thin, const char*
   return product;
 }
 
-void add_term(const at::Tensor& out, const at::Tensor& x, const WeightTerm::Factors& factors,
-              Workspace& workspace) {
+void add_term_transpose(const at::Tensor& out, const at::Tensor& x, const WeightTerm::Factors& factors,
+                        Workspace& workspace) {
   const at::Tensor thin = thin_product(x, factors.right.t(), "weight_term.thin", workspace);
   const at::Tensor left = in_dtype(factors.left, out.scalar_type(), "weight_term.wide", workspace);
   matrix_product(out, thin, left.t(), Write::accumulate);
 }
 
-void add_term_gradient(const at::Tensor& out, const at::Tensor& gradient, const WeightTerm::Factors& factors,
-                       Workspace& workspace) {
-  const at::Tensor thin = thin_product(gradient, factors.left, "weight_term.thin", workspace);
+void add_term(const at::Tensor& out, const at::Tensor& x, const WeightTerm::Factors& factors,
+              Workspace& workspace) {
+  const at::Tensor thin = thin_product(x, factors.left, "weight_term.thin", workspace);
   const at::Tensor right = in_dtype(factors.right, out.scalar_type(), "weight_term.wide", workspace);
   matrix_product(out, thin, right, Write::accumulate);
 }

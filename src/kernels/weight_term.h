@@ -11,11 +11,11 @@ namespace galore {
 at::Tensor thin_product(const at::Tensor& x, const at::Tensor& thin, const char* name, Workspace& workspace);
 
 // out (T x m) += x (T x n) (left right)^T
+void add_term_transpose(const at::Tensor& out, const at::Tensor& x, const WeightTerm::Factors& factors,
+                        Workspace& workspace);
+// out (T x n) += x (T x m) (left right)
 void add_term(const at::Tensor& out, const at::Tensor& x, const WeightTerm::Factors& factors,
               Workspace& workspace);
-// out (T x n) += gradient (T x m) (left right)
-void add_term_gradient(const at::Tensor& out, const at::Tensor& gradient, const WeightTerm::Factors& factors,
-                       Workspace& workspace);
 
 // A new tensor: what layers compute with, decoded and with its term. Of a weight in codes, fp32; else in its
 // dtype.

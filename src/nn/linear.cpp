@@ -23,7 +23,7 @@ void Linear::times(const Pass& pass, const at::Tensor& x, const at::Tensor& out,
   } else {
     multiply(out, x, weight_.value, write, pass.workspace);
   }
-  if (weight_.has_term()) add_term_gradient(out, x, weight_.term->factors(), pass.workspace);
+  if (weight_.has_term()) add_term(out, x, weight_.term->factors(), pass.workspace);
 }
 
 void Linear::times_transpose(const Pass& pass, const at::Tensor& x, const at::Tensor& out,
@@ -33,7 +33,7 @@ void Linear::times_transpose(const Pass& pass, const at::Tensor& x, const at::Te
   } else {
     multiply_by_transpose(out, x, weight_.value, write, pass.workspace);
   }
-  if (weight_.has_term()) add_term(out, x, weight_.term->factors(), pass.workspace);
+  if (weight_.has_term()) add_term_transpose(out, x, weight_.term->factors(), pass.workspace);
 }
 
 void Linear::multiply_by_weight(const Pass& pass, const at::Tensor& x, const at::Tensor& out,
