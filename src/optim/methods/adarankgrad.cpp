@@ -53,7 +53,7 @@ class AdaRankGrad : public Method {
   Direction direction(at::Tensor gradient, const StepContext& context) override {
     if (!context.refresh_due) return direction_of_low_rank(subspace_->project(gradient), context);
     const std::string notice = refresh(DenseGradient(gradient), context.random, context.step - 1);
-    if (!notice.empty() && context.notices) context.notices->push_back(notice);
+    context.note(notice);
     return direction_of_low_rank(subspace_->project_refreshed(gradient), context);
   }
 

@@ -13,22 +13,17 @@
 namespace galore {
 namespace {
 
-SubspaceOptions subspace_options(const AliceOptions& options) {
-  SubspaceOptions subspace;
-  subspace.rank = options.rank;
-  subspace.update_proj_gap = options.update_proj_gap;
-  subspace.subspace = "svd";
-  subspace.refresh = "together";
-  return subspace;
-}
-
 class Alice : public Method {
  public:
   Alice(const AliceOptions& options, const Parts& parts)
       : options_(options),
         adam_(parts.settings.adamw),
         workspace_(parts.workspace),
-        subspace_(subspace_options(options), parts.rows(), parts.columns(), parts.workspace),
+        subspace_({.rank = options.rank,
+                   .update_proj_gap = options.update_proj_gap,
+                   .subspace = "svd",
+                   .refresh = "together"},
+                  parts.rows(), parts.columns(), parts.workspace),
         lines_(subspace_.side(), /*one_factor=*/false, parts.workspace),
         limiter_(options.limiter) {
     Ledger& ledger = workspace_.ledger();
@@ -43,7 +38,7 @@ class Alice : public Method {
   Direction direction(at::Tensor gradient, const StepContext& context) override {
     if (context.refresh_due) {
       const std::string notice = refresh(DenseGradient(gradient), context.random, context.step - 1);
-      if (!notice.empty() && context.notices) context.notices->push_back(notice);
+      context.note(notice);
     }
     const at::Tensor low_rank = subspace_.project(gradient);
     track(low_rank);
@@ -59,7 +54,7 @@ class Alice : public Method {
   std::string refresh(const GradientOperator& gradient, const RandomStream& random, int64_t) override {
     if (!subspace_.established()) {
       const std::string notice = subspace_.refresh(gradient, random);
-      take(basis().clone(), random);
+      take(subspace_.basis().clone(), random);
       if (gradient.is_meta()) find(gradient);  // later refreshes claim their buffers too
       return notice;
     }
@@ -81,11 +76,9 @@ class Alice : public Method {
   }
 
  private:
-  at::Tensor basis() { return subspace_.side() == Side::left ? subspace_.left() : subspace_.right(); }
-
   at::Tensor find(const GradientOperator& gradient) {
-    return leading_eigenvectors(gradient,
-                                {subspace_.side(), basis(), tracked_, options_.basis_beta, workspace_});
+    return leading_eigenvectors(
+        gradient, {subspace_.side(), subspace_.basis(), tracked_, options_.basis_beta, workspace_});
   }
 
   void take(const at::Tensor& basis, const RandomStream& random) {

@@ -11,28 +11,23 @@
 namespace galore {
 namespace {
 
-SubspaceOptions subspace_options(const CoapOptions& options) {
-  SubspaceOptions subspace;
-  subspace.rank = options.rank;
-  subspace.update_proj_gap = options.update_proj_gap;
-  subspace.subspace = "svd";
-  subspace.refresh = "together";
-  return subspace;
-}
-
 class Coap : public Method {
  public:
   Coap(const CoapOptions& options, const Parts& parts)
       : options_(options),
         workspace_(parts.workspace),
-        subspace_(subspace_options(options), parts.rows(), parts.columns(), parts.workspace),
+        subspace_({.rank = options.rank,
+                   .update_proj_gap = options.update_proj_gap,
+                   .subspace = "svd",
+                   .refresh = "together"},
+                  parts.rows(), parts.columns(), parts.workspace),
         left_(subspace_.side() == Side::left),
         rule_(parts.rule(subspace_.low_rank_shape())) {}
 
   Direction direction(at::Tensor gradient, const StepContext& context) override {
     if (context.refresh_due) {
       const std::string notice = refresh(gradient, context);
-      if (!notice.empty() && context.notices) context.notices->push_back(notice);
+      context.note(notice);
     }
     return subspace_.lift(rule_->direction(subspace_.project(gradient), context.step), options_.scale);
   }
@@ -45,7 +40,6 @@ class Coap : public Method {
   }
 
  private:
-  at::Tensor basis() { return left_ ? subspace_.left() : subspace_.right(); }
   at::Tensor buffer(const char* name, int64_t rows, int64_t columns) {
     return workspace_.get(Owner::workspace, name, {rows, columns}, at::kFloat);
   }
@@ -70,7 +64,7 @@ class Coap : public Method {
 
   std::string reproject(const at::Tensor& gradient) {
     const at::Tensor h = left_ ? gradient : gradient.t();
-    const at::Tensor q = product("coap.range", h.t(), basis());
+    const at::Tensor q = product("coap.range", h.t(), subspace_.basis());
     if (!q.is_meta() && kernels::sum_squares(q) == 0)
       return "the gradient leads nowhere: keeps the old basis";
     orthonormalize(q, workspace_);
@@ -81,7 +75,7 @@ class Coap : public Method {
     try {
       const SerialLapack serial(small.size(0));
       const at::Tensor found = std::get<0>(at::linalg_svd(small, /*full_matrices=*/false));
-      const at::Tensor signs = at::where((found * basis()).sum(0) < 0, -1.0f, 1.0f);
+      const at::Tensor signs = at::where((found * subspace_.basis()).sum(0) < 0, -1.0f, 1.0f);
       subspace_.replace(subspace_.side(), found.mul(signs).contiguous());
     } catch (const c10::Error&) {
       return "a decomposition failed: keeps the old basis";
@@ -90,7 +84,7 @@ class Coap : public Method {
   }
 
   void descend(const at::Tensor& gradient) {
-    const at::Tensor p = basis(), h = left_ ? gradient : gradient.t();
+    const at::Tensor p = subspace_.basis(), h = left_ ? gradient : gradient.t();
     const at::Tensor w = product("coap.low_rank", p.t(), h), k = product("coap.gram", w, w.t()),
                      q = product("coap.overlap", p.t(), p), slope = product("coap.along", h, w.t());
     const at::Tensor of_cosine = buffer("coap.of_cosine", p.size(0), p.size(1));
@@ -113,7 +107,7 @@ class Coap : public Method {
   // Of the rows of X and G; `of_basis`: its slope. w: the low-rank gradient as h's projection, r x lines.
   double mean_cosine(const at::Tensor& gradient, const at::Tensor& w, const at::Tensor& overlap,
                      const at::Tensor& of_basis) {
-    const at::Tensor p = basis(), m = rule_->average();
+    const at::Tensor p = subspace_.basis(), m = rule_->average();
     // Rows of X: factors' rows times a matrix of r columns.
     const at::Tensor rows = left_ ? p : m;
     const at::Tensor with_g = left_ ? product("coap.with_moment", gradient, m.t()) : w.t();

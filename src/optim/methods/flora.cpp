@@ -31,7 +31,7 @@ class Flora : public Method {
   Direction direction(at::Tensor gradient, const StepContext& context) override {
     if (context.refresh_due) {
       const std::string notice = refresh(DenseGradient(gradient), context.random, context.step - 1);
-      if (!notice.empty() && context.notices) context.notices->push_back(notice);
+      context.note(notice);
     }
     at::Tensor update = rule_->direction(gradient, context.step);
     if (moment_) average(update);

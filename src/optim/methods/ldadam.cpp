@@ -38,7 +38,6 @@ class LdAdam : public Method {
   }
 
  private:
-  at::Tensor basis() { return left_ ? subspace_.left() : subspace_.right(); }
   // A full or low-rank tensor as it is seen where the left side is projected.
   at::Tensor seen(const at::Tensor& x) const { return left_ ? x : x.t(); }
   at::Tensor buffer(const char* name, int64_t rows, int64_t columns) {
@@ -48,7 +47,7 @@ class LdAdam : public Method {
   at::Tensor project(const StepContext& context) {
     if (!subspace_.established()) {
       const std::string notice = subspace_.refresh(error_, context.random);
-      if (!notice.empty() && context.notices) context.notices->push_back(notice);
+      context.note(notice);
       if (!error_.is_meta()) return subspace_.project(error_);  // a memory plan sees both kinds of updates
     }
     const at::Tensor next = next_basis(context.step - 1);
@@ -62,7 +61,7 @@ class LdAdam : public Method {
 
   // orth(b (b^T P)), in a buffer; undefined where that is zero.
   at::Tensor next_basis(int64_t steps) {
-    const at::Tensor a = seen(error_), m = seen(rule_->average()), old = basis();
+    const at::Tensor a = seen(error_), m = seen(rule_->average()), old = subspace_.basis();
     const double of_moment = rho_ / (1 - std::pow(beta1_, static_cast<double>(steps)));
     const at::Tensor along = buffer("ldadam.along", a.size(1), old.size(1));  // b^T P
     const at::Tensor small = buffer("ldadam.small", old.size(1), old.size(1));

@@ -116,9 +116,7 @@ class LoraPre : public Method {
     const bool done = first_.start(gradient, 1 - adam_.beta1, context.random) &&
                       second_.start(size, std::sqrt(1 - adam_.beta2), context.random);
     started_ = done ? 1 : 0;
-    if (!done && context.notices)
-      context.notices->emplace_back(
-          "the gradient is zero or its decomposition failed: the moments begin later");
+    if (!done) context.note("the gradient is zero or its decomposition failed: the moments begin later");
   }
 
   // `m` and `square` hold B A and C D; the direction takes the place of m.

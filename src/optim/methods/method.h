@@ -26,6 +26,10 @@ struct StepContext {
   // Receives lines a user should see, such as a refresh that kept the old basis.
   std::vector<std::string>* notices = nullptr;
   int64_t updates = 0;  // that the optimizer has done before, whether or not this parameter took part
+
+  void note(const std::string& notice) const {
+    if (!notice.empty() && notices) notices->push_back(notice);
+  }
 };
 
 class Method {

@@ -32,7 +32,7 @@ class MofaSgd : public Method {
     std::string notice;
     if (!has_started) notice = start(gradient, context.random);
     if (has_started || is_meta) notice = follow(gradient);
-    if (!notice.empty() && context.notices) context.notices->push_back(notice);
+    context.note(notice);
     return {.dense = {}, .left = determined(), .right = right_.t(), .scale = options_.scale};
   }
 

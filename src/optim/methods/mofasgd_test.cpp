@@ -11,11 +11,6 @@ using namespace testing_method;
 using testing_optimizer::FailingOperator;
 using testing_optimizer::Fails;
 
-at::Tensor polar(const at::Tensor& x) {
-  const auto [u, s, vh] = at::linalg_svd(x, false);
-  return u.matmul(vh);
-}
-
 // Of full rank nothing is lost: the direction is the polar factor of the momentum, which is formed here.
 TEST(MofaSgd, OfFullRankIsThePolarFactorOfTheMomentum) {
   for (const auto& [m, n] : kShapes) {

@@ -16,13 +16,13 @@ class Osd : public Method {
         subspace_({.rank = options.rank, .subspace = "svd"}, parts.rows(), parts.columns(), parts.workspace),
         left_(subspace_.side() == Side::left),
         rule_(parts.rule(subspace_.low_rank_shape())),
-        rule_of_basis_(make_adamw({}, {}, basis().sizes(), parts.workspace)) {}
+        rule_of_basis_(make_adamw({}, {}, subspace_.basis().sizes(), parts.workspace)) {}
 
   Direction direction(at::Tensor gradient, const StepContext& context) override {
     const bool first = !subspace_.established();
     if (first) {
       const std::string notice = subspace_.refresh(gradient, context.random);
-      if (!notice.empty() && context.notices) context.notices->push_back(notice);
+      context.note(notice);
     }
     const at::Tensor low_rank = subspace_.project(gradient);
     // A memory plan has one update: it sees the later ones' buffers as well.
@@ -30,7 +30,8 @@ class Osd : public Method {
     const at::Tensor slope = moves ? slope_of_basis(gradient, low_rank) : at::Tensor();
     const at::Tensor adapted = rule_->direction(low_rank, context.step);
     // The basis moves once this update's direction has been lifted by it: the direction holds a copy.
-    const at::Tensor used = buffer("osd.used", basis().size(0), basis().size(1)).copy_(basis());
+    const at::Tensor p = subspace_.basis();
+    const at::Tensor used = buffer("osd.used", p.size(0), p.size(1)).copy_(p);
     if (slope.defined()) {
       const at::Tensor step = rule_of_basis_->direction(slope, ++count_);
       subspace_.replace(subspace_.side(), step.mul_(-options_.osd_lr).add_(used));
@@ -50,7 +51,6 @@ class Osd : public Method {
   }
 
  private:
-  at::Tensor basis() { return left_ ? subspace_.left() : subspace_.right(); }
   at::Tensor buffer(const char* name, int64_t rows, int64_t columns) {
     return workspace_.get(Owner::workspace, name, {rows, columns}, at::kFloat);
   }
@@ -58,7 +58,7 @@ class Osd : public Method {
   // The gradient of the basis's loss, in a buffer; undefined where the weight's gradient is zero.
   at::Tensor slope_of_basis(const at::Tensor& gradient, const at::Tensor& low_rank) {
     const double square = kernels::sum_squares(gradient);
-    const at::Tensor p = basis(), a = left_ ? low_rank : low_rank.t();
+    const at::Tensor p = subspace_.basis(), a = left_ ? low_rank : low_rank.t();
     const int64_t rows = p.size(0), rank = p.size(1);
     const at::Tensor along = buffer("osd.along", rows, rank), slope = buffer("osd.slope", rows, rank);
     const at::Tensor of_basis = buffer("osd.of_basis", rank, rank),

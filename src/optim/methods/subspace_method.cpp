@@ -14,7 +14,7 @@ std::string SubspaceMethod::refresh(const GradientOperator& gradient, const Rand
 at::Tensor SubspaceMethod::project(const at::Tensor& gradient, const StepContext& context) {
   if (!context.refresh_due) return subspace_->project(gradient);
   const std::string notice = refresh(DenseGradient(gradient), context.random, context.step - 1);
-  if (!notice.empty() && context.notices) context.notices->push_back(notice);
+  context.note(notice);
   return subspace_->project_refreshed(gradient);
 }
 

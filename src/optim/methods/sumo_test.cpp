@@ -14,11 +14,6 @@ using namespace testing_method;
 using testing_optimizer::FailingOperator;
 using testing_optimizer::Fails;
 
-at::Tensor polar(const at::Tensor& x) {
-  const auto [u, s, vh] = at::linalg_svd(x, false);
-  return u.matmul(vh);
-}
-
 // Without momentum a whole basis leaves the polar factor of the gradient itself.
 TEST(Sumo, OfAWholeBasisIsThePolarFactor) {
   for (const auto& [m, n] : kShapes) {

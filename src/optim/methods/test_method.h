@@ -28,6 +28,11 @@ inline at::Tensor full(const Direction& direction) {
   return product.defined() ? direction.dense + product : direction.dense.clone();
 }
 
+inline at::Tensor polar(const at::Tensor& x) {
+  const auto [u, s, vh] = at::linalg_svd(x, false);
+  return u.matmul(vh);
+}
+
 struct OneMethod {
   OneMethod(const std::string& optim, const std::string& args, int64_t m, int64_t n, bool targeted = true)
       : settings(resolve_optimizer(optim, args)),

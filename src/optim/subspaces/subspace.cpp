@@ -243,7 +243,7 @@ std::string Subspace::refresh(const GradientOperator& gradient, const RandomStre
     if (chosen.notice.empty()) established_ = 1;
     return chosen.notice;
   }
-  const at::Tensor previous = !established_ ? at::Tensor() : side_ == Side::left ? left() : right();
+  const at::Tensor previous = established_ ? basis() : at::Tensor();
   const auto found = basis_finder(options_.subspace)(
       gradient,
       {side_, max_rank_, previous, random, workspace_, average, options_.oversampling, options_.rotate});

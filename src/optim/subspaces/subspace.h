@@ -163,6 +163,8 @@ class Subspace {
   // The bases in fp32 (decoded into a workspace buffer if stored narrower).
   at::Tensor left() { return left_->read(); }
   at::Tensor right() { return right_->read(); }
+  // The only one, or of both the right one.
+  at::Tensor basis() { return side_ == Side::left ? left() : right(); }
   void visit(StateVisitor& visitor);
   int64_t rank() const { return rank_; }
 
