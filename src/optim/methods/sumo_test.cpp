@@ -67,7 +67,7 @@ TEST(Sumo, LimitsTheGrowthOfThePolarFactor) {
 // G - P P^T G ascends where P P^T enlarges.
 TEST(Sumo, RefusesABasisThatIsNotOrthonormal) {
   try {
-    OneMethod("sumo", "subspace=random", 24, 16);
+    const OneMethod sumo("sumo", "subspace=random", 24, 16);
     ADD_FAILURE();
   } catch (const UsageError& error) {
     EXPECT_NE(std::string(error.what()).find("orthonormal"), std::string::npos) << error.what();
