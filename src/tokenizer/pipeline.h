@@ -39,7 +39,7 @@ class Pipeline {
     std::unique_ptr<PreTokenizer> pre_tokenizer;
     std::unique_ptr<Model> model;
     std::unique_ptr<PostProcessor> post_processor;
-    std::unique_ptr<Decoder> decoder;
+    std::unique_ptr<TokenDecoder> decoder;
     AddedVocabulary added;
     std::optional<Truncation> truncation;
     std::optional<Padding> padding;

@@ -6,13 +6,13 @@
 namespace galore {
 
 // Visible characters back to bytes; what is no valid UTF-8 becomes U+FFFD, one for each maximal part.
-class ByteLevelDecoder : public Decoder {
+class ByteLevelDecoder : public TokenDecoder {
  public:
   void decode(std::vector<std::string>& tokens) const override;
 };
 
 // Runs of tokens like <0x0A>; a run that is no valid UTF-8 becomes one U+FFFD for each byte.
-class ByteFallbackDecoder : public Decoder {
+class ByteFallbackDecoder : public TokenDecoder {
  public:
   void decode(std::vector<std::string>& tokens) const override;
 };

@@ -7,7 +7,7 @@
 namespace galore {
 namespace {
 
-using Row = ComponentKind<Decoder>;
+using Row = ComponentKind<TokenDecoder>;
 constexpr Row kDecoders[] = {
     {"BPEDecoder", Row::of_fields<BpeDecoder>},  {"ByteFallback", Row::plain<ByteFallbackDecoder>},
     {"ByteLevel", Row::plain<ByteLevelDecoder>}, {"CTC", Row::of_fields<CtcDecoder>},
@@ -18,8 +18,8 @@ constexpr Row kDecoders[] = {
 
 }  // namespace
 
-std::unique_ptr<Decoder> make_decoder(const nlohmann::json& json, const std::string& where) {
-  return make_component<Decoder>(kDecoders, json, where);
+std::unique_ptr<TokenDecoder> make_decoder(const nlohmann::json& json, const std::string& where) {
+  return make_component<TokenDecoder>(kDecoders, json, where);
 }
 
 }  // namespace galore

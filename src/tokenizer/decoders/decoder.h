@@ -8,14 +8,14 @@
 
 namespace galore {
 
-class Decoder {
+class TokenDecoder {
  public:
-  virtual ~Decoder() = default;
+  virtual ~TokenDecoder() = default;
   // Changes the tokens (and possibly their number); joined they are the text.
   virtual void decode(std::vector<std::string>& tokens) const = 0;
 };
 
 // Of the "decoder" of a tokenizer.json; an unknown type is an Error that names it.
-std::unique_ptr<Decoder> make_decoder(const nlohmann::json& json, const std::string& where);
+std::unique_ptr<TokenDecoder> make_decoder(const nlohmann::json& json, const std::string& where);
 
 }  // namespace galore

@@ -7,13 +7,13 @@
 namespace galore {
 
 // All tokens become one.
-class FuseDecoder : public Decoder {
+class FuseDecoder : public TokenDecoder {
  public:
   void decode(std::vector<std::string>& tokens) const override;
 };
 
 // Drops up to `start` and `stop` times the character `content` from the ends of each token.
-class StripDecoder : public Decoder {
+class StripDecoder : public TokenDecoder {
  public:
   explicit StripDecoder(const JsonFields& fields);
   void decode(std::vector<std::string>& tokens) const override;
@@ -23,7 +23,7 @@ class StripDecoder : public Decoder {
   int64_t start_, stop_;
 };
 
-class ReplaceDecoder : public Decoder {
+class ReplaceDecoder : public TokenDecoder {
  public:
   explicit ReplaceDecoder(const JsonFields& fields) : replace_(fields) {}
   void decode(std::vector<std::string>& tokens) const override;
@@ -32,7 +32,7 @@ class ReplaceDecoder : public Decoder {
   ReplaceNormalizer replace_;
 };
 
-class DecoderSequence : public Decoder {
+class DecoderSequence : public TokenDecoder {
  public:
   explicit DecoderSequence(const JsonFields& fields);
   void decode(std::vector<std::string>& tokens) const override {
@@ -40,7 +40,7 @@ class DecoderSequence : public Decoder {
   }
 
  private:
-  std::vector<std::unique_ptr<Decoder>> parts_;
+  std::vector<std::unique_ptr<TokenDecoder>> parts_;
 };
 
 }  // namespace galore

@@ -7,7 +7,7 @@
 
 namespace galore {
 
-class MetaspaceDecoder : public Decoder {
+class MetaspaceDecoder : public TokenDecoder {
  public:
   explicit MetaspaceDecoder(const JsonFields& fields);
   void decode(std::vector<std::string>& tokens) const override;
@@ -17,7 +17,7 @@ class MetaspaceDecoder : public Decoder {
   bool drops_first_;
 };
 
-class WordPieceDecoder : public Decoder {
+class WordPieceDecoder : public TokenDecoder {
  public:
   explicit WordPieceDecoder(const JsonFields& fields)
       : prefix_(fields.text("prefix", "##")), cleanup_(fields.flag("cleanup", true)) {}
@@ -28,7 +28,7 @@ class WordPieceDecoder : public Decoder {
   bool cleanup_;
 };
 
-class BpeDecoder : public Decoder {
+class BpeDecoder : public TokenDecoder {
  public:
   explicit BpeDecoder(const JsonFields& fields) : suffix_(fields.text("suffix", "</w>")) {}
   void decode(std::vector<std::string>& tokens) const override;
@@ -38,7 +38,7 @@ class BpeDecoder : public Decoder {
 };
 
 // Repeated tokens are one, pad_token is none (connectionist temporal classification).
-class CtcDecoder : public Decoder {
+class CtcDecoder : public TokenDecoder {
  public:
   explicit CtcDecoder(const JsonFields& fields)
       : pad_token_(fields.text("pad_token", "<pad>")),

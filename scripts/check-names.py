@@ -1,0 +1,44 @@
+#!/usr/bin/env python3
+"""Checks that no two headers define a type of one name in the same namespace.
+
+The linker would take one class's virtual table for both (the one-definition rule asks for no diagnostic), and which one
+may differ from build to build.
+"""
+
+import collections
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+NAMESPACE = re.compile(r"^namespace ([\w:]+) \{")
+END = re.compile(r"^\}  // namespace ([\w:]+)")
+TYPE = re.compile(r"^(?:class|struct|enum class|enum) (\w+)(?: final)?(?: : [^;]*|)\s*\{")
+
+
+def types(path):
+    """The qualified names that a header defines at the level of a namespace."""
+    inside = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if found := NAMESPACE.match(line):
+            inside.append(found.group(1))
+        elif END.match(line) and inside:
+            inside.pop()
+        elif found := TYPE.match(line):
+            yield "::".join([*inside, found.group(1)]), f"{path.relative_to(ROOT)}:{number}"
+
+
+def main():
+    places = collections.defaultdict(list)
+    for folder in ("src", "tests", "bench"):
+        for path in sorted((ROOT / folder).rglob("*.h")):
+            for name, place in types(path):
+                places[name].append(place)
+    doubles = {name: where for name, where in places.items() if len(where) > 1}
+    for name, where in doubles.items():
+        print(f"{' and '.join(where)}: {name} is defined twice")
+    return 1 if doubles or not places else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
