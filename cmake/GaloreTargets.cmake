@@ -59,7 +59,8 @@ function(galore_cuda_sources name)
     --expt-relaxed-constexpr --Werror=all-warnings -Xcompiler=-Wall,-Wextra,-Werror>)
 endfunction()
 
-# galore_test(<name> SOURCES ... LINKS ... [LABELS slow]): a GoogleTest program; every case is a test of CTest.
+# galore_test(<name> SOURCES ... LINKS ... [LABELS slow]): a GoogleTest program; every case is a test of CTest or, with
+# GALORE_TEST_PROGRAMS, the whole program is: loading libtorch under a sanitizer takes half a second each time.
 # OMP_WAIT_POLICY: CTest runs as many programs as there are processors, each with as many threads, and threads that spin
 # while they wait take the processors from those that work: 34 s against 1.7 s for three at once on two processors.
 function(galore_test name)
@@ -71,5 +72,10 @@ function(galore_test name)
   if(ARG_LABELS)
     list(APPEND properties LABELS "${ARG_LABELS}")
   endif()
-  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 120 NO_PRETTY_VALUES PROPERTIES ${properties})
+  if(GALORE_TEST_PROGRAMS)
+    add_test(NAME ${name} COMMAND ${name} --gtest_brief=1 WORKING_DIRECTORY "${CMAKE_CURRENT_BINARY_DIR}")
+    set_tests_properties(${name} PROPERTIES ${properties} TIMEOUT 1800)
+  else()
+    gtest_discover_tests(${name} DISCOVERY_TIMEOUT 120 NO_PRETTY_VALUES PROPERTIES ${properties})
+  endif()
 endfunction()
