@@ -1,11 +1,11 @@
 #include "cli/tokenize_command.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "cli/train_tokenizer_command.h"
 #include "core/errors.h"
 #include "core/files.h"
+#include "core/test_folder.h"
 #include "data/token_file.h"
 #include "tokenizer/tokenizer.h"
 
@@ -15,8 +15,6 @@ namespace {
 class TokenizeCommandTest : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ = std::filesystem::temp_directory_path() / fmt::format("galore-tokenize-{}", ::getpid());
-    std::filesystem::create_directories(folder_);
     std::string text;
     for (int i = 0; i < 300; ++i) text += fmt::format("Row {} of rain, mercy and \u00e9t\u00e9.\n", i);
     write_file_atomically(folder_ / "text.txt", text);
@@ -24,10 +22,7 @@ class TokenizeCommandTest : public testing::Test {
     EXPECT_EQ(train_tokenizer_command({"--input", at("text.txt"), "--vocab-size=300", "--output", at("tok")}),
               0);
   }
-  void TearDown() override {
-    testing::internal::GetCapturedStdout();
-    std::filesystem::remove_all(folder_);
-  }
+  void TearDown() override { testing::internal::GetCapturedStdout(); }
   std::string at(const std::string& name) { return (folder_ / name).string(); }
   int run(const std::string& input, const std::string& output, std::vector<std::string> more = {}) {
     std::vector<std::string> arguments = {"--tokenizer_name", at("tok"),  "--input",
@@ -36,7 +31,7 @@ class TokenizeCommandTest : public testing::Test {
     return tokenize_command(arguments);
   }
 
-  Path folder_;
+  TestFolder folder_;
 };
 
 TEST_F(TokenizeCommandTest, RowsGoThereAndBack) {

@@ -2,11 +2,11 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <fstream>
 
 #include "core/errors.h"
+#include "core/test_folder.h"
 #include "tokenizer/tokenizer.h"
 
 namespace galore {
@@ -36,20 +36,12 @@ class ByteTokenizer : public Tokenizer {
 
 class DataTest : public testing::Test {
  protected:
-  void SetUp() override {
-    const auto* info = testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = std::filesystem::temp_directory_path() /
-              fmt::format("galore-data-{}-{}-{}", ::getpid(), info->test_suite_name(), info->name());
-    std::filesystem::create_directories(folder_);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   Path write(const std::string& name, const std::string& content) {
     std::ofstream(folder_ / name, std::ios::binary) << content;
     return folder_ / name;
   }
 
-  Path folder_;
+  TestFolder folder_;
 };
 
 // What `action` complains about, "" if it does not.

@@ -117,11 +117,12 @@ TEST_F(TokenFileTest, RowsWithUnknownIdsAreBroken) {
                           "{\"input_ids\":[1,2]}\n{\"input_ids\":[3,258]}\n{\"text\":7}\n"
                           "{\"input_ids\":[4]}\n");
   TokenizationOptions options;
-  EXPECT_NE(message_of([&] { open_or_build_cache(path, &tokenizer, options, folder_); }).find("rows.jsonl:"),
-            std::string::npos);
+  EXPECT_NE(
+      message_of([&] { open_or_build_cache(path, &tokenizer, options, folder_.path()); }).find("rows.jsonl:"),
+      std::string::npos);
   options.broken_rows = BrokenRows::skip;
   std::vector<std::string> said;
-  const auto cache = open_or_build_cache(path, &tokenizer, options, folder_,
+  const auto cache = open_or_build_cache(path, &tokenizer, options, folder_.path(),
                                          [&](const std::string& line) { said.push_back(line); });
   EXPECT_EQ(cache->num_tokens(), 3);
   EXPECT_NE(said.back().find("left out 2 broken rows of"), std::string::npos) << said.back();

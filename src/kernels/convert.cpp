@@ -16,7 +16,7 @@ at::Tensor converted(const at::Tensor& tensor, at::ScalarType dtype, Workspace& 
                      const std::string& name) {
   if (tensor.scalar_type() == dtype) return tensor;
   const at::Tensor buffer = workspace.get(Owner::workspace, name, tensor.sizes(), dtype);
-  convert(buffer, tensor);
+  tensor.is_contiguous() ? convert(buffer, tensor) : (void)buffer.copy_(tensor);
   return buffer;
 }
 

@@ -337,16 +337,22 @@ at::Tensor Optimizer::dense(const Slot& slot, Direction direction) {
   return direction.dense;
 }
 
+// Where the weight is kept most exactly; its copy, if that is not the model's, follows.
+template <typename Change>
+void Optimizer::change_weight(Slot& slot, const Change& change) {
+  at::Tensor value = matrix_of(*slot.parameter);
+  if (!slot.master.defined()) return change(value);
+  change(slot.master);
+  kernels::round_into(slot.master, value, nullptr);
+}
+
 void Optimizer::take(Slot& slot, Direction direction) {
   const kernels::WeightUpdate update = weight_update(slot);
   if (!slot.lazy) return write_weight(slot, update, std::move(direction));
   slot.lazy->add(direction, update);
   const double kept = update.decay_before * update.decay_after;
   if (kept == 1) return;
-  at::Tensor value = matrix_of(*slot.parameter);
-  at::Tensor& weight = slot.master.defined() ? slot.master : value;
-  weight.mul_(kept);
-  if (slot.master.defined()) kernels::round_into(slot.master, value, nullptr);
+  change_weight(slot, [&](at::Tensor& weight) { weight.mul_(kept); });
 }
 
 // Before the basis changes that the lazy part of the weight refers to.
@@ -365,17 +371,16 @@ void Optimizer::write_weight(Slot& slot, kernels::WeightUpdate update, Direction
     if (!coded || coded->stochastic_round) update.stochastic = &stream;
     return kernels::update_groups(update, dense(slot, std::move(direction)), *slot.parameter->codes);
   }
-  at::Tensor value = matrix_of(*slot.parameter);
-  at::Tensor& weight = slot.master.defined() ? slot.master : value;
-  if (weight.scalar_type() == at::kFloat && direction.left.defined() && !direction.dense.defined()) {
-    if (update.decay_before != 1) weight.mul_(update.decay_before);
-    add_factors(weight, direction, -update.learning_rate);
-    if (update.decay_after != 1) weight.mul_(update.decay_after);
-  } else {
-    if (options_.rounding == "stochastic") update.stochastic = &stream;
-    kernels::apply_direction(update, dense(slot, std::move(direction)), weight);
-  }
-  if (slot.master.defined()) kernels::round_into(slot.master, value, nullptr);
+  change_weight(slot, [&](at::Tensor& weight) {
+    if (weight.scalar_type() == at::kFloat && direction.left.defined() && !direction.dense.defined()) {
+      if (update.decay_before != 1) weight.mul_(update.decay_before);
+      add_factors(weight, direction, -update.learning_rate);
+      if (update.decay_after != 1) weight.mul_(update.decay_after);
+    } else {
+      if (options_.rounding == "stochastic") update.stochastic = &stream;
+      kernels::apply_direction(update, dense(slot, std::move(direction)), weight);
+    }
+  });
 }
 
 void Optimizer::visit(StateVisitor& visitor) {

@@ -101,6 +101,8 @@ class Optimizer {
   void add_factors(const at::Tensor& target, const Direction& direction, double factor);
   std::unique_ptr<LazyLift> make_lazy_lift(const Slot& slot);
   void take(Slot& slot, Direction direction);
+  template <typename Change>
+  void change_weight(Slot& slot, const Change& change);
   void write_weight(Slot& slot, kernels::WeightUpdate update, Direction direction);
   void fold(Slot& slot);
   double layerwise_clip_factor(const Slot& slot) const;

@@ -1,11 +1,11 @@
 #include "tokenizer/byte_level_training.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
 #include "core/errors.h"
+#include "core/test_folder.h"
 #include "tokenizer/tokenizer.h"
 
 namespace galore {
@@ -16,18 +16,15 @@ using Json = nlohmann::json;
 class ByteLevelTrainingTest : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ = std::filesystem::temp_directory_path() / fmt::format("galore-bpe-{}", ::getpid());
-    std::filesystem::create_directories(folder_);
     stored_ = Json::parse(read_file(Path(GALORE_TESTDATA) / "trained_bpe.json"));
     write_file_atomically(folder_ / "text.txt", stored_["text"].get<std::string>());
     options_.inputs = {folder_ / "text.txt"};
     options_.output = folder_ / "out";
     options_.vocab_size = static_cast<int64_t>(stored_["model"]["vocab"].size());
   }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
   std::string written() const { return read_file(options_.output / "tokenizer.json"); }
 
-  Path folder_;
+  TestFolder folder_;
   Json stored_;
   TokenizerTrainingOptions options_;
 };

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "core/errors.h"
+#include "core/test_folder.h"
 #include "tokenizer/text_repair.h"
 
 namespace galore {
@@ -43,14 +44,6 @@ void expect_row(const Tokenizer& tokenizer, const std::string& text, const Json&
 
 class JsonTokenizerTest : public testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = std::filesystem::temp_directory_path() /
-              fmt::format("galore-json-{}-{}", ::getpid(),
-                          testing::UnitTest::GetInstance()->current_test_info()->name());
-    std::filesystem::create_directories(folder_);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   void write(const std::string& name, const std::string& content) const {
     std::ofstream(folder_ / name, std::ios::binary) << content;
   }
@@ -64,7 +57,7 @@ class JsonTokenizerTest : public testing::Test {
     return "";
   }
 
-  Path folder_;
+  TestFolder folder_;
 };
 
 TEST_F(JsonTokenizerTest, EqualsTokenizersOnEveryShape) {

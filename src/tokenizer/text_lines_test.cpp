@@ -1,18 +1,19 @@
 #include "tokenizer/text_lines.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <fstream>
 
 #include "core/errors.h"
+#include "core/test_folder.h"
 #include "tokenizer/text_repair.h"
 
 namespace galore {
 namespace {
 
 TEST(TextLines, LongLinesComeInWholeCharacters) {
-  const Path path = std::filesystem::temp_directory_path() / fmt::format("galore-lines-{}.txt", ::getpid());
+  const TestFolder folder;
+  const Path path = folder / "lines.txt";
   std::string text;
   for (int i = 0; i < 500; ++i) text += i % 3 == 0 ? "\u4f60" : i % 3 == 1 ? "\u00e9" : "a\U0001f600";
   std::ofstream(path, std::ios::binary) << "first\n" << text << "\r\n\nlast";
@@ -29,7 +30,6 @@ TEST(TextLines, LongLinesComeInWholeCharacters) {
     }
     EXPECT_TRUE((all == std::vector<std::string>{"first", text, "", "last"})) << largest;
   }
-  std::filesystem::remove(path);
 }
 
 }  // namespace

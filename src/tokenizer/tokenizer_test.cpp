@@ -1,12 +1,12 @@
 #include "tokenizer/tokenizer.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "core/errors.h"
+#include "core/test_folder.h"
 #include "tokenizer/sentencepiece_model.h"
 #include "tokenizer/sentencepiece_training.h"
 #include "tokenizer/text_repair.h"
@@ -21,14 +21,6 @@ Path testdata() { return Path(GALORE_TESTDATA); }
 
 class TokenizerTest : public testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = std::filesystem::temp_directory_path() /
-              fmt::format("galore-tokenizer-{}-{}", ::getpid(),
-                          testing::UnitTest::GetInstance()->current_test_info()->name());
-    std::filesystem::create_directories(folder_);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   void use_model(const std::string& bytes, const std::string& config) {
     // Not flushed to disk: hundreds of these are written.
     std::ofstream(folder_ / "tokenizer.model", std::ios::binary) << bytes;
@@ -36,14 +28,14 @@ class TokenizerTest : public testing::Test {
   }
   std::string message_of_loading() {
     try {
-      load_tokenizer(folder_);
+      load_tokenizer(folder_.path());
     } catch (const Error& error) {
       return error.what();
     }
     return "";
   }
 
-  Path folder_;
+  TestFolder folder_;
   const std::string small_ = read_file(testdata() / "small.model");
 };
 
@@ -59,7 +51,7 @@ TEST_F(TokenizerTest, EqualsTransformers) {
   for (const Json& set : stored["transformers"]) {
     SCOPED_TRACE(set["name"].dump());
     use_model(small_, set["config"].dump());
-    const auto tokenizer = load_tokenizer(folder_);
+    const auto tokenizer = load_tokenizer(folder_.path());
     EXPECT_EQ(tokenizer->vocab_size(), set["length"].get<int64_t>());
     EXPECT_EQ(tokenizer->bos_id(), optional_id(set["bos"]));
     EXPECT_EQ(tokenizer->eos_id(), optional_id(set["eos"]));
@@ -84,7 +76,7 @@ TEST_F(TokenizerTest, EqualsTransformers) {
 
 TEST_F(TokenizerTest, OtherNormalizationsAreTheLibrarys) {
   use_model(read_file(testdata() / "nfkc.model"), R"({"add_bos_token": false})");
-  const auto tokenizer = load_tokenizer(folder_);
+  const auto tokenizer = load_tokenizer(folder_.path());
   const Json stored = vectors();
   for (const Json& row : stored["nfkc"])
     EXPECT_EQ(tokenizer->encode(row["text"].get<std::string>(), true), row["ids"].get<Ids>()) << row["text"];
@@ -94,7 +86,7 @@ TEST_F(TokenizerTest, WordByWordEqualsTheWholeText) {
   const SentencePieceModel model = parse_sentencepiece_model("small.model", small_);
   ASSERT_TRUE(model.identity_normalization() && model.words_are_independent());
   use_model(small_, R"({"add_bos_token": false})");
-  const auto tokenizer = load_tokenizer(folder_);
+  const auto tokenizer = load_tokenizer(folder_.path());
   const std::string line = "ROMEO:  But, soft!\n what light\u2581through\u2581 yonder window breaks? ";
   std::string text;
   for (int i = 0; i < 50; ++i) text += line;
@@ -111,14 +103,14 @@ TEST_F(TokenizerTest, DamagedModelsAreErrors) {
   for (const std::string* model : {&small_, &nfkc})
     for (size_t length = 0; length < model->size(); length += 1 + model->size() / 300) {
       use_model(model->substr(0, length), "{}");
-      EXPECT_THROW(load_tokenizer(folder_), Error) << length;
+      EXPECT_THROW(load_tokenizer(folder_.path()), Error) << length;
     }
   // Cut between two messages it is a well-formed file without its settings.
   size_t end = 0;
   for (int piece = 0; piece < 400; ++piece) end += 2 + static_cast<size_t>(small_[end + 1]);
   ASSERT_EQ(small_[end], '\x0a');
   use_model(small_.substr(0, end), "{}");
-  EXPECT_THROW(load_tokenizer(folder_), Error);
+  EXPECT_THROW(load_tokenizer(folder_.path()), Error);
   use_model(std::string(5000, '\xa5'), "{}");
   EXPECT_NE(message_of_loading().find("tokenizer.model"), std::string::npos) << message_of_loading();
 }
@@ -146,7 +138,7 @@ TEST_F(TokenizerTest, AlteredModelsDoNotCrash) {
       altered[at] = static_cast<char>(altered[at] ^ (1 << (at % 8)));
       use_model(altered, "{}");
       try {
-        const auto tokenizer = load_tokenizer(folder_);
+        const auto tokenizer = load_tokenizer(folder_.path());
         for (const int32_t id : tokenizer->encode("na\u00efve \ufb01 <s> caf\u00e9 12\u3000x", true))
           EXPECT_TRUE(id >= 0 && id < tokenizer->vocab_size());
       } catch (const Error&) {
@@ -170,17 +162,17 @@ TEST_F(TokenizerTest, ConfigurationErrorsNameTheFile) {
 
 TEST_F(TokenizerTest, IdsOutsideTheVocabularyAreErrors) {
   use_model(small_, "{}");
-  const auto tokenizer = load_tokenizer(folder_);
+  const auto tokenizer = load_tokenizer(folder_.path());
   EXPECT_THROW(tokenizer->decode({static_cast<int32_t>(tokenizer->vocab_size())}, false), Error);
   EXPECT_THROW(tokenizer->decode({-1}, false), Error);
 }
 
 TEST_F(TokenizerTest, FingerprintFollowsModelAndConfiguration) {
   use_model(small_, "{}");
-  const std::string first = load_tokenizer(folder_)->fingerprint();
-  EXPECT_EQ(first, load_tokenizer(folder_)->fingerprint());
+  const std::string first = load_tokenizer(folder_.path())->fingerprint();
+  EXPECT_EQ(first, load_tokenizer(folder_.path())->fingerprint());
   use_model(small_, R"({"add_eos_token": true})");
-  EXPECT_NE(first, load_tokenizer(folder_)->fingerprint());
+  EXPECT_NE(first, load_tokenizer(folder_.path())->fingerprint());
 }
 
 class TrainingTest : public TokenizerTest {
