@@ -28,13 +28,10 @@ void check_indices(const at::Tensor& values, int64_t vocabulary, const char* wha
 
 class Cache : public KeyValueCache {
  public:
-  Cache(size_t num_layers, at::IntArrayRef shape, at::ScalarType dtype, Ledger& ledger)
-      : capacity(shape[0]), ledger_(ledger) {
+  Cache(int64_t max_length, const std::vector<LayerCache::Size>& sizes, at::ScalarType dtype, Ledger& ledger)
+      : capacity(max_length), ledger_(ledger) {
     const int64_t before = ledger.bytes(Owner::activations);
-    for (size_t i = 0; i < num_layers; ++i) {
-      layers.push_back(
-          {ledger.empty(Owner::activations, shape, dtype), ledger.empty(Owner::activations, shape, dtype)});
-    }
+    for (const LayerCache::Size& size : sizes) layers.emplace_back(size, dtype, ledger);
     bytes_ = ledger.bytes(Owner::activations) - before;
   }
   ~Cache() override { ledger_.add(Owner::activations, -bytes_); }
@@ -44,7 +41,7 @@ class Cache : public KeyValueCache {
   int64_t length() const override { return filled; }
 
   int64_t filled = 0, capacity;
-  std::vector<KeysAndValues> layers;  // capacity x K x D each
+  std::vector<LayerCache> layers;
 
  private:
   Ledger& ledger_;
@@ -248,8 +245,11 @@ at::Tensor Decoder::logits(const at::Tensor& ids) {
 std::unique_ptr<KeyValueCache> Decoder::new_cache(int64_t max_length) {
   if (max_length <= 0) fail("generate", "the longest sequence is above 0, given {}", max_length);
   check_length(max_length);
-  const std::array<int64_t, 3> shape{max_length, config_.num_key_value_heads, config_.head_dim};
-  return std::make_unique<Cache>(layers_.size(), shape, options_.compute_dtype, workspace_.ledger());
+  std::vector<LayerCache::Size> sizes;
+  for (int64_t i = 0; i < config_.num_hidden_layers; ++i)
+    sizes.push_back(
+        {max_length, plan_.layer(i).attention.window, config_.num_key_value_heads, config_.head_dim});
+  return std::make_unique<Cache>(max_length, sizes, options_.compute_dtype, workspace_.ledger());
 }
 
 at::Tensor Decoder::next_logits(const at::Tensor& ids, KeyValueCache& given) {
@@ -264,9 +264,9 @@ at::Tensor Decoder::next_logits(const at::Tensor& ids, KeyValueCache& given) {
   const at::Tensor stream = pass.saved("stream0", {pass.tokens(), config_.hidden_size});
   embed(pass, token_buffer(pass, row), first, stream);
   for (size_t i = 0; i < layers_.size(); ++i) {
-    const KeysAndValues& saved = cache.layers[i];
-    layers_[i]->forward_cached(pass, tables, stream,
-                               {saved.key.narrow(0, 0, filled), saved.value.narrow(0, 0, filled)});
+    const KeysAndValues seen = cache.layers[i].append(pass.length, pass);
+    layers_[i]->forward_cached(pass, tables, stream, seen);
+    cache.layers[i].keep(seen);
   }
   cache.filled = filled;
   const Pass last = layer_pass({workspace_, options_.compute_dtype, 1, 1}, 0);

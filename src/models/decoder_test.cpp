@@ -241,6 +241,30 @@ TEST_P(Architectures, TheCacheIsAccountedFor) {
   EXPECT_THROW(trial.model->new_cache(0), Error);
 }
 
+// Windows of 20 positions, of three times as many tokens: pieces above a window, of one, and in between.
+TEST_P(Architectures, CachedLogitsAreThoseOfTheWholeRow) {
+  Trial trial({}, at::kCPU, config());
+  const at::Tensor ids = some_ids()[0], whole = trial.model->logits(ids.unsqueeze(0))[0];
+  for (const auto& pieces : std::vector<std::vector<int64_t>>{
+           {33, 1, 1, 1, 1, 1, 19, 1, 12}, {1, 5, 18, 1, 1, 44}, std::vector<int64_t>(70, 1)}) {
+    const auto cache = trial.model->new_cache(70);
+    for (const int64_t piece : pieces) {
+      const at::Tensor logits =
+          trial.model->next_logits(ids.narrow(0, cache->length(), piece), *cache).clone();
+      EXPECT_TRUE(at::allclose(logits, whole[cache->length() - 1], 1e-4, 1e-5)) << cache->length();
+    }
+    EXPECT_EQ(cache->length(), 70);
+  }
+}
+
+TEST(Decoder, WindowedLayersKeepTheirWindow) {
+  ModelConfig config = small_config("qwen2");  // one layer of three sees everything
+  Trial trial({}, at::kCPU, config);
+  const int64_t before = trial.ledger.bytes(Owner::activations), row = 2 * 2 * 12 * 4;
+  const auto cache = trial.model->new_cache(1000);
+  EXPECT_EQ(trial.ledger.bytes(Owner::activations) - before, row * (1000 + 2 * (19 + 2)));
+}
+
 TEST_P(Architectures, BadTokensAndLabelsAreErrors) {
   Trial run({}, at::kCPU, config());
   at::Tensor ids = some_ids().clone();

@@ -7,15 +7,11 @@
 
 #include "kernels/attention.h"
 #include "nn/attention_inputs.h"
+#include "nn/layer_cache.h"
 #include "nn/norm.h"
 #include "nn/rotary_embedding.h"
 
 namespace galore {
-
-// Of one sequence under generation: positions x K x D.
-struct KeysAndValues {
-  at::Tensor key, value;
-};
 
 // Everywhere here, tables without tensors mean: no rotary positions.
 class SelfAttention {
