@@ -60,12 +60,14 @@ void GradientBuffer::accumulate_product(const at::Tensor& left_transposed, const
 void GradientBuffer::add_product(const at::Tensor& output_gradient, const at::Tensor& input) {
   if (!projected()) return accumulate_product(output_gradient, input);
   const OuterProduct product(output_gradient, input, workspace_);
-  if (const auto refresh = std::exchange(update_.refresh, nullptr)) refresh(product);
+  const auto refresh = std::exchange(update_.refresh, nullptr);
+  if (refresh) refresh(product);
   if (update_.exact_norm) exact_squared_norm_ += product.squared_norm();
   Subspace& subspace = *update_.subspace;
   accumulate_product(
       subspace.side() == Side::right ? output_gradient : product.reduced_output(subspace.left()),
       subspace.side() == Side::left ? input : product.reduced_input(subspace.right()));
+  if (refresh) subspace.measure(product, buffer_);
 }
 
 void GradientBuffer::add_rows(const at::Tensor& indices, const at::Tensor& gradient) {

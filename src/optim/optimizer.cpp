@@ -206,14 +206,13 @@ void Optimizer::report_notices() {
   notices_.clear();
 }
 
-void Optimizer::report_ranks() {
+void Optimizer::report_mean_rank() {
   int64_t sum = 0, count = 0;
   for (const Slot& slot : slots_) {
     const Subspace* subspace = slot.method->subspace();
     if (!subspace || !subspace->chooses_rank()) continue;
     sum += subspace->rank();
     ++count;
-    if (slot.refresh_due) report_.chosen_ranks.emplace_back(slot.parameter->name, subspace->rank());
   }
   if (count > 0) report_.mean_rank = static_cast<double>(sum) / static_cast<double>(count);
 }
@@ -247,7 +246,7 @@ UpdateReport Optimizer::finish_update(bool discard) {
   }
   if (finite_squared_norm > 0) previous_norm_ = std::sqrt(finite_squared_norm);
   report_notices();
-  report_ranks();
+  report_mean_rank();
   ++num_updates_;
   return report_;
 }
@@ -275,6 +274,8 @@ void Optimizer::apply_update(Slot& slot, double clip_factor) {
   report_.seconds += elapsed;
   if (!slot.refresh_due) return;
   ++report_.num_refreshed;
+  const Subspace& subspace = *slot.method->subspace();
+  report_.refreshed.push_back({slot.parameter->name, subspace.rank(), subspace.captured_energy()});
   if (!slot.gradient->projected()) report_.refresh_seconds += elapsed;  // else it was counted where it was
 }
 

@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,6 +24,13 @@
 
 namespace galore {
 
+// A basis that was refreshed in an update.
+struct RefreshedBasis {
+  std::string parameter;
+  int64_t rank = 0;
+  std::optional<double> captured_energy;  // Subspace::captured_energy
+};
+
 struct UpdateReport {
   // Of the mean gradient of this update, before clipping. In `projected` mode the part of projected weights
   // is the norm inside their subspaces, and `norm_is_projected` says so.
@@ -33,10 +41,8 @@ struct UpdateReport {
   int64_t num_skipped = 0;  // parameters left alone because their gradient was not finite
   double seconds = 0;       // spent in methods and weight writing, refreshes included
   double refresh_seconds = 0;
-  // Of the weights whose ranks are chosen; 0 where there are none. By name, what refreshes of this update
-  // chose.
-  double mean_rank = 0;
-  std::vector<std::pair<std::string, int64_t>> chosen_ranks;
+  double mean_rank = 0;  // of the weights whose ranks are chosen; 0 where there are none
+  std::vector<RefreshedBasis> refreshed;
   std::vector<std::string> notices;
 };
 
@@ -91,7 +97,7 @@ class Optimizer {
   RandomStream refresh_stream(const Slot& slot) const;
   void add_notice(const Slot& slot, const std::string& notice);
   void report_notices();
-  void report_ranks();
+  void report_mean_rank();
   void apply_update(Slot& slot, double clip_factor);
   void add_decay(Slot& slot, const at::Tensor& gradient);
   Direction direction_of(Slot& slot, at::Tensor gradient);

@@ -21,7 +21,8 @@ constexpr const char* kSeries[] = {"loss",          "grad_norm",         "grad_n
                                    "mean_rank",     "eval_loss",         "perplexity"};
 
 struct Refreshes {
-  std::vector<double> steps, ranks, energy;
+  std::vector<double> steps, ranks;
+  std::vector<Json> energy;  // null where it was not logged
 };
 
 class History {
@@ -99,18 +100,24 @@ class History {
     if (!fields.contains("ranks") || !fields["ranks"].is_object()) return;
     const double step = number_of(fields, "step", 0);
     const Json energies = fields.value("captured_energy", Json::object());
-    double sum = 0;
     for (const auto& [name, rank] : fields["ranks"].items()) {
-      const double energy = number_of(energies, name.c_str(), 0);
+      const double energy = number_of(energies, name.c_str(), std::nan(""));
       Refreshes& own = refreshes_[name];
       own.steps.push_back(step);
       own.ranks.push_back(rank.is_number() ? rank.get<double>() : 0);
-      own.energy.push_back(energy);
-      sum += energy;
+      own.energy.push_back(std::isfinite(energy) ? Json(energy) : Json());
+      if (std::isfinite(energy)) last_energy_[name] = energy;
     }
-    if (energies.empty()) return;
+    if (!energies.empty() && !last_energy_.empty()) add_mean_energy(step);
+  }
+
+  // Of all matrices: refreshes are spread over the updates, and those of one event are no picture of the
+  // rest.
+  void add_mean_energy(double step) {
+    double sum = 0;
+    for (const auto& [name, energy] : last_energy_) sum += energy;
     curves_["captured_energy"].x.push_back(step);
-    curves_["captured_energy"].y.push_back(sum / static_cast<double>(energies.size()));
+    curves_["captured_energy"].y.push_back(sum / static_cast<double>(last_energy_.size()));
   }
 
   void finish_axes() {
@@ -145,6 +152,7 @@ class History {
   Json run_;
   std::map<std::string, Curve> curves_;
   std::map<std::string, Refreshes> refreshes_;
+  std::map<std::string, double> last_energy_;  // of each matrix
   std::vector<double> axis_steps_, axis_tokens_, axis_seconds_, speed_;
   std::optional<double> last_time_;
   double elapsed_ = 0;

@@ -27,7 +27,7 @@ Curve thinned(const Curve& curve, size_t most);
 //            peak_memory_bytes}, as far as known,
 //   axes {step: [], tokens: [], seconds: []},   points of the run, for other axes than the step
 //   series {name: {x: [steps], y: []}},
-//   subspace {weight: {steps: [], ranks: [], energy: []}}
+//   subspace {weight: {steps: [], ranks: [], energy: [null: not logged]}}
 //
 // A line that a running program has not finished is left out; any other that is no event is an Error.
 nlohmann::ordered_json read_run(const Path& path);

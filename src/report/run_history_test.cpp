@@ -21,6 +21,7 @@ constexpr const char* kLog = R"({"event":"configuration","time":100,"optim":"gal
 {"event":"step","time":104,"step":2,"loss":null,"grad_norm":2,"tokens_per_second":30,"tokens_seen":40,"peak_memory_bytes":9}
 {"event":"eval","time":105,"step":2,"eval_loss":4,"perplexity":54}
 {"event":"configuration","time":1000,"optim":"galore_adamw","run_name":""}
+{"event":"subspace","time":1002,"step":3,"ranks":{"q":8,"v":8},"captured_energy":{"q":0.7}}
 {"event":"step","time":1003,"step":3,"loss":3,"grad_norm":2,"tokens_per_second":20,"tokens_seen":60,"peak_memory_bytes":9}
 {"event":"eval","time":1004,"step":3,"eval_loss":4.5,"perplexity":90}
 )";
@@ -48,8 +49,12 @@ TEST(RunHistory, ReadsMetrics) {
     EXPECT_EQ(run.at("series").at("eval_loss").at("y"), Json::parse("[4,4.5]"));
     EXPECT_EQ(run.at("axes").at("seconds"), Json::parse("[2.0,4.0,8.0]"))
         << "between sessions time stands still";
-    EXPECT_EQ(run.at("subspace").at("q"), Json::parse(R"({"steps":[1.0],"ranks":[8.0],"energy":[0.9]})"));
-    EXPECT_NEAR(run.at("series").at("captured_energy").at("y")[0].get<double>(), 0.8, 1e-12);
+    EXPECT_EQ(run.at("subspace").at("q"),
+              Json::parse(R"({"steps":[1.0,3.0],"ranks":[8.0,8.0],"energy":[0.9,0.7]})"));
+    EXPECT_EQ(run.at("subspace").at("v"), Json::parse(R"({"steps":[3.0],"ranks":[8.0],"energy":[null]})"));
+    const Json& energy = run.at("series").at("captured_energy").at("y");
+    EXPECT_NEAR(energy[0].get<double>(), 0.8, 1e-12);
+    EXPECT_NEAR(energy[1].get<double>(), 0.7, 1e-12) << "k had 0.7 before";
     const Json& summary = run.at("summary");
     EXPECT_EQ(summary.at("steps"), 3);
     EXPECT_EQ(summary.at("last_loss"), 3);

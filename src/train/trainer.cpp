@@ -134,12 +134,13 @@ void Trainer::record(double loss, bool accepted, const UpdateReport& report, int
   training_seconds_ += seconds;
   trained_tokens_ += tokens;
   measure(report);
-  tell_ranks(report);
+  note_refreshes(report);
   metrics_.seconds_left = training_seconds_ / static_cast<double>(trained_tokens_) *
                           static_cast<double>(tokens) * static_cast<double>(options_.max_steps - state_.step);
   const bool first = state_.step == 1 && options_.logging_first_step;
   if (!first && !is_due(options_.logging_steps, "steps") && state_.step != options_.max_steps)
     return log_.progress(metrics_);
+  tell_refreshes();
   log_.step(metrics_);
   state_.history.push_back({{"step", static_cast<double>(metrics_.step)},
                             {"epoch", metrics_.epoch},
@@ -173,12 +174,22 @@ void Trainer::measure(const UpdateReport& report) {
   m.mean_rank = report.mean_rank;
 }
 
-// Of single weights, at their refreshes; lines for people have the mean.
-void Trainer::tell_ranks(const UpdateReport& report) {
-  if (report.chosen_ranks.empty()) return;
-  nlohmann::ordered_json ranks = nlohmann::ordered_json::object();
-  for (const auto& [name, rank] : report.chosen_ranks) ranks[name] = rank;
-  log_.event("subspace", {{"step", state_.step}, {"ranks", ranks}});
+void Trainer::note_refreshes(const UpdateReport& report) {
+  for (const RefreshedBasis& basis : report.refreshed) {
+    refreshed_["ranks"][basis.parameter] = basis.rank;
+    if (basis.captured_energy)
+      refreshed_["captured_energy"][basis.parameter] = std::round(*basis.captured_energy * 1e6) / 1e6;
+  }
+}
+
+// With logged updates, because some users refresh in every one; and before a checkpoint, because a resumed
+// run would not know what was noted before it.
+void Trainer::tell_refreshes() {
+  if (refreshed_.is_null()) return;
+  nlohmann::ordered_json fields{{"step", state_.step}};
+  fields.update(refreshed_);
+  log_.event("subspace", fields);
+  refreshed_ = nullptr;
 }
 
 bool Trainer::is_due(double every, const std::string& strategy) const {
@@ -262,6 +273,7 @@ void Trainer::save() {
   // Else the checkpoints that are good would be pruned in favour of one that is lost.
   require_finite_weights(state_.step);
   const double start = now();
+  tell_refreshes();
   adopt_best();
   const Path path = save_checkpoint(options_.output_dir, parts(!options_.save_only_model), state_);
   saved_step_ = state_.step;

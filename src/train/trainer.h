@@ -56,7 +56,8 @@ class Trainer {
   void tell_skipped(double loss, const UpdateReport& report);
   void record(double loss, bool accepted, const UpdateReport& report, int64_t tokens, double seconds);
   void measure(const UpdateReport& report);
-  void tell_ranks(const UpdateReport& report);
+  void note_refreshes(const UpdateReport& report);
+  void tell_refreshes();
   void evaluate_and_note();
   double metric_of(const Evaluation& result) const;
   // The evaluation of this step beats those of all saved checkpoints.
@@ -102,6 +103,7 @@ class Trainer {
   std::optional<Evaluation> last_evaluation_;
   int64_t evaluated_step_ = -1, saved_step_ = -1;
   StepMetrics metrics_;
+  nlohmann::ordered_json refreshed_;  // since the last log line: kind -> parameter -> value
   struct Timings {
     double seconds = 0, optimizer = 0, refresh = 0;
     int64_t tokens = 0;

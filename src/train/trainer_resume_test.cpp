@@ -62,6 +62,16 @@ class TrainerResume : public TestRun {
     EXPECT_EQ(state_a, state_b);
   }
 
+  // What was logged of refreshes behind the checkpoint.
+  std::vector<nlohmann::json> later_bases(const std::string& run) const {
+    std::vector<nlohmann::json> later;
+    for (nlohmann::json event : events(run, "subspace")) {
+      event.erase("time");
+      if (event.at("step") > kSaved) later.push_back(event);
+    }
+    return later;
+  }
+
   void expect_exact_resume(Settings settings) {
     settings.push_back("max_steps=" + std::to_string(kEnd));
     settings.push_back("save_steps=" + std::to_string(kSaved));
@@ -76,6 +86,7 @@ class TrainerResume : public TestRun {
     expect_equal_checkpoints(checkpoint_path(folder_ / "whole", kEnd),
                              checkpoint_path(folder_ / "rest", kEnd));
     EXPECT_EQ(weights("whole"), weights("rest"));
+    EXPECT_EQ(later_bases("whole"), later_bases("rest"));
     EXPECT_NE(weights("whole"), weights("whole/checkpoint-" + std::to_string(kSaved)));
   }
 };

@@ -33,8 +33,10 @@ TEST_F(TrainerTest, TheLogHasEveryEventInOrder) {
   std::ifstream file(folder_ / "run" / "metrics.jsonl");
   std::vector<std::string> names;
   for (std::string line; std::getline(file, line);) names.push_back(nlohmann::json::parse(line).at("event"));
-  EXPECT_EQ(names, (std::vector<std::string>{"configuration", "memory", "step", "step", "step", "step",
-                                             "eval", "checkpoint", "end"}));
+  // Staggered, some of the 14 bases are refreshed in each of the four updates.
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"configuration", "memory", "subspace", "step", "subspace", "step",
+                                      "subspace", "step", "subspace", "step", "eval", "checkpoint", "end"}));
   const auto configuration = events("run", "configuration").at(0);
   EXPECT_EQ(configuration.at("optim"), "galore_adamw");
   EXPECT_EQ(configuration.at("max_steps"), "4");
@@ -59,8 +61,38 @@ TEST_F(TrainerTest, ChosenRanksAreLogged) {
   EXPECT_EQ(step.at("mean_rank"), sum / 14);
   EXPECT_NE(log_.find("  rank "), std::string::npos);
   train({output("fixed"), "max_steps=1"});
-  EXPECT_TRUE(events("fixed", "subspace").empty());
+  EXPECT_EQ(events("fixed", "subspace").at(0).at("ranks").at("model.layers.0.mlp.up_proj.weight"), 8);
   EXPECT_FALSE(events("fixed", "step").at(0).contains("mean_rank"));
+}
+
+TEST_F(TrainerTest, CapturedEnergiesAreLogged) {
+  const Settings every = {"max_steps=6", "optim_args=rank=8,update_proj_gap=2,refresh=together"};
+  const auto run = [&](const std::string& name, const Settings& settings) {
+    Settings all = every;
+    all.push_back(output(name));
+    all.insert(all.end(), settings.begin(), settings.end());
+    train(all);
+    return events(name, "subspace");
+  };
+  const auto bases = run("run", {});
+  EXPECT_EQ(steps_of("run", "subspace"), (Steps{1, 3, 5}));
+  for (const auto& event : bases) {
+    EXPECT_EQ(event.at("ranks").size(), 14u);
+    EXPECT_EQ(event.at("captured_energy").size(), 14u);
+    for (const auto& [name, energy] : event.at("captured_energy").items()) {
+      EXPECT_GT(energy.get<double>(), 0.2) << name << ": more than rank 8 of 32";
+      EXPECT_LE(energy.get<double>(), 1) << name;
+    }
+  }
+  // Between logged updates refreshes wait for the next one, or for a checkpoint.
+  const auto few = run("few", {"logging_steps=4", "save_steps=3"});
+  EXPECT_EQ(steps_of("few", "subspace"), (Steps{1, 3, 6}));
+  EXPECT_EQ(few.at(2).at("captured_energy"), bases.at(2).at("captured_energy"));
+  // The norm is known where the gradient is formed, and estimated from a few columns where it is not.
+  const auto formed = run("formed", {"gradient=full"});
+  for (const auto& [name, energy] : formed.at(0).at("captured_energy").items())
+    EXPECT_NEAR(energy.get<double>(), bases.at(0).at("captured_energy").at(name).get<double>(), 0.1) << name;
+  EXPECT_TRUE(run("none", {"optim=adamw_torch", "optim_args="}).empty());
 }
 
 TEST_F(TrainerTest, TheSameSeedGivesTheSameModel) {

@@ -137,11 +137,12 @@ TEST(AdaRankGrad, ReportsItsRanks) {
               {{kTall, at::zeros({24, 16})}});
   const UpdateReport first = run.update({{with_values(24, 16, {3, 2})}});
   EXPECT_EQ(first.mean_rank, 2);
-  ASSERT_EQ(first.chosen_ranks.size(), 1u);
-  EXPECT_EQ(first.chosen_ranks[0], (std::pair<std::string, int64_t>{kTall, 2}));
+  ASSERT_EQ(first.refreshed.size(), 1u);
+  EXPECT_EQ(first.refreshed[0].parameter, kTall);
+  EXPECT_EQ(first.refreshed[0].rank, 2);
   const UpdateReport second = run.update({{with_values(24, 16, {3, 2})}});
   EXPECT_EQ(second.mean_rank, 2);
-  EXPECT_TRUE(second.chosen_ranks.empty());
+  EXPECT_TRUE(second.refreshed.empty());
   TestRun galore("galore_adamw", "rank=4", all_kinds());
   EXPECT_EQ(galore.update(1).mean_rank, 0);
 }

@@ -29,7 +29,9 @@ class Coap : public Method {
       const std::string notice = refresh(gradient, context);
       context.note(notice);
     }
-    return subspace_.lift(rule_->direction(subspace_.project(gradient), context.step), options_.scale);
+    const at::Tensor low_rank =
+        context.refresh_due ? subspace_.project_refreshed(gradient) : subspace_.project(gradient);
+    return subspace_.lift(rule_->direction(low_rank, context.step), options_.scale);
   }
 
   Subspace* subspace() override { return &subspace_; }
@@ -89,7 +91,7 @@ class Coap : public Method {
                      q = product("coap.overlap", p.t(), p), slope = product("coap.along", h, w.t());
     const at::Tensor of_cosine = buffer("coap.of_cosine", p.size(0), p.size(1));
     const double cosine = mean_cosine(gradient, w, q, of_cosine);
-    if (p.is_meta()) return;
+    if (p.is_meta()) return subspace_.replace(subspace_.side(), p, /*oblique=*/true);
     const auto count = static_cast<double>(gradient.numel());
     const double whole = kernels::sum_squares(gradient);
     if (whole == 0) return;
@@ -101,7 +103,7 @@ class Coap : public Method {
     const at::Tensor total = slope.mm(q).addmm_(p, k).mul_(factor).sub_(of_cosine, loss);
     const double size = std::sqrt(kernels::sum_squares(total));
     const at::Tensor next = p.sub(total, options_.coap_rate * std::min(1.0, 1 / (size + 1e-6)));
-    subspace_.replace(subspace_.side(), next);
+    subspace_.replace(subspace_.side(), next, /*oblique=*/true);
   }
 
   // Of the rows of X and G; `of_basis`: its slope. w: the low-rank gradient as h's projection, r x lines.

@@ -32,6 +32,7 @@ class Flora : public Method {
     if (context.refresh_due) {
       const std::string notice = refresh(DenseGradient(gradient), context.random, context.step - 1);
       context.note(notice);
+      subspace_->project_refreshed(gradient);  // to be measured: what is averaged is the rule's update
     }
     at::Tensor update = rule_->direction(gradient, context.step);
     if (moment_) average(update);

@@ -41,10 +41,12 @@ at::Tensor OuterProduct::reduced_output(const at::Tensor& q) const {
   return thin_product(output_gradient_, q, "optimizer.reduced_output", workspace_);
 }
 
-void OuterProduct::product(const at::Tensor& out, const at::Tensor& left_transposed,
-                           const at::Tensor& right) const {
+double OuterProduct::product(const at::Tensor& out, const at::Tensor& left_transposed,
+                             const at::Tensor& right) const {
   outer_product(out, left_transposed, right, /*accumulate=*/false, workspace_);
-  usable_ = usable_ && std::isfinite(static_cast<float>(kernels::sum_squares(out)));
+  const double squares = kernels::sum_squares(out);
+  usable_ = usable_ && std::isfinite(static_cast<float>(squares));
+  return squares;
 }
 
 void OuterProduct::times(const at::Tensor& out, const at::Tensor& v) const {
@@ -57,7 +59,7 @@ void OuterProduct::transpose_times(const at::Tensor& out, const at::Tensor& q) c
 
 at::Tensor OuterProduct::dense() const {
   const at::Tensor out = workspace_.get(Owner::gradients, kSharedGradient, {rows(), columns()}, at::kFloat);
-  product(out, output_gradient_, input_);
+  squared_norm_ = product(out, output_gradient_, input_);
   return out;
 }
 
@@ -68,11 +70,14 @@ at::Tensor OuterProduct::tokens_gram(const at::Tensor& x, const char* name) cons
 }
 
 double OuterProduct::squared_norm() const {
-  if (input_.size(0) * (rows() + columns()) >= rows() * columns()) return kernels::sum_squares(dense());
+  if (input_.size(0) * (rows() + columns()) >= rows() * columns()) {
+    dense();
+    return *squared_norm_;
+  }
   const at::Tensor outputs = tokens_gram(output_gradient_, "optimizer.output_gram");
   const at::Tensor inputs = tokens_gram(input_, "optimizer.input_gram");
-  if (is_meta()) return 0;
-  return at::sum(outputs.mul_(inputs), at::kDouble).item<double>();
+  squared_norm_ = is_meta() ? 0 : at::sum(outputs.mul_(inputs), at::kDouble).item<double>();
+  return *squared_norm_;
 }
 
 }  // namespace galore

@@ -33,6 +33,8 @@ class GradientOperator {
   // m x n, fp32; formed, where it does not exist, in a buffer that the next operator shares.
   virtual at::Tensor dense() const = 0;
   virtual double squared_norm() const = 0;  // 0 on the meta device
+  // The same where no product need be formed for it.
+  virtual std::optional<double> known_squared_norm() const = 0;
   // False when it has turned out that elements or their squares are not finite in fp32.
   virtual bool usable() const = 0;
   virtual bool is_meta() const = 0;
@@ -48,6 +50,7 @@ class DenseGradient : public GradientOperator {
   void transpose_times(const at::Tensor& out, const at::Tensor& q) const override;
   at::Tensor dense() const override { return gradient_; }
   double squared_norm() const override;
+  std::optional<double> known_squared_norm() const override { return squared_norm(); }
   bool usable() const override;
   bool is_meta() const override { return gradient_.is_meta(); }
 
@@ -76,6 +79,8 @@ class OuterProduct : public GradientOperator {
 
   // sum((dY dY^T) * (X X^T)), two T x T products where T (m + n) < m n, else by dense().
   double squared_norm() const override;
+  // Once that or dense() has been asked for.
+  std::optional<double> known_squared_norm() const override { return squared_norm_; }
 
   // dY q (T x c) and X v (T x c), in their dtype, in workspace buffers.
   at::Tensor reduced_output(const at::Tensor& q) const;
@@ -83,11 +88,13 @@ class OuterProduct : public GradientOperator {
 
  private:
   at::Tensor tokens_gram(const at::Tensor& x, const char* name) const;
-  void product(const at::Tensor& out, const at::Tensor& left_transposed, const at::Tensor& right) const;
+  // Returns the squared norm of what it forms.
+  double product(const at::Tensor& out, const at::Tensor& left_transposed, const at::Tensor& right) const;
 
   at::Tensor output_gradient_, input_;
   Workspace& workspace_;
   mutable bool usable_ = true;
+  mutable std::optional<double> squared_norm_;
 };
 
 // out (fp32) = or += left_transposed^T right; narrower operands are multiplied in their own dtype first.

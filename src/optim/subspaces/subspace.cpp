@@ -236,6 +236,7 @@ ChosenColumns choose_columns(const GradientOperator& gradient, StoredBasis* left
 std::string Subspace::refresh(const GradientOperator& gradient, const RandomStream& random,
                               const at::Tensor& average) {
   turn_.reset();
+  oblique_ = regenerated();
   if (regenerated()) return regenerate(random);
   if (is_chosen(options_)) {
     const ChosenColumns chosen = choose_columns(gradient, left_.get(), right_.get(), workspace_);
@@ -331,7 +332,8 @@ void Subspace::take(StoredBasis& stored, const Known& known, const RandomStream&
   stored.write(basis);
 }
 
-void Subspace::replace(Side side, const at::Tensor& basis) {
+void Subspace::replace(Side side, const at::Tensor& basis, bool oblique) {
+  oblique_ = oblique;
   StoredBasis& stored = side == Side::left ? *left_ : *right_;
   turn_.reset();
   if (options_.moment_transport && side_ != Side::both) turn_ = at::mm(stored.read().t(), basis);
@@ -358,6 +360,7 @@ at::Tensor Subspace::project(const at::Tensor& gradient) {
 // diagonal is rounding, which a rule that divides by its size would lift to the size of the rest.
 at::Tensor Subspace::project_refreshed(const at::Tensor& gradient) {
   at::Tensor low_rank = project(gradient);
+  measure(DenseGradient(gradient), low_rank);
   if (side_ != Side::both || gradient.is_meta()) return low_rank;
   const at::Tensor size = low_rank.abs();
   return low_rank.masked_fill_(size < size.max() * rounding_noise(m_, n_), 0);

@@ -128,8 +128,8 @@ class Subspace {
     return refresh(DenseGradient(gradient), random);
   }
   // Takes a basis that a method has moved itself, of one of its sides, after a refresh has established it.
-  // Not where it is random or dct. turn() is as after a refresh.
-  void replace(Side side, const at::Tensor& basis);
+  // Not where it is random or dct. turn() is as after a refresh. `oblique`: its columns are not orthonormal.
+  void replace(Side side, const at::Tensor& basis, bool oblique = false);
   // From now on refreshes choose the rank. Before the first one it is the largest. Not of side `both`, nor of
   // random bases: these keep their rank.
   void choose_rank(const RankChoice& choice);
@@ -151,8 +151,16 @@ class Subspace {
 
   // The low-rank gradient, in a workspace buffer that the next call reuses.
   at::Tensor project(const at::Tensor& gradient);
-  // The same of the gradient that the last refresh() took; for side `both` without what is only rounding.
+  // The same of the gradient that the last refresh() took, measured; for side `both` without what is only
+  // rounding.
   at::Tensor project_refreshed(const at::Tensor& gradient);
+  // After a refresh: which share of the squared norm of its gradient lies inside the subspace. low_rank:
+  // project() of it. Where the gradient's norm is not known without a product of its size, the part outside
+  // is estimated by 16 columns of random numbers (captured_energy.cpp).
+  void measure(const GradientOperator& gradient, const at::Tensor& low_rank);
+  // What was measured last, 0 to 1; nothing where the gradient is zero or not finite. Bases in codes count as
+  // orthonormal.
+  std::optional<double> captured_energy() const { return captured_energy_; }
   // scale * the low-rank tensor back in full space; never scaled otherwise.
   Direction lift(const at::Tensor& low_rank, double scale);
 
@@ -184,6 +192,8 @@ class Subspace {
   int64_t completion_bytes() const;
   void take_random(const RandomStream& random);
   at::Tensor random_orthonormal(int64_t rows, const RandomStream& random);
+  double inside_squared_norm(const at::Tensor& low_rank);
+  double outside_squared_norm(const GradientOperator& gradient);
 
   SubspaceOptions options_;
   int64_t m_, n_, rank_;
@@ -194,6 +204,8 @@ class Subspace {
   int64_t max_rank_;
   std::optional<bool> next_is_due_;
   at::Tensor turn_;
+  bool oblique_ = false;  // the basis that is read has no orthonormal columns
+  std::optional<double> captured_energy_;
   int64_t established_ = 0;
   int64_t phase_ = 0;  // refreshes are due when the number of updates is this, modulo the gap
   Workspace& workspace_;

@@ -22,6 +22,7 @@ const duration = (s) => {
   return t >= 3600 ? `${Math.floor(t / 3600)}:${two(Math.floor(t / 60) % 60)}:${two(t % 60)}`
     : `${two(Math.floor(t / 60))}:${two(t % 60)}`;
 };
+const percent = (v) => v === null ? "\u2013" : (100 * v).toFixed(1) + " %";
 const axes = {
   step: { title: "step", format: (v) => Math.round(v).toLocaleString("en"), tick: si },
   tokens: { title: "tokens", format: si, tick: si },
@@ -38,8 +39,8 @@ const charts = [
   { title: "Tokens per second", series: ["tokens_per_second"], smooth: true, format: si },
   { title: "Memory in use", series: ["memory_bytes"], format: bytes, bytes: true },
   { title: "Mean rank", series: ["mean_rank"], format: trim },
-  { title: "Captured energy", series: ["captured_energy"], format: (v) => (100 * v).toFixed(1) + " %",
-    note: () => "share of the squared norm, at refreshes" },
+  { title: "Captured energy", series: ["captured_energy"], format: percent,
+    note: () => "share of the gradients' squared norm, mean of the matrices" },
 ];
 
 const color = (i) => `var(--c${i % 8})`;
@@ -397,10 +398,11 @@ function drawHeatMaps() {
     pen.scale(ratio, ratio);
     const shade = (name) => style.getPropertyValue(name).split(",").map(Number);
     const low = shade("--heat-low"), high = shade("--heat-high");
-    const values = names.flatMap((name) => run.subspace[name][kind]);
+    const values = names.flatMap((name) => run.subspace[name][kind]).filter((v) => v !== null);
     const bottom = kind === "ranks" ? 0 : Math.min(...values), top = Math.max(...values);
-    const shownAs = (v) => kind === "ranks" ? String(v) : (100 * v).toFixed(1) + " %";
-    title.textContent = `${run.name}: ${shownAs(Math.min(...values))} (dim) to ${shownAs(top)} (strong)`;
+    const shownAs = (v) => kind === "ranks" ? String(v) : percent(v);
+    title.textContent = values.length === 0 ? `${run.name}: not logged`
+      : `${run.name}: ${shownAs(Math.min(...values))} (dim) to ${shownAs(top)} (strong)`;
     const left = rowHeight > 8 ? Math.min(300, width / 3) : 0;
     const last = toAxis(run, run.axes.step.at(-1) ?? 0), [x0, x1] = state.zoom || wholeRange();
     const px = (v) => left + Math.min(1, Math.max(0, (v - x0) / (x1 - x0))) * (width - left);
@@ -408,6 +410,7 @@ function drawHeatMaps() {
     names.forEach((name, row) => {
       const { steps: at, [kind]: shown } = run.subspace[name];
       at.forEach((step, i) => {
+        if (shown[i] === null) return;
         const from = px(toAxis(run, step)), to = px(i + 1 < at.length ? toAxis(run, at[i + 1]) : last);
         const share = top > bottom ? (shown[i] - bottom) / (top - bottom) : 1;
         pen.fillStyle = `rgb(${low.map((c, k) => Math.round(c + share * (high[k] - c))).join(",")})`;
@@ -422,7 +425,7 @@ function drawHeatMaps() {
       if (!name || event.clientX - place.left < left) return leave();
       const x = x0 + (event.clientX - place.left - left) / (width - left) * (x1 - x0), own = run.subspace[name];
       const i = Math.max(0, own.steps.findLastIndex((step) => toAxis(run, step) <= x));
-      tell([html("div", { textContent: name }), html("div", { textContent: `step ${own.steps[i]}: rank ${own.ranks[i]}, captured ${(100 * own.energy[i]).toFixed(1)} %` })],
+      tell([html("div", { textContent: name }), html("div", { textContent: `step ${own.steps[i]}: rank ${own.ranks[i]}, captured ${percent(own.energy[i])}` })],
         event.clientX, event.clientY);
     });
   });

@@ -1,0 +1,85 @@
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/apply_direction.h"
+#include "kernels/matmul.h"
+#include "kernels/orthonormalize.h"
+#include "kernels/random_normal.h"
+#include "kernels/serial_lapack.h"
+#include "optim/subspaces/subspace.h"
+
+namespace galore {
+namespace {
+
+constexpr int64_t kProbes = 16;
+
+// The lower Cholesky factor of the basis's Gram matrix, fp64; undefined where LAPACK finds none.
+at::Tensor gram_factor(const at::Tensor& basis, Workspace& workspace) {
+  const int64_t rank = basis.size(1);
+  const at::Tensor gram = workspace.get(Owner::workspace, "subspace.gram", {rank, rank}, at::kDouble);
+  gram_matrix(gram, basis.contiguous(), workspace);
+  if (gram.is_meta()) return gram;
+  const SerialLapack serial(rank);
+  const auto [factor, failed] = at::linalg_cholesky_ex(gram);
+  return failed.item<int>() == 0 ? factor : at::Tensor();
+}
+
+// factor^-1 x, in fp64.
+at::Tensor solved(const at::Tensor& factor, const at::Tensor& x) {
+  return at::linalg_solve_triangular(factor, x.to(at::kDouble), /*upper=*/false);
+}
+
+}  // namespace
+
+// tr(K^-1 R^T R), K the basis's Gram matrix, is that of the gradient's projection onto the basis's span.
+double Subspace::inside_squared_norm(const at::Tensor& low_rank) {
+  if (!oblique_) return kernels::sum_squares(low_rank);
+  workspace_.ledger().note_transient(8 * (2 * low_rank.numel() + rank_ * rank_));
+  at::Tensor inside = low_rank;
+  for (const bool of_columns : {false, true}) {
+    if (!(of_columns ? right_ : left_)) continue;
+    const at::Tensor factor = gram_factor(of_columns ? right() : left(), workspace_);
+    if (!factor.defined()) return std::nan("");
+    if (factor.is_meta()) continue;
+    inside = of_columns ? solved(factor, inside.t()).t() : solved(factor, inside);
+  }
+  return kernels::sum_squares(inside);
+}
+
+// The mean squared norm of G w, w columns of normal numbers less their part inside the span (Hutchinson's
+// estimator of a trace, 1990): without bias, since the search knows none of them, with a relative standard
+// deviation of sqrt(2 / 16) at most, where one direction alone is left outside. Not of side `both`.
+double Subspace::outside_squared_norm(const GradientOperator& gradient) {
+  const bool is_left = side_ == Side::left;
+  const int64_t rows = is_left ? m_ : n_;
+  const auto buffer = [&](const char* name, int64_t size) {
+    return workspace_.get(Owner::workspace, name, {size, kProbes}, at::kFloat);
+  };
+  const at::Tensor probes = buffer("energy.probes", rows), inside = buffer("energy.inside", rank_);
+  random_normal(probes, 1, RandomStream(0, "captured energy"));
+  const at::Tensor p = basis();
+  matrix_product(inside, p.t(), probes, Write::replace);
+  if (oblique_) {
+    const at::Tensor factor = gram_factor(p, workspace_);
+    if (!factor.defined()) return std::nan("");
+    if (!factor.is_meta()) inside.copy_(at::cholesky_solve(inside.to(at::kDouble), factor));
+  }
+  const at::Tensor outside = buffer("energy.outside", rows),
+                   image = buffer("energy.image", is_left ? n_ : m_);
+  matrix_product(outside, p, inside.neg_(), Write::replace);
+  outside.add_(probes);
+  is_left ? gradient.transpose_times(image, outside) : gradient.times(image, outside);
+  return kernels::sum_squares(image) / kProbes;
+}
+
+void Subspace::measure(const GradientOperator& gradient, const at::Tensor& low_rank) {
+  const std::optional<double> known = gradient.known_squared_norm();
+  const double inside = inside_squared_norm(low_rank);
+  const double share = inside / (known ? *known : inside + outside_squared_norm(gradient));
+  captured_energy_.reset();
+  if (std::isfinite(share)) captured_energy_ = std::clamp(share, 0.0, 1.0);
+}
+
+}  // namespace galore
