@@ -16,6 +16,7 @@ import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 VALID = [
+    {"bf16": "auto", "max_steps": -1, "adam_beta1": 0.9},
     {"bf16": True, "learning_rate": "1e-4", "max_train_tokens": "1.1B", "lr": 0.01, "resume_from_checkpoint": True},
     {"optim": {"rule": "adamw", "rank": 64}, "optim_overrides": [{"pattern": "down_proj", "rank": 8}]},
     {"optim": "galore_adamw_8bit_layerwise", "optim_target_modules": ["attn", "mlp"], "eval_strategy": False},
@@ -26,6 +27,10 @@ INVALID = [
     {"optim": "no_such_optimizer"},
     {"lr_scheduler_type": "cosinus"},
     {"bf16": "maybe"},
+    {"max_steps": -2},
+    {"max_steps": 1.5},
+    {"adam_beta1": 1.5},
+    {"threads": 5000},
     {"max_steps": [1]},
 ]
 

@@ -62,7 +62,8 @@ class ArgumentParser {
       const Option* positive = table_.find(name.substr(3));
       if (positive && positive->type() == "bool") return table_.set(kWhere, positive->name(), "false");
     }
-    if (option && option->type() == "bool" && !next_is_bool()) return table_.set(kWhere, name, "true");
+    if (option && option->type() == "bool" && !next_is_value_of(*option))
+      return table_.set(kWhere, name, "true");
     if (!option) return table_.set(kWhere, name, "");  // throws, with the nearest name
     if (next_ == arguments_.size() || is_option(arguments_[next_]))
       fail_usage(kWhere, "--{}: expected a value", option->name());
@@ -73,10 +74,11 @@ class ArgumentParser {
       assign(name, arguments_[next_++]);
   }
 
-  bool next_is_bool() const {
-    static const char* words[] = {"true", "false", "1", "0", "yes", "no", "on", "off"};
-    return next_ < arguments_.size() && std::find(std::begin(words), std::end(words),
-                                                  canonical_name(arguments_[next_])) != std::end(words);
+  bool next_is_value_of(const Option& flag) const {
+    if (next_ == arguments_.size()) return false;
+    std::vector<std::string> words = {"true", "false", "1", "0", "yes", "no", "on", "off"};
+    words.insert(words.end(), flag.words().begin(), flag.words().end());
+    return std::find(words.begin(), words.end(), canonical_name(arguments_[next_])) != words.end();
   }
 
   // A file of a list may have '=' in its name.

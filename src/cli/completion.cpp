@@ -57,7 +57,10 @@ std::vector<CompletedOption> completed_options(const OptionTable& table) {
   std::vector<CompletedOption> all;
   for (const auto& option : table.options()) {
     std::vector<std::string> values = option->allowed();
-    if (option->type() == "bool") values = {"true", "false"};
+    if (option->type() == "bool") {
+      values = {"true", "false"};
+      values.insert(values.end(), option->words().begin(), option->words().end());
+    }
     all.push_back({option->name(), option->help(), values});
     for (const std::string& alias : option->aliases())
       all.push_back({alias, "the same as " + option->name(), values});

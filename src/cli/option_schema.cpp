@@ -1,5 +1,7 @@
 #include "cli/option_schema.h"
 
+#include <cmath>
+
 #include "optim/presets.h"
 
 namespace galore {
@@ -28,6 +30,17 @@ bool is_map(const std::string& name) {
   return name == "optim_args" || name == "optim_overrides" || name == "lr_scheduler_kwargs";
 }
 
+// As the table checks it; numbers written as texts the schema cannot compare.
+Json number_of(const Option& option) {
+  const bool whole = option.type() == "int";
+  Json number{{"type", {"number", "string", "null"}}, {"pattern", whole ? kCount : kNumber}};
+  if (whole) number["multipleOf"] = 1;
+  if (option.low() && std::isfinite(*option.low())) number["minimum"] = *option.low();
+  if (option.high() && std::isfinite(*option.high()))
+    number[option.high_is_open() ? "exclusiveMaximum" : "maximum"] = *option.high();
+  return number;
+}
+
 Json values_of(const Option& option) {
   if (!option.allowed().empty()) {
     Json values = option.allowed();
@@ -40,9 +53,12 @@ Json values_of(const Option& option) {
   }
   if (option.name() == "optim")
     return {{"anyOf", {{{"enum", optimizer_names()}}, {{"type", {"object", "null"}}}}}};
-  if (option.type() == "bool") return {{"enum", {true, false, "true", "false", nullptr}}};
-  if (option.type() == "int") return {{"type", {"number", "string", "null"}}, {"pattern", kCount}};
-  if (option.type() == "float") return {{"type", {"number", "string", "null"}}, {"pattern", kNumber}};
+  if (option.type() == "bool") {
+    Json values{true, false, "true", "false", nullptr};
+    for (const std::string& word : option.words()) values.push_back(word);
+    return {{"enum", values}};
+  }
+  if (option.type() == "int" || option.type() == "float") return number_of(option);
   if (is_map(option.name())) return {{"type", {"string", "object", "array", "null"}}};
   if (option.type() == "list") return {{"type", {"array", "string", "null"}}};
   return {{"type", {"string", "number", "boolean", "null"}}};

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
+#include "core/errors.h"
 #include "train/train_options.h"
 
 namespace galore {
@@ -48,6 +51,45 @@ TEST(OptionSchema, TypesFollowTheTable) {
   EXPECT_EQ(properties.at("rate").at("default"), 0.5);
   EXPECT_EQ(properties.at("kind").at("enum"), Json::parse(R"(["a", "no", null, false])"));
   EXPECT_EQ(properties.at("files").at("default"), Json::parse(R"(["x"])"));
+  EXPECT_EQ(properties.at("count").at("multipleOf"), 1);
+  EXPECT_FALSE(properties.at("rate").contains("multipleOf"));
+}
+
+// What the schema says of a number is what the table does with it.
+TEST(OptionSchema, RangesAreThoseThatAreChecked) {
+  TrainOptions options;
+  OptionTable table;
+  declare_options(table, options);
+  const Json properties = option_schema(table).at("properties");
+  const auto taken = [&](const std::string& name, double value) {
+    TrainOptions own;
+    OptionTable fresh;
+    declare_options(fresh, own);
+    try {
+      fresh.set("test", name, fmt::format("{}", value));
+      return true;
+    } catch (const Error&) {
+      return false;
+    }
+  };
+  int bounds = 0;
+  for (const auto& [name, property] : properties.items()) {
+    for (const auto& [bound, outwards] : {std::pair{"minimum", -1.0}, std::pair{"maximum", 1.0}}) {
+      if (!property.contains(bound)) continue;
+      const double value = property.at(bound);
+      EXPECT_TRUE(taken(name, value)) << name << " " << value;
+      EXPECT_FALSE(taken(name, value + outwards * std::max(1.0, 1e-6 * std::abs(value)))) << name;
+      ++bounds;
+    }
+  }
+  EXPECT_GT(bounds, 60);
+  EXPECT_EQ(properties.at("dataloader_num_workers").at("maximum"), 1);
+  EXPECT_EQ(properties.at("warmup_ratio").at("exclusiveMaximum"), 1);
+  EXPECT_FALSE(taken("warmup_ratio", 1));
+  EXPECT_EQ(properties.at("lr").at("minimum"), 0) << "an alias";
+  EXPECT_FALSE(properties.at("val_size").contains("maximum")) << "infinity is no bound";
+  EXPECT_EQ(properties.at("bf16").at("enum"),
+            Json::parse(R"([true, false, "true", "false", null, "auto", "full"])"));
 }
 
 }  // namespace

@@ -11,11 +11,11 @@
 namespace galore {
 namespace {
 
-bool parse_bool(const std::string& where, const std::string& name, const std::string& text) {
+std::optional<bool> truth_of(const std::string& text) {
   const std::string value = canonical_name(text);
   if (value == "true" || value == "1" || value == "yes" || value == "on") return true;
   if (value == "false" || value == "0" || value == "no" || value == "off") return false;
-  fail_usage(where, "{}: expected true or false, given '{}'", name, text);
+  return std::nullopt;
 }
 
 std::string join(const std::vector<std::string>& items) {
@@ -31,7 +31,9 @@ std::string to_text(const std::string& value) { return value; }
 std::string to_text(const std::vector<std::string>& value) { return join(value); }
 
 void parse_into(const std::string& where, const std::string& name, const std::string& text, bool* target) {
-  *target = parse_bool(where, name, text);
+  const std::optional<bool> truth = truth_of(text);
+  if (!truth) fail_usage(where, "{}: expected true or false, given '{}'", name, text);
+  *target = *truth;
 }
 void parse_into(const std::string& where, const std::string& name, const std::string& text, int64_t* target) {
   *target = parse_count(where, name, text);
@@ -96,10 +98,22 @@ void Option::check_choice(const std::string& where, const std::string& value) co
   fail_usage(where, "{}: expected one of {}, given '{}'", name_, join(choices_), value);
 }
 
+bool Option::take_word(const std::string& where, const std::string& value) const {
+  if (words_.empty()) return false;
+  const std::string given = canonical_name(value);
+  const bool known = std::find(words_.begin(), words_.end(), given) != words_.end();
+  if (!known && !truth_of(value))
+    fail_usage(where, "{}: expected one of true,false,{}, given '{}'", name_, join(words_), value);
+  *word_ = known ? given : "";
+  return known;
+}
+
 void Option::check_range(const std::string& where, double value, const std::string& given) const {
   const bool below = low_ && !(value >= *low_);
-  const bool above = high_ && !(value <= *high_);
+  const bool above = high_ && !(open_ ? value < *high_ : value <= *high_);
   if (!below && !above) return;
+  if (open_)
+    fail_usage(where, "{}: expected at least {} and below {}, given {}", name_, *low_, *high_, given);
   if (std::isinf(*high_)) fail_usage(where, "{}: expected at least {}, given {}", name_, *low_, given);
   fail_usage(where, "{}: expected {} to {}, given {}", name_, *low_, *high_, given);
 }
@@ -112,11 +126,13 @@ Option& OptionTable::declare(const std::string& name, T* target, const char* typ
   option->default_text_ = to_text(*target);
   option->get_ = [target] { return to_text(*target); };
   option->set_ = [option, target](const std::string& where, const std::string& text) {
-    T value{};
-    parse_into(where, option->name(), text, &value);
-    if (const auto number = as_number(value)) option->check_range(where, *number, text);
-    option->check_choice(where, to_text(value));
-    *target = value;
+    if (!option->take_word(where, text)) {
+      T value{};
+      parse_into(where, option->name(), text, &value);
+      if (const auto number = as_number(value)) option->check_range(where, *number, text);
+      option->check_choice(where, to_text(value));
+      *target = value;
+    }
     option->was_set_ = true;
   };
   by_name_[name] = option;

@@ -29,12 +29,24 @@ class Option {
     low_ = low, high_ = high;
     return *this;
   }
+  // Refused outside [low, high).
+  Option& range_below(double low, double high) {
+    open_ = true;
+    return range(low, high);
+  }
   Option& choices(std::vector<std::string> values) {
     choices_ = std::move(values);
     return *this;
   }
   // A name that the table has already is our mistake, and an assertion.
   Option& alias(std::string name);
+  // Of a truth value: these words are taken, too, and the one given last is left in `target`; "" where it was
+  // a truth value.
+  Option& words(std::vector<std::string> values, std::string* target) {
+    words_ = std::move(values);
+    word_ = target;
+    return *this;
+  }
   // Where the default comes from, shown by `galore methods`.
   Option& origin(std::string text) {
     origin_ = std::move(text);
@@ -49,6 +61,11 @@ class Option {
   const std::string& group() const { return group_; }
   const std::vector<std::string>& aliases() const { return aliases_; }
   const std::vector<std::string>& allowed() const { return choices_; }
+  const std::vector<std::string>& words() const { return words_; }
+  // Of range(); nothing where there is none.
+  std::optional<double> low() const { return low_; }
+  std::optional<double> high() const { return high_; }
+  bool high_is_open() const { return open_; }
   bool was_set() const { return was_set_; }
   // Name and source of the last setting, as they were given; "" if there was none.
   const std::string& given_name() const { return given_name_; }
@@ -59,13 +76,15 @@ class Option {
   friend class OptionTable;
   void claim(const std::string& name);
   void check_choice(const std::string& where, const std::string& value) const;
+  bool take_word(const std::string& where, const std::string& value) const;
   void check_range(const std::string& where, double value, const std::string& given) const;
 
   std::shared_ptr<std::set<std::string>> names_;
   std::string name_, type_, help_, origin_, default_text_, group_, given_name_, given_in_;
-  std::vector<std::string> choices_, aliases_;
+  std::vector<std::string> choices_, aliases_, words_;
+  std::string* word_ = nullptr;
   std::optional<double> low_, high_;
-  bool was_set_ = false;
+  bool was_set_ = false, open_ = false;
   std::function<void(const std::string& where, const std::string&)> set_;
   std::function<std::string()> get_;
 };

@@ -45,7 +45,6 @@ void resolve_sizes(TrainOptions& o, OptionTable& table, Notes& notes) {
 void resolve_schedule(TrainOptions& o, OptionTable& table, Notes& notes) {
   const ForeignOptions& f = o.foreign;
   if (decides(table, "warmup_ratio", "warmup_steps")) {
-    if (f.warmup_ratio >= 1) fail_usage("warmup_ratio", "expected below 1, given {}", f.warmup_ratio);
     o.warmup_steps = f.warmup_ratio;
     note(notes, "warmup_ratio", "warmup_steps below 1");
   }
@@ -179,7 +178,7 @@ void declare_options(OptionTable& table, ForeignOptions& o) {
   table.add("total_batch_size", &o.total_batch_size, "rows in an update; decides gradient_accumulation_steps")
       .range(1, 1e12);
   table.add("max_train_tokens", &o.max_train_tokens, "decides max_steps; 1.1B is understood").range(1, 1e18);
-  table.add("warmup_ratio", &o.warmup_ratio, "warm-up as a share of all updates").range(0, 1);
+  table.add("warmup_ratio", &o.warmup_ratio, "warm-up as a share of all updates").range_below(0, 1);
   table.add("min_lr_ratio", &o.min_lr_ratio, "the cosine schedule ends at this share").range(0, 1);
   table.add("use_galore", &o.use_galore, "LLaMA-Factory: the optimizer within GaLore");
   table.add("galore_layerwise", &o.galore_layerwise, "LLaMA-Factory: optim_layerwise");

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "kernels/device.h"
 #include "train/test_options.h"
 
 namespace galore {
@@ -30,8 +31,8 @@ TEST(ForeignOptions, Schedules) {
   EXPECT_TRUE(given.noted("warmup_ratio is taken as warmup_steps below 1"));
   EXPECT_NE(complaint({"min_lr_ratio=0.1"}).find("[min_lr_ratio] expected lr_scheduler_type=cosine"),
             std::string::npos);
-  EXPECT_NE(complaint({"warmup_ratio=1"}).find("expected below 1"), std::string::npos);
-  EXPECT_NE(complaint({"warmup_ratio=-0.5"}).find("expected 0 to 1"), std::string::npos);
+  EXPECT_NE(complaint({"warmup_ratio=1"}).find("expected at least 0 and below 1"), std::string::npos);
+  EXPECT_NE(complaint({"warmup_ratio=-0.5"}).find("expected at least 0 and below 1"), std::string::npos);
 }
 
 TEST(ForeignOptions, LlamaFactory) {
@@ -164,6 +165,23 @@ TEST(ForeignOptions, ResearchScriptsCommandLines) {
   const Given apollo({"optimizer=apollo_adamw", "apollo_scale=1", "rank=256", "scale_type=channel",
                       "proj=random", "update_proj_gap=200", "unset_wandb=true", "workers=8"});
   EXPECT_EQ(option_text(apollo.options.optimizer.settings, "scale_type"), "channel");
+}
+
+// axolotl's configurations say auto where they leave it to the device, which for others is a GPU.
+TEST(ForeignOptions, Bf16MayBeLeftToTheDevice) {
+  for (const char* device : {"cpu", "cuda"}) {
+    const Given given({"bf16=auto", std::string("device=") + device, "tf32=false", "fp16=false"});
+    const bool fast = has_fast_bf16(device);
+    EXPECT_EQ(given.options.dtype, fast ? "bfloat16" : "float32");
+    EXPECT_TRUE(given.noted(fmt::format("bf16=auto is taken as bf16={}", fast)));
+  }
+  EXPECT_EQ(Given({"bf16=full"}).options.dtype, "bfloat16");
+  EXPECT_EQ(Given({"bfloat16=true"}).options.dtype, "bfloat16");
+  EXPECT_EQ(Given({"bf16=false"}, {"bf16=auto"}).options.dtype, "float32") << "the word is taken back";
+  EXPECT_EQ(Given({"bf16=auto", "dtype=float32", "device=cuda"}).options.dtype, "float32");
+  EXPECT_EQ(complaint({}, {"bf16=perhaps"}),
+            "[config.yaml:2] bf16: expected one of true,false,auto,full, given 'perhaps'");
+  EXPECT_TRUE(Given({"infer_dtype=auto"}).noted("infer_dtype has no effect: galore generate has dtype"));
 }
 
 TEST(ForeignOptions, WhatIsLackingIsNamedWithItsPlace) {

@@ -24,7 +24,12 @@ void declare_model(OptionTable& table, TrainOptions& o) {
   table.add("stage", &o.stage, "pre-training or fine-tuning").choices({"pt"});
   table.add("task", &o.task, "what is trained").choices({"causal_lm"});
   table.add("dtype", &o.dtype, "of the weights").choices({"float32", "bfloat16", "fp32", "bf16"});
-  table.add("bf16", &o.bf16, "bf16 weights; same as dtype=bfloat16").alias("pure_bf16");
+  table
+      .add("bf16", &o.bf16,
+           "bf16 weights; same as dtype=bfloat16. auto: where the device multiplies bf16 fast; full: true")
+      .words({"auto", "full"}, &o.bf16_word)
+      .alias("pure_bf16")
+      .alias("bfloat16");
   table
       .add("compute_dtype", &o.compute_dtype,
            "of activations and products; auto: bf16 where the processor is fast at it")
@@ -244,6 +249,14 @@ void note_aliases(const OptionTable& table, std::vector<std::string>& notes) {
       notes.push_back(fmt::format("{} is taken as {}", option->given_name(), option->name()));
 }
 
+// axolotl's words. Its auto asks whether the GPU can compute in bf16 and takes fp16 where not, which is not
+// here. A dtype that is given goes before auto.
+void resolve_bf16(TrainOptions& o, OptionTable& table, std::vector<std::string>& notes) {
+  if (o.bf16_word.empty()) return;
+  o.bf16 = o.bf16_word == "full" || (!table.was_set("dtype") && has_fast_bf16(o.device));
+  notes.push_back(fmt::format("bf16={} is taken as bf16={}", o.bf16_word, o.bf16));
+}
+
 }  // namespace
 
 void declare_options(OptionTable& table, TrainOptions& options) {
@@ -259,6 +272,7 @@ void declare_options(OptionTable& table, TrainOptions& options) {
 std::vector<std::string> resolve(TrainOptions& options, OptionTable& table) {
   std::vector<std::string> notes;
   note_aliases(table, notes);
+  resolve_bf16(options, table, notes);
   const bool wide = dtype_from_name(options.dtype) != at::kBFloat16;
   if (options.bf16 && wide && table.was_set("dtype"))
     fail_usage("bf16", "expected dtype=bfloat16 or none, given dtype={}", options.dtype);

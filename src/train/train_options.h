@@ -34,6 +34,7 @@ struct TrainOptions {
   std::string stage = "pt", task = "causal_lm";
   std::string dtype = "float32";
   bool bf16 = false;
+  std::string bf16_word;  // auto or full, instead of a truth value
   bool gradient_checkpointing = false;
   std::string compute_dtype = "auto";
   // Data
