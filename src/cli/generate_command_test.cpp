@@ -1,0 +1,145 @@
+// The command itself, with a small model of random weights that always says the same.
+#include <gtest/gtest.h>
+
+#include <cctype>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "checkpoint/hugging_face.h"
+#include "cli/commands.h"
+#include "core/errors.h"
+#include "core/files.h"
+#include "core/test_folder.h"
+#include "models/causal_lm.h"
+
+namespace galore {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr const char* kConfig = R"({"model_type": "llama", "vocab_size": 30, "hidden_size": 32,
+  "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
+  "max_position_embeddings": 128, "bos_token_id": 0, "eos_token_id": null, "initializer_range": 0.4, "tie_word_embeddings": false})";
+
+// A token a letter, of which every text can be made.
+std::string tokenizer_json() {
+  Json vocabulary{{"<s>", 0}, {"</s>", 1}, {"\u2581", 2}, {".", 3}};
+  for (char letter = 'a'; letter <= 'z'; ++letter) vocabulary[std::string(1, letter)] = letter - 'a' + 4;
+  const Json spaces{{"type", "Metaspace"}, {"replacement", "\u2581"}, {"prepend_scheme", "never"}};
+  return Json{{"version", "1.0"},
+              {"added_tokens", Json::array()},
+              {"pre_tokenizer", spaces},
+              {"decoder", spaces},
+              {"model", {{"type", "BPE"}, {"vocab", vocabulary}, {"merges", Json::array()}}}}
+      .dump();
+}
+
+class GenerateCommandTest : public testing::Test {
+ protected:
+  GenerateCommandTest() {
+    const ModelConfig config = parse_model_config("test", kConfig);
+    Ledger ledger(at::kCPU);
+    const auto model = make_causal_lm(config, {}, ledger);
+    model->initialize(5);
+    save_model(folder_ / "model", config, model->parameters(), at::kFloat);
+    write_file_atomically(folder_ / "model/tokenizer.json", tokenizer_json());
+  }
+
+  std::string at(const std::string& name) const { return (folder_ / name).string(); }
+  std::string output(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.begin(),
+                     {"--model_name_or_path", at("model"), "--threads=1", "--max_new_tokens=24"});
+    testing::internal::CaptureStdout();
+    try {
+      generate_command(arguments);
+    } catch (...) {
+      testing::internal::GetCapturedStdout();
+      throw;
+    }
+    return testing::internal::GetCapturedStdout();
+  }
+  std::vector<Json> rows(std::vector<std::string> arguments) const {
+    arguments.push_back("--json");
+    std::istringstream lines(output(arguments));
+    std::vector<Json> all;
+    for (std::string line; std::getline(lines, line);) all.push_back(Json::parse(line));
+    return all;
+  }
+  std::string complaint(const std::vector<std::string>& arguments) const {
+    try {
+      output(arguments);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  }
+  // Five letters and blanks of a text, from its second third on, that have not been there before.
+  static std::string part_of(const std::string& text) {
+    for (size_t i = text.size() / 3; i + 5 <= text.size(); ++i) {
+      const std::string part = text.substr(i, 5);
+      const bool plain = std::all_of(part.begin(), part.end(), [](char c) {
+        return c == ' ' || std::isalpha(static_cast<unsigned char>(c)) != 0;
+      });
+      if (plain && part.front() != ' ' && part.back() != ' ' && text.find(part) == i) return part;
+    }
+    ADD_FAILURE() << "no plain part in " << text;
+    return "";
+  }
+  // That `stopped` is `whole` up to the token that completes `stop`.
+  void expect_stopped(const Json& stopped, const Json& whole, const std::string& stop) const {
+    const auto ids = stopped.at("output_ids").get<std::vector<int64_t>>(),
+               all = whole.at("output_ids").get<std::vector<int64_t>>();
+    ASSERT_LT(ids.size(), all.size());
+    ASSERT_GT(ids.size(), 1u);
+    EXPECT_TRUE(std::equal(ids.begin(), ids.end(), all.begin()));
+    EXPECT_NE(stopped.at("text").get<std::string>().find(stop), std::string::npos);
+    const auto shorter = rows({"--prompt=row", fmt::format("--max_new_tokens={}", ids.size() - 1)});
+    EXPECT_EQ(shorter.at(0).at("text").get<std::string>().find(stop), std::string::npos);
+  }
+
+  TestFolder folder_;
+};
+
+TEST_F(GenerateCommandTest, StopStringsEndTheText) {
+  const Json whole = rows({"--prompt=row"}).at(0);
+  EXPECT_EQ(whole.at("output_ids").size(), 24u);
+  const std::string stop = part_of(whole.at("text"));
+  expect_stopped(rows({"--prompt=row", "--stop_strings=no such text," + stop}).at(0), whole, stop);
+  EXPECT_EQ(rows({"--prompt=row", "--stop_strings=no such text"}).at(0), whole);
+  EXPECT_EQ(rows({"--prompt=row " + stop, "--stop_strings=" + stop}).at(0).at("output_ids").empty(), false)
+      << "the prompt's own do not count";
+}
+
+TEST_F(GenerateCommandTest, StopStringsOfTheModelCountUnlessOthersAreGiven) {
+  const Json whole = rows({"--prompt=row"}).at(0);
+  const std::string stop = part_of(whole.at("text"));
+  write_file_atomically(folder_ / "model/generation_config.json", Json{{"stop_strings", {stop}}}.dump());
+  expect_stopped(rows({"--prompt=row"}).at(0), whole, stop);
+  EXPECT_EQ(rows({"--prompt=row", "--stop_strings=no such text"}).at(0), whole);
+}
+
+TEST_F(GenerateCommandTest, AFileHasAPromptALine) {
+  write_file_atomically(folder_ / "prompts.txt", "row of rain\n\nmercy as\nfalls");
+  const auto all = rows({"--prompt_file", at("prompts.txt")});
+  ASSERT_EQ(all.size(), 3u);
+  EXPECT_EQ(all[0], rows({"--prompt=row of rain"}).at(0));
+  EXPECT_EQ(all[1], rows({"--prompt=mercy as"}).at(0));
+  EXPECT_EQ(all[2], rows({"--prompt=falls"}).at(0)) << "the last line needs no end";
+  std::string expected;
+  for (const auto& [prompt, row] :
+       {std::pair("row of rain", all[0]), std::pair("mercy as", all[1]), std::pair("falls", all[2])})
+    expected += prompt + row.at("text").get<std::string>() + "\n";
+  EXPECT_EQ(output({"--prompt_file", at("prompts.txt")}), expected);
+  EXPECT_EQ(rows({"--prompt=falls", "--prompt_file", at("prompts.txt")}).size(), 4u);
+}
+
+TEST_F(GenerateCommandTest, WhatIsWrongWithThePromptIsSaid) {
+  EXPECT_NE(complaint({"--prompt_file", at("none.txt")}).find("none.txt"), std::string::npos);
+  const char* expected = "expected --prompt TEXT, --prompt_file FILE or --prompt_ids 1,2,3";
+  EXPECT_NE(complaint({}).find(expected), std::string::npos);
+  write_file_atomically(folder_ / "empty.txt", "\n\n");
+  EXPECT_NE(complaint({"--prompt_file", at("empty.txt")}).find(expected), std::string::npos);
+}
+
+}  // namespace
+}  // namespace galore
