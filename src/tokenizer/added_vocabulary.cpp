@@ -104,9 +104,8 @@ bool AddedVocabulary::accepts(std::string_view text, const PatternSet::Match& ma
     return false;
   size_t begin = match.begin;
   end = match.end;
-  while (entry.strip_left && begin > 0 && is_white_space(last_code_point(text.substr(0, begin)).value))
+  while (entry.strip_left && begin > done && is_white_space(last_code_point(text.substr(0, begin)).value))
     begin -= last_code_point(text.substr(0, begin)).bytes;
-  if (entry.strip_left) begin = std::max(begin, done);
   while (entry.strip_right && end < text.size() && is_white_space(first_code_point(text.substr(end)).value))
     end += first_code_point(text.substr(end)).bytes;
   token = {text.substr(begin, end - begin), begin, match.id};

@@ -2,7 +2,6 @@
 #include "tokenizer/json_tokenizer.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -74,6 +73,21 @@ TEST_F(JsonTokenizerTest, EqualsTokenizersOnEveryShape) {
       expect_row(*tokenizer, stored["texts"][i], set["rows"][i]);
   }
   EXPECT_GT(compared, 2000);
+}
+
+TEST_F(JsonTokenizerTest, EqualsTokenizersAtEdges) {
+  const Json stored = Json::parse(read_file(testdata() / "edge_vectors.json"));
+  size_t compared = 0;
+  for (const auto& [name, set] : stored.items()) {
+    write_tokenizer(set["tokenizer"]);
+    const auto tokenizer = load_tokenizer(folder_ / "tokenizer.json");
+    for (const Json& row : set["rows"]) {
+      const auto text = row[0].get<std::string>();
+      EXPECT_EQ(Json(tokenizer->encode(text, true)), row[1]) << name << " " << Json(text).dump();
+      ++compared;
+    }
+  }
+  EXPECT_GT(compared, 400);
 }
 
 TEST_F(JsonTokenizerTest, EqualsAutoTokenizerOnFolders) {
