@@ -5,6 +5,7 @@
 #include "core/errors.h"
 #include "tokenizer/byte_level_alphabet.h"
 #include "tokenizer/text_repair.h"
+#include "tokenizer/unicode/code_points.h"
 
 namespace galore {
 namespace {
@@ -44,21 +45,32 @@ class Pipeline::Encoder : public PieceSink {
   void encode_raw(const AddedVocabulary::Stretch& stretch) {
     const Normalizer* normalizer = pipeline_.stages_.normalizer.get();
     const bool at_origin = stretch.begin == 0;
-    if (!normalizer) return encode_normalized(stretch.text, at_origin);
+    if (!normalizer) return encode_normalized({stretch.text, at_origin ? first_bytes(stretch.text) : 0});
     NormalizedText text{std::string(stretch.text), at_origin};
     normalizer->normalize(text);
-    encode_normalized(text.text, text.at_origin);
+    const size_t origin_bytes = text.at_origin ? normalized_first_bytes(stretch.text, text.text) : 0;
+    encode_normalized({text.text, origin_bytes});
   }
 
-  void encode_normalized(std::string_view text, bool at_origin) {
-    pipeline_.stages_.added.split(text, /*normalized=*/true, [&](const AddedVocabulary::Stretch& stretch) {
-      if (stretch.id >= 0) return ids_.push_back(stretch.id);
-      const TextPiece piece{stretch.text, at_origin && stretch.begin == 0};
-      if (pipeline_.stages_.pre_tokenizer)
-        pipeline_.stages_.pre_tokenizer->split(piece, *this);
-      else
-        take(piece);
-    });
+  static size_t first_bytes(std::string_view text) { return text.empty() ? 0 : first_code_point(text).bytes; }
+
+  // What the first character becomes by itself stands in front, unless it was composed with the next one.
+  size_t normalized_first_bytes(std::string_view before, std::string_view after) const {
+    NormalizedText first{std::string(before.substr(0, first_bytes(before)))};
+    pipeline_.stages_.normalizer->normalize(first);
+    return after.starts_with(first.text) ? first.text.size() : first_bytes(after);
+  }
+
+  void encode_normalized(const TextPiece& whole) {
+    pipeline_.stages_.added.split(
+        whole.text, /*normalized=*/true, [&](const AddedVocabulary::Stretch& stretch) {
+          if (stretch.id >= 0) return ids_.push_back(stretch.id);
+          const TextPiece piece = whole.part(stretch.begin, stretch.begin + stretch.text.size());
+          if (pipeline_.stages_.pre_tokenizer)
+            pipeline_.stages_.pre_tokenizer->split(piece, *this);
+          else
+            take(piece);
+        });
   }
 
   // A word is its starts and what follows up to the next start.

@@ -32,7 +32,7 @@ void WhitespacePreTokenizer::split(const TextPiece& piece, PieceSink& sink) cons
   enum Kind { space, word, other } last = space;
   size_t begin = 0;
   const auto emit = [&](size_t end) {
-    if (last != space) sink.take({piece.text.substr(begin, end - begin), piece.at_origin && begin == 0});
+    if (last != space) sink.take(piece.part(begin, end));
   };
   for_each_code_point(piece.text, [&](CodePoint c, size_t at) {
     const Kind kind = is_white_space(c.value) ? space : is_rust_word(c.value) ? word : other;
@@ -67,7 +67,7 @@ void FixedLengthPreTokenizer::split(const TextPiece& piece, PieceSink& sink) con
   size_t begin = 0;
   int64_t length = 0;
   const auto emit = [&](size_t end) {
-    if (begin < end) sink.take({piece.text.substr(begin, end - begin), piece.at_origin && begin == 0});
+    if (begin < end) sink.take(piece.part(begin, end));
     begin = end;
     length = 0;
   };
@@ -82,7 +82,7 @@ void UnicodeScriptsPreTokenizer::split(const TextPiece& piece, PieceSink& sink) 
   size_t begin = piece.text.size();
   int last = 0;
   const auto emit = [&](size_t end) {
-    if (begin < end) sink.take({piece.text.substr(begin, end - begin), piece.at_origin && begin == 0});
+    if (begin < end) sink.take(piece.part(begin, end));
   };
   for_each_code_point(piece.text, [&](CodePoint c, size_t at) {
     const int script = script_of(c.value);

@@ -1,5 +1,7 @@
 #include "tokenizer/pre_tokenizers/byte_level.h"
 
+#include <algorithm>
+
 #include "tokenizer/byte_level_alphabet.h"
 #include "tokenizer/pre_tokenizers/delimiters.h"
 
@@ -14,8 +16,10 @@ class VisibleBytes : public PieceSink {
   explicit VisibleBytes(PieceSink& sink) : sink_(sink) {}
   void take(const TextPiece& piece) override {
     visible_.clear();
-    append_byte_level(visible_, piece.text);
-    sink_.take({visible_, piece.at_origin});
+    append_byte_level(visible_, piece.text.substr(0, piece.origin_bytes));
+    const size_t origin_bytes = visible_.size();
+    append_byte_level(visible_, piece.text.substr(std::min(piece.origin_bytes, piece.text.size())));
+    sink_.take({visible_, origin_bytes});
   }
 
  private:
@@ -40,7 +44,7 @@ void ByteLevelPreTokenizer::split_plain(const TextPiece& piece, PieceSink& sink)
   if (piece.text.empty()) return;
   if (add_prefix_space_ && piece.text[0] != ' ') {
     const std::string prefixed = " " + std::string(piece.text);
-    const TextPiece longer{prefixed, piece.at_origin};
+    const TextPiece longer{prefixed, piece.origin_bytes > 0 ? piece.origin_bytes + 1 : 0};
     return use_regex_ ? split_at_regex(longer, pattern_, false, DelimiterBehavior::isolated, sink)
                       : sink.take(longer);
   }

@@ -38,7 +38,7 @@ class Delimiters {
 
  private:
   void emit(size_t begin, size_t end) {
-    if (begin < end) sink_.take({whole_.text.substr(begin, end - begin), whole_.at_origin && begin == 0});
+    if (begin < end) sink_.take(whole_.part(begin, end));
   }
   void merge(size_t begin, size_t end, bool is_match);
 

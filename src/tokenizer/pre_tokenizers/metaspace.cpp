@@ -29,14 +29,17 @@ void MetaspacePreTokenizer::split(const TextPiece& piece, PieceSink& sink) const
   std::string text;
   text.reserve(piece.text.size() + piece.text.size() / 2 + replacement_.size());
   const bool begins = piece.text.starts_with(replacement_) || piece.text[0] == ' ';
-  if (!begins && (prepend_ == Prepend::always || (prepend_ == Prepend::first && piece.at_origin)))
+  size_t origin_bytes = piece.origin_bytes;
+  if (!begins && (prepend_ == Prepend::always || (prepend_ == Prepend::first && piece.origin_bytes > 0)))
     text += replacement_;
-  for (const char c : piece.text)
+  for (const char c : piece.text) {
     if (c == ' ')
       text += replacement_;
     else
       text += c;
-  const TextPiece whole{text, piece.at_origin};
+    if (&c + 1 == piece.text.data() + piece.origin_bytes) origin_bytes = text.size();
+  }
+  const TextPiece whole{text, origin_bytes};
   if (!split_) return sink.take(whole);
   Delimiters delimiters(DelimiterBehavior::merged_with_next, whole, sink);
   size_t done = 0;

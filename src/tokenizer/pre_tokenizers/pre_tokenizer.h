@@ -10,8 +10,14 @@
 namespace galore {
 
 struct TextPiece {
-  std::string_view text;   // valid UTF-8, until the call that was handed it returns
-  bool at_origin = false;  // begins with what came from the first byte of the input
+  std::string_view text;  // valid UTF-8, until the call that was handed it returns
+  // So many of its first bytes came from the first character of the input, which may have become several:
+  // Metaspace's "first" asks whether there are any.
+  size_t origin_bytes = 0;
+
+  TextPiece part(size_t begin, size_t end) const {
+    return {text.substr(begin, end - begin), origin_bytes > begin ? origin_bytes - begin : 0};
+  }
 };
 
 // Takes pieces one after the other, so that no list of them is ever made.

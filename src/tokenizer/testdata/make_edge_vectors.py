@@ -39,6 +39,9 @@ STRIP_TEXTS = ["l", " l", "a l", "a  l", "a \n l", "l l", "r l", "r  l", "r \n l
                "lr", "r  r", "l  l", " b ", "b  b", "a b r l", "  l  r  ", "wl", "w l", "l w", "aw", "w a", ".w.", "w  l", "\u3000l", "r\u2003l"]
 FIRST_TEXTS = ["", " ", "a", " a", "a b", "  a b ", "\u2581a", "\na b", "<s>", "<s>a", "<s> a", "a<s>b", "a <s> b", " <s>a", "<s><s>a", "xa b", "x", "x a",
                "xx a", ". a", ".a b", "a.b c", "a . b"]
+SEVERAL = [*"fi12e", "\u2044", "\u0301", "\u00e9", "\u0307", "\u0130", "\ufb01", "\u00bd", "\u4f60"]
+SEVERAL_TEXTS = ["\ufb01a", "a\ufb01", "\u00bdx", " \u00bd", "\u00e9a", "e\u0301a", "\u0301a", "\u0130a", "xa", "ax", "xxa", "\u4f60a", "a\u4f60",
+                 "<s>\ufb01", "\ufb01<s>x", ""]
 SPACED = [added("l", 0, lstrip=True), added("r", 1, rstrip=True), added("b", 2, lstrip=True, rstrip=True), added("n\n", 3), added("w", 4, single_word=True)]
 START = [added("<s>", 0, special=True)]
 STRIP = {"type": "Strip", "strip_left": True, "strip_right": False}
@@ -67,6 +70,14 @@ for name, more in {
         "always": {"pre_tokenizer": metaspace("always")},
 }.items():
     CASES[name] = (bpe([["\u2581", "a"]]), {"added_tokens": START, **more}, FIRST_TEXTS)
+for name, normalizer in {
+        "as_it_is": None, "nfkc": {"type": "NFKC"}, "nfd": {"type": "NFD"}, "nfc": {"type": "NFC"}, "lowercase": {"type": "Lowercase"},
+        "replaced": {"type": "Replace", "pattern": {"String": "x"}, "content": "ab"}, "prepended": {"type": "Prepend", "prepend": "bc"},
+        "bert": {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": True, "lowercase": True},
+        "stripped": {"type": "Sequence", "normalizers": [STRIP, {"type": "NFKC"}]}}.items():
+    CASES[f"first_of_several_{name}"] = (bpe([], SEVERAL), {
+        "added_tokens": START, "normalizer": normalizer,
+        "pre_tokenizer": sequence({"type": "FixedLength", "length": 1}, metaspace())}, SEVERAL_TEXTS)
 
 
 def main():
