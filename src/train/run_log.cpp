@@ -69,7 +69,7 @@ std::string format_duration(double seconds) {
 
 RunLog::RunLog(const LogOptions& options)
     : options_(options),
-      bar_(options.progress_bar && is_capable_terminal(STDERR_FILENO)),
+      bar_(options.progress_bar && !options.take_line && is_capable_terminal(STDERR_FILENO)),
       coloured_(wants_colours(STDERR_FILENO)) {}
 
 RunLog::~RunLog() { finish_bar(); }
@@ -97,6 +97,7 @@ void RunLog::event(const std::string& name, const nlohmann::ordered_json& fields
 }
 
 void RunLog::say(const std::string& line, Tone tone) {
+  if (options_.take_line) return options_.take_line(line);
   if (tone == Tone::plain && line.starts_with("note: ")) tone = Tone::note;
   show((bar_length_ > 0 ? erase_bar() : "") + painted(line, tone, coloured_) + "\n");
   bar_length_ = 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -25,9 +26,13 @@ struct StepMetrics {
   double mean_rank = 0;  // of subspaces whose ranks are chosen; 0: there are none
 };
 
+// Takes a line for people, without its end.
+using TakeLine = std::function<void(const std::string&)>;
+
 struct LogOptions {
   Path output_dir;
   bool jsonl = true, csv = false, progress_bar = true, tensorboard = false;
+  TakeLine take_line = {};  // gets the lines, and there is no bar; null: they go to stderr
 };
 
 class RunLog {
@@ -43,7 +48,7 @@ class RunLog {
   void open(int64_t resume_step);
   // Into all files of the options (report/log_sink.h), with the time.
   void event(const std::string& name, const nlohmann::ordered_json& fields);
-  // A line for people, on stderr; one that begins with "note: " has its tone.
+  // A line for people, on stderr or into take_line; one that begins with "note: " has its tone.
   void say(const std::string& line, Tone tone = Tone::plain);
   void step(const StepMetrics& metrics);
   // Between logged steps: only moves the bar, ten times a second at most.

@@ -24,6 +24,7 @@ SignalGuard::SignalGuard() {
 SignalGuard::~SignalGuard() {
   ::sigaction(SIGINT, &interrupt_, nullptr);
   ::sigaction(SIGTERM, &terminate_, nullptr);
+  received_signal = 0;
 }
 
 int SignalGuard::received() { return received_signal; }

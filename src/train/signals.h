@@ -11,7 +11,7 @@ class SignalGuard {
   ~SignalGuard();
   SignalGuard(const SignalGuard&) = delete;
   SignalGuard& operator=(const SignalGuard&) = delete;
-  // The number of the signal that came, or 0.
+  // The number of the signal that came, or 0; 0 where there is no guard.
   static int received();
 
  private:

@@ -54,16 +54,37 @@ double Trainer::epoch_of(const DataPosition& position) const {
 
 TrainResult Trainer::run() {
   const SignalGuard signals;
-  const double start = now();
-  if (options_.eval_on_start && state_.step == 0) evaluate_and_note();
-  while (state_.step < options_.max_steps && !SignalGuard::received()) {
-    train_one_update();
-    after_update();
-  }
+  evaluate_at_start();
+  while (!done() && !SignalGuard::received()) step();
   if (!SignalGuard::received()) after_training();
   const int signal = SignalGuard::received();
   if (signal != 0 && saved_step_ != state_.step) save();
-  return finish(now() - start, signal);
+  return conclude(signal);
+}
+
+const StepMetrics& Trainer::step() {
+  evaluate_at_start();
+  train_one_update();
+  after_update();
+  return metrics_;
+}
+
+TrainResult Trainer::finish() {
+  evaluate_at_start();
+  after_training();
+  return conclude(/*signal=*/0);
+}
+
+void Trainer::evaluate_at_start() {
+  if (started_ != 0) return;
+  started_ = now();
+  if (options_.eval_on_start && state_.step == 0) evaluate_and_note();
+}
+
+Evaluation Trainer::evaluate() {
+  if (!eval_data_) fail_usage("eval_file", "expected eval_file or val_size for an evaluation, given neither");
+  evaluate_and_note();
+  return *last_evaluation_;
 }
 
 std::vector<Batch> Trainer::next_batches() {
@@ -213,8 +234,8 @@ void Trainer::after_training() {
 }
 
 void Trainer::evaluate_and_note() {
-  const Evaluation result =
-      evaluate(*model_, *eval_data_, options_.eval_max_batches, [] { return SignalGuard::received() != 0; });
+  const Evaluation result = galore::evaluate(*model_, *eval_data_, options_.eval_max_batches,
+                                             [] { return SignalGuard::received() != 0; });
   if (result.interrupted) return log_.say("the evaluation was left because the run is to stop");
   last_evaluation_ = result;
   evaluated_step_ = state_.step;
@@ -269,7 +290,7 @@ void Trainer::stop(int64_t step, const std::string& reason) {
   fail("train", "step {}: {}; the last checkpoint is {}", step, reason, latest ? latest->string() : "none");
 }
 
-void Trainer::save() {
+Path Trainer::save() {
   // Else the checkpoints that are good would be pruned in favour of one that is lost.
   require_finite_weights(state_.step);
   const double start = now();
@@ -281,6 +302,7 @@ void Trainer::save() {
   draw_losses();
   log_.say(fmt::format("saved {} in {:.1f} s", path.string(), now() - start));
   log_.event("checkpoint", {{"step", state_.step}, {"path", path.string()}, {"seconds", now() - start}});
+  return path;
 }
 
 void Trainer::draw_losses() const {
@@ -323,7 +345,8 @@ int64_t Trainer::best_step() const {
   return step;
 }
 
-TrainResult Trainer::finish(double seconds, int signal) {
+TrainResult Trainer::conclude(int signal) {
+  const double seconds = now() - started_;
   if (signal == 0) save_result();
   TrainResult result;
   result.steps = state_.step;

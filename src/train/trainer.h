@@ -36,10 +36,29 @@ class Trainer {
       std::function<std::unique_ptr<CausalLM>(const ModelConfig&, const ModelOptions&, Ledger&)>;
   // `options` are resolved; `configuration` is their text, `notes` what resolving said. Another model than
   // that of the configuration's model_type comes from `make_model`. Until the constructor has succeeded,
-  // what an earlier run left in output_dir is as it was.
+  // what an earlier run left in output_dir is as it was. Lines for people go to `take_line` (null: to
+  // stderr).
   Trainer(const TrainOptions& options, Configuration configuration, const std::vector<std::string>& notes,
-          const MakeModel& make_model = make_causal_lm);
+          const MakeModel& make_model = make_causal_lm, const TakeLine& take_line = {});
+
+  // All of it. SIGINT and SIGTERM save a checkpoint and end it.
   TrainResult run();
+
+  // Or in the caller's own loop, with the same files to the bit; signals are then the caller's:
+  //   while (!trainer.done()) trainer.step();
+  //   trainer.finish();
+  bool done() const { return state_.step >= options_.max_steps; }
+  // One update, then the evaluation and the checkpoint that the options ask for after it. The loss is the
+  // mean since the last update that logging_steps asked to be logged: of this update alone with
+  // logging_steps=1.
+  const StepMetrics& step();
+  // Now, over eval_file; without one it is an Error.
+  Evaluation evaluate();
+  // Writes checkpoint-<step> now, where resume_from_checkpoint goes on, and returns its path.
+  Path save();
+  // The last evaluation and checkpoint, as the options ask, and the model into output_dir.
+  TrainResult finish();
+  CausalLM& model() { return *model_; }
 
  private:
   // Before the data are opened: preparing them may take hours.
@@ -58,6 +77,7 @@ class Trainer {
   void measure(const UpdateReport& report);
   void note_refreshes(const UpdateReport& report);
   void tell_refreshes();
+  void evaluate_at_start();
   void evaluate_and_note();
   double metric_of(const Evaluation& result) const;
   // The evaluation of this step beats those of all saved checkpoints.
@@ -65,7 +85,6 @@ class Trainer {
   void adopt_best();
   // training_loss.svg, of the whole run.
   void draw_losses() const;
-  void save();
   void save_result();
   void after_update();
   void after_training();
@@ -76,7 +95,7 @@ class Trainer {
     return static_cast<int64_t>(state_.epoch) > static_cast<int64_t>(previous_epoch_);
   }
   int64_t best_step() const;
-  TrainResult finish(double seconds, int signal);
+  TrainResult conclude(int signal);
   RunParts parts(bool with_optimizer);
   double epoch_of(const DataPosition& position) const;
   int64_t steps_of(double count) const;
@@ -102,6 +121,7 @@ class Trainer {
   double peak_ = 0, previous_epoch_ = 0;
   std::optional<Evaluation> last_evaluation_;
   int64_t evaluated_step_ = -1, saved_step_ = -1;
+  double started_ = 0;  // with the first update; 0: not yet
   StepMetrics metrics_;
   nlohmann::ordered_json refreshed_;  // since the last log line: kind -> parameter -> value
   struct Timings {

@@ -21,8 +21,9 @@ bool reports_to(const TrainOptions& options, const std::string& target) {
   return std::count(list.begin(), list.end(), target) + std::count(list.begin(), list.end(), "all") > 0;
 }
 
-LogOptions log_options(const TrainOptions& options) {
+LogOptions log_options(const TrainOptions& options, const TakeLine& take_line) {
   LogOptions log;
+  log.take_line = take_line;
   log.output_dir = options.output_dir;
   log.jsonl = reports_to(options, "jsonl");
   log.csv = reports_to(options, "csv");
@@ -42,13 +43,14 @@ double peak_of(at::ScalarType dtype, at::Device device) {
 }  // namespace
 
 Trainer::Trainer(const TrainOptions& options, Configuration configuration,
-                 const std::vector<std::string>& notes, const MakeModel& make_model)
+                 const std::vector<std::string>& notes, const MakeModel& make_model,
+                 const TakeLine& take_line)
     : options_(options),
       configuration_(std::move(configuration)),
       config_(model_config_of(options)),
       model_options_(model_options(options)),
       device_(device_of(options.device)),
-      log_(log_options(options)),
+      log_(log_options(options, take_line)),
       tokenizer_(tokenizer_of(options)),
       resumed_(checkpoint_to_resume(options.resume_from_checkpoint, options.output_dir)) {
   RunState saved;
