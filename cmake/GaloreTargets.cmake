@@ -1,19 +1,22 @@
-# One library per folder of src/, with explicit links; unit tests lie beside the sources as *_test.cpp.
+# One library per folder of src/, with explicit links; unit tests lie beside the sources as *_test.cpp. What is installed
+# of them, and how: GaloreInstall.cmake.
 
 # Compile options of everything that is ours. OpenMP: without it at::parallel_for is silently serial.
 add_library(galore_options INTERFACE)
 # The flag and not CMake's OpenMP target, which links the compiler's libgomp by its path: libtorch brings one of the same
 # name, and one program cannot have two.
-target_compile_options(galore_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Werror -fopenmp>)
+target_compile_options(galore_options INTERFACE
+  "$<BUILD_INTERFACE:$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Werror>>" $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>)
 target_link_options(galore_options INTERFACE $<$<LINK_LANGUAGE:CXX>:-fopenmp> $<$<LINK_LANGUAGE:CUDA>:-fopenmp>)
-target_include_directories(galore_options INTERFACE "${CMAKE_SOURCE_DIR}/src")
+target_include_directories(galore_options INTERFACE "$<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/src>")
+target_compile_features(galore_options INTERFACE cxx_std_20)
 
 # libtorch brings headers of another fmt version (12) than the installed library (and spdlog's): without this
 # folder in front of libtorch's, nothing that formats text links.
 find_path(GALORE_FMT_HEADERS fmt/core.h PATHS /usr/include NO_DEFAULT_PATH REQUIRED)
 file(MAKE_DIRECTORY "${CMAKE_BINARY_DIR}/fmt_first")
 file(CREATE_LINK "${GALORE_FMT_HEADERS}/fmt" "${CMAKE_BINARY_DIR}/fmt_first/fmt" SYMBOLIC)
-target_include_directories(galore_options SYSTEM BEFORE INTERFACE "${CMAKE_BINARY_DIR}/fmt_first")
+target_include_directories(galore_options SYSTEM BEFORE INTERFACE "$<BUILD_INTERFACE:${CMAKE_BINARY_DIR}/fmt_first>")
 target_link_libraries(galore_options INTERFACE Libtorch::cpu fmt::fmt)
 
 # Torch headers cost seconds per file; every folder reuses one precompiled set.
@@ -26,10 +29,13 @@ if(GALORE_TESTS)
   include(GoogleTest)
 endif()
 
-# galore_folder(<name> LINKS <lower folders and libraries...> EXCLUDE <patterns...>): all .cpp files of the current
-# folder but those whose path below it matches a pattern.
+# galore_folder(<name> [PROGRAM] LINKS <lower folders and libraries...> EXCLUDE <patterns...>): all .cpp files of the
+# current folder but those whose path below it matches a pattern. PROGRAM: not of the library, only of the program.
 function(galore_folder name)
-  cmake_parse_arguments(ARG "" "" "LINKS;EXCLUDE" ${ARGN})
+  cmake_parse_arguments(ARG "PROGRAM" "" "LINKS;EXCLUDE" ${ARGN})
+  if(NOT ARG_PROGRAM)
+    set_property(GLOBAL APPEND PROPERTY GALORE_FOLDERS ${name})
+  endif()
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cpp)
   foreach(excluded ${ARG_EXCLUDE})
     list(FILTER sources EXCLUDE REGEX "/${excluded}$")
