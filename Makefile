@@ -7,7 +7,7 @@ FAST_TESTS ?= -LE slow
 sources = $(shell scripts/list-files 'src/*.h' 'src/*.cpp' 'src/*.cu' 'src/*.cuh' 'tests/*.h' 'tests/*.cpp' \
 	'bench/*.cpp' 'examples/*.cpp' 'cmake/*.cpp')
 
-.PHONY: help setup build debug test demo format check-format check tidy asan cuda bench-peers results docs clean
+.PHONY: help setup build debug test demo format check-format check tidy asan cuda bench-peers results docs api clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -60,6 +60,11 @@ results: build  ## the runs of docs/results.md (half an hour)
 
 docs: build  ## write the generated pages of docs/
 	@build/$(PRESET)/galore methods --markdown >docs/methods.md
+
+api:  ## the reference of the public headers: build/api/html; a warning of Doxygen is an error
+	@scripts/setup --api
+	@cmake -DGALORE_SOURCE=src -DGALORE_PUBLIC_HEADERS=build/api/include -P cmake/PublicHeaders.cmake
+	@doxygen docs/Doxyfile
 
 clean:  ## remove the builds; .deps and demo stay
 	@rm -rf build
