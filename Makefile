@@ -7,7 +7,7 @@ FAST_TESTS ?= -LE slow
 sources = $(shell scripts/list-files 'src/*.h' 'src/*.cpp' 'src/*.cu' 'src/*.cuh' 'tests/*.h' 'tests/*.cpp' \
 	'bench/*.cpp' 'examples/*.cpp' 'cmake/*.cpp')
 
-.PHONY: help setup build debug test demo format check-format check tidy asan cuda bench-peers results docs api clean
+.PHONY: help setup build debug test demo format check-format check tidy asan cuda bench-peers results docs api package clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -65,6 +65,10 @@ api:  ## the reference of the public headers: build/api/html; a warning of Doxyg
 	@scripts/setup --api
 	@cmake -DGALORE_SOURCE=src -DGALORE_PUBLIC_HEADERS=build/api/include -P cmake/PublicHeaders.cmake
 	@doxygen docs/Doxyfile
+
+package: build  ## a Debian package of the program: build/release/galore_*.deb
+	@scripts/setup --package
+	@cd build/$(PRESET) && cpack -G DEB
 
 clean:  ## remove the builds; .deps and demo stay
 	@rm -rf build
