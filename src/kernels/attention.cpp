@@ -11,7 +11,8 @@
 namespace galore {
 namespace {
 
-// B x T x K x D -> B x H x T x D in fp32 (fp64 stays), each key head repeated for the query heads that read it.
+// B x T x K x D -> B x H x T x D in fp32 (fp64 stays), each key head repeated for the query heads that read
+// it.
 at::Tensor by_head(const at::Tensor& x, int64_t heads) {
   const at::Tensor y = (x.scalar_type() == at::kDouble ? x : x.to(at::kFloat)).transpose(1, 2);
   return heads == y.size(1) ? y : y.repeat_interleave(heads / y.size(1), 1);
