@@ -22,6 +22,15 @@ class PlainBytes : public ByteStream {
     offset_ += count;
     return count;
   }
+  bool seek(uint64_t offset) override {
+    if (offset > file_.size())
+      fail(path().string(), "expected at least {} bytes, the file has {}", offset, file_.size());
+    offset_ = offset;
+    return true;
+  }
+  double share() const override {
+    return file_.size() == 0 ? 1 : static_cast<double>(offset_) / static_cast<double>(file_.size());
+  }
   const Path& path() const { return file_.path(); }
 
  private:
@@ -33,6 +42,8 @@ class PlainBytes : public ByteStream {
 class Compressed : public ByteStream {
  public:
   Compressed(const Path& path, const char* kind) : source_(path), kind_(kind), block_(kBlockBytes, '\0') {}
+
+  double share() const override { return source_.share(); }
 
  protected:
   // False at the end of the file.

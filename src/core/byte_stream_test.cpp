@@ -70,6 +70,21 @@ TEST_F(ByteStreamTest, DamageIsAnErrorThatNamesTheFile) {
   }
 }
 
+TEST_F(ByteStreamTest, GoesOnWhereThatCostsNothing) {
+  const auto plain = open_bytes(file("d.txt", "0123456789"));
+  char next = 0;
+  ASSERT_TRUE(plain->seek(7));
+  EXPECT_EQ(plain->read(&next, 1), 1u);
+  EXPECT_EQ(next, '7');
+  EXPECT_EQ(plain->share(), 0.8);
+  EXPECT_THROW(plain->seek(11), Error);
+  const auto compressed = open_bytes(file("d.gz", gzip("0123456789")));
+  EXPECT_FALSE(compressed->seek(7));
+  EXPECT_EQ(compressed->read(&next, 1), 1u);
+  EXPECT_EQ(next, '0');
+  EXPECT_EQ(compressed->share(), 1) << "of the file, which is one block";
+}
+
 TEST_F(ByteStreamTest, TheNameOfTheContent) {
   EXPECT_EQ(without_compression("a/b.jsonl.gz"), "a/b.jsonl");
   EXPECT_EQ(without_compression("b.txt.zst"), "b.txt");

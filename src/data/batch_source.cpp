@@ -9,19 +9,46 @@
 
 namespace galore {
 
-RowBatchSource::RowBatchSource(std::shared_ptr<const TokenDataset> dataset, const BatchOptions& options)
-    : dataset_(std::move(dataset)), options_(options) {
+void check_sizes(const BatchOptions& options) {
   if (options.rows < 1)
     fail("data", "per_device_train_batch_size: expected at least 1, given {}", options.rows);
   if (options.max_length < 1) fail("data", "max_length: expected at least 1, given {}", options.max_length);
   if (options.pad_id < 0) fail("data", "pad_id: expected at least 0, given {}", options.pad_id);
+}
+
+std::optional<Batch> BatchSource::next() {
+  const DataPosition before = position();
+  try {
+    const MakeBatch make = plan();
+    return make ? std::optional<Batch>(make()) : std::nullopt;
+  } catch (...) {
+    seek(before);
+    throw;
+  }
+}
+
+RowBatchSource::RowBatchSource(std::shared_ptr<const TokenDataset> dataset, const BatchOptions& options)
+    : dataset_(std::move(dataset)), options_(options), num_tokens_(dataset_->num_tokens()) {
+  check_sizes(options);
+  limit_samples();
   choose_split(count_rows());
+}
+
+// Documents are limited by their tokens where they are joined.
+void RowBatchSource::limit_samples() {
+  const int64_t samples = options_.max_samples;
+  if (samples <= 0 || !dataset_->has_documents() || !options_.packing) return;
+  if (samples < dataset_->num_documents()) {
+    const TokenRange last = dataset_->document(samples - 1);
+    num_tokens_ = last.begin + last.count;
+  }
+  options_.max_samples = 0;
 }
 
 int64_t RowBatchSource::count_rows() const {
   if (!cut_in_rows()) return dataset_->num_documents();
-  const int64_t whole = dataset_->num_tokens() / options_.max_length;
-  const bool rest = dataset_->num_tokens() % options_.max_length != 0;
+  const int64_t whole = num_tokens_ / options_.max_length;
+  const bool rest = num_tokens_ % options_.max_length != 0;
   const bool keep_rest = options_.split == DataSplit::all && (options_.evaluation || whole == 0);
   return whole + (rest && keep_rest ? 1 : 0);
 }
@@ -59,7 +86,7 @@ int64_t RowBatchSource::row_at(int64_t epoch, int64_t index) {
 void RowBatchSource::fill(int64_t row, int64_t* ids, int64_t* labels) const {
   TokenRange range{row * options_.max_length, options_.max_length};
   if (cut_in_rows())
-    range.count = std::min(range.count, dataset_->num_tokens() - range.begin);
+    range.count = std::min(range.count, num_tokens_ - range.begin);
   else
     range = dataset_->document(row);
   const int64_t count = std::min(range.count, options_.max_length);
@@ -68,26 +95,34 @@ void RowBatchSource::fill(int64_t row, int64_t* ids, int64_t* labels) const {
   std::fill(labels + count, labels + options_.max_length, kIgnoredLabel);
 }
 
-std::optional<Batch> RowBatchSource::next() {
-  int64_t rows = options_.rows;
+BatchSource::MakeBatch RowBatchSource::plan() {
+  int64_t count = options_.rows;
   if (options_.evaluation) {
-    rows = position_.epoch > 0 ? 0 : std::min(rows, num_rows_ - position_.index);
-    if (rows == 0) return std::nullopt;
+    count = position_.epoch > 0 ? 0 : std::min(count, num_rows_ - position_.index);
+    if (count == 0) return nullptr;
   }
-  const auto integers = at::TensorOptions().dtype(at::kLong);
-  Batch batch{at::empty({rows, options_.max_length}, integers),
-              at::empty({rows, options_.max_length}, integers)};
-  DataPosition position = position_;
-  for (int64_t i = 0; i < rows; ++i) {
-    fill(row_at(position.epoch, position.index), batch.ids.data_ptr<int64_t>() + i * options_.max_length,
-         batch.labels.data_ptr<int64_t>() + i * options_.max_length);
-    if (++position.index == num_rows_) position = {position.epoch + 1, 0};
+  std::vector<int64_t> rows;
+  for (int64_t i = 0; i < count; ++i) {
+    rows.push_back(row_at(position_.epoch, position_.index));
+    if (++position_.index == num_rows_) position_ = {position_.epoch + 1, 0};
   }
-  position_ = position;
-  return batch;
+  return [this, rows = std::move(rows)] {
+    const auto count = static_cast<int64_t>(rows.size());
+    Batch batch{at::empty({count, options_.max_length}, at::kLong),
+                at::empty({count, options_.max_length}, at::kLong)};
+    int64_t* ids = batch.ids.mutable_data_ptr<int64_t>();
+    int64_t* labels = batch.labels.mutable_data_ptr<int64_t>();
+    for (const int64_t row : rows) {
+      fill(row, ids, labels);
+      ids += options_.max_length, labels += options_.max_length;
+    }
+    return batch;
+  };
 }
 
 void RowBatchSource::seek(const DataPosition& position) {
+  if (position.stream != StreamPosition())
+    fail("data", "the saved position is one in a stream: expected streaming=true");
   if (position.epoch < 0 || position.index < 0 || position.index >= num_rows_)
     fail("data",
          "the saved position is row {} of epoch {}, {} has {} rows per epoch; the data or max_length changed",

@@ -154,7 +154,7 @@ TEST_F(BatchSourceTest, ResumesExactly) {
       RowBatchSource resumed(data, options);
       resumed.seek(positions[static_cast<size_t>(i)]);
       EXPECT_EQ(take(resumed, 3)[0], all[static_cast<size_t>(i)]);
-      PrefetchSource ahead(std::make_unique<RowBatchSource>(data, options), 3);
+      PrefetchSource ahead(std::make_unique<RowBatchSource>(data, options), i % 4);
       take(ahead, i % 5);
       EXPECT_EQ(ahead.position(), positions[static_cast<size_t>(i % 5)]);
       ahead.seek(positions[static_cast<size_t>(i)]);
@@ -180,12 +180,45 @@ TEST_F(BatchSourceTest, SplitsAreDisjointAndComplete) {
   EXPECT_THROW(RowBatchSource(data, options), Error);
 }
 
+TEST_F(BatchSourceTest, SamplesAreTheFirstDocuments) {
+  for (const bool packing : {true, false}) {
+    auto options = batches(packing, 1, 32);
+    options.evaluation = true;
+    options.max_samples = 15;
+    RowBatchSource source(dataset(packing), options);
+    // 15 documents of 1 to 13, 1 and 2 tokens, each with its separator.
+    EXPECT_EQ(source.rows_per_epoch(), packing ? (91 + 3 + 15 + 31) / 32 : 15);
+    int64_t largest = 0;
+    while (const auto batch = source.next())
+      for (const int64_t id : flat(batch->ids))
+        if (id < 5000) largest = std::max(largest, id);
+    EXPECT_EQ(largest, 14);
+    options.max_samples = 5000;
+    EXPECT_EQ(RowBatchSource(dataset(packing), options).rows_per_epoch(), packing ? 250 : 1000);
+  }
+}
+
+// What is made by several threads is handed out in the order of one.
+TEST_F(BatchSourceTest, TheNumberOfWorkersChangesNothing) {
+  const auto data = dataset(true);
+  const auto options = batches(true, 5, 64);
+  RowBatchSource plain(data, options);
+  const auto expected = take(plain, 100);
+  for (const int64_t workers : {1, 2, 7}) {
+    PrefetchSource ahead(std::make_unique<RowBatchSource>(data, options), workers);
+    EXPECT_EQ(take(ahead, 100), expected);
+    EXPECT_EQ(ahead.position(), plain.position());
+    EXPECT_EQ(ahead.epochs(), plain.epochs());
+  }
+}
+
 TEST_F(BatchSourceTest, ImpossiblePositionsAndIdsAreErrors) {
   const auto data = dataset(true);
   auto options = batches(true, 2, 64);
   RowBatchSource source(data, options);
   EXPECT_THROW(source.seek({0, source.rows_per_epoch()}), Error);
   EXPECT_THROW(source.seek({-1, 0}), Error);
+  EXPECT_THROW(source.seek({0, 1, {1}}), Error) << "one in a stream";
   options.vocab_size = 5000;  // the separator is outside
   PrefetchSource ahead(std::make_unique<RowBatchSource>(data, options));
   EXPECT_THROW(ahead.next(), Error);

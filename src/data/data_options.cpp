@@ -22,7 +22,7 @@ std::unique_ptr<BatchSource> make_batch_source(const DataOptions& options, const
   if (tokenizer && batches.vocab_size == 0) batches.vocab_size = tokenizer->vocab_size();
   auto source = std::make_unique<RowBatchSource>(std::move(dataset), batches);
   if (options.prefetch <= 0) return source;
-  return std::make_unique<PrefetchSource>(std::move(source), static_cast<size_t>(options.prefetch));
+  return std::make_unique<PrefetchSource>(std::move(source), options.prefetch);
 }
 
 }  // namespace galore

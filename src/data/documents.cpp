@@ -11,12 +11,16 @@
 namespace galore {
 namespace {
 
-constexpr size_t kLargestRow = 256u << 20;
+constexpr size_t kLargestRow = 256u << 20, kPieceBytes = 1u << 20;
 constexpr std::array kTextNames = {"paragraph", "line", "file"};
 
 class TextReader : public DocumentReader {
  public:
-  TextReader(const Path& path, TextDocuments kind) : lines_(path), kind_(kind) {}
+  TextReader(const Path& path, TextDocuments kind, const TextPlace& begin)
+      : lines_(path, kPieceBytes, begin), kind_(kind), fresh_line_(!begin.inside_line) {}
+
+  TextPlace place() const override { return lines_.place(); }
+  double share() const override { return lines_.share(); }
 
   bool next(Document& document) override {
     document.clear();
@@ -43,12 +47,16 @@ class TextReader : public DocumentReader {
   TextLines lines_;
   TextDocuments kind_;
   std::string piece_;
-  bool fresh_line_ = true;
+  bool fresh_line_;
 };
 
 class JsonLinesReader : public DocumentReader {
  public:
-  JsonLinesReader(const Path& path, BrokenRows broken) : lines_(path), skips_(broken == BrokenRows::skip) {}
+  JsonLinesReader(const Path& path, BrokenRows broken, const TextPlace& begin)
+      : lines_(path, kPieceBytes, begin), skips_(broken == BrokenRows::skip) {}
+
+  TextPlace place() const override { return lines_.place(); }
+  double share() const override { return lines_.share(); }
 
   bool next(Document& document) override {
     do {
@@ -56,11 +64,9 @@ class JsonLinesReader : public DocumentReader {
       if (!read_row()) return false;
       document.line = lines_.line_number();
       take_row(document);
-    } while (document.text.empty() && document.ids.empty());
+    } while (document.text.empty() && document.ids.empty() && document.fault.empty());
     return true;
   }
-
-  SkippedRows* skipped() override { return skips_ ? &skipped_ : nullptr; }
 
  private:
   bool read_row() {
@@ -80,8 +86,8 @@ class JsonLinesReader : public DocumentReader {
     try {
       parse_row(document);
     } catch (const Error& error) {
-      skipped_.add(error.what());
       document.clear();
+      document.fault = error.what();
     }
   }
 
@@ -138,7 +144,6 @@ class JsonLinesReader : public DocumentReader {
 
   TextLines lines_;
   bool skips_;
-  SkippedRows skipped_;
   simdjson::dom::parser parser_;
   std::string row_, piece_;
 };
@@ -158,14 +163,15 @@ bool is_json_lines(const Path& path) {
   return extension == ".jsonl" || extension == ".json" || extension == ".ndjson";
 }
 
-std::unique_ptr<DocumentReader> open_documents(const Path& path, TextDocuments kind, BrokenRows broken) {
-  if (is_json_lines(path)) return std::make_unique<JsonLinesReader>(path, broken);
+std::unique_ptr<DocumentReader> open_documents(const Path& path, TextDocuments kind, BrokenRows broken,
+                                               const TextPlace& begin) {
+  if (is_json_lines(path)) return std::make_unique<JsonLinesReader>(path, broken, begin);
   const std::string extension = without_compression(path).extension().string();
   if (extension != ".txt" && extension != ".text" && extension != ".md" && !extension.empty())
     fail(path.string(),
          "expected a .txt, .jsonl or .bin file, also .txt.gz or .jsonl.zst, given the extension '{}'",
          extension);
-  return std::make_unique<TextReader>(path, kind);
+  return std::make_unique<TextReader>(path, kind, begin);
 }
 
 }  // namespace galore

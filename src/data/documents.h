@@ -2,8 +2,8 @@
 //
 // .txt: paragraphs separated by blank lines (default), one document per line, or the whole file.
 // .jsonl: one row per line, {"text": "..."} or {"input_ids": [...]} with optional "labels" of the same length
-//         (-100: not counted). Other keys are ignored. A broken row is an Error with file and line, or is
-//         left out and counted.
+//         (-100: not counted). Other keys are ignored. A broken row is an Error with file and line, or comes
+//         as a document with a fault.
 // Either may be compressed: .txt.gz, .jsonl.zst.
 #pragma once
 
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/files.h"
+#include "tokenizer/text_lines.h"
 
 namespace galore {
 
@@ -21,19 +22,33 @@ enum class TextDocuments { paragraph, line, file };
 TextDocuments text_documents_from_name(const std::string& name);
 const char* text_documents_name(TextDocuments kind);
 
+// Where a document was looked for, in files that are read one after the other, epoch after epoch.
+struct DocumentPlace {
+  int64_t epoch = 0;
+  int64_t file = 0;      // its number
+  int64_t document = 0;  // documents of the epoch before it
+  TextPlace text;        // of a token file: tokens before it
+
+  bool operator==(const DocumentPlace&) const = default;
+};
+
 // Text documents longer than this are cut at a line end near it, so that memory stays bounded.
 inline constexpr size_t kLargestDocument = 16u << 20;
 
 struct Document {
   bool tokenized = false;  // else `text` counts
   bool has_labels = false;
+  bool is_part = false;  // of a longer sequence of tokens: nothing belongs between it and the next
   std::string text;
   std::vector<int32_t> ids, labels;
   int64_t line = 0;   // where it begins, from 1
   std::string fault;  // what is wrong with it, or ""
+  // Of a corpus: where it was looked for, and the share of the epoch that was read before.
+  DocumentPlace place;
+  double share = 0;
 
   void clear() {
-    tokenized = has_labels = false;
+    tokenized = has_labels = is_part = false;
     text.clear(), ids.clear(), labels.clear(), fault.clear();
   }
 };
@@ -53,15 +68,18 @@ class DocumentReader {
   virtual ~DocumentReader() = default;
   // False at the end. Documents without content are left out.
   virtual bool next(Document& document) = 0;
-  // Up to now; null where broken rows are Errors.
-  virtual SkippedRows* skipped() { return nullptr; }
+  // Behind the last document; a reader that begins there finds the documents that follow it.
+  virtual TextPlace place() const = 0;
+  // Of the file that has been read: 0 to 1.
+  virtual double share() const = 0;
 };
 
 enum class BrokenRows { stop, skip };
 
 // By the file's extension: .txt (and .md, .text) or .jsonl (and .json when it has one row per line).
 std::unique_ptr<DocumentReader> open_documents(const Path& path, TextDocuments kind,
-                                               BrokenRows broken = BrokenRows::stop);
+                                               BrokenRows broken = BrokenRows::stop,
+                                               const TextPlace& begin = {});
 bool is_json_lines(const Path& path);
 
 }  // namespace galore

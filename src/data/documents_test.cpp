@@ -84,18 +84,51 @@ TEST_F(DocumentsTest, CompressedFilesAreReadAsTheyAre) {
             (Texts{"x", "y"}));
 }
 
+// A reader that begins where another one stands finds what that one finds, to the numbers of lines.
+TEST_F(DocumentsTest, AnyPlaceIsABeginning) {
+  std::string text = "\xef\xbb\xbf", rows;
+  for (int i = 0; i < 400; ++i) {
+    text += std::string(static_cast<size_t>(i) * 37 % 9000, 'x') + "\xc3\xa9\r\n" + (i % 3 ? "" : " \n\n");
+    rows += fmt::format("{{\"text\":\"{} {}\"}}\n{}", i, std::string(static_cast<size_t>(i) * 41 % 9000, 'y'),
+                        i % 7 ? "" : "\n");
+  }
+  while (text.size() < (40u << 20)) text += "\xe4\xbd\xa0";  // is cut inside its line, between characters
+  using testing_compression::gzip, testing_compression::zstd;
+  for (const Path& path :
+       {write("a.txt", text), write("a.txt.gz", gzip(text)), write("a.txt.zst", zstd(text)),
+        write("a.jsonl", rows), write("a.jsonl.gz", gzip(rows))})
+    for (const TextDocuments kind : {TextDocuments::paragraph, TextDocuments::line, TextDocuments::file}) {
+      const auto whole = open_documents(path, kind);
+      Document expected, found;
+      for (int i = 0; whole->next(expected); ++i) {
+        const TextPlace place = whole->place();
+        const double share = whole->share();
+        if (i % 50 != 3 && expected.text.size() < (1u << 20)) continue;
+        const auto rest = open_documents(path, kind, BrokenRows::stop, place);
+        ASSERT_EQ(whole->next(expected), rest->next(found)) << path << " " << i;
+        EXPECT_TRUE(expected.text == found.text) << path << " " << i;
+        EXPECT_EQ(expected.line, found.line);
+        EXPECT_EQ(whole->place(), rest->place());
+        EXPECT_EQ(whole->share(), rest->share()) << share;
+      }
+      EXPECT_EQ(whole->share(), 1);
+    }
+}
+
 TEST_F(DocumentsTest, BrokenRowsAreLeftOutAndCounted) {
   const Path path = write("rows.jsonl",
                           "{\"text\":\"one\"}\n{\"text\": 3}\nno row\n{\"text\":\"two\"}\n{\"input_ids\":[1],"
                           "\"labels\":[]}\n");
   const auto reader = open_documents(path, TextDocuments::line, BrokenRows::skip);
   std::vector<std::string> found;
-  for (Document document; reader->next(document);) found.push_back(document.text);
+  SkippedRows broken;
+  for (Document document; reader->next(document);) {
+    EXPECT_EQ(document.fault.empty(), !document.text.empty());
+    document.fault.empty() ? found.push_back(document.text) : broken.add(document.fault);
+  }
   EXPECT_EQ(found, (Texts{"one", "two"}));
-  ASSERT_NE(reader->skipped(), nullptr);
-  EXPECT_EQ(reader->skipped()->count, 3);
-  EXPECT_NE(reader->skipped()->first.find("rows.jsonl:2"), std::string::npos) << reader->skipped()->first;
-  EXPECT_EQ(open_documents(path, TextDocuments::line)->skipped(), nullptr);
+  EXPECT_EQ(broken.count, 3);
+  EXPECT_NE(broken.first.find("rows.jsonl:2"), std::string::npos) << broken.first;
 }
 
 }  // namespace

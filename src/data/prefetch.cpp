@@ -1,19 +1,27 @@
 #include "data/prefetch.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace galore {
 
-PrefetchSource::PrefetchSource(std::unique_ptr<BatchSource> source, size_t depth)
-    : source_(std::move(source)), depth_(std::max<size_t>(depth, 1)), position_(source_->position()) {
+PrefetchSource::PrefetchSource(std::unique_ptr<BatchSource> source, int64_t workers)
+    : source_(std::move(source)), workers_(std::max<int64_t>(workers, 1)) {
+  take_position();
   start();
 }
 
 PrefetchSource::~PrefetchSource() { stop(); }
 
+void PrefetchSource::take_position() {
+  position_ = source_->position();
+  epochs_ = source_->epochs();
+}
+
 void PrefetchSource::start() {
-  stopping_ = false;
-  worker_ = std::thread([this] { work(); });
+  stopping_ = ended_ = false;
+  planned_ = handed_out_ = 0;
+  for (int64_t i = 0; i < workers_; ++i) threads_.emplace_back([this] { work(); });
 }
 
 void PrefetchSource::stop() {
@@ -22,46 +30,72 @@ void PrefetchSource::stop() {
     stopping_ = true;
   }
   changed_.notify_all();
-  worker_.join();
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
   items_.clear();
 }
 
-PrefetchSource::Item PrefetchSource::make() const {
-  Item item;
+BatchSource::MakeBatch PrefetchSource::plan_next(int64_t& number, Item& item) {
+  const std::lock_guard planning(planning_);
+  {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return stopping_ || ended_ || planned_ - handed_out_ <= workers_; });
+    if (stopping_ || ended_) return nullptr;
+    number = planned_++;
+  }
+  MakeBatch make;
   try {
-    item.batch = source_->next();
+    make = source_->plan();
     item.position = source_->position();
+    item.epochs = source_->epochs();
   } catch (...) {
     item.error = std::current_exception();
+    make = nullptr;
   }
-  return item;
+  const std::lock_guard lock(mutex_);
+  ended_ = !make;
+  return make;
 }
 
 void PrefetchSource::work() {
   for (bool more = true; more;) {
-    Item item = make();
+    int64_t number = -1;
+    Item item;
+    const MakeBatch make = plan_next(number, item);
+    if (number < 0) return;
+    try {
+      if (make) item.batch = make();
+    } catch (...) {
+      item.error = std::current_exception();
+    }
     more = item.batch.has_value();
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return stopping_ || items_.size() < depth_; });
-    if (stopping_) return;
-    items_.push_back(std::move(item));
-    lock.unlock();
+    {
+      const std::lock_guard lock(mutex_);
+      ended_ = ended_ || !more;
+      items_.emplace(number, std::move(item));
+    }
     changed_.notify_all();
   }
 }
 
-std::optional<Batch> PrefetchSource::next() {
+BatchSource::MakeBatch PrefetchSource::plan() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return !items_.empty(); });
-  // The end and an error stay in the queue: asking again gives the same answer.
-  if (items_.front().error) std::rethrow_exception(items_.front().error);
-  if (!items_.front().batch) return std::nullopt;
-  Item item = std::move(items_.front());
-  items_.pop_front();
+  changed_.wait(lock, [this] { return items_.contains(handed_out_); });
+  // The end and an error stay: asking again gives the same answer.
+  const Item& next = items_.at(handed_out_);
+  if (next.error) std::rethrow_exception(next.error);
+  if (!next.batch) return nullptr;
+  const Item item = std::move(items_.extract(handed_out_++).mapped());
   position_ = item.position;
+  epochs_ = item.epochs;
   lock.unlock();
   changed_.notify_all();
-  return std::move(item.batch);
+  return [batch = *item.batch] { return batch; };
+}
+
+std::optional<Batch> PrefetchSource::next() {
+  const MakeBatch make = plan();
+  return make ? std::optional<Batch>(make()) : std::nullopt;
 }
 
 void PrefetchSource::seek(const DataPosition& position) {
@@ -69,12 +103,13 @@ void PrefetchSource::seek(const DataPosition& position) {
   const DataPosition before = position_;
   try {
     source_->seek(position);
-    position_ = position;
   } catch (...) {
     source_->seek(before);
     start();
     throw;
   }
+  take_position();
+  position_ = position;
   start();
 }
 

@@ -1,16 +1,17 @@
-// Makes batches on another thread, a few ahead of the consumer.
+// Makes batches on other threads, a few ahead of the consumer, in the order of the source.
 //
 // position() is that of the last batch that was handed out, not of the last one that was made, so a resumed
 // run sees exactly the batches that the interrupted one had not. What the source throws is thrown by next().
 #pragma once
 
 #include <condition_variable>
-#include <deque>
 #include <exception>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <vector>
 
 #include "data/batch_source.h"
 
@@ -18,12 +19,14 @@ namespace galore {
 
 class PrefetchSource : public BatchSource {
  public:
-  // At most `depth` batches wait at a time (at least 1).
-  explicit PrefetchSource(std::unique_ptr<BatchSource> source, size_t depth = 2);
+  // At most one batch more than there are workers (at least 1) waits at a time.
+  explicit PrefetchSource(std::unique_ptr<BatchSource> source, int64_t workers = 1);
   ~PrefetchSource() override;
 
-  std::optional<Batch> next() override;
+  MakeBatch plan() override;
+  std::optional<Batch> next() override;  // without going back where it was: that would end the threads
   DataPosition position() const override { return position_; }
+  double epochs() const override { return epochs_; }
   void seek(const DataPosition& position) override;
   int64_t rows_per_epoch() const override { return source_->rows_per_epoch(); }
 
@@ -31,22 +34,29 @@ class PrefetchSource : public BatchSource {
   struct Item {
     std::optional<Batch> batch;  // none: the end
     DataPosition position;       // behind it
+    double epochs = 0;
     std::exception_ptr error;
   };
 
   void start();
   void stop();
   void work();
-  Item make() const;
+  // The number of the next batch and what makes it; null: the end, or `item` has an error.
+  MakeBatch plan_next(int64_t& number, Item& item);
+  void take_position();
 
   std::unique_ptr<BatchSource> source_;
-  size_t depth_;
+  int64_t workers_;
   DataPosition position_;
+  double epochs_ = 0;
+
+  std::mutex planning_;  // before mutex_: the source is asked by one thread at a time
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Item> items_;
-  bool stopping_ = false;
-  std::thread worker_;
+  std::map<int64_t, Item> items_;
+  int64_t planned_ = 0, handed_out_ = 0;
+  bool ended_ = false, stopping_ = false;
+  std::vector<std::thread> threads_;
 };
 
 }  // namespace galore

@@ -1,7 +1,5 @@
 #include "data/token_cache.h"
 
-#include <ATen/Parallel.h>
-
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
@@ -13,7 +11,6 @@ namespace {
 
 constexpr uint64_t kWholeFingerprint = 256u << 20, kSampleBytes = 1 << 16;
 constexpr int kNumSamples = 256;
-constexpr size_t kBlockBytes = 8u << 20;  // of text that is tokenized at once
 constexpr size_t kBufferBytes = 1u << 20;
 
 uint64_t hash_bytes(uint64_t hash, const void* data, size_t count) {
@@ -86,24 +83,6 @@ class CacheWriter {
   CacheFooter footer_;
 };
 
-void tokenize(Document& document, const Path& path, const Tokenizer* tokenizer,
-              const TokenizationOptions& options) {
-  const auto where = [&] { return fmt::format("{}:{}", path.string(), document.line); };
-  if (!document.tokenized) {
-    if (!tokenizer) fail(where(), "the row is text, and no tokenizer is given (tokenizer_name)");
-    document.ids = tokenizer->encode(document.text, options.add_special_tokens);
-  }
-  const int64_t limit = tokenizer ? tokenizer->vocab_size() : INT32_MAX;
-  for (const int32_t id : document.ids) {
-    if (id >= 0 && id < limit) continue;
-    document.fault = fmt::format("[{}] expected ids from 0 to {}, given {}", where(), limit - 1, id);
-    return;
-  }
-  if (!options.separator || document.ids.empty() || document.ids.back() == *options.separator) return;
-  document.ids.push_back(static_cast<int32_t>(*options.separator));
-  if (document.has_labels) document.labels.push_back(static_cast<int32_t>(*options.separator));
-}
-
 std::string cache_name(const Path& data, const Tokenizer* tokenizer, const TokenizationOptions& options) {
   const std::string settings =
       fmt::format("{}{}{}", is_json_lines(data) ? "rows" : text_documents_name(options.text_documents),
@@ -120,46 +99,19 @@ void build_cache(const Path& data, const Tokenizer* tokenizer, const Tokenizatio
   const auto start = std::chrono::steady_clock::now();
   const auto reader = open_documents(data, options.text_documents, options.broken_rows);
   CacheWriter writer(stem, tokenizer && tokenizer->vocab_size() <= 65536 ? 2 : 4);
-  tokenize_documents(*reader, data, tokenizer, options,
-                     [&](const Document& document) { writer.add(data, document); });
+  const SkippedRows skipped = tokenize_documents(
+      *reader, data, tokenizer, options, [&](const Document& document) { writer.add(data, document); });
   const CacheFooter footer = writer.commit();
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (messages)
     messages(fmt::format("tokenized {}: {} documents, {} tokens in {:.1f} s", data.string(),
                          footer.num_documents, footer.num_tokens, seconds));
-  if (const SkippedRows* skipped = reader->skipped(); messages && skipped && skipped->count > 0)
-    messages(fmt::format("left out {} broken rows of {}; the first: {}", skipped->count, data.string(),
-                         skipped->first));
+  if (messages && skipped.count > 0)
+    messages(fmt::format("left out {} broken rows of {}; the first: {}", skipped.count, data.string(),
+                         skipped.first));
 }
 
 }  // namespace
-
-void tokenize_documents(DocumentReader& reader, const Path& path, const Tokenizer* tokenizer,
-                        const TokenizationOptions& options,
-                        const std::function<void(const Document&)>& receive) {
-  std::vector<Document> block;
-  for (bool more = true; more;) {
-    size_t count = 0, bytes = 0;
-    while (bytes < kBlockBytes) {
-      if (count == block.size()) block.emplace_back();
-      more = reader.next(block[count]);
-      if (!more) break;
-      bytes += block[count].text.size() + 8 * block[count].ids.size() + sizeof(Document);
-      ++count;
-    }
-    at::parallel_for(0, static_cast<int64_t>(count), 1, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) tokenize(block[static_cast<size_t>(i)], path, tokenizer, options);
-    });
-    for (size_t i = 0; i < count; ++i) {
-      if (!block[i].fault.empty()) {
-        if (!reader.skipped()) throw Error(block[i].fault);
-        reader.skipped()->add(block[i].fault);
-      } else if (!block[i].ids.empty()) {
-        receive(block[i]);
-      }
-    }
-  }
-}
 
 std::unique_ptr<TokenFile> open_or_build_cache(const Path& data, const Tokenizer* tokenizer,
                                                const TokenizationOptions& options, const Path& folder,

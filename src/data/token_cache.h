@@ -8,23 +8,12 @@
 
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 
-#include "data/documents.h"
 #include "data/token_file.h"
-#include "tokenizer/tokenizer.h"
+#include "data/tokenization.h"
 
 namespace galore {
-
-struct TokenizationOptions {
-  TextDocuments text_documents = TextDocuments::paragraph;
-  // bos and eos as the tokenizer's configuration asks, around every text document.
-  bool add_special_tokens = true;
-  // Ends every document that does not end with it already; for packing.
-  std::optional<int64_t> separator;
-  BrokenRows broken_rows = BrokenRows::stop;  // rows whose ids the vocabulary does not have among them
-};
 
 // What the user should know: that tokenization began and ended.
 using DataMessages = std::function<void(const std::string&)>;
@@ -39,11 +28,5 @@ std::unique_ptr<TokenFile> open_or_build_cache(const Path& data, const Tokenizer
 std::string data_fingerprint(const Path& path);
 // $XDG_CACHE_HOME/galore, $HOME/.cache/galore, or .cache/galore here.
 Path default_cache_folder();
-
-// Calls `receive` with each document's ids (and labels when `document.has_labels`), in order. Documents are
-// tokenized in parallel, a block at a time.
-void tokenize_documents(DocumentReader& reader, const Path& path, const Tokenizer* tokenizer,
-                        const TokenizationOptions& options,
-                        const std::function<void(const Document&)>& receive);
 
 }  // namespace galore

@@ -46,9 +46,9 @@ TEST(CsvSink, ARowHasACellForEachColumn) {
   const auto lines = lines_of(read_file(folder.path() / "metrics.csv"));
   ASSERT_EQ(lines.size(), 4u);
   EXPECT_EQ(lines[0].substr(0, 31), "step,epoch,loss,grad_norm,grad_");
-  EXPECT_EQ(lines[1], "3,,2.25,1.5,,,,,,,,,,,,,,");
-  EXPECT_EQ(lines[2], "4,,nan,,,,,,,,,,,,,,,");
-  EXPECT_EQ(lines[3], "4,,,,,,,,,,,,,,,1.5,3,");
+  EXPECT_EQ(lines[1], "3,,2.25,1.5,,,,,,,,,,,,,,,");
+  EXPECT_EQ(lines[2], "4,,nan,,,,,,,,,,,,,,,,");
+  EXPECT_EQ(lines[3], "4,,,,,,,,,,,,,,,,1.5,3,");
 }
 
 TEST(TensorboardSink, AResumedRunHasEachStepOnce) {

@@ -30,6 +30,7 @@ constexpr TagName kStepTags[] = {{"loss", "train/loss"},
                                  {"peak_share", "speed/peak_share"},
                                  {"optimizer_seconds", "speed/optimizer_seconds"},
                                  {"refresh_seconds", "speed/refresh_seconds"},
+                                 {"data_seconds", "speed/data_seconds"},
                                  {"memory_bytes", "memory/bytes"},
                                  {"peak_memory_bytes", "memory/peak_bytes"}};
 constexpr TagName kEvalTags[] = {

@@ -2,20 +2,48 @@
 
 #include <algorithm>
 
+#include "core/errors.h"
+
 namespace galore {
 namespace {
 
-constexpr size_t kBlockBytes = 1 << 20;
+constexpr size_t kBlockBytes = 1 << 17;
 
 }  // namespace
 
-TextLines::TextLines(const Path& path, size_t largest_piece)
-    : path_(path), bytes_(open_bytes(path)), largest_piece_(largest_piece) {
-  if (fill() && block_.starts_with("\xef\xbb\xbf")) position_ = 3;
+TextLines::TextLines(const Path& path, size_t largest_piece, const TextPlace& begin)
+    : path_(path),
+      bytes_(open_bytes(path)),
+      largest_piece_(largest_piece),
+      line_ended_(!begin.inside_line),
+      line_number_(begin.line) {
+  if (begin.offset > 0) {
+    go_to(begin.offset);
+  } else if (fill() && block_.starts_with("\xef\xbb\xbf")) {
+    position_ = 3;
+  }
+}
+
+// Blocks are the same ones as without it, so that share() is, too.
+void TextLines::go_to(int64_t offset) {
+  constexpr auto kBytes = static_cast<int64_t>(kBlockBytes);
+  const int64_t whole = offset / kBytes * kBytes;
+  if (bytes_->seek(static_cast<uint64_t>(whole))) block_begin_ = whole;
+  while (block_begin_ + static_cast<int64_t>(block_.size()) < offset) {
+    position_ = block_.size();
+    if (!fill()) fail(path_.string(), "expected at least {} bytes of text, given {}", offset, block_begin_);
+  }
+  position_ = static_cast<size_t>(offset - block_begin_);
+}
+
+TextPlace TextLines::place() const {
+  return {block_begin_ + static_cast<int64_t>(position_) - static_cast<int64_t>(kept_.size()), line_number_,
+          !line_ended_};
 }
 
 bool TextLines::fill() {
   if (position_ < block_.size()) return true;
+  block_begin_ += static_cast<int64_t>(block_.size());
   block_.resize(kBlockBytes);
   block_.resize(bytes_->read(block_.data(), kBlockBytes));
   position_ = 0;

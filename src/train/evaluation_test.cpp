@@ -13,11 +13,14 @@ namespace {
 class Batches : public BatchSource {
  public:
   explicit Batches(int64_t count) : count_(count) {}
-  std::optional<Batch> next() override {
-    if (index_ == count_) return std::nullopt;
+  MakeBatch plan() override {
+    if (index_ == count_) return nullptr;
     ++index_;
-    return Batch{at::zeros({index_, 4}, at::kLong), at::zeros({index_, 4}, at::kLong)};
+    return [rows = index_] {
+      return Batch{at::zeros({rows, 4}, at::kLong), at::zeros({rows, 4}, at::kLong)};
+    };
   }
+  double epochs() const override { return 0; }
   DataPosition position() const override { return {0, index_}; }
   void seek(const DataPosition& position) override { index_ = position.index; }
   int64_t rows_per_epoch() const override { return count_; }

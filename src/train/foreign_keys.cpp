@@ -24,7 +24,6 @@ const std::vector<ForeignKey> kForeignKeys{
     {"finetuning_type", {"full"}, "all weights are trained", "full"},
     {"trust_remote_code", kAny, "no code of a model is run"},
     {"overwrite_cache", kAny, "caches of tokens are named by their content"},
-    {"preprocessing_num_workers", kAny, "threads decides"},
     {"plot_loss", kAny, "training_loss.svg is always drawn"},
     {"ddp_timeout", kAny, "one process trains"},
     {"flash_attn", kAny, "attention is always computed in blocks"},

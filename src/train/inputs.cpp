@@ -7,19 +7,32 @@
 #include "checkpoint/hugging_face.h"
 #include "core/errors.h"
 #include "data/prefetch.h"
+#include "data/stream_source.h"
 
 namespace galore {
 namespace {
 
-std::shared_ptr<TokenDataset> open_dataset(const std::vector<std::string>& files, const TrainOptions& options,
-                                           const Tokenizer* tokenizer, const DataMessages& messages) {
-  DatasetOptions dataset;
-  dataset.files = files;
-  dataset.cache_folder = options.cache_dir;
-  dataset.tokenization.text_documents = text_documents_from_name(options.document_mode);
-  if (options.bad_rows == "skip") dataset.tokenization.broken_rows = BrokenRows::skip;
-  if (tokenizer && options.packing) dataset.tokenization.separator = tokenizer->eos_id();
-  return std::make_shared<TokenDataset>(dataset, tokenizer, messages);
+TokenizationOptions tokenization_options(const TrainOptions& options, const Tokenizer* tokenizer) {
+  TokenizationOptions tokenization;
+  tokenization.text_documents = text_documents_from_name(options.document_mode);
+  if (options.bad_rows == "skip") tokenization.broken_rows = BrokenRows::skip;
+  if (tokenizer && options.packing) tokenization.separator = tokenizer->eos_id();
+  tokenization.workers = options.preprocessing_num_workers;
+  return tokenization;
+}
+
+// Of all files in their order, or of a stream of them.
+std::unique_ptr<BatchSource> open_batches(const std::vector<std::string>& files, const TrainOptions& options,
+                                          const Tokenizer* tokenizer, const BatchOptions& batches,
+                                          const DataMessages& messages) {
+  const TokenizationOptions tokenization = tokenization_options(options, tokenizer);
+  if (options.streaming)
+    return std::make_unique<StreamBatchSource>(
+        StreamOptions{files, tokenization, batches, options.buffer_size, options.dataloader_num_workers},
+        tokenizer, messages);
+  const DatasetOptions dataset{files, options.cache_dir, tokenization};
+  return std::make_unique<RowBatchSource>(std::make_shared<TokenDataset>(dataset, tokenizer, messages),
+                                          batches);
 }
 
 BatchOptions batch_options(const TrainOptions& options, const Tokenizer* tokenizer,
@@ -70,10 +83,11 @@ std::unique_ptr<BatchSource> open_train_data(const TrainOptions& options, const 
   check_vocabulary(tokenizer, config);
   BatchOptions batch = batch_options(options, tokenizer, config);
   if (options.val_size > 0) batch.split = DataSplit::train;
-  auto rows =
-      std::make_unique<RowBatchSource>(open_dataset(options.train_file, options, tokenizer, messages), batch);
+  auto rows = open_batches(options.train_file, options, tokenizer, batch, messages);
   if (options.dataloader_num_workers == 0) return rows;
-  return std::make_unique<PrefetchSource>(std::move(rows));
+  // A stream's work is done by its own threads.
+  return std::make_unique<PrefetchSource>(std::move(rows),
+                                          options.streaming ? 1 : options.dataloader_num_workers);
 }
 
 std::unique_ptr<BatchSource> open_eval_data(const TrainOptions& options, const Tokenizer* tokenizer,
@@ -87,7 +101,7 @@ std::unique_ptr<BatchSource> open_eval_data(const TrainOptions& options, const T
   batch.split = held_out ? DataSplit::validation : DataSplit::all;
   if (!held_out) batch.val_size = 0, batch.max_samples = 0;
   const auto& files = held_out ? options.train_file : options.eval_file;
-  return std::make_unique<RowBatchSource>(open_dataset(files, options, tokenizer, messages), batch);
+  return open_batches(files, options, tokenizer, batch, messages);
 }
 
 }  // namespace galore

@@ -18,7 +18,7 @@ ModelConfig model_config_of(const TrainOptions& options);
 // Null when neither tokenizer_name nor a model directory with a tokenizer is given: token files need none.
 std::shared_ptr<Tokenizer> tokenizer_of(const TrainOptions& options);
 
-// The training rows without end, made one batch ahead on another thread.
+// The training rows without end, made ahead on other threads. `tokenizer` must outlive them.
 std::unique_ptr<BatchSource> open_train_data(const TrainOptions& options, const Tokenizer* tokenizer,
                                              const ModelConfig& config, const DataMessages& messages);
 // A source that goes once through the evaluation data; null when there are none.

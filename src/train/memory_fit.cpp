@@ -4,6 +4,8 @@
 #include <optional>
 
 #include "core/errors.h"
+#include "data/stream_source.h"
+#include "kernels/device.h"
 
 namespace galore {
 namespace {
@@ -91,10 +93,15 @@ MemoryAtHand memory_at_hand(const TrainOptions& options, at::Device device) {
   return at_hand;
 }
 
+int64_t data_bytes(const TrainOptions& options) {
+  if (!options.streaming || !device_of(options.device).is_cpu()) return 0;
+  return stream_bytes(options.buffer_size, options.max_length, options.dataloader_num_workers);
+}
+
 MemoryFit memory_fit(const TrainOptions& options, const ModelConfig& config, const MemoryAtHand& at_hand) {
   MemoryFit fit{plan_memory(config, model_options(options), options.optimizer, workload_of(options)), at_hand,
                 0};
-  fit.program = program_bytes(fit.plan, at_hand.held);
+  fit.program = program_bytes(fit.plan, at_hand.held) + data_bytes(options);
   return fit;
 }
 

@@ -22,6 +22,8 @@ struct MemoryFit {
 Workload workload_of(const TrainOptions& options);
 // memory_limit, or else what the system says.
 MemoryAtHand memory_at_hand(const TrainOptions& options, at::Device device);
+// What a stream of data keeps in the memory that the run computes in; 0 without one.
+int64_t data_bytes(const TrainOptions& options);
 MemoryFit memory_fit(const TrainOptions& options, const ModelConfig& config, const MemoryAtHand& at_hand);
 
 struct BatchSize {

@@ -53,6 +53,7 @@ nlohmann::ordered_json fields_of(const StepMetrics& m) {
                  {"seconds_left", m.seconds_left},
                  {"optimizer_seconds", m.optimizer_seconds},
                  {"refresh_seconds", m.refresh_seconds},
+                 {"data_seconds", m.data_seconds},
                  {"clip_factor", m.clip_factor},
                  {"skipped_updates", m.skipped_updates}});
   if (m.mean_rank > 0) fields["mean_rank"] = m.mean_rank;
@@ -99,6 +100,7 @@ void RunLog::event(const std::string& name, const nlohmann::ordered_json& fields
 void RunLog::say(const std::string& line, Tone tone) {
   if (options_.take_line) return options_.take_line(line);
   if (tone == Tone::plain && line.starts_with("note: ")) tone = Tone::note;
+  const std::lock_guard lock(terminal_);
   show((bar_length_ > 0 ? erase_bar() : "") + painted(line, tone, coloured_) + "\n");
   bar_length_ = 0;
 }
@@ -109,8 +111,11 @@ void RunLog::step(const StepMetrics& metrics) {
 }
 
 void RunLog::progress(const StepMetrics& metrics) {
-  const bool shown_just_now = bar_length_ > 0 && std::chrono::steady_clock::now() - drawn_ < kRedrawEvery;
-  if (bar_ && !shown_just_now) draw(metrics);
+  const auto shown_just_now = [this] {
+    const std::lock_guard lock(terminal_);
+    return bar_length_ > 0 && std::chrono::steady_clock::now() - drawn_ < kRedrawEvery;
+  };
+  if (bar_ && !shown_just_now()) draw(metrics);
 }
 
 std::string format_bar(const StepMetrics& m, int columns) {
@@ -139,6 +144,7 @@ std::string RunLog::erase_bar() const {
 void RunLog::draw(const StepMetrics& m) {
   const std::string bar = format_bar(m, terminal_columns(STDERR_FILENO));
   const size_t filled = bar.starts_with('[') ? bar.find_first_not_of('#', 1) : 0;
+  const std::lock_guard lock(terminal_);
   show(erase_bar() + painted(bar.substr(0, filled), Tone::result, coloured_ && filled > 0) +
        bar.substr(filled));
   bar_length_ = static_cast<int>(bar.size());
@@ -146,6 +152,7 @@ void RunLog::draw(const StepMetrics& m) {
 }
 
 void RunLog::finish_bar() {
+  const std::lock_guard lock(terminal_);
   if (bar_length_ > 0) show("\n");
   bar_length_ = 0;
 }

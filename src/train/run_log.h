@@ -4,6 +4,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -22,6 +23,7 @@ struct StepMetrics {
   int64_t skipped_updates = 0;  // since the last line
   double seconds_left = 0, clip_factor = 1;
   double optimizer_seconds = 0, refresh_seconds = 0;  // since the last line; refreshes count in both
+  double data_seconds = 0;                            // since the last line: waited for batches
   bool norm_is_projected = false;
   double mean_rank = 0;  // of subspaces whose ranks are chosen; 0: there are none
 };
@@ -48,7 +50,8 @@ class RunLog {
   void open(int64_t resume_step);
   // Into all files of the options (report/log_sink.h), with the time.
   void event(const std::string& name, const nlohmann::ordered_json& fields);
-  // A line for people, on stderr or into take_line; one that begins with "note: " has its tone.
+  // A line for people, on stderr or into take_line; one that begins with "note: " has its tone. From any
+  // thread.
   void say(const std::string& line, Tone tone = Tone::plain);
   void step(const StepMetrics& metrics);
   // Between logged steps: only moves the bar, ten times a second at most.
@@ -60,6 +63,7 @@ class RunLog {
   std::string erase_bar() const;
 
   LogOptions options_;
+  std::mutex terminal_;
   bool open_ = false;
   std::vector<LogEvent> pending_;                // until the files are open
   std::vector<std::unique_ptr<LogSink>> files_;  // those that are wanted

@@ -89,9 +89,10 @@ TEST(RunLog, AStepHasEveryField) {
   EXPECT_EQ(events[0].at("event"), "step");
   EXPECT_EQ(events[0].at("step"), 3);
   EXPECT_EQ(events[0].at("loss"), 2.5);
-  for (const char* name : {"time", "total_steps", "epoch", "grad_norm", "learning_rate", "tokens_per_second",
-                           "peak_share", "memory_bytes", "peak_memory_bytes", "tokens_seen", "seconds_left",
-                           "optimizer_seconds", "refresh_seconds", "clip_factor", "skipped_updates"})
+  for (const char* name :
+       {"time", "total_steps", "epoch", "grad_norm", "learning_rate", "tokens_per_second", "peak_share",
+        "memory_bytes", "peak_memory_bytes", "tokens_seen", "seconds_left", "optimizer_seconds",
+        "refresh_seconds", "data_seconds", "clip_factor", "skipped_updates"})
     EXPECT_TRUE(events[0].at(name).is_number()) << name;
 }
 

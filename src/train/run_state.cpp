@@ -21,11 +21,13 @@ void copy_tokenizer(const Tokenizer* tokenizer, const Path& directory) {
 }
 
 // Options that do not change what a run computes; the threads that computed are compared by their number.
-constexpr const char* kOfNoConsequence[] = {"resume_from_checkpoint", "output_dir",  "overwrite_output_dir",
-                                            "disable_tqdm",           "json",        "threads",
-                                            "logging_steps",          "report_to",   "run_name",
-                                            "logging_first_step",     "cache_dir",   "auto_find_batch_size",
-                                            "memory_limit",           "memory_check"};
+constexpr const char* kOfNoConsequence[] = {
+    "resume_from_checkpoint", "output_dir",   "overwrite_output_dir",
+    "disable_tqdm",           "json",         "threads",
+    "logging_steps",          "report_to",    "run_name",
+    "logging_first_step",     "cache_dir",    "auto_find_batch_size",
+    "memory_limit",           "memory_check", "preprocessing_num_workers",
+    "dataloader_num_workers"};
 constexpr const char* kRecentLoss = "recent_loss.";
 
 TrainerState trainer_state_of(const RunState& state) {
@@ -36,10 +38,12 @@ TrainerState trainer_state_of(const RunState& state) {
   trainer.log_history = state.history;
   trainer.best_metric = state.best_metric;
   trainer.best_model_checkpoint = state.best_checkpoint;
-  trainer.counters = {{"data_epoch", state.data.epoch},          {"data_index", state.data.index},
-                      {"tokens_seen", state.tokens_seen},        {"threads", state.threads},
-                      {"window_updates", state.window.updates},  {"window_skipped", state.window.skipped},
+  trainer.counters = {{"tokens_seen", state.tokens_seen},
+                      {"threads", state.threads},
+                      {"window_updates", state.window.updates},
+                      {"window_skipped", state.window.skipped},
                       {"spikes_in_a_row", state.spikes.in_a_row}};
+  DataPosition::visit(state.data, [&](const char* name, int64_t number) { trainer.counters[name] = number; });
   trainer.numbers = {{"window_loss", state.window.sum}};
   if (state.best_checkpoint_metric) trainer.numbers["best_checkpoint_metric"] = *state.best_checkpoint_metric;
   for (size_t i = 0; i < state.spikes.recent.size(); ++i)
@@ -118,7 +122,10 @@ RunState read_run_state(const Path& checkpoint) {
   state.history = trainer.log_history;
   state.best_metric = trainer.best_metric;
   state.best_checkpoint = best_checkpoint_of(trainer, checkpoint);
-  state.data = {counter(trainer, checkpoint, "data_epoch"), counter(trainer, checkpoint, "data_index")};
+  DataPosition::visit(state.data, [&](const char* name, int64_t& number) {
+    number = std::string_view(name).starts_with("stream_") ? value_or<int64_t>(trainer.counters, name, 0)
+                                                           : counter(trainer, checkpoint, name);
+  });
   state.tokens_seen = counter(trainer, checkpoint, "tokens_seen");
   state.threads = value_or<int64_t>(trainer.counters, "threads", 0);
   state.window = {value_or(trainer.numbers, "window_loss", 0.0),

@@ -54,16 +54,27 @@ void declare_data(OptionTable& table, TrainOptions& o) {
       .choices({"paragraph", "line", "file"});
   table.add("bad_rows", &o.bad_rows, "broken .jsonl rows stop the run, or are left out and counted")
       .choices({"stop", "skip"});
-  table.add("val_size", &o.val_size, "documents held out for evaluation: a count, or a share below 1")
+  table.add("val_size", &o.val_size, "rows held out for evaluation: a count, or a share below 1")
       .range(0, kMost)
       .alias("val_set_size");
-  table.add("max_samples", &o.max_samples, "documents used at most; 0: all").range(0, kMost);
+  table.add("max_samples", &o.max_samples, "documents used at most (of .bin files: rows); 0: all")
+      .range(0, kMost);
   table.add("cache_dir", &o.cache_dir, "tokens are kept here; default: ~/.cache/galore")
       .alias("tokenized_path");
+  table.add("streaming", &o.streaming,
+            "read the files through in every epoch, without a cache; max_steps must be given");
+  table.add("buffer_size", &o.buffer_size, "streaming: rows among which is shuffled, in memory")
+      .range(1, 1e9);
+  table
+      .add("preprocessing_num_workers", &o.preprocessing_num_workers,
+           "threads that tokenize a file for the cache; 0: as many as compute")
+      .range(0, 256)
+      .alias("dataset_processes")
+      .alias("dataset_num_proc");
   table
       .add("dataloader_num_workers", &o.dataloader_num_workers,
-           "0 reads in the training thread, 1 ahead of it")
-      .range(0, 1);
+           "threads that read (streaming: and tokenize) ahead of the training; 0: it does so itself")
+      .range(0, 256);
   table.add("data_seed", &o.data_seed, "of the shuffling; -1: the seed").range(-1, 1e18);
 }
 
@@ -187,6 +198,17 @@ void check_evaluation(const TrainOptions& o) {
                o.eval_steps);
 }
 
+void check_streaming(const TrainOptions& o) {
+  if (!o.streaming) return;
+  if (o.max_steps < 0)
+    fail_usage("max_steps",
+               "expected a number with streaming=true: how many rows the files hold is not known");
+  if (o.val_size > 0 && o.val_size != std::floor(o.val_size))
+    fail_usage("val_size",
+               "expected a number of rows with streaming=true, given {}: how many there are is not known",
+               o.val_size);
+}
+
 // Either a whole number or a share of all updates.
 void check_steps(const char* name, double steps) {
   if (steps >= 1 && steps != std::floor(steps))
@@ -224,6 +246,7 @@ void check_combinations(const TrainOptions& o) {
   check_steps("save_steps", o.save_steps);
   check_steps("logging_steps", o.logging_steps);
   check_evaluation(o);
+  check_streaming(o);
 }
 
 // What is allowed and does nothing here is said.
@@ -240,6 +263,9 @@ void note_idle(const TrainOptions& o, OptionTable& table, std::vector<std::strin
   note(!layerwise && table.was_set("layerwise_clipping"), "layerwise_clipping",
        "the whole model is updated at once");
   note(o.max_steps >= 0 && table.was_set("num_train_epochs"), "num_train_epochs", "max_steps decides");
+  note(!o.streaming && table.was_set("buffer_size"), "buffer_size", "all rows are shuffled");
+  note(o.streaming && table.was_set("preprocessing_num_workers"), "preprocessing_num_workers",
+       "with streaming dataloader_num_workers decides");
   note(o.save_strategy == "no" && o.save_total_limit > 0, "save_total_limit", "no checkpoints are saved");
 }
 

@@ -46,7 +46,9 @@ struct TrainOptions {
   double val_size = 0;
   int64_t max_samples = 0;
   std::string cache_dir;
-  int64_t dataloader_num_workers = 1;
+  bool streaming = false;
+  int64_t buffer_size = 16384;
+  int64_t preprocessing_num_workers = 0, dataloader_num_workers = 1;
   int64_t data_seed = -1;
   // Training
   std::string output_dir = "output";

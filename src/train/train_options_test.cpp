@@ -67,6 +67,18 @@ TEST(TrainOptions, EveryPromisedAliasIsKnown) {
     EXPECT_NE(table.find(name), nullptr) << name;
 }
 
+TEST(TrainOptions, AStreamNeedsItsEnd) {
+  EXPECT_COMPLAINT("[max_steps] expected a number with streaming=true", {"streaming=true"});
+  EXPECT_COMPLAINT("[val_size] expected a number of rows with streaming=true, given 0.1",
+                   {"streaming=true", "max_steps=5", "val_size=0.1"});
+  const Given given(
+      {"streaming=true", "max_steps=5", "val_size=7", "buffer_size=100", "preprocessing_num_workers=2"});
+  EXPECT_EQ(given.options.buffer_size, 100);
+  EXPECT_TRUE(
+      given.noted("preprocessing_num_workers has no effect: with streaming dataloader_num_workers decides"));
+  EXPECT_TRUE(Given({"buffer_size=100"}).noted("buffer_size has no effect: all rows are shuffled"));
+}
+
 TEST(TrainOptions, UnknownKeysAreRefusedWithTheNearest) {
   EXPECT_COMPLAINT("[config.yaml:2] unknown option 'learning_rat'; the nearest known one is 'learning_rate'",
                    {}, {"learning_rat=1"});

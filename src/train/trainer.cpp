@@ -47,11 +47,6 @@ RunParts Trainer::parts(bool with_optimizer) {
           model_options_.weights_dtype};
 }
 
-double Trainer::epoch_of(const DataPosition& position) const {
-  return static_cast<double>(position.epoch) +
-         static_cast<double>(position.index) / static_cast<double>(train_data_->rows_per_epoch());
-}
-
 TrainResult Trainer::run() {
   const SignalGuard signals;
   evaluate_at_start();
@@ -88,8 +83,10 @@ Evaluation Trainer::evaluate() {
 }
 
 std::vector<Batch> Trainer::next_batches() {
+  const double start = now();
   std::vector<Batch> batches;
   for (int64_t i = 0; i < options_.gradient_accumulation_steps; ++i) batches.push_back(*train_data_->next());
+  timings_.data += now() - start;
   return batches;
 }
 
@@ -124,7 +121,7 @@ void Trainer::train_one_update() {
   ++state_.step;
   state_.data = train_data_->position();
   previous_epoch_ = state_.epoch;
-  state_.epoch = epoch_of(state_.data);
+  state_.epoch = train_data_->epochs();
   state_.tokens_seen += targets;
   if (!accepted) tell_skipped(loss, report);
   for (const std::string& notice : report.notices)
@@ -191,6 +188,7 @@ void Trainer::measure(const UpdateReport& report) {
   m.tokens_seen = state_.tokens_seen;
   m.optimizer_seconds = timings_.optimizer;
   m.refresh_seconds = timings_.refresh;
+  m.data_seconds = timings_.data;
   m.clip_factor = report.clip_factor;
   m.mean_rank = report.mean_rank;
 }

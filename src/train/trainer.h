@@ -97,7 +97,6 @@ class Trainer {
   int64_t best_step() const;
   TrainResult conclude(int signal);
   RunParts parts(bool with_optimizer);
-  double epoch_of(const DataPosition& position) const;
   int64_t steps_of(double count) const;
 
   TrainOptions options_;
@@ -125,7 +124,7 @@ class Trainer {
   StepMetrics metrics_;
   nlohmann::ordered_json refreshed_;  // since the last log line: kind -> parameter -> value
   struct Timings {
-    double seconds = 0, optimizer = 0, refresh = 0;
+    double seconds = 0, optimizer = 0, refresh = 0, data = 0;
     int64_t tokens = 0;
   } timings_;  // since the last log line
   double training_seconds_ = 0;

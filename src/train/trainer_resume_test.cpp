@@ -104,6 +104,22 @@ TEST_F(TrainerResume, OverEpochBordersWithShuffling) {
   expect_exact_resume({"max_samples=10", "dataloader_num_workers=0", "overwrite_output_dir=true"});
 }
 
+// The checkpoint lies within a window of the buffer, whose rows are 7 of 75 or all of 10.
+TEST_F(TrainerResume, InTheMiddleOfAStream) {
+  expect_exact_resume({"streaming=true", "buffer_size=7", "val_size=5", "eval_steps=2"});
+  expect_exact_resume({"streaming=true", "buffer_size=7", "dataloader_num_workers=0", "max_samples=10",
+                       "overwrite_output_dir=true"});
+  expect_exact_resume(
+      {"streaming=true", "max_samples=10", "dataloader_num_workers=3", "overwrite_output_dir=true"});
+  const std::string from = "resume_from_checkpoint=" + checkpoint_path(folder_ / "whole", kSaved).string();
+  const auto complaint = [&](const std::string& setting) {
+    return complaint_of([&] { train({output("other"), "max_steps=9", "buffer_size=9", from, setting}); });
+  };
+  EXPECT_NE(complaint("streaming=true").find("[data] the saved position"), std::string::npos)
+      << complaint("streaming=true");
+  EXPECT_NE(complaint("streaming=false").find("expected streaming=true"), std::string::npos);
+}
+
 TEST_F(TrainerResume, InTheMiddleOfALoggingWindow) { expect_exact_resume({"logging_steps=5"}); }
 
 TEST_F(TrainerResume, WithEverythingElse) {

@@ -134,7 +134,7 @@ void Trainer::announce(const std::vector<std::string>& notes) {
   plain.optimizer.layerwise = false;
   const MemoryPlan reference =
       plan_memory(config_, model_options(plain), plain.optimizer, workload_of(options_));
-  program_bytes_ = program_bytes(plan);
+  program_bytes_ = program_bytes(plan) + data_bytes(options_);
   log_.say(format_plans({plan, reference}));
   log_.say("the run " + describe(memory_));
   if (const auto published = published_memory(options_.model_size, {plan, reference}); !published.empty())

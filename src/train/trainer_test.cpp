@@ -100,10 +100,12 @@ TEST_F(TrainerTest, TheSameSeedGivesTheSameModel) {
   train({output("c"), "max_steps=5", "seed=7"});
   train({output("d"), "max_steps=5", "data_seed=7"});
   train({output("e"), "max_steps=5", "dataloader_num_workers=0"});
+  train({output("f"), "max_steps=5", "dataloader_num_workers=3"});
   EXPECT_EQ(weights("a"), weights("b"));
   EXPECT_NE(weights("a"), weights("c"));
   EXPECT_NE(weights("a"), weights("d"));
   EXPECT_EQ(weights("a"), weights("e"));
+  EXPECT_EQ(weights("a"), weights("f"));
 }
 
 TEST_F(TrainerTest, EpochsDecideTheNumberOfUpdates) {
@@ -115,6 +117,19 @@ TEST_F(TrainerTest, EpochsDecideTheNumberOfUpdates) {
   EXPECT_EQ(steps("2"), 13);
   EXPECT_EQ(steps("0.1"), 1);
   EXPECT_EQ(train({output("m"), "num_train_epochs=2", "max_steps=3"}).steps, 3);
+}
+
+TEST_F(TrainerTest, AStreamTrainsWhateverItsWorkers) {
+  for (const char* workers : {"0", "1", "3"})
+    train({output(workers), "max_steps=40", "streaming=true", "buffer_size=20", "val_size=5",
+           "eval_strategy=epoch", std::string("dataloader_num_workers=") + workers});
+  EXPECT_EQ(weights("0"), weights("1"));
+  EXPECT_EQ(weights("0"), weights("3"));
+  EXPECT_LT(events("0", "step").back().at("loss"), 3.5);
+  // 70 rows by 4: the 18th update sees the first rows of the second epoch.
+  EXPECT_EQ(steps_of("0", "eval"), (Steps{18, 35, 40}));
+  EXPECT_EQ(events("0", "eval").at(0).at("num_tokens"), 5 * 15);
+  EXPECT_GE(events("0", "step").at(0).at("data_seconds"), 0);
 }
 
 TEST_F(TrainerTest, EvaluationStrategies) {

@@ -1,15 +1,17 @@
 // kill -9 at random times, again and again: the last checkpoint is always usable, and in the end the weights
 // are those of a run that nobody disturbed.
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <random>
 
+#include "core/test_compression.h"
 #include "program.h"
 
 namespace galore {
 namespace {
 
-constexpr int kKills = 24;
+constexpr int kKills = 24, kKillsOfAStream = 9;
 
 class ProgramKills : public ProgramTest {
  protected:
@@ -21,9 +23,22 @@ class ProgramKills : public ProgramTest {
             "gradient_accumulation_steps=2",
             "report_to=all"};
   }
+  // The tokens as compressed rows, through a small buffer.
+  Settings stream_settings() {
+    std::string rows;
+    const std::vector<int> tokens = tiny_tokens(1200, 1);
+    for (size_t i = 0; i < tokens.size(); i += 10)
+      rows += fmt::format("{{\"input_ids\":[{}]}}\n",
+                          fmt::join(tokens.begin() + static_cast<std::ptrdiff_t>(i),
+                                    tokens.begin() + static_cast<std::ptrdiff_t>(i) + 10, ","));
+    write_file_atomically(folder_ / "train.jsonl.gz", testing_compression::gzip(rows));
+    return {"streaming=true", "buffer_size=30", "dataloader_num_workers=2",
+            "train_file=" + (folder_ / "train.jsonl.gz").string()};
+  }
   // One start of the run that is killed; true when it was killed while it ran.
-  bool start_and_kill(int number) {
+  bool start_and_kill(int number, const Settings& more) {
     Settings own = settings();
+    own.insert(own.end(), more.begin(), more.end());
     own.insert(own.end(), {output("run"), "max_steps=1000000", "save_total_limit=2",
                            "save_steps=" + std::to_string(number % 3 + 1), "resume_from_checkpoint=auto"});
     Program program(command(own));
@@ -37,12 +52,14 @@ class ProgramKills : public ProgramTest {
     return status == -SIGKILL;
   }
   std::mt19937 random_{static_cast<unsigned>(::getpid())};
+
+  void expect_unharmed(int kills, const Settings& more);
 };
 
-TEST_F(ProgramKills, AtRandomTimesChangeNothing) {
+void ProgramKills::expect_unharmed(int kills, const Settings& more) {
   int64_t saved = 0, dead_writers = 0;
-  for (int number = 0; number < kKills; ++number) {
-    ASSERT_TRUE(start_and_kill(number));
+  for (int number = 0; number < kills; ++number) {
+    ASSERT_TRUE(start_and_kill(number, more));
     dead_writers += static_cast<int64_t>(hidden_entries("run"));
     const auto latest = find_latest(folder_ / "run");
     if (!latest) continue;
@@ -55,7 +72,9 @@ TEST_F(ProgramKills, AtRandomTimesChangeNothing) {
   RecordProperty("killed_while_saving", static_cast<int>(dead_writers));
   EXPECT_GT(saved, 3) << "the kills came before anything was trained";
   const std::string end = "max_steps=" + std::to_string(saved + 2);
-  Settings rest = settings(), whole = settings();
+  Settings rest = settings();
+  rest.insert(rest.end(), more.begin(), more.end());
+  Settings whole = rest;
   rest.insert(rest.end(), {output("run"), end, "resume_from_checkpoint=true"});
   whole.insert(whole.end(), {output("whole"), end});
   EXPECT_EQ(run(rest), 0);
@@ -67,6 +86,10 @@ TEST_F(ProgramKills, AtRandomTimesChangeNothing) {
   for (int64_t step = 1; step <= saved + 2; ++step) expected.push_back(step);
   EXPECT_EQ(steps_of("run", "step"), expected);
 }
+
+TEST_F(ProgramKills, AtRandomTimesChangeNothing) { expect_unharmed(kKills, {}); }
+
+TEST_F(ProgramKills, WithinAStreamChangeNothing) { expect_unharmed(kKillsOfAStream, stream_settings()); }
 
 }  // namespace
 }  // namespace galore

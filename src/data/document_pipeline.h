@@ -1,0 +1,65 @@
+// Documents in the order in which they are read, worked on ahead by several threads.
+//
+// What comes out does not depend on the number of threads: each takes the next block of documents from the
+// reader, one thread at a time, and finished blocks are handed out by their number.
+#pragma once
+
+#include <condition_variable>
+#include <exception>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "data/documents.h"
+
+namespace galore {
+
+class DocumentPipeline {
+ public:
+  using Read = std::function<bool(Document&)>;  // the next document; false at the end
+  using Work = std::function<void(Document&)>;  // on any thread, several at a time
+
+  // With 0 workers all is done in next(). At most one more block than there are workers waits at a time; a
+  // block is 256 KiB of text, or one document.
+  DocumentPipeline(Read read, Work work, int64_t workers);
+  ~DocumentPipeline();
+  DocumentPipeline(const DocumentPipeline&) = delete;
+  DocumentPipeline& operator=(const DocumentPipeline&) = delete;
+
+  // False at the end. What `read` or `work` threw is thrown here, behind the documents before.
+  bool next(Document& document);
+
+ private:
+  struct Block {
+    std::vector<Document> documents;
+    size_t count = 0;
+    bool last = false;
+    std::exception_ptr error;  // behind those documents
+  };
+
+  void run();
+  void fill(Block& block);
+  void work_on(Block& block);
+  // The next number for a worker; false: there is nothing more to do.
+  bool take_number(int64_t& number);
+  void wait_for_block();
+
+  Read read_;
+  Work work_;
+  int64_t workers_;
+  Block block_;  // that is handed out
+  size_t position_ = 0;
+
+  std::mutex reading_;  // before mutex_
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<int64_t, Block> ready_;
+  std::vector<Block> spare_;
+  int64_t taken_ = 0, handed_out_ = 0;  // blocks
+  bool ended_ = false, stopping_ = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace galore

@@ -1,0 +1,134 @@
+#include "data/row_stream.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/errors.h"
+
+namespace galore {
+namespace {
+
+RowStreamOptions completed(RowStreamOptions options) {
+  for (const Path& file : options.corpus.files)
+    options.packing = options.packing || file.extension() == ".bin";
+  options.corpus.part_tokens = options.max_length;
+  options.corpus.broken_rows = options.tokenization.broken_rows;
+  options.corpus.text_documents = options.tokenization.text_documents;
+  return options;
+}
+
+}  // namespace
+
+RowStream::RowStream(RowStreamOptions options, const Tokenizer* tokenizer, const RowPlace& begin,
+                     Messages messages)
+    : options_(completed(std::move(options))),
+      corpus_(options_.corpus, begin.document),
+      messages_(std::move(messages)),
+      first_token_(begin.token),
+      epoch_(begin.document.epoch),
+      rows_(begin.row),
+      pipeline_([this](Document& document) { return corpus_.next(document); },
+                [this, tokenizer](Document& document) {
+                  tokenize(document, corpus_.path(document.place.file), tokenizer, options_.tokenization);
+                  check(document);
+                },
+                options_.workers) {}
+
+void RowStream::check(const Document& document) const {
+  if (options_.vocab_size == 0 || !document.fault.empty()) return;
+  const auto refuse = [&](int64_t id) {
+    fail(fmt::format("{}:{}", corpus_.path(document.place.file).string(), document.line),
+         "expected ids below {}, given {}", options_.vocab_size, id);
+  };
+  for (const int32_t id : document.ids)
+    if (id < 0 || id >= options_.vocab_size) refuse(id);
+  for (const int32_t id : document.labels)
+    if (id >= options_.vocab_size || (id < 0 && id != kIgnoredLabel)) refuse(id);
+}
+
+bool RowStream::next_document() {
+  do {
+    if (!pipeline_.next(document_)) return false;
+    if (!document_.fault.empty()) {
+      if (options_.tokenization.broken_rows == BrokenRows::stop) throw Error(document_.fault);
+      if (document_.place.epoch == 0) skipped_.add(document_.fault);
+      document_.ids.clear();
+    }
+  } while (document_.ids.empty() && document_.place.epoch == epoch_);
+  taken_ = static_cast<size_t>(std::exchange(first_token_, 0));
+  if (taken_ > document_.ids.size())
+    fail(corpus_.path(document_.place.file).string(), "the file has changed");
+  if (document_.ids.empty()) return true;
+  if (has_labels_.value_or(document_.has_labels) != document_.has_labels)
+    fail(fmt::format("{}:{}", corpus_.path(document_.place.file).string(), document_.line),
+         "expected 'labels' in every row or in none; the first row {} them",
+         *has_labels_ ? "has" : "has not");
+  has_labels_ = document_.has_labels;
+  return true;
+}
+
+bool RowStream::full() const {
+  const bool document_done = taken_ == document_.ids.size();
+  const auto count = static_cast<int64_t>(row_.ids.size());
+  return count == options_.max_length || (count > 0 && !options_.packing && document_done);
+}
+
+void RowStream::take_tokens() {
+  if (taken_ == document_.ids.size()) return;
+  if (row_.ids.empty()) {
+    row_.place = {document_.place, static_cast<int64_t>(taken_), rows_};
+    row_.share = document_.share;
+    if (options_.packing) row_.ids.reserve(static_cast<size_t>(options_.max_length));
+  }
+  const size_t room = static_cast<size_t>(options_.max_length) - row_.ids.size();
+  const size_t count = std::min(room, document_.ids.size() - taken_);
+  const auto append = [&](std::vector<int32_t>& to, const std::vector<int32_t>& from) {
+    const auto first = from.begin() + static_cast<std::ptrdiff_t>(taken_);
+    to.insert(to.end(), first, first + static_cast<std::ptrdiff_t>(count));
+  };
+  append(row_.ids, document_.ids);
+  if (document_.has_labels) append(row_.labels, document_.labels);
+  // What does not fit in the row of a document is left out.
+  taken_ = options_.packing ? taken_ + count : document_.ids.size();
+}
+
+bool RowStream::give(StreamedRow& row) {
+  const bool wanted = rows_ >= options_.first_row && rows_ < options_.last_row;
+  ++rows_;
+  std::swap(row, row_);
+  row_.ids.clear(), row_.labels.clear();
+  return wanted;
+}
+
+// True: there was one row more.
+bool RowStream::end_epoch(StreamedRow& row) {
+  const bool keep = !row_.ids.empty() && (options_.keep_rest || rows_ == 0);
+  const bool given = keep && give(row);
+  row_.ids.clear(), row_.labels.clear();
+  if (rows_ == 0) fail("data", "{} gives no row of {} tokens", corpus_.path(0).string(), options_.max_length);
+  if (rows_ <= options_.first_row)
+    fail("data", "val_size: {} leaves no rows to train on; {} has {} rows", options_.first_row,
+         corpus_.path(0).string(), rows_);
+  if (skipped_.count > 0 && epoch_ == 0 && messages_)
+    messages_(fmt::format("left out {} broken rows; the first: {}", skipped_.count, skipped_.first));
+  rows_ = 0;
+  return given;
+}
+
+bool RowStream::next(StreamedRow& row) {
+  while (!ended_ && !(options_.corpus.once && rows_ >= options_.last_row)) {
+    take_tokens();
+    if (full()) {
+      if (give(row)) return true;
+      continue;
+    }
+    ended_ = !next_document();
+    if (!ended_ && document_.place.epoch == epoch_) continue;
+    const bool given = end_epoch(row);
+    epoch_ = document_.place.epoch;
+    if (given) return true;
+  }
+  return false;
+}
+
+}  // namespace galore

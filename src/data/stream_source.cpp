@@ -1,0 +1,145 @@
+#include "data/stream_source.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/errors.h"
+
+namespace galore {
+namespace {
+
+// What decides which rows there are and in what order: a position is one within that.
+int64_t fingerprint_of(const StreamOptions& options, const std::vector<Path>& files) {
+  const BatchOptions& b = options.batches;
+  const std::string text = fmt::format(
+      "{:x} {} {} {} {} {} {} {} {} {}", corpus_fingerprint(files), options.buffer_size, b.max_length,
+      b.packing, b.seed, b.max_samples, b.val_size, text_documents_name(options.tokenization.text_documents),
+      options.tokenization.separator.value_or(-1), options.tokenization.add_special_tokens);
+  uint64_t hash = 14695981039346656037ULL;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+  return static_cast<int64_t>(hash >> 1) | 1;
+}
+
+void check(const StreamOptions& options) {
+  const BatchOptions& b = options.batches;
+  check_sizes(b);
+  if (options.buffer_size < 1)
+    fail("data", "buffer_size: expected at least 1, given {}", options.buffer_size);
+  if (b.val_size > 0 && b.val_size != std::floor(b.val_size))
+    fail("data",
+         "val_size: expected a number of rows with streaming=true, given {}: how many there are is not known",
+         b.val_size);
+  if (b.split != DataSplit::all && b.val_size < 1)
+    fail("data", "val_size: expected at least 1, given {}", b.val_size);
+}
+
+}  // namespace
+
+int64_t stream_bytes(int64_t buffer_size, int64_t max_length, int64_t workers) {
+  constexpr int64_t kBlock = 2 << 20;  // of documents: text, ids of it, what the tokenizer works in
+  const auto row = static_cast<int64_t>(sizeof(StreamedRow) + 2 * sizeof(size_t));
+  return buffer_size * (4 * max_length + row) + (workers + 2) * kBlock;
+}
+
+StreamBatchSource::StreamBatchSource(const StreamOptions& options, const Tokenizer* tokenizer,
+                                     DataMessages messages)
+    : options_(options), tokenizer_(tokenizer), messages_(std::move(messages)) {
+  check(options);
+  for (const std::string& pattern : options.files)
+    for (const Path& path : expand_glob(pattern)) files_.push_back(path);
+  if (files_.empty()) fail("data", "expected at least one data file, given none");
+  fingerprint_ = fingerprint_of(options, files_);
+}
+
+RowStreamOptions StreamBatchSource::row_options() const {
+  const BatchOptions& batches = options_.batches;
+  RowStreamOptions rows;
+  rows.corpus.files = files_;
+  rows.corpus.max_documents = batches.max_samples;
+  rows.corpus.once = batches.evaluation;
+  rows.tokenization = options_.tokenization;
+  rows.max_length = batches.max_length;
+  rows.packing = batches.packing;
+  rows.keep_rest = batches.evaluation && batches.split == DataSplit::all;
+  rows.vocab_size = batches.vocab_size;
+  rows.workers = options_.workers;
+  const auto held_out = static_cast<int64_t>(batches.val_size);
+  if (batches.split == DataSplit::train) rows.first_row = held_out;
+  if (batches.split == DataSplit::validation) rows.last_row = held_out;
+  return rows;
+}
+
+void StreamBatchSource::begin(const RowPlace& place) {
+  buffer_.reset();
+  rows_.reset();
+  rows_ = std::make_unique<RowStream>(row_options(), tokenizer_, place, std::exchange(messages_, {}));
+  const bool in_order = options_.batches.evaluation || !options_.batches.shuffle;
+  buffer_ = std::make_unique<ShuffleBuffer>(in_order ? 1 : options_.buffer_size, options_.batches.seed,
+                                            [this](StreamedRow& row) { return rows_->next(row); });
+}
+
+BatchSource::MakeBatch StreamBatchSource::plan() {
+  if (!buffer_) begin({});
+  auto rows = std::make_shared<std::vector<StreamedRow>>();
+  for (StreamedRow row; static_cast<int64_t>(rows->size()) < options_.batches.rows;) {
+    if (!buffer_->next(row)) break;
+    rows->push_back(std::move(row));
+    row = {};
+  }
+  if (rows->empty()) return nullptr;
+  return [this, rows] { return batch_of(*rows); };
+}
+
+Batch StreamBatchSource::batch_of(std::vector<StreamedRow>& rows) const {
+  const int64_t length = options_.batches.max_length;
+  const auto count = static_cast<int64_t>(rows.size());
+  Batch batch{at::empty({count, length}, at::kLong), at::empty({count, length}, at::kLong)};
+  int64_t* ids = batch.ids.mutable_data_ptr<int64_t>();
+  int64_t* labels = batch.labels.mutable_data_ptr<int64_t>();
+  for (const StreamedRow& row : rows) {
+    std::fill(std::copy(row.ids.begin(), row.ids.end(), ids), ids + length, options_.batches.pad_id);
+    const std::vector<int32_t>& targets = row.labels.empty() ? row.ids : row.labels;
+    std::fill(std::copy(targets.begin(), targets.end(), labels), labels + length, kIgnoredLabel);
+    ids += length, labels += length;
+  }
+  return batch;
+}
+
+DataPosition StreamBatchSource::position() const {
+  DataPosition position;
+  if (!buffer_ || !buffer_->started()) return position;
+  const RowPlace& place = buffer_->window();
+  const DocumentPlace& document = place.document;
+  position.epoch = document.epoch;
+  position.index = place.row + buffer_->gone();
+  position.stream = {fingerprint_,         document.file,      document.document,
+                     document.text.offset, document.text.line, document.text.inside_line,
+                     place.token,          buffer_->gone()};
+  return position;
+}
+
+void StreamBatchSource::seek(const DataPosition& position) {
+  if (position == DataPosition()) {
+    buffer_.reset();
+    rows_.reset();
+    return;
+  }
+  const StreamPosition& s = position.stream;
+  if (s.fingerprint != fingerprint_)
+    fail("data",
+         "the saved position is not one in these data: expected the same train_file (names and sizes), "
+         "streaming, "
+         "buffer_size, max_length, packing, document_mode, data_seed, max_samples and val_size as in the "
+         "checkpoint");
+  if (s.gone < 0 || s.gone > options_.buffer_size || position.index < s.gone || s.offset < 0 || s.token < 0 ||
+      position.epoch < 0)
+    fail("data", "the saved position is damaged");
+  begin({{position.epoch, s.file, s.document, {s.offset, s.line, s.inside_line != 0}},
+         s.token,
+         position.index - s.gone});
+  buffer_->skip(s.gone);
+}
+
+}  // namespace galore

@@ -1,0 +1,48 @@
+#include "data/tokenization.h"
+
+#include <ATen/Parallel.h>
+
+#include "core/errors.h"
+#include "data/document_pipeline.h"
+
+namespace galore {
+
+void tokenize(Document& document, const Path& path, const Tokenizer* tokenizer,
+              const TokenizationOptions& options) {
+  if (!document.fault.empty()) return;
+  const auto where = [&] { return fmt::format("{}:{}", path.string(), document.line); };
+  if (!document.tokenized) {
+    if (!tokenizer) fail(where(), "the row is text, and no tokenizer is given (tokenizer_name)");
+    document.ids = tokenizer->encode(document.text, options.add_special_tokens);
+  }
+  const int64_t limit = tokenizer ? tokenizer->vocab_size() : INT32_MAX;
+  for (const int32_t id : document.ids) {
+    if (id >= 0 && id < limit) continue;
+    document.fault = fmt::format("[{}] expected ids from 0 to {}, given {}", where(), limit - 1, id);
+    return;
+  }
+  if (!options.separator || document.is_part || document.ids.empty()) return;
+  if (document.ids.back() == *options.separator) return;
+  document.ids.push_back(static_cast<int32_t>(*options.separator));
+  if (document.has_labels) document.labels.push_back(static_cast<int32_t>(*options.separator));
+}
+
+SkippedRows tokenize_documents(DocumentReader& reader, const Path& path, const Tokenizer* tokenizer,
+                               const TokenizationOptions& options,
+                               const std::function<void(const Document&)>& receive) {
+  SkippedRows skipped;
+  DocumentPipeline pipeline([&](Document& document) { return reader.next(document); },
+                            [&](Document& document) { tokenize(document, path, tokenizer, options); },
+                            options.workers > 0 ? options.workers : at::get_num_threads());
+  for (Document document; pipeline.next(document);) {
+    if (document.fault.empty()) {
+      if (!document.ids.empty()) receive(document);
+    } else {
+      if (options.broken_rows == BrokenRows::stop) throw Error(document.fault);
+      skipped.add(document.fault);
+    }
+  }
+  return skipped;
+}
+
+}  // namespace galore
