@@ -142,6 +142,9 @@ TEST_F(JsonTokenizerTest, WrongFilesAreErrorsThatSayWhere) {
   expect_message("/model/vocab/x", -1, "model.vocab");
   expect_message("/model/vocab/x", 1e12, "model.vocab");
   expect_message("/model/vocab/x", int64_t{1} << 40, "model.vocab");
+  expect_message("/model/vocab/x", 5000000, "model.vocab: expected ids from 0 to 4194304, given 5000000");
+  expect_message("/padding", {{"strategy", {{"Fixed", 5000000}}}}, "Fixed: expected at most 4194304");
+  expect_message("/padding", {{"pad_to_multiple_of", 5000000}}, "pad_to_multiple_of: expected at most");
   expect_message("/model/vocab", 7, "model.vocab");
   expect_message("/model/dropout", 0.1, "dropout");
   expect_message("/pre_tokenizer/add_prefix_space", "yes",

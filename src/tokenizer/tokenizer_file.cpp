@@ -14,9 +14,13 @@ using Json = nlohmann::json;
 namespace dom = simdjson::dom;
 
 constexpr uint64_t kLargestFile = 1u << 30;
+// Tables are as long as the largest id, and texts are padded to what a file says: a few bytes must not ask
+// for gigabytes. Vocabularies have less than 2^20 tokens today.
+constexpr int64_t kLargestId = 1 << 22, kLongestPadding = 1 << 22;
 
 int32_t checked_id(const std::string& where, int64_t id) {
-  if (id < 0 || id > (1 << 28)) fail(where, "model.vocab: expected ids from 0 to {}, given {}", 1 << 28, id);
+  if (id < 0 || id > kLargestId)
+    fail(where, "model.vocab: expected ids from 0 to {}, given {}", kLargestId, id);
   return static_cast<int32_t>(id);
 }
 
@@ -123,9 +127,14 @@ std::optional<Padding> read_padding(const Json* json, const std::string& where) 
   if (!json) return std::nullopt;
   const JsonFields fields(*json, where);
   Padding padding;
+  const auto checked = [](const JsonFields& from, const char* key) {
+    const int64_t length = from.integer(key, 0);
+    if (length > kLongestPadding) from.refuse(key, fmt::format("at most {}", kLongestPadding));
+    return length;
+  };
   if (const Json* strategy = fields.find("strategy"); strategy && strategy->is_object())
-    padding.length = JsonFields(*strategy, fields.place("strategy")).integer("Fixed", 0);
-  padding.multiple = fields.integer("pad_to_multiple_of", 0);
+    padding.length = checked(JsonFields(*strategy, fields.place("strategy")), "Fixed");
+  padding.multiple = checked(fields, "pad_to_multiple_of");
   padding.left = fields.text("direction", "Right") == "Left";
   padding.id = static_cast<int32_t>(fields.integer("pad_id", 0));
   padding.type_id = static_cast<int32_t>(fields.integer("pad_type_id", 0));

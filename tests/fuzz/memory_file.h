@@ -27,4 +27,38 @@ class MemoryFile {
   int descriptor_;
 };
 
+// For readers that look at names: a folder of links to such files, the same one for all inputs of a process.
+inline const Path& memory_folder() {
+  static const struct Folder {
+    Folder() {
+      std::string name = (std::filesystem::temp_directory_path() / "fuzz-XXXXXX").string();
+      if (!::mkdtemp(name.data())) std::abort();
+      path = name;
+    }
+    ~Folder() {
+      std::error_code ignored;
+      std::filesystem::remove_all(path, ignored);
+    }
+    Path path;
+  } folder;
+  return folder.path;
+}
+
+class NamedMemoryFile : public MemoryFile {
+ public:
+  NamedMemoryFile(const std::string& name, const uint8_t* data, size_t size)
+      : MemoryFile(data, size), link_(memory_folder() / name) {
+    ::unlink(link_.c_str());
+    if (::symlink(MemoryFile::path().c_str(), link_.c_str()) != 0) std::abort();
+  }
+  ~NamedMemoryFile() { ::unlink(link_.c_str()); }
+  NamedMemoryFile(const NamedMemoryFile&) = delete;
+  NamedMemoryFile& operator=(const NamedMemoryFile&) = delete;
+
+  const Path& path() const { return link_; }
+
+ private:
+  Path link_;
+};
+
 }  // namespace galore
