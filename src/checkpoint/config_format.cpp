@@ -10,6 +10,7 @@ namespace galore {
 namespace {
 
 using Keys = std::vector<ConfigKey>;
+constexpr double kMostDropped = 0.999;
 constexpr double kLargestSize = 1 << 27, kLargestCount = 1 << 16, kLargestId = INT32_MAX;
 
 // Of LlamaConfig, transformers 4.57.
@@ -84,6 +85,9 @@ Keys gpt2_keys() {
       {"n_positions", &ModelConfig::max_position_embeddings, 1024, 1, kLargestSize},
       {"layer_norm_epsilon", &ModelConfig::rms_norm_eps, 1e-5, 0, 1},
       {"initializer_range", &ModelConfig::initializer_range, 0.02, 0, 1e3},
+      {"embd_pdrop", &ModelConfig::embd_pdrop, 0.1, 0, kMostDropped},
+      {"resid_pdrop", &ModelConfig::resid_pdrop, 0.1, 0, kMostDropped},
+      {"attn_pdrop", &ModelConfig::attn_pdrop, 0.1, 0, kMostDropped},
       {"tie_word_embeddings", &ModelConfig::tie_word_embeddings, 1, 0, 1},
       {"bos_token_id", &ModelConfig::bos_token_id, 50256, kNone, kLargestId},
       {"eos_token_id", &ModelConfig::eos_token_id, 50256, kNone, kLargestId},
@@ -107,7 +111,6 @@ std::vector<ConfigRequirement> llama_requirements() {
   };
 }
 
-// Its three dropouts are accepted, kept in the file and not applied: every published GPT-2 has them at 0.1.
 std::vector<ConfigRequirement> gpt2_requirements() {
   return {
       {"scale_attn_weights", {true}},

@@ -128,7 +128,7 @@ TEST(ModelConfigJson, WindowsOfLayers) {
   EXPECT_THROW(parse(R"({"model_type":"mistral","sliding_window":0})"), Error);
 }
 
-// What only others read, several ends of text, and a dropout that we do not apply.
+// What only others read, and several ends of text.
 TEST(ModelConfigJson, WhatWeDoNotComputeWithIsKept) {
   ModelConfig config = parse(
       R"({"model_type":"gpt2","resid_pdrop":0.1,"task_specific_params":{"a":[1]},"eos_token_id":[5,6],
@@ -184,6 +184,15 @@ TEST(ModelConfigJson, WhatGpt2CannotComputeIsRefusedByName) {
   refuse(R"("add_cross_attention":true)");
   refuse(R"("n_head":7)");
   refuse(R"("n_inner":0)");
+}
+
+TEST(ModelConfigJson, DropoutIsThatOfTheFileOrOfTransformers) {
+  const ModelConfig config = parse(R"({"model_type":"gpt2","resid_pdrop":0.25,"attn_pdrop":0})");
+  EXPECT_EQ(config.resid_pdrop, 0.25);
+  EXPECT_EQ(config.attn_pdrop, 0);
+  EXPECT_EQ(config.embd_pdrop, 0.1) << "GPT2Config's default";
+  EXPECT_EQ(parse(R"({"model_type":"llama"})").embd_pdrop, 0);
+  EXPECT_THROW(parse(R"({"model_type":"gpt2","embd_pdrop":1})"), Error);
 }
 
 TEST(ModelConfigJson, HarmlessSettingsAreAccepted) {

@@ -45,11 +45,25 @@ void check(const AttentionTensors& t) {
 // Devices without a kernel take one row at a time, so that the scores of no more than that exist at once.
 AttentionTensors row_of(const AttentionTensors& t, int64_t row) {
   const auto at_row = [row](const at::Tensor& tensor) { return tensor.narrow(0, row, 1); };
-  return {at_row(t.query), at_row(t.key), at_row(t.value), at_row(t.out), at_row(t.logsumexp), t.window};
+  return {at_row(t.query),     at_row(t.key), at_row(t.value), at_row(t.out),
+          at_row(t.logsumexp), t.window,      t.dropout,       t.first_row + row};
 }
 
 AttentionGradients row_of(const AttentionGradients& g, int64_t row) {
   return {g.query.narrow(0, row, 1), g.key.narrow(0, row, 1), g.value.narrow(0, row, 1)};
+}
+
+// B x H x T x T, of the weights; not defined without dropout.
+at::Tensor factors_of(const AttentionTensors& t) {
+  if (!t.dropout) return {};
+  const int64_t rows = t.query.size(0), length = t.query.size(1), heads = t.query.size(2);
+  const int64_t first = t.first_row * heads * length * dropout_segments(length);
+  return reference::dropout_factors(*t.dropout, first, rows * heads * length, length, t.query.device())
+      .reshape({rows, heads, length, length});
+}
+
+at::Tensor times(const at::Tensor& weights, const at::Tensor& factors) {
+  return factors.defined() ? weights * factors : weights;
 }
 
 }  // namespace
@@ -97,7 +111,8 @@ void attention(const AttentionTensors& t) {
   const int64_t heads = t.query.size(2);
   const at::Tensor scores = causal_scores(by_head(t.query, heads), by_head(t.key, heads), t.window);
   t.logsumexp.copy_(scores.logsumexp(-1));
-  t.out.copy_(at::matmul(scores.softmax(-1), by_head(t.value, heads)).transpose(1, 2));
+  const at::Tensor weights = times(scores.softmax(-1), factors_of(t));
+  t.out.copy_(at::matmul(weights, by_head(t.value, heads)).transpose(1, 2));
 }
 
 void attention_backward(const AttentionGradients& gradients, const at::Tensor& out_gradient,
@@ -106,12 +121,13 @@ void attention_backward(const AttentionGradients& gradients, const at::Tensor& o
   const at::Tensor q = by_head(t.query, heads), k = by_head(t.key, heads), v = by_head(t.value, heads);
   const at::Tensor dout = by_head(out_gradient, heads), out = by_head(t.out, heads);
   const at::Tensor weights = (causal_scores(q, k, t.window) - t.logsumexp.unsqueeze(-1)).exp();
-  const at::Tensor dweights = at::matmul(dout, v.transpose(-2, -1));
+  const at::Tensor factors = factors_of(t);
+  const at::Tensor dweights = times(at::matmul(dout, v.transpose(-2, -1)), factors);
   const at::Tensor row_sum = (dout * out).sum(-1, true);
   const at::Tensor dscores = weights * (dweights - row_sum) / std::sqrt(static_cast<double>(q.size(-1)));
   gradients.query.copy_(at::matmul(dscores, k).transpose(1, 2));
   gradients.key.copy_(to_key_heads(at::matmul(dscores.transpose(-2, -1), q), key_heads));
-  gradients.value.copy_(to_key_heads(at::matmul(weights.transpose(-2, -1), dout), key_heads));
+  gradients.value.copy_(to_key_heads(at::matmul(times(weights, factors).transpose(-2, -1), dout), key_heads));
 }
 
 }  // namespace reference

@@ -7,7 +7,10 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
+
 #include "core/memory.h"
+#include "kernels/dropout.h"
 
 namespace galore {
 
@@ -19,6 +22,10 @@ struct AttentionTensors {
   at::Tensor out;         // B x T x H x D
   at::Tensor logsumexp;   // B x H x T, fp32: of the scaled scores of each query
   int64_t window = 0;     // 0: none
+  // Of the weights, after the softmax. Query t of head h of row b has the segments of its keys from
+  // ((first_row + b) H + h) T + t times those of T keys on.
+  std::optional<DropoutMask> dropout = std::nullopt;
+  int64_t first_row = 0;
 };
 
 // Writes out and logsumexp.

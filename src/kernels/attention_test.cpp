@@ -10,12 +10,14 @@ using namespace testing_tensors;
 
 struct Shape {
   int64_t length, heads, key_heads, dim, window = 0;
+  double dropout = 0;
 };
 
 // The same in fp64: products of libraries in fp32 are no judge at this tolerance.
 AttentionTensors in_double(const AttentionTensors& t) {
   const auto wide = [](const at::Tensor& x) { return x.to(at::kDouble); };
-  return {wide(t.query), wide(t.key), wide(t.value), wide(t.out), wide(t.logsumexp), t.window};
+  return {wide(t.query),     wide(t.key), wide(t.value), wide(t.out),
+          wide(t.logsumexp), t.window,    t.dropout,     t.first_row};
 }
 
 class Attention : public testing::TestWithParam<std::tuple<Shape, at::ScalarType>> {
@@ -24,12 +26,15 @@ class Attention : public testing::TestWithParam<std::tuple<Shape, at::ScalarType
   at::ScalarType dtype_ = std::get<1>(GetParam());
   std::array<int64_t, 4> queries_{2, shape_.length, shape_.heads, shape_.dim};
   std::array<int64_t, 4> keys_{2, shape_.length, shape_.key_heads, shape_.dim};
-  AttentionTensors tensors_{random(queries_, dtype_, 1) * 2,
-                            random(keys_, dtype_, 2),
-                            random(keys_, dtype_, 3),
-                            at::empty(queries_, dtype_),
-                            at::empty({2, shape_.heads, shape_.length}),
-                            shape_.window};
+  AttentionTensors tensors_{
+      random(queries_, dtype_, 1) * 2,
+      random(keys_, dtype_, 2),
+      random(keys_, dtype_, 3),
+      at::empty(queries_, dtype_),
+      at::empty({2, shape_.heads, shape_.length}),
+      shape_.window,
+      shape_.dropout > 0 ? std::optional(DropoutMask{RandomStream(5, "test"), shape_.dropout}) : std::nullopt,
+      /*first_row=*/3};
   Ledger ledger_{at::kCPU};
   Workspace workspace_{ledger_};
 };
@@ -66,9 +71,14 @@ TEST_P(Attention, BackwardIsTheComposedOne) {
 // fp16 has no kernel on the CPU, so it goes the way of a device without one.
 TEST(AttentionWithoutAKernel, TakesRowsOneByOne) {
   const std::array<int64_t, 4> queries{3, 9, 4, 8}, keys{3, 9, 2, 8};
-  const AttentionTensors given{random(queries, at::kHalf, 1), random(keys, at::kHalf, 2),
-                               random(keys, at::kHalf, 3), at::empty(queries, at::kHalf),
-                               at::empty({3, 4, 9})};
+  const AttentionTensors given{random(queries, at::kHalf, 1),
+                               random(keys, at::kHalf, 2),
+                               random(keys, at::kHalf, 3),
+                               at::empty(queries, at::kHalf),
+                               at::empty({3, 4, 9}),
+                               0,
+                               DropoutMask{RandomStream(5, "test"), 0.2},
+                               4};
   AttentionTensors expected = given;
   expected.out = at::empty_like(given.out), expected.logsumexp = at::empty_like(given.logsumexp);
   Ledger ledger(at::kCPU);
@@ -90,14 +100,15 @@ TEST(AttentionWithoutAKernel, TakesRowsOneByOne) {
   EXPECT_LT(relative_difference(gradients.value, expected_gradients.value), 1e-3);
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, Attention,
-                         testing::Combine(testing::Values(Shape{1, 2, 2, 8}, Shape{23, 4, 4, 12},
-                                                          Shape{64, 2, 1, 64}, Shape{65, 4, 2, 64},
-                                                          Shape{200, 6, 2, 40}, Shape{130, 2, 2, 128},
-                                                          Shape{23, 4, 4, 12, 1}, Shape{200, 4, 2, 16, 8},
-                                                          Shape{200, 4, 2, 16, 64}, Shape{200, 2, 2, 16, 65},
-                                                          Shape{200, 2, 2, 16, 130}, Shape{30, 2, 2, 16, 30}),
-                                          testing::Values(at::kFloat, at::kBFloat16)));
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, Attention,
+    testing::Combine(testing::Values(Shape{1, 2, 2, 8}, Shape{23, 4, 4, 12}, Shape{64, 2, 1, 64},
+                                     Shape{65, 4, 2, 64}, Shape{200, 6, 2, 40}, Shape{130, 2, 2, 128},
+                                     Shape{23, 4, 4, 12, 1}, Shape{200, 4, 2, 16, 8},
+                                     Shape{200, 4, 2, 16, 64}, Shape{200, 2, 2, 16, 65},
+                                     Shape{200, 2, 2, 16, 130}, Shape{30, 2, 2, 16, 30},
+                                     Shape{200, 4, 2, 16, 0, 0.2}, Shape{65, 4, 4, 12, 30, 0.5}),
+                     testing::Values(at::kFloat, at::kBFloat16)));
 
 TEST(AttentionCached, LastPositionsSeeAllEarlierOnesOfTheirWindow) {
   Ledger ledger(at::kCPU);

@@ -13,6 +13,7 @@
 #include "core/memory.h"
 #include "core/parameter.h"
 #include "models/model_config.h"
+#include "nn/dropout.h"
 #include "nn/language_head.h"
 
 namespace galore {
@@ -48,6 +49,9 @@ class CausalLM {
   // here (the logits at position i predict the label at i + 1); -100 is ignored. Gradients are those of
   // gradient_scale x (sum of token losses): pass 1 / (tokens of the whole update) for a token-weighted mean.
   virtual LossSum train_step(const at::Tensor& ids, const at::Tensor& labels, double gradient_scale) = 0;
+  // The configuration's dropout, from the next train_step on, which stands there; before this is called, and
+  // outside of training, there is none.
+  virtual void set_dropout(const DropoutPlace&) {}
   virtual LossSum evaluate(const at::Tensor& ids, const at::Tensor& labels) = 0;
   // [rows, length, vocabulary] in fp32; forms the whole matrix, for tests and short inputs.
   virtual at::Tensor logits(const at::Tensor& ids) = 0;

@@ -178,8 +178,21 @@ at::Tensor Decoder::label_buffer(const Pass& pass, const at::Tensor& ids, const 
   return shifted;
 }
 
+void Decoder::set_dropout(const DropoutPlace& place) {
+  if (config_.embd_pdrop + config_.resid_pdrop + config_.attn_pdrop > 0)
+    dropout_ = {config_.embd_pdrop, config_.resid_pdrop, config_.attn_pdrop, place};
+}
+
+void Decoder::drop_embedding(const Pass& pass, const at::Tensor& x) const {
+  if (!pass.dropout || pass.dropout->embedding == 0) return;
+  const at::Tensor rows = x.view({pass.rows, x.numel() / pass.rows});
+  dropout(rows, rows, pass.dropout->mask(pass.dropout->embedding, embedding_.name),
+          pass.dropout->place.first_row, Write::replace);
+}
+
 LossSum Decoder::train_step(const at::Tensor& ids, const at::Tensor& labels, double gradient_scale) {
-  const Pass pass = pass_for(ids);
+  Pass pass = pass_for(ids);
+  pass.dropout = dropout_ ? &*dropout_ : nullptr;
   const at::Tensor tokens = token_buffer(pass, ids), shifted = label_buffer(pass, ids, labels);
   forward_and_keep(pass, tokens);
 
@@ -194,6 +207,7 @@ LossSum Decoder::train_step(const at::Tensor& ids, const at::Tensor& labels, dou
   if (!gradient.is_meta()) gradient.zero_();
   final_norm_->backward(pass, hidden_gradient, gradient, last, statistics);
   backward(pass, gradient);
+  drop_embedding(pass, gradient);
   report_embedding(pass, tokens, gradient);
   return loss;
 }
@@ -201,6 +215,7 @@ LossSum Decoder::train_step(const at::Tensor& ids, const at::Tensor& labels, dou
 void Decoder::forward_and_keep(const Pass& pass, const at::Tensor& tokens) {
   const RotaryTables tables = rotary_tables(pass, 0);
   embed(pass, tokens, 0, stream(pass, 0));
+  drop_embedding(pass, stream(pass, 0));
   for (size_t i = 0; i < layers_.size(); ++i) {
     layers_[i]->forward(layer_pass(pass, i), tables, stream(pass, i), stream(pass, i + 1));
   }

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,7 @@ class Decoder : public CausalLM {
   ParameterList parameters() override;
   void initialize(uint64_t seed) override;
   LossSum train_step(const at::Tensor& ids, const at::Tensor& labels, double gradient_scale) override;
+  void set_dropout(const DropoutPlace& place) override;
   LossSum evaluate(const at::Tensor& ids, const at::Tensor& labels) override;
   at::Tensor logits(const at::Tensor& ids) override;
   std::unique_ptr<KeyValueCache> new_cache(int64_t max_length) override;
@@ -53,6 +55,8 @@ class Decoder : public CausalLM {
   void embed(const Pass& pass, const at::Tensor& tokens, int64_t first, const at::Tensor& out);
   void report_embedding(const Pass& pass, const at::Tensor& tokens, const at::Tensor& gradient);
   at::Tensor position_buffer(const Pass& pass, int64_t first);
+  // Of the first layer's input, or of its gradient.
+  void drop_embedding(const Pass& pass, const at::Tensor& x) const;
   void forward_and_keep(const Pass& pass, const at::Tensor& tokens);
   void backward(const Pass& pass, const at::Tensor& gradient);
   // Through all layers and the final norm, keeping nothing; the result lives in a shared buffer.
@@ -69,6 +73,7 @@ class Decoder : public CausalLM {
   std::unique_ptr<Norm> final_norm_;
   LanguageHead head_;
   RotaryEmbedding rotary_;
+  std::optional<Dropout> dropout_;
 };
 
 }  // namespace galore

@@ -25,6 +25,9 @@ struct ModelConfig {
   double initializer_range = 0.02;
   RopeScaling rope_scaling;
   std::string hidden_act = "silu";
+  // Probabilities of dropout in training (GPT-2): of the embeddings' sum, of what blocks add to the stream,
+  // and of attention's weights.
+  double embd_pdrop = 0, resid_pdrop = 0, attn_pdrop = 0;
   bool attention_bias = false, mlp_bias = false;
   bool tie_word_embeddings = false;
   // A query sees this many positions, its own included: all layers of mistral; of qwen2 and qwen3, if it is

@@ -8,14 +8,16 @@
 #include <string>
 
 #include "core/parameter.h"
+#include "nn/dropout.h"
 
 namespace galore {
 
 struct Pass {
   Workspace& workspace;
-  at::ScalarType dtype;     // of activations and products
-  int64_t rows, length;     // of the micro-batch
-  std::string prefix = "";  // of saved buffers: one per layer, or one shared by all layers
+  at::ScalarType dtype;              // of activations and products
+  int64_t rows, length;              // of the micro-batch
+  std::string prefix = "";           // of saved buffers: one per layer, or one shared by all layers
+  const Dropout* dropout = nullptr;  // null: none
 
   int64_t tokens() const { return rows * length; }
   // Lives from the forward pass of a layer to its backward pass.
@@ -29,7 +31,7 @@ struct Pass {
   at::Tensor scratch(const std::string& name, at::IntArrayRef shape) const {
     return workspace.get(Owner::workspace, name, shape, dtype);
   }
-  Pass with_prefix(const std::string& name) const { return {workspace, dtype, rows, length, name}; }
+  Pass with_prefix(const std::string& name) const { return {workspace, dtype, rows, length, name, dropout}; }
 };
 
 // The 8-bit codes in which a linear layer's matrix is kept, by the parameter's name; nothing: in the dtype of

@@ -1,6 +1,7 @@
 #include "nn/plain_mlp.h"
 
 #include "kernels/gelu.h"
+#include "nn/residual.h"
 
 namespace galore {
 namespace {
@@ -32,15 +33,16 @@ void PlainMlp::forward_inputs(const Pass& pass, const at::Tensor& input) {
 
 void PlainMlp::forward(const Pass& pass, const at::Tensor& input, const at::Tensor& stream) {
   forward_inputs(pass, input);
-  out_.forward_add(pass, activated(pass), stream);
+  add_branch(pass, out_, activated(pass), stream);
 }
 
 void PlainMlp::backward(const Pass& pass, const at::Tensor& stream_gradient,
                         const at::Tensor& input_gradient) {
   const at::Tensor before = inner(pass), product = activated(pass);
   const at::Tensor product_gradient = pass.scratch("mlp.product_gradient", before.sizes());
-  out_.input_gradient(pass, stream_gradient, product_gradient, Write::replace);
-  out_.report(pass, stream_gradient, product);
+  const at::Tensor out_gradient = branch_gradient(pass, out_, stream_gradient);
+  out_.input_gradient(pass, out_gradient, product_gradient, Write::replace);
+  out_.report(pass, out_gradient, product);
   gelu_backward(before, product_gradient, gelu_kind(size_.activation));
   in_.input_gradient(pass, before, input_gradient, Write::replace);
 }

@@ -1,6 +1,7 @@
 #include "nn/self_attention.h"
 
 #include "kernels/rotary.h"
+#include "nn/residual.h"
 
 namespace galore {
 namespace {
@@ -42,12 +43,17 @@ AttentionTensors SelfAttention::attention_tensors(const Pass& pass) const {
   const auto or_normalized = [&](const at::Tensor& x, const char* name) {
     return size_.head_norms ? pass.scratch(name, x.sizes()) : x;
   };
-  return {or_normalized(from.query, "attention.query"),
-          or_normalized(from.key, "attention.key"),
-          from.value,
-          pass.saved("attention", from.query.sizes()),
-          pass.saved_statistics("logsumexp", {pass.rows, size_.heads, pass.length}),
-          size_.window};
+  AttentionTensors tensors{or_normalized(from.query, "attention.query"),
+                           or_normalized(from.key, "attention.key"),
+                           from.value,
+                           pass.saved("attention", from.query.sizes()),
+                           pass.saved_statistics("logsumexp", {pass.rows, size_.heads, pass.length}),
+                           size_.window};
+  if (pass.dropout && pass.dropout->attention > 0) {
+    tensors.dropout = pass.dropout->mask(pass.dropout->attention, output_.weight().name + " attention");
+    tensors.first_row = pass.dropout->place.first_row;
+  }
+  return tensors;
 }
 
 Projections SelfAttention::gradients(const Pass& pass, const std::string& name) const {
@@ -82,7 +88,7 @@ void SelfAttention::forward(const Pass& pass, const RotaryTables& tables, const 
   normalize(pass, from, tensors, false);
   rotate_heads({tensors.query, tensors.key, {}}, tables, false);
   attention(tensors, pass.workspace);
-  output_.forward_add(pass, as_tokens(tensors.out), stream);
+  add_branch(pass, output_, as_tokens(tensors.out), stream);
 }
 
 void SelfAttention::forward_cached(const Pass& pass, const RotaryTables& tables, const at::Tensor& input,
@@ -105,8 +111,9 @@ void SelfAttention::backward(const Pass& pass, const RotaryTables& tables, const
   const Projections from = projected(pass), gradient = gradients(pass, "");
   const AttentionTensors tensors = attention_tensors(pass);
   const at::Tensor out_gradient = pass.scratch("attention.out_gradient", tensors.out.sizes());
-  output_.input_gradient(pass, stream_gradient, as_tokens(out_gradient), Write::replace);
-  output_.report(pass, stream_gradient, as_tokens(tensors.out));
+  const at::Tensor above = branch_gradient(pass, output_, stream_gradient);
+  output_.input_gradient(pass, above, as_tokens(out_gradient), Write::replace);
+  output_.report(pass, above, as_tokens(tensors.out));
   // With norms, attention's inputs were not kept: elementwise, and made again to the last bit.
   const Projections inner = size_.head_norms ? gradients(pass, "normalized_") : gradient;
   normalize(pass, from, tensors, true);

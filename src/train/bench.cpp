@@ -80,6 +80,7 @@ Timings time_steps(const TrainOptions& options, CausalLM& model, Optimizer& opti
     for (int64_t i = 0; i < micro_batches; ++i) {
       const at::Tensor ids =
           random_ids(options, model.config(), static_cast<uint64_t>(step * micro_batches + i));
+      model.set_dropout({static_cast<uint64_t>(options.seed), step, i * options.per_device_train_batch_size});
       model.train_step(ids, ids, scale);
     }
     const UpdateReport report = optimizer.finish_update();

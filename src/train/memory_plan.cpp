@@ -52,6 +52,7 @@ MemoryPlan plan_memory(const ModelConfig& config, const ModelOptions& model_opti
   const auto model = make_causal_lm(config, model_options, ledger);
   Workspace workspace(ledger);
   Optimizer optimizer(model->parameters(), optimizer_options, workspace);
+  model->set_dropout({});
   const auto meta = at::TensorOptions().dtype(at::kLong).device(at::kMeta);
   const at::Tensor ids = at::empty({workload.train_rows, workload.length}, meta);
   const int64_t micro_batches = std::min<int64_t>(2, workload.micro_batches);  // more hold nothing more

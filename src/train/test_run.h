@@ -135,6 +135,7 @@ class TestRun : public testing::Test {
     Ledger ledger(at::kCPU);
     const auto model = make_causal_lm(config, model_options(options), ledger);
     model->initialize(1);
+    model->set_dropout({});
     Workspace workspace(ledger);
     Optimizer optimizer(model->parameters(), options.optimizer, workspace);
     const at::Tensor ids = at::arange(64, at::kLong).view({4, 16});

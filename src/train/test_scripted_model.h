@@ -31,6 +31,7 @@ class ScriptedModel : public CausalLM {
     loss.loss = script_.train(trained_, loss.mean()) * static_cast<double>(loss.num_tokens);
     return loss;
   }
+  void set_dropout(const DropoutPlace& place) override { model_->set_dropout(place); }
   LossSum evaluate(const at::Tensor& ids, const at::Tensor& labels) override {
     LossSum loss = model_->evaluate(ids, labels);
     loss.loss = script_.evaluate(++evaluated_, loss.mean()) * static_cast<double>(loss.num_tokens);

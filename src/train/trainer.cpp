@@ -93,7 +93,10 @@ std::vector<Batch> Trainer::next_batches() {
 LossSum Trainer::train_batches(const std::vector<Batch>& batches, int64_t targets) {
   const double scale = 1.0 / static_cast<double>(std::max<int64_t>(1, targets));
   LossSum loss;
+  DropoutPlace place{static_cast<uint64_t>(options_.seed), state_.step, 0};
   for (const Batch& batch : batches) {
+    model_->set_dropout(place);
+    place.first_row += batch.ids.size(0);
     const LossSum part = model_->train_step(batch.ids, batch.labels, scale);
     loss.loss += part.loss;
     loss.num_tokens += part.num_tokens;

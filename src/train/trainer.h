@@ -72,6 +72,7 @@ class Trainer {
   void train_one_update();
   std::vector<Batch> next_batches();
   LossSum train_batches(const std::vector<Batch>& batches, int64_t targets);
+  void tell_dropout();
   void tell_skipped(double loss, const UpdateReport& report);
   void record(double loss, bool accepted, const UpdateReport& report, int64_t tokens, double seconds);
   void measure(const UpdateReport& report);

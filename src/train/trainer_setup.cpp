@@ -169,12 +169,19 @@ void Trainer::prepare_model(const MakeModel& make_model) {
   log_.say(fmt::format("{:.2f}M parameters, weights {}, computing in {} on {} with {} threads",
                        static_cast<double>(config_.num_parameters()) / 1e6, options_.dtype,
                        dtype_name(model_options_.compute_dtype), device_.str(), at::get_num_threads()));
+  tell_dropout();
   if (optimizer_->options().layerwise && options_.optimizer.max_grad_norm > 0)
     log_.say(fmt::format("layer-wise clipping to {} by {}", options_.optimizer.max_grad_norm,
                          options_.optimizer.layerwise_clipping == "per_tensor"
                              ? "each tensor's own norm"
                              : "the norm of the update before"));
   peak_ = peak_of(model_options_.compute_dtype, device_);
+}
+
+void Trainer::tell_dropout() {
+  if (config_.embd_pdrop + config_.resid_pdrop + config_.attn_pdrop > 0)
+    log_.say(fmt::format("dropout in training, by config.json: embd_pdrop {}, resid_pdrop {}, attn_pdrop {}",
+                         config_.embd_pdrop, config_.resid_pdrop, config_.attn_pdrop));
 }
 
 void Trainer::resume(const RunState& saved) {

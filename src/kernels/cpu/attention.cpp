@@ -15,6 +15,7 @@
 #define HWY_TARGET_INCLUDE "kernels/cpu/attention.cpp"
 #include <hwy/foreach_target.h>
 
+#include "kernels/cpu/dropout-inl.h"
 #include "kernels/cpu/exponential-inl.h"
 #include "kernels/cpu/tiles-inl.h"
 
@@ -23,6 +24,32 @@ namespace galore::kernels::cpu::HWY_NAMESPACE {
 
 constexpr float kHidden = -1e30f;  // stands for minus infinity, without its special cases
 
+// The dropout of one query head's weights.
+struct HeadDropout {
+  const TaskDropout* task;  // null: none
+  size_t head, length;
+};
+
+template <typename T>
+HeadDropout dropout_of(const AttentionTask<T>& task, size_t head) {
+  return {task.dropout ? &*task.dropout : nullptr, head, task.length};
+}
+
+// The rows of a square of weights, or of their gradients, times the factors of queries from block `i` and
+// keys of block `j`.
+HWY_INLINE void drop_square(float* square, const HeadDropout& dropout, size_t i, size_t j) {
+  if (!dropout.task) return;
+  const FloatTag d;
+  HWY_ALIGN float factors[kBlock];
+  for (size_t row = 0; row < kBlock && i * kBlock + row < dropout.length; ++row) {
+    const uint64_t segment = dropout.task->segment(dropout.head, dropout.length, i * kBlock + row, j);
+    dropout_factors(factors, dropout.task->stream, segment, dropout.task->scale);
+    float* values = square + row * kBlock;
+    for (size_t k = 0; k < kBlock; k += hn::Lanes(d))
+      hn::StoreU(hn::Mul(hn::LoadU(d, values + k), hn::LoadU(d, factors + k)), d, values + k);
+  }
+}
+
 // The state of a block of queries in the forward pass.
 struct QueryBlock {
   float* scores;   // kBlock x kBlock; become the weights
@@ -30,6 +57,7 @@ struct QueryBlock {
   float* largest;  // kBlock: largest score so far
   float* sum;      // kBlock: of the weights so far
   size_t width, window;
+  HeadDropout dropout;
 };
 
 // Scores of row `row` to weights; rescales what was summed before. A row that has not seen a key yet sums
@@ -73,6 +101,7 @@ HWY_INLINE void attend(const QueryBlock& block, const float* query, const float*
                        {kBlock, kBlock, width});
     for (size_t row = 0; row < kBlock; ++row)
       softmax_row(block, row, visible_keys(index * kBlock + row, j, block.window));
+    drop_square(block.scores, block.dropout, index, j);
     add_matrix_product({block.out, width}, {block.scores, kBlock, 1}, {values + j * block_size, width},
                        {kBlock, width, kBlock});
   }
@@ -82,16 +111,18 @@ template <typename T>
 void forward_task(const AttentionTask<T>& task) {
   const size_t width = padded(task.dim), size = padded(task.length) * width;
   float *keys = task.scratch, *values = keys + size, *queries = values + size, *rest = queries + size;
-  const QueryBlock block{rest,
-                         rest + kBlock * kBlock,
-                         rest + kBlock * (kBlock + width),
-                         rest + kBlock * (kBlock + width + 1),
-                         width,
-                         task.window};
+  QueryBlock block{rest,
+                   rest + kBlock * kBlock,
+                   rest + kBlock * (kBlock + width),
+                   rest + kBlock * (kBlock + width + 1),
+                   width,
+                   task.window,
+                   {}};
   pack_transposed(keys, task.key, task.length, task.dim);
   pack(values, task.value, task.length, task.dim, 1.0f);
   for (size_t head = 0; head < task.group; ++head) {
     const Head<T> out = task.out.shifted(head * task.dim);
+    block.dropout = dropout_of(task, head);
     pack(queries, task.query.shifted(head * task.dim), task.length, task.dim,
          static_cast<float>(1 / std::sqrt(static_cast<double>(task.dim))));
     for (size_t first = 0; first < task.length; first += kBlock) {
@@ -113,6 +144,7 @@ struct BackwardBuffers {
   float *weights, *score_gradient;                                                 // kBlock x kBlock
   float *logsumexp, *row_sum;                                                      // padded(T)
   size_t width, window;
+  HeadDropout dropout = {};
 };
 
 BackwardBuffers backward_buffers(float* scratch, size_t length, size_t dim, size_t window) {
@@ -132,7 +164,8 @@ BackwardBuffers backward_buffers(float* scratch, size_t length, size_t dim, size
           rows,
           rows + padded(length),
           width,
-          window};
+          window,
+          {}};
 }
 
 // weights = exp(scores - logsumexp) and score_gradient = weights * (score_gradient - row_sum), one row.
@@ -158,11 +191,13 @@ HWY_INLINE void backward_block(const BackwardBuffers& b, size_t i, size_t j) {
                      square);
   add_matrix_product({b.score_gradient, kBlock}, {b.out_gradient + at_i, width, 1},
                      {b.value_transposed + at_j, kBlock}, square);
+  drop_square(b.score_gradient, b.dropout, i, j);
   for (size_t row = 0; row < kBlock; ++row) {
     score_gradient_row(b.weights + row * kBlock, b.score_gradient + row * kBlock,
                        b.logsumexp[i * kBlock + row], b.row_sum[i * kBlock + row],
                        visible_keys(i * kBlock + row, j, b.window));
   }
+  drop_square(b.weights, b.dropout, i, j);
   add_matrix_product({b.value_gradient + at_j, width}, {b.weights, 1, kBlock}, {b.out_gradient + at_i, width},
                      wide);
   add_matrix_product({b.key_gradient + at_j, width}, {b.score_gradient, 1, kBlock}, {b.query + at_i, width},
@@ -192,7 +227,7 @@ template <typename T>
 void backward_task(const AttentionBackwardTask<T>& backward) {
   const AttentionTask<T>& task = backward.forward;
   const size_t length = task.length, dim = task.dim, size = padded(length) * padded(dim);
-  const BackwardBuffers b = backward_buffers(task.scratch, length, dim, task.window);
+  BackwardBuffers b = backward_buffers(task.scratch, length, dim, task.window);
   const auto scale = static_cast<float>(1 / std::sqrt(static_cast<double>(dim)));
   pack(b.key, task.key, length, dim, 1.0f);
   pack_transposed(b.key_transposed, task.key, length, dim);
@@ -202,6 +237,7 @@ void backward_task(const AttentionBackwardTask<T>& backward) {
     pack(b.query, task.query.shifted(head * dim), length, dim, scale);
     pack(b.out_gradient, backward.out_gradient.shifted(head * dim), length, dim, 1.0f);
     pack_rows(b, task, task.out.shifted(head * dim), head);
+    b.dropout = dropout_of(task, head);
     std::memset(b.query_gradient, 0, size * sizeof(float));
     for (size_t i = 0; i * kBlock < length; ++i) {
       for (size_t j = first_key_block(i, task.window); j <= i; ++j) backward_block(b, i, j);
@@ -241,6 +277,14 @@ Head<T> head_of(const at::Tensor& x, int64_t row, int64_t head) {
   return {data<T>(x) + row * x.stride(0) + head * x.size(3), stride};
 }
 
+std::optional<TaskDropout> task_dropout(const AttentionTensors& t, int64_t row, int64_t head) {
+  if (!t.dropout) return std::nullopt;
+  const int64_t length = t.query.size(1), blocks = dropout_segments(length);
+  const int64_t first = ((t.first_row + row) * t.query.size(2) + head) * length * blocks;
+  return TaskDropout{t.dropout->stream, dropout_scale(t.dropout->probability), static_cast<uint64_t>(first),
+                     static_cast<size_t>(blocks)};
+}
+
 // Task number `index` of B x K; scratch is not set.
 template <typename T>
 AttentionTask<T> task_of(const AttentionTensors& t, int64_t index) {
@@ -256,7 +300,8 @@ AttentionTask<T> task_of(const AttentionTensors& t, int64_t index) {
           head_of<T>(t.out, row, head),
           data<float>(t.logsumexp) + (row * heads + head) * length,
           nullptr,
-          static_cast<size_t>(t.window > 0 ? std::min(t.window, length) : length)};
+          static_cast<size_t>(t.window > 0 ? std::min(t.window, length) : length),
+          task_dropout(t, row, head)};
 }
 
 at::Tensor thread_scratch(size_t floats, Workspace& workspace) {

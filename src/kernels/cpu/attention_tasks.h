@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+
+#include "kernels/dropout.h"
 
 namespace galore::kernels::cpu {
 
@@ -19,6 +22,20 @@ struct Head {
   Head shifted(size_t features) const { return {data + features, stride}; }
 };
 
+// A query's weights in segments, one a block of keys.
+static_assert(kBlock == kDropoutSegment);
+struct TaskDropout {
+  RandomStream stream;
+  DropoutScale scale;
+  uint64_t first_segment;  // of the task's first query head
+  size_t blocks;           // of T
+
+  // Of the weights that query `query` of head `head` gives to key block `block`.
+  uint64_t segment(size_t head, size_t length, size_t query, size_t block) const {
+    return first_segment + (head * length + query) * blocks + block;
+  }
+};
+
 // One key head and the `group` query heads that read it, which lie side by side.
 template <typename T>
 struct AttentionTask {
@@ -27,6 +44,7 @@ struct AttentionTask {
   float* logsumexp;  // group x T
   float* scratch;
   size_t window;  // of keys that a query sees, at most T
+  std::optional<TaskDropout> dropout;
 };
 
 // The columns [begin, end) of block `block` of the keys that a query sees.

@@ -6,6 +6,7 @@
 
 #include "core/memory.h"
 #include "kernels/attention.h"
+#include "kernels/dropout.h"
 #include "kernels/layer_norm.h"
 #include "kernels/rms_norm.h"
 
@@ -29,6 +30,8 @@ bool layer_norm_backward(const at::Tensor& x_gradient, const at::Tensor& partial
                          const LayerNormInputs& inputs);
 bool swiglu(const at::Tensor& out, const at::Tensor& gate, const at::Tensor& up);
 bool swiglu_backward(const at::Tensor& gate, const at::Tensor& up, const at::Tensor& product);
+bool dropout(const at::Tensor& out, const at::Tensor& x, const DropoutMask& mask, int64_t first_row,
+             Write write);
 bool rotate(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sine, bool inverse);
 // gradient_scale null: losses only, logits stay.
 bool cross_entropy(const at::Tensor& losses, const at::Tensor& logits, const at::Tensor& labels,
