@@ -83,7 +83,7 @@ TEST(OptionSchema, RangesAreThoseThatAreChecked) {
     }
   }
   EXPECT_GT(bounds, 60);
-  EXPECT_EQ(properties.at("dataloader_num_workers").at("maximum"), 1);
+  EXPECT_EQ(properties.at("dataloader_num_workers").at("maximum"), 256);
   EXPECT_EQ(properties.at("warmup_ratio").at("exclusiveMaximum"), 1);
   EXPECT_FALSE(taken("warmup_ratio", 1));
   EXPECT_EQ(properties.at("lr").at("minimum"), 0) << "an alias";
