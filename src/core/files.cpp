@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "core/errors.h"
+#include "core/fnv1a.h"
 
 namespace galore {
 namespace {
@@ -109,12 +110,11 @@ std::vector<Path> expand_glob(const std::string& pattern) {
 std::string file_fingerprint(const Path& path) {
   RandomAccessFile file(path);
   std::vector<char> buffer(1 << 20);
-  uint64_t hash = 14695981039346656037ULL;
+  uint64_t hash = kFnv1aBasis;
   for (uint64_t offset = 0; offset < file.size();) {
     const size_t bytes = std::min<uint64_t>(buffer.size(), file.size() - offset);
     file.read(offset, buffer.data(), bytes);
-    for (size_t i = 0; i < bytes; ++i)
-      hash = (hash ^ static_cast<unsigned char>(buffer[i])) * 1099511628211ULL;
+    hash = fnv1a({buffer.data(), bytes}, hash);
     offset += bytes;
   }
   return fmt::format("{:016x}", hash);

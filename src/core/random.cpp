@@ -3,14 +3,14 @@
 #include <cmath>
 #include <numbers>
 
+#include "core/fnv1a.h"
 #include "core/philox.h"
 
 namespace galore {
 namespace {
 
 uint64_t mix(uint64_t hash, std::string_view text) {
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
-  return (hash ^ 0xff) * 1099511628211ULL;  // a separator, so that ("ab","c") differs from ("a","bc")
+  return (fnv1a(text, hash) ^ 0xff) * kFnv1aPrime;  // a separator, so that ("ab","c") differs from ("a","bc")
 }
 
 uint64_t finalize(uint64_t x) {  // SplitMix64's finalizer
@@ -24,7 +24,7 @@ uint64_t finalize(uint64_t x) {  // SplitMix64's finalizer
 RandomStream::RandomStream(uint64_t seed, std::string_view purpose, std::string_view name, uint64_t step)
     : step_(step) {
   const uint64_t hash =
-      finalize(mix(mix(finalize(seed + 0x9e3779b97f4a7c15ULL) ^ 14695981039346656037ULL, purpose), name));
+      finalize(mix(mix(finalize(seed + 0x9e3779b97f4a7c15ULL) ^ kFnv1aBasis, purpose), name));
   key_ = {static_cast<uint32_t>(hash), static_cast<uint32_t>(hash >> 32)};
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/errors.h"
+#include "core/fnv1a.h"
 
 namespace galore {
 namespace {
@@ -103,11 +104,9 @@ bool Corpus::next(Document& document) {
 }
 
 uint64_t corpus_fingerprint(const std::vector<Path>& files) {
-  uint64_t hash = 14695981039346656037ULL;
-  for (const Path& path : files) {
-    const std::string text = fmt::format("{}:{};", path.filename().string(), RandomAccessFile(path).size());
-    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
-  }
+  uint64_t hash = kFnv1aBasis;
+  for (const Path& path : files)
+    hash = fnv1a(fmt::format("{}:{};", path.filename().string(), RandomAccessFile(path).size()), hash);
   return hash;
 }
 

@@ -158,6 +158,13 @@ TextDocuments text_documents_from_name(const std::string& name) {
 
 const char* text_documents_name(TextDocuments kind) { return kTextNames[static_cast<size_t>(kind)]; }
 
+void require_labels_as_before(bool first_has_labels, const Document& document, const Path& path) {
+  if (first_has_labels == document.has_labels) return;
+  fail(fmt::format("{}:{}", path.string(), document.line),
+       "expected 'labels' in every row or in none; the first row {} them",
+       first_has_labels ? "has" : "has not");
+}
+
 bool is_json_lines(const Path& path) {
   const std::string extension = without_compression(path).extension().string();
   return extension == ".jsonl" || extension == ".json" || extension == ".ndjson";

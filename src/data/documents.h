@@ -53,6 +53,9 @@ struct Document {
   }
 };
 
+// An Error unless the document of this file has labels as the first one had.
+void require_labels_as_before(bool first_has_labels, const Document& document, const Path& path);
+
 // Broken rows that were left out.
 struct SkippedRows {
   int64_t count = 0;

@@ -59,10 +59,8 @@ bool RowStream::next_document() {
   if (taken_ > document_.ids.size())
     fail(corpus_.path(document_.place.file).string(), "the file has changed");
   if (document_.ids.empty()) return true;
-  if (has_labels_.value_or(document_.has_labels) != document_.has_labels)
-    fail(fmt::format("{}:{}", corpus_.path(document_.place.file).string(), document_.line),
-         "expected 'labels' in every row or in none; the first row {} them",
-         *has_labels_ ? "has" : "has not");
+  require_labels_as_before(has_labels_.value_or(document_.has_labels), document_,
+                           corpus_.path(document_.place.file));
   has_labels_ = document_.has_labels;
   return true;
 }

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/errors.h"
+#include "core/fnv1a.h"
 
 namespace galore {
 namespace {
@@ -17,9 +18,7 @@ int64_t fingerprint_of(const StreamOptions& options, const std::vector<Path>& fi
       "{:x} {} {} {} {} {} {} {} {} {}", corpus_fingerprint(files), options.buffer_size, b.max_length,
       b.packing, b.seed, b.max_samples, b.val_size, text_documents_name(options.tokenization.text_documents),
       options.tokenization.separator.value_or(-1), options.tokenization.add_special_tokens);
-  uint64_t hash = 14695981039346656037ULL;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
-  return static_cast<int64_t>(hash >> 1) | 1;
+  return static_cast<int64_t>(fnv1a(text) >> 1) | 1;
 }
 
 void check(const StreamOptions& options) {

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "core/errors.h"
+#include "core/fnv1a.h"
 
 namespace galore {
 namespace {
@@ -13,10 +14,9 @@ constexpr uint64_t kWholeFingerprint = 256u << 20, kSampleBytes = 1 << 16;
 constexpr int kNumSamples = 256;
 constexpr size_t kBufferBytes = 1u << 20;
 
-uint64_t hash_bytes(uint64_t hash, const void* data, size_t count) {
-  const auto* bytes = static_cast<const unsigned char*>(data);
-  for (size_t i = 0; i < count; ++i) hash = (hash ^ bytes[i]) * 1099511628211ULL;
-  return hash;
+template <typename T>
+std::string_view bytes_of(const T& value) {
+  return {reinterpret_cast<const char*>(&value), sizeof value};
 }
 
 // An AtomicFile with a buffer: documents are small.
@@ -54,9 +54,7 @@ class CacheWriter {
 
   void add(const Path& data, const Document& document) {
     if (footer_.num_documents == 0 && document.has_labels) labels_.emplace(stem_.string() + ".labels");
-    if (labels_.has_value() != document.has_labels)
-      fail(fmt::format("{}:{}", data.string(), document.line),
-           "expected 'labels' in every row or in none; the first row {} them", labels_ ? "has" : "has not");
+    require_labels_as_before(labels_.has_value(), document, data);
     for (const int32_t id : document.ids)
       footer_.token_bytes == 2 ? tokens_.put(static_cast<uint16_t>(id)) : tokens_.put(id);
     for (const int32_t label : document.labels) labels_->put(label);
@@ -132,12 +130,12 @@ std::string data_fingerprint(const Path& path) {
   if (file.size() <= kWholeFingerprint) return file_fingerprint(path);
   const int64_t changed = std::filesystem::last_write_time(path).time_since_epoch().count();
   const uint64_t size = file.size();
-  uint64_t hash = hash_bytes(14695981039346656037ULL, &changed, sizeof changed);
-  hash = hash_bytes(hash, &size, sizeof size);
+  uint64_t hash = fnv1a(bytes_of(changed));
+  hash = fnv1a(bytes_of(size), hash);
   std::vector<char> sample(kSampleBytes);
   for (uint64_t i = 0; i < kNumSamples; ++i) {
     file.read((size - kSampleBytes) / (kNumSamples - 1) * i, sample.data(), sample.size());
-    hash = hash_bytes(hash, sample.data(), sample.size());
+    hash = fnv1a({sample.data(), sample.size()}, hash);
   }
   return fmt::format("{:016x}", hash);
 }
