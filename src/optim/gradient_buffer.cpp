@@ -33,7 +33,7 @@ void GradientBuffer::acquire() {
 
 void GradientBuffer::keep_projection(Subspace& subspace, bool refreshed) {
   GALORE_ASSERT(complete() && !projected());
-  const at::Tensor low_rank = refreshed ? subspace.project_refreshed(buffer_) : subspace.project(buffer_);
+  const at::Tensor low_rank = subspace.project(buffer_, refreshed);
   update_.subspace = &subspace;
   update_.shared = false;
   buffer_ =

@@ -40,8 +40,7 @@ class Alice : public Method {
       const std::string notice = refresh(DenseGradient(gradient), context.random, context.step - 1);
       context.note(notice);
     }
-    const at::Tensor low_rank =
-        context.refresh_due ? subspace_.project_refreshed(gradient) : subspace_.project(gradient);
+    const at::Tensor low_rank = subspace_.project(gradient, context.refresh_due);
     track(low_rank);
     const at::Tensor adapted = adapt(low_rank);
     scale_by_what_is_outside(gradient, low_rank);

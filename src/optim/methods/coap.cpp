@@ -29,8 +29,7 @@ class Coap : public Method {
       const std::string notice = refresh(gradient, context);
       context.note(notice);
     }
-    const at::Tensor low_rank =
-        context.refresh_due ? subspace_.project_refreshed(gradient) : subspace_.project(gradient);
+    const at::Tensor low_rank = subspace_.project(gradient, context.refresh_due);
     return subspace_.lift(rule_->direction(low_rank, context.step), options_.scale);
   }
 

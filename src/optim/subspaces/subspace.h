@@ -154,6 +154,10 @@ class Subspace {
   // The same of the gradient that the last refresh() took, measured; for side `both` without what is only
   // rounding.
   at::Tensor project_refreshed(const at::Tensor& gradient);
+  // The one or the other.
+  at::Tensor project(const at::Tensor& gradient, bool refreshed) {
+    return refreshed ? project_refreshed(gradient) : project(gradient);
+  }
   // After a refresh: which share of the squared norm of its gradient lies inside the subspace. low_rank:
   // project() of it. Where the gradient's norm is not known without a product of its size, the part outside
   // is estimated by 16 columns of random numbers (captured_energy.cpp).
