@@ -10,6 +10,7 @@
 #include "core/errors.h"
 #include "core/files.h"
 #include "core/test_folder.h"
+#include "core/test_message.h"
 #include "models/causal_lm.h"
 
 namespace galore {
@@ -66,12 +67,7 @@ class GenerateCommandTest : public testing::Test {
     return all;
   }
   std::string complaint(const std::vector<std::string>& arguments) const {
-    try {
-      output(arguments);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "";
+    return message_of([&] { output(arguments); });
   }
   // Five letters and blanks of a text, from its second third on, that have not been there before.
   static std::string part_of(const std::string& text) {

@@ -5,8 +5,8 @@
 
 #include <fstream>
 
-#include "core/errors.h"
 #include "core/test_folder.h"
+#include "core/test_message.h"
 #include "tokenizer/tokenizer.h"
 
 namespace galore {
@@ -43,16 +43,5 @@ class DataTest : public testing::Test {
 
   TestFolder folder_;
 };
-
-// What `action` complains about, "" if it does not.
-template <typename Action>
-std::string message_of(Action action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
 
 }  // namespace galore

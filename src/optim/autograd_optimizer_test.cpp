@@ -2,7 +2,7 @@
 
 #include <c10/core/GradMode.h>
 
-#include "core/errors.h"
+#include "core/test_message.h"
 #include "optim/test_optimizer.h"
 
 namespace galore {
@@ -130,19 +130,9 @@ TEST(AutogradOptimizer, ItLetsGoOfTheTensors) {
   for (const at::Tensor& gradient : network.gradients()) EXPECT_TRUE(gradient.defined());
 }
 
-template <typename Action>
-std::string complaint(Action action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
-
 TEST(AutogradOptimizer, RefusesTensorsThatItCannotTrain) {
   const auto refused = [](const at::Tensor& tensor) {
-    return complaint([&] { const AutogradOptimizer optimizer({{"w", tensor}}, options_of("adamw")); });
+    return message_of([&] { const AutogradOptimizer optimizer({{"w", tensor}}, options_of("adamw")); });
   };
   const auto leaf = [](const at::Tensor& tensor) { return tensor.clone().set_requires_grad(true); };
   const std::string begin = "[optimizer] w: expected ";
@@ -154,8 +144,8 @@ TEST(AutogradOptimizer, RefusesTensorsThatItCannotTrain) {
   EXPECT_EQ(refused(random({4, 3}, 1).t().set_requires_grad(true)),
             begin + "a contiguous tensor, given another layout");
   EXPECT_EQ(refused({}), begin + "a tensor, given an undefined one");
-  EXPECT_NE(complaint([] { const AutogradOptimizer optimizer({}, {}); }), "");
-  const std::string coded = complaint([] {
+  EXPECT_NE(message_of([] { const AutogradOptimizer optimizer({}, {}); }), "");
+  const std::string coded = message_of([] {
     const Network network;
     const AutogradOptimizer optimizer(network.weights, options_of("q_galore_adamw_8bit"));
   });
@@ -166,10 +156,10 @@ TEST(AutogradOptimizer, RefusesPassesOutsideOfAnUpdate) {
   const Network network;
   AutogradOptimizer optimizer(network.weights, options_of("adamw"));
   const auto pass = [&] { network.loss().backward(); };
-  EXPECT_NE(complaint(pass).find("expected begin_update()"), std::string::npos);
+  EXPECT_NE(message_of(pass).find("expected begin_update()"), std::string::npos);
   optimizer.begin_update(0.01);
   pass();
-  EXPECT_NE(complaint(pass).find("no more backward passes than its micro_batches"), std::string::npos);
+  EXPECT_NE(message_of(pass).find("no more backward passes than its micro_batches"), std::string::npos);
   optimizer.begin_update(0.01);
   pass();
   EXPECT_EQ(optimizer.finish_update().num_skipped, 0) << "what a refused pass left is gone";

@@ -82,7 +82,7 @@ TEST_F(CodedRun, ASavedModelIsTakenUpInCodes) {
 
 // A weight that is not finite is noticed though its codes are numbers.
 TEST_F(CodedRun, WeightsThatAreNotFiniteStopTheRun) {
-  const std::string reason = complaint_of([&] {
+  const std::string reason = message_of([&] {
     train_coded("run",
                 {"max_steps=2", "save_steps=1", "optim_overrides=pattern=_proj,learning_rate_factor=1e42"});
   });
@@ -91,7 +91,7 @@ TEST_F(CodedRun, WeightsThatAreNotFiniteStopTheRun) {
 }
 
 TEST_F(CodedRun, CopiesInFp32AreRefused) {
-  const std::string reason = complaint_of([&] {
+  const std::string reason = message_of([&] {
     train_coded("run", {"bf16=true", "master_weights=true", "max_steps=1"});
   });
   EXPECT_NE(reason.find("[master_weights] expected false"), std::string::npos) << reason;

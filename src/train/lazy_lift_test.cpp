@@ -122,7 +122,7 @@ TEST_F(LazyLiftRun, NarrowWeightsLoseLess) {
 
 TEST_F(LazyLiftRun, RefusesWhatItCannotKeep) {
   const auto reason = [&](const Settings& settings) {
-    return complaint_of([&] { train_lifted("run", "lazy", settings); });
+    return message_of([&] { train_lifted("run", "lazy", settings); });
   };
   EXPECT_NE(reason({"bf16=true", "weight_decay=0.1"}).find("[lift] expected eager, or weight_decay=0"),
             std::string::npos);

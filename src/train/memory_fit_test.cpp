@@ -194,7 +194,7 @@ class TrainerMemory : public TestRun {
 };
 
 TEST_F(TrainerMemory, WhatDoesNotFitIsRefusedBeforeAnythingElse) {
-  const std::string text = complaint_of([&] {
+  const std::string text = message_of([&] {
     train(large("run", {limit_for(128), "train_file=" + (folder_ / "missing.bin").string()}));
   });
   EXPECT_TRUE(text.starts_with("[memory] expected at most ")) << text;

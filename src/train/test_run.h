@@ -12,6 +12,7 @@
 #include "checkpoint/run_checkpoint.h"
 #include "core/random.h"
 #include "core/test_folder.h"
+#include "core/test_message.h"
 #include "train/memory_plan.h"
 #include "train/trainer.h"
 
@@ -41,17 +42,6 @@ inline void write_tokens(const Path& path, const std::vector<int>& tokens) {
 }
 
 inline std::string file_text(const Path& path) { return read_file(path); }
-
-// What `action` complains about, "" if it does not.
-template <typename Action>
-std::string complaint_of(Action action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
 
 class TestRun : public testing::Test {
  protected:

@@ -118,7 +118,7 @@ TEST_F(TrainerBest, AnotherMetricBeginsAnew) {
 TEST_F(TrainerBest, CheckpointsOfAnotherRunAreRefused) {
   train({output("run"), "max_steps=4", "save_steps=2"});
   const std::string log = file_text(folder_ / "run" / "metrics.jsonl");
-  const std::string complaint = complaint_of([&] { train({output("run"), "max_steps=2", "save_steps=1"}); });
+  const std::string complaint = message_of([&] { train({output("run"), "max_steps=2", "save_steps=1"}); });
   EXPECT_NE(
       complaint.find("[output_dir] " + (folder_ / "run" / "checkpoint-4").string() + " is of an earlier run"),
       std::string::npos);
@@ -126,7 +126,7 @@ TEST_F(TrainerBest, CheckpointsOfAnotherRunAreRefused) {
   EXPECT_EQ(file_text(folder_ / "run" / "metrics.jsonl"), log);
   // What is refused for another reason removes nothing either.
   EXPECT_NE(
-      complaint_of([&] {
+      message_of([&] {
         train({output("run"), "max_steps=2", "overwrite_output_dir=true", "optim_target_modules=nothing"});
       }),
       "");
@@ -143,14 +143,14 @@ TEST_F(TrainerBest, CheckpointsBehindTheResumedOneAreRefused) {
   train({output("run"), "max_steps=6", "save_steps=2"});
   const Settings settings = {output("run"), "max_steps=6", "save_steps=3",
                              "resume_from_checkpoint=" + (folder_ / "run" / "checkpoint-2").string()};
-  EXPECT_NE(complaint_of([&] { train(settings); }).find("is of a later step than"), std::string::npos);
+  EXPECT_NE(message_of([&] { train(settings); }).find("is of a later step than"), std::string::npos);
   Settings overwriting = settings;
   overwriting.push_back("overwrite_output_dir=true");
   train(overwriting);
   EXPECT_EQ(checkpoints("run"), (Steps{2, 3, 6}));
   // From elsewhere, all that is there is of another run.
   train({output("other"), "max_steps=1", "save_steps=1"});
-  EXPECT_NE(complaint_of([&] {
+  EXPECT_NE(message_of([&] {
               train({output("other"), "max_steps=6",
                      "resume_from_checkpoint=" + (folder_ / "run" / "checkpoint-2").string()});
             }).find("is of an earlier run"),
@@ -167,7 +167,7 @@ TEST_F(TrainerBest, LeftoversOfKilledWritersAreRemoved) {
 
 TEST_F(TrainerBest, AFolderThatCannotBeIsRefusedAtOnce) {
   write_file_atomically(folder_ / "file", "");
-  EXPECT_NE(complaint_of([&] {
+  EXPECT_NE(message_of([&] {
               train({output("file/run"), "train_file=/nowhere.bin"});
             }).find("[output_dir] cannot create the folder"),
             std::string::npos);

@@ -29,7 +29,7 @@ TEST_F(TrainerFaults, ALossThatIsNotFiniteStopsTheRunAndKeepsTheLastCheckpoint) 
     const Settings settings = {output(name), "max_steps=9", "save_steps=2", "gradient_accumulation_steps=2",
                                std::string("optim_layerwise=") + layerwise};
     // The second micro-batch of update 6.
-    const std::string complaint = complaint_of([&] { train(settings, scripted(nan_at(12))); });
+    const std::string complaint = message_of([&] { train(settings, scripted(nan_at(12))); });
     EXPECT_EQ(complaint, "[train] step 6: the loss is not finite; the last checkpoint is " +
                              checkpoint_path(folder_ / name, 4).string());
     EXPECT_EQ(checkpoints(name), (Steps{2, 4}));
@@ -47,7 +47,7 @@ TEST_F(TrainerFaults, ALossThatIsNotFiniteStopsTheRunAndKeepsTheLastCheckpoint) 
 }
 
 TEST_F(TrainerFaults, WithoutCheckpointsTheReasonSaysSo) {
-  EXPECT_EQ(complaint_of([&] {
+  EXPECT_EQ(message_of([&] {
               train({output("run"), "max_steps=3"}, scripted(nan_at(2)));
             }),
             "[train] step 2: the loss is not finite; the last checkpoint is none");
@@ -126,7 +126,7 @@ TEST_F(TrainerFaults, WeightsThatAreNotFiniteAreNeverSaved) {
     return model;
   };
   EXPECT_EQ(
-      complaint_of([&] {
+      message_of([&] {
         train({output("run"), "max_steps=4", "save_steps=2", "save_total_limit=1"}, make);
       }),
       "[train] step 4: model.embed_tokens.weight holds values that are not finite; the last checkpoint is " +
@@ -137,7 +137,7 @@ TEST_F(TrainerFaults, WeightsThatAreNotFiniteAreNeverSaved) {
     if (batch == 3) parameters.front()->value.flatten()[7] = kNan;
     return batch >= 3 ? kNan : loss;
   };
-  EXPECT_NE(complaint_of([&] {
+  EXPECT_NE(message_of([&] {
               train({output("skip"), "max_steps=9", "nan_policy=skip"}, make);
             }).find("step 3: model.embed_tokens.weight holds values that are not finite"),
             std::string::npos);

@@ -113,7 +113,7 @@ TEST_F(TrainerResume, InTheMiddleOfAStream) {
       {"streaming=true", "max_samples=10", "dataloader_num_workers=3", "overwrite_output_dir=true"});
   const std::string from = "resume_from_checkpoint=" + checkpoint_path(folder_ / "whole", kSaved).string();
   const auto complaint = [&](const std::string& setting) {
-    return complaint_of([&] { train({output("other"), "max_steps=9", "buffer_size=9", from, setting}); });
+    return message_of([&] { train({output("other"), "max_steps=9", "buffer_size=9", from, setting}); });
   };
   EXPECT_NE(complaint("streaming=true").find("[data] the saved position"), std::string::npos)
       << complaint("streaming=true");
@@ -154,7 +154,7 @@ TEST_F(TrainerResume, InPlaceByAutoAndTrue) {
     settings.insert(settings.end(), {"max_steps=" + std::to_string(steps), "resume_from_checkpoint=" + how});
     return train(settings);
   };
-  EXPECT_NE(complaint_of([&] { until(4, "true"); }).find("there is no checkpoint"), std::string::npos);
+  EXPECT_NE(message_of([&] { until(4, "true"); }).find("there is no checkpoint"), std::string::npos);
   EXPECT_EQ(until(4, "auto").steps, 4) << "auto begins anew where there is nothing";
   EXPECT_EQ(until(6, "auto").steps, 6);
   EXPECT_NE(log_.find("resumed " + (folder_ / "run" / "checkpoint-4").string() + " at step 4"),
@@ -196,7 +196,7 @@ TEST_F(TrainerResume, WhatCannotBeResumedIsRefusedWithTheReason) {
   const auto complaint = [&](const std::string& from, Settings settings) {
     settings.insert(settings.end(),
                     {output("other"), "max_steps=3", "resume_from_checkpoint=" + (folder_ / from).string()});
-    return complaint_of([&] { train(settings); });
+    return message_of([&] { train(settings); });
   };
   EXPECT_NE(complaint("weights/checkpoint-2", {}).find("saved with save_only_model"), std::string::npos);
   EXPECT_NE(complaint("nowhere", {}).find("is no complete checkpoint"), std::string::npos);

@@ -61,7 +61,7 @@ TEST_F(TrainerStepTest, EvaluatesWhenAsked) {
   EXPECT_NE(trainer->evaluate().loss, before);
   EXPECT_EQ(steps_of("run", "eval"), (std::vector<int64_t>{0, 1}));
   const auto without = make({output("other"), "max_steps=2"});
-  EXPECT_EQ(complaint_of([&] { without->evaluate(); }),
+  EXPECT_EQ(message_of([&] { without->evaluate(); }),
             "[eval_file] expected eval_file or val_size for an evaluation, given neither");
 }
 
