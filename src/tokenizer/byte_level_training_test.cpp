@@ -6,6 +6,7 @@
 
 #include "core/errors.h"
 #include "core/test_folder.h"
+#include "tokenizer/models/bpe_trainer.h"
 #include "tokenizer/tokenizer.h"
 
 namespace galore {
@@ -60,6 +61,16 @@ TEST_F(ByteLevelTrainingTest, DigitsStandAloneOrInThrees) {
   options_.split_digits = false;
   train_byte_level(options_);
   EXPECT_EQ(load_tokenizer(options_.output)->encode("1234", false).size(), 3);
+}
+
+TEST(BpeTrainer, ManyPairsWithOneRightSymbolFitInMemory) {
+  constexpr int32_t kLeft = 40000;
+  BpeTrainer trainer(kLeft + 1);
+  for (int32_t left = 1; left <= kLeft; ++left) trainer.add_word({left, 0}, 1);
+  const auto merges = trainer.learn(kLeft + 2, 1);
+  ASSERT_EQ(merges.size(), 1U);
+  EXPECT_EQ(merges[0].left, 1);
+  EXPECT_EQ(merges[0].right, 0);
 }
 
 TEST_F(ByteLevelTrainingTest, ImpossibleVocabulariesAreErrors) {

@@ -4,6 +4,7 @@
 #include <span>
 
 #include "tokenizer/models/model.h"
+#include "tokenizer/models/symbol_pair.h"
 
 namespace galore {
 
@@ -22,8 +23,7 @@ class BpeModel : public Model {
 
   void read_merges(const JsonFields& fields, const ModelTables& tables);
   Merge merge_of(int32_t left, int32_t right) const {
-    const auto found =
-        merges_.find(static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right));
+    const auto found = merges_.find(pair_of(left, right));
     return found == merges_.end() ? Merge{} : found->second;
   }
   void append_characters(std::string_view piece, std::vector<int32_t>& symbols) const;
@@ -33,9 +33,6 @@ class BpeModel : public Model {
   size_t merge_short(std::span<int32_t> symbols) const;
   size_t merge_long(std::span<int32_t> symbols) const;
 
-  struct PairHash {
-    size_t operator()(uint64_t pair) const { return static_cast<size_t>(pair * 0x9e3779b97f4a7c15ULL >> 20); }
-  };
   tsl::robin_map<uint64_t, Merge, PairHash> merges_;
   std::string prefix_, suffix_;  // continuing_subword_prefix, end_of_word_suffix
   int32_t unknown_ = -1;

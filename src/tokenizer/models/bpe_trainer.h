@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "tokenizer/models/symbol_pair.h"
+
 namespace galore {
 
 struct LearnedMerge {
@@ -42,9 +44,6 @@ class BpeTrainer {
       return count != other.count ? count < other.count : pair > other.pair;
     }
   };
-  static uint64_t pair_of(int32_t left, int32_t right) {
-    return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right);
-  }
 
   void count_pair(int32_t left, int32_t right, uint32_t word, int64_t change);
   void merge_in_word(uint32_t word, const LearnedMerge& merge);
@@ -52,7 +51,7 @@ class BpeTrainer {
 
   int32_t next_id_;
   std::vector<Word> words_;
-  tsl::robin_map<uint64_t, PairUse> pairs_;
+  tsl::robin_map<uint64_t, PairUse, PairHash> pairs_;
   std::priority_queue<Candidate> queue_;
   std::vector<uint64_t> grown_;  // pairs that the merge at hand made
 };
