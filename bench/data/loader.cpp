@@ -10,14 +10,11 @@
 #include <thread>
 
 #include "cli/arguments.h"
+#include "core/clock.h"
 #include "core/memory.h"
 #include "train/inputs.h"
 
 namespace {
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 int run(const std::vector<std::string>& arguments, int64_t batches) {
   using namespace galore;
@@ -32,15 +29,15 @@ int run(const std::vector<std::string>& arguments, int64_t batches) {
   const auto tokenizer = tokenizer_of(options);
   const auto data = open_train_data(options, tokenizer.get(), model_config_of(options),
                                     [](const std::string& line) { fmt::print(stderr, "{}\n", line); });
-  const double start = now();
+  const double start = steady_seconds();
   data->next();
-  const double first = now() - start;
+  const double first = steady_seconds() - start;
   double waited = 0;
   for (int64_t i = 0; i < batches; ++i) {
     std::this_thread::sleep_for(std::chrono::duration<double>(busy));
-    const double asked = now();
+    const double asked = steady_seconds();
     data->next();
-    waited += now() - asked;
+    waited += steady_seconds() - asked;
   }
   const double tokens =
       static_cast<double>(batches * options.per_device_train_batch_size * options.max_length);

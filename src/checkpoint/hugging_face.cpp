@@ -20,7 +20,6 @@ namespace {
 constexpr const char* kHeadName = "lm_head.weight";
 constexpr const char* kEmbeddingNames[] = {"model.embed_tokens.weight", "transformer.wte.weight"};
 constexpr const char* kPrefixes[] = {"", "model.", "transformer."};  // a headless save has none
-constexpr size_t kNamesShown = 5;
 
 bool ends_with(const std::string& text, const std::string& end) {
   return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
@@ -32,14 +31,6 @@ bool is_ignorable(const std::string& name) {
   for (const char* end : {"rotary_emb.inv_freq", ".attn.masked_bias", "self_attn.masked_bias", ".attn.bias"})
     if (ends_with(name, end)) return true;
   return false;
-}
-
-std::string first_names(const std::vector<std::string>& names) {
-  std::vector<std::string> shown(names.begin(), names.begin() + std::min(names.size(), kNamesShown));
-  for (std::string& name : shown) name = quoted_name(name);
-  return fmt::format(
-      "{}{}", fmt::join(shown, ", "),
-      names.size() > kNamesShown ? fmt::format(" and {} more", names.size() - kNamesShown) : "");
 }
 
 struct Match {

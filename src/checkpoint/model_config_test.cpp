@@ -12,7 +12,7 @@ namespace {
 ModelConfig parse(const std::string& text) { return parse_model_config("config.json", text); }
 
 // Of a llama's config with these further keys; "" if it is accepted.
-std::string error_of(const std::string& keys) {
+std::string config_error(const std::string& keys) {
   try {
     parse(R"({"model_type":"llama")" + (keys.empty() ? "" : "," + keys) + "}");
   } catch (const Error& error) {
@@ -22,7 +22,7 @@ std::string error_of(const std::string& keys) {
 }
 
 void expect_error(const std::string& keys, const std::string& part) {
-  const std::string message = error_of(keys);
+  const std::string message = config_error(keys);
   EXPECT_NE(message.find(part), std::string::npos) << keys << "\ngave: " << message;
 }
 
@@ -196,11 +196,14 @@ TEST(ModelConfigJson, DropoutIsThatOfTheFileOrOfTransformers) {
 }
 
 TEST(ModelConfigJson, HarmlessSettingsAreAccepted) {
-  EXPECT_EQ(error_of(R"("hidden_act":"silu","pretraining_tp":1,"attention_dropout":0.0,"use_cache":false)"),
+  EXPECT_EQ(
+      config_error(R"("hidden_act":"silu","pretraining_tp":1,"attention_dropout":0.0,"use_cache":false)"),
+      "");
+  EXPECT_EQ(config_error(R"("sliding_window":null,"use_sliding_window":false,"quantization_config":null)"),
             "");
-  EXPECT_EQ(error_of(R"("sliding_window":null,"use_sliding_window":false,"quantization_config":null)"), "");
-  EXPECT_EQ(error_of(R"("use_sliding_window":false,"sliding_window":4096)"), "");
-  EXPECT_EQ(error_of(R"("my_own_key":{"a":[1,2]},"transformers_version":"9.9","max_sequence_length":7)"), "");
+  EXPECT_EQ(config_error(R"("use_sliding_window":false,"sliding_window":4096)"), "");
+  EXPECT_EQ(config_error(R"("my_own_key":{"a":[1,2]},"transformers_version":"9.9","max_sequence_length":7)"),
+            "");
 }
 
 TEST(ModelConfigJson, HostileValues) {

@@ -165,4 +165,13 @@ std::string quoted_name(const std::string& name) {
   return "'" + shown + (name.size() > kLongestNameShown ? "...'" : "'");
 }
 
+std::string first_names(const std::vector<std::string>& names) {
+  constexpr size_t kNamesShown = 5;
+  std::vector<std::string> shown(names.begin(), names.begin() + std::min(names.size(), kNamesShown));
+  for (std::string& name : shown) name = quoted_name(name);
+  return fmt::format(
+      "{}{}", fmt::join(shown, ", "),
+      names.size() > kNamesShown ? fmt::format(" and {} more", names.size() - kNamesShown) : "");
+}
+
 }  // namespace galore

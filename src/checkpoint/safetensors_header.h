@@ -30,5 +30,7 @@ at::ScalarType safetensors_dtype(const std::string& file, const HeaderEntry& ent
 
 // A name from a foreign file, shortened for messages.
 std::string quoted_name(const std::string& name);
+// The first five, quoted, and how many more there are.
+std::string first_names(const std::vector<std::string>& names);
 
 }  // namespace galore

@@ -24,7 +24,7 @@ std::string with_header(const std::string& header, size_t data_bytes) {
 }
 
 // The message of the Error that opening such a file gives; "" if it opens.
-std::string error_of(const std::string& file) {
+std::string file_error(const std::string& file) {
   const TestFolder folder;
   write_bytes(folder / "x.safetensors", file);
   try {
@@ -36,7 +36,7 @@ std::string error_of(const std::string& file) {
 }
 
 std::string header_error(const std::string& header, size_t data_bytes) {
-  const std::string message = error_of(with_header(header, data_bytes));
+  const std::string message = file_error(with_header(header, data_bytes));
   EXPECT_TRUE(message.empty() || message.find("x.safetensors") != std::string::npos) << message;
   return message;
 }
@@ -153,13 +153,13 @@ TEST(Safetensors, DuplicateNamesAreNotWritten) {
 }
 
 TEST(SafetensorsHostile, Lengths) {
-  EXPECT_NE(error_of(""), "");
-  EXPECT_NE(error_of("1234567"), "");
-  EXPECT_NE(error_of(std::string(8, '\xff')).find("expected at most"), std::string::npos);
-  EXPECT_NE(error_of(std::string("\x00\x00\x00\x05\x00\x00\x00\x00", 8) + "{}"), "");
-  EXPECT_NE(error_of(std::string("\x10\0\0\0\0\0\0\0", 8) + "{}").find("truncated"), std::string::npos);
-  EXPECT_EQ(error_of(with_header("{}", 0)), "");
-  EXPECT_EQ(error_of(with_header("{}   ", 0)), "");
+  EXPECT_NE(file_error(""), "");
+  EXPECT_NE(file_error("1234567"), "");
+  EXPECT_NE(file_error(std::string(8, '\xff')).find("expected at most"), std::string::npos);
+  EXPECT_NE(file_error(std::string("\x00\x00\x00\x05\x00\x00\x00\x00", 8) + "{}"), "");
+  EXPECT_NE(file_error(std::string("\x10\0\0\0\0\0\0\0", 8) + "{}").find("truncated"), std::string::npos);
+  EXPECT_EQ(file_error(with_header("{}", 0)), "");
+  EXPECT_EQ(file_error(with_header("{}   ", 0)), "");
 }
 
 TEST(SafetensorsHostile, Json) {

@@ -13,7 +13,7 @@
 namespace galore {
 namespace {
 
-constexpr int64_t kBufferBytes = 4 << 20;
+constexpr int64_t kConversionBytes = 4 << 20;
 constexpr size_t kHeaderAlignment = 8;
 
 std::string header_text(const std::vector<const TensorToWrite*>& tensors,
@@ -46,7 +46,7 @@ void write_length(AtomicFile& file, uint64_t length) {
 
 void write_decoded(AtomicFile& file, const GroupCodes& codes, at::ScalarType dtype) {
   const int64_t size = codes.format.group_size, total = codes.numel();
-  const int64_t chunk = std::max<int64_t>(1, kBufferBytes / 4 / size) * size;
+  const int64_t chunk = std::max<int64_t>(1, kConversionBytes / 4 / size) * size;
   const at::Tensor values = at::empty({std::min(chunk, total)}, codes.scales.options());
   for (int64_t first = 0; first < total; first += chunk) {
     const at::Tensor part = values.narrow(0, 0, std::min(chunk, total - first));
@@ -67,7 +67,7 @@ void write_tensor(AtomicFile& file, const TensorToWrite& tensor) {
     return;
   }
   const at::Tensor flat = contiguous.view({-1});
-  const int64_t chunk = kBufferBytes / static_cast<int64_t>(c10::elementSize(tensor.dtype));
+  const int64_t chunk = kConversionBytes / static_cast<int64_t>(c10::elementSize(tensor.dtype));
   for (int64_t first = 0; first < flat.numel(); first += chunk) {
     const at::Tensor part = flat.narrow(0, first, std::min(chunk, flat.numel() - first));
     const at::Tensor converted = part.to(at::TensorOptions().device(at::kCPU).dtype(tensor.dtype));

@@ -14,15 +14,6 @@
 namespace galore {
 namespace {
 
-constexpr size_t kNamesShown = 5;
-
-std::string first_names(std::vector<std::string> names) {
-  const size_t count = names.size();
-  names.resize(std::min(count, kNamesShown));
-  for (std::string& name : names) name = quoted_name(name);
-  return fmt::format("{}{}", fmt::join(names, ", "), count > kNamesShown ? ", ..." : "");
-}
-
 Json number_json(double value) {
   if (!std::isfinite(value)) return nullptr;
   if (value == std::floor(value) && std::abs(value) < 0x1p53) return static_cast<int64_t>(value);

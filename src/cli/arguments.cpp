@@ -11,7 +11,6 @@
 namespace galore {
 namespace {
 
-constexpr const char* kWhere = kCommandLine;
 constexpr size_t kHelpColumn = 34, kHelpWidth = 110;
 
 bool is_option(const std::string& argument) { return argument.size() > 2 && argument.starts_with("--"); }
@@ -37,7 +36,7 @@ class ArgumentParser {
       const std::string& argument = arguments_[next_++];
       const bool option = is_option(argument);
       if (!option && !is_assignment(argument))
-        fail_usage(kWhere, "expected --name value or name=value, given '{}'", argument);
+        fail_usage(kCommandLine, "expected --name value or name=value, given '{}'", argument);
       const std::string text = option ? argument.substr(2) : argument;
       const size_t equals = text.find('=');
       if (equals != std::string::npos)
@@ -45,13 +44,13 @@ class ArgumentParser {
       else
         take_values(text);
     }
-    for (const auto& [name, values] : lists_) table_.set(kWhere, name, values);
+    for (const auto& [name, values] : lists_) table_.set(kCommandLine, name, values);
   }
 
  private:
   void assign(const std::string& name, const std::string& value) {
     const Option* option = table_.find(name);
-    if (!option || option->type() != "list") return table_.set(kWhere, name, value);
+    if (!option || option->type() != "list") return table_.set(kCommandLine, name, value);
     std::string& all = lists_[option->name()];
     all += (all.empty() ? "" : ",") + value;
   }
@@ -60,13 +59,13 @@ class ArgumentParser {
     const Option* option = table_.find(name);
     if (!option && canonical_name(name).starts_with("no_")) {
       const Option* positive = table_.find(name.substr(3));
-      if (positive && positive->type() == "bool") return table_.set(kWhere, positive->name(), "false");
+      if (positive && positive->type() == "bool") return table_.set(kCommandLine, positive->name(), "false");
     }
     if (option && option->type() == "bool" && !next_is_value_of(*option))
-      return table_.set(kWhere, name, "true");
-    if (!option) return table_.set(kWhere, name, "");  // throws, with the nearest name
+      return table_.set(kCommandLine, name, "true");
+    if (!option) return table_.set(kCommandLine, name, "");  // throws, with the nearest name
     if (next_ == arguments_.size() || is_option(arguments_[next_]))
-      fail_usage(kWhere, "--{}: expected a value", option->name());
+      fail_usage(kCommandLine, "--{}: expected a value", option->name());
     assign(name, arguments_[next_++]);
     if (option->type() != "list") return;
     while (next_ < arguments_.size() && !is_option(arguments_[next_]) &&

@@ -1,15 +1,9 @@
 #include "cli/completion.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 namespace galore {
 namespace {
-
-std::string joined(const std::vector<std::string>& items) {
-  std::string text;
-  for (const std::string& item : items) text += (text.empty() ? "" : " ") + item;
-  return text;
-}
 
 // Without what means something within single quotes or brackets of the shells' own notations.
 std::string plain(const std::string& help) {
@@ -77,8 +71,8 @@ std::string bash_completion(const std::vector<CompletedCommand>& commands) {
     for (const CompletedOption& option : command.options) {
       names += " --" + option.name;
       if (!option.values.empty())
-        text +=
-            fmt::format("_galore_values['{} {}']='{}'\n", command.name, option.name, joined(option.values));
+        text += fmt::format("_galore_values['{} {}']='{}'\n", command.name, option.name,
+                            fmt::join(option.values, " "));
     }
     text += fmt::format("_galore_options['{}']='{}'\n", command.name, names);
   }
@@ -97,7 +91,8 @@ std::string zsh_completion(const std::vector<CompletedCommand>& commands) {
   for (const CompletedCommand& command : commands) {
     text += fmt::format("    {})\n      _arguments '--help[list the options]'", command.name);
     for (const CompletedOption& option : command.options) {
-      const std::string values = option.values.empty() ? "_files" : "(" + joined(option.values) + ")";
+      const std::string values =
+          option.values.empty() ? "_files" : fmt::format("({})", fmt::join(option.values, " "));
       text +=
           fmt::format(" \\\n        '--{}[{}]:{}:{}'", option.name, plain(option.help), option.name, values);
     }
@@ -114,10 +109,11 @@ std::string fish_completion(const std::vector<CompletedCommand>& commands) {
                         plain(command.help));
   for (const CompletedCommand& command : commands)
     for (const CompletedOption& option : command.options)
-      text += fmt::format("complete -c galore -n '__fish_seen_subcommand_from {}' -l '{}' {} -d '{}'\n",
-                          command.name, option.name,
-                          option.values.empty() ? "-r" : fmt::format("-x -a '{}'", joined(option.values)),
-                          plain(option.help));
+      text +=
+          fmt::format("complete -c galore -n '__fish_seen_subcommand_from {}' -l '{}' {} -d '{}'\n",
+                      command.name, option.name,
+                      option.values.empty() ? "-r" : fmt::format("-x -a '{}'", fmt::join(option.values, " ")),
+                      plain(option.help));
   return text;
 }
 

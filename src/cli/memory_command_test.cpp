@@ -5,6 +5,7 @@
 
 #include "cli/commands.h"
 #include "core/errors.h"
+#include "core/test_message.h"
 
 namespace galore {
 namespace {
@@ -17,18 +18,17 @@ std::string memory(std::vector<std::string> arguments) {
   return testing::internal::GetCapturedStdout() + testing::internal::GetCapturedStderr();
 }
 
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
 TEST(MemoryCommand, SaysWhetherItFits) {
-  EXPECT_TRUE(has(memory({"memory_limit=100GiB"}), "galore_adamw fits: it needs 1."));
+  EXPECT_TRUE(contains(memory({"memory_limit=100GiB"}), "galore_adamw fits: it needs 1."));
   const std::string text = memory({"memory_limit=1GiB"});
-  EXPECT_TRUE(has(text, "galore_adamw does not fit: it needs 1.")) << text;
-  EXPECT_TRUE(has(text, ", at hand are 1.00 GiB (memory_limit)")) << text;
-  EXPECT_TRUE(has(text, "these fit")) << text;
-  EXPECT_TRUE(has(memory({"memory_limit=1GiB", "--compare", "adamw_torch,sgd"}), "sgd does not fit"));
+  EXPECT_TRUE(contains(text, "galore_adamw does not fit: it needs 1.")) << text;
+  EXPECT_TRUE(contains(text, ", at hand are 1.00 GiB (memory_limit)")) << text;
+  EXPECT_TRUE(contains(text, "these fit")) << text;
+  EXPECT_TRUE(contains(memory({"memory_limit=1GiB", "--compare", "adamw_torch,sgd"}), "sgd does not fit"));
 }
 
-// What the process holds already differs: by what ran in it before, and by sanitizers. So the limit is set above that.
+// What the process holds already differs: by what ran in it before, and by sanitizers. So the limit is set
+// above that.
 int64_t held_by_the_program() {
   const std::string text = memory({"memory_limit=100GiB", "json=true"});
   return nlohmann::json::parse(text.substr(0, text.find('\n'))).at("program");
@@ -38,8 +38,10 @@ TEST(MemoryCommand, FindsTheBatchSize) {
   constexpr int64_t kPlanned = 1400 << 20;  // 8 rows are planned at 1,257 MiB, 16 rows at 1,572 MiB
   const std::string limit = std::to_string((held_by_the_program() + kPlanned) >> 20) + "MiB";
   const std::string text = memory({"memory_limit=" + limit, "auto_find_batch_size=true", "batch_size=16"});
-  EXPECT_TRUE(has(text, "taken instead: per_device_train_batch_size=8 with gradient_accumulation_steps=2")) << text;
-  EXPECT_TRUE(has(text, "galore_adamw fits")) << text;
+  EXPECT_TRUE(
+      contains(text, "taken instead: per_device_train_batch_size=8 with gradient_accumulation_steps=2"))
+      << text;
+  EXPECT_TRUE(contains(text, "galore_adamw fits")) << text;
 }
 
 TEST(MemoryCommand, PrintsItAsJson) {
@@ -55,8 +57,8 @@ TEST(MemoryCommand, PrintsItAsJson) {
 
 TEST(MemoryCommand, PlansForADeviceThatIsNotHere) {
   const std::string device = "device=cuda:99";
-  EXPECT_TRUE(has(memory({device}), "whether it fits is not known: cuda:99 is not here"));
-  EXPECT_TRUE(has(memory({device, "memory_limit=24GiB"}), "galore_adamw fits"));
+  EXPECT_TRUE(contains(memory({device}), "whether it fits is not known: cuda:99 is not here"));
+  EXPECT_TRUE(contains(memory({device, "memory_limit=24GiB"}), "galore_adamw fits"));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 
@@ -17,17 +17,11 @@ OptionTable table_of(OptimizerSettings& settings) {
   return table;
 }
 
-std::string joined(const std::vector<std::string>& items) {
-  std::string text;
-  for (const std::string& item : items) text += (text.empty() ? "" : ", ") + item;
-  return text;
-}
-
 void print_preset(const Preset& preset) {
   OptimizerSettings settings = preset.settings();
   const OptionTable table = table_of(settings);
   fmt::print("{}: {}\n", preset.name, preset.title);
-  if (!preset.aliases.empty()) fmt::print("also: {}\n", joined(preset.aliases));
+  if (!preset.aliases.empty()) fmt::print("also: {}\n", fmt::join(preset.aliases, ", "));
   const PresetNote note = preset_note(preset.name);
   fmt::print(
       "paper: {}\nequation: {}\ndepartures: {}\nstate of an m x n weight, m <= n, rank r: {}\noptions "
@@ -35,7 +29,7 @@ void print_preset(const Preset& preset) {
       preset.paper, note.equation, note.departures, preset.state_formula);
   for (const auto& option : table.options()) {
     fmt::print("  {:<18} {:<12} {}", option->name(), option->default_text(), option->help());
-    if (!option->allowed().empty()) fmt::print(" ({})", joined(option->allowed()));
+    if (!option->allowed().empty()) fmt::print(" ({})", fmt::join(option->allowed(), ", "));
     if (!option->origin().empty()) fmt::print("; default from {}", option->origin());
     fmt::print("\n");
   }
@@ -56,7 +50,8 @@ void print_markdown() {
         "{}.\n\n| option | default | meaning |\n|---|---|---|\n",
         preset.name, preset.title, preset.paper, note.equation, note.departures, preset.state_formula);
     for (const auto& option : table.options()) {
-      const std::string choices = option->allowed().empty() ? "" : " (" + joined(option->allowed()) + ")";
+      const std::string choices =
+          option->allowed().empty() ? "" : fmt::format(" ({})", fmt::join(option->allowed(), ", "));
       const std::string origin = option->origin().empty() ? "" : "; default from " + option->origin();
       fmt::print("| {} | {} | {}{}{} |\n", option->name(), option->default_text(), option->help(), choices,
                  origin);

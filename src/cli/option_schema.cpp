@@ -7,14 +7,14 @@
 namespace galore {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 // YAML readers disagree whether 1e-4 is a number or a text.
 constexpr const char* kNumber = "^[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?$|^[+-]?inf$";
 constexpr const char* kCount = "^[+-]?[0-9]+\\.?[0-9]*([eE][+-]?[0-9]+)?[KMBkmb]?$";
 
-Json optimizer_names() {
-  Json names = Json::array();
+OrderedJson optimizer_names() {
+  OrderedJson names = OrderedJson::array();
   const auto add = [&](const std::string& name) {
     names.push_back(name);
     names.push_back(name + "_layerwise");
@@ -31,9 +31,9 @@ bool is_map(const std::string& name) {
 }
 
 // As the table checks it; numbers written as texts the schema cannot compare.
-Json number_of(const Option& option) {
+OrderedJson number_of(const Option& option) {
   const bool whole = option.type() == "int";
-  Json number{{"type", {"number", "string", "null"}}, {"pattern", whole ? kCount : kNumber}};
+  OrderedJson number{{"type", {"number", "string", "null"}}, {"pattern", whole ? kCount : kNumber}};
   if (whole) number["multipleOf"] = 1;
   if (option.low() && std::isfinite(*option.low())) number["minimum"] = *option.low();
   if (option.high() && std::isfinite(*option.high()))
@@ -41,9 +41,9 @@ Json number_of(const Option& option) {
   return number;
 }
 
-Json values_of(const Option& option) {
+OrderedJson values_of(const Option& option) {
   if (!option.allowed().empty()) {
-    Json values = option.allowed();
+    OrderedJson values = option.allowed();
     if (std::find(values.begin(), values.end(), option.default_text()) == values.end())
       values.push_back(option.default_text());
     values.push_back(nullptr);
@@ -54,7 +54,7 @@ Json values_of(const Option& option) {
   if (option.name() == "optim")
     return {{"anyOf", {{{"enum", optimizer_names()}}, {{"type", {"object", "null"}}}}}};
   if (option.type() == "bool") {
-    Json values{true, false, "true", "false", nullptr};
+    OrderedJson values{true, false, "true", "false", nullptr};
     for (const std::string& word : option.words()) values.push_back(word);
     return {{"enum", values}};
   }
@@ -64,25 +64,25 @@ Json values_of(const Option& option) {
   return {{"type", {"string", "number", "boolean", "null"}}};
 }
 
-Json default_of(const Option& option) {
+OrderedJson default_of(const Option& option) {
   const std::string& text = option.default_text();
   if (option.type() == "bool") return text == "true";
   if (option.type() == "list") return split_list(text);
   if (option.type() != "int" && option.type() != "float") return text;
-  const Json number = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  return number.is_number() ? number : Json(text);
+  const OrderedJson number = OrderedJson::parse(text, nullptr, /*allow_exceptions=*/false);
+  return number.is_number() ? number : OrderedJson(text);
 }
 
 }  // namespace
 
-Json option_schema(const OptionTable& table) {
-  Json properties = Json::object();
+OrderedJson option_schema(const OptionTable& table) {
+  OrderedJson properties = OrderedJson::object();
   for (const auto& option : table.options()) {
-    Json property{{"description", option->help()}, {"default", default_of(*option)}};
+    OrderedJson property{{"description", option->help()}, {"default", default_of(*option)}};
     property.update(values_of(*option));
     properties[option->name()] = property;
     for (const std::string& alias : option->aliases()) {
-      Json same = values_of(*option);
+      OrderedJson same = values_of(*option);
       same["description"] = "the same as " + option->name();
       properties[alias] = same;
     }

@@ -10,16 +10,16 @@
 namespace galore {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 TEST(OptionSchema, EveryOptionAndAliasIsAProperty) {
   TrainOptions options;
   OptionTable table;
   declare_options(table, options);
-  const Json schema = option_schema(table);
+  const OrderedJson schema = option_schema(table);
   EXPECT_EQ(schema.at("type"), "object");
   EXPECT_EQ(schema.at("additionalProperties"), false);
-  const Json& properties = schema.at("properties");
+  const OrderedJson& properties = schema.at("properties");
   size_t names = 0;
   for (const auto& option : table.options()) {
     names += 1 + option->aliases().size();
@@ -43,14 +43,14 @@ TEST(OptionSchema, TypesFollowTheTable) {
   table.add("rate", &rate, "");
   table.add("kind", &kind, "").choices({"a", "no"});
   table.add("files", &files, "");
-  const Json properties = option_schema(table).at("properties");
-  EXPECT_EQ(properties.at("flag").at("enum"), Json::parse(R"([true, false, "true", "false", null])"));
+  const OrderedJson properties = option_schema(table).at("properties");
+  EXPECT_EQ(properties.at("flag").at("enum"), OrderedJson::parse(R"([true, false, "true", "false", null])"));
   EXPECT_EQ(properties.at("flag").at("default"), true);
-  EXPECT_EQ(properties.at("count").at("type"), Json::parse(R"(["number", "string", "null"])"));
+  EXPECT_EQ(properties.at("count").at("type"), OrderedJson::parse(R"(["number", "string", "null"])"));
   EXPECT_EQ(properties.at("count").at("default"), 3);
   EXPECT_EQ(properties.at("rate").at("default"), 0.5);
-  EXPECT_EQ(properties.at("kind").at("enum"), Json::parse(R"(["a", "no", null, false])"));
-  EXPECT_EQ(properties.at("files").at("default"), Json::parse(R"(["x"])"));
+  EXPECT_EQ(properties.at("kind").at("enum"), OrderedJson::parse(R"(["a", "no", null, false])"));
+  EXPECT_EQ(properties.at("files").at("default"), OrderedJson::parse(R"(["x"])"));
   EXPECT_EQ(properties.at("count").at("multipleOf"), 1);
   EXPECT_FALSE(properties.at("rate").contains("multipleOf"));
 }
@@ -60,7 +60,7 @@ TEST(OptionSchema, RangesAreThoseThatAreChecked) {
   TrainOptions options;
   OptionTable table;
   declare_options(table, options);
-  const Json properties = option_schema(table).at("properties");
+  const OrderedJson properties = option_schema(table).at("properties");
   const auto taken = [&](const std::string& name, double value) {
     TrainOptions own;
     OptionTable fresh;
@@ -89,7 +89,7 @@ TEST(OptionSchema, RangesAreThoseThatAreChecked) {
   EXPECT_EQ(properties.at("lr").at("minimum"), 0) << "an alias";
   EXPECT_FALSE(properties.at("val_size").contains("maximum")) << "infinity is no bound";
   EXPECT_EQ(properties.at("bf16").at("enum"),
-            Json::parse(R"([true, false, "true", "false", null, "auto", "full"])"));
+            OrderedJson::parse(R"([true, false, "true", "false", null, "auto", "full"])"));
 }
 
 }  // namespace

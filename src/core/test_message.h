@@ -1,4 +1,4 @@
-// For tests of all folders: what an Error says.
+// For tests of all folders: what an Error or another text says.
 #pragma once
 
 #include <string>
@@ -16,6 +16,10 @@ std::string message_of(Action action) {
     return error.what();
   }
   return "";
+}
+
+inline bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
 }
 
 }  // namespace galore

@@ -9,7 +9,7 @@
 namespace galore::kernels {
 namespace {
 
-Codes8 empty_codes(int64_t count, int64_t block_size, bool is_signed) {
+Codes8 empty_blocks(int64_t count, int64_t block_size, bool is_signed) {
   const int64_t blocks = (count + block_size - 1) / block_size;
   return {at::zeros({count}, at::kByte), at::zeros({blocks}, at::kFloat), block_size, is_signed};
 }
@@ -35,12 +35,12 @@ TEST(CodeBooks, HaveThePublishedValues) {
 
 TEST(Codes, DecodeThenEncodeGivesTheCodeBack) {
   for (const bool is_signed : {true, false}) {
-    Codes8 codes = empty_codes(256, 256, is_signed);
+    Codes8 codes = empty_blocks(256, 256, is_signed);
     codes.codes.copy_(at::arange(256));
     codes.scales.fill_(0.37f);
     at::Tensor values = at::empty({256}, at::kFloat);
     decode_8bit(codes, values);
-    Codes8 again = empty_codes(256, 256, is_signed);
+    Codes8 again = empty_blocks(256, 256, is_signed);
     encode_8bit(values, again);
     EXPECT_TRUE(again.codes.equal(codes.codes));
     EXPECT_EQ(again.scales.item<float>(), 0.37f);
@@ -48,7 +48,7 @@ TEST(Codes, DecodeThenEncodeGivesTheCodeBack) {
 }
 
 TEST(Codes, TinyNegativeKeepsItsSignAndZeroBlocksStayZero) {
-  Codes8 codes = empty_codes(4, 2, true);
+  Codes8 codes = empty_blocks(4, 2, true);
   encode_8bit(at::tensor({1.0f, -1e-9f, 0.0f, 0.0f}), codes);
   EXPECT_TRUE(codes.codes.equal(at::tensor({255, 126, 127, 127}, at::kByte)));
   at::Tensor values = at::empty({4}, at::kFloat);
@@ -68,7 +68,8 @@ TEST(Codes, FusedEqualsComposed) {
         values[0] = std::numeric_limits<float>::infinity();
         values[count - 1] = std::numeric_limits<float>::quiet_NaN();
         if (count > 1000) values.narrow(0, 500, 300).zero_();
-        Codes8 fused = empty_codes(count, block, is_signed), expected = empty_codes(count, block, is_signed);
+        Codes8 fused = empty_blocks(count, block, is_signed),
+               expected = empty_blocks(count, block, is_signed);
         encode_8bit(values, fused);
         composed::encode_8bit(values, expected);
         ASSERT_TRUE(fused.codes.equal(expected.codes)) << count << " " << block;
@@ -88,8 +89,8 @@ TEST(AdamW8bit, FusedEqualsComposed) {
   at::manual_seed(1);
   for (const int64_t count : {1L, 37L, 4096L, 70001L}) {
     for (const int64_t block : {16L, 256L, 2048L}) {
-      Codes8 m1 = empty_codes(count, block, true), v1 = empty_codes(count, block, false);
-      Codes8 m2 = empty_codes(count, block, true), v2 = empty_codes(count, block, false);
+      Codes8 m1 = empty_blocks(count, block, true), v1 = empty_blocks(count, block, false);
+      Codes8 m2 = empty_blocks(count, block, true), v2 = empty_blocks(count, block, false);
       for (int step = 1; step <= 5; ++step) {
         const AdamStep constants{0.9, 0.999, 1e-8f, 1.1f};
         at::Tensor g1 = at::randn({count}) * at::randn({count}).exp();
@@ -108,7 +109,7 @@ TEST(AdamW8bit, FusedEqualsComposed) {
 }
 
 TEST(AdamW8bit, NonFiniteGradientClearsItsElementOnly) {
-  Codes8 m = empty_codes(16, 16, true), v = empty_codes(16, 16, false);
+  Codes8 m = empty_blocks(16, 16, true), v = empty_blocks(16, 16, false);
   at::Tensor g = at::ones({16});
   g[3] = std::numeric_limits<float>::infinity();
   adamw_8bit_direction({0.9, 0.999, 1e-8f, 1.0f}, g, m, v);

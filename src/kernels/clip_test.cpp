@@ -10,7 +10,7 @@ namespace {
 
 using testing_tensors::random;
 
-const std::vector<int64_t> kCounts{1, 7, 33, 2049, 200003};
+const std::vector<int64_t> kClipCounts{1, 7, 33, 2049, 200003};
 
 // Gradients of one size with elements that stand out, and variances some of which are 0.
 struct Spiky {
@@ -23,7 +23,7 @@ struct Spiky {
 };
 
 TEST(ClipSpikes, IsTheComposedVersion) {
-  for (const int64_t count : kCounts) {
+  for (const int64_t count : kClipCounts) {
     const Spiky data(count);
     at::Tensor fast = data.gradient.clone(), composed = data.gradient.clone();
     clip_spikes(fast, data.variance, 50);
@@ -39,7 +39,7 @@ TEST(ClipSpikes, CutsToTheBoundAndSparesWhatHasNoVariance) {
 }
 
 TEST(RatioClip, IsTheComposedVersion) {
-  for (const int64_t count : kCounts) {
+  for (const int64_t count : kClipCounts) {
     const at::Tensor x = Spiky(count).gradient;
     const double largest = largest_magnitude(x);
     EXPECT_EQ(largest, composed::largest_magnitude(x));

@@ -11,7 +11,7 @@ namespace {
 using testing_tensors::random;
 using testing_tensors::relative_difference;
 
-const std::vector<std::vector<int64_t>> kShapes{{24, 40}, {40, 24}, {32, 32}, {1, 20}, {20, 1}};
+const std::vector<std::vector<int64_t>> kNewtonSchulzShapes{{24, 40}, {40, 24}, {32, 32}, {1, 20}, {20, 1}};
 
 struct Polynomial {
   NewtonSchulz iteration;
@@ -31,7 +31,7 @@ at::Tensor start(at::IntArrayRef shape) {
 TEST(NewtonSchulz, MapsSingularValues) {
   for (const NewtonSchulz& iteration :
        {NewtonSchulz{}, NewtonSchulz{1.5, -0.5, 0, 6}, NewtonSchulz{.steps = 0}}) {
-    for (const auto& shape : kShapes) {
+    for (const auto& shape : kNewtonSchulzShapes) {
       Ledger ledger(at::kCPU);
       Workspace workspace(ledger);
       const at::Tensor x = start(shape);
@@ -69,7 +69,7 @@ at::Tensor rounded_steps(const at::Tensor& start, const NewtonSchulz& iteration)
 
 TEST(NewtonSchulz, RoundsToBfloat16WhereTheHardwareWould) {
   const NewtonSchulz iteration{.rounded = kernels::Rounded::to_bfloat16};
-  for (const auto& shape : kShapes) {
+  for (const auto& shape : kNewtonSchulzShapes) {
     Ledger ledger(at::kCPU);
     Workspace workspace(ledger);
     const at::Tensor given = newton_schulz(start(shape), iteration, workspace);

@@ -15,8 +15,8 @@
 namespace galore {
 namespace {
 
-constexpr int64_t kPieceRows = 1024;       // of the fp64 copy that is multiplied
-constexpr double kSmallestSquare = 1e-12;  // of a singular value, relative to the largest's
+constexpr int64_t kPolarPieceRows = 1024;  // of the fp64 copy that is multiplied
+constexpr double kSmallestRatio = 1e-12;   // of a singular value, relative to the largest's
 constexpr int64_t kSteps = 30;             // singular values from 1e-4 on reach 1
 
 // gram^-1/2 on the span of what is larger than rounding; false when LAPACK did not converge.
@@ -24,7 +24,7 @@ bool inverse_root(const at::Tensor& out, const at::Tensor& gram) {
   try {
     const SerialLapack serial(gram.size(0));
     const auto [squares, vectors] = at::linalg_eigh(gram);
-    const at::Tensor least = squares.select(0, squares.size(0) - 1).clamp_min(1e-300) * kSmallestSquare;
+    const at::Tensor least = squares.select(0, squares.size(0) - 1).clamp_min(1e-300) * kSmallestRatio;
     const at::Tensor roots = squares.maximum(least).rsqrt().masked_fill(squares <= least, 0);
     at::Tensor result = out;
     at::mm_out(result, vectors * roots, vectors.t());
@@ -37,7 +37,7 @@ bool inverse_root(const at::Tensor& out, const at::Tensor& gram) {
 // out = x factor, in fp64 between.
 void multiply_in_pieces(const at::Tensor& out, const at::Tensor& x, const at::Tensor& factor,
                         Workspace& workspace) {
-  const int64_t rows = x.size(0), step = std::min(rows, kPieceRows);
+  const int64_t rows = x.size(0), step = std::min(rows, kPolarPieceRows);
   const at::Tensor copy = workspace.get(Owner::workspace, "polar.piece", {step, x.size(1)}, at::kDouble);
   const at::Tensor product = workspace.get(Owner::workspace, "polar.product", {step, x.size(1)}, at::kDouble);
   if (x.is_meta()) return;

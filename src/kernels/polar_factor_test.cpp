@@ -22,10 +22,11 @@ at::Tensor exact(const at::Tensor& x) {
   return u.matmul(vh);
 }
 
-const std::vector<std::pair<int64_t, int64_t>> kShapes{{1, 1}, {1, 7}, {30, 8}, {8, 30}, {20, 20}, {1500, 5}};
+const std::vector<std::pair<int64_t, int64_t>> kPolarShapes{{1, 1},  {1, 7},   {30, 8},
+                                                            {8, 30}, {20, 20}, {1500, 5}};
 
 TEST_F(PolarFactor, IsThatOfTheSingularVectors) {
-  for (const auto& [m, n] : kShapes) {
+  for (const auto& [m, n] : kPolarShapes) {
     const at::Tensor x = random({m, n}, at::kFloat, 1) * 1e-3;
     EXPECT_LE(relative_difference(of(x), exact(x)), 1e-6) << m << " x " << n;  // fp32 rounding of the result
   }

@@ -20,10 +20,11 @@ struct Case {
   at::Tensor gradient, columns, rows, sums;
 };
 
-const std::vector<std::pair<int64_t, int64_t>> kShapes{{1, 1}, {5, 7}, {64, 33}, {200, 130}, {3, 1000}};
+const std::vector<std::pair<int64_t, int64_t>> kTwoSidedShapes{
+    {1, 1}, {5, 7}, {64, 33}, {200, 130}, {3, 1000}};
 
 TEST(TwoSided, WeighsAsTheComposedVersion) {
-  for (const auto& [m, n] : kShapes) {
+  for (const auto& [m, n] : kTwoSidedShapes) {
     for (const RowWeight weight : {RowWeight::product, RowWeight::quotient}) {
       const Case fast(m, n), plain(m, n);
       weigh_rows_then_columns(fast.rows, fast.sums, fast.gradient, fast.columns, {weight, 3});
@@ -44,7 +45,7 @@ TEST(TwoSided, ARowOfZerosWeighsNothing) {
 }
 
 TEST(TwoSided, ScalesAsTheComposedVersion) {
-  for (const auto& [m, n] : kShapes) {
+  for (const auto& [m, n] : kTwoSidedShapes) {
     const Case fast(m, n), plain(m, n);
     const at::Tensor rows = random({m}, at::kFloat, 3);
     const double a = scale_rows_and_columns(fast.gradient, rows, fast.columns);

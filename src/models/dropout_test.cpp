@@ -30,10 +30,10 @@ ModelConfig config_with(const Rates& rates) {
   return config;
 }
 
-at::Tensor some_ids() { return at::arange(3 * 70, at::kLong).mul(37).remainder(101).view({3, 70}); }
+at::Tensor three_rows() { return at::arange(3 * 70, at::kLong).mul(37).remainder(101).view({3, 70}); }
 
-struct Trial {
-  explicit Trial(const Rates& rates, bool checkpointing = false, at::ScalarType dtype = at::kFloat)
+struct DropoutTrial {
+  explicit DropoutTrial(const Rates& rates, bool checkpointing = false, at::ScalarType dtype = at::kFloat)
       : ledger(at::kCPU), model(make_causal_lm(config_with(rates), {dtype, dtype, checkpointing}, ledger)) {
     at::set_num_threads(1);  // barriers of two spin when other tests have the processors
     model->initialize(7);
@@ -42,7 +42,7 @@ struct Trial {
   double step(const DropoutPlace& place) {
     collector->clear();
     model->set_dropout(place);
-    return model->train_step(some_ids(), some_ids(), kScale).loss;
+    return model->train_step(three_rows(), three_rows(), kScale).loss;
   }
   std::vector<at::Tensor> gradients() const {
     std::vector<at::Tensor> all;
@@ -61,20 +61,20 @@ constexpr Rates kEach[] = {{0.3, 0, 0}, {0, 0.3, 0}, {0, 0, 0.3}, kAll};
 
 TEST(ModelDropout, IsOfTrainingAlone) {
   for (const Rates& rates : kEach) {
-    Trial run(rates), none({0, 0, 0});
-    const double plain = none.model->train_step(some_ids(), some_ids(), kScale).loss;
-    EXPECT_EQ(run.model->train_step(some_ids(), some_ids(), kScale).loss, plain)
+    DropoutTrial run(rates), none({0, 0, 0});
+    const double plain = none.model->train_step(three_rows(), three_rows(), kScale).loss;
+    EXPECT_EQ(run.model->train_step(three_rows(), three_rows(), kScale).loss, plain)
         << "nobody said where it stands";
     EXPECT_NE(run.step({1, 0, 0}), plain);
-    EXPECT_EQ(run.model->evaluate(some_ids(), some_ids()).loss, plain);
+    EXPECT_EQ(run.model->evaluate(three_rows(), three_rows()).loss, plain);
     EXPECT_EQ(none.step({1, 0, 0}), plain) << "the configuration has none";
-    EXPECT_TRUE(at::equal(run.model->logits(some_ids()), none.model->logits(some_ids())));
+    EXPECT_TRUE(at::equal(run.model->logits(three_rows()), none.model->logits(three_rows())));
   }
 }
 
 TEST(ModelDropout, DependsOnItsPlaceAlone) {
   for (const Rates& rates : kEach) {
-    Trial run(rates);
+    DropoutTrial run(rates);
     const double loss = run.step({1, 5, 0});
     const auto gradients = run.gradients();
     EXPECT_NE(run.step({1, 6, 0}), loss);
@@ -89,7 +89,7 @@ TEST(ModelDropout, DependsOnItsPlaceAlone) {
 TEST(ModelDropout, RecomputationDrawsTheSameMasks) {
   for (const auto dtype : {at::kFloat, at::kBFloat16})
     for (const Rates& rates : kEach) {
-      Trial plain(rates, false, dtype), recomputing(rates, true, dtype);
+      DropoutTrial plain(rates, false, dtype), recomputing(rates, true, dtype);
       EXPECT_EQ(plain.step({1, 2, 0}), recomputing.step({1, 2, 0}));
       const auto expected = plain.gradients(), given = recomputing.gradients();
       for (size_t i = 0; i < given.size(); ++i) EXPECT_TRUE(at::equal(given[i], expected[i]));
@@ -99,12 +99,12 @@ TEST(ModelDropout, RecomputationDrawsTheSameMasks) {
 // Row by row the losses are those of all rows at once, to the rounding of sums.
 TEST(ModelDropout, IsTheSameHoweverAnUpdateIsCut) {
   for (const Rates& rates : kEach) {
-    Trial run(rates);
+    DropoutTrial run(rates);
     const double whole = run.step({1, 2, 0});
     double sum = 0;
     for (int64_t row = 0; row < 3; ++row) {
       run.model->set_dropout({1, 2, row});
-      const at::Tensor ids = some_ids().narrow(0, row, 1);
+      const at::Tensor ids = three_rows().narrow(0, row, 1);
       sum += run.model->train_step(ids, ids, kScale).loss;
     }
     EXPECT_NEAR(sum / whole, 1, 1e-6);
@@ -113,8 +113,8 @@ TEST(ModelDropout, IsTheSameHoweverAnUpdateIsCut) {
 
 // The expectation over masks is near what has none: one layer's average of many, by its loss.
 TEST(ModelDropout, ItsMeanLossIsNearThatWithoutIt) {
-  Trial run({0.02, 0.02, 0.02});
-  const double plain = run.model->evaluate(some_ids(), some_ids()).loss;
+  DropoutTrial run({0.02, 0.02, 0.02});
+  const double plain = run.model->evaluate(three_rows(), three_rows()).loss;
   double sum = 0;
   for (int64_t update = 0; update < 40; ++update) sum += run.step({1, update, 0});
   EXPECT_NEAR(sum / 40 / plain, 1, 0.02);
@@ -122,9 +122,9 @@ TEST(ModelDropout, ItsMeanLossIsNearThatWithoutIt) {
 
 // What was dropped of the only row's embeddings has no gradient.
 TEST(ModelDropout, DroppedEmbeddingsGetNothing) {
-  Trial run({0.3, 0, 0});
+  DropoutTrial run({0.3, 0, 0});
   run.model->set_dropout({1, 2, 0});
-  const at::Tensor ids = some_ids().narrow(0, 0, 1);
+  const at::Tensor ids = three_rows().narrow(0, 0, 1);
   run.model->train_step(ids, ids, kScale);
   const at::Tensor positions = (*run.collector)["transformer.wpe.weight"].gradient().narrow(0, 0, 69);
   EXPECT_NEAR(positions.eq(0).to(at::kDouble).mean().item<double>(), 0.3, 0.04);
@@ -133,7 +133,7 @@ TEST(ModelDropout, DroppedEmbeddingsGetNothing) {
 // Along each parameter's gradient, with the masks held: a step to either side changes the loss as it says.
 TEST(ModelDropout, GradientsAreThoseOfFiniteDifferences) {
   for (const Rates& rates : kEach) {
-    Trial run(rates);
+    DropoutTrial run(rates);
     const DropoutPlace place{1, 4, 0};
     run.step(place);
     const ParameterList parameters = run.model->parameters();

@@ -11,7 +11,7 @@ using testing_optimizer::random;
 using testing_optimizer::relative_difference;
 using testing_optimizer::same_bits;
 
-constexpr int64_t kTokens = 40, kRows = 12, kColumns = 8, kRank = 3;
+constexpr int64_t kInputs = 40, kRows = 12, kColumns = 8, kRank = 3;
 
 class Buffer : public testing::Test {
  protected:
@@ -36,7 +36,7 @@ class Buffer : public testing::Test {
   Workspace workspace_{ledger_};
   Parameter parameter_;
   int completed_ = 0;
-  at::Tensor output_ = random({kTokens, kRows}, 1), input_ = random({kTokens, kColumns}, 2);
+  at::Tensor output_ = random({kInputs, kRows}, 1), input_ = random({kInputs, kColumns}, 2);
 };
 
 TEST_F(Buffer, AddsProductsRowsAndTensors) {
@@ -171,7 +171,7 @@ TEST_F(Buffer, SharesOneBufferOfTheLargestSize) {
   Parameter large;
   large.name = "large";
   large.value = at::zeros({3 * kRows, kColumns});
-  const at::Tensor large_output = random({kTokens, 3 * kRows}, 5);
+  const at::Tensor large_output = random({kInputs, 3 * kRows}, 5);
   at::Tensor seen;
   GradientBuffer small_sink(parameter_, workspace_, [&] { seen = small_sink.gradient().clone(); });
   GradientBuffer large_sink(large, workspace_, [&] { seen = large_sink.gradient().clone(); });

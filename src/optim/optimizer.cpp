@@ -1,20 +1,16 @@
 #include "optim/optimizer.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <limits>
 
+#include "core/clock.h"
 #include "core/errors.h"
 #include "kernels/group_quantize.h"
 #include "kernels/matmul.h"
 
 namespace galore {
 namespace {
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 // Sharing its memory.
 at::Tensor matrix_of(const Parameter& parameter) { return parameter.value.view(matrix_sizes(parameter)); }
@@ -176,11 +172,11 @@ void Optimizer::project_at_once(Slot& slot) {
 }
 
 void Optimizer::refresh(Slot& slot, const GradientOperator& gradient) {
-  const double start = now();
+  const double start = steady_seconds();
   fold(slot);
   const std::string notice = slot.method->refresh(gradient, refresh_stream(slot), slot.step);
   if (!notice.empty()) add_notice(slot, notice);
-  const double elapsed = now() - start;
+  const double elapsed = steady_seconds() - start;
   report_.refresh_seconds += elapsed;
   report_.seconds += elapsed;
 }
@@ -252,7 +248,7 @@ UpdateReport Optimizer::finish_update(bool discard) {
 }
 
 void Optimizer::apply_update(Slot& slot, double clip_factor) {
-  const double start = now();
+  const double start = steady_seconds();
   // In fp32, because the rules square gradients there: an infinite second moment would never go away.
   if (!std::isfinite(static_cast<float>(slot.squared_norm * clip_factor * clip_factor))) {
     ++report_.num_skipped;
@@ -270,7 +266,7 @@ void Optimizer::apply_update(Slot& slot, double clip_factor) {
   if (slot.settings->decay_order == DecayOrder::coupled && slot.weight_decay > 0) add_decay(slot, gradient);
   if (slot.refresh_due && !slot.gradient->projected()) fold(slot);
   take(slot, direction_of(slot, gradient));
-  const double elapsed = now() - start;
+  const double elapsed = steady_seconds() - start;
   report_.seconds += elapsed;
   if (!slot.refresh_due) return;
   ++report_.num_refreshed;

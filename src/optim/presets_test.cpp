@@ -5,6 +5,7 @@
 #include <set>
 
 #include "core/errors.h"
+#include "core/test_message.h"
 #include "optim/presets/notes.h"
 
 namespace galore {
@@ -17,10 +18,6 @@ std::string message_of(const std::function<void()>& action) {
     return error.what();
   }
   return "no UsageError";
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 TEST(Presets, HaveUniqueNames) {

@@ -36,6 +36,11 @@ inline at::Tensor random(at::IntArrayRef shape, uint64_t seed, at::ScalarType dt
   return testing_tensors::random(shape, dtype, seed);
 }
 
+// Columns of unit length, each at a right angle to the others.
+inline at::Tensor orthonormal(int64_t rows, int64_t columns, uint64_t seed) {
+  return std::get<0>(at::linalg_qr(random({rows, columns}, seed)));
+}
+
 // One weight of every kind: square, tall and wide (projected by default), a norm and an embedding (not).
 inline NamedTensors all_kinds(at::ScalarType dtype = at::kFloat) {
   return {{kEmbedding, random({30, 16}, 1, dtype)},

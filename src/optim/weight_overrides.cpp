@@ -7,7 +7,7 @@
 namespace galore {
 namespace {
 
-constexpr const char* kWhere = "optim_overrides";
+constexpr const char* kOverrides = "optim_overrides";
 
 WeightOverride parse_one(const std::string& optim, const std::string& optim_args,
                          const std::vector<std::pair<std::string, std::string>>& defaults,
@@ -16,23 +16,25 @@ WeightOverride parse_one(const std::string& optim, const std::string& optim_args
   std::string own_optim, arguments;
   for (const std::string& item : split_list(text)) {
     const size_t equals = item.find('=');
-    if (equals == std::string::npos) fail_usage(kWhere, "expected name=value, given '{}'", item);
+    if (equals == std::string::npos) fail_usage(kOverrides, "expected name=value, given '{}'", item);
     const std::string name = canonical_name(item.substr(0, equals)), value = item.substr(equals + 1);
     if (name == "pattern") {
       made.pattern = value;
     } else if (name == "optim") {
       own_optim = value;
     } else if (name == "learning_rate_factor") {
-      made.learning_rate_factor = parse_number(kWhere, name, value);
+      made.learning_rate_factor = parse_number(kOverrides, name, value);
     } else if (name == "learning_rate") {
-      fail_usage(kWhere, "expected learning_rate_factor, a factor on the run's rate, given learning_rate");
+      fail_usage(kOverrides,
+                 "expected learning_rate_factor, a factor on the run's rate, given learning_rate");
     } else {
       arguments += "," + item;
     }
   }
-  if (made.pattern.empty()) fail_usage(kWhere, "expected pattern=NAME or regular expression in '{}'", text);
+  if (made.pattern.empty())
+    fail_usage(kOverrides, "expected pattern=NAME or regular expression in '{}'", text);
   if (!(made.learning_rate_factor >= 0))
-    fail_usage(kWhere, "learning_rate_factor: expected 0 or more, given {}", made.learning_rate_factor);
+    fail_usage(kOverrides, "learning_rate_factor: expected 0 or more, given {}", made.learning_rate_factor);
   made.settings = own_optim.empty() ? resolve_optimizer(optim, optim_args + arguments, defaults)
                                     : resolve_optimizer(own_optim, arguments, defaults);
   return made;

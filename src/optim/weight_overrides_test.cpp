@@ -8,20 +8,20 @@ namespace {
 
 using namespace testing_optimizer;
 
-constexpr const char* kArgs = "rank=4,subspace=svd";
+constexpr const char* kSvdArgs = "rank=4,subspace=svd";
 
 OptimizerOptions with_overrides(const std::string& text) {
   OptimizerOptions options;
-  options.overrides = parse_overrides("galore_adamw", kArgs, {}, text);
+  options.overrides = parse_overrides("galore_adamw", kSvdArgs, {}, text);
   return options;
 }
 
 TEST(WeightOverrides, ChangeTheirWeightsAndNoOthers) {
   TestRun own(
-      "galore_adamw", kArgs, all_kinds(),
+      "galore_adamw", kSvdArgs, all_kinds(),
       with_overrides(
           "pattern=down_proj,optim=adamw;pattern=mlp,rank=2;pattern=embed,optim=galore_adamw,rank=3"));
-  TestRun all("galore_adamw", kArgs, all_kinds()), full("adamw", "", all_kinds());
+  TestRun all("galore_adamw", kSvdArgs, all_kinds()), full("adamw", "", all_kinds());
   const auto kept = StateCopy(*own.optimizer).values;
   EXPECT_EQ(kept.count(std::string(kWide) + ".basis_left"), 0u) << "the first that matches counts";
   EXPECT_EQ(kept.at(std::string(kTall) + ".basis_right").size(1), 2);
@@ -34,9 +34,9 @@ TEST(WeightOverrides, ChangeTheirWeightsAndNoOthers) {
 }
 
 TEST(WeightOverrides, ScaleTheLearningRate) {
-  TestRun own("galore_adamw", kArgs, all_kinds(),
+  TestRun own("galore_adamw", kSvdArgs, all_kinds(),
               with_overrides("pattern=q_proj,learning_rate_factor=0.5;pattern=mlp,learning_rate_factor=0"));
-  TestRun all("galore_adamw", kArgs, all_kinds());
+  TestRun all("galore_adamw", kSvdArgs, all_kinds());
   own.update(1, 0.01), all.update(1, 0.01);
   const auto moved = [](TestRun& run, const char* name) {
     for (const auto& [candidate, start] : all_kinds())

@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "report/markup.h"
+
 namespace galore {
 namespace {
 
 constexpr double kWidth = 720, kHeight = 400, kLeft = 60, kRight = 700, kTop = 40, kBottom = 350;
-constexpr size_t kMostPoints = 1500;
+constexpr size_t kMostDrawn = 1500;
 constexpr const char *kTrainingColour = "#0b6fb8", *kEvaluationColour = "#c2500c";
 
 struct Range {
@@ -27,7 +29,7 @@ struct Range {
 
 ChartPoints finite_points(const ChartPoints& points) {
   ChartPoints kept;
-  const size_t stride = points.size() / kMostPoints + 1;
+  const size_t stride = points.size() / kMostDrawn + 1;
   for (size_t i = 0; i < points.size(); ++i)
     if (std::isfinite(points[i].second) && (i % stride == 0 || i + 1 == points.size()))
       kept.push_back(points[i]);
@@ -40,12 +42,6 @@ double tick_step(const Range& range, int count) {
   for (const double factor : {1.0, 2.0, 5.0})
     if (factor * power >= raw) return factor * power;
   return 10 * power;
-}
-
-std::string escaped(const std::string& text) {
-  std::string safe;
-  for (const char c : text) safe += c == '&' ? "&amp;" : c == '<' ? "&lt;" : std::string(1, c);
-  return safe;
 }
 
 class Drawing {
@@ -113,7 +109,7 @@ std::string loss_chart(const std::string& title, const ChartPoints& training, co
       "<title>{}</title>\n<style>text {{ font: 12px sans-serif; fill: #444; }} .g {{ stroke: #e4e7ea; }}"
       "</style>\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n"
       "<text x=\"{}\" y=\"28\" font-weight=\"bold\">{}</text>\n",
-      kWidth, kHeight, escaped(title), kLeft, escaped(title));
+      kWidth, kHeight, escaped_markup(title), kLeft, escaped_markup(title));
   svg += drawing.axes() + drawing.curve(train, kTrainingColour, false) +
          drawing.curve(eval, kEvaluationColour, true);
   if (!train.empty()) svg += key_of(470, kTrainingColour, "training");

@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "report/markup.h"
 #include "report/page_parts.h"
 
 namespace galore {
@@ -10,12 +11,6 @@ namespace {
 void replace_all(std::string& text, const std::string& from, const std::string& to) {
   for (size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
     text.replace(at, from.size(), to);
-}
-
-std::string escaped(std::string text) {
-  replace_all(text, "&", "&amp;");
-  replace_all(text, "<", "&lt;");
-  return text;
 }
 
 // Within <script>, "</script>" or "<!--" in a string would end it or hide what follows.
@@ -34,7 +29,7 @@ std::string report_page(std::vector<nlohmann::ordered_json> runs) {
     if (uses[run.at("name").get<std::string>()] > 1) run["name"] = run.at("path");
   const std::string title = runs.size() == 1 ? runs[0].at("name").get<std::string>() : "galore: runs";
   std::string page = page_parts::kHtml;
-  replace_all(page, "@TITLE@", escaped(title));
+  replace_all(page, "@TITLE@", escaped_markup(title));
   replace_all(page, "@CSS@", page_parts::kCss);
   replace_all(page, "@SCRIPT@", page_parts::kScript);
   replace_all(page, "@DATA@", script_data(runs));

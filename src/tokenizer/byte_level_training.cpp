@@ -15,9 +15,8 @@
 namespace galore {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
-constexpr const char* kWhere = "train-tokenizer";
 constexpr std::array kSpecial = {"<|begin_of_text|>", "<|end_of_text|>"};
 constexpr int32_t kFirstByte = kSpecial.size(), kFirstMerge = kFirstByte + 256;
 
@@ -27,12 +26,12 @@ std::string split_pattern(const char* digits) {
          R"(| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 }
 
-Json pre_tokenizer_json(const TokenizerTrainingOptions& options) {
-  const Json split = {{"type", "Split"},
-                      {"pattern", {{"Regex", split_pattern(options.split_digits ? "" : "{1,3}")}}},
-                      {"behavior", "Isolated"},
-                      {"invert", false}};
-  const Json bytes = {
+OrderedJson pre_tokenizer_json(const TokenizerTrainingOptions& options) {
+  const OrderedJson split = {{"type", "Split"},
+                             {"pattern", {{"Regex", split_pattern(options.split_digits ? "" : "{1,3}")}}},
+                             {"behavior", "Isolated"},
+                             {"invert", false}};
+  const OrderedJson bytes = {
       {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", false}};
   return {{"type", "Sequence"}, {"pretokenizers", {split, bytes}}};
 }
@@ -80,7 +79,7 @@ void for_each_line(const TokenizerTrainingOptions& options, Action action) {
 }
 
 BpeTrainer count_words(const TokenizerTrainingOptions& options, const ByteIds& bytes) {
-  const auto pre_tokenizer = make_pre_tokenizer(nlohmann::json(pre_tokenizer_json(options)), kWhere);
+  const auto pre_tokenizer = make_pre_tokenizer(nlohmann::json(pre_tokenizer_json(options)), kTrainTokenizer);
   pre_tokenizer->leave_bytes_plain();
   WordCounter words;
   for_each_line(options, [&](const std::string& line) {
@@ -88,7 +87,7 @@ BpeTrainer count_words(const TokenizerTrainingOptions& options, const ByteIds& b
     pre_tokenizer->split({text, true}, words);
   });
   if (words.counts().empty())
-    fail(kWhere, "the input files hold no text, the first is {}", options.inputs[0].string());
+    fail(kTrainTokenizer, "the input files hold no text, the first is {}", options.inputs[0].string());
   BpeTrainer trainer(kFirstMerge);
   // In order, so that nothing depends on the table's.
   std::vector<std::pair<std::string, int64_t>> sorted(words.counts().begin(), words.counts().end());
@@ -101,18 +100,19 @@ BpeTrainer count_words(const TokenizerTrainingOptions& options, const ByteIds& b
   return trainer;
 }
 
-Json model_json(const ByteIds& bytes, const std::vector<LearnedMerge>& merges) {
+OrderedJson model_json(const ByteIds& bytes, const std::vector<LearnedMerge>& merges) {
   std::vector<std::string> texts(kSpecial.begin(), kSpecial.end());
   texts.insert(texts.end(), bytes.texts.begin(), bytes.texts.end());
-  Json pairs = Json::array();
+  OrderedJson pairs = OrderedJson::array();
   for (const LearnedMerge& merge : merges) {
     const std::string left = texts[static_cast<size_t>(merge.left)],
                       right = texts[static_cast<size_t>(merge.right)];
     pairs.push_back({left, right});
     texts.push_back(left + right);
   }
-  Json vocab = Json::object();
-  for (size_t id = 0; id < texts.size(); ++id) vocab.get_ref<Json::object_t&>().emplace_back(texts[id], id);
+  OrderedJson vocab = OrderedJson::object();
+  for (size_t id = 0; id < texts.size(); ++id)
+    vocab.get_ref<OrderedJson::object_t&>().emplace_back(texts[id], id);
   return {{"type", "BPE"},
           {"dropout", nullptr},
           {"unk_token", nullptr},
@@ -125,8 +125,8 @@ Json model_json(const ByteIds& bytes, const std::vector<LearnedMerge>& merges) {
           {"merges", pairs}};
 }
 
-Json added_token(size_t id, bool with_id) {
-  Json token = Json::object();
+OrderedJson added_token(size_t id, bool with_id) {
+  OrderedJson token = OrderedJson::object();
   if (with_id) token["id"] = id;
   token.update({{"content", kSpecial[id]},
                 {"single_word", false},
@@ -138,10 +138,10 @@ Json added_token(size_t id, bool with_id) {
 }
 
 // <bos> text <eos>, as far as asked for; twice for a pair.
-Json post_processor_json(const TokenizerTrainingOptions& options) {
-  Json special = Json::object();
+OrderedJson post_processor_json(const TokenizerTrainingOptions& options) {
+  OrderedJson special = OrderedJson::object();
   const auto sequence = [&](const char* name, int type) {
-    Json parts = Json::array();
+    OrderedJson parts = OrderedJson::array();
     const auto put = [&](size_t id) {
       special[kSpecial[id]] = {{"id", kSpecial[id]}, {"ids", {id}}, {"tokens", {kSpecial[id]}}};
       parts.push_back({{"SpecialToken", {{"id", kSpecial[id]}, {"type_id", type}}}});
@@ -151,14 +151,14 @@ Json post_processor_json(const TokenizerTrainingOptions& options) {
     if (options.add_eos_token) put(1);
     return parts;
   };
-  const Json single = sequence("A", 0);
-  Json pair = single;
-  for (const Json& part : sequence("B", 1)) pair.push_back(part);
+  const OrderedJson single = sequence("A", 0);
+  OrderedJson pair = single;
+  for (const OrderedJson& part : sequence("B", 1)) pair.push_back(part);
   return {{"type", "TemplateProcessing"}, {"single", single}, {"pair", pair}, {"special_tokens", special}};
 }
 
-void write_files(const TokenizerTrainingOptions& options, const Json& model) {
-  const Json tokenizer = {
+void write_files(const TokenizerTrainingOptions& options, const OrderedJson& model) {
+  const OrderedJson tokenizer = {
       {"version", "1.0"},
       {"truncation", nullptr},
       {"padding", nullptr},
@@ -169,25 +169,23 @@ void write_files(const TokenizerTrainingOptions& options, const Json& model) {
       {"decoder",
        {{"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", true}, {"use_regex", true}}},
       {"model", model}};
-  Json config = {{"added_tokens_decoder", {{"0", added_token(0, false)}, {"1", added_token(1, false)}}},
-                 {"bos_token", kSpecial[0]},
-                 {"eos_token", kSpecial[1]},
-                 {"clean_up_tokenization_spaces", false},
-                 {"tokenizer_class", "PreTrainedTokenizerFast"}};
+  OrderedJson config = {
+      {"added_tokens_decoder", {{"0", added_token(0, false)}, {"1", added_token(1, false)}}},
+      {"bos_token", kSpecial[0]},
+      {"eos_token", kSpecial[1]},
+      {"clean_up_tokenization_spaces", false},
+      {"tokenizer_class", "PreTrainedTokenizerFast"}};
   if (options.model_max_length > 0) config["model_max_length"] = options.model_max_length;
-  std::error_code error;
-  std::filesystem::create_directories(options.output, error);
-  if (error) fail(kWhere, "cannot create the folder {}: {}", options.output.string(), error.message());
+  make_training_folder(options);
   write_file_atomically(options.output / "tokenizer_config.json", config.dump(2) + "\n");
   write_file_atomically(options.output / "tokenizer.json", tokenizer.dump(2) + "\n");
 }
 
-void check_options(const TokenizerTrainingOptions& options) {
-  if (options.inputs.empty()) fail_usage(kWhere, "input: expected at least one text file");
-  if (options.output.empty()) fail_usage(kWhere, "output: expected a folder");
+void check_byte_level_options(const TokenizerTrainingOptions& options) {
+  check_training_files(options);
   if (options.vocab_size < kFirstMerge || options.vocab_size > (1 << 24))
     fail_usage(
-        kWhere,
+        kTrainTokenizer,
         "vocab_size: expected {} to 16777216 (256 bytes and two special tokens are always in), given {}",
         kFirstMerge, options.vocab_size);
 }
@@ -195,14 +193,14 @@ void check_options(const TokenizerTrainingOptions& options) {
 }  // namespace
 
 void train_byte_level(const TokenizerTrainingOptions& options, const TrainingMessages& sink) {
-  check_options(options);
+  check_byte_level_options(options);
   const ByteIds bytes;
   BpeTrainer trainer = count_words(options, bytes);
   if (sink) sink(fmt::format("training {} ids on {} file(s)", options.vocab_size, options.inputs.size()));
   const std::vector<LearnedMerge> merges = trainer.learn(options.vocab_size, options.min_frequency);
   const int64_t most = kFirstMerge + static_cast<int64_t>(merges.size());
   if (most < options.vocab_size)
-    fail(kWhere,
+    fail(kTrainTokenizer,
          "vocab_size: this text gives at most {} ids with min_frequency {}, given {}; give more text or "
          "smaller numbers",
          most, options.min_frequency, options.vocab_size);

@@ -19,6 +19,13 @@ std::string shown(const Json& value) {
 
 }  // namespace
 
+Json read_tokenizer_json(const Path& path) {
+  constexpr uint64_t kLargest = 256u << 20;
+  Json json = Json::parse(read_file(path, kLargest), nullptr, false);
+  if (!json.is_object()) fail(path.string(), "expected a JSON object");
+  return json;
+}
+
 JsonFields::JsonFields(const Json& object, std::string where) : object_(object), where_(std::move(where)) {
   if (!object_.is_object()) fail(where_, "expected a JSON object, given {}", shown(object_));
 }

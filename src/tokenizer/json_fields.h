@@ -9,8 +9,12 @@
 #include <vector>
 
 #include "core/errors.h"
+#include "core/files.h"
 
 namespace galore {
+
+// The object in a tokenizer's file; anything else is an Error.
+nlohmann::json read_tokenizer_json(const Path& path);
 
 class JsonFields {
  public:

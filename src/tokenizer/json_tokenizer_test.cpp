@@ -9,6 +9,7 @@
 
 #include "core/errors.h"
 #include "core/test_folder.h"
+#include "tokenizer/test_data.h"
 #include "tokenizer/text_repair.h"
 
 namespace galore {
@@ -17,7 +18,7 @@ namespace {
 using Json = nlohmann::json;
 using Ids = std::vector<int32_t>;
 
-Path testdata() { return Path(GALORE_TESTDATA); }
+using testing_tokenizer::testdata;
 Path shape(const std::string& name) { return testdata() / "shapes" / (name + ".json"); }
 
 // Long rows are stored as the number of ids and a weighted sum.

@@ -6,13 +6,10 @@
 #include "tokenizer/byte_level_alphabet.h"
 #include "tokenizer/text_repair.h"
 #include "tokenizer/unicode/code_points.h"
+#include "tokenizer/word_start.h"
 
 namespace galore {
-namespace {
-
-constexpr std::string_view kWordStart = "\xe2\x96\x81";  // U+2581
-
-}  // namespace
+namespace {}  // namespace
 
 Pipeline::Pipeline(Stages stages) : stages_(std::move(stages)) {
   stages_.added.build(stages_.normalizer.get());

@@ -10,7 +10,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr uint64_t kLargestConfig = 256u << 20;
 // In the order in which transformers adds them.
 constexpr std::array kNamedTokens = {"bos_token", "eos_token", "unk_token", "sep_token",
                                      "pad_token", "cls_token", "mask_token"};
@@ -49,9 +48,7 @@ Json PretrainedFolder::read(const char* name, bool copied) {
   const Path path = folder_ / name;
   if (!std::filesystem::exists(path)) return Json::object();
   if (copied) files_.push_back(path);
-  Json json = Json::parse(read_file(path, kLargestConfig), nullptr, false);
-  if (!json.is_object()) fail(path.string(), "expected a JSON object");
-  return json;
+  return read_tokenizer_json(path);
 }
 
 bool PretrainedFolder::flag(const char* key, bool missing) const {

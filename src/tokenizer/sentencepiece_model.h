@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "tokenizer/word_start.h"
+
 namespace galore {
 
 enum class PieceType { normal = 1, unknown = 2, control = 3, user_defined = 4, unused = 5, byte = 6 };
@@ -38,8 +40,6 @@ struct SentencePieceModel {
   // No piece continues over the start of a word, so byte pair encoding of a text is that of its words.
   bool words_are_independent() const;
 };
-
-inline constexpr std::string_view kWordStart = "\xe2\x96\x81";  // U+2581
 
 // `where` names the file in messages. Anything that is not a whole, consistent model is an Error.
 SentencePieceModel parse_sentencepiece_model(const std::string& where, std::string_view bytes);

@@ -14,7 +14,6 @@
 namespace galore {
 namespace {
 
-constexpr const char* kWhere = "train-tokenizer";
 constexpr size_t kLongestSentence = 4096;  // the library skips longer ones (max_sentence_length, 4192)
 
 // The largest cut at or before the limit: behind a blank, else at the start of a character.
@@ -122,24 +121,22 @@ void write_files(const TokenizerTrainingOptions& options, const std::string& mod
   config["legacy"] = true;
   if (options.model_max_length > 0) config["model_max_length"] = options.model_max_length;
   config["tokenizer_class"] = "LlamaTokenizer";
-  std::error_code error;
-  std::filesystem::create_directories(options.output, error);
-  if (error) fail(kWhere, "cannot create the folder {}: {}", options.output.string(), error.message());
+  make_training_folder(options);
   write_file_atomically(options.output / "special_tokens_map.json", special.dump(2) + "\n");
   write_file_atomically(options.output / "tokenizer_config.json", config.dump(2) + "\n");
   write_file_atomically(options.output / "tokenizer.model", model);
 }
 
-void check_options(const TokenizerTrainingOptions& options) {
-  if (options.inputs.empty()) fail_usage(kWhere, "input: expected at least one text file");
-  if (options.output.empty()) fail_usage(kWhere, "output: expected a folder");
+void check_sentencepiece_options(const TokenizerTrainingOptions& options) {
+  check_training_files(options);
   if (options.vocab_size < 260 || options.vocab_size > (1 << 24))
     fail_usage(
-        kWhere,
+        kTrainTokenizer,
         "vocab_size: expected 260 to 16777216 (256 bytes and three special tokens are always in), given {}",
         options.vocab_size);
   if (!(options.character_coverage > 0 && options.character_coverage <= 1))
-    fail_usage(kWhere, "character_coverage: expected above 0 to 1, given {}", options.character_coverage);
+    fail_usage(kTrainTokenizer, "character_coverage: expected above 0 to 1, given {}",
+               options.character_coverage);
 }
 
 // The number behind `words` in the library's message, "" if it is not there.
@@ -153,24 +150,24 @@ std::string number_after(const std::string& message, const std::string& words) {
 [[noreturn]] void explain(const TokenizerTrainingOptions& options, const std::string& reason) {
   const std::string largest = number_after(reason, "Please set it to a value <= ");
   if (!largest.empty())
-    fail(kWhere,
+    fail(kTrainTokenizer,
          "vocab_size: this text gives at most {} pieces, given {}; give more text or a smaller number",
          largest, options.vocab_size);
   const std::string fixed =
       number_after(reason, "smaller than required_chars. " + std::to_string(options.vocab_size) + " vs ");
   if (reason.find("smaller than required_chars") != std::string::npos)
-    fail(kWhere,
+    fail(kTrainTokenizer,
          "vocab_size: bytes and characters of this text alone take {} pieces, given {}; give a larger number "
          "or a "
          "smaller character_coverage",
          fixed.empty() ? "more" : fixed, options.vocab_size);
-  fail(kWhere, "the SentencePiece library failed: {}", reason);
+  fail(kTrainTokenizer, "the SentencePiece library failed: {}", reason);
 }
 
 }  // namespace
 
 void train_sentencepiece(const TokenizerTrainingOptions& options, const TrainingMessages& sink) {
-  check_options(options);
+  check_sentencepiece_options(options);
   std::unique_ptr<sentencepiece::SentenceIterator> lines;
   if (options.max_sentences > 0)
     lines = std::make_unique<SampledLines>(options.inputs, static_cast<size_t>(options.max_sentences),
@@ -178,7 +175,7 @@ void train_sentencepiece(const TokenizerTrainingOptions& options, const Training
   else
     lines = std::make_unique<AllLines>(options.inputs);
   if (lines->done())
-    fail(kWhere, "the input files hold no text, the first is {}", options.inputs[0].string());
+    fail(kTrainTokenizer, "the input files hold no text, the first is {}", options.inputs[0].string());
   if (sink) sink(fmt::format("training {} pieces on {} file(s)", options.vocab_size, options.inputs.size()));
   std::string model;
   const auto status =

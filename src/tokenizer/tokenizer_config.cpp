@@ -4,20 +4,17 @@
 #include <nlohmann/json.hpp>
 
 #include "core/errors.h"
+#include "tokenizer/json_fields.h"
 
 namespace galore {
 namespace {
 
 using Json = nlohmann::json;
 
-constexpr uint64_t kLargestConfig = 256u << 20;
-
 std::optional<Json> read_json(const Path& path, TokenizerConfig& config) {
   if (!std::filesystem::exists(path)) return std::nullopt;
   config.files.push_back(path);
-  Json json = Json::parse(read_file(path, kLargestConfig), nullptr, false);
-  if (!json.is_object()) fail(path.string(), "expected a JSON object");
-  return json;
+  return read_tokenizer_json(path);
 }
 
 void read_bool(const Path& path, const Json& json, const char* key, bool& target) {

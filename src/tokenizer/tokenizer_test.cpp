@@ -9,6 +9,7 @@
 #include "core/test_folder.h"
 #include "tokenizer/sentencepiece_model.h"
 #include "tokenizer/sentencepiece_training.h"
+#include "tokenizer/test_data.h"
 #include "tokenizer/text_repair.h"
 
 namespace galore {
@@ -17,7 +18,7 @@ namespace {
 using Json = nlohmann::json;
 using Ids = std::vector<int32_t>;
 
-Path testdata() { return Path(GALORE_TESTDATA); }
+using testing_tokenizer::testdata;
 
 class TokenizerTest : public testing::Test {
  protected:

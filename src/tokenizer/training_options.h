@@ -25,6 +25,12 @@ struct TokenizerTrainingOptions {
   int64_t model_max_length = 0;  // 0: not written
 };
 
+inline constexpr const char* kTrainTokenizer = "train-tokenizer";  // names the command in messages
+
+// No file to train on or no folder to write into is a UsageError.
+void check_training_files(const TokenizerTrainingOptions& options);
+void make_training_folder(const TokenizerTrainingOptions& options);
+
 using TrainingMessages = std::function<void(const std::string&)>;
 
 }  // namespace galore

@@ -3,7 +3,7 @@
 namespace galore {
 namespace {
 
-constexpr size_t kBlockBytes = 1 << 16;
+constexpr size_t kArenaBytes = 1 << 16;
 
 }  // namespace
 
@@ -11,7 +11,7 @@ constexpr size_t kBlockBytes = 1 << 16;
 std::string_view Vocabulary::stored(std::string_view token) {
   if (arena_.empty() || arena_.back().capacity() - arena_.back().size() < token.size()) {
     arena_.emplace_back();
-    arena_.back().reserve(std::max(kBlockBytes, token.size()));
+    arena_.back().reserve(std::max(kArenaBytes, token.size()));
   }
   std::string& block = arena_.back();
   block += token;

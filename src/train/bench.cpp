@@ -4,10 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <fstream>
 
 #include "checkpoint/hugging_face.h"
+#include "core/clock.h"
 #include "core/errors.h"
 #include "kernels/device.h"
 #include "train/inputs.h"
@@ -15,10 +15,6 @@
 
 namespace galore {
 namespace {
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 // Field 22 of /proc/self/stat is the start of the process in ticks since boot.
 double seconds_since_process_start() {
@@ -75,7 +71,7 @@ Timings time_steps(const TrainOptions& options, CausalLM& model, Optimizer& opti
   int64_t faults_before = 0;
   for (int64_t step = 0; step < steps + kWarmUp; ++step) {
     if (step == kWarmUp) faults_before = minor_faults();
-    const double start = now();
+    const double start = steady_seconds();
     optimizer.begin_update(options.learning_rate, micro_batches);
     for (int64_t i = 0; i < micro_batches; ++i) {
       const at::Tensor ids =
@@ -88,7 +84,7 @@ Timings time_steps(const TrainOptions& options, CausalLM& model, Optimizer& opti
     if (step == 0) timings.first = seconds_since_process_start();
     if (step == 0) timings.first_refresh = report.refresh_seconds;
     if (step < kWarmUp) continue;
-    timings.whole.push_back(now() - start);
+    timings.whole.push_back(steady_seconds() - start);
     timings.refresh.push_back(report.refresh_seconds);
     timings.step.push_back(timings.whole.back() - report.refresh_seconds);
     timings.optimizer.push_back(report.seconds - report.refresh_seconds);

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "core/test_message.h"
 #include "train/inputs.h"
 #include "train/test_options.h"
 #include "train/test_run.h"
@@ -28,8 +29,6 @@ struct Plan {
   std::string remedies() const { return galore::remedies(options, config, fit()); }
   std::string needs() const { return "(" + format_bytes(static_cast<double>(fit().need())) + ")"; }
 };
-
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 TEST(MemoryFit, CountsThePlanAndTheProgram) {
   const MemoryFit fit = Plan(2000).fit();
@@ -102,11 +101,11 @@ TEST(Remedies, NameEachChangeThatFitsWithItsSize) {
                 Plan(0, {"batch_size=8", "gradient_accumulation_steps=2"}).needs()),
       0u)
       << text;
-  EXPECT_TRUE(has(text, "gradient_checkpointing=true " +
-                            Plan(0, {"batch_size=16", "gradient_checkpointing=true"}).needs()))
+  EXPECT_TRUE(contains(text, "gradient_checkpointing=true " +
+                                 Plan(0, {"batch_size=16", "gradient_checkpointing=true"}).needs()))
       << text;
-  EXPECT_TRUE(has(text, "bf16=true " + Plan(0, {"batch_size=16", "bf16=true"}).needs())) << text;
-  EXPECT_FALSE(has(text, "rank")) << "does not suffice";
+  EXPECT_TRUE(contains(text, "bf16=true " + Plan(0, {"batch_size=16", "bf16=true"}).needs())) << text;
+  EXPECT_FALSE(contains(text, "rank")) << "does not suffice";
 }
 
 TEST(Remedies, CombineWhatHelpsUntilItFits) {
@@ -117,7 +116,7 @@ TEST(Remedies, CombineWhatHelpsUntilItFits) {
       << text;
   const std::string least = Plan(10).remedies();
   EXPECT_TRUE(least.starts_with("smaller, but not enough: ")) << least;
-  EXPECT_TRUE(has(least, "rank=32 in optim_args")) << least;
+  EXPECT_TRUE(contains(least, "rank=32 in optim_args")) << least;
 }
 
 TEST(Remedies, KnowThatAccumulationCostsLayerwiseModeABufferAWeight) {
@@ -138,16 +137,16 @@ TEST(Remedies, LeaveOutWhatDoesNotHelp) {
     return Plan(10, more).remedies();
   };
   const std::string text = with({"optim=adamw_torch"});
-  EXPECT_TRUE(has(text, "optim=adamw_8bit")) << text;
+  EXPECT_TRUE(contains(text, "optim=adamw_8bit")) << text;
   for (const char* idle : {"per_device", "gradient_checkpointing", "bf16", "rank"})
-    EXPECT_FALSE(has(text, idle)) << text;
-  EXPECT_FALSE(has(with({"optim=adamw_torch", "spike_threshold=5"}), "optim_layerwise"));
+    EXPECT_FALSE(contains(text, idle)) << text;
+  EXPECT_FALSE(contains(with({"optim=adamw_torch", "spike_threshold=5"}), "optim_layerwise"));
   EXPECT_EQ(with({"optim=sgd", "optim_layerwise=true"}), "no option makes it smaller");
-  EXPECT_TRUE(has(with({"optim=galore_adamw_layerwise"}), "optim=galore_adamw_8bit_layerwise"));
-  EXPECT_TRUE(has(Plan(10, {"val_size=5", "per_device_eval_batch_size=512"})
-                      .remedies(),  // the 8 training rows need as much
+  EXPECT_TRUE(contains(with({"optim=galore_adamw_layerwise"}), "optim=galore_adamw_8bit_layerwise"));
+  EXPECT_TRUE(contains(Plan(10, {"val_size=5", "per_device_eval_batch_size=512"})
+                           .remedies(),  // the 8 training rows need as much
 
-                  "per_device_eval_batch_size=8, "));
+                       "per_device_eval_batch_size=8, "));
 }
 
 TEST(FindBatchSize, IsRefusedWhereItWouldChangeTheUpdate) {
@@ -202,17 +201,17 @@ TEST_F(TrainerMemory, WhatDoesNotFitIsRefusedBeforeAnythingElse) {
        {"(memory_limit), the run needs ", " planned, ", " for the program and its libraries); ",
         "per_device_train_batch_size=128 with gradient_accumulation_steps=2 (",
         "; memory_check=false starts anyway"})
-    EXPECT_TRUE(has(text, part)) << part << " in " << text;
+    EXPECT_TRUE(contains(text, part)) << part << " in " << text;
   EXPECT_EQ(text.find('\n'), std::string::npos);
   EXPECT_TRUE(std::filesystem::is_empty(folder_ / "run"));
 }
 
 TEST_F(TrainerMemory, StartsAnywayWhenAsked) {
   EXPECT_EQ(train({output("run"), "max_steps=1", "memory_limit=1MiB", "memory_check=false"}).steps, 1);
-  EXPECT_TRUE(has(log_, "note: memory_check=false: the run does not fit: it needs ")) << log_;
+  EXPECT_TRUE(contains(log_, "note: memory_check=false: the run does not fit: it needs ")) << log_;
   EXPECT_EQ(events("run", "memory").at(0).at("limited_by"), "memory_limit");
   train({output("own"), "max_steps=1"});
-  EXPECT_TRUE(has(log_, "the run fits: it needs ")) << log_;
+  EXPECT_TRUE(contains(log_, "the run fits: it needs ")) << log_;
 }
 
 TEST_F(TrainerMemory, AFoundBatchSizeMakesTheSameUpdate) {
@@ -220,13 +219,15 @@ TEST_F(TrainerMemory, AFoundBatchSizeMakesTheSameUpdate) {
   const Settings sgd = {"optim=galore_sgd", "optim_args=rank=8,update_proj_gap=1", "learning_rate=1"};
   train(large("whole", sgd));
   train(large("found", {sgd[0], sgd[1], sgd[2], limit_for(64, sgd), "auto_find_batch_size=true"}));
-  EXPECT_TRUE(has(log_,
-                  "auto_find_batch_size: per_device_train_batch_size=256 with gradient_accumulation_steps=1, "
-                  "which does not fit: it needs "))
+  EXPECT_TRUE(
+      contains(log_,
+               "auto_find_batch_size: per_device_train_batch_size=256 with gradient_accumulation_steps=1, "
+               "which does not fit: it needs "))
       << log_;
-  EXPECT_TRUE(has(log_,
-                  "taken instead: per_device_train_batch_size=64 with gradient_accumulation_steps=4, which "
-                  "fits: it needs "))
+  EXPECT_TRUE(
+      contains(log_,
+               "taken instead: per_device_train_batch_size=64 with gradient_accumulation_steps=4, which "
+               "fits: it needs "))
       << log_;
   EXPECT_EQ(saved("found", "per_device_train_batch_size"), "64");
   EXPECT_EQ(saved("found", "gradient_accumulation_steps"), "4");
@@ -252,15 +253,15 @@ TEST_F(TrainerMemory, AResumedRunKeepsTheChoiceAndGoesOnToTheBit) {
   };
   run("whole", {narrow});
   run("rest", {from});
-  EXPECT_TRUE(has(log_, "gradient_accumulation_steps=4, the checkpoint's choice, fits still")) << log_;
-  EXPECT_FALSE(has(log_, "note:")) << "nothing has changed: " << log_;
+  EXPECT_TRUE(contains(log_, "gradient_accumulation_steps=4, the checkpoint's choice, fits still")) << log_;
+  EXPECT_FALSE(contains(log_, "note:")) << "nothing has changed: " << log_;
   EXPECT_EQ(weights("whole"), weights("rest"));
   EXPECT_EQ(file_text(folder_ / "whole/checkpoint-2/optimizer.safetensors"),
             file_text(folder_ / "rest/checkpoint-2/optimizer.safetensors"));
   run("narrower", {from, limit_for(32)});
-  EXPECT_TRUE(has(log_, "auto_find_batch_size: the checkpoint's per_device_train_batch_size=64 with "))
+  EXPECT_TRUE(contains(log_, "auto_find_batch_size: the checkpoint's per_device_train_batch_size=64 with "))
       << log_;
-  EXPECT_TRUE(has(log_, "note: per_device_train_batch_size was '64' in the checkpoint and is '32' now"))
+  EXPECT_TRUE(contains(log_, "note: per_device_train_batch_size was '64' in the checkpoint and is '32' now"))
       << log_;
 }
 

@@ -11,7 +11,7 @@
 namespace galore {
 namespace {
 
-std::string complaint(const ScheduleOptions& options) {
+std::string schedule_complaint(const ScheduleOptions& options) {
   try {
     const Schedule schedule(options);
   } catch (const UsageError& error) {
@@ -20,8 +20,8 @@ std::string complaint(const ScheduleOptions& options) {
   return "";
 }
 
-std::string complaint(const std::string& type, const std::string& kwargs) {
-  return complaint({type, kwargs, 0.01, 0, 100});
+std::string schedule_complaint(const std::string& type, const std::string& kwargs) {
+  return schedule_complaint({type, kwargs, 0.01, 0, 100});
 }
 
 TEST(Schedule, AgreesWithTransformers) {
@@ -72,17 +72,20 @@ TEST(Schedule, AWarmUpLongerThanTheRunOnlyRises) {
 }
 
 TEST(Schedule, RefusesBadArguments) {
-  EXPECT_NE(complaint("linear", "power=2").find("'linear' takes none"), std::string::npos);
-  EXPECT_NE(complaint("polynomial", "powr=2").find("nearest known one is 'power'"), std::string::npos);
-  EXPECT_NE(complaint("cosine_with_min_lr", "").find("either min_lr_rate or min_lr"), std::string::npos);
-  EXPECT_NE(complaint("cosine_with_min_lr", "min_lr=0.001,min_lr_rate=0.1"), "");
-  EXPECT_NE(complaint("cosine_with_min_lr", "min_lr=0.1").find("at most learning_rate=0.01"),
+  EXPECT_NE(schedule_complaint("linear", "power=2").find("'linear' takes none"), std::string::npos);
+  EXPECT_NE(schedule_complaint("polynomial", "powr=2").find("nearest known one is 'power'"),
             std::string::npos);
-  EXPECT_NE(complaint("cosine_with_min_lr", "min_lr_rate=1.5").find("expected 0 to 1"), std::string::npos);
-  EXPECT_NE(complaint("cosine_with_min_lr", "0.1").find("name=value"), std::string::npos);
-  EXPECT_NE(complaint("polynomial", "lr_end=0.02").find("at most learning_rate"), std::string::npos);
-  EXPECT_NE(complaint("warmup_stable_decay", "decay_type=steep").find("1-sqrt"), std::string::npos);
-  EXPECT_NE(complaint("consine", "").find("nearest known one is 'cosine'"), std::string::npos);
+  EXPECT_NE(schedule_complaint("cosine_with_min_lr", "").find("either min_lr_rate or min_lr"),
+            std::string::npos);
+  EXPECT_NE(schedule_complaint("cosine_with_min_lr", "min_lr=0.001,min_lr_rate=0.1"), "");
+  EXPECT_NE(schedule_complaint("cosine_with_min_lr", "min_lr=0.1").find("at most learning_rate=0.01"),
+            std::string::npos);
+  EXPECT_NE(schedule_complaint("cosine_with_min_lr", "min_lr_rate=1.5").find("expected 0 to 1"),
+            std::string::npos);
+  EXPECT_NE(schedule_complaint("cosine_with_min_lr", "0.1").find("name=value"), std::string::npos);
+  EXPECT_NE(schedule_complaint("polynomial", "lr_end=0.02").find("at most learning_rate"), std::string::npos);
+  EXPECT_NE(schedule_complaint("warmup_stable_decay", "decay_type=steep").find("1-sqrt"), std::string::npos);
+  EXPECT_NE(schedule_complaint("consine", "").find("nearest known one is 'cosine'"), std::string::npos);
 }
 
 }  // namespace

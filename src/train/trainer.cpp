@@ -3,13 +3,13 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <limits>
 #include <map>
 
 #include "checkpoint/hugging_face.h"
 #include "checkpoint/run_checkpoint.h"
+#include "core/clock.h"
 #include "core/errors.h"
 #include "kernels/apply_direction.h"
 #include "kernels/device.h"
@@ -20,10 +20,6 @@
 
 namespace galore {
 namespace {
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 // Labels that count after the model's shift: all but the first of each row, and not -100.
 int64_t count_targets(const Batch& batch) {
@@ -72,7 +68,7 @@ TrainResult Trainer::finish() {
 
 void Trainer::evaluate_at_start() {
   if (started_ != 0) return;
-  started_ = now();
+  started_ = steady_seconds();
   if (options_.eval_on_start && state_.step == 0) evaluate_and_note();
 }
 
@@ -83,10 +79,10 @@ Evaluation Trainer::evaluate() {
 }
 
 std::vector<Batch> Trainer::next_batches() {
-  const double start = now();
+  const double start = steady_seconds();
   std::vector<Batch> batches;
   for (int64_t i = 0; i < options_.gradient_accumulation_steps; ++i) batches.push_back(*train_data_->next());
-  timings_.data += now() - start;
+  timings_.data += steady_seconds() - start;
   return batches;
 }
 
@@ -105,7 +101,7 @@ LossSum Trainer::train_batches(const std::vector<Batch>& batches, int64_t target
 }
 
 void Trainer::train_one_update() {
-  const double start = now();
+  const double start = steady_seconds();
   const std::vector<Batch> batches = next_batches();
   int64_t targets = 0, positions = 0;
   for (const Batch& batch : batches) {
@@ -129,7 +125,7 @@ void Trainer::train_one_update() {
   if (!accepted) tell_skipped(loss, report);
   for (const std::string& notice : report.notices)
     if (accepted) log_.say(notice);
-  record(loss, accepted, report, positions, now() - start);
+  record(loss, accepted, report, positions, steady_seconds() - start);
 }
 
 void Trainer::tell_skipped(double loss, const UpdateReport& report) {
@@ -294,15 +290,16 @@ void Trainer::stop(int64_t step, const std::string& reason) {
 Path Trainer::save() {
   // Else the checkpoints that are good would be pruned in favour of one that is lost.
   require_finite_weights(state_.step);
-  const double start = now();
+  const double start = steady_seconds();
   tell_refreshes();
   adopt_best();
   const Path path = save_checkpoint(options_.output_dir, parts(!options_.save_only_model), state_);
   saved_step_ = state_.step;
   prune(options_.output_dir, options_.save_total_limit, state_.best_checkpoint);
   draw_losses();
-  log_.say(fmt::format("saved {} in {:.1f} s", path.string(), now() - start));
-  log_.event("checkpoint", {{"step", state_.step}, {"path", path.string()}, {"seconds", now() - start}});
+  log_.say(fmt::format("saved {} in {:.1f} s", path.string(), steady_seconds() - start));
+  log_.event("checkpoint",
+             {{"step", state_.step}, {"path", path.string()}, {"seconds", steady_seconds() - start}});
   return path;
 }
 
@@ -347,7 +344,7 @@ int64_t Trainer::best_step() const {
 }
 
 TrainResult Trainer::conclude(int signal) {
-  const double seconds = now() - started_;
+  const double seconds = steady_seconds() - started_;
   if (signal == 0) save_result();
   TrainResult result;
   result.steps = state_.step;

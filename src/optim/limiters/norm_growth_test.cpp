@@ -37,7 +37,7 @@ TEST(NormGrowth, BeginsAnewAfterAZero) {
   EXPECT_NEAR(limiter.factor(400), 0.5, 1e-9);  // its 1e-8 beside 100
 }
 
-struct Names : StateVisitor {
+struct VisitedNames : StateVisitor {
   void tensor(const std::string&, at::Tensor&) override { ++count; }
   void scalar(const std::string&, int64_t&) override { ++count; }
   void scalar(const std::string&, double&) override { ++count; }
@@ -47,7 +47,7 @@ struct Names : StateVisitor {
 TEST(NormGrowth, OfZeroLimitsNothingAndKeepsNothing) {
   NormGrowth limiter(0);
   for (const double norm : {1.0, 100.0, 1e9}) EXPECT_EQ(limiter.factor(norm), 1);
-  Names off, on;
+  VisitedNames off, on;
   limiter.visit(off);
   NormGrowth(1.01).visit(on);
   EXPECT_EQ(off.count, 0);

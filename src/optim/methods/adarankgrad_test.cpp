@@ -12,13 +12,10 @@ namespace {
 using testing_method::OneMethod;
 using testing_optimizer::all_kinds;
 using testing_optimizer::kTall;
+using testing_optimizer::orthonormal;
 using testing_optimizer::random;
 using testing_optimizer::relative_difference;
 using testing_optimizer::TestRun;
-
-at::Tensor orthonormal(int64_t rows, int64_t columns, uint64_t seed) {
-  return std::get<0>(at::linalg_qr(random({rows, columns}, seed)));
-}
 
 // With these singular values, in random directions.
 at::Tensor with_values(int64_t m, int64_t n, const std::vector<float>& values, uint64_t seed = 1) {

@@ -5,24 +5,16 @@
 
 #include "optim/gradient_buffer.h"
 #include "optim/presets.h"
-#include "optim/subspaces/subspace.h"
-#include "optim/test_optimizer.h"
+#include "optim/subspaces/test_subspace.h"
 
 namespace galore {
 namespace {
 
 using testing_optimizer::all_kinds;
+using testing_optimizer::kStream;
+using testing_optimizer::OwnedSubspace;
 using testing_optimizer::random;
-
-const RandomStream kStream(3, "refresh", "w", 5);
-
-struct Owned {
-  Ledger ledger{at::kCPU};
-  Workspace workspace{ledger};
-  Subspace subspace;
-  Owned(const std::string& finder, const std::string& proj_type, int64_t rank, int64_t m, int64_t n)
-      : subspace({.rank = rank, .proj_type = proj_type, .subspace = finder}, m, n, workspace) {}
-};
+using testing_optimizer::subspace_options;
 
 // x projected onto the span of the columns.
 at::Tensor onto(const at::Tensor& columns, const at::Tensor& x) {
@@ -47,7 +39,7 @@ TEST(CapturedEnergy, IsTheShareInsideTheSpan) {
   for (const std::string& finder : subspace_names())
     for (const char* type : {"std", "reverse_std", "full"})
       for (const auto& [m, n] : {std::pair<int64_t, int64_t>{40, 24}, {24, 40}}) {
-        Owned owned(finder, type, 6, m, n);
+        OwnedSubspace owned(subspace_options(type, 6, finder), m, n);
         const at::Tensor gradient = random({m, n}, 1);
         // Sums of squares in fp64 of numbers rounded to fp32.
         const double energy = energy_of(owned.subspace, gradient);
@@ -60,10 +52,10 @@ TEST(CapturedEnergy, IsAllWhereNothingIsLeftOutside) {
   const at::Tensor full = random({40, 24}, 1), low = random({40, 4}, 2).mm(random({4, 24}, 3));
   for (const std::string& finder : subspace_names()) {
     if (finder == "dct") continue;  // its columns are the matrix's, not the gradient's
-    Owned whole(finder, "std", 24, 40, 24);
+    OwnedSubspace whole(subspace_options("std", 24, finder), 40, 24);
     EXPECT_NEAR(energy_of(whole.subspace, full), 1, 1e-5) << finder;
     if (finder == "orthogonal" || finder == "random") continue;
-    Owned leading(finder, "std", 4, 40, 24);
+    OwnedSubspace leading(subspace_options("std", 4, finder), 40, 24);
     EXPECT_NEAR(energy_of(leading.subspace, low), 1, 1e-5) << finder;
   }
 }
@@ -71,13 +63,13 @@ TEST(CapturedEnergy, IsAllWhereNothingIsLeftOutside) {
 // Of n directions, r hold r / n of a gradient that prefers none.
 TEST(CapturedEnergy, OfARandomBasisIsItsShareOfTheDimensions) {
   for (const char* finder : {"orthogonal", "random"}) {
-    Owned owned(finder, "right", 64, 512, 256);
+    OwnedSubspace owned(subspace_options("right", 64, finder), 512, 256);
     EXPECT_NEAR(energy_of(owned.subspace, random({512, 256}, 1)), 0.25, 0.01) << finder;
   }
 }
 
 TEST(CapturedEnergy, IsNotKnownOfNothing) {
-  Owned owned("warm", "std", 4, 20, 12);
+  OwnedSubspace owned(subspace_options("std", 4, "warm"), 20, 12);
   EXPECT_EQ(energy_of(owned.subspace, at::zeros({20, 12})), -1);
   EXPECT_GT(energy_of(owned.subspace, random({20, 12}, 1)), 0);
   EXPECT_EQ(energy_of(owned.subspace, at::full({20, 12}, std::nan(""))), -1) << "not the one before";
@@ -87,7 +79,7 @@ TEST(CapturedEnergy, IsNotKnownOfNothing) {
 class Factors : public testing::TestWithParam<const char*> {
  protected:
   double share(const std::string& finder, int64_t rank, bool exact) {
-    Owned owned(finder, GetParam(), rank, 96, 96);
+    OwnedSubspace owned(subspace_options(GetParam(), rank, finder), 96, 96);
     Parameter parameter{.name = "w", .value = at::zeros({96, 96})};
     parameter.whole_products = true;
     GradientBuffer sink(parameter, owned.workspace, [] {});

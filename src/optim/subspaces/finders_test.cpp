@@ -4,20 +4,16 @@
 #include <limits>
 
 #include "optim/subspaces/failing_operator.h"
-#include "optim/test_optimizer.h"
+#include "optim/subspaces/test_subspace.h"
 
 namespace galore {
 namespace {
 
 using testing_optimizer::FailingOperator;
 using testing_optimizer::Fails;
+using testing_optimizer::kStream;
+using testing_optimizer::orthonormal;
 using testing_optimizer::random;
-
-const RandomStream kStream(3, "refresh", "w", 5);
-
-at::Tensor orthonormal(int64_t rows, int64_t columns, uint64_t seed) {
-  return std::get<0>(at::linalg_qr(random({rows, columns}, seed)));
-}
 
 struct Known {
   at::Tensor left, values, right, matrix;

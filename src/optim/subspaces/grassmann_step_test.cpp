@@ -11,6 +11,7 @@ namespace galore {
 namespace {
 
 using testing_optimizer::decaying;
+using testing_optimizer::orthonormal;
 using testing_optimizer::random;
 
 class GrassmannStep : public testing::Test {
@@ -22,10 +23,6 @@ class GrassmannStep : public testing::Test {
   Ledger ledger_{at::kCPU};
   Workspace workspace_{ledger_};
 };
-
-at::Tensor orthonormal(int64_t rows, int64_t rank, uint64_t seed) {
-  return std::get<0>(at::linalg_qr(random({rows, rank}, seed)));
-}
 
 // The paper's formula in fp64, with the whole residual.
 at::Tensor exact(const at::Tensor& h, const at::Tensor& basis, double size) {

@@ -4,8 +4,9 @@
 
 #include <limits>
 
+#include "core/test_message.h"
 #include "optim/subspaces/failing_operator.h"
-#include "optim/test_optimizer.h"
+#include "optim/subspaces/test_subspace.h"
 
 namespace galore {
 namespace {
@@ -13,18 +14,18 @@ namespace {
 using testing_optimizer::decaying;
 using testing_optimizer::FailingOperator;
 using testing_optimizer::Fails;
+using testing_optimizer::kStream;
 using testing_optimizer::random;
 using testing_optimizer::same_bits;
 
-constexpr int64_t kRank = 5, kRows = 24, kColumns = 16;
-const RandomStream kStream(3, "refresh", "w", 5);
+constexpr int64_t kRefreshRank = 5, kRefreshRows = 24, kRefreshColumns = 16;
 
 class Refresh : public testing::TestWithParam<std::tuple<const char*, const char*>> {
  protected:
-  Refresh() : workspace_(ledger_), subspace_(options(), kRows, kColumns, workspace_) {}
+  Refresh() : workspace_(ledger_), subspace_(options(), kRefreshRows, kRefreshColumns, workspace_) {}
   static SubspaceOptions options() {
     SubspaceOptions options;
-    options.rank = kRank;
+    options.rank = kRefreshRank;
     options.proj_type = std::get<0>(GetParam());
     options.subspace = std::get<1>(GetParam());
     return options;
@@ -38,19 +39,19 @@ class Refresh : public testing::TestWithParam<std::tuple<const char*, const char
   // Tolerance: fp32 rounding times the number of rows.
   void expect_orthonormal() {
     for (const at::Tensor& basis : bases())
-      EXPECT_TRUE(basis.t().matmul(basis).allclose(at::eye(kRank), 0, 1e-5));
+      EXPECT_TRUE(basis.t().matmul(basis).allclose(at::eye(kRefreshRank), 0, 1e-5));
   }
   void expect_same(const std::vector<at::Tensor>& before) {
     const auto now = bases();
     for (size_t i = 0; i < now.size(); ++i) EXPECT_TRUE(same_bits(now[i], before[i]));
   }
   static at::Tensor with_nan() {
-    at::Tensor gradient = random({kRows, kColumns}, 1);
+    at::Tensor gradient = random({kRefreshRows, kRefreshColumns}, 1);
     gradient[2][3] = std::numeric_limits<float>::quiet_NaN();
     return gradient;
   }
   static at::Tensor of_rank(int64_t rank) {
-    return random({kRows, rank}, 2).matmul(random({rank, kColumns}, 3));
+    return random({kRefreshRows, rank}, 2).matmul(random({rank, kRefreshColumns}, 3));
   }
 
   Ledger ledger_{at::kCPU};
@@ -58,15 +59,11 @@ class Refresh : public testing::TestWithParam<std::tuple<const char*, const char
   Subspace subspace_;
 };
 
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
 TEST_P(Refresh, FirstWithZerosTakesARandomBasisAndTriesAgain) {
-  EXPECT_TRUE(contains(subspace_.refresh(at::zeros({kRows, kColumns}), kStream), "zero"));
+  EXPECT_TRUE(contains(subspace_.refresh(at::zeros({kRefreshRows, kRefreshColumns}), kStream), "zero"));
   EXPECT_FALSE(subspace_.established());
   expect_orthonormal();
-  EXPECT_EQ(subspace_.refresh(random({kRows, kColumns}, 1), kStream), "");
+  EXPECT_EQ(subspace_.refresh(random({kRefreshRows, kRefreshColumns}, 1), kStream), "");
   EXPECT_TRUE(subspace_.established());
   expect_orthonormal();
 }
@@ -78,9 +75,10 @@ TEST_P(Refresh, FirstWithNaNTakesARandomBasisAndTriesAgain) {
 }
 
 TEST_P(Refresh, LaterWithZerosOrNaNKeepsTheBasis) {
-  subspace_.refresh(random({kRows, kColumns}, 1), kStream);
+  subspace_.refresh(random({kRefreshRows, kRefreshColumns}, 1), kStream);
   const auto before = bases();
-  EXPECT_TRUE(contains(subspace_.refresh(at::zeros({kRows, kColumns}), kStream), "keeps the old basis"));
+  EXPECT_TRUE(contains(subspace_.refresh(at::zeros({kRefreshRows, kRefreshColumns}), kStream),
+                       "keeps the old basis"));
   expect_same(before);
   EXPECT_TRUE(contains(subspace_.refresh(with_nan(), kStream), "keeps the old basis"));
   expect_same(before);
@@ -91,7 +89,7 @@ TEST_P(Refresh, LaterWithZerosOrNaNKeepsTheBasis) {
 // there was a basis, taken from it.
 TEST_P(Refresh, OfLowerRankCompletesTheBasis) {
   for (const bool first : {true, false}) {
-    if (!first) subspace_.refresh(random({kRows, kColumns}, 1), kStream);
+    if (!first) subspace_.refresh(random({kRefreshRows, kRefreshColumns}, 1), kStream);
     const auto before = bases();
     const at::Tensor gradient = of_rank(2);
     EXPECT_TRUE(contains(subspace_.refresh(gradient, kStream), "rank 2 of 5"));
@@ -112,27 +110,27 @@ TEST_P(Refresh, OfLowerRankCompletesTheBasis) {
 
 // Rounding makes a gradient of exact rank 2 look like one of full rank; what is below it must not count.
 TEST_P(Refresh, DoesNotTakeRoundingForDirections) {
-  const at::Tensor noise = random({kRows, kColumns}, 4) * 1e-8;
+  const at::Tensor noise = random({kRefreshRows, kRefreshColumns}, 4) * 1e-8;
   EXPECT_TRUE(contains(subspace_.refresh(of_rank(2) + noise, kStream), "rank 2 of 5"));
 }
 
 TEST_P(Refresh, GoesOnWhenEveryDecompositionFails) {
   const FailingOperator svd(Fails::svd), eigh(Fails::eigh);
-  EXPECT_TRUE(contains(subspace_.refresh(random({kRows, kColumns}, 1), kStream), "failed"));
+  EXPECT_TRUE(contains(subspace_.refresh(random({kRefreshRows, kRefreshColumns}, 1), kStream), "failed"));
   EXPECT_FALSE(subspace_.established());
   expect_orthonormal();
 }
 
 TEST_P(Refresh, KeepsTheBasisWhenEveryDecompositionFailsLater) {
-  subspace_.refresh(random({kRows, kColumns}, 1), kStream);
+  subspace_.refresh(random({kRefreshRows, kRefreshColumns}, 1), kStream);
   const auto before = bases();
   const FailingOperator svd(Fails::svd), eigh(Fails::eigh);
-  EXPECT_TRUE(contains(subspace_.refresh(random({kRows, kColumns}, 2), kStream), "failed"));
+  EXPECT_TRUE(contains(subspace_.refresh(random({kRefreshRows, kRefreshColumns}, 2), kStream), "failed"));
   expect_same(before);
 }
 
 TEST_P(Refresh, CompletesTheBasisWithoutSvd) {
-  subspace_.refresh(random({kRows, kColumns}, 1), kStream);
+  subspace_.refresh(random({kRefreshRows, kRefreshColumns}, 1), kStream);
   const FailingOperator svd(Fails::svd);
   const at::Tensor gradient = of_rank(2);
   EXPECT_TRUE(contains(subspace_.refresh(gradient, kStream), "rank 2 of 5"));

@@ -4,34 +4,20 @@
 
 #include "core/errors.h"
 #include "kernels/group_quantize.h"
-#include "optim/test_optimizer.h"
+#include "optim/subspaces/test_subspace.h"
 
 namespace galore {
 namespace {
 
 using testing_optimizer::decaying;
+using testing_optimizer::kStream;
+using testing_optimizer::OwnedSubspace;
 using testing_optimizer::random;
 using testing_optimizer::same_bits;
+using testing_optimizer::subspace_options;
 
-const RandomStream kStream(3, "refresh", "w", 5);
-
-struct Owned {
-  Ledger ledger{at::kCPU};
-  Workspace workspace{ledger};
-  Subspace subspace;
-  Owned(const SubspaceOptions& options, int64_t m, int64_t n) : subspace(options, m, n, workspace) {}
-};
-
-SubspaceOptions options_of(const std::string& proj_type, int64_t rank, const std::string& finder = "svd") {
-  SubspaceOptions options;
-  options.proj_type = proj_type;
-  options.rank = rank;
-  options.subspace = finder;
-  return options;
-}
-
-const std::vector<std::string> kTypes{"std", "reverse_std", "left", "right", "full"};
-const std::vector<std::pair<int64_t, int64_t>> kShapes{{24, 16}, {16, 24}, {20, 20}};
+const std::vector<std::string> kProjTypes{"std", "reverse_std", "left", "right", "full"};
+const std::vector<std::pair<int64_t, int64_t>> kMatrices{{24, 16}, {16, 24}, {20, 20}};
 
 TEST(Sides, AreThoseOfThePublishedCode) {
   const auto expect = [](const char* type, Side tall, Side wide, Side square) {
@@ -48,9 +34,9 @@ TEST(Sides, AreThoseOfThePublishedCode) {
 
 // Projection and lift against their formulas, for every type and shape; fp32 rounding of sums of 24 terms.
 TEST(Subspace, ProjectsAndLiftsByItsBases) {
-  for (const std::string& type : kTypes) {
-    for (const auto& [m, n] : kShapes) {
-      Owned owned(options_of(type, 6), m, n);
+  for (const std::string& type : kProjTypes) {
+    for (const auto& [m, n] : kMatrices) {
+      OwnedSubspace owned(subspace_options(type, 6), m, n);
       Subspace& s = owned.subspace;
       const at::Tensor g = random({m, n}, 1);
       EXPECT_EQ(s.refresh(g, kStream), "");
@@ -74,9 +60,9 @@ TEST(Subspace, ProjectsAndLiftsByItsBases) {
 }
 
 TEST(Subspace, HoldsTheLeadingSingularVectors) {
-  for (const std::string& type : kTypes) {
+  for (const std::string& type : kProjTypes) {
     for (const std::string finder : {"svd", "randomized"}) {
-      Owned owned(options_of(type, 4, finder), 24, 16);
+      OwnedSubspace owned(subspace_options(type, 4, finder), 24, 16);
       const at::Tensor g = decaying({24, 16}, 2);
       EXPECT_EQ(owned.subspace.refresh(g, kStream), "");
       const at::Tensor values = std::get<1>(at::linalg_svd(g, false)).narrow(0, 0, 4);
@@ -88,9 +74,9 @@ TEST(Subspace, HoldsTheLeadingSingularVectors) {
 }
 
 TEST(Subspace, LowersARankAboveTheShorterSide) {
-  for (const std::string& type : kTypes) {
-    for (const auto& [m, n] : kShapes) {
-      Owned owned(options_of(type, 1000), m, n);
+  for (const std::string& type : kProjTypes) {
+    for (const auto& [m, n] : kMatrices) {
+      OwnedSubspace owned(subspace_options(type, 1000), m, n);
       EXPECT_EQ(owned.subspace.rank(), std::min(m, n));
       const at::Tensor g = random({m, n}, 1);
       EXPECT_EQ(owned.subspace.refresh(g, kStream), "");
@@ -107,14 +93,14 @@ TEST(Subspace, LowersARankAboveTheShorterSide) {
 TEST(Subspace, StoresItsBasesInTheirFormat) {
   for (const std::string dtype : {"float32", "bfloat16"}) {
     const int64_t bytes = dtype == "float32" ? 4 : 2;
-    SubspaceOptions options = options_of("std", 6);
+    SubspaceOptions options = subspace_options("std", 6);
     options.basis_dtype = dtype;
-    EXPECT_EQ(Owned(options, 24, 16).ledger.bytes(Owner::bases), bytes * 16 * 6);
-    EXPECT_EQ(Owned(options, 16, 24).ledger.bytes(Owner::bases), bytes * 16 * 6);
+    EXPECT_EQ(OwnedSubspace(options, 24, 16).ledger.bytes(Owner::bases), bytes * 16 * 6);
+    EXPECT_EQ(OwnedSubspace(options, 16, 24).ledger.bytes(Owner::bases), bytes * 16 * 6);
     options.proj_type = "reverse_std";
-    EXPECT_EQ(Owned(options, 24, 16).ledger.bytes(Owner::bases), bytes * 24 * 6);
+    EXPECT_EQ(OwnedSubspace(options, 24, 16).ledger.bytes(Owner::bases), bytes * 24 * 6);
     options.proj_type = "full";
-    Owned owned(options, 24, 16);
+    OwnedSubspace owned(options, 24, 16);
     EXPECT_EQ(owned.ledger.bytes(Owner::bases), bytes * (24 + 16) * 6);
     EXPECT_EQ(owned.ledger.total(), owned.ledger.bytes(Owner::bases));
   }
@@ -124,11 +110,11 @@ TEST(Subspace, StoresItsBasesInTheirFormat) {
 TEST(Subspace, KeepsItsBasesInCodes) {
   for (const std::string type : {"right", "left"}) {
     for (const std::string dtype : {"int8", "int4"}) {
-      SubspaceOptions options = options_of(type, 6);
-      Owned exact(options, 40, 40);
+      SubspaceOptions options = subspace_options(type, 6);
+      OwnedSubspace exact(options, 40, 40);
       options.basis_dtype = dtype;
       options.proj_group_size = 32;
-      Owned coded(options, 40, 40);
+      OwnedSubspace coded(options, 40, 40);
       const GroupFormat format{dtype == "int8" ? 8 : 4, 32};
       EXPECT_EQ(coded.ledger.bytes(Owner::bases), group_code_bytes(format, 240));
       EXPECT_EQ(group_code_bytes(format, 240), (dtype == "int8" ? 240 : 120) + 5 * 8);
@@ -156,17 +142,17 @@ TEST(Subspace, KeepsItsBasesInCodes) {
 }
 
 TEST(Subspace, RefusesGroupsOfAnOddSize) {
-  SubspaceOptions options = options_of("std", 6);
+  SubspaceOptions options = subspace_options("std", 6);
   options.basis_dtype = "int4";
   options.proj_group_size = 33;
-  EXPECT_THROW(Owned(options, 24, 16), UsageError);
+  EXPECT_THROW(OwnedSubspace(options, 24, 16), UsageError);
 }
 
 TEST(Subspace, RoundsANarrowBasisOnlyWhereItIsStored) {
-  SubspaceOptions options = options_of("right", 6);
-  Owned exact(options, 24, 16);
+  SubspaceOptions options = subspace_options("right", 6);
+  OwnedSubspace exact(options, 24, 16);
   options.basis_dtype = "bfloat16";
-  Owned narrow(options, 24, 16);
+  OwnedSubspace narrow(options, 24, 16);
   const at::Tensor g = random({24, 16}, 1);
   exact.subspace.refresh(g, kStream);
   narrow.subspace.refresh(g, kStream);
@@ -178,8 +164,8 @@ TEST(Subspace, RoundsANarrowBasisOnlyWhereItIsStored) {
 // What a product would leave of -0.1 v after an SVD that turned v around.
 TEST(Subspace, GivesNewVectorsTheSignOfTheOldOnes) {
   for (const std::string finder : {"svd", "randomized"}) {
-    for (const std::string& type : kTypes) {
-      Owned owned(options_of(type, 4, finder), 24, 16);
+    for (const std::string& type : kProjTypes) {
+      OwnedSubspace owned(subspace_options(type, 4, finder), 24, 16);
       Subspace& s = owned.subspace;
       const at::Tensor g = decaying({24, 16}, 3);
       s.refresh(g, kStream);
@@ -205,9 +191,9 @@ TEST(Subspace, GivesNewVectorsTheSignOfTheOldOnes) {
 }
 
 TEST(Subspace, KeepsTheSignsOfLapackWhenAsked) {
-  SubspaceOptions options = options_of("right", 4);
+  SubspaceOptions options = subspace_options("right", 4);
   options.signs = "lapack";
-  Owned owned(options, 24, 16);
+  OwnedSubspace owned(options, 24, 16);
   for (uint64_t seed = 1; seed <= 3; ++seed) {
     const at::Tensor g = random({24, 16}, seed);
     owned.subspace.refresh(g, kStream);

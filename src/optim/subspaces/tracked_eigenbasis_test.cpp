@@ -8,12 +8,9 @@ namespace galore {
 namespace {
 
 using testing_optimizer::decaying;
+using testing_optimizer::orthonormal;
 using testing_optimizer::random;
 using testing_optimizer::relative_difference;
-
-at::Tensor orthonormal(int64_t rows, int64_t columns, uint64_t seed) {
-  return std::get<0>(at::linalg_qr(random({rows, columns}, seed)));
-}
 
 class TrackedEigenbasisTest : public testing::Test {
  protected:

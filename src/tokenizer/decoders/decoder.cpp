@@ -7,13 +7,17 @@
 namespace galore {
 namespace {
 
-using Row = ComponentKind<TokenDecoder>;
-constexpr Row kDecoders[] = {
-    {"BPEDecoder", Row::of_fields<BpeDecoder>},  {"ByteFallback", Row::plain<ByteFallbackDecoder>},
-    {"ByteLevel", Row::plain<ByteLevelDecoder>}, {"CTC", Row::of_fields<CtcDecoder>},
-    {"Fuse", Row::plain<FuseDecoder>},           {"Metaspace", Row::of_fields<MetaspaceDecoder>},
-    {"Replace", Row::of_fields<ReplaceDecoder>}, {"Sequence", Row::of_fields<DecoderSequence>},
-    {"Strip", Row::of_fields<StripDecoder>},     {"WordPiece", Row::of_fields<WordPieceDecoder>},
+constexpr ComponentKind<TokenDecoder> kDecoders[] = {
+    {"BPEDecoder", ComponentKind<TokenDecoder>::of_fields<BpeDecoder>},
+    {"ByteFallback", ComponentKind<TokenDecoder>::plain<ByteFallbackDecoder>},
+    {"ByteLevel", ComponentKind<TokenDecoder>::plain<ByteLevelDecoder>},
+    {"CTC", ComponentKind<TokenDecoder>::of_fields<CtcDecoder>},
+    {"Fuse", ComponentKind<TokenDecoder>::plain<FuseDecoder>},
+    {"Metaspace", ComponentKind<TokenDecoder>::of_fields<MetaspaceDecoder>},
+    {"Replace", ComponentKind<TokenDecoder>::of_fields<ReplaceDecoder>},
+    {"Sequence", ComponentKind<TokenDecoder>::of_fields<DecoderSequence>},
+    {"Strip", ComponentKind<TokenDecoder>::of_fields<StripDecoder>},
+    {"WordPiece", ComponentKind<TokenDecoder>::of_fields<WordPieceDecoder>},
 };
 
 }  // namespace

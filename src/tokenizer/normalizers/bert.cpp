@@ -7,7 +7,6 @@
 namespace galore {
 namespace {
 
-bool keep_all(char32_t) { return true; }
 void put_as_is(std::string& result, char32_t c) { append_utf8(result, c); }
 
 }  // namespace

@@ -3,11 +3,7 @@
 #include "tokenizer/unicode/character_classes.h"
 
 namespace galore {
-namespace {
-
-bool keep_all(char32_t) { return true; }
-
-}  // namespace
+namespace {}  // namespace
 
 void LowercaseNormalizer::normalize(NormalizedText& text) const {
   filter_characters(text, keep_all, [](std::string& result, char32_t c) { append_lowercase(result, c); });

@@ -6,6 +6,8 @@
 
 namespace galore {
 
+inline bool keep_all(char32_t) { return true; }
+
 // Rebuilds the text: keep(c) says which characters stay, and put(result, c) writes one of them.
 template <typename Keep, typename Put>
 void filter_characters(NormalizedText& text, Keep keep, Put put) {

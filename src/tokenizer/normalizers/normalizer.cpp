@@ -14,22 +14,21 @@ std::unique_ptr<Normalizer> unicode_form(const JsonFields&) {
   return std::make_unique<UnicodeFormNormalizer>(form);
 }
 
-using Row = ComponentKind<Normalizer>;
-constexpr Row kNormalizers[] = {
-    {"BertNormalizer", Row::of_fields<BertNormalizer>},
-    {"ByteLevel", Row::plain<ByteLevelNormalizer>},
-    {"Lowercase", Row::plain<LowercaseNormalizer>},
+constexpr ComponentKind<Normalizer> kNormalizers[] = {
+    {"BertNormalizer", ComponentKind<Normalizer>::of_fields<BertNormalizer>},
+    {"ByteLevel", ComponentKind<Normalizer>::plain<ByteLevelNormalizer>},
+    {"Lowercase", ComponentKind<Normalizer>::plain<LowercaseNormalizer>},
     {"NFC", unicode_form<NormalForm::nfc>},
     {"NFD", unicode_form<NormalForm::nfd>},
     {"NFKC", unicode_form<NormalForm::nfkc>},
     {"NFKD", unicode_form<NormalForm::nfkd>},
-    {"Nmt", Row::plain<NmtNormalizer>},
-    {"Precompiled", Row::of_fields<PrecompiledNormalizer>},
-    {"Prepend", Row::of_fields<PrependNormalizer>},
-    {"Replace", Row::of_fields<ReplaceNormalizer>},
-    {"Sequence", Row::of_fields<NormalizerSequence>},
-    {"Strip", Row::of_fields<StripNormalizer>},
-    {"StripAccents", Row::plain<StripAccentsNormalizer>},
+    {"Nmt", ComponentKind<Normalizer>::plain<NmtNormalizer>},
+    {"Precompiled", ComponentKind<Normalizer>::of_fields<PrecompiledNormalizer>},
+    {"Prepend", ComponentKind<Normalizer>::of_fields<PrependNormalizer>},
+    {"Replace", ComponentKind<Normalizer>::of_fields<ReplaceNormalizer>},
+    {"Sequence", ComponentKind<Normalizer>::of_fields<NormalizerSequence>},
+    {"Strip", ComponentKind<Normalizer>::of_fields<StripNormalizer>},
+    {"StripAccents", ComponentKind<Normalizer>::plain<StripAccentsNormalizer>},
 };
 
 }  // namespace

@@ -6,13 +6,12 @@
 namespace galore {
 namespace {
 
-using Row = ComponentKind<PostProcessor>;
-constexpr Row kPostProcessors[] = {
-    {"BertProcessing", Row::of_fields<BertPostProcessor>},
-    {"ByteLevel", Row::plain<ByteLevelPostProcessor>},
-    {"RobertaProcessing", Row::of_fields<RobertaPostProcessor>},
-    {"Sequence", Row::of_fields<PostProcessorSequence>},
-    {"TemplateProcessing", Row::of_fields<TemplatePostProcessor>},
+constexpr ComponentKind<PostProcessor> kPostProcessors[] = {
+    {"BertProcessing", ComponentKind<PostProcessor>::of_fields<BertPostProcessor>},
+    {"ByteLevel", ComponentKind<PostProcessor>::plain<ByteLevelPostProcessor>},
+    {"RobertaProcessing", ComponentKind<PostProcessor>::of_fields<RobertaPostProcessor>},
+    {"Sequence", ComponentKind<PostProcessor>::of_fields<PostProcessorSequence>},
+    {"TemplateProcessing", ComponentKind<PostProcessor>::of_fields<TemplatePostProcessor>},
 };
 
 }  // namespace

@@ -7,20 +7,19 @@
 namespace galore {
 namespace {
 
-using Row = ComponentKind<PreTokenizer>;
-constexpr Row kPreTokenizers[] = {
-    {"BertPreTokenizer", Row::plain<BertPreTokenizer>},
-    {"ByteLevel", Row::of_fields<ByteLevelPreTokenizer>},
-    {"CharDelimiterSplit", Row::of_fields<CharDelimiterPreTokenizer>},
-    {"Digits", Row::of_fields<DigitsPreTokenizer>},
-    {"FixedLength", Row::of_fields<FixedLengthPreTokenizer>},
-    {"Metaspace", Row::of_fields<MetaspacePreTokenizer>},
-    {"Punctuation", Row::of_fields<PunctuationPreTokenizer>},
-    {"Sequence", Row::of_fields<PreTokenizerSequence>},
-    {"Split", Row::of_fields<SplitPreTokenizer>},
-    {"UnicodeScripts", Row::plain<UnicodeScriptsPreTokenizer>},
-    {"Whitespace", Row::plain<WhitespacePreTokenizer>},
-    {"WhitespaceSplit", Row::plain<WhitespaceSplitPreTokenizer>},
+constexpr ComponentKind<PreTokenizer> kPreTokenizers[] = {
+    {"BertPreTokenizer", ComponentKind<PreTokenizer>::plain<BertPreTokenizer>},
+    {"ByteLevel", ComponentKind<PreTokenizer>::of_fields<ByteLevelPreTokenizer>},
+    {"CharDelimiterSplit", ComponentKind<PreTokenizer>::of_fields<CharDelimiterPreTokenizer>},
+    {"Digits", ComponentKind<PreTokenizer>::of_fields<DigitsPreTokenizer>},
+    {"FixedLength", ComponentKind<PreTokenizer>::of_fields<FixedLengthPreTokenizer>},
+    {"Metaspace", ComponentKind<PreTokenizer>::of_fields<MetaspacePreTokenizer>},
+    {"Punctuation", ComponentKind<PreTokenizer>::of_fields<PunctuationPreTokenizer>},
+    {"Sequence", ComponentKind<PreTokenizer>::of_fields<PreTokenizerSequence>},
+    {"Split", ComponentKind<PreTokenizer>::of_fields<SplitPreTokenizer>},
+    {"UnicodeScripts", ComponentKind<PreTokenizer>::plain<UnicodeScriptsPreTokenizer>},
+    {"Whitespace", ComponentKind<PreTokenizer>::plain<WhitespacePreTokenizer>},
+    {"WhitespaceSplit", ComponentKind<PreTokenizer>::plain<WhitespaceSplitPreTokenizer>},
 };
 
 }  // namespace

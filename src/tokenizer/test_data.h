@@ -1,0 +1,10 @@
+// The files that the tests of this folder read.
+#pragma once
+
+#include "core/files.h"
+
+namespace galore::testing_tokenizer {
+
+inline Path testdata() { return Path(GALORE_TESTDATA); }
+
+}  // namespace galore::testing_tokenizer
