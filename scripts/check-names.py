@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Checks that no two headers define a type of one name in the same namespace.
+"""Checks that no two headers define a type of one name in the same namespace, and that no two sources of a folder name
+a function of their own alike.
 
-The linker would take one class's virtual table for both (the one-definition rule asks for no diagnostic), and which one
-may differ from build to build.
+Of types the linker would take one class's virtual table for both (the one-definition rule asks for no diagnostic), and
+which one may differ from build to build. Functions in anonymous namespaces become overloads of each other where the
+sources of a folder are compiled as one (CMakePresets.json), and the better match might not be the one that was meant.
 """
 
 import collections
@@ -14,6 +16,19 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 NAMESPACE = re.compile(r"^namespace ([\w:]+) \{")
 END = re.compile(r"^\}  // namespace ([\w:]+)")
 TYPE = re.compile(r"^(?:class|struct|enum class|enum) (\w+)(?: final)?(?: : [^;]*|)\s*\{")
+
+FUNCTION = re.compile(r"(?:template .*> )?(?:\[\[noreturn\]\] )?(?!return |using |class |struct |TEST|INSTANTIATE)"
+                      r"[A-Za-z_][\w:<>,&* ]*[ &*](\w+)\(")
+
+
+def own_functions(path):
+    """The functions that a source defines or declares in an anonymous namespace."""
+    inside = False
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line in ("namespace {", "}  // namespace"):
+            inside = line == "namespace {"
+        elif inside and (found := FUNCTION.match(line)):
+            yield found.group(1)
 
 
 def types(path):
@@ -34,6 +49,13 @@ def main():
         for path in sorted((ROOT / folder).rglob("*.h")):
             for name, place in types(path):
                 places[name].append(place)
+    for path in sorted((ROOT / "src").rglob("*.cpp")):
+        folder = path.relative_to(ROOT / "src").parts[0]
+        unit = f"{folder}'s tests" if path.name.endswith("_test.cpp") else folder
+        if unit == "kernels":  # each compiled by itself
+            continue
+        for name in set(own_functions(path)):
+            places[f"the function {name} of {unit}"].append(str(path.relative_to(ROOT)))
     doubles = {name: where for name, where in places.items() if len(where) > 1}
     for name, where in doubles.items():
         print(f"{' and '.join(where)}: {name} is defined twice")

@@ -41,7 +41,7 @@ std::string header_error(const std::string& header, size_t data_bytes) {
   return message;
 }
 
-void expect_error(const std::string& header, size_t data_bytes, const std::string& part) {
+void expect_header_error(const std::string& header, size_t data_bytes, const std::string& part) {
   const std::string message = header_error(header, data_bytes);
   EXPECT_NE(message.find(part), std::string::npos) << header << "\ngave: " << message;
 }
@@ -163,38 +163,40 @@ TEST(SafetensorsHostile, Lengths) {
 }
 
 TEST(SafetensorsHostile, Json) {
-  expect_error("", 0, "begin");
-  expect_error(" {}", 0, "begin");
-  expect_error("[]", 0, "begin");
-  expect_error("{", 0, "JSON");
-  expect_error("{}{}", 0, "JSON");
-  expect_error("{\"a\xff\":{}}", 0, "JSON");
-  expect_error(R"({"a":1})", 0, "unexpected number");
-  expect_error(R"({"a":[1]})", 0, "unexpected array");
-  expect_error(R"({"a":{"dtype":"F32","shape":[],"x":1}})", 4, "field 'x'");
-  expect_error(R"({"a":{"dtype":{"b":1}}})", 4, "nested object");
-  expect_error(R"({"a":{"shape":[[1]]}})", 4, "nested array");
-  expect_error(R"({"a":{"dtype":3}})", 4, "unexpected number");
-  expect_error(R"({"a":{"dtype":null}})", 4, "null");
-  expect_error(R"({"a":{"shape":["1"]}})", 4, "text");
-  expect_error(R"({"__metadata__":{"a":1}})", 0, "number");
-  expect_error(R"({"__metadata__":{"a":{"b":"c"}}})", 0, "nested object");
-  expect_error("{\"a\":{\"shape\":" + std::string(100'000, '['), 0, "nested array");
-  expect_error("{\"a\":" + std::string(100'000, '{'), 0, "JSON");
+  expect_header_error("", 0, "begin");
+  expect_header_error(" {}", 0, "begin");
+  expect_header_error("[]", 0, "begin");
+  expect_header_error("{", 0, "JSON");
+  expect_header_error("{}{}", 0, "JSON");
+  expect_header_error("{\"a\xff\":{}}", 0, "JSON");
+  expect_header_error(R"({"a":1})", 0, "unexpected number");
+  expect_header_error(R"({"a":[1]})", 0, "unexpected array");
+  expect_header_error(R"({"a":{"dtype":"F32","shape":[],"x":1}})", 4, "field 'x'");
+  expect_header_error(R"({"a":{"dtype":{"b":1}}})", 4, "nested object");
+  expect_header_error(R"({"a":{"shape":[[1]]}})", 4, "nested array");
+  expect_header_error(R"({"a":{"dtype":3}})", 4, "unexpected number");
+  expect_header_error(R"({"a":{"dtype":null}})", 4, "null");
+  expect_header_error(R"({"a":{"shape":["1"]}})", 4, "text");
+  expect_header_error(R"({"__metadata__":{"a":1}})", 0, "number");
+  expect_header_error(R"({"__metadata__":{"a":{"b":"c"}}})", 0, "nested object");
+  expect_header_error("{\"a\":{\"shape\":" + std::string(100'000, '['), 0, "nested array");
+  expect_header_error("{\"a\":" + std::string(100'000, '{'), 0, "JSON");
 }
 
 TEST(SafetensorsHostile, Fields) {
-  expect_error(R"({"a":{}})", 4, "no 'dtype'");
-  expect_error(R"({"a":{"dtype":"F32","shape":[1]}})", 4, "no 'data_offsets'");
-  expect_error(R"({"a":{"dtype":"F32","data_offsets":[0,4]}})", 4, "no 'shape'");
-  expect_error(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0]}})", 4, "two data_offsets");
-  expect_error(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4,4]}})", 4, "two data_offsets");
-  expect_error(R"({"a":{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4, "second field");
-  expect_error(R"({"a":{"dtype":"Q4_K","shape":[1],"data_offsets":[0,4]}})", 4, "unknown dtype 'Q4_K'");
+  expect_header_error(R"({"a":{}})", 4, "no 'dtype'");
+  expect_header_error(R"({"a":{"dtype":"F32","shape":[1]}})", 4, "no 'data_offsets'");
+  expect_header_error(R"({"a":{"dtype":"F32","data_offsets":[0,4]}})", 4, "no 'shape'");
+  expect_header_error(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0]}})", 4, "two data_offsets");
+  expect_header_error(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4,4]}})", 4, "two data_offsets");
+  expect_header_error(R"({"a":{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4,
+                      "second field");
+  expect_header_error(R"({"a":{"dtype":"Q4_K","shape":[1],"data_offsets":[0,4]}})", 4,
+                      "unknown dtype 'Q4_K'");
   const std::string a = R"("a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]})";
   EXPECT_EQ(header_error("{" + a + "}", 4), "");
-  expect_error("{" + a + "," + a + "}", 4, "twice");
-  expect_error(R"({"__metadata__":{},"__metadata__":{}})", 0, "twice");
+  expect_header_error("{" + a + "," + a + "}", 4, "twice");
+  expect_header_error(R"({"__metadata__":{},"__metadata__":{}})", 0, "twice");
 }
 
 std::string one_tensor(const std::string& shape, const std::string& offsets,
@@ -203,24 +205,24 @@ std::string one_tensor(const std::string& shape, const std::string& offsets,
 }
 
 TEST(SafetensorsHostile, Numbers) {
-  expect_error(one_tensor("[-1]", "[0,4]"), 4, "negative");
-  expect_error(one_tensor("[1.0]", "[0,4]"), 4, "number");
-  expect_error(one_tensor("[1e0]", "[0,4]"), 4, "number");
-  expect_error(one_tensor("[99999999999999999999]", "[0,4]"), 4, "number");
-  expect_error(one_tensor("[1]", "[-4,0]"), 4, "negative");
-  expect_error(one_tensor("[2]", "[0,4]"), 4, "needs 8 bytes");
-  expect_error(one_tensor("[1]", "[0,8]"), 8, "needs 4 bytes");
-  expect_error(one_tensor("[1]", "[4,0]"), 4, "do not lie");
-  expect_error(one_tensor("[1]", "[4,8]"), 4, "do not lie");
-  expect_error(one_tensor("[1]", "[18446744073709551612,18446744073709551615]"), 4, "do not lie");
-  expect_error(one_tensor("[4611686018427387904,4]", "[0,0]"), 0, "overflows");
-  expect_error(one_tensor("[4294967296,4294967296]", "[0,0]"), 0, "overflows");
-  expect_error(one_tensor("[0,9223372036854775808]", "[0,0]"), 0, "overflows");
-  expect_error(one_tensor("[9223372036854775807,0]", "[0,0]"), 0, "overflows");
-  expect_error(one_tensor("[1" + std::string(140, ' ') + "]", "[0,4]"), 8, "belong to none");
+  expect_header_error(one_tensor("[-1]", "[0,4]"), 4, "negative");
+  expect_header_error(one_tensor("[1.0]", "[0,4]"), 4, "number");
+  expect_header_error(one_tensor("[1e0]", "[0,4]"), 4, "number");
+  expect_header_error(one_tensor("[99999999999999999999]", "[0,4]"), 4, "number");
+  expect_header_error(one_tensor("[1]", "[-4,0]"), 4, "negative");
+  expect_header_error(one_tensor("[2]", "[0,4]"), 4, "needs 8 bytes");
+  expect_header_error(one_tensor("[1]", "[0,8]"), 8, "needs 4 bytes");
+  expect_header_error(one_tensor("[1]", "[4,0]"), 4, "do not lie");
+  expect_header_error(one_tensor("[1]", "[4,8]"), 4, "do not lie");
+  expect_header_error(one_tensor("[1]", "[18446744073709551612,18446744073709551615]"), 4, "do not lie");
+  expect_header_error(one_tensor("[4611686018427387904,4]", "[0,0]"), 0, "overflows");
+  expect_header_error(one_tensor("[4294967296,4294967296]", "[0,0]"), 0, "overflows");
+  expect_header_error(one_tensor("[0,9223372036854775808]", "[0,0]"), 0, "overflows");
+  expect_header_error(one_tensor("[9223372036854775807,0]", "[0,0]"), 0, "overflows");
+  expect_header_error(one_tensor("[1" + std::string(140, ' ') + "]", "[0,4]"), 8, "belong to none");
   std::string ones = "[1";
   for (int i = 0; i < 70; ++i) ones += ",1";
-  expect_error(one_tensor(ones + "]", "[0,4]"), 4, "more than 64");
+  expect_header_error(one_tensor(ones + "]", "[0,4]"), 4, "more than 64");
 }
 
 std::string two_tensors(const std::string& a, const std::string& b) {
@@ -231,14 +233,14 @@ std::string two_tensors(const std::string& a, const std::string& b) {
 TEST(SafetensorsHostile, Layout) {
   EXPECT_EQ(header_error(two_tensors("[0,8]", "[8,16]"), 16), "");
   EXPECT_EQ(header_error(two_tensors("[8,16]", "[0,8]"), 16), "");
-  expect_error(two_tensors("[0,8]", "[0,8]"), 8, "overlaps");
-  expect_error(two_tensors("[0,8]", "[4,12]"), 12, "overlaps");
-  expect_error(two_tensors("[0,8]", "[12,20]"), 20, "hole");
-  expect_error(two_tensors("[4,12]", "[12,20]"), 20, "hole");
-  expect_error(two_tensors("[0,8]", "[8,16]"), 20, "4 bytes after");
-  expect_error(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},)"
-               R"("b":{"dtype":"F32","shape":[1],"data_offsets":[2,6]}})",
-               6, "misaligned");
+  expect_header_error(two_tensors("[0,8]", "[0,8]"), 8, "overlaps");
+  expect_header_error(two_tensors("[0,8]", "[4,12]"), 12, "overlaps");
+  expect_header_error(two_tensors("[0,8]", "[12,20]"), 20, "hole");
+  expect_header_error(two_tensors("[4,12]", "[12,20]"), 20, "hole");
+  expect_header_error(two_tensors("[0,8]", "[8,16]"), 20, "4 bytes after");
+  expect_header_error(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},)"
+                      R"("b":{"dtype":"F32","shape":[1],"data_offsets":[2,6]}})",
+                      6, "misaligned");
 }
 
 TEST(SafetensorsHostile, TruthValuesOtherThanZeroAndOne) {

@@ -33,7 +33,7 @@ void print_json(const BenchResult& r) {
                  .dump());
 }
 
-void print_text(const BenchResult& r) {
+void print_speed(const BenchResult& r) {
   fmt::print("{:.0f} tokens/s ({:.0f} with refreshes), {:.0f} % of the measured peak of {:.0f} GFLOP/s\n",
              r.tokens_per_second, r.tokens_per_second_with_refresh, 100 * r.peak_share,
              r.peak_operations / 1e9);
@@ -66,7 +66,7 @@ int bench_command(const std::vector<std::string>& arguments) {
   set_threads(options.threads);
   const BenchResult r =
       bench(options, steps, [](const std::string& line) { fmt::print(stderr, "{}\n", line); });
-  json ? print_json(r) : print_text(r);
+  json ? print_json(r) : print_speed(r);
   return 0;
 }
 

@@ -6,7 +6,7 @@ namespace galore {
 namespace {
 
 // Without what means something within single quotes or brackets of the shells' own notations.
-std::string plain(const std::string& help) {
+std::string unquoted(const std::string& help) {
   std::string text;
   for (const char c : help) {
     if (c == '\'' || c == '\\') continue;
@@ -84,7 +84,7 @@ std::string zsh_completion(const std::vector<CompletedCommand>& commands) {
       "#compdef galore\n# zsh completion of galore; in ~/.zshrc, after compinit: source <(galore completion "
       "zsh)\n_galore() {\n  local -a commands=(\n";
   for (const CompletedCommand& command : commands)
-    text += fmt::format("    '{}:{}'\n", command.name, plain(command.help));
+    text += fmt::format("    '{}:{}'\n", command.name, unquoted(command.help));
   text +=
       "  )\n  if (( CURRENT == 2 )); then\n    _describe command commands\n    return\n  fi\n"
       "  local command=$words[2]\n  shift words\n  (( CURRENT-- ))\n  case $command in\n";
@@ -93,8 +93,8 @@ std::string zsh_completion(const std::vector<CompletedCommand>& commands) {
     for (const CompletedOption& option : command.options) {
       const std::string values =
           option.values.empty() ? "_files" : fmt::format("({})", fmt::join(option.values, " "));
-      text +=
-          fmt::format(" \\\n        '--{}[{}]:{}:{}'", option.name, plain(option.help), option.name, values);
+      text += fmt::format(" \\\n        '--{}[{}]:{}:{}'", option.name, unquoted(option.help), option.name,
+                          values);
     }
     text += " '*:file:_files' ;;\n";
   }
@@ -106,14 +106,14 @@ std::string fish_completion(const std::vector<CompletedCommand>& commands) {
       "# fish completion of galore: galore completion fish > ~/.config/fish/completions/galore.fish\n";
   for (const CompletedCommand& command : commands)
     text += fmt::format("complete -c galore -f -n __fish_use_subcommand -a '{}' -d '{}'\n", command.name,
-                        plain(command.help));
+                        unquoted(command.help));
   for (const CompletedCommand& command : commands)
     for (const CompletedOption& option : command.options)
       text +=
           fmt::format("complete -c galore -n '__fish_seen_subcommand_from {}' -l '{}' {} -d '{}'\n",
                       command.name, option.name,
                       option.values.empty() ? "-r" : fmt::format("-x -a '{}'", fmt::join(option.values, " ")),
-                      plain(option.help));
+                      unquoted(option.help));
   return text;
 }
 

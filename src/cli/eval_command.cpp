@@ -19,7 +19,7 @@ struct EvalOptions {
   bool json = false;
 };
 
-void declare_options(OptionTable& table, EvalOptions& o) {
+void declare_eval_options(OptionTable& table, EvalOptions& o) {
   table.add("model_name_or_path", &o.run.model_name_or_path, "Hugging Face directory or checkpoint");
   table.add("tokenizer_name", &o.run.tokenizer_name, "default: the model's");
   table.add("eval_file", &o.run.eval_file, ".txt, .jsonl or .bin, one or many, globs");
@@ -43,7 +43,7 @@ void declare_options(OptionTable& table, EvalOptions& o) {
 int eval_command(const std::vector<std::string>& arguments) {
   EvalOptions options;
   OptionTable table;
-  declare_options(table, options);
+  declare_eval_options(table, options);
   if (!parse_arguments("eval", table, arguments)) return 0;
   if (options.run.model_name_or_path.empty()) fail_usage("eval", "expected --model_name_or_path DIR");
   if (options.run.eval_file.empty()) fail_usage("eval", "expected --eval_file FILE");

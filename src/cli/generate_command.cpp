@@ -26,7 +26,7 @@ struct Settings {
   bool json = false;
 };
 
-void declare_options(OptionTable& table, Settings& s) {
+void declare_generate_options(OptionTable& table, Settings& s) {
   table.add("model_name_or_path", &s.run.model_name_or_path, "Hugging Face directory or checkpoint");
   table.add("tokenizer_name", &s.run.tokenizer_name, "default: the model's");
   table.add("prompt", &s.prompt, "text to continue");
@@ -148,7 +148,7 @@ void continue_prompt(CausalLM& model, const Tokenizer* tokenizer, const Prompt& 
 int generate_command(const std::vector<std::string>& arguments) {
   Settings settings;
   OptionTable table;
-  declare_options(table, settings);
+  declare_generate_options(table, settings);
   if (!parse_arguments("generate", table, arguments)) return 0;
   if (settings.run.model_name_or_path.empty()) fail_usage("generate", "expected --model_name_or_path DIR");
   set_threads(settings.run.threads);

@@ -11,7 +11,7 @@ namespace {
 using OrderedJson = nlohmann::ordered_json;
 
 // Control characters of foreign names must not reach a terminal.
-std::string plain(const OrderedJson& value) {
+std::string printable(const OrderedJson& value) {
   std::string text = value.is_string() ? value.get<std::string>()
                                        : value.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
   std::replace_if(
@@ -34,12 +34,12 @@ std::string totals(const OrderedJson& part) {
 
 std::string tensor_lines(const OrderedJson& tensors) {
   size_t width = 0;
-  for (const OrderedJson& tensor : tensors) width = std::max(width, plain(tensor.at("name")).size());
+  for (const OrderedJson& tensor : tensors) width = std::max(width, printable(tensor.at("name")).size());
   std::string text;
   for (const OrderedJson& tensor : tensors)
-    text += fmt::format("  {:<{}}  {:<4}  {:<20}  {}\n", plain(tensor.at("name")),
-                        std::min<size_t>(width, 80), plain(tensor.at("dtype")), plain(tensor.at("shape")),
-                        format_bytes(tensor.at("bytes").get<double>()));
+    text += fmt::format("  {:<{}}  {:<4}  {:<20}  {}\n", printable(tensor.at("name")),
+                        std::min<size_t>(width, 80), printable(tensor.at("dtype")),
+                        printable(tensor.at("shape")), format_bytes(tensor.at("bytes").get<double>()));
   return text;
 }
 
@@ -59,11 +59,11 @@ std::string inspection_text(const nlohmann::ordered_json& description, bool all_
     } else if (name == "latest") {
       text += "latest checkpoint\n" + inspection_text(value, all_tensors);
     } else if (name == "config" || name == "metadata") {
-      for (const auto& [key, setting] : value.items()) add_line(text, name + "." + key, plain(setting));
+      for (const auto& [key, setting] : value.items()) add_line(text, name + "." + key, printable(setting));
     } else if (name == "checkpoints") {
-      for (const OrderedJson& entry : value) add_line(text, "checkpoint", plain(entry.at("path")));
+      for (const OrderedJson& entry : value) add_line(text, "checkpoint", printable(entry.at("path")));
     } else {
-      add_line(text, name, plain(value));
+      add_line(text, name, printable(value));
     }
   }
   return text + tensors;

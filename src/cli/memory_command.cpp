@@ -44,7 +44,7 @@ std::optional<MemoryAtHand> memory_of(const TrainOptions& options) {
   }
 }
 
-nlohmann::ordered_json to_json(const MemoryFit& fit, bool is_known) {
+nlohmann::ordered_json fit_json(const MemoryFit& fit, bool is_known) {
   const MemoryPlan& plan = fit.plan;
   nlohmann::ordered_json json{{"optim", plan.optimizer}};
   for (int owner = 0; owner < kNumOwners; ++owner)
@@ -58,7 +58,7 @@ nlohmann::ordered_json to_json(const MemoryFit& fit, bool is_known) {
   return json;
 }
 
-void print_text(const std::vector<MemoryFit>& fits, const TrainOptions& options, bool is_known) {
+void print_plans(const std::vector<MemoryFit>& fits, const TrainOptions& options, bool is_known) {
   std::vector<MemoryPlan> plans;
   for (const MemoryFit& fit : fits) plans.push_back(fit.plan);
   fmt::print("{}\n", format_plans(plans));
@@ -94,9 +94,9 @@ int memory_command(const std::vector<std::string>& arguments) {
   std::vector<MemoryFit> fits;
   for (const std::string& optim : compare.empty() ? std::vector<std::string>{"", "adamw_torch"} : compare)
     fits.push_back(memory_fit(with_optimizer(options, optim, table), config, at_hand));
-  if (!json) print_text(fits, options, known.has_value());
+  if (!json) print_plans(fits, options, known.has_value());
   for (const MemoryFit& fit : fits)
-    if (json) fmt::print("{}\n", to_json(fit, known.has_value()).dump());
+    if (json) fmt::print("{}\n", fit_json(fit, known.has_value()).dump());
   if (!json && compare.empty() && known && !fits[0].fits())
     fmt::print("{}\n", remedies(options, config, fits[0]));
   return 0;

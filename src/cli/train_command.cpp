@@ -9,7 +9,7 @@
 namespace galore {
 namespace {
 
-nlohmann::ordered_json to_json(const TrainResult& result) {
+nlohmann::ordered_json result_json(const TrainResult& result) {
   nlohmann::ordered_json json{{"steps", result.steps},
                               {"tokens_seen", result.tokens_seen},
                               {"seconds", result.seconds},
@@ -64,7 +64,7 @@ int train_command(const std::vector<std::string>& arguments) {
   set_threads(options.threads);
   Trainer trainer(options, table.resolved(), notes);
   const TrainResult result = trainer.run();
-  json ? fmt::print("{}\n", to_json(result).dump()) : print_summary(result);
+  json ? fmt::print("{}\n", result_json(result).dump()) : print_summary(result);
   return result.signal > 0 ? 128 + result.signal : 0;
 }
 

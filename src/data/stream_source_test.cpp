@@ -25,7 +25,7 @@ std::vector<Row> rows_of(const at::Tensor& tensor) {
   return rows;
 }
 
-std::vector<Row> take(BatchSource& source, int64_t batches) {
+std::vector<Row> take_rows(BatchSource& source, int64_t batches) {
   std::vector<Row> taken;
   for (int64_t i = 0; i < batches; ++i) {
     const auto batch = source.next();
@@ -68,13 +68,13 @@ class StreamTest : public DataTest {
     batches.evaluation = evaluation;
     batches.shuffle = false;
     RowBatchSource all(std::make_shared<TokenDataset>(files, &tokenizer_), batches);
-    if (evaluation) return take(all, 1000);
+    if (evaluation) return take_rows(all, 1000);
     batches.rows = all.rows_per_epoch();
     RowBatchSource epoch(std::make_shared<TokenDataset>(files, &tokenizer_), batches);
-    return take(epoch, 1);
+    return take_rows(epoch, 1);
   }
   std::string complaint(const StreamOptions& stream) {
-    return message_of([&] { take(*source(stream), 1000); });
+    return message_of([&] { take_rows(*source(stream), 1000); });
   }
 
   const ByteTokenizer tokenizer_;
@@ -84,14 +84,14 @@ TEST_F(StreamTest, InOrderItGivesTheRowsOfAnIndexedDataSet) {
   for (const bool packing : {true, false}) {
     StreamOptions stream = options(packing);
     stream.batches.evaluation = true;
-    EXPECT_EQ(take(*source(stream), 1000), indexed(stream, true)) << packing;
+    EXPECT_EQ(take_rows(*source(stream), 1000), indexed(stream, true)) << packing;
     stream.batches.max_samples = 33;
-    EXPECT_EQ(take(*source(stream), 1000), indexed(stream, true)) << packing;
+    EXPECT_EQ(take_rows(*source(stream), 1000), indexed(stream, true)) << packing;
     stream.batches.evaluation = stream.batches.shuffle = false;
     const auto epoch = indexed(stream, false);
     stream.batches.rows = static_cast<int64_t>(epoch.size());
     const auto training = source(stream);
-    for (int i = 0; i < 3; ++i) EXPECT_EQ(take(*training, 1), epoch) << "epoch " << i;
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(take_rows(*training, 1), epoch) << "epoch " << i;
   }
 }
 
@@ -103,7 +103,7 @@ TEST_F(StreamTest, EveryEpochHasEveryRowOnceInFreshOrder) {
     const auto training = source(stream);
     std::set<std::vector<Row>> orders;
     for (int i = 0; i < 3; ++i) {
-      const auto epoch = take(*training, static_cast<int64_t>(expected.size()));
+      const auto epoch = take_rows(*training, static_cast<int64_t>(expected.size()));
       EXPECT_EQ(std::multiset(epoch.begin(), epoch.end()), std::multiset(expected.begin(), expected.end()));
       EXPECT_EQ(epoch == expected, buffer == 1) << buffer;
       orders.insert(epoch);
@@ -111,7 +111,8 @@ TEST_F(StreamTest, EveryEpochHasEveryRowOnceInFreshOrder) {
     EXPECT_EQ(orders.size(), buffer == 1 ? 1u : 3u) << buffer;
     EXPECT_LE(training->rows_held(), buffer);
     stream.batches.seed = 7;
-    EXPECT_EQ(orders.contains(take(*source(stream), static_cast<int64_t>(expected.size()))), buffer == 1);
+    EXPECT_EQ(orders.contains(take_rows(*source(stream), static_cast<int64_t>(expected.size()))),
+              buffer == 1);
   }
 }
 
@@ -147,7 +148,7 @@ TEST_F(StreamTest, ResumesExactlyFromEveryPosition) {
       std::vector<double> epochs{0};
       std::vector<std::vector<Row>> batches;
       while (positions.back().epoch < 3 && positions.size() < 400) {
-        batches.push_back(take(*whole, 1));
+        batches.push_back(take_rows(*whole, 1));
         positions.push_back(whole->position());
         epochs.push_back(whole->epochs());
         EXPECT_GE(epochs.back(), epochs[epochs.size() - 2]);
@@ -159,7 +160,7 @@ TEST_F(StreamTest, ResumesExactlyFromEveryPosition) {
         resumed->seek(positions[i]);
         EXPECT_EQ(resumed->epochs(), epochs[i]);
         for (size_t j = i; j < i + 3; ++j) {
-          ASSERT_EQ(take(*resumed, 1), batches[j]) << "batch " << j << ", from " << i;
+          ASSERT_EQ(take_rows(*resumed, 1), batches[j]) << "batch " << j << ", from " << i;
           EXPECT_EQ(resumed->position(), positions[j + 1]);
           EXPECT_EQ(resumed->epochs(), epochs[j + 1]);
         }
@@ -170,13 +171,13 @@ TEST_F(StreamTest, ResumesExactlyFromEveryPosition) {
 TEST_F(StreamTest, PrefetchingChangesNothing) {
   const StreamOptions stream = options(true);
   const auto plain = source(stream);
-  const auto expected = take(*plain, 40);
+  const auto expected = take_rows(*plain, 40);
   PrefetchSource ahead(source(stream));
-  EXPECT_EQ(take(ahead, 20), std::vector<Row>(expected.begin(), expected.begin() + 60));
+  EXPECT_EQ(take_rows(ahead, 20), std::vector<Row>(expected.begin(), expected.begin() + 60));
   const DataPosition middle = ahead.position();
-  take(ahead, 3);
+  take_rows(ahead, 3);
   ahead.seek(middle);
-  EXPECT_EQ(take(ahead, 20), std::vector<Row>(expected.begin() + 60, expected.end()));
+  EXPECT_EQ(take_rows(ahead, 20), std::vector<Row>(expected.begin() + 60, expected.end()));
   EXPECT_EQ(ahead.position(), plain->position());
   EXPECT_EQ(ahead.epochs(), plain->epochs());
 }
@@ -189,11 +190,11 @@ TEST_F(StreamTest, TokenFilesAreCutInRows) {
     write("4.bin", tokens);
     stream.files = {(folder_ / "4.bin").string(), (folder_ / "3.jsonl.zst").string()};
     stream.batches.evaluation = true;
-    EXPECT_EQ(take(*source(stream), 1000), indexed(stream, true));
+    EXPECT_EQ(take_rows(*source(stream), 1000), indexed(stream, true));
     stream.files.pop_back();
     stream.batches.evaluation = false;
     stream.batches.max_samples = 2;
-    EXPECT_EQ(take(*source(stream), 2).size(), 6u);
+    EXPECT_EQ(take_rows(*source(stream), 2).size(), 6u);
   }
 }
 
@@ -210,13 +211,13 @@ TEST_F(StreamTest, TheFirstRowsAreHeldOut) {
     held_out.batches.evaluation = true;
     const auto evaluation = source(held_out);
     for (int i = 0; i < 2; ++i) {
-      EXPECT_EQ(take(*evaluation, 1000), std::vector<Row>(all.begin(), all.begin() + 10));
+      EXPECT_EQ(take_rows(*evaluation, 1000), std::vector<Row>(all.begin(), all.begin() + 10));
       EXPECT_FALSE(evaluation->next());
       evaluation->seek({});
     }
     const auto training = source(stream);
     for (int i = 0; i < 2; ++i) {
-      const auto epoch = take(*training, size - 10);
+      const auto epoch = take_rows(*training, size - 10);
       EXPECT_EQ(std::multiset(epoch.begin(), epoch.end()), std::multiset(all.begin() + 10, all.end()));
     }
     stream.batches.val_size = static_cast<double>(size);
@@ -254,7 +255,7 @@ TEST_F(StreamTest, BrokenRowsAreLeftOutAndCountedOnce) {
   stream.tokenization.broken_rows = BrokenRows::skip;
   std::vector<std::string> said;
   StreamBatchSource training(stream, &tokenizer_, [&](const std::string& line) { said.push_back(line); });
-  const auto rows = take(training, 4);
+  const auto rows = take_rows(training, 4);
   EXPECT_EQ(rows.size(), 12u);
   EXPECT_EQ(std::set(rows.begin(), rows.end()).size(), 2u);
   ASSERT_EQ(said.size(), 1u);
@@ -274,7 +275,7 @@ TEST_F(StreamTest, LabelsComeWithTheirIds) {
 TEST_F(StreamTest, APositionIsOneInTheseData) {
   const StreamOptions stream = options(true);
   const auto training = source(stream);
-  take(*training, 5);
+  take_rows(*training, 5);
   const DataPosition position = training->position();
   const auto complaint_at = [&](const StreamOptions& other, DataPosition at) {
     return message_of([&] { source(other)->seek(at); });
@@ -321,7 +322,7 @@ TEST_F(StreamTest, MemoryIsBounded) {
   stream.workers = 2;
   stream.batches.rows = 16, stream.batches.max_length = 1024;
   PrefetchSource training(source(stream));
-  take(training, 100);
+  take_rows(training, 100);
   const int64_t before = resident_bytes();
   int64_t most = before;
   for (int i = 0; i < 4500; ++i) {

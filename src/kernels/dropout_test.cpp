@@ -10,7 +10,7 @@ namespace galore {
 namespace {
 using namespace testing_tensors;
 
-DropoutMask mask_of(double probability, uint64_t step = 0) {
+DropoutMask dropout_mask(double probability, uint64_t step = 0) {
   return {RandomStream(3, "dropout", "test", step), probability};
 }
 
@@ -21,18 +21,18 @@ TEST_P(DropoutOf, TheFastOneIsTheComposedOne) {
     for (const double probability : {0.0, 0.1, 0.5}) {
       const at::Tensor x = random({3, elements}, GetParam(), 1);
       const at::Tensor given = at::empty_like(x), expected = at::empty_like(x);
-      dropout(given, x, mask_of(probability), 2, Write::replace);
-      reference::dropout(expected, x, mask_of(probability), 2, Write::replace);
+      dropout(given, x, dropout_mask(probability), 2, Write::replace);
+      reference::dropout(expected, x, dropout_mask(probability), 2, Write::replace);
       EXPECT_TRUE(at::equal(given, expected)) << elements << " " << probability;
-      dropout(given, x, mask_of(probability), 5, Write::accumulate);
-      reference::dropout(expected, x, mask_of(probability), 5, Write::accumulate);
+      dropout(given, x, dropout_mask(probability), 5, Write::accumulate);
+      reference::dropout(expected, x, dropout_mask(probability), 5, Write::accumulate);
       EXPECT_LT(relative_difference(given, expected), tolerance(GetParam()));
       if (probability == 0) {
         EXPECT_TRUE(at::equal(given, x + x));
       }
       const at::Tensor same = x.clone();
-      dropout(same, same, mask_of(probability), 2, Write::replace);
-      dropout(given, x, mask_of(probability), 2, Write::replace);
+      dropout(same, same, dropout_mask(probability), 2, Write::replace);
+      dropout(given, x, dropout_mask(probability), 2, Write::replace);
       EXPECT_TRUE(at::equal(same, given)) << "in place";
     }
 }
@@ -57,7 +57,7 @@ TEST(Dropout, DropsItsShareAndKeepsTheMean) {
   const at::Tensor ones = at::ones({64, 4000});
   for (const double probability : {0.1, 0.3, 0.9}) {
     const at::Tensor out = at::empty_like(ones);
-    dropout(out, ones, mask_of(probability), 0, Write::replace);
+    dropout(out, ones, dropout_mask(probability), 0, Write::replace);
     const double count = 64 * 4000, deviation = std::sqrt(probability * (1 - probability) / count);
     const double dropped = out.eq(0).sum().item<double>() / count;
     EXPECT_NEAR(dropped, probability, 4 * deviation);
@@ -74,10 +74,10 @@ TEST(Dropout, DropsItsShareAndKeepsTheMean) {
 TEST(Dropout, AMaskOfFewRowsIsPartOfOneOfMany) {
   const at::Tensor x = random({6, 130}, at::kFloat, 2);
   const at::Tensor whole = at::empty_like(x), part = at::empty({2, 130}), other = at::empty_like(x);
-  dropout(whole, x, mask_of(0.2), 0, Write::replace);
-  dropout(part, x.narrow(0, 3, 2).contiguous(), mask_of(0.2), 3, Write::replace);
+  dropout(whole, x, dropout_mask(0.2), 0, Write::replace);
+  dropout(part, x.narrow(0, 3, 2).contiguous(), dropout_mask(0.2), 3, Write::replace);
   EXPECT_TRUE(at::equal(part, whole.narrow(0, 3, 2)));
-  dropout(other, x, mask_of(0.2, 1), 0, Write::replace);
+  dropout(other, x, dropout_mask(0.2, 1), 0, Write::replace);
   EXPECT_FALSE(at::equal(whole, other)) << "of another step";
 }
 

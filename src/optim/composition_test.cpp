@@ -8,7 +8,7 @@ namespace {
 
 using namespace testing_optimizer;
 
-std::string message_of(const std::string& optim) {
+std::string refusal_of(const std::string& optim) {
   try {
     resolve_optimizer(optim, "");
   } catch (const UsageError& error) {
@@ -61,7 +61,7 @@ TEST(Composition, RefusesWhatMeansNothing) {
            {"rule=adam", "adamw"},
            {"rule=adamw,rnk=4", "rnk"},
            {"rule=adamw,rank", "'rank'"}})
-    EXPECT_NE(message_of(optim).find(named), std::string::npos) << message_of(optim);
+    EXPECT_NE(refusal_of(optim).find(named), std::string::npos) << refusal_of(optim);
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ OptimizerOptions rounding(const std::string& kind, uint64_t seed = 42) {
   return options;
 }
 
-at::Tensor exact(const at::Tensor& weight) { return weight.to(at::kFloat); }
+at::Tensor in_fp32(const at::Tensor& weight) { return weight.to(at::kFloat); }
 
 TEST(Bfloat16, NearestRoundsTheExactUpdate) {
   for (const std::string optim : {"adamw", "galore_adamw", "sgd"}) {
@@ -33,7 +33,7 @@ TEST(Bfloat16, NearestRoundsTheExactUpdate) {
         // fp32 rounding differs between the two paths, which may tip a tie: one bf16 step of 2^-8 at most,
         // and equal nearly everywhere.
         const at::Tensor rounded = wide.weight(name).to(at::kBFloat16);
-        EXPECT_TRUE(exact(narrow.weight(name)).allclose(exact(rounded), 0x1p-7, 0)) << optim << name;
+        EXPECT_TRUE(in_fp32(narrow.weight(name)).allclose(in_fp32(rounded), 0x1p-7, 0)) << optim << name;
         EXPECT_GE((narrow.weight(name) == rounded).to(at::kFloat).mean().item<double>(), 0.98) << name;
       }
     }
@@ -51,7 +51,7 @@ TEST(Bfloat16, SmallUpdatesSurviveStochasticRoundingInTheMean) {
   EXPECT_TRUE(same_bits(nearest.weight(kTall), start[0].second));
   // A step of 2^-7 has probability p = 1/32, so after 100 steps a weight has a standard deviation of
   // 2^-7 sqrt(100 p (1-p)) = 0.0136, and their mean over 4096 weights 2.1e-4. Five of those.
-  const double mean = exact(stochastic.weight(kTall)).mean().item<double>();
+  const double mean = in_fp32(stochastic.weight(kTall)).mean().item<double>();
   EXPECT_NEAR(mean, 1.5 - 100 * 0x1p-12, 1.1e-3);
 }
 
@@ -64,7 +64,7 @@ TEST(Bfloat16, StochasticRoundingOfGaLoreIsRightInTheMean) {
   TestRun narrow("galore_sgd", args, {{kTall, weight}}, rounding("stochastic"));
   TestRun wide("galore_sgd", args, {{kTall, weight.to(at::kFloat)}});
   narrow.update({{gradient}}, 0.01), wide.update({{gradient}}, 0.01);
-  const at::Tensor error = exact(narrow.weight(kTall)) - wide.weight(kTall);
+  const at::Tensor error = in_fp32(narrow.weight(kTall)) - wide.weight(kTall);
   EXPECT_GT(error.abs().max().item<double>(), 1e-3) << "nothing was rounded";
   EXPECT_LE(error.view({24, 256, 16}).mean(1).abs().max().item<double>(), 1.2e-3);
 }
@@ -129,7 +129,7 @@ TEST(Float16, WeightsAreUpdatedToo) {
     narrow.update(1), wide.update(1);
     EXPECT_EQ(narrow.weight(kTall).scalar_type(), at::kHalf);
     // Two roundings of numbers up to 4 to fp16: 2^-9 each.
-    EXPECT_TRUE(exact(narrow.weight(kTall)).allclose(wide.weight(kTall), 0, 4e-3));
+    EXPECT_TRUE(in_fp32(narrow.weight(kTall)).allclose(wide.weight(kTall), 0, 4e-3));
   }
 }
 

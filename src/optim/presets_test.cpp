@@ -11,7 +11,7 @@
 namespace galore {
 namespace {
 
-std::string message_of(const std::function<void()>& action) {
+std::string usage_error_of(const std::function<void()>& action) {
   try {
     action();
   } catch (const UsageError& error) {
@@ -48,7 +48,7 @@ TEST(Presets, AreFoundByNameAliasAndSuffix) {
 }
 
 TEST(Presets, RefuseAnUnknownNameWithTheNearest) {
-  const std::string message = message_of([] { find_preset("galor_adamw"); });
+  const std::string message = usage_error_of([] { find_preset("galor_adamw"); });
   EXPECT_TRUE(contains(message, "galor_adamw") && contains(message, "'galore_adamw'")) << message;
 }
 

@@ -21,14 +21,14 @@ constexpr std::array kSpecial = {"<|begin_of_text|>", "<|end_of_text|>"};
 constexpr int32_t kFirstByte = kSpecial.size(), kFirstMerge = kFirstByte + 256;
 
 // Llama 3's pattern; `digits` is how long a run of digits may be.
-std::string split_pattern(const char* digits) {
+std::string word_pattern(const char* digits) {
   return R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N})" + std::string(digits) +
          R"(| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 }
 
 OrderedJson pre_tokenizer_json(const TokenizerTrainingOptions& options) {
   const OrderedJson split = {{"type", "Split"},
-                             {"pattern", {{"Regex", split_pattern(options.split_digits ? "" : "{1,3}")}}},
+                             {"pattern", {{"Regex", word_pattern(options.split_digits ? "" : "{1,3}")}}},
                              {"behavior", "Isolated"},
                              {"invert", false}};
   const OrderedJson bytes = {
@@ -157,7 +157,7 @@ OrderedJson post_processor_json(const TokenizerTrainingOptions& options) {
   return {{"type", "TemplateProcessing"}, {"single", single}, {"pair", pair}, {"special_tokens", special}};
 }
 
-void write_files(const TokenizerTrainingOptions& options, const OrderedJson& model) {
+void write_byte_level(const TokenizerTrainingOptions& options, const OrderedJson& model) {
   const OrderedJson tokenizer = {
       {"version", "1.0"},
       {"truncation", nullptr},
@@ -204,7 +204,7 @@ void train_byte_level(const TokenizerTrainingOptions& options, const TrainingMes
          "vocab_size: this text gives at most {} ids with min_frequency {}, given {}; give more text or "
          "smaller numbers",
          most, options.min_frequency, options.vocab_size);
-  write_files(options, model_json(bytes, merges));
+  write_byte_level(options, model_json(bytes, merges));
   if (sink) sink(fmt::format("wrote {}", (options.output / "tokenizer.json").string()));
 }
 

@@ -105,7 +105,7 @@ std::unordered_map<std::string, std::string> library_arguments(const TokenizerTr
           {"minloglevel", "4"}};
 }
 
-void write_files(const TokenizerTrainingOptions& options, const std::string& model) {
+void write_sentencepiece(const TokenizerTrainingOptions& options, const std::string& model) {
   nlohmann::ordered_json special, config;
   special = {{"bos_token", "<s>"}, {"eos_token", "</s>"}, {"unk_token", "<unk>"}};
   config["add_bos_token"] = options.add_bos_token;
@@ -181,7 +181,7 @@ void train_sentencepiece(const TokenizerTrainingOptions& options, const Training
   const auto status =
       sentencepiece::SentencePieceTrainer::Train(library_arguments(options), lines.get(), &model);
   if (!status.ok()) explain(options, one_line(status.ToString()));
-  write_files(options, model);
+  write_sentencepiece(options, model);
   if (sink) sink(fmt::format("wrote {}", (options.output / "tokenizer.model").string()));
 }
 

@@ -10,7 +10,7 @@ namespace {
 
 using testing_tensors::random;
 
-Codes8 empty_codes(int64_t count, int64_t block_size, bool is_signed) {
+Codes8 device_blocks(int64_t count, int64_t block_size, bool is_signed) {
   const int64_t blocks = (count + block_size - 1) / block_size;
   return {at::zeros({count}, at::kByte), at::zeros({blocks}, at::kFloat), block_size, is_signed};
 }
@@ -23,7 +23,7 @@ Codes8 on_cuda(const Codes8& codes) {
 TEST_F(OnCuda, AdamW8bitEqualsTheCpu) {
   for (const int64_t count : {1L, 37L, 4096L, 70001L, (1L << 21) + 5}) {
     for (const int64_t block : {16L, 256L, 2048L, 65536L}) {
-      Codes8 m = empty_codes(count, block, true), v = empty_codes(count, block, false);
+      Codes8 m = device_blocks(count, block, true), v = empty_blocks(count, block, false);
       Codes8 device_m = on_cuda(m), device_v = on_cuda(v);
       for (int step = 1; step <= 4; ++step) {
         const AdamStep constants{0.9, 0.999, 1e-8f, 1.1f};
@@ -44,7 +44,7 @@ TEST_F(OnCuda, AdamW8bitEqualsTheCpu) {
 TEST_F(OnCuda, CodesEqualTheCpu) {
   for (const bool is_signed : {true, false}) {
     const at::Tensor values = random({70001}, at::kFloat, 8);
-    Codes8 codes = empty_codes(70001, 256, is_signed), device_codes = on_cuda(codes);
+    Codes8 codes = device_blocks(70001, 256, is_signed), device_codes = on_cuda(codes);
     encode_8bit(is_signed ? values : values.abs(), codes);
     encode_8bit(galore::on_cuda(is_signed ? values : values.abs()), device_codes);
     EXPECT_TRUE(same_bits(device_codes.codes, codes.codes));

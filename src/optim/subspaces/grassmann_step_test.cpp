@@ -25,7 +25,7 @@ class GrassmannStep : public testing::Test {
 };
 
 // The paper's formula in fp64, with the whole residual.
-at::Tensor exact(const at::Tensor& h, const at::Tensor& basis, double size) {
+at::Tensor exact_step(const at::Tensor& h, const at::Tensor& basis, double size) {
   const at::Tensor g = h.to(at::kDouble), s = basis.to(at::kDouble), a = s.t().mm(g);
   const auto [u, sigma, vh] = at::linalg_svd(2 * (g - s.mm(a)).mm(a.t()), false);
   const at::Tensor v = vh.narrow(0, 0, 1).t(), first = u.narrow(1, 0, 1);
@@ -39,9 +39,9 @@ TEST_F(GrassmannStep, FollowsItsFormula) {
     const at::Tensor g = decaying({24, 40}, 1);
     const at::Tensor left = orthonormal(24, 5, 2), right = orthonormal(40, 5, 3);
     // fp32 rounding, some 40 terms a sum, over the gap between the two leading singular values.
-    EXPECT_TRUE(step(g, Side::left, left, size).to(at::kDouble).allclose(exact(g, left, size), 0, 1e-5));
+    EXPECT_TRUE(step(g, Side::left, left, size).to(at::kDouble).allclose(exact_step(g, left, size), 0, 1e-5));
     EXPECT_TRUE(
-        step(g, Side::right, right, size).to(at::kDouble).allclose(exact(g.t(), right, size), 0, 1e-5));
+        step(g, Side::right, right, size).to(at::kDouble).allclose(exact_step(g.t(), right, size), 0, 1e-5));
   }
 }
 

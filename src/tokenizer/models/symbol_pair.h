@@ -1,8 +1,8 @@
 // Two neighbouring symbols of byte pair encoding as one key, and its hash.
 //
-// A hash of its own is not for speed alone: the standard library's is the key itself, and a table whose slots come
-// from the key's low bits would put every pair with the same right symbol into one run; tsl::robin_map then doubles
-// until memory ends.
+// A hash of its own is not for speed alone: the standard library's is the key itself, and a table whose slots
+// come from the key's low bits would put every pair with the same right symbol into one run; tsl::robin_map
+// then doubles until memory ends.
 #pragma once
 
 #include <cstddef>
