@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Time of one optimizer step at the shapes of a 60m LLaMA, beside Python packages, and its share of a training step.
 
-    scripts/bench-peers --optimizers [--only NAME ...] [--rounds 1] [--no-shares] [--out FILE]
+    scripts/bench-peers --optimizers [--only NAME ...] [--rounds 1] [--no-shares] [--ours OPTIONS] [--out FILE]
 
 step    every preset that has a peer: `galore bench` with 16 tokens and gradients in full, against the peer's step() on random
         gradients of the same shapes; rank 128, gap 200, fp32, two threads. The mean over a refresh interval: the median step
@@ -165,7 +165,7 @@ def our_step(args, name, gap, rows, length, steps, *more):
                "--per_device_train_batch_size", str(rows), "--max_length", str(length), "--threads", str(args.threads),
                "--bench_steps", str(steps), "--json", *more]
     command += ["--optim_args", OURS[name]] if name in OURS else []
-    result = last_json(command, environment_of(args))
+    result = last_json(command + args.ours.split(), environment_of(args))
     result["mean_seconds"] = result["optimizer_seconds"] + result["refresh_seconds"] / gap
     return result
 
@@ -177,7 +177,7 @@ def beside_peers(args, presets):
         for number in range(args.rounds):
             command = [sys.executable, __file__, "--worker", name, "--threads", str(args.threads)]
             runs["peer"].append(last_json(command, environment_of(args)))
-            runs["ours"].append(our_step(args, name, presets[name], 1, 16, 8, "--gradient", "full"))
+            runs["ours"].append(our_step(args, name, presets[name], 1, 16, 8, *([] if "--gradient" in args.ours else ["--gradient", "full"])))
             for side in runs:
                 emit(args, {"step": name, "side": side, "package": PEERS[name][0], "round": number, **runs[side][-1]})
         rows[name] = {side: statistics.median(run["mean_seconds"] for run in of) for side, of in runs.items()}
@@ -219,6 +219,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--no-shares", action="store_true")
+    parser.add_argument("--ours", default="", help="more options for ours: --ours='--lift lazy --gradient projected'")
     parser.add_argument("--out", help="file that the lines are added to")
     parser.add_argument("--galore", default=str(ROOT / "build/release/galore"))
     parser.add_argument("--worker", choices=PEERS, help=argparse.SUPPRESS)

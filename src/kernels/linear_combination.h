@@ -16,13 +16,8 @@ struct Combination {
 // out = a x + b y; out may be either of the two.
 void combine(const at::Tensor& out, const at::Tensor& x, const at::Tensor& y, const Combination& combination);
 
-// average = momentum average + (1 - momentum) gradient; gradient becomes the average, or with `ahead`
-// (Nesterov) (1 - momentum) gradient + momentum average.
-void average_gradient(const at::Tensor& average, const at::Tensor& gradient, double momentum, bool ahead);
-
 namespace composed {
 void combine(const at::Tensor& out, const at::Tensor& x, const at::Tensor& y, const Combination& combination);
-void average_gradient(const at::Tensor& average, const at::Tensor& gradient, double momentum, bool ahead);
 }  // namespace composed
 
 namespace cpu {
@@ -31,7 +26,6 @@ struct CombinationTask {
   const float *x, *y;
 };
 void combine(const CombinationTask& task, int64_t count, const Combination& combination);
-void average_gradient(float* average, float* gradient, int64_t count, double momentum, bool ahead);
 }  // namespace cpu
 
 }  // namespace galore::kernels

@@ -38,18 +38,5 @@ TEST(Combine, RoundsToNearestEven) {
   EXPECT_TRUE(at::equal(out, x.to(at::kBFloat16).to(at::kFloat)));
 }
 
-TEST(AverageGradient, IsTheComposedVersion) {
-  for (const int64_t count : kCounts) {
-    for (const bool ahead : {false, true}) {
-      const at::Tensor start = random({count}, at::kFloat, 1), g = random({count}, at::kFloat, 2);
-      const at::Tensor a1 = start.clone(), g1 = g.clone(), a2 = start.clone(), g2 = g.clone();
-      average_gradient(a1, g1, 0.9, ahead);
-      composed::average_gradient(a2, g2, 0.9, ahead);
-      EXPECT_LE(relative_difference(a1, a2), 1e-6);  // fused multiplications
-      EXPECT_LE(relative_difference(g1, g2), 1e-6);
-    }
-  }
-}
-
 }  // namespace
 }  // namespace galore::kernels

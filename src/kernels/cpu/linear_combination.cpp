@@ -35,36 +35,16 @@ void combine_range(const CombinationTask& task, int64_t begin, int64_t end, cons
   }
 }
 
-void average_range(float* average, float* gradient, int64_t count, double momentum, bool ahead) {
-  const FloatTag d;
-  const Float kept = hn::Set(d, static_cast<float>(momentum));
-  const Float rest = hn::Set(d, static_cast<float>(1 - momentum));
-  for (int64_t i = 0; i < count; i += static_cast<int64_t>(hn::Lanes(d))) {
-    const auto left = static_cast<size_t>(count - i);
-    const Float g = hn::Mul(rest, load_some(d, gradient + i, left));
-    const Float now = hn::MulAdd(kept, load_some(d, average + i, left), g);
-    store_some(d, now, average + i, left);
-    store_some(d, ahead ? hn::MulAdd(kept, now, g) : now, gradient + i, left);
-  }
-}
-
 }  // namespace galore::kernels::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace galore::kernels::cpu {
 HWY_EXPORT(combine_range);
-HWY_EXPORT(average_range);
 
 void combine(const CombinationTask& task, int64_t count, const Combination& combination) {
   at::parallel_for(0, count, kElementwiseGrain, [&](int64_t begin, int64_t end) {
     HWY_DYNAMIC_DISPATCH(combine_range)(task, begin, end, combination);
-  });
-}
-
-void average_gradient(float* average, float* gradient, int64_t count, double momentum, bool ahead) {
-  at::parallel_for(0, count, kElementwiseGrain, [&](int64_t begin, int64_t end) {
-    HWY_DYNAMIC_DISPATCH(average_range)(average + begin, gradient + begin, end - begin, momentum, ahead);
   });
 }
 

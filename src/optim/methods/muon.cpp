@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "kernels/apply_direction.h"
+#include "kernels/averages.h"
 #include "kernels/newton_schulz.h"
 
 namespace galore {
@@ -18,7 +19,8 @@ class Muon : public Method {
 
   Direction direction(at::Tensor gradient, const StepContext&) override {
     const at::Tensor average = average_->read();
-    kernels::average_gradient(average, gradient, options_.momentum, options_.nesterov);
+    const double rest = 1 - options_.momentum;
+    kernels::average_gradient(average, gradient, {options_.momentum, rest, options_.nesterov, rest});
     average_->write(average);
     gradient.mul_(1 / (std::sqrt(kernels::sum_squares(gradient)) + 1e-7));
     const auto rounded =

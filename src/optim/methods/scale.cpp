@@ -1,7 +1,7 @@
 #include "optim/methods/scale.h"
 
+#include "kernels/averages.h"
 #include "kernels/line_norms.h"
-#include "kernels/linear_combination.h"
 #include "optim/parameter_groups.h"
 
 namespace galore {
@@ -18,7 +18,7 @@ class Scale : public Method {
   Direction direction(at::Tensor gradient, const StepContext&) override {
     if (average_) {
       const at::Tensor average = average_->read();
-      kernels::average_gradient(average, gradient, momentum_, /*ahead=*/false);
+      kernels::average_gradient(average, gradient, {.kept = momentum_, .entering = 1 - momentum_});
       average_->write(average);
     }
     const int64_t count = gradient.size(lines_ == Lines::rows ? 0 : 1);

@@ -1,3 +1,4 @@
+#include "kernels/averages.h"
 #include "optim/update_rules/update_rule.h"
 
 namespace galore {
@@ -7,17 +8,13 @@ class RmsProp : public UpdateRule {
  public:
   RmsProp(const RmsPropOptions& options, const StorageOptions& storage, at::IntArrayRef shape,
           Workspace& workspace)
-      : options_(options),
-        workspace_(workspace),
-        square_(make_moment(storage, shape, /*is_signed=*/false, workspace.ledger())) {}
+      : options_(options), square_(make_moment(storage, shape, /*is_signed=*/false, workspace.ledger())) {}
 
   at::Tensor direction(at::Tensor gradient, int64_t /*step*/) override {
     at::Tensor v = square_->read();
-    v.mul_(options_.beta).addcmul_(gradient, gradient, 1 - options_.beta);
+    kernels::scale_by_root(v, gradient, {options_.beta, options_.epsilon});
     square_->write(v);
-    at::Tensor size = workspace_.get(Owner::workspace, "optimizer.squares", gradient.sizes(), at::kFloat);
-    at::sqrt_out(size, v).add_(options_.epsilon);
-    return gradient.div_(size);
+    return gradient;
   }
 
   at::Tensor variance() override { return square_->read(); }
@@ -33,7 +30,6 @@ class RmsProp : public UpdateRule {
 
  private:
   RmsPropOptions options_;
-  Workspace& workspace_;
   std::unique_ptr<Moment> square_;
 };
 

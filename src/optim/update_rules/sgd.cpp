@@ -1,3 +1,4 @@
+#include "kernels/averages.h"
 #include "optim/update_rules/update_rule.h"
 
 namespace galore {
@@ -14,9 +15,10 @@ class Sgd : public UpdateRule {
     if (!moment1_) return gradient;
     at::Tensor m = moment1_->read();
     // PyTorch's first step takes the gradient as it is, without dampening.
-    m.mul_(options_.momentum).add_(gradient, step == 1 ? 1 : 1 - options_.dampening);
+    kernels::average_gradient(m, gradient,
+                              {options_.momentum, step == 1 ? 1 : 1 - options_.dampening, options_.nesterov});
     moment1_->write(m);
-    return options_.nesterov ? gradient.add_(m, options_.momentum) : gradient.copy_(m);
+    return gradient;
   }
 
   at::Tensor average() override { return moment1_ ? moment1_->read() : at::Tensor(); }
