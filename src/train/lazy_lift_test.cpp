@@ -94,11 +94,12 @@ TEST_F(LazyLiftRun, CodesStayBetweenRefreshes) {
   const auto codes = [&](const std::string& lift, int64_t step) {
     return SafetensorsReader(folder_ / lift / fmt::format("checkpoint-{}", step) / kOptimizerName).read(name);
   };
+  const std::string arguments =
+      "rank=8,update_proj_gap=4,cos_threshold=1,min_8bit_size=0,weight_group_size=64,refresh=together";
   for (const std::string lift : {"eager", "lazy"})
     train_lifted(lift, lift,
                  {"optim=q_galore_adamw_8bit", "max_steps=5", "save_steps=1", "save_total_limit=9",
-                  "optim_args=rank=8,update_proj_gap=4,cos_threshold=1,min_8bit_size=0,weight_group_size=64,"
-                  "refresh=together"});
+                  "optim_args=" + arguments});
   EXPECT_TRUE(codes("lazy", 1).equal(codes("lazy", 4)));
   EXPECT_FALSE(codes("lazy", 4).equal(codes("lazy", 5)));
   EXPECT_FALSE(codes("eager", 1).equal(codes("eager", 4)));
