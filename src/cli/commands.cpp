@@ -32,6 +32,7 @@ constexpr Command kCommands[] = {
     {"info", info_command, "what a checkpoint, token file or safetensors file holds"},
     {"schema", schema_command, "JSON schema of the configuration file, for editors"},
     {"completion", completion_command, "completion for bash, zsh or fish: source <(galore completion bash)"},
+    {"version", version_command, "versions of the program and of libtorch; also: galore --version"},
 };
 
 int help() {
@@ -52,6 +53,7 @@ std::vector<std::pair<std::string, std::string>> command_list() {
 int run_command(const std::vector<std::string>& arguments) {
   if (arguments.empty() || arguments[0] == "help" || arguments[0] == "--help" || arguments[0] == "-h")
     return help();
+  if (arguments[0] == "--version" || arguments[0] == "-V") return version_command({});
   std::vector<std::string> names;
   for (const Command& command : kCommands) {
     if (canonical_name(command.name) == canonical_name(arguments[0]))

@@ -23,5 +23,6 @@ int replay_command(const std::vector<std::string>& arguments);
 int report_command(const std::vector<std::string>& arguments);
 int schema_command(const std::vector<std::string>& arguments);
 int train_command(const std::vector<std::string>& arguments);
+int version_command(const std::vector<std::string>& arguments);
 
 }  // namespace galore
