@@ -9,6 +9,7 @@
 
 #include "core/errors.h"
 #include "core/test_folder.h"
+#include "core/test_message.h"
 #include "tokenizer/test_data.h"
 #include "tokenizer/text_repair.h"
 
@@ -159,6 +160,23 @@ TEST_F(JsonTokenizerTest, WrongFilesAreErrorsThatSayWhere) {
   expect_message("/normalizer", {{"type", "Precompiled"}, {"precompiled_charsmap", "AAAA"}},
                  "precompiled_charsmap");
   expect_message("/normalizer", 3, "normalizer");
+}
+
+TEST_F(JsonTokenizerTest, NormalizersCannotMultiplyATextWithoutEnd) {
+  Json json = Json::parse(read_file(shape("gpt2")));
+  const Json longer = {
+      {"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", std::string(100, 'a')}};
+  json["normalizer"] = {{"type", "Sequence"}, {"normalizers", {longer, longer}}};
+  write_tokenizer(json);
+  const auto twice = load_tokenizer(folder_ / "tokenizer.json");
+  EXPECT_EQ(twice->decode(twice->encode("a", false), true), std::string(10000, 'a'));
+  json["normalizer"]["normalizers"] = std::vector<Json>(10, longer);
+  write_tokenizer(json);
+  const auto tokenizer = load_tokenizer(folder_ / "tokenizer.json");
+  const std::string message = message_of([&] { tokenizer->encode("a", false); });
+  EXPECT_NE(message.find("normalizers[3] makes 100000000 bytes of a text of 1: expected at most 1048832"),
+            std::string::npos)
+      << message;
 }
 
 // Any cut or flipped byte gives an Error or a tokenizer that stays within its vocabulary.

@@ -48,10 +48,20 @@ void ByteLevelNormalizer::normalize(NormalizedText& text) const {
   text.text = std::move(result);
 }
 
-NormalizerSequence::NormalizerSequence(const JsonFields& fields) {
+NormalizerSequence::NormalizerSequence(const JsonFields& fields) : where_(fields.place("normalizers")) {
   const nlohmann::json& list = fields.array("normalizers");
   for (size_t i = 0; i < list.size(); ++i)
     parts_.push_back(make_normalizer(list[i], fields.place(fmt::format("normalizers[{}]", i))));
+}
+
+void NormalizerSequence::normalize(NormalizedText& text) const {
+  const size_t given = text.text.size(), most = given * 256 + (1 << 20);
+  for (size_t i = 0; i < parts_.size(); ++i) {
+    parts_[i]->normalize(text);
+    if (text.text.size() > most)
+      fail(where_, "normalizers[{}] makes {} bytes of a text of {}: expected at most {}", i, text.text.size(),
+           given, most);
+  }
 }
 
 }  // namespace galore
