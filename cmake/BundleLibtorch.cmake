@@ -1,5 +1,5 @@
-# Installs those libraries of libtorch's folders LIBTORCH_RPATH that GALORE_PROGRAM loads into lib/galore, with their
-# licences from LIBTORCH_SITE, and lets the installed program look for them there instead. Run by GalorePackage.cmake after
+# Installs those libraries of libtorch's (and Arrow's) folders LIBTORCH_RPATH that GALORE_PROGRAM loads into lib/galore, with their
+# licences from LIBTORCH_SITE and ARROW_SITE, and lets the installed program look for them there instead. Run by GalorePackage.cmake after
 # the program is installed.
 cmake_minimum_required(VERSION 3.25)
 file(GET_RUNTIME_DEPENDENCIES EXECUTABLES "${GALORE_PROGRAM}" RESOLVED_DEPENDENCIES_VAR libraries
@@ -21,8 +21,12 @@ foreach(library ${libraries})  # found by a library's own path, one has another 
 endforeach()
 
 file(GLOB licensed RELATIVE "${LIBTORCH_SITE}" "${LIBTORCH_SITE}/torch-*.dist-info" "${LIBTORCH_SITE}/nvidia_*.dist-info")
-foreach(name ${licensed})
-  file(INSTALL "${LIBTORCH_SITE}/${name}/licenses/" DESTINATION "${CMAKE_INSTALL_PREFIX}/share/doc/galore/licenses/${name}")
+if(ARROW_SITE)
+  file(GLOB licensed_too RELATIVE "${LIBTORCH_SITE}" "${ARROW_SITE}/pyarrow-*.dist-info")
+endif()
+foreach(folder ${licensed} ${licensed_too})
+  get_filename_component(name "${folder}" NAME)
+  file(INSTALL "${LIBTORCH_SITE}/${folder}/licenses/" DESTINATION "${CMAKE_INSTALL_PREFIX}/share/doc/galore/licenses/${name}")
 endforeach()
 
 string(REPLACE ";" ":" old_path "${LIBTORCH_RPATH}")

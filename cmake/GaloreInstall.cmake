@@ -28,7 +28,7 @@ configure_package_config_file("${CMAKE_SOURCE_DIR}/cmake/galoreConfig.cmake.in" 
                               INSTALL_DESTINATION "${GALORE_PACKAGE_DIR}" NO_CHECK_REQUIRED_COMPONENTS_MACRO)
 write_basic_package_version_file("${CMAKE_BINARY_DIR}/package/galoreConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
 install(FILES "${CMAKE_BINARY_DIR}/package/galoreConfig.cmake" "${CMAKE_BINARY_DIR}/package/galoreConfigVersion.cmake"
-              "${CMAKE_SOURCE_DIR}/cmake/FindLibtorch.cmake"
+              "${CMAKE_SOURCE_DIR}/cmake/FindLibtorch.cmake" "${CMAKE_SOURCE_DIR}/cmake/FindArrowParquet.cmake"
         DESTINATION "${GALORE_PACKAGE_DIR}" COMPONENT development)
 
 install(CODE "set(GALORE_SOURCE \"${CMAKE_SOURCE_DIR}/src\")

@@ -22,7 +22,8 @@ struct EvalOptions {
 void declare_eval_options(OptionTable& table, EvalOptions& o) {
   table.add("model_name_or_path", &o.run.model_name_or_path, "Hugging Face directory or checkpoint");
   table.add("tokenizer_name", &o.run.tokenizer_name, "default: the model's");
-  table.add("eval_file", &o.run.eval_file, ".txt, .jsonl or .bin, one or many, globs");
+  table.add("eval_file", &o.run.eval_file,
+            ".txt, .jsonl, .parquet (if built in) or .bin, one or many, globs");
   table.add("max_length", &o.run.max_length, "tokens in a row").range(2, 1e9).alias("cutoff_len");
   table.add("packing", &o.run.packing, "join documents; false: one document a row");
   table.add("document_mode", &o.run.document_mode, "what a document is in a .txt file")

@@ -26,7 +26,8 @@ struct TokenizeOptions {
     table.group("Files");
     table.add("model_name_or_path", &model, "folder of a model with its tokenizer");
     table.add("tokenizer_name", &tokenizer, "folder or file of the tokenizer, instead of the model's");
-    table.add("input", &input, "files or globs: .jsonl rows {\"text\"} or {\"input_ids\"}, or .txt");
+    table.add("input", &input,
+              "files or globs: .jsonl rows {\"text\"} or {\"input_ids\"}, .parquet (if built in), or .txt");
     table.add("output", &output, ".jsonl, or .bin for a token shard (not with decode)");
     table.group("Text to ids");
     table.add("text_documents", &text_documents, "what is a document in a .txt")

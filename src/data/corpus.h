@@ -11,7 +11,7 @@
 namespace galore {
 
 struct CorpusOptions {
-  std::vector<Path> files;  // .txt, .jsonl (also compressed) and .bin
+  std::vector<Path> files;  // .txt, .jsonl (also compressed), .parquet and .bin
   TextDocuments text_documents = TextDocuments::paragraph;
   BrokenRows broken_rows = BrokenRows::stop;
   int64_t max_documents = 0;  // of an epoch; 0: all

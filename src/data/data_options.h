@@ -11,7 +11,7 @@
 namespace galore {
 
 struct DataOptions {
-  std::vector<std::string> files;  // .txt, .jsonl, .bin; globs
+  std::vector<std::string> files;  // .txt, .jsonl, .parquet, .bin; globs
   TextDocuments text_documents = TextDocuments::paragraph;
   Path cache_folder;     // empty: default_cache_folder()
   BatchOptions batches;  // pad_id and vocab_size 0: from the tokenizer

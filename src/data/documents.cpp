@@ -6,6 +6,7 @@
 
 #include "core/errors.h"
 #include "core/options.h"
+#include "data/parquet.h"
 #include "tokenizer/text_lines.h"
 
 namespace galore {
@@ -170,14 +171,18 @@ bool is_json_lines(const Path& path) {
   return extension == ".jsonl" || extension == ".json" || extension == ".ndjson";
 }
 
+bool is_parquet(const Path& path) { return path.extension() == ".parquet"; }
+
 std::unique_ptr<DocumentReader> open_documents(const Path& path, TextDocuments kind, BrokenRows broken,
                                                const TextPlace& begin) {
   if (is_json_lines(path)) return std::make_unique<JsonLinesReader>(path, broken, begin);
+  if (is_parquet(path)) return open_parquet(path, broken, begin);
   const std::string extension = without_compression(path).extension().string();
   if (extension != ".txt" && extension != ".text" && extension != ".md" && !extension.empty())
     fail(path.string(),
-         "expected a .txt, .jsonl or .bin file, also .txt.gz or .jsonl.zst, given the extension '{}'",
-         extension);
+         "expected a .txt, .jsonl, .parquet or .bin file, also .txt.gz or .jsonl.zst, given the extension "
+         "'{}'",
+         path.extension().string());
   return std::make_unique<TextReader>(path, kind, begin);
 }
 

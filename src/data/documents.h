@@ -5,6 +5,7 @@
 //         (-100: not counted). Other keys are ignored. A broken row is an Error with file and line, or comes
 //         as a document with a fault.
 // Either may be compressed: .txt.gz, .jsonl.zst.
+// .parquet: rows with the same columns (parquet.h), in a build with GALORE_PARQUET.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +28,7 @@ struct DocumentPlace {
   int64_t epoch = 0;
   int64_t file = 0;      // its number
   int64_t document = 0;  // documents of the epoch before it
-  TextPlace text;        // of a token file: tokens before it
+  TextPlace text;        // of a token file: tokens before it; of a .parquet: rows
 
   bool operator==(const DocumentPlace&) const = default;
 };
@@ -41,7 +42,7 @@ struct Document {
   bool is_part = false;  // of a longer sequence of tokens: nothing belongs between it and the next
   std::string text;
   std::vector<int32_t> ids, labels;
-  int64_t line = 0;   // where it begins, from 1
+  int64_t line = 0;   // where it begins, from 1; of a .parquet: which row it is
   std::string fault;  // what is wrong with it, or ""
   // Of a corpus: where it was looked for, and the share of the epoch that was read before.
   DocumentPlace place;
@@ -79,10 +80,12 @@ class DocumentReader {
 
 enum class BrokenRows { stop, skip };
 
-// By the file's extension: .txt (and .md, .text) or .jsonl (and .json when it has one row per line).
+// By the file's extension: .txt (and .md, .text), .jsonl (and .json when it has one row per line) or
+// .parquet.
 std::unique_ptr<DocumentReader> open_documents(const Path& path, TextDocuments kind,
                                                BrokenRows broken = BrokenRows::stop,
                                                const TextPlace& begin = {});
 bool is_json_lines(const Path& path);
+bool is_parquet(const Path& path);
 
 }  // namespace galore

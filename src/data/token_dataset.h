@@ -11,7 +11,7 @@
 namespace galore {
 
 struct DatasetOptions {
-  std::vector<std::string> files;  // paths or globs: .txt, .jsonl (cached) and .bin (read as it is)
+  std::vector<std::string> files;  // paths or globs: .txt, .jsonl, .parquet (cached) and .bin (read as it is)
   Path cache_folder;               // empty: default_cache_folder()
   TokenizationOptions tokenization;
 };

@@ -40,7 +40,7 @@ void declare_model(OptionTable& table, TrainOptions& o) {
 
 void declare_data(OptionTable& table, TrainOptions& o) {
   table.group("Data");
-  table.add("train_file", &o.train_file, ".txt, .jsonl or .bin, one or many, globs");
+  table.add("train_file", &o.train_file, ".txt, .jsonl, .parquet (if built in) or .bin, one or many, globs");
   table.add("eval_file", &o.eval_file, "the same for evaluation");
   table.add("max_length", &o.max_length, "tokens in a row")
       .range(2, 1e9)
@@ -52,7 +52,7 @@ void declare_data(OptionTable& table, TrainOptions& o) {
       .alias("sample_packing");
   table.add("document_mode", &o.document_mode, "what a document is in a .txt file")
       .choices({"paragraph", "line", "file"});
-  table.add("bad_rows", &o.bad_rows, "broken .jsonl rows stop the run, or are left out and counted")
+  table.add("bad_rows", &o.bad_rows, "broken .jsonl or .parquet rows stop the run, or are left out")
       .choices({"stop", "skip"});
   table.add("val_size", &o.val_size, "rows held out for evaluation: a count, or a share below 1")
       .range(0, kMost)

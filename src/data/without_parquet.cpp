@@ -1,0 +1,15 @@
+// In place of parquet.cpp where Arrow is not part of the build.
+#include "core/errors.h"
+#include "data/parquet.h"
+
+namespace galore {
+
+std::unique_ptr<DocumentReader> open_parquet(const Path& path, BrokenRows, const TextPlace&) {
+  fail(path.string(),
+       "expected a .txt, .jsonl or .bin file, given a .parquet, which this build cannot read: run "
+       "'scripts/setup --parquet' and build with 'cmake --preset release -DGALORE_PARQUET=ON', or convert "
+       "the file "
+       "to .jsonl");
+}
+
+}  // namespace galore
