@@ -1,5 +1,7 @@
 #include "checkpoint/safetensors_header.h"
 
+#include <fmt/ranges.h>
+
 #include <nlohmann/json.hpp>
 #include <set>
 #include <utility>

@@ -77,7 +77,7 @@ class StreamTest : public DataTest {
     return message_of([&] { take_rows(*source(stream), 1000); });
   }
 
-  const ByteTokenizer tokenizer_;
+  const ByteTokenizer tokenizer_{};
 };
 
 TEST_F(StreamTest, InOrderItGivesTheRowsOfAnIndexedDataSet) {

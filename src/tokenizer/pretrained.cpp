@@ -177,7 +177,8 @@ std::vector<AddedEntry> PretrainedFolder::tokens_to_add(const TokenizerFile& fil
       decoder[fields.integer("id", 0)] = AddedEntry::read(fields);
     }
   std::vector<AddedEntry> tokens;
-  for (const auto& [id, token] : decoder) {
+  for (const auto& row : decoder) {
+    const AddedEntry& token = row.second;
     const auto& known = added.entries();
     if (std::none_of(known.begin(), known.end(), [&](const auto& entry) { return entry.second == token; }))
       tokens.push_back(token);
