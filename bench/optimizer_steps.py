@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Time of one optimizer step at the shapes of a 60m LLaMA, beside Python packages, and its share of a training step.
 
-    scripts/bench-peers --optimizers [--only NAME ...] [--rounds 1] [--no-shares] [--ours OPTIONS] [--out FILE]
+    scripts/bench-peers --optimizers [--only NAME ...] [--rounds 1] [--no-shares] [--no-peers] [--ours OPTIONS] [--out FILE]
 
 step    every preset that has a peer: `galore bench` with 16 tokens and gradients in full, against the peer's step() on random
         gradients of the same shapes; rank 128, gap 200, fp32, two threads. The mean over a refresh interval: the median step
@@ -219,6 +219,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--no-shares", action="store_true")
+    parser.add_argument("--no-peers", action="store_true")
     parser.add_argument("--ours", default="", help="more options for ours: --ours='--lift lazy --gradient projected'")
     parser.add_argument("--out", help="file that the lines are added to")
     parser.add_argument("--galore", default=str(ROOT / "build/release/galore"))
@@ -233,7 +234,7 @@ def main():
         return
     presets = our_presets(args)
     emit(args, {**machine(), "load": os.getloadavg()})
-    beside = beside_peers(args, presets)
+    beside = {} if args.no_peers else beside_peers(args, presets)
     print(table(beside, {} if args.no_shares else shares(args, presets)), file=sys.stderr)
 
 

@@ -1,4 +1,5 @@
-// What the processor offers, by cpuid; decides between ways that give the same result at different speed.
+// What the processor offers, by cpuid; decides between ways of different speed whose results are the same
+// but for rounding.
 #pragma once
 
 namespace galore {

@@ -29,6 +29,16 @@ bool use_onednn(const at::Tensor& out, const at::Tensor& left) {
          out.numel() * left.size(1) >= kSmallestOnednnProduct;
 }
 
+// oneDNN writes a result whose columns are contiguous by its reference code, some hundred times slower.
+void multiply_by_onednn(const at::Tensor& out, const at::Tensor& left, const at::Tensor& right, Write write) {
+  if (out.stride(1) != 1 && out.stride(0) == 1)
+    return multiply_by_onednn(out.t(), right.t(), left.t(), write);
+  at::native::mkldnn_matmul(left, right, out, write == Write::accumulate ? 1.0f : 0.0f, 1.0f);
+}
+
+// Of a symmetric product: fewer rows run below the full speed of products.
+constexpr int64_t kSmallestStrip = 256, kMostStrips = 8;
+
 // Of a weight that is converted for a product: what stays in the cache beside the operands, and is wide
 // enough for products of parts to run at full speed.
 constexpr int64_t kPartBytes = int64_t{16} << 20;
@@ -95,15 +105,27 @@ void matrix_product(const at::Tensor& out, const at::Tensor& left, const at::Ten
   GALORE_ASSERT(left.size(1) == right.size(0) && out.size(0) == left.size(0) && out.size(1) == right.size(1));
   GALORE_ASSERT(out.scalar_type() == left.scalar_type() && out.scalar_type() == right.scalar_type());
   if (out.is_meta() || out.numel() == 0) return;
-  if (use_onednn(out, left)) {
-    at::native::mkldnn_matmul(left, right, out, write == Write::accumulate ? 1.0f : 0.0f, 1.0f);
-    return;
-  }
+  if (use_onednn(out, left)) return multiply_by_onednn(out, left, right, write);
   at::Tensor result = out;
   if (write == Write::accumulate) {
     at::addmm_out(result, out, left, right);
   } else {
     at::mm_out(result, left, right);
+  }
+}
+
+void symmetric_product(const at::Tensor& out, const at::Tensor& x) {
+  const int64_t side = x.size(0);
+  // Strips of fp32 columns take longer than the whole.
+  if (x.stride(1) != 1 && x.scalar_type() == at::kFloat) return matrix_product(out, x, x.t(), Write::replace);
+  const int64_t strip = std::max((side + kMostStrips - 1) / kMostStrips, kSmallestStrip);
+  for (int64_t first = 0; first < side; first += strip) {
+    const int64_t rows = std::min(strip, side - first), rest = side - first - rows;
+    const at::Tensor part = out.narrow(0, first, rows);
+    matrix_product(part.narrow(1, first, rows + rest), x.narrow(0, first, rows),
+                   x.narrow(0, first, rows + rest).t(), Write::replace);
+    if (rest > 0 && !out.is_meta())
+      out.narrow(0, first + rows, rest).narrow(1, first, rows).copy_(part.narrow(1, first + rows, rest).t());
   }
 }
 

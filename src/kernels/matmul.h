@@ -32,5 +32,8 @@ void transpose_multiply(const at::Tensor& out, const at::Tensor& gradient, const
 // out (a x b) = or += left (a x k) right (k x b), any strides, same dtype; the product all others are made
 // of.
 void matrix_product(const at::Tensor& out, const at::Tensor& left, const at::Tensor& right, Write write);
+// out (s x s) = x (s x k) x^T: strips from the diagonal on, whose mirror images are copied; three quarters of
+// the multiplications at s = 512, little more than half from 2048 on.
+void symmetric_product(const at::Tensor& out, const at::Tensor& x);
 
 }  // namespace galore

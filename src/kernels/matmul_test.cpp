@@ -42,6 +42,32 @@ INSTANTIATE_TEST_SUITE_P(Shapes, Matmul,
                                           testing::Values(7, 700),
                                           testing::Values(at::kFloat, at::kBFloat16)));
 
+// Large enough for oneDNN where it is preferred.
+TEST(Matmul, AResultWithContiguousColumns) {
+  const at::Tensor left = random({150, 120}, at::kFloat, 1), right = random({120, 130}, at::kFloat, 2);
+  const at::Tensor expected = left.to(at::kDouble).mm(right.to(at::kDouble));
+  const at::Tensor out = at::full({130, 150}, NAN).t();
+  matrix_product(out, left, right, Write::replace);
+  EXPECT_LT(relative_difference(out, expected), 2e-6);  // sums of 120 products
+  matrix_product(out, left, right, Write::accumulate);
+  EXPECT_LT(relative_difference(out, 2 * expected), 2e-6);
+}
+
+// One strip, two, and five with a last one of few rows; the rows of x contiguous, or its columns.
+TEST(Matmul, SymmetricProductMirrorsItsStrips) {
+  for (const int64_t side : {1, 100, 300, 1030}) {
+    for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+      const at::Tensor x = random({side, 90}, dtype, 1), turned = x.t().contiguous().t();
+      const at::Tensor expected = x.to(at::kDouble).mm(x.to(at::kDouble).t());
+      for (const at::Tensor& given : {x, turned}) {
+        const at::Tensor out = at::full({side, side}, NAN, at::TensorOptions(dtype));
+        symmetric_product(out, given);
+        EXPECT_LT(relative_difference(out, expected), dtype == at::kFloat ? 2e-6 : 8e-3) << side;
+      }
+    }
+  }
+}
+
 // Both products with a weight that is converted, against those with the converted weight; small, and so large
 // that it is taken in parts: 16 MiB are 4096 rows of 1024 numbers in fp32, and 8192 rows or columns in bf16.
 template <typename Weight>

@@ -7,9 +7,9 @@
 //            five steps
 //   cubic    1.5, -0.5, 0: converges to 1
 //
-// to_bfloat16: X, A, b A + c A A and each new X are rounded to bf16 numbers, once each, while products are
-// summed in fp32. This is what hardware with bf16 products does, in fp32 arithmetic and with the same bits on
-// every processor.
+// to_bfloat16: X, A, b A + c A A and each new X are bf16 numbers, while products are summed in fp32. Where
+// the hardware has bf16 products and the smaller side is at least 128, these form them; the sum of a product
+// and another term may be rounded once more on the way. Elsewhere fp32 arithmetic does, rounded once each.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -26,7 +26,8 @@ struct NewtonSchulz {
 };
 
 // x (m x n, fp32, contiguous) is overwritten; the result is x or a workspace buffer. Costs
-// steps (4 s^2 l + 2 s^3) multiplications and additions for sides s <= l.
+// at most steps (4 s^2 l + 2 s^3) multiplications and additions for sides s <= l; Gram products of many rows
+// are formed by little more than half.
 at::Tensor newton_schulz(const at::Tensor& x, const NewtonSchulz& iteration, Workspace& workspace);
 
 }  // namespace galore

@@ -69,7 +69,9 @@ at::Tensor rounded_steps(const at::Tensor& start, const NewtonSchulz& iteration)
 
 TEST(NewtonSchulz, RoundsToBfloat16WhereTheHardwareWould) {
   const NewtonSchulz iteration{.rounded = kernels::Rounded::to_bfloat16};
-  for (const auto& shape : kNewtonSchulzShapes) {
+  std::vector<std::vector<int64_t>> shapes = kNewtonSchulzShapes;
+  shapes.insert(shapes.end(), {{128, 300}, {300, 200}, {160, 160}});  // by bf16 products where they are fast
+  for (const auto& shape : shapes) {
     Ledger ledger(at::kCPU);
     Workspace workspace(ledger);
     const at::Tensor given = newton_schulz(start(shape), iteration, workspace);
@@ -87,6 +89,8 @@ TEST(NewtonSchulz, OfZerosIsZeroAndClaimsTheSameOnTheMetaDevice) {
     EXPECT_TRUE(
         at::equal(newton_schulz(at::zeros({8, 12}), {.rounded = rounded}, workspace), at::zeros({8, 12})));
     newton_schulz(at::zeros({8, 12}, at::kMeta), {.rounded = rounded}, counted);
+    newton_schulz(at::ones({200, 300}), {.rounded = rounded}, workspace);
+    newton_schulz(at::ones({200, 300}, at::kMeta), {.rounded = rounded}, counted);
     EXPECT_EQ(ledger.total(), counting.total());
   }
 }
