@@ -26,7 +26,8 @@ void GradientBuffer::acquire() {
   GALORE_ASSERT(remaining_ > 0);
   if (buffer_.defined()) return;
   const auto shape = projected() ? update_.subspace->low_rank_shape() : matrix_sizes(parameter_);
-  const std::string own = parameter_.name + (projected() ? ".low_rank_gradient" : ".gradient");
+  const std::string own = (update_.name.empty() ? parameter_.name : update_.name) +
+                          (projected() ? ".low_rank_gradient" : ".gradient");
   const char* shared = projected() ? kSharedLowRankBuffer : kSharedBuffer;
   buffer_ = workspace_.get(Owner::gradients, update_.shared ? shared : own, shape, at::kFloat);
 }
@@ -42,6 +43,7 @@ void GradientBuffer::keep_projection(Subspace& subspace, bool refreshed) {
 }
 
 double GradientBuffer::squared_norm() const {
+  if (update_.ignored) return 0;
   return projected() && update_.exact_norm ? exact_squared_norm_ : kernels::sum_squares(buffer_);
 }
 
@@ -58,6 +60,7 @@ void GradientBuffer::accumulate_product(const at::Tensor& left_transposed, const
 }
 
 void GradientBuffer::add_product(const at::Tensor& output_gradient, const at::Tensor& input) {
+  if (update_.ignored) return;
   if (!projected()) return accumulate_product(output_gradient, input);
   const OuterProduct product(output_gradient, input, workspace_);
   const auto refresh = std::exchange(update_.refresh, nullptr);
@@ -71,6 +74,7 @@ void GradientBuffer::add_product(const at::Tensor& output_gradient, const at::Te
 }
 
 void GradientBuffer::add_rows(const at::Tensor& indices, const at::Tensor& gradient) {
+  if (update_.ignored) return;
   at::Tensor rows = gradient.to(at::kFloat);
   if (projected()) {
     Subspace& subspace = *update_.subspace;
@@ -86,6 +90,7 @@ void GradientBuffer::add_rows(const at::Tensor& indices, const at::Tensor& gradi
 }
 
 void GradientBuffer::add(const at::Tensor& gradient) {
+  if (update_.ignored) return;
   acquire();
   const at::Tensor matrix = gradient.reshape(matrix_sizes(parameter_));
   accumulate(projected() ? update_.subspace->project(matrix.to(at::kFloat)) : matrix);
@@ -93,7 +98,8 @@ void GradientBuffer::add(const at::Tensor& gradient) {
 
 void GradientBuffer::use_done() {
   GALORE_ASSERT(remaining_ > 0);
-  if (remaining_ == 1 && fresh_) {  // nothing was reported: the buffer holds an older gradient
+  if (remaining_ == 1 && fresh_ &&
+      !update_.ignored) {  // nothing was reported: the buffer holds an older gradient
     acquire();
     buffer_.zero_();
   }

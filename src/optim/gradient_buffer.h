@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 
 #include "core/memory.h"
 #include "core/parameter.h"
@@ -27,6 +28,10 @@ class GradientBuffer : public GradientSink {
     // The buffer may be shared with other parameters: this one is consumed by `on_complete`, before the next
     // one reports.
     bool shared = false;
+    // What is reported is not kept.
+    bool ignored = false;
+    // Of the buffer, instead of the parameter's: parameters of which one at a time is not ignored share it.
+    std::string name = "";
   };
   void begin(const Update& update);
   // Of a complete gradient in full: keeps its projection alone, in a buffer of this parameter. `refreshed`:
@@ -37,7 +42,7 @@ class GradientBuffer : public GradientSink {
   // to the next begin(); a shared one until `on_complete` returns.
   at::Tensor gradient() const { return buffer_; }
   bool projected() const { return update_.subspace != nullptr; }
-  // Of what gradient() holds; with exact_norm, of the gradient in full.
+  // Of what gradient() holds, 0 where it is ignored; with exact_norm, of the gradient in full.
   double squared_norm() const;
 
   void add_product(const at::Tensor& output_gradient, const at::Tensor& input) override;

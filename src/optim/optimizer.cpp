@@ -7,16 +7,8 @@
 #include "core/clock.h"
 #include "core/errors.h"
 #include "kernels/group_quantize.h"
-#include "kernels/matmul.h"
 
 namespace galore {
-namespace {
-
-// Sharing its memory.
-at::Tensor matrix_of(const Parameter& parameter) { return parameter.value.view(matrix_sizes(parameter)); }
-
-}  // namespace
-
 Optimizer::Optimizer(ParameterList parameters, const OptimizerOptions& options, Workspace& workspace)
     : options_(options),
       workspace_(workspace),
@@ -141,6 +133,9 @@ void Optimizer::begin_update(double learning_rate, int64_t micro_batches) {
     slot.squared_norm = 0;
     GradientBuffer::Update update;
     update.micro_batches = micro_batches;
+    const Turn turn = slot.method->turn(num_updates_);
+    update.ignored = slot.rests = turn == Turn::resting;
+    if (turn != Turn::always) update.name = name_in_any_layer(slot.parameter->name);
     slot.forms_low_rank = may_form_low_rank(slot, micro_batches);
     if (slot.forms_low_rank) {
       update.subspace = slot.method->subspace();
@@ -248,6 +243,7 @@ UpdateReport Optimizer::finish_update(bool discard) {
 }
 
 void Optimizer::apply_update(Slot& slot, double clip_factor) {
+  if (slot.rests) return;
   const double start = steady_seconds();
   // In fp32, because the rules square gradients there: an infinite second moment would never go away.
   if (!std::isfinite(static_cast<float>(slot.squared_norm * clip_factor * clip_factor))) {
@@ -275,13 +271,6 @@ void Optimizer::apply_update(Slot& slot, double clip_factor) {
   if (!slot.gradient->projected()) report_.refresh_seconds += elapsed;  // else it was counted where it was
 }
 
-// For the one weight that is updated now: a gradient in full has been consumed, and a low-rank one never lies
-// there.
-at::Tensor Optimizer::full_size_buffer(const Slot& slot) {
-  return workspace_.get(Owner::gradients, GradientBuffer::kSharedBuffer, matrix_sizes(*slot.parameter),
-                        at::kFloat);
-}
-
 // gradient += weight_decay W, or its projection where the gradient is one.
 void Optimizer::add_decay(Slot& slot, const at::Tensor& gradient) {
   const bool projected = slot.gradient->projected();
@@ -301,83 +290,11 @@ void Optimizer::add_decay(Slot& slot, const at::Tensor& gradient) {
 
 Direction Optimizer::direction_of(Slot& slot, at::Tensor gradient) {
   std::vector<std::string> notices;
-  const StepContext context{slot.step, slot.refresh_due, refresh_stream(slot), &notices, num_updates_};
+  const StepContext context{slot.step, slot.refresh_due, refresh_stream(slot), &notices};
   Direction direction = slot.gradient->projected() ? slot.method->direction_of_low_rank(gradient, context)
                                                    : slot.method->direction(gradient, context);
   for (const std::string& notice : notices) add_notice(slot, notice);
   return direction;
-}
-
-// target += factor * scale * left right; the factor goes onto a copy of the smaller of the two.
-void Optimizer::add_factors(const at::Tensor& target, const Direction& direction, double factor) {
-  const bool left_is_smaller = direction.left.numel() < direction.right.numel();
-  const at::Tensor& smaller = left_is_smaller ? direction.left : direction.right;
-  at::Tensor scaled =
-      workspace_.get(Owner::workspace, "optimizer.scaled_factor", smaller.sizes(), at::kFloat);
-  at::mul_out(scaled, smaller, at::scalar_tensor(factor * direction.scale, smaller.options()));
-  matrix_product(target, left_is_smaller ? scaled : direction.left,
-                 left_is_smaller ? direction.right : scaled, Write::accumulate);
-}
-
-kernels::WeightUpdate Optimizer::weight_update(const Slot& slot) const {
-  const double rate = learning_rate_ * slot.learning_rate_factor, kept = 1 - rate * slot.weight_decay;
-  kernels::WeightUpdate update{rate, 1, 1, nullptr};
-  if (slot.settings->decay_order == DecayOrder::before) update.decay_before = kept;
-  if (slot.settings->decay_order == DecayOrder::after) update.decay_after = kept;
-  return update;
-}
-
-at::Tensor Optimizer::dense(const Slot& slot, Direction direction) {
-  if (!direction.left.defined()) return direction.dense;
-  if (!direction.dense.defined()) direction.dense = full_size_buffer(slot).zero_();
-  add_factors(direction.dense, direction, 1);
-  return direction.dense;
-}
-
-// Where the weight is kept most exactly; its copy, if that is not the model's, follows.
-template <typename Change>
-void Optimizer::change_weight(Slot& slot, const Change& change) {
-  at::Tensor value = matrix_of(*slot.parameter);
-  if (!slot.master.defined()) return change(value);
-  change(slot.master);
-  kernels::round_into(slot.master, value, nullptr);
-}
-
-void Optimizer::take(Slot& slot, Direction direction) {
-  const kernels::WeightUpdate update = weight_update(slot);
-  if (!slot.lazy) return write_weight(slot, update, std::move(direction));
-  slot.lazy->add(direction, update);
-  const double kept = update.decay_before * update.decay_after;
-  if (kept == 1) return;
-  change_weight(slot, [&](at::Tensor& weight) { weight.mul_(kept); });
-}
-
-// Before the basis changes that the lazy part of the weight refers to.
-void Optimizer::fold(Slot& slot) {
-  if (!slot.lazy || slot.lazy->empty()) return;
-  write_weight(slot, {.learning_rate = -1}, slot.lazy->direction());
-  slot.lazy->clear();
-}
-
-void Optimizer::write_weight(Slot& slot, kernels::WeightUpdate update, Direction direction) {
-  if (!direction.dense.defined() && !direction.left.defined()) return;
-  const RandomStream stream(options_.seed, "rounding", slot.parameter->name,
-                            static_cast<uint64_t>(num_updates_));
-  if (slot.parameter->codes) {
-    const auto& coded = slot.settings->coded_weights;
-    if (!coded || coded->stochastic_round) update.stochastic = &stream;
-    return kernels::update_groups(update, dense(slot, std::move(direction)), *slot.parameter->codes);
-  }
-  change_weight(slot, [&](at::Tensor& weight) {
-    if (weight.scalar_type() == at::kFloat && direction.left.defined() && !direction.dense.defined()) {
-      if (update.decay_before != 1) weight.mul_(update.decay_before);
-      add_factors(weight, direction, -update.learning_rate);
-      if (update.decay_after != 1) weight.mul_(update.decay_after);
-    } else {
-      if (options_.rounding == "stochastic") update.stochastic = &stream;
-      kernels::apply_direction(update, dense(slot, std::move(direction)), weight);
-    }
-  });
 }
 
 void Optimizer::visit(StateVisitor& visitor) {

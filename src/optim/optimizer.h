@@ -32,8 +32,8 @@ struct RefreshedBasis {
 };
 
 struct UpdateReport {
-  // Of the mean gradient of this update, before clipping. In `projected` mode the part of projected weights
-  // is the norm inside their subspaces, and `norm_is_projected` says so.
+  // Of the mean gradient of this update, before clipping; without weights that rest. In `projected` mode the
+  // part of projected weights is the norm inside their subspaces, and `norm_is_projected` says so.
   double gradient_norm = 0;
   bool norm_is_projected = false;
   double clip_factor = 1;
@@ -81,6 +81,7 @@ class Optimizer {
     double weight_decay;
     int64_t step = 0;
     bool refresh_due = false;
+    bool rests = false;           // in this update
     bool forms_low_rank = false;  // in this update: its gradient is never formed in full
     double squared_norm = 0;
   };

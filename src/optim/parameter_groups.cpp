@@ -51,6 +51,12 @@ int64_t count_layers(const ParameterList& parameters) {
   return static_cast<int64_t>(layers.size() - layers.count(-1));
 }
 
+std::string name_in_any_layer(const std::string& parameter) {
+  const std::string number = "." + std::to_string(layer_of(parameter)) + ".";
+  const size_t at = parameter.find(number);
+  return at == std::string::npos ? parameter : std::string(parameter).replace(at, number.size(), ".*.");
+}
+
 bool matches_module(const std::string& parameter, const std::string& target) {
   return matches(module_name(parameter), target);
 }
@@ -66,6 +72,8 @@ std::vector<int64_t> matrix_sizes(const Parameter& parameter) {
   if (sizes.size() <= 2) return sizes.vec();
   return {sizes[0], c10::multiply_integers(sizes.slice(1))};
 }
+
+at::Tensor matrix_of(const Parameter& parameter) { return parameter.value.view(matrix_sizes(parameter)); }
 
 bool is_matrix(const Parameter& parameter) { return parameter.sizes().size() >= 2; }
 

@@ -32,12 +32,18 @@ int64_t layer_of(const std::string& parameter);
 // How many different ones there are.
 int64_t count_layers(const ParameterList& parameters);
 
+// The name without that number, "model.layers.*.mlp.up_proj.weight": what the same weight of all layers has
+// in common.
+std::string name_in_any_layer(const std::string& parameter);
+
 // Whether a target (one name or expression, as above) means this parameter, whatever its kind.
 bool matches_module(const std::string& parameter, const std::string& target);
 
 // What a method sees of a parameter: a convolution's O x I x kh x kw is the matrix O x (I kh kw), others are
 // as they are.
 std::vector<int64_t> matrix_sizes(const Parameter& parameter);
+// The value as that matrix, sharing its memory.
+at::Tensor matrix_of(const Parameter& parameter);
 
 // Norms and biases (one dimension): the usual trainers give them no weight decay.
 bool is_matrix(const Parameter& parameter);

@@ -8,13 +8,6 @@
 namespace galore {
 namespace {
 
-// The name without its layer's number: what all layers have in common.
-std::string common_name(const std::string& name, int64_t layer) {
-  const std::string number = "." + std::to_string(layer) + ".";
-  std::string common = name;
-  return common.replace(common.find(number), number.size(), ".*.");
-}
-
 class Badam : public Method {
  public:
   Badam(const BadamOptions& options, const Parts& parts)
@@ -22,7 +15,7 @@ class Badam : public Method {
         adam_(parts.settings.adamw),
         layer_(layer_of(parts.name)),
         num_layers_(std::max<int64_t>(1, parts.settings.num_layers)) {
-    const std::string name = "badam." + common_name(parts.name, layer_);
+    const std::string name = "badam." + name_in_any_layer(parts.name);
     const auto shared = [&](const char* moment) {
       return parts.workspace.get(Owner::moments, name + moment, parts.shape, at::kFloat).zero_();
     };
@@ -30,10 +23,13 @@ class Badam : public Method {
     moment2_ = shared(".moment2");
   }
 
-  Direction direction(at::Tensor gradient, const StepContext& context) override {
-    const int64_t turn = context.updates / options_.switch_every;
+  Turn turn(int64_t updates) override {
+    const int64_t turn = updates / options_.switch_every;
     if (turn != turn_) begin(turn);
-    if (!active()) return {};
+    return active() ? Turn::active : Turn::resting;
+  }
+
+  Direction direction(at::Tensor gradient, const StepContext&) override {
     kernels::adamw_direction(adam_step(adam_, ++steps_), gradient, moment1_, moment2_);
     return {.dense = gradient, .left = {}, .right = {}};
   }

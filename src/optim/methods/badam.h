@@ -7,15 +7,14 @@
 //
 // One decoder layer is trained at a time, all its tensors, by AdamW: at update t the layer with number
 // floor((t - 1) / K) mod L, of L layers. Moments and the count of Adam's updates begin at zero in each turn.
-// The other layers rest: they are neither moved nor decayed.
+// The other layers rest: they are neither moved nor decayed, and their gradients are not formed.
 //
-// State: 2 m n of the layer that is trained; all layers share it.
+// State: 2 m n of the layer that is trained; all layers share it, and one buffer for the gradient.
 //
 // Departures:
 // - In ascending order; the authors' code takes layers in descending order, the paper in random order.
 // - Weights of no layer (embedding, last norm, head) are trained all the time, by AdamW with moments of
 //   their own; the authors leave them as they are, unless told to make a block of each.
-// - The gradients of resting layers are computed, though not used.
 #pragma once
 
 #include "optim/methods/method_kind.h"

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "optim/parameter_groups.h"
 #include "optim/presets.h"
 #include "optim/test_optimizer.h"
@@ -82,6 +84,23 @@ TEST(Badam, KeepsTheStateOfOneLayer) {
   EXPECT_EQ(run.ledger.bytes(Owner::moments), 8 * (30 * 16 + 24 * 16 + 16));
   for (uint64_t t = 1; t <= 3; ++t) run.update(t);
   EXPECT_EQ(run.ledger.bytes(Owner::moments), 8 * (30 * 16 + 24 * 16 + 16));
+}
+
+// One layer's gradients, whichever turn it is, and none of a layer that rests.
+TEST(Badam, FormsTheGradientsOfOneLayer) {
+  const int64_t expected = 4 * (30 * 16 + 24 * 16 + 16);
+  TestRun run("badam", "switch_every=1", three_layers());
+  for (uint64_t t = 1; t <= 4; ++t) {
+    run.update(t);
+    EXPECT_EQ(run.ledger.bytes(Owner::gradients), expected) << t;
+  }
+  auto gradients = run.gradients(5);
+  for (size_t i = 0; i < gradients.size(); ++i)
+    if (layer_of(run.list()[i]->name) != 1) gradients[i].zero_();
+  const double squares =
+      (gradients[3].to(at::kDouble).square().sum() + gradients[4].to(at::kDouble).square().sum())
+          .item<double>();
+  EXPECT_NEAR(run.update({gradients}).gradient_norm, std::sqrt(squares), 1e-6 * std::sqrt(squares));
 }
 
 TEST(Badam, ResumesWithinATurnAndBetweenTurns) {

@@ -25,12 +25,14 @@ struct StepContext {
   RandomStream random;       // of this parameter and update
   // Receives lines a user should see, such as a refresh that kept the old basis.
   std::vector<std::string>* notices = nullptr;
-  int64_t updates = 0;  // that the optimizer has done before, whether or not this parameter took part
 
   void note(const std::string& notice) const {
     if (!notice.empty() && notices) notices->push_back(notice);
   }
 };
+
+// Where weights of the same name in all layers take turns, one of them is active in an update.
+enum class Turn { always, active, resting };
 
 class Method {
  public:
@@ -39,6 +41,9 @@ class Method {
   // weight as it is, without decay.
   virtual Direction direction(at::Tensor gradient, const StepContext& context) = 0;
   virtual void visit(StateVisitor& visitor) = 0;
+  // Asked as the optimizer's update begins, after `updates` others. Resting: the gradient is not formed, and
+  // direction() is not called.
+  virtual Turn turn(int64_t /*updates*/) { return Turn::always; }
 
   // The basis that is refreshed now and then, if the method has one.
   virtual Subspace* subspace() { return nullptr; }
