@@ -1,18 +1,19 @@
 #!/usr/bin/env python3
 """Compares the optimizers on one small LLaMA and English text, each at its own best learning rate.
 
-    scripts/results --comparison [--stage grid|seeds|large|report] [--only NAME ...] [--jobs 2]
+    scripts/results --comparison [--stage grid|seeds|large|speed|report] [--only NAME ...] [--jobs 2]
 
 grid   every optimizer at RATES, seed 1, then a step further on the better side until the best rate has worse neighbours;
        a run that an evaluation finds HOPELESS behind the optimizer's best one is stopped there
 seeds  the eight best and AdamW, GaLore and Fira once more with two other seeds, at their best rate
+speed  each optimizer alone on the machine, three rounds, into bench/runs/<date>-comparison-speed.jsonl
 large  the five best once with configs/llama_comparison_10m.json, at the best rate
 report writes bench/runs/<date>-comparison.jsonl (one line a run, raw), the tables of docs/results.md and
        docs/comparison.svg
 
 Runs lie in .cache/comparison/<optimizer>-<rate>-<seed>[-large]/. One that has ended there, or in the last raw file, is not
 repeated.
-Speed is not taken from these runs, which share the machine: see --speed of bench/results.py.
+Speed is not taken from the other runs, which share the machine.
 """
 
 import argparse
@@ -25,7 +26,8 @@ import statistics
 import subprocess
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+from results_page import ROOT, evaluations, events, numbers_in, svg, write_between
+
 RATES = (0.003, 0.01)
 MOST_STEPS = 5  # beyond them
 # (step, loss behind the best run of the same optimizer at that step). Of the first 13 optimizers, all trained to the end at
@@ -51,15 +53,13 @@ RUNS = {
 VARIANTS = {
     "adamw_two_rates": ("adamw_torch", ["optim_overrides=pattern=self_attn,learning_rate_factor=0.25;"
                                         "pattern=mlp,learning_rate_factor=0.25"]),
+    # Fira's ablation: its residual as it is, one factor for a matrix, no limiter.
+    "fira_unscaled": ("fira_adamw", ["optim_args=" + LOW_RANK + ",scaling=none"]),
+    "fira_one_factor": ("fira_adamw", ["optim_args=" + LOW_RANK + ",scaling=matrix"]),
+    "fira_unlimited": ("fira_adamw", ["optim_args=" + LOW_RANK + ",limiter=0"]),
 }
 RUNS |= dict.fromkeys(VARIANTS, "")
 ALWAYS_SEEDED = ("adamw_torch", "adamw_two_rates", "galore_adamw", "fira_adamw")
-
-
-def events(folder):
-    path = folder / "metrics.jsonl"
-    lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.exists() else []  # not one that is being written
-    return [json.loads(line) for line in lines]
 
 
 class Run:
@@ -84,12 +84,15 @@ class Run:
         loss = self.record()["eval_loss"] if self.complete() else None
         return math.inf if loss is None else loss
 
-    def command(self):
+    def settings(self):
         optim, more = VARIANTS.get(self.optim, (self.optim, []))
-        command = [self.args.galore, "train", "configs/comparison.yaml", f"optim={optim}", f"learning_rate={self.rate}", *more,
-                   f"seed={self.seed}", f"output_dir={self.folder.relative_to(ROOT)}", "threads=1", "report_to=jsonl"]
-        command += [f"optim_args={RUNS[self.optim]}"] if RUNS[self.optim] else []
-        return command + (["config_name=configs/llama_comparison_10m.json"] if self.large else [])
+        found = ["configs/comparison.yaml", f"optim={optim}", f"learning_rate={self.rate}", *more]
+        found += [f"optim_args={RUNS[self.optim]}"] if RUNS[self.optim] else []
+        return found + (["config_name=configs/llama_comparison_10m.json"] if self.large else [])
+
+    def command(self):
+        return [self.args.galore, "train", *self.settings(), f"seed={self.seed}",
+                f"output_dir={self.folder.relative_to(ROOT)}", "threads=1", "report_to=jsonl"]
 
     def train(self, rival=None):
         """To its end, or until it is hopelessly behind the curve of `rival`."""
@@ -110,7 +113,7 @@ class Run:
         print(f"{self.folder.name}: {'stopped' if stopped else format(self.loss(), '.4f')}", flush=True)
 
     def curve(self):
-        return [(e.get("step", 0), e["eval_loss"]) for e in events(self.folder) if e.get("event") == "eval" and "eval_loss" in e]
+        return [(e.get("step", 0), e["eval_loss"]) for e in evaluations(self.folder)]
 
     def summary(self, command, status):
         found, curve = events(self.folder), self.curve()
@@ -126,13 +129,6 @@ class Run:
 def hopeless(curve, rival):
     return any(step == at and loss is not None and other is not None and loss > other + margin
                for step, loss in curve for other_step, other in rival if other_step == step for at, margin in HOPELESS)
-
-
-def numbers_in(value, names):
-    if not isinstance(value, dict):
-        return 0
-    return sum(v if isinstance(v, (int, float)) and any(n in k for n in names) else numbers_in(v, names)
-               for k, v in value.items())
 
 
 def train_all(args, runs):
@@ -197,39 +193,63 @@ def seed_runs(args, run):
     return [Run(args, run.optim, run.rate, seed) for seed in (1, 2, 3)]
 
 
+def speed_of(args):
+    """Times each optimizer alone, on two threads, with its refreshes' share."""
+    path = ROOT / f"bench/runs/{time.strftime('%Y-%m-%d')}-comparison-speed.jsonl"
+    with open(path, "w", encoding="utf-8") as file:
+        for number in range(3):
+            for run in ranked(args):
+                command = [args.galore, "bench", *run.settings(), "threads=2", "--bench_steps", "20", "--json"]
+                done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+                file.write(json.dumps({"optim": run.optim, "round": number, **json.loads(done.stdout)}) + "\n")
+
+
+def speeds():
+    """{optimizer: median tokens a second} of the last such file."""
+    found = {}
+    for path in sorted((ROOT / "bench/runs").glob("*-comparison-speed.jsonl"))[-1:]:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            record = json.loads(line)
+            found.setdefault(record["optim"], []).append(record["tokens_per_second_with_refresh"])
+    return {optim: statistics.median(values) for optim, values in found.items()}
+
+
+def seeds_of(args, run):
+    losses = [r.loss() for r in seed_runs(args, run) if r.complete()]
+    return f"{statistics.mean(losses):.4f}, {statistics.stdev(losses):.4f}" if len(losses) == 3 else ""
+
+
 def table(args):
-    rows = ["| optimizer | rate | loss | perplexity | three seeds: mean loss, deviation | state | at 10 M: perplexity |",
-            "|---|---|---|---|---|---|---|"]
+    rows = ["| optimizer | rate | loss | perplexity | three seeds: mean loss, deviation | state | peak memory | tokens/s | "
+            "at 10 M: perplexity |", "|---|---|---|---|---|---|---|---|---|"]
+    speed, smallest = speeds(), math.inf
+    front = set()  # nothing with as little state has a lower loss
     for run in ranked(args):
-        losses = [r.loss() for r in seed_runs(args, run) if r.complete()]
-        seeds = f"{statistics.mean(losses):.4f}, {statistics.stdev(losses):.4f}" if len(losses) == 3 else ""
-        large = Run(args, run.optim, run.rate, 1, large=True)
-        perplexity = f"{math.exp(large.loss()):.2f}" if large.complete() else ""
-        rows.append(f"| {run.optim} | {run.rate:g} | {run.loss():.4f} | {math.exp(run.loss()):.2f} | {seeds} | "
-                    f"{run.record()['optimizer_bytes'] / 2**20:.2f} MiB | {perplexity} |")
+        if run.record()["optimizer_bytes"] < smallest:
+            smallest = run.record()["optimizer_bytes"]
+            front.add(run.optim)
+    for run in ranked(args):
+        large, mark, record = Run(args, run.optim, run.rate, 1, large=True), "**" * (run.optim in front), run.record()
+        rows.append(" | ".join((
+            f"| {mark}{run.optim}{mark}", f"{run.rate:g}", f"{run.loss():.4f}", f"{math.exp(run.loss()):.2f}",
+            seeds_of(args, run), f"{record['optimizer_bytes'] / 2**20:.2f} MiB", f"{record['peak_memory_bytes'] / 2**20:.0f} MiB",
+            f"{speed[run.optim]:.0f}" if run.optim in speed else "",
+            f"{math.exp(large.loss()):.2f} |" if large.complete() else "|")))
     return "\n".join(rows) + "\n"
 
 
-def write_table(text):
-    page = ROOT / "docs/results.md"
-    before, rest = page.read_text(encoding="utf-8").split("<!-- comparison -->\n")
-    page.write_text(before + "<!-- comparison -->\n" + text + "<!-- end of comparison -->\n" +
-                    rest.split("<!-- end of comparison -->\n")[1], encoding="utf-8")
+def curves(args):
+    """Of the eight best and those that are always seeded, from the second evaluation on."""
+    return [{"name": run.optim, "curve": run.record()["curve"][1:]} for run in seeded(args)]
 
 
 def report(args):
-    runs = [Run(args, optim, rate, seed, large) for optim, rate, seed, large in all_complete(args)]
+    records = [path.read_text(encoding="utf-8") for path in sorted(args.out.glob("*/record.json"))]
     raw = ROOT / f"bench/runs/{time.strftime('%Y-%m-%d')}-comparison.jsonl"
-    raw.write_text("".join(json.dumps(run.record()) + "\n" for run in runs), encoding="utf-8")
-    write_table(table(args))
+    raw.write_text("".join(record + "\n" for record in records), encoding="utf-8")
+    write_between("comparison", table(args))
+    (ROOT / "docs/comparison.svg").write_text(svg(curves(args)), encoding="utf-8")
     print(table(args))
-
-
-def all_complete(args):
-    for done in sorted(args.out.glob("*/record.json")):
-        name, large = done.parent.name, done.parent.name.endswith("-large")
-        optim, rate, seed = name.removesuffix("-large").replace("e-", "e~").rsplit("-", 2)
-        yield optim, float(rate.replace("e~", "e-")), int(seed), large
 
 
 def restore(args):
@@ -246,7 +266,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--galore", default=str(ROOT / "build/release/galore"))
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / ".cache/comparison")
-    parser.add_argument("--stage", choices=("grid", "seeds", "large", "report"), default="report")
+    parser.add_argument("--stage", choices=("grid", "seeds", "large", "speed", "report"), default="report")
     parser.add_argument("--only", nargs="*", help="names of optimizers")
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time, a thread each")
     args = parser.parse_args()
@@ -258,6 +278,8 @@ def main():
         train_all(args, [r for run in seeded(args) for r in seed_runs(args, run)])
     if args.stage == "large":
         train_all(args, [Run(args, run.optim, run.rate, 1, large=True) for run in ranked(args)[:5]])
+    if args.stage == "speed":
+        speed_of(args)
     if args.stage == "report":
         report(args)
 

@@ -11,12 +11,12 @@ the four in turn, three rounds, into bench/runs/<date>-results-speed.jsonl.
 
 import argparse
 import json
-import pathlib
 import statistics
 import subprocess
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+from results_page import ROOT, evaluations, events, numbers_in, svg, write_between
+
 LOW_RANK = "rank=48,update_proj_gap=100,scale=0.25,proj_type=std"
 # name -> (optim, optim_args, learning rates): the rates of the full-rank ones are the low-rank ones' times the scale,
 # and a step to either side.
@@ -26,18 +26,6 @@ RUNS = {
     "GaLore": ("galore_adamw", LOW_RANK, (0.005, 0.01, 0.02)),
     "8-bit GaLore": ("galore_adamw_8bit", LOW_RANK, (0.005, 0.01, 0.02, 0.04)),
 }
-COLORS = ("#1b6ca8", "#7fb2d9", "#b5482a", "#e0a185")
-
-
-def events(folder):
-    path = folder / "metrics.jsonl"
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-
-
-def evaluations(folder):
-    return [e for e in events(folder) if e.get("event") == "eval" and "eval_loss" in e]
 
 
 def train(args, folder, optim, options, rate):
@@ -48,14 +36,6 @@ def train(args, folder, optim, options, rate):
     start = time.time()
     done = subprocess.run(command, cwd=ROOT)
     (folder / "seconds.json").write_text(json.dumps({"seconds": time.time() - start, "exit": done.returncode}))
-
-
-def numbers_in(value, names):
-    """Sum of the numbers under keys that contain one of `names`, at any depth."""
-    if not isinstance(value, dict):
-        return 0
-    return sum(v if isinstance(v, (int, float)) and any(n in k for n in names) else numbers_in(v, names)
-               for k, v in value.items())
 
 
 def summary(name, optim, rate, folder):
@@ -73,33 +53,6 @@ def summary(name, optim, rate, folder):
             "curve": [(e.get("step", 0), e["eval_loss"]) for e in found]}
 
 
-def svg(best):
-    """Evaluation loss over updates, one line an optimizer."""
-    width, height, left, bottom = 720, 380, 60, 45
-    points = [p for run in best for p in run["curve"]]
-    x1, y0, y1 = max(x for x, _ in points), min(y for _, y in points), max(y for _, y in points)
-
-    def at(x, y):
-        span = max(y1 - y0, 1e-9)
-        return f"{left + x / x1 * (width - left - 20):.1f},{20 + (y1 - y) / span * (height - bottom - 20):.1f}"
-
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
-             f'font-size="13"><rect width="{width}" height="{height}" fill="white"/>']
-    for i in range(5):
-        y = y0 + (y1 - y0) * i / 4
-        px, py = at(0, y).split(",")
-        parts.append(f'<path d="M{px},{py}H{width - 20}" stroke="#ddd"/><text x="{left - 8}" y="{float(py) + 4:.0f}" '
-                     f'text-anchor="end">{y:.2f}</text>')
-    for x in (0, x1 // 2, x1):
-        parts.append(f'<text x="{at(x, y0).split(",")[0]}" y="{height - 22}" text-anchor="middle">{x}</text>')
-    parts.append(f'<text x="{width / 2}" y="{height - 5}" text-anchor="middle">updates; evaluation loss</text>')
-    for i, run in enumerate(best):
-        line = " ".join(at(x, y) for x, y in run["curve"])
-        parts.append(f'<polyline points="{line}" fill="none" stroke="{COLORS[i % len(COLORS)]}" stroke-width="2"/>')
-        parts.append(f'<text x="{width - 200}" y="{40 + 18 * i}" fill="{COLORS[i % len(COLORS)]}">{run["name"]}</text>')
-    return "\n".join(parts) + "\n</svg>\n"
-
-
 def table(runs, best):
     import math
 
@@ -113,12 +66,6 @@ def table(runs, best):
                     f"{mark}{math.exp(run['eval_loss']):.2f}{mark} | {family} | {run['optimizer_bytes'] / 2**20:.2f} MiB | "
                     f"{run['peak_memory_bytes'] / 2**20:.0f} MiB | {speed.get(run['name'], 0):.0f} |")
     return "\n".join(rows) + "\n"
-
-
-def write_table(text):
-    page = ROOT / "docs/results.md"
-    before, rest = page.read_text().split("<!-- table -->\n")
-    page.write_text(before + "<!-- table -->\n" + text + "<!-- end -->\n" + rest.split("<!-- end -->\n")[1])
 
 
 def speeds():
@@ -151,7 +98,7 @@ def report(runs):
     raw = ROOT / f"bench/runs/{time.strftime('%Y-%m-%d')}-results.jsonl"
     raw.parent.mkdir(parents=True, exist_ok=True)
     raw.write_text("".join(json.dumps(run) + "\n" for run in runs))
-    write_table(table(runs, best))
+    write_between("table", table(runs, best))
     (ROOT / "docs/results.svg").write_text(svg(best))
     print(table(runs, best))
 

@@ -6,7 +6,7 @@
 //   alpha    scale             0.25       the authors' scripts up to 350m; 0.0625 above
 //   gamma    limiter           1.01       paper, section 4.3
 //            variant           released   the authors' code, which is not Algorithm 1
-//            scaling           column     paper; matrix is its ablation
+//            scaling           column     paper; matrix and none (k = 1) are its ablations
 //
 // R = P^T G; N what the rule makes of R; k_j = |N_j| / (|R_j| + 1e-8) of line j (methods/line_scaling.h); c
 // the rule's bias correction, sqrt(1 - beta2^t) / (1 - beta1^t), 1 for rules that have none; limit: the

@@ -10,7 +10,7 @@ namespace {
 using namespace testing_method;
 
 const std::vector<std::string> kVariants{"released", "paper"};
-const std::vector<std::string> kScalings{"column", "matrix"};
+const std::vector<std::string> kScalings{"column", "matrix", "none"};
 
 // The residual is rounding then: about 1e-6 of the gradient, so of the direction too.
 TEST(Fira, WithAWholeBasisIsGaLore) {
@@ -51,8 +51,9 @@ at::Tensor plain(const at::Tensor& gradient, const at::Tensor& adapted, Subspace
   const at::Tensor r = right ? g.mm(p) : p.t().mm(g);
   const std::vector<int64_t> over =
       options.scaling == "matrix" ? std::vector<int64_t>{0, 1} : std::vector<int64_t>{right ? 1 : 0};
-  const at::Tensor k =
-      at::linalg_vector_norm(n, 2, over, true) / (at::linalg_vector_norm(r, 2, over, true) + 1e-8);
+  const at::Tensor k = options.scaling == "none" ? at::ones({1, 1}, at::kDouble)
+                                                 : at::linalg_vector_norm(n, 2, over, true) /
+                                                       (at::linalg_vector_norm(r, 2, over, true) + 1e-8);
   if (options.variant == "released") return options.scale * back(n) + k * (g - options.scale * back(r));
   return options.scale * (back(n) + k * (g - back(r)));
 }

@@ -26,8 +26,10 @@ void declare_options(OptionTable& table, ResidualOptions& options) {
       .origin("paper, section 4.3");
   table
       .add("scaling", &options.scaling,
-           "one factor for each line that low-rank gradients share with the weight, or one for the matrix")
-      .choices({"column", "matrix"});
+           "one factor for each line that low-rank gradients share with the weight, one for the matrix, or "
+           "none: "
+           "the residual as it is")
+      .choices({"column", "matrix", "none"});
 }
 
 ScaledResidual::ScaledResidual(const ResidualOptions& options, Side side, Workspace& workspace)
@@ -45,7 +47,8 @@ Direction ScaledResidual::direction(const at::Tensor& gradient, const at::Tensor
   copy.copy_(low_rank_gradient);
   const Inputs inputs{gradient, copy, rule.direction(low_rank_gradient, step), rule.correction(step)};
   const at::Tensor low_rank = lines_.squares("low_rank", inputs.low_rank);
-  const at::Tensor factors = LineScaling::factors(lines_.squares("adapted", inputs.adapted), low_rank);
+  const at::Tensor scaled = LineScaling::factors(lines_.squares("adapted", inputs.adapted), low_rank);
+  const at::Tensor factors = unscaled() ? at::ones_like(scaled) : scaled;
   const at::Tensor squares = lines_.squares("gradient", inputs.gradient);
   const double whole = LineScaling::scaled_norm(squares, factors);
   squares.sub_(low_rank, 2 * inside_ - inside_ * inside_).clamp_min_(0);
@@ -55,7 +58,7 @@ Direction ScaledResidual::direction(const at::Tensor& gradient, const at::Tensor
 }
 
 double ScaledResidual::limit(const Inputs& inputs, double norm) {
-  return limiter_.factor(released() ? norm / inputs.correction : norm);
+  return limiter_.factor(released() && !unscaled() ? norm / inputs.correction : norm);
 }
 
 Direction ScaledResidual::of_difference(const Inputs& inputs, const at::Tensor& factors, double norm,

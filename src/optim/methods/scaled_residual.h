@@ -46,6 +46,7 @@ class ScaledResidual {
     double correction;   // c, of which the released variant's N is free
   };
   bool released() const { return options_.variant == "released"; }
+  bool unscaled() const { return options_.scaling == "none"; }
   Direction of_difference(const Inputs& inputs, const at::Tensor& factors, double norm, Subspace& subspace);
   Direction of_residual(const Inputs& inputs, const at::Tensor& factors, Subspace& subspace);
   double limit(const Inputs& inputs, double norm);

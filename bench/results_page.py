@@ -1,0 +1,62 @@
+"""What the pages of results have in common: logs of runs, tables of docs/results.md, curves."""
+
+import json
+import pathlib
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+COLORS = ("#1b6ca8", "#b5482a", "#3c8d53", "#8e5ea2", "#c49a1a", "#4aa6b5", "#d1608f", "#666666", "#7fb2d9", "#e0a185",
+          "#9bcf8f", "#222222")
+
+
+def events(folder):
+    """Of a run; a line that is being written is left out."""
+    path = folder / "metrics.jsonl"
+    lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.exists() else []
+    return [json.loads(line) for line in lines]
+
+
+def evaluations(folder):
+    return [e for e in events(folder) if e.get("event") == "eval" and "eval_loss" in e]
+
+
+def numbers_in(value, names):
+    """Sum of the numbers under keys that contain one of `names`, at any depth."""
+    if not isinstance(value, dict):
+        return 0
+    return sum(v if isinstance(v, (int, float)) and any(n in k for n in names) else numbers_in(v, names)
+               for k, v in value.items())
+
+
+def svg(best):
+    """Evaluation loss over updates, one line an optimizer."""
+    width, height, left, bottom = 720, 380, 60, 45
+    points = [p for run in best for p in run["curve"]]
+    x1, y0, y1 = max(x for x, _ in points), min(y for _, y in points), max(y for _, y in points)
+
+    def at(x, y):
+        span = max(y1 - y0, 1e-9)
+        return f"{left + x / x1 * (width - left - 20):.1f},{20 + (y1 - y) / span * (height - bottom - 20):.1f}"
+
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
+             f'font-size="13"><rect width="{width}" height="{height}" fill="white"/>']
+    for i in range(5):
+        y = y0 + (y1 - y0) * i / 4
+        px, py = at(0, y).split(",")
+        parts.append(f'<path d="M{px},{py}H{width - 20}" stroke="#ddd"/><text x="{left - 8}" y="{float(py) + 4:.0f}" '
+                     f'text-anchor="end">{y:.2f}</text>')
+    for x in (0, x1 // 2, x1):
+        parts.append(f'<text x="{at(x, y0).split(",")[0]}" y="{height - 22}" text-anchor="middle">{x}</text>')
+    parts.append(f'<text x="{width / 2}" y="{height - 5}" text-anchor="middle">updates; evaluation loss</text>')
+    for i, run in enumerate(best):
+        line = " ".join(at(x, y) for x, y in run["curve"])
+        parts.append(f'<polyline points="{line}" fill="none" stroke="{COLORS[i % len(COLORS)]}" stroke-width="2"/>')
+        parts.append(f'<text x="{width - 200}" y="{40 + 18 * i}" fill="{COLORS[i % len(COLORS)]}">{run["name"]}</text>')
+    return "\n".join(parts) + "\n</svg>\n"
+
+
+def write_between(mark, text):
+    """Into docs/results.md, between <!-- mark --> and <!-- end of mark -->."""
+    page = ROOT / "docs/results.md"
+    before, rest = page.read_text(encoding="utf-8").split(f"<!-- {mark} -->\n")
+    after = rest.split(f"<!-- end of {mark} -->\n")[1]
+    page.write_text(f"{before}<!-- {mark} -->\n{text}<!-- end of {mark} -->\n{after}", encoding="utf-8")
