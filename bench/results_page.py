@@ -29,28 +29,28 @@ def numbers_in(value, names):
 
 def svg(best):
     """Evaluation loss over updates, one line an optimizer."""
-    width, height, left, bottom = 720, 380, 60, 45
+    width, height, left, right, bottom = 820, 380, 60, 180, 45
     points = [p for run in best for p in run["curve"]]
-    x1, y0, y1 = max(x for x, _ in points), min(y for _, y in points), max(y for _, y in points)
+    x0, x1, y0, y1 = min(x for x, _ in points), max(x for x, _ in points), min(y for _, y in points), max(y for _, y in points)
 
     def at(x, y):
         span = max(y1 - y0, 1e-9)
-        return f"{left + x / x1 * (width - left - 20):.1f},{20 + (y1 - y) / span * (height - bottom - 20):.1f}"
+        return f"{left + (x - x0) / (x1 - x0) * (width - left - right):.1f},{20 + (y1 - y) / span * (height - bottom - 20):.1f}"
 
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
              f'font-size="13"><rect width="{width}" height="{height}" fill="white"/>']
     for i in range(5):
         y = y0 + (y1 - y0) * i / 4
-        px, py = at(0, y).split(",")
-        parts.append(f'<path d="M{px},{py}H{width - 20}" stroke="#ddd"/><text x="{left - 8}" y="{float(py) + 4:.0f}" '
+        px, py = at(x0, y).split(",")
+        parts.append(f'<path d="M{px},{py}H{width - right}" stroke="#ddd"/><text x="{left - 8}" y="{float(py) + 4:.0f}" '
                      f'text-anchor="end">{y:.2f}</text>')
-    for x in (0, x1 // 2, x1):
+    for x in (x0, (x0 + x1) // 2, x1):
         parts.append(f'<text x="{at(x, y0).split(",")[0]}" y="{height - 22}" text-anchor="middle">{x}</text>')
-    parts.append(f'<text x="{width / 2}" y="{height - 5}" text-anchor="middle">updates; evaluation loss</text>')
+    parts.append(f'<text x="{(left + width - right) / 2}" y="{height - 5}" text-anchor="middle">updates; evaluation loss</text>')
     for i, run in enumerate(best):
         line = " ".join(at(x, y) for x, y in run["curve"])
         parts.append(f'<polyline points="{line}" fill="none" stroke="{COLORS[i % len(COLORS)]}" stroke-width="2"/>')
-        parts.append(f'<text x="{width - 200}" y="{40 + 18 * i}" fill="{COLORS[i % len(COLORS)]}">{run["name"]}</text>')
+        parts.append(f'<text x="{width - right + 15}" y="{30 + 18 * i}" fill="{COLORS[i % len(COLORS)]}">{run["name"]}</text>')
     return "\n".join(parts) + "\n</svg>\n"
 
 
