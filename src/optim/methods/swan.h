@@ -5,9 +5,12 @@
 //   k        ns_steps       5         ours; the paper does ten of another iteration
 //            scale          1         ours: a factor on the direction
 //
-//   G' = each row of G minus its mean over its standard deviation (inputs are averaged over; a constant row:
-//   0) O = (G' G'^T)^-1/2 G', by k Newton-Schulz steps in fp32 (kernels/newton_schulz.h) direction = scale
-//   |G'| / |O| O
+//   G' = each row of G minus its mean, over its standard deviation; 0 for a constant row (inputs are averaged
+//   over)
+//
+//   O = (G' G'^T)^-1/2 G', by k Newton-Schulz steps in fp32 (kernels/newton_schulz.h)
+//
+//   direction = scale |G'| / |O| O
 //
 // State: none.
 //
