@@ -26,8 +26,7 @@
 // Departures from the authors' code:
 // - P is made again from its random stream whenever it is read; they keep it. Its numbers are other ones.
 // - As in methods/fira.h: lines by the projected side, one factor where both are (with which their channel
-// scaling
-//   fails), and no limit after a zero.
+//   scaling fails), and no limit after a zero.
 #pragma once
 
 #include "optim/methods/method_kind.h"

@@ -19,9 +19,8 @@
 // - `lift` does not scale; the scale alpha is applied here.
 // - A refresh whose gradient is zero, not finite or of lower rank keeps the old basis where it determines
 //   none.
-// - proj_type=full: at a refresh, entries of the low-rank gradient that are only rounding become 0. Adam with
-// a
-//   small epsilon makes directions of full size of them.
+// - proj_type=full: at a refresh, entries of the low-rank gradient that are only rounding become 0. Adam
+//   with a small epsilon makes directions of full size of them.
 #pragma once
 
 #include "optim/methods/method_kind.h"

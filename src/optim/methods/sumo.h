@@ -16,11 +16,11 @@
 //
 // Departures:
 // - Q is found as all bases here are (subspace=svd: exactly); the paper's is a truncated randomized SVD, and
-// projects
-//   the longer side. Which side: as GaLore.
+//   projects the longer side. Which side: as GaLore.
 // - O has no component where M has none (kernels/polar_factor.h); that is the one case in which the limiter
-// sees
-//   a norm other than the root of the rank.
+//   sees a norm other than the root of the rank.
+// - One learning rate serves all weights, though sqrt(max(m, n)) asks for a smaller one where the direction
+//   has it (`scale`, or optim_overrides, tells them apart).
 #pragma once
 
 #include "optim/methods/method_kind.h"

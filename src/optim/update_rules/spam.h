@@ -11,9 +11,8 @@
 //
 // Update t, with k updates since the last reset (before the first one sigma is 1):
 //   1. t mod interval = 0: every average of the rule becomes zero, k = 0
-//   2. t >= h and t mod interval >= h: g_i with g_i^2 > theta v_i becomes sign(g_i) sqrt(theta v_i), where v
-//   is the
-//      rule's raw second moment before this update
+//   2. t >= h and t mod interval >= h: g_i with g_i^2 > theta v_i becomes sign(g_i) sqrt(theta v_i), where
+//      v is the rule's raw second moment before this update
 //   3. direction = sigma rule(g), sigma = 1 - 0.99 (1 + cos(pi k / (N + 1))) / 2 for k < N, else 1
 // The rule's bias correction counts all updates, as in the authors' code.
 //
