@@ -48,11 +48,19 @@ RUNS = {
     "badam": "", "adalomo": "", "flora": LOW_RANK, "coap_adamw": LOW_RANK, "natural_galore_adamw": LOW_RANK,
     "lora_pre": "rank=32",
 }
-# A run of another name: (optim, further arguments). AdamW with GaLore's two rates: what GaLore projects is trained at a
-# quarter of the rate of embedding, head and norms.
+# What GaLore projects is trained at a share of the rate of embedding, head and norms.
+def two_rates(optim, share=0.25):
+    patterns = (f"pattern={part},learning_rate_factor={share:g}" for part in ("self_attn", "mlp"))
+    return optim, ["optim_overrides=" + ";".join(patterns)]
+
+
+# A run of another name: (optim, further arguments). Methods that have no scale of their own, with GaLore's two rates;
+# SUMO's direction is sqrt(max(m, n)) long.
 VARIANTS = {
-    "adamw_two_rates": ("adamw_torch", ["optim_overrides=pattern=self_attn,learning_rate_factor=0.25;"
-                                        "pattern=mlp,learning_rate_factor=0.25"]),
+    "adamw_two_rates": two_rates("adamw_torch"), "adafactor_two_rates": two_rates("adafactor"),
+    "adam_mini_two_rates": two_rates("adam_mini"), "sinkgd_two_rates": two_rates("sinkgd"),
+    "scale_two_rates": two_rates("scale"),
+    "sumo_two_rates": ("sumo", two_rates("sumo", 0.1)[1] + ["optim_args=" + LOW_RANK]),
     # Fira's ablation: its residual as it is, one factor for a matrix, no limiter.
     "fira_unscaled": ("fira_adamw", ["optim_args=" + LOW_RANK + ",scaling=none"]),
     "fira_one_factor": ("fira_adamw", ["optim_args=" + LOW_RANK + ",scaling=matrix"]),
