@@ -6,7 +6,7 @@
 grid   every optimizer at RATES, seed 1, then a step further on the better side until the best rate has worse neighbours;
        a run that an evaluation finds HOPELESS behind the optimizer's best one is stopped there
 seeds  the eight best and AdamW, GaLore and Fira once more with two other seeds, at their best rate
-speed  each optimizer alone on the machine, three rounds, into bench/runs/<date>-comparison-speed.jsonl
+speed  each optimizer alone on the machine, --rounds times, into bench/runs/<date>-comparison-speed.jsonl
 large  the five best once with configs/llama_comparison_10m.json, at the best rate
 report writes bench/runs/<date>-comparison.jsonl (one line a run, raw), the tables of docs/results.md and
        docs/comparison.svg
@@ -205,7 +205,7 @@ def speed_of(args):
     """Times each optimizer alone, on two threads, with its refreshes' share."""
     path = ROOT / f"bench/runs/{time.strftime('%Y-%m-%d')}-comparison-speed.jsonl"
     with open(path, "w", encoding="utf-8") as file:
-        for number in range(3):
+        for number in range(args.rounds):
             for run in ranked(args):
                 command = [args.galore, "bench", *run.settings(), "threads=2", "--bench_steps", "20", "--json"]
                 done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
@@ -277,6 +277,7 @@ def main():
     parser.add_argument("--stage", choices=("grid", "seeds", "large", "speed", "report"), default="report")
     parser.add_argument("--only", nargs="*", help="names of optimizers")
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time, a thread each")
+    parser.add_argument("--rounds", type=int, default=2, help="of --stage speed")
     args = parser.parse_args()
     args.out = args.out.resolve()
     restore(args)
