@@ -26,7 +26,7 @@ import statistics
 import subprocess
 import time
 
-from results_page import ROOT, evaluations, events, numbers_in, svg, write_between
+from results_page import ROOT, evaluations, events, measure, numbers_in, speeds, svg, write_between
 
 RATES = (0.003, 0.01)
 MOST_STEPS = 5  # beyond them
@@ -48,25 +48,25 @@ RUNS = {
     "badam": "", "adalomo": "", "flora": LOW_RANK, "coap_adamw": LOW_RANK, "natural_galore_adamw": LOW_RANK,
     "lora_pre": "rank=32",
 }
-# What GaLore projects is trained at a share of the rate of embedding, head and norms.
+
+
 def two_rates(optim, share=0.25):
+    """What GaLore projects is trained at a share of the rate of embedding, head and norms."""
     patterns = (f"pattern={part},learning_rate_factor={share:g}" for part in ("self_attn", "mlp"))
-    return optim, ["optim_overrides=" + ";".join(patterns)]
+    return optim, RUNS[optim], ["optim_overrides=" + ";".join(patterns)]
 
 
-# A run of another name: (optim, further arguments). Methods that have no scale of their own, with GaLore's two rates;
-# SUMO's direction is sqrt(max(m, n)) long.
+# A run of another name: (optim, optim_args, further arguments). Methods that have no scale of their own, with GaLore's two
+# rates; SUMO's direction is sqrt(max(m, n)) long. Fira's ablation: its residual as it is, one factor for a matrix, no limiter.
 VARIANTS = {
     "adamw_two_rates": two_rates("adamw_torch"), "adafactor_two_rates": two_rates("adafactor"),
     "adam_mini_two_rates": two_rates("adam_mini"), "sinkgd_two_rates": two_rates("sinkgd"),
-    "scale_two_rates": two_rates("scale"),
-    "sumo_two_rates": ("sumo", two_rates("sumo", 0.1)[1] + ["optim_args=" + LOW_RANK]),
-    # Fira's ablation: its residual as it is, one factor for a matrix, no limiter.
-    "fira_unscaled": ("fira_adamw", ["optim_args=" + LOW_RANK + ",scaling=none"]),
-    "fira_one_factor": ("fira_adamw", ["optim_args=" + LOW_RANK + ",scaling=matrix"]),
-    "fira_unlimited": ("fira_adamw", ["optim_args=" + LOW_RANK + ",limiter=0"]),
+    "scale_two_rates": two_rates("scale"), "sumo_two_rates": two_rates("sumo", 0.1),
+    "fira_unscaled": ("fira_adamw", LOW_RANK + ",scaling=none", []),
+    "fira_one_factor": ("fira_adamw", LOW_RANK + ",scaling=matrix", []),
+    "fira_unlimited": ("fira_adamw", LOW_RANK + ",limiter=0", []),
 }
-RUNS |= dict.fromkeys(VARIANTS, "")
+RUNS |= {name: optim_args for name, (_, optim_args, _) in VARIANTS.items()}
 ALWAYS_SEEDED = ("adamw_torch", "adamw_two_rates", "galore_adamw", "fira_adamw")
 
 
@@ -93,7 +93,7 @@ class Run:
         return math.inf if loss is None else loss
 
     def settings(self):
-        optim, more = VARIANTS.get(self.optim, (self.optim, []))
+        optim, _, more = VARIANTS.get(self.optim, (self.optim, "", []))
         found = ["configs/comparison.yaml", f"optim={optim}", f"learning_rate={self.rate}", *more]
         found += [f"optim_args={RUNS[self.optim]}"] if RUNS[self.optim] else []
         return found + (["config_name=configs/llama_comparison_10m.json"] if self.large else [])
@@ -107,13 +107,14 @@ class Run:
         if self.complete():
             return
         command, stopped = self.command(), False
+        rival_curve = rival.record()["curve"] if rival else []
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
         with open(self.folder / "output.txt", "w", encoding="utf-8") as output, \
                 subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT) as process:
             while process.poll() is None and not stopped:
                 time.sleep(1)
-                stopped = rival is not None and hopeless(self.curve(), rival.record()["curve"])
+                stopped = hopeless(self.curve(), rival_curve)
             if stopped:
                 process.kill()
         if stopped or process.returncode in (0, 1):  # not after another signal, nor with wrong usage
@@ -135,13 +136,14 @@ class Run:
 
 
 def hopeless(curve, rival):
-    return any(step == at and loss is not None and other is not None and loss > other + margin
-               for step, loss in curve for other_step, other in rival if other_step == step for at, margin in HOPELESS)
+    ours, theirs = dict(curve), dict(rival)
+    return any(None not in (ours.get(step), theirs.get(step)) and ours[step] > theirs[step] + margin
+               for step, margin in HOPELESS)
 
 
-def train_all(args, runs):
+def at_once(args, work, items):
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        list(pool.map(Run.train, runs))
+        list(pool.map(work, items))
 
 
 def grid_runs(args, optim):
@@ -182,11 +184,6 @@ def search_rate(args, optim):
         Run(args, optim, rate, 1).train(best(args, optim))
 
 
-def grid(args, names):
-    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        list(pool.map(lambda optim: search_rate(args, optim), names))
-
-
 def ranked(args):
     found = [run for optim in RUNS if (run := best(args, optim)) and math.isfinite(run.loss())]
     return sorted(found, key=Run.loss)
@@ -201,25 +198,10 @@ def seed_runs(args, run):
     return [Run(args, run.optim, run.rate, seed) for seed in (1, 2, 3)]
 
 
-def speed_of(args):
-    """Times each optimizer alone, on two threads, with its refreshes' share."""
-    path = ROOT / f"bench/runs/{time.strftime('%Y-%m-%d')}-comparison-speed.jsonl"
-    with open(path, "w", encoding="utf-8") as file:
-        for number in range(args.rounds):
-            for run in ranked(args):
-                command = [args.galore, "bench", *run.settings(), "threads=2", "--bench_steps", "20", "--json"]
-                done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-                file.write(json.dumps({"optim": run.optim, "round": number, **json.loads(done.stdout)}) + "\n")
-
-
-def speeds():
-    """{optimizer: median tokens a second} of the last such file."""
-    found = {}
-    for path in sorted((ROOT / "bench/runs").glob("*-comparison-speed.jsonl"))[-1:]:
-        for line in path.read_text(encoding="utf-8").splitlines():
-            record = json.loads(line)
-            found.setdefault(record["optim"], []).append(record["tokens_per_second_with_refresh"])
-    return {optim: statistics.median(values) for optim, values in found.items()}
+def measure_speeds(args):
+    """Each optimizer alone, on two threads."""
+    measure("comparison", "optim", args.rounds, {
+        run.optim: [args.galore, "bench", *run.settings(), "threads=2", "--bench_steps", "20", "--json"] for run in ranked(args)})
 
 
 def seeds_of(args, run):
@@ -230,14 +212,11 @@ def seeds_of(args, run):
 def table(args):
     rows = ["| optimizer | rate | loss | perplexity | three seeds: mean loss, deviation | state | peak memory | tokens/s | "
             "at 10 M: perplexity |", "|---|---|---|---|---|---|---|---|---|"]
-    speed, smallest = speeds(), math.inf
-    front = set()  # nothing with as little state has a lower loss
+    speed, smallest = speeds("comparison", "optim"), math.inf
     for run in ranked(args):
-        if run.record()["optimizer_bytes"] < smallest:
-            smallest = run.record()["optimizer_bytes"]
-            front.add(run.optim)
-    for run in ranked(args):
-        large, mark, record = Run(args, run.optim, run.rate, 1, large=True), "**" * (run.optim in front), run.record()
+        large, record = Run(args, run.optim, run.rate, 1, large=True), run.record()
+        mark = "**" if record["optimizer_bytes"] < smallest else ""  # nothing with as little state has a lower loss
+        smallest = min(smallest, record["optimizer_bytes"])
         rows.append(" | ".join((
             f"| {mark}{run.optim}{mark}", f"{run.rate:g}", f"{run.loss():.4f}", f"{math.exp(run.loss()):.2f}",
             seeds_of(args, run), f"{record['optimizer_bytes'] / 2**20:.2f} MiB", f"{record['peak_memory_bytes'] / 2**20:.0f} MiB",
@@ -255,9 +234,10 @@ def report(args):
     records = [path.read_text(encoding="utf-8") for path in sorted(args.out.glob("*/record.json"))]
     raw = ROOT / f"bench/runs/{time.strftime('%Y-%m-%d')}-comparison.jsonl"
     raw.write_text("".join(record + "\n" for record in records), encoding="utf-8")
-    write_between("comparison", table(args))
+    text = table(args)
+    write_between("comparison", text)
     (ROOT / "docs/comparison.svg").write_text(svg(curves(args)), encoding="utf-8")
-    print(table(args))
+    print(text)
 
 
 def restore(args):
@@ -282,13 +262,13 @@ def main():
     args.out = args.out.resolve()
     restore(args)
     if args.stage == "grid":
-        grid(args, args.only or list(RUNS))
+        at_once(args, lambda optim: search_rate(args, optim), args.only or list(RUNS))
     if args.stage == "seeds":
-        train_all(args, [r for run in seeded(args) for r in seed_runs(args, run)])
+        at_once(args, Run.train, [r for run in seeded(args) for r in seed_runs(args, run)])
     if args.stage == "large":
-        train_all(args, [Run(args, run.optim, run.rate, 1, large=True) for run in ranked(args)[:5]])
+        at_once(args, Run.train, [Run(args, run.optim, run.rate, 1, large=True) for run in ranked(args)[:5]])
     if args.stage == "speed":
-        speed_of(args)
+        measure_speeds(args)
     if args.stage == "report":
         report(args)
 

@@ -11,11 +11,10 @@ the four in turn, three rounds, into bench/runs/<date>-results-speed.jsonl.
 
 import argparse
 import json
-import statistics
 import subprocess
 import time
 
-from results_page import ROOT, evaluations, events, numbers_in, svg, write_between
+from results_page import ROOT, evaluations, events, measure, numbers_in, speeds, svg, write_between
 
 LOW_RANK = "rank=48,update_proj_gap=100,scale=0.25,proj_type=std"
 # name -> (optim, optim_args, learning rates): the rates of the full-rank ones are the low-rank ones' times the scale,
@@ -58,7 +57,7 @@ def table(runs, best):
 
     rows = ["| optimizer | rate | loss | perplexity | as in the papers, N/(N+1) | optimizer state | peak memory | tokens/s |",
             "|---|---|---|---|---|---|---|---|"]
-    speed = speeds()
+    speed = speeds("results", "name")
     for run in runs:
         family = f"{math.exp(run['eval_loss_family']):.2f}" if run.get("eval_loss_family") else ""
         mark = "**" if run in best else ""
@@ -68,26 +67,13 @@ def table(runs, best):
     return "\n".join(rows) + "\n"
 
 
-def speeds():
-    """Median tokens a second of each optimizer, by `galore bench`, in turn so that the machine's moods meet all."""
-    files = sorted(ROOT.glob("bench/runs/*-results-speed.jsonl"))
-    if not files:
-        return {}
-    lines = [json.loads(line) for line in files[-1].read_text().splitlines()]
-    return {name: statistics.median(r["tokens_per_second_with_refresh"] for r in lines if r["name"] == name)
-            for name in dict.fromkeys(r["name"] for r in lines)}
-
-
 def measure_speeds(args):
-    path = ROOT / f"bench/runs/{time.strftime('%Y-%m-%d')}-results-speed.jsonl"
-    with open(path, "w", encoding="utf-8") as file:
-        for round_number in range(3):
-            for name, (optim, options, rates) in RUNS.items():
-                command = [args.galore, "bench", "configs/results.yaml", f"optim={optim}", f"learning_rate={rates[1]}",
-                           f"threads={args.threads}", "--bench_steps", "30", "--json"]
-                command += [f"optim_args={options}"] if options else []
-                done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-                file.write(json.dumps({"name": name, "round": round_number, **json.loads(done.stdout)}) + "\n")
+    commands = {}
+    for name, (optim, options, rates) in RUNS.items():
+        commands[name] = [args.galore, "bench", "configs/results.yaml", f"optim={optim}", f"learning_rate={rates[1]}",
+                          f"threads={args.threads}", "--bench_steps", "30", "--json"]
+        commands[name] += [f"optim_args={options}"] if options else []
+    measure("results", "name", 3, commands)
 
 
 def report(runs):

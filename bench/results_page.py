@@ -2,6 +2,9 @@
 
 import json
 import pathlib
+import statistics
+import subprocess
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 COLORS = ("#1b6ca8", "#b5482a", "#3c8d53", "#8e5ea2", "#c49a1a", "#4aa6b5", "#d1608f", "#666666", "#7fb2d9", "#e0a185",
@@ -35,7 +38,7 @@ def svg(best):
 
     def at(x, y):
         span = max(y1 - y0, 1e-9)
-        return f"{left + (x - x0) / (x1 - x0) * (width - left - right):.1f},{20 + (y1 - y) / span * (height - bottom - 20):.1f}"
+        return f"{left + (x - x0) / max(x1 - x0, 1) * (width - left - right):.1f},{20 + (y1 - y) / span * (height - bottom - 20):.1f}"
 
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
              f'font-size="13"><rect width="{width}" height="{height}" fill="white"/>']
@@ -60,3 +63,22 @@ def write_between(mark, text):
     before, rest = page.read_text(encoding="utf-8").split(f"<!-- {mark} -->\n")
     after = rest.split(f"<!-- end of {mark} -->\n")[1]
     page.write_text(f"{before}<!-- {mark} -->\n{text}<!-- end of {mark} -->\n{after}", encoding="utf-8")
+
+
+def measure(page, key, rounds, commands):
+    """Runs the `galore bench` of each name in turn, so that the machine's moods meet all, into a raw file of this day."""
+    with open(ROOT / f"bench/runs/{time.strftime('%Y-%m-%d')}-{page}-speed.jsonl", "w", encoding="utf-8") as file:
+        for number in range(rounds):
+            for name, command in commands.items():
+                done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+                file.write(json.dumps({key: name, "round": number, **json.loads(done.stdout)}) + "\n")
+
+
+def speeds(page, key):
+    """{name: median tokens a second} of the last such file."""
+    found = {}
+    for path in sorted((ROOT / "bench/runs").glob(f"*-{page}-speed.jsonl"))[-1:]:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            record = json.loads(line)
+            found.setdefault(record[key], []).append(record["tokens_per_second_with_refresh"])
+    return {name: statistics.median(values) for name, values in found.items()}
