@@ -37,6 +37,7 @@ class GradientBuffer : public GradientSink {
   // Of a complete gradient in full: keeps its projection alone, in a buffer of this parameter. `refreshed`:
   // by a basis just taken from it.
   void keep_projection(Subspace& subspace, bool refreshed);
+  bool ignored() const { return update_.ignored; }
   bool complete() const { return remaining_ == 0; }
   // fp32, of the parameter's shape, or the low-rank shape when begun with a subspace. From the first report
   // to the next begin(); a shared one until `on_complete` returns.

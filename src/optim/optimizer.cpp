@@ -134,8 +134,8 @@ void Optimizer::begin_update(double learning_rate, int64_t micro_batches) {
     GradientBuffer::Update update;
     update.micro_batches = micro_batches;
     const Turn turn = slot.method->turn(num_updates_);
-    update.ignored = slot.rests = turn == Turn::resting;
-    if (turn != Turn::always) update.name = name_in_any_layer(slot.parameter->name);
+    update.ignored = turn == Turn::resting;
+    if (turn == Turn::active) update.name = name_in_any_layer(slot.parameter->name);
     slot.forms_low_rank = may_form_low_rank(slot, micro_batches);
     if (slot.forms_low_rank) {
       update.subspace = slot.method->subspace();
@@ -243,7 +243,7 @@ UpdateReport Optimizer::finish_update(bool discard) {
 }
 
 void Optimizer::apply_update(Slot& slot, double clip_factor) {
-  if (slot.rests) return;
+  if (slot.gradient->ignored()) return;
   const double start = steady_seconds();
   // In fp32, because the rules square gradients there: an infinite second moment would never go away.
   if (!std::isfinite(static_cast<float>(slot.squared_norm * clip_factor * clip_factor))) {

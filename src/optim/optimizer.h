@@ -81,7 +81,6 @@ class Optimizer {
     double weight_decay;
     int64_t step = 0;
     bool refresh_due = false;
-    bool rests = false;           // in this update
     bool forms_low_rank = false;  // in this update: its gradient is never formed in full
     double squared_norm = 0;
   };

@@ -17,8 +17,8 @@
 // State: m n.
 //
 // Departures: one learning rate serves all weights; the authors give hidden ones 0.02 and the others 3e-4
-// (`scale`, or optim_overrides, tells them apart). bfloat16 sums products in fp32 and
-// rounds as kernels/newton_schulz.h says; the authors' code rounds each sum and product on the way too.
+// (`scale`, or optim_overrides, tells them apart). bfloat16 sums products in fp32 and rounds as
+// kernels/newton_schulz.h says; the authors' code rounds each sum and product on the way too.
 #pragma once
 
 #include "optim/methods/method_kind.h"

@@ -27,8 +27,7 @@ void declare_options(OptionTable& table, ResidualOptions& options) {
   table
       .add("scaling", &options.scaling,
            "one factor for each line that low-rank gradients share with the weight, one for the matrix, or "
-           "none: "
-           "the residual as it is")
+           "none: the residual as it is")
       .choices({"column", "matrix", "none"});
 }
 
@@ -47,8 +46,9 @@ Direction ScaledResidual::direction(const at::Tensor& gradient, const at::Tensor
   copy.copy_(low_rank_gradient);
   const Inputs inputs{gradient, copy, rule.direction(low_rank_gradient, step), rule.correction(step)};
   const at::Tensor low_rank = lines_.squares("low_rank", inputs.low_rank);
-  const at::Tensor scaled = LineScaling::factors(lines_.squares("adapted", inputs.adapted), low_rank);
-  const at::Tensor factors = unscaled() ? at::ones_like(scaled) : scaled;
+  const at::Tensor factors = unscaled()
+                                 ? at::ones_like(low_rank)
+                                 : LineScaling::factors(lines_.squares("adapted", inputs.adapted), low_rank);
   const at::Tensor squares = lines_.squares("gradient", inputs.gradient);
   const double whole = LineScaling::scaled_norm(squares, factors);
   squares.sub_(low_rank, 2 * inside_ - inside_ * inside_).clamp_min_(0);
