@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from frozen import turned
 from reference import (adalomo, adam_mini, adarankgrad, alice, apollo, badam, coap, fira, flora, foam, frugal, galore,
                        galore_sgd, golore, gwt, ldadam, lomo, lora_pre, mofasgd, muon, natural_galore, osd, q_galore, racs, rmsprop, scale,
                        sinkgd, spam, stable_spam, subtrack, sumo, swan)
@@ -27,10 +28,6 @@ SPIKES = (4, 6, 9)  # steps from 0
 
 def projected_names(weights, targets=TARGETS):
     return [n for n in weights if weights[n].ndim == 2 and any(t in n for t in targets)]
-
-
-def turned(factor, random, angle):
-    return np.linalg.qr(factor + angle * random.standard_normal(factor.shape) / np.sqrt(factor.shape[0]))[0]
 
 
 def gradient_series(shape, random, decay_of):
