@@ -153,8 +153,7 @@ TEST(FindBatchSize, IsRefusedWhereItWouldChangeTheUpdate) {
   EXPECT_EQ(
       complaint({"auto_find_batch_size=true", "basis_gradient=first_micro_batch", "gradient=projected"}),
       "[auto_find_batch_size] expected basis_gradient=update: with first_micro_batch the micro-batches "
-      "decide "
-      "the bases");
+      "decide the bases");
   EXPECT_EQ(complaint({"auto_find_batch_size=true", "memory_limit=22GiB"}), "");
   EXPECT_EQ(complaint({"memory_limit=much"}),
             "[memory] memory_limit: expected bytes, such as 22GiB, 500MB or 0, given 'much'");
@@ -162,10 +161,8 @@ TEST(FindBatchSize, IsRefusedWhereItWouldChangeTheUpdate) {
 
 class TrainerMemory : public TestRun {
  protected:
-  TrainerMemory() { at_hand_ = memory_at_hand(at::kCPU); }
-
-  // 256 rows of 128 tokens: 32 of them cost some 15 MiB, far more than the process grows
-  // between the plan here and the one in the run.
+  // 256 rows of 128 tokens: 64 of them cost some 30 MiB. Between the plan here and the one in the run a
+  // process that keeps freed memory for a while, as under AddressSanitizer, was seen to move by 6.
   Settings large(const std::string& name, Settings more) const {
     const Settings common = {output(name), "max_length=128", "per_device_train_batch_size=256",
                              "max_steps=2"};
@@ -178,18 +175,17 @@ class TrainerMemory : public TestRun {
     OptionTable table;
     resolve_settings(settings, options, table);
     options.max_length = 128;
+    const MemoryAtHand now = memory_at_hand(at::kCPU);  // once: what the process holds moves by itself
     const auto need = [&](int64_t count) {
       set_batch_size(options, {count, 256 / count});
-      return memory_fit(options, model_config_of(options), memory_at_hand(at::kCPU)).need();
+      return memory_fit(options, model_config_of(options), now).need();
     };
-    EXPECT_GT(need(2 * rows) - need(rows), 10 << 20);
+    EXPECT_GT(need(2 * rows) - need(rows), 24 << 20);
     return fmt::format("memory_limit={}", (need(rows) + need(2 * rows)) / 2);
   }
   std::string saved(const std::string& run, const char* option) const {
     return events(run, "configuration").back().at(option);
   }
-
-  MemoryAtHand at_hand_;
 };
 
 TEST_F(TrainerMemory, WhatDoesNotFitIsRefusedBeforeAnythingElse) {
@@ -245,7 +241,7 @@ TEST_F(TrainerMemory, AFoundBatchSizeMakesTheSameUpdate) {
 
 TEST_F(TrainerMemory, AResumedRunKeepsTheChoiceAndGoesOnToTheBit) {
   const Settings common = {"auto_find_batch_size=true", "save_steps=1"};
-  const std::string narrow = limit_for(64),
+  const std::string narrow = limit_for(128),
                     from = "resume_from_checkpoint=" + (folder_ / "whole/checkpoint-1").string();
   const auto run = [&](const char* name, Settings more) {
     more.insert(more.end(), common.begin(), common.end());
@@ -253,15 +249,15 @@ TEST_F(TrainerMemory, AResumedRunKeepsTheChoiceAndGoesOnToTheBit) {
   };
   run("whole", {narrow});
   run("rest", {from});
-  EXPECT_TRUE(contains(log_, "gradient_accumulation_steps=4, the checkpoint's choice, fits still")) << log_;
+  EXPECT_TRUE(contains(log_, "gradient_accumulation_steps=2, the checkpoint's choice, fits still")) << log_;
   EXPECT_FALSE(contains(log_, "note:")) << "nothing has changed: " << log_;
   EXPECT_EQ(weights("whole"), weights("rest"));
   EXPECT_EQ(file_text(folder_ / "whole/checkpoint-2/optimizer.safetensors"),
             file_text(folder_ / "rest/checkpoint-2/optimizer.safetensors"));
-  run("narrower", {from, limit_for(32)});
-  EXPECT_TRUE(contains(log_, "auto_find_batch_size: the checkpoint's per_device_train_batch_size=64 with "))
+  run("narrower", {from, limit_for(64)});
+  EXPECT_TRUE(contains(log_, "auto_find_batch_size: the checkpoint's per_device_train_batch_size=128 with "))
       << log_;
-  EXPECT_TRUE(contains(log_, "note: per_device_train_batch_size was '64' in the checkpoint and is '32' now"))
+  EXPECT_TRUE(contains(log_, "note: per_device_train_batch_size was '128' in the checkpoint and is '64' now"))
       << log_;
 }
 
