@@ -5,9 +5,9 @@
 
 grid   every optimizer at RATES, seed 1, then a step further on the better side until the best rate has worse neighbours;
        a run that an evaluation finds HOPELESS behind the optimizer's best one is stopped there
-seeds  the eight best and AdamW, GaLore and Fira once more with two other seeds, at their best rate
+seeds  the eight best presets, AdamW, AdamW with two rates, GaLore and Fira once more with two other seeds, at their best rate
 speed  each optimizer alone on the machine, --rounds times, into bench/runs/<date>-comparison-speed.jsonl
-large  the five best once with configs/llama_comparison_10m.json, at the best rate
+large  the five best presets once with configs/llama_comparison_10m.json, at the best rate
 report writes bench/runs/<date>-comparison.jsonl (one line a run, raw), the tables of docs/results.md and
        docs/comparison.svg
 
@@ -189,9 +189,13 @@ def ranked(args):
     return sorted(found, key=Run.loss)
 
 
+def best_presets(args, count):
+    return [run for run in ranked(args) if run.optim not in VARIANTS][:count]
+
+
 def seeded(args):
-    order = ranked(args)
-    return order[:8] + [run for run in order[8:] if run.optim in ALWAYS_SEEDED]
+    chosen = {run.optim for run in best_presets(args, 8)} | set(ALWAYS_SEEDED)
+    return [run for run in ranked(args) if run.optim in chosen]
 
 
 def seed_runs(args, run):
@@ -266,7 +270,7 @@ def main():
     if args.stage == "seeds":
         at_once(args, Run.train, [r for run in seeded(args) for r in seed_runs(args, run)])
     if args.stage == "large":
-        at_once(args, Run.train, [Run(args, run.optim, run.rate, 1, large=True) for run in ranked(args)[:5]])
+        at_once(args, Run.train, [Run(args, run.optim, run.rate, 1, large=True) for run in best_presets(args, 5)])
     if args.stage == "speed":
         measure_speeds(args)
     if args.stage == "report":
