@@ -148,15 +148,16 @@ def at_once(args, work, items):
         list(pool.map(work, items))
 
 
-def grid_runs(args, optim):
+def grid_runs(args, optim, large=False):
     """The complete runs of an optimizer with seed 1."""
-    rates = sorted(float(p.name[len(optim) + 1:-2]) for p in args.out.glob(f"{optim}-*-1")
-                   if p.name[len(optim) + 1:-2].replace(".", "").replace("e-", "").isdigit())
-    return [run for run in (Run(args, optim, rate, 1) for rate in rates) if run.complete()]
+    end = "-1-large" if large else "-1"
+    texts = (path.name[len(optim) + 1:-len(end)] for path in args.out.glob(f"{optim}-*{end}"))
+    rates = sorted(float(text) for text in texts if text.replace(".", "").replace("e-", "").isdigit())
+    return [run for run in (Run(args, optim, rate, 1, large) for rate in rates) if run.complete()]
 
 
-def best(args, optim):
-    return min(grid_runs(args, optim), key=Run.loss, default=None)
+def best(args, optim, large=False):
+    return min(grid_runs(args, optim, large), key=Run.loss, default=None)
 
 
 def step_from(rate, up):
@@ -217,19 +218,19 @@ def seeds_of(args, run):
 
 def table(args):
     rows = ["| optimizer | rate | loss | perplexity | three seeds: mean loss, deviation | state | peak memory | tokens/s | "
-            "at 10 M: perplexity |", "|---|---|---|---|---|---|---|---|---|"]
+            "at 10 M: perplexity, rate |", "|---|---|---|---|---|---|---|---|---|"]
     speed, smallest = speeds("comparison", "optim"), math.inf
     for run in ranked(args):
         if run.optim in ABLATION and run.optim in VARIANTS:
             continue
-        large, record = Run(args, run.optim, run.rate, 1, large=True), run.record()
+        large, record = best(args, run.optim, large=True), run.record()
         mark = "**" if record["optimizer_bytes"] < smallest else ""  # nothing with as little state has a lower loss
         smallest = min(smallest, record["optimizer_bytes"])
         rows.append(" | ".join((
             f"| {mark}{run.optim}{mark}", f"{run.rate:g}", f"{run.loss():.4f}", f"{math.exp(run.loss()):.2f}",
             seeds_of(args, run), f"{record['optimizer_bytes'] / 2**20:.2f} MiB", f"{record['peak_memory_bytes'] / 2**20:.0f} MiB",
             f"{speed[run.optim]:.0f}" if run.optim in speed else "",
-            f"{math.exp(large.loss()):.2f} |" if large.complete() else "|")))
+            f"{math.exp(large.loss()):.2f}, {large.rate:g} |" if large else "|")))
     return "\n".join(rows) + "\n"
 
 
