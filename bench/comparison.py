@@ -72,12 +72,16 @@ ABLATION = {"fira_unscaled": 37.06, "fira_unlimited": 32.22, "fira_one_factor": 
 ALWAYS_SEEDED = ("adamw_torch", "adamw_two_rates", "galore_adamw", "fira_adamw")
 
 
+def folder_name(optim, rate, seed, large):
+    return f"{optim}-{rate}-{seed}{'-large' if large else ''}"
+
+
 class Run:
     """Its record, a line of the raw file, is written when it has ended."""
 
     def __init__(self, args, optim, rate, seed, large=False):
         self.args, self.optim, self.rate, self.seed, self.large = args, optim, rate, seed, large
-        self.folder = args.out / f"{optim}-{rate:g}-{seed}{'-large' if large else ''}"
+        self.folder = args.out / folder_name(optim, f"{rate:g}", seed, large)
 
     def complete(self):
         return (self.folder / "record.json").exists()
@@ -150,10 +154,9 @@ def at_once(args, work, items):
 
 def grid_runs(args, optim, large=False):
     """The complete runs of an optimizer with seed 1."""
-    end = "-1-large" if large else "-1"
-    texts = (path.name[len(optim) + 1:-len(end)] for path in args.out.glob(f"{optim}-*{end}"))
-    rates = sorted(float(text) for text in texts if text.replace(".", "").replace("e-", "").isdigit())
-    return [run for run in (Run(args, optim, rate, 1, large) for rate in rates) if run.complete()]
+    records = args.out.glob(folder_name(optim, "*", 1, large) + "/record.json")
+    rates = sorted(json.loads(path.read_text(encoding="utf-8"))["learning_rate"] for path in records)
+    return [Run(args, optim, rate, 1, large) for rate in rates]
 
 
 def best(args, optim, large=False):

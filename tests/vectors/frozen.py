@@ -8,9 +8,11 @@ def turned(factor, random, angle):
     return np.linalg.qr(factor + angle * random.standard_normal(factor.shape) / np.sqrt(factor.shape[0]))[0]
 
 
-def share_of_tolerance(frozen, errors):
-    """The largest over steps and weights, printed with the last step's error. errors: {step: {name: relative error}}"""
-    share = max(error / frozen["tolerance"][str(step)][name]
-                for step, by_name in errors.items() for name, error in by_name.items())
-    print(f"{frozen['name']:48s} error {max(errors[frozen['steps'][-1]].values()):.1e}  of the tolerance {share:.3f}")
+def share_of_tolerance(frozen, weights, expected, after, displacement_error):
+    """The largest over steps and weights, printed with the last step's error. expected: the frozen file; after: {step: weights}"""
+    share = 0
+    for step in frozen["steps"]:
+        error = displacement_error(weights, {n: expected[f"weights/{step}/{n}"] for n in weights}, after[step])
+        share = max(share, *(error[n] / frozen["tolerance"][str(step)][n] for n in weights))
+    print(f"{frozen['name']:48s} error {max(error.values()):.1e}  of the tolerance {share:.3f}")
     return share
