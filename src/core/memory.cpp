@@ -1,6 +1,7 @@
 #include "core/memory.h"
 
 #include <fmt/core.h>
+#include <malloc.h>
 
 #include <cctype>
 #include <cmath>
@@ -10,6 +11,10 @@
 #include <string_view>
 
 #include "core/errors.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+extern "C" void __sanitizer_purge_allocator();
+#endif
 
 namespace galore {
 namespace {
@@ -89,5 +94,13 @@ int64_t parse_bytes(const std::string& where, const std::string& name, const std
 
 int64_t resident_bytes() { return status_field("VmRSS:"); }
 int64_t peak_resident_bytes() { return status_field("VmHWM:"); }
+
+void return_freed_memory() {
+#if defined(__SANITIZE_ADDRESS__)
+  __sanitizer_purge_allocator();
+#elif defined(__GLIBC__)
+  malloc_trim(0);
+#endif
+}
 
 }  // namespace galore

@@ -71,5 +71,8 @@ int64_t parse_bytes(const std::string& where, const std::string& name, const std
 // Of this process, in bytes, as the kernel counts them (VmRSS and VmHWM).
 int64_t resident_bytes();
 int64_t peak_resident_bytes();
+// Gives what this process has freed back to the system, where its allocator can. Otherwise freed memory
+// counts as resident until the allocator happens to return it: 112 MiB were seen after a run of 110.
+void return_freed_memory();
 
 }  // namespace galore

@@ -12,6 +12,7 @@
 #include <sstream>
 #include <vector>
 
+#include "core/memory.h"
 #include "core/options.h"
 
 namespace galore {
@@ -138,6 +139,7 @@ void add_ulimit(Limits& limits, const std::string& table, const char* name, cons
 }  // namespace
 
 MemoryAtHand host_memory_at_hand(int threads, const std::string& root) {
+  return_freed_memory();
   const Holdings own = holdings(root);
   Limits limits{{std::numeric_limits<int64_t>::max(), 0, "no limit is known"}};
   if (const auto kibibytes = number_after(text_of(root + "/proc/meminfo"), "MemAvailable:"))

@@ -16,7 +16,8 @@ struct MemoryAtHand {
 
 // Of the host: the least of physical memory, the limits of this process's cgroups (versions 1 and 2) and
 // ulimit -v and -d. Swap does not count; the page cache counts as free. `threads` that will compute take
-// address space besides. `root` is the folder that holds proc/ and the mounted cgroups.
+// address space besides. What the process has freed goes back to the system first. `root` is the folder that
+// holds proc/ and the mounted cgroups.
 MemoryAtHand host_memory_at_hand(int threads, const std::string& root = "");
 // Of the device: for the CPU the host's, elsewhere what is free there.
 MemoryAtHand memory_at_hand(at::Device device);

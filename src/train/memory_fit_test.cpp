@@ -161,8 +161,7 @@ TEST(FindBatchSize, IsRefusedWhereItWouldChangeTheUpdate) {
 
 class TrainerMemory : public TestRun {
  protected:
-  // 256 rows of 128 tokens: 64 of them cost some 30 MiB. Between the plan here and the one in the run a
-  // process that keeps freed memory for a while, as under AddressSanitizer, was seen to move by 6.
+  // 256 rows of 128 tokens: 64 of them cost some 30 MiB.
   Settings large(const std::string& name, Settings more) const {
     const Settings common = {output(name), "max_length=128", "per_device_train_batch_size=256",
                              "max_steps=2"};
