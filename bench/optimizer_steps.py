@@ -89,12 +89,23 @@ def make_adam_mini(found):
     return Adam_mini(found.items(), lr=1e-3, dim=HIDDEN, n_heads=8, verbose=False)
 
 
+def make_racs(found):
+    """As ours: embedding, head and vectors by AdamW. The package takes one step towards the fixed point, the paper five."""
+    import pytorch_optimizer
+    import torch
+
+    rest, matrices = (group["params"] for group in groups(found))
+    return Both(torch.optim.AdamW(rest, lr=1e-3), pytorch_optimizer.RACS(matrices, lr=1e-3))
+
+
 def make_badam(found):
     import torch
     from badam import BlockOptimizer
 
     base = torch.optim.AdamW(found.values(), lr=1e-3)
-    return BlockOptimizer(base, list(found.items()), switch_block_every=GAP, switch_mode="ascending", verbose=0)
+    no_layers = [name for name in found if ".layers." not in name]  # ours trains these all the time
+    return BlockOptimizer(base, list(found.items()), switch_block_every=GAP, switch_mode="ascending", active_modules=no_layers,
+                          verbose=0)
 
 
 def make_bitsandbytes(found):
@@ -124,7 +135,7 @@ PEERS = {
     "adam_mini": ("adam_mini", make_adam_mini), "badam": ("badam", make_badam),
     "spam_adamw": of_package("pytorch_optimizer", "SPAM", None),
     "stable_spam_adamw": of_package("pytorch_optimizer", "StableSPAM", None),
-    "racs": of_package("pytorch_optimizer", "RACS", None),
+    "racs": ("pytorch_optimizer", make_racs),
 }
 OURS = {"sgd": "momentum=0.9"}
 REFRESHES = ("galore_adamw", "galore_adafactor", "apollo_adamw", "apollo_mini", "fira_adamw")
