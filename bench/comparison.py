@@ -7,7 +7,8 @@ grid   every optimizer at RATES, seed 1, then a step further on the better side 
        a run that an evaluation finds HOPELESS behind the optimizer's best one is stopped there
 seeds  the eight best presets, AdamW, AdamW with two rates, GaLore and Fira once more with two other seeds, at their best rate
 speed  each optimizer alone on the machine, --rounds times, into bench/runs/<date>-comparison-speed.jsonl
-large  the five best presets once with configs/llama_comparison_10m.json, at the best rate
+large  the five best presets, AdamW and AdamW with two rates once with configs/llama_comparison_10m.json, at the best rate and
+       the next lower one, which larger models want
 report writes bench/runs/<date>-comparison.jsonl (one line a run, raw), the tables of docs/results.md and
        docs/comparison.svg
 
@@ -66,10 +67,14 @@ VARIANTS = {
     "fira_one_factor": ("fira_adamw", LOW_RANK + ",scaling=matrix", []),
     "fira_unlimited": ("fira_adamw", LOW_RANK + ",limiter=0", []),
 }
+# All moments, those of embedding and head as well, in 8 bits.
+VARIANTS |= {f"{name}_8bit": (f"method={name},storage=blockwise_8bit", RUNS[name], [])
+             for name in ("muon", "gwt_adamw", "alice", "apollo_adamw", "foam_adamw", "racs")}
 RUNS |= {name: optim_args for name, (_, optim_args, _) in VARIANTS.items()}
 # Fira without its parts, with the published perplexity of LLaMA-60M (ablation in arXiv 2410.01623).
 ABLATION = {"fira_unscaled": 37.06, "fira_unlimited": 32.22, "fira_one_factor": 31.52, "fira_adamw": 31.06}
-ALWAYS_SEEDED = ("adamw_torch", "adamw_two_rates", "galore_adamw", "fira_adamw")
+BASELINES = ("adamw_torch", "adamw_two_rates")
+ALWAYS_SEEDED = (*BASELINES, "galore_adamw", "fira_adamw")
 
 
 def folder_name(optim, rate, seed, large):
@@ -208,6 +213,12 @@ def seed_runs(args, run):
     return [Run(args, run.optim, run.rate, seed) for seed in (1, 2, 3)]
 
 
+def large_runs(args):
+    chosen = [run.optim for run in best_presets(args, 5)] + list(BASELINES)
+    found = [best(args, optim) for optim in chosen if not args.only or optim in args.only]
+    return [Run(args, run.optim, rate, 1, large=True) for run in found for rate in (step_from(run.rate, up=False), run.rate)]
+
+
 def measure_speeds(args):
     """Each optimizer alone, on two threads."""
     measure("comparison", "optim", args.rounds, {
@@ -286,7 +297,7 @@ def main():
     if args.stage == "seeds":
         at_once(args, Run.train, [r for run in seeded(args) for r in seed_runs(args, run)])
     if args.stage == "large":
-        at_once(args, Run.train, [Run(args, run.optim, run.rate, 1, large=True) for run in best_presets(args, 5)])
+        at_once(args, Run.train, large_runs(args))
     if args.stage == "speed":
         measure_speeds(args)
     if args.stage == "report":

@@ -11,12 +11,13 @@ namespace {
 constexpr const char* kWhere = "optim";
 
 struct Choice {
-  std::string rule = "adamw", storage = "float32", subspace, residual = "none", limiter = "none";
+  std::string method, rule = "adamw", storage = "float32", subspace, residual = "none", limiter = "none";
 };
 
 void declare_options(OptionTable& table, Choice& choice) {
   std::vector<std::string> subspaces = subspace_names();
   subspaces.push_back("none");
+  table.add("method", &choice.method, "a named optimizer instead of the parts");
   table.add("rule", &choice.rule, "how gradients become directions").choices(rule_names());
   table.add("storage", &choice.storage, "of the moments").choices({"float32", "blockwise_8bit"});
   table.add("subspace", &choice.subspace, "inside what the rule works").choices(subspaces);
@@ -27,20 +28,39 @@ void declare_options(OptionTable& table, Choice& choice) {
 
 using Items = std::vector<std::pair<std::string, std::string>>;
 
-// The keys above go into `choice`, the others come back.
-Items choose(const std::string& text, Choice& choice) {
-  OptionTable table;
-  declare_options(table, choice);
-  Items rest;
+Items items_of(const std::string& text) {
+  Items items;
   for (const std::string& item : split_list(text)) {
     const size_t equals = item.find('=');
     if (equals == std::string::npos) fail_usage(kWhere, "expected name=value, given '{}'", item);
-    const std::string key = canonical_name(item.substr(0, equals)), value = item.substr(equals + 1);
-    table.find(key) ? table.set(kWhere, key, value) : void(rest.emplace_back(key, value));
+    items.emplace_back(canonical_name(item.substr(0, equals)), item.substr(equals + 1));
   }
-  const bool has_rank =
-      std::any_of(rest.begin(), rest.end(), [](const auto& item) { return item.first == "rank"; });
-  if (choice.subspace.empty()) choice.subspace = has_rank || choice.residual != "none" ? "warm" : "none";
+  return items;
+}
+
+// "" if it is not among them.
+std::string value_of(const Items& items, const std::string& name) {
+  const auto found =
+      std::find_if(items.begin(), items.end(), [&](const auto& item) { return item.first == name; });
+  return found == items.end() ? "" : found->second;
+}
+
+// The keys above go into `choice`, the others come back. A method may have a subspace and a limiter of its
+// own, which are options then.
+Items choose(const Items& items, Choice& choice) {
+  OptionTable table;
+  declare_options(table, choice);
+  const std::string method = value_of(items, "method");
+  Items rest;
+  for (const auto& [key, value] : items) {
+    const bool of_method = !method.empty() && key != "method" && key != "storage";
+    if (of_method && (key == "rule" || key == "residual"))
+      fail_usage(kWhere, "{}={}: expected storage and options of the method alone, for method={} has a {}",
+                 key, value, method, key);
+    !of_method&& table.find(key) ? table.set(kWhere, key, value) : void(rest.emplace_back(key, value));
+  }
+  if (choice.subspace.empty())
+    choice.subspace = !value_of(rest, "rank").empty() || choice.residual != "none" ? "warm" : "none";
   return rest;
 }
 
@@ -58,8 +78,6 @@ void refuse_what_means_nothing(const Choice& choice) {
                "limiter=spike_clip compares with a second moment of every element, which {} does not keep: "
                "expected rule=adamw or rms_prop",
                choice.rule);
-  if (choice.storage == "blockwise_8bit" && choice.rule == "adafactor")
-    fail_usage(kWhere, "storage=blockwise_8bit: adafactor keeps row and column means, which stay in fp32");
 }
 
 // Of these presets the method is taken, with its defaults.
@@ -69,6 +87,38 @@ const char* preset_with(const std::string& residual) {
   return residual == "gradient" ? "apollo_adamw" : "galore_adamw";
 }
 
+OptimizerSettings settings_of(const Choice& choice) {
+  if (!choice.method.empty()) return named_settings(choice.method);
+  refuse_what_means_nothing(choice);
+  OptimizerSettings settings;
+  settings.rule = choice.rule;
+  if (choice.subspace != "none") {
+    settings.method = find_preset(preset_with(choice.residual)).settings().method;
+    settings.subspace.subspace = choice.subspace;
+  }
+  if (choice.limiter == "spike_clip") settings.spam.emplace();
+  return settings;
+}
+
+// Bytes of the moments of a targeted matrix and of the head, which is none.
+int64_t moment_bytes_of(OptimizerSettings settings, const std::string& storage) {
+  settings.storage.storage = storage;
+  Ledger ledger(at::kMeta);
+  Workspace workspace(ledger);
+  make_method(settings, "model.layers.0.mlp.up_proj.weight", {256, 256}, true, workspace);
+  make_method(settings, "lm_head.weight", {256, 256}, false, workspace);
+  return ledger.bytes(Owner::moments);
+}
+
+void require_moments(const OptimizerSettings& settings) {
+  const std::string& storage = settings.storage.storage;
+  if (storage == "blockwise_8bit" &&
+      moment_bytes_of(settings, storage) == moment_bytes_of(settings, "float32"))
+    fail_usage(kWhere,
+               "storage=blockwise_8bit: expected parts with a moment of every element; these keep none, or "
+               "row and column means, which stay in fp32");
+}
+
 }  // namespace
 
 bool is_composition(const std::string& optim) { return optim.find('=') != std::string::npos; }
@@ -76,23 +126,18 @@ bool is_composition(const std::string& optim) { return optim.find('=') != std::s
 OptimizerSettings compose(const std::string& text,
                           const std::vector<std::pair<std::string, std::string>>& defaults) {
   Choice choice;
-  const Items rest = choose(text, choice);
-  refuse_what_means_nothing(choice);
-  OptimizerSettings settings;
+  const Items items = items_of(text), rest = choose(items, choice);
+  OptimizerSettings settings = settings_of(choice);
   settings.preset = text;
-  settings.rule = choice.rule;
-  settings.storage.storage = choice.storage;
-  if (choice.subspace != "none") {
-    settings.method = find_preset(preset_with(choice.residual)).settings().method;
-    settings.subspace.subspace = choice.subspace;
-  }
-  if (choice.limiter == "spike_clip") settings.spam.emplace();
+  if (choice.method.empty() || !value_of(items, "storage").empty()) settings.storage.storage = choice.storage;
   OptionTable table;
   declare_options(table, settings);
   for (const auto& [key, value] : defaults)
     if (table.find(key)) table.set("configuration", key, value);
-  if (table.find("limiter")) table.set(kWhere, "limiter", choice.limiter == "norm_growth" ? "1.01" : "0");
+  if (choice.method.empty() && table.find("limiter"))
+    table.set(kWhere, "limiter", choice.limiter == "norm_growth" ? "1.01" : "0");
   for (const auto& [key, value] : rest) table.set(kWhere, key, value);
+  require_moments(settings);
   return settings;
 }
 

@@ -1,5 +1,7 @@
 #include "optim/composition.h"
 
+#include <fmt/ranges.h>
+
 #include "core/errors.h"
 #include "optim/test_optimizer.h"
 
@@ -24,11 +26,20 @@ TEST(Composition, OfAPresetsPartsIsThePreset) {
       {"rule=adamw", "adamw_torch"},
       {"rule=adafactor,subspace=svd,rank=4,update_proj_gap=3", "galore_adafactor"},
       {"rule=adafactor,subspace=svd,rank=4,update_proj_gap=3,residual=scaled,limiter=norm_growth",
-       "fira_adafactor"}};
+       "fira_adafactor"},
+      {"method=muon", "muon"},
+      {"method=alice,storage=float32", "alice"},
+      {"method=adamw,storage=blockwise_8bit,min_8bit_size=64", "adamw_8bit"},
+      {"method=galore_adamw_8bit,min_8bit_size=64", "galore_adamw_8bit"}};
   for (const auto& [parts, preset] : pairs) {
-    const bool projects = !option_text(find_preset(preset).settings(), "rank").empty();
-    const std::string args = projects ? "subspace=svd,rank=4,update_proj_gap=3" : "";
-    TestRun composed(parts, "", all_kinds()), named(preset, args, all_kinds());
+    const auto has = [&](const char* option) {
+      return !option_text(find_preset(preset).settings(), option).empty();
+    };
+    std::string args = has("rank") ? "rank=4,update_proj_gap=3" : "";
+    if (has("subspace")) args += ",subspace=svd";
+    const std::string storage = has("block_size") ? ",min_8bit_size=64" : "";
+    TestRun composed(parts, parts.starts_with("method") ? args : "", all_kinds());
+    TestRun named(preset, args + storage, all_kinds());
     for (uint64_t seed = 1; seed <= 4; ++seed) composed.update(seed), named.update(seed);
     EXPECT_EQ(composed.difference(named), "") << parts;
   }
@@ -45,6 +56,53 @@ TEST(Composition, TakesOptionsOfItsPartsFromBothPlaces) {
   EXPECT_EQ(resolve_optimizer("rule=sgd,rank=8", "").subspace.subspace, "warm");
 }
 
+// Every named optimizer takes the other storage and keeps what its formula says then, or is refused because
+// it has nothing to store in codes.
+TEST(Composition, StoresTheMomentsOfAnyMethodInCodes) {
+  std::vector<std::string> without;
+  for (const Preset& preset : presets()) {
+    const std::string optim = "method=" + preset.name + ",storage=blockwise_8bit";
+    if (refusal_of(optim) != "accepted") {
+      without.push_back(preset.name);
+      continue;
+    }
+    OptimizerSettings settings = resolve_optimizer(optim, "");
+    settings.preset = preset.name;
+    for (const auto& [m, n] : {std::pair<int64_t, int64_t>{64, 96}, {96, 64}, {70, 129}}) {
+      Ledger ledger(at::kMeta);
+      Workspace workspace(ledger);
+      const auto method = make_method(settings, kTall, {m, n}, true, workspace);
+      EXPECT_EQ(ledger.bytes(Owner::moments) + ledger.bytes(Owner::bases), state_bytes(settings, m, n))
+          << optim << " " << m << " x " << n;
+    }
+  }
+  EXPECT_EQ(fmt::format("{}", fmt::join(without, " ")),
+            "adafactor sgd galore_adafactor galore_sgd fira_adafactor lomo adalomo");
+}
+
+// Rounding to codes turns the displacement by 0.2 to 3 %, and saved codes go on to the bit.
+TEST(Composition, WithMomentsInCodesMovesWeightsAsTheMethodDoes) {
+  for (const std::string name : {"muon", "gwt_adamw", "foam_adamw", "alice", "racs", "stable_spam_adamw"}) {
+    const auto coded_run = [&] {
+      return TestRun("method=" + name + ",storage=blockwise_8bit", "min_8bit_size=64", all_kinds());
+    };
+    TestRun coded = coded_run(), plain(name, "", all_kinds());
+    for (uint64_t seed = 1; seed <= 4; ++seed) coded.update(seed), plain.update(seed);
+    for (const auto& [weight, start] : all_kinds()) {
+      const at::Tensor moved = coded.weight(weight) - start, wanted = plain.weight(weight) - start;
+      EXPECT_LT(relative_difference(moved, wanted), 0.1) << name << " " << weight;
+    }
+    EXPECT_NE(coded.difference(plain), "") << name << ": nothing is in codes";
+    TestRun resumed = coded_run();
+    StateLoader loader(StateCopy(*coded.optimizer).values);
+    resumed.optimizer->visit(loader);
+    for (const auto& [weight, start] : all_kinds())
+      resumed.parameter(weight).value.copy_(coded.weight(weight));
+    coded.update(5), resumed.update(5);
+    EXPECT_EQ(coded.difference(resumed), "") << name;
+  }
+}
+
 TEST(Composition, PutsSpikeClippingInFrontOfARule) {
   TestRun clipped("rule=adamw,limiter=spike_clip,threshold=1e-3,holdoff=1", "", all_kinds());
   TestRun plain("rule=adamw", "", all_kinds());
@@ -57,6 +115,11 @@ TEST(Composition, RefusesWhatMeansNothing) {
            {"rule=adamw,residual=scaled,subspace=none", "expected a subspace"},
            {"rule=adamw,rank=4,limiter=norm_growth", "expected residual=scaled"},
            {"rule=adafactor,storage=blockwise_8bit", "row and column means"},
+           {"rule=sgd,storage=blockwise_8bit", "a moment of every element"},
+           {"rule=adamw,method=muon", "for method=muon has a rule"},
+           {"method=muon,residual=scaled", "for method=muon has a residual"},
+           {"method=mun", "'muon'"},
+           {"method=muon,rank=4", "rank"},
            {"rule=sgd,limiter=spike_clip", "second moment"},
            {"rule=adam", "adamw"},
            {"rule=adamw,rnk=4", "rnk"},

@@ -51,17 +51,21 @@ const Preset& find_preset(const std::string& name) {
              nearest_name(wanted, names));
 }
 
+OptimizerSettings named_settings(const std::string& name) {
+  OptimizerSettings settings = find_preset(name).settings();
+  if (canonical_name(name).ends_with(kLayerwiseSuffix)) settings.layerwise = true;
+  return settings;
+}
+
 OptimizerSettings resolve_optimizer(const std::string& name, const std::string& optim_args,
                                     const std::vector<std::pair<std::string, std::string>>& defaults) {
-  if (is_composition(name)) return compose(name + "," + optim_args, defaults);
-  const Preset& preset = find_preset(name);
-  OptimizerSettings settings = preset.settings();
-  if (canonical_name(name).ends_with(kLayerwiseSuffix)) settings.layerwise = true;
+  if (is_composition(name)) return compose(optim_args.empty() ? name : name + "," + optim_args, defaults);
+  OptimizerSettings settings = named_settings(name);
   OptionTable table;
   declare_options(table, settings);
   for (const auto& [key, value] : defaults)
     if (table.find(key)) table.set("configuration", key, value);
-  table.set_list("optim_args of " + preset.name, optim_args);
+  table.set_list("optim_args of " + settings.preset, optim_args);
   return settings;
 }
 

@@ -29,6 +29,8 @@ struct Preset {
 const std::vector<Preset>& presets();
 // By name or alias, with or without the suffix _layerwise; unknown names throw with the nearest known one.
 const Preset& find_preset(const std::string& name);
+// Of this preset, before any option is given; layer-wise with the suffix.
+OptimizerSettings named_settings(const std::string& name);
 
 // `name` may be a composition (composition.h). `defaults`: settings of the trainer, used where optim_args
 // does not say otherwise and the preset has the option (adam_beta1 and the like). `where` goes into messages.

@@ -120,6 +120,12 @@ TEST_F(TrainerResume, InTheMiddleOfAStream) {
   EXPECT_NE(complaint("streaming=false").find("expected streaming=true"), std::string::npos);
 }
 
+TEST_F(TrainerResume, OfAMethodWithMomentsInCodes) {
+  const Settings muon = {"optim=method=muon,storage=blockwise_8bit", "optim_args=min_8bit_size=0"};
+  expect_exact_resume(muon);
+  expect_exact_resume({muon[0], muon[1], "optim_layerwise=true", "overwrite_output_dir=true"});
+}
+
 TEST_F(TrainerResume, InTheMiddleOfALoggingWindow) { expect_exact_resume({"logging_steps=5"}); }
 
 TEST_F(TrainerResume, WithEverythingElse) {

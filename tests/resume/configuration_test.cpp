@@ -119,6 +119,11 @@ TEST(Configuration, AnOptimizerMayBeAMapAndWeightsMayHaveTheirOwn) {
   EXPECT_EQ(optimizer.overrides[0].settings.subspace.rank, 8);
   EXPECT_EQ(optimizer.overrides[0].learning_rate_factor, 0.5);
   EXPECT_EQ(optimizer.overrides[1].settings.method, nullptr);
+  const Resolved named(
+      "model_size: 60m\noutput_dir: o\ntrain_file: f.txt\noptim: {method: muon, storage: blockwise_8bit}\n",
+      {"optim_args=momentum=0.9"});
+  EXPECT_EQ(named.options.optimizer.settings.storage.storage, "blockwise_8bit");
+  EXPECT_EQ(option_text(named.options.optimizer.settings, "momentum"), "0.9");
 }
 
 TEST(OptionTables, NoPresetDeclaresANameTwice) {

@@ -39,7 +39,7 @@ std::vector<Preset> blockwise_presets() {
        {},
        "AdamW of one layer at a time; its state is that of the layer that is trained",
        "Luo et al. 2024, arXiv 2404.02827",
-       {{"mn", kMoment}, {"mn", kMoment}, {"", kScalar}, {"", kScalar}},
+       {{"mn"}, {"mn"}, {"", kScalar}, {"", kScalar}},
        combine_badam},
       {"lomo",
        {},
