@@ -143,6 +143,8 @@ TEST(Remedies, LeaveOutWhatDoesNotHelp) {
   EXPECT_FALSE(contains(with({"optim=adamw_torch", "spike_threshold=5"}), "optim_layerwise"));
   EXPECT_EQ(with({"optim=sgd", "optim_layerwise=true"}), "no option makes it smaller");
   EXPECT_TRUE(contains(with({"optim=galore_adamw_layerwise"}), "optim=galore_adamw_8bit_layerwise"));
+  EXPECT_TRUE(contains(with({"optim=muon"}), "optim=method=muon,storage=blockwise_8bit,"));
+  EXPECT_TRUE(contains(with({"optim=rule=adamw,rank=8"}), "optim=rule=adamw,rank=8,storage=blockwise_8bit,"));
   EXPECT_TRUE(contains(Plan(10, {"val_size=5", "per_device_eval_batch_size=512"})
                            .remedies(),  // the 8 training rows need as much
 

@@ -49,21 +49,31 @@ Changes narrow_weights(const TrainOptions& options) {
   return {change};
 }
 
-// The preset of the same name with 8-bit moments, where there is one.
-Changes eight_bit(const TrainOptions& options) {
-  if (is_composition(options.optim)) return {};
-  std::string base = find_preset(options.optim).name;
-  if (base.ends_with("_torch")) base.resize(base.rfind("_torch"));
-  const std::string name = base + "_8bit";
+// The same with 8-bit moments: the preset of that name, or else a composition.
+std::string eight_bit_form(const TrainOptions& options) {
+  const std::string storage = ",storage=blockwise_8bit";
+  if (is_composition(options.optim)) return options.optim + storage;
+  const std::string base = find_preset(options.optim).name;
+  const std::string suffix = options.optimizer.settings.layerwise ? "_layerwise" : "";
+  const std::string wanted = base.substr(0, base.rfind("_torch")) + "_8bit";
   const auto& all = presets();
-  const auto is_it = [&](const Preset& preset) { return preset.name == name; };
-  if (std::none_of(all.begin(), all.end(), is_it)) return {};
+  const bool is_named =
+      std::any_of(all.begin(), all.end(), [&](const Preset& preset) { return preset.name == wanted; });
+  return is_named ? wanted + suffix : "method=" + base + suffix + storage;
+}
+
+Changes eight_bit(const TrainOptions& options) {
+  if (options.optimizer.settings.storage.storage != "float32") return {};
   std::vector<std::pair<std::string, std::string>> settings;
   for (const std::string& item : split_list(options.optim_args))
     settings.emplace_back(item.substr(0, item.find('=')), item.substr(item.find('=') + 1));
-  Change change{"optim=" + name + (options.optimizer.settings.layerwise ? "_layerwise" : ""), options};
+  Change change{"optim=" + eight_bit_form(options), options};
   change.options.optim = change.text.substr(change.text.find('=') + 1);
-  change.options.optimizer.settings = resolve_optimizer(change.options.optim, "", settings);
+  try {
+    change.options.optimizer.settings = resolve_optimizer(change.options.optim, "", settings);
+  } catch (const UsageError&) {
+    return {};  // it has nothing to store in 8 bits
+  }
   return {change};
 }
 
