@@ -57,7 +57,11 @@ Items choose(const Items& items, Choice& choice) {
     if (of_method && (key == "rule" || key == "residual"))
       fail_usage(kWhere, "{}={}: expected storage and options of the method alone, for method={} has a {}",
                  key, value, method, key);
-    !of_method&& table.find(key) ? table.set(kWhere, key, value) : void(rest.emplace_back(key, value));
+    if (!of_method && table.find(key)) {
+      table.set(kWhere, key, value);
+    } else {
+      rest.emplace_back(key, value);
+    }
   }
   if (choice.subspace.empty())
     choice.subspace = !value_of(rest, "rank").empty() || choice.residual != "none" ? "warm" : "none";
