@@ -9,6 +9,9 @@ namespace galore {
 namespace {
 
 constexpr const char* kWhere = "optim";
+// With a second moment in codes, unless another is given: where it rounds to 0, epsilon is all that divides.
+// Muon's 1e-10 (for embedding and head) diverges, the 1e-8 of 8-bit AdamW does not (docs/log.md).
+constexpr double kLeastEpsilon = 1e-8;
 
 struct Choice {
   std::string method, rule = "adamw", storage = "float32", subspace, residual = "none", limiter = "none";
@@ -134,6 +137,8 @@ OptimizerSettings compose(const std::string& text,
   OptimizerSettings settings = settings_of(choice);
   settings.preset = text;
   if (choice.method.empty() || !value_of(items, "storage").empty()) settings.storage.storage = choice.storage;
+  if (settings.storage.storage == "blockwise_8bit")
+    settings.adamw.epsilon = std::max(settings.adamw.epsilon, kLeastEpsilon);
   OptionTable table;
   declare_options(table, settings);
   for (const auto& [key, value] : defaults)

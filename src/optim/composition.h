@@ -13,7 +13,8 @@
 //
 // Or all parts of a named optimizer with another storage, as method=muon,storage=blockwise_8bit: `method`
 // takes the place of rule, subspace, residual and limiter. What it keeps of other kinds than moments of
-// elements (means of rows, bases, a factor) stays as it is.
+// elements (means of rows, bases, a factor) stays as it is. With codes AdamW's epsilon is 1e-8 at least,
+// unless it is given.
 //
 // Other keys are options of the parts, as in optim_args. Combinations that mean nothing are refused with the
 // reason.

@@ -103,6 +103,16 @@ TEST(Composition, WithMomentsInCodesMovesWeightsAsTheMethodDoes) {
   }
 }
 
+TEST(Composition, KeepsEpsilonAboveWhatCodesRoundToZero) {
+  const auto epsilon = [](const std::string& optim, const std::string& args) {
+    return resolve_optimizer(optim, args).adamw.epsilon;
+  };
+  EXPECT_EQ(epsilon("method=muon", ""), 1e-10);
+  EXPECT_EQ(epsilon("method=muon,storage=blockwise_8bit", ""), 1e-8);
+  EXPECT_EQ(epsilon("method=muon,storage=blockwise_8bit", "adam_epsilon=1e-10"), 1e-10) << "as given";
+  EXPECT_EQ(epsilon("method=gwt_adamw,storage=blockwise_8bit", ""), 1e-6);
+}
+
 TEST(Composition, PutsSpikeClippingInFrontOfARule) {
   TestRun clipped("rule=adamw,limiter=spike_clip,threshold=1e-3,holdoff=1", "", all_kinds());
   TestRun plain("rule=adamw", "", all_kinds());
