@@ -67,9 +67,8 @@ VARIANTS = {
     "fira_one_factor": ("fira_adamw", LOW_RANK + ",scaling=matrix", []),
     "fira_unlimited": ("fira_adamw", LOW_RANK + ",limiter=0", []),
 }
-# All moments, those of embedding and head as well, in 8 bits. Muon's own epsilon for embedding and head is too small then.
-VARIANTS |= {f"{name}_8bit": (f"method={name},storage=blockwise_8bit", optim_args, [])
-             for name, optim_args in (("muon", "adam_epsilon=1e-6"), ("gwt_adamw", ""), ("alice", LOW_RANK))}
+# All moments, those of embedding and head as well, in 8 bits.
+VARIANTS |= {f"{name}_8bit": (f"method={name},storage=blockwise_8bit", RUNS[name], []) for name in ("muon", "gwt_adamw", "alice")}
 RUNS |= {name: optim_args for name, (_, optim_args, _) in VARIANTS.items()}
 # Fira without its parts, with the published perplexity of LLaMA-60M (ablation in arXiv 2410.01623).
 ABLATION = {"fira_unscaled": 37.06, "fira_unlimited": 32.22, "fira_one_factor": 31.52, "fira_adamw": 31.06}
