@@ -203,9 +203,13 @@ def best_presets(args, count):
     return [run for run in ranked(args) if run.optim not in VARIANTS][:count]
 
 
+def chosen(args, count, always):
+    names = {run.optim for run in best_presets(args, count)} | set(always)
+    return [run for run in ranked(args) if run.optim in names]
+
+
 def seeded(args):
-    chosen = {run.optim for run in best_presets(args, 8)} | set(ALWAYS_SEEDED)
-    return [run for run in ranked(args) if run.optim in chosen]
+    return chosen(args, 8, ALWAYS_SEEDED)
 
 
 def seed_runs(args, run):
@@ -213,8 +217,7 @@ def seed_runs(args, run):
 
 
 def large_runs(args):
-    chosen = [run.optim for run in best_presets(args, 5)] + list(BASELINES)
-    found = [best(args, optim) for optim in chosen if not args.only or optim in args.only]
+    found = [run for run in chosen(args, 5, BASELINES) if not args.only or run.optim in args.only]
     return [Run(args, run.optim, rate, 1, large=True) for run in found for rate in (step_from(run.rate, up=False), run.rate)]
 
 

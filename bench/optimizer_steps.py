@@ -75,27 +75,31 @@ def of_package(package, name, settings, **options):
     return package, make
 
 
-def make_muon(found):
-    """Matrices by Muon, the rest by AdamW, as its authors advise."""
+def beside_adamw(found, make):
+    """The matrices by another optimizer, embedding, head and vectors by AdamW, as ours and the authors' advice for Muon."""
     import torch
 
     rest, matrices = (group["params"] for group in groups(found))
-    return Both(torch.optim.Muon(matrices, lr=1e-3), torch.optim.AdamW(rest, lr=1e-3))
+    return Both(make(matrices, lr=1e-3), torch.optim.AdamW(rest, lr=1e-3))
+
+
+def make_muon(found):
+    import torch
+
+    return beside_adamw(found, torch.optim.Muon)
+
+
+def make_racs(found):
+    """The package takes one step towards the fixed point, the paper five."""
+    import pytorch_optimizer
+
+    return beside_adamw(found, pytorch_optimizer.RACS)
 
 
 def make_adam_mini(found):
     from adam_mini import Adam_mini
 
     return Adam_mini(found.items(), lr=1e-3, dim=HIDDEN, n_heads=8, verbose=False)
-
-
-def make_racs(found):
-    """As ours: embedding, head and vectors by AdamW. The package takes one step towards the fixed point, the paper five."""
-    import pytorch_optimizer
-    import torch
-
-    rest, matrices = (group["params"] for group in groups(found))
-    return Both(torch.optim.AdamW(rest, lr=1e-3), pytorch_optimizer.RACS(matrices, lr=1e-3))
 
 
 def make_badam(found):
