@@ -18,8 +18,8 @@ namespace {
 std::vector<std::pair<std::string, std::string>> shared_settings(const TrainOptions& options,
                                                                  OptionTable& table) {
   auto settings = given_adam_settings(table);
-  for (const std::string& item : split_list(options.optim_args))
-    settings.emplace_back(item.substr(0, item.find('=')), item.substr(item.find('=') + 1));
+  const auto own = parse_pairs("optim_args", options.optim_args);
+  settings.insert(settings.end(), own.begin(), own.end());
   return settings;
 }
 

@@ -177,16 +177,23 @@ void OptionTable::set(const std::string& where, const std::string& name, const s
 }
 
 void OptionTable::set_list(const std::string& where, const std::string& text) {
-  for (const std::string& item : split_list(text)) {
-    const size_t equals = item.find('=');
-    if (equals == std::string::npos) fail_usage(where, "expected name=value, given '{}'", item);
-    set(where, item.substr(0, equals), item.substr(equals + 1));
-  }
+  for (const auto& [name, value] : parse_pairs(where, text)) set(where, name, value);
 }
 
 std::vector<std::pair<std::string, std::string>> OptionTable::resolved() const {
   std::vector<std::pair<std::string, std::string>> pairs;
   for (const auto& option : options_) pairs.emplace_back(option->name(), option->text());
+  return pairs;
+}
+
+std::vector<std::pair<std::string, std::string>> parse_pairs(const std::string& where,
+                                                             const std::string& text) {
+  std::vector<std::pair<std::string, std::string>> pairs;
+  for (const std::string& item : split_list(text)) {
+    const size_t equals = item.find('=');
+    if (equals == std::string::npos) fail_usage(where, "expected name=value, given '{}'", item);
+    pairs.emplace_back(item.substr(0, equals), item.substr(equals + 1));
+  }
   return pairs;
 }
 

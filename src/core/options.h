@@ -130,6 +130,9 @@ std::string canonical_name(std::string name);
 // The candidate with the smallest edit distance to `name`, of those that begin with it if there are such; ""
 // if there are no candidates.
 std::string nearest_name(const std::string& name, const std::vector<std::string>& candidates);
+// The pairs of "a=1,b=2", as they are given.
+std::vector<std::pair<std::string, std::string>> parse_pairs(const std::string& where,
+                                                             const std::string& text);
 // Splits "a,b,c"; blanks around items are dropped, empty items too.
 std::vector<std::string> split_list(const std::string& text, char separator = ',');
 // Accepts 10, 1e4, 2.5; `where` and `name` go into the message.

@@ -32,12 +32,8 @@ void declare_options(OptionTable& table, Choice& choice) {
 using Items = std::vector<std::pair<std::string, std::string>>;
 
 Items items_of(const std::string& text) {
-  Items items;
-  for (const std::string& item : split_list(text)) {
-    const size_t equals = item.find('=');
-    if (equals == std::string::npos) fail_usage(kWhere, "expected name=value, given '{}'", item);
-    items.emplace_back(canonical_name(item.substr(0, equals)), item.substr(equals + 1));
-  }
+  Items items = parse_pairs(kWhere, text);
+  for (auto& [name, value] : items) name = canonical_name(name);
   return items;
 }
 

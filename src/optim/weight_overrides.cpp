@@ -14,10 +14,8 @@ WeightOverride parse_one(const std::string& optim, const std::string& optim_args
                          const std::string& text) {
   WeightOverride made;
   std::string own_optim, arguments;
-  for (const std::string& item : split_list(text)) {
-    const size_t equals = item.find('=');
-    if (equals == std::string::npos) fail_usage(kOverrides, "expected name=value, given '{}'", item);
-    const std::string name = canonical_name(item.substr(0, equals)), value = item.substr(equals + 1);
+  for (const auto& [key, value] : parse_pairs(kOverrides, text)) {
+    const std::string name = canonical_name(key);
     if (name == "pattern") {
       made.pattern = value;
     } else if (name == "optim") {
@@ -28,7 +26,7 @@ WeightOverride parse_one(const std::string& optim, const std::string& optim_args
       fail_usage(kOverrides,
                  "expected learning_rate_factor, a factor on the run's rate, given learning_rate");
     } else {
-      arguments += "," + item;
+      arguments += "," + key + "=" + value;
     }
   }
   if (made.pattern.empty())

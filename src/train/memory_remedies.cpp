@@ -64,9 +64,7 @@ std::string eight_bit_form(const TrainOptions& options) {
 
 Changes eight_bit(const TrainOptions& options) {
   if (options.optimizer.settings.storage.storage != "float32") return {};
-  std::vector<std::pair<std::string, std::string>> settings;
-  for (const std::string& item : split_list(options.optim_args))
-    settings.emplace_back(item.substr(0, item.find('=')), item.substr(item.find('=') + 1));
+  const auto settings = parse_pairs("optim_args", options.optim_args);
   Change change{"optim=" + eight_bit_form(options), options};
   change.options.optim = change.text.substr(change.text.find('=') + 1);
   try {
