@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/group_codes.h"
@@ -45,9 +46,22 @@ class WeightTerm {
   virtual Factors factors() = 0;
 };
 
+// What a weight is in its model. The model that creates a weight states it; nobody derives it from the name.
+enum class Role {
+  matrix,     // of a linear layer inside the model
+  embedding,  // a table of rows that indices choose: tokens, positions, token types
+  head,       // the last matrix, from hidden states to predictions; a tied head is an embedding
+  norm,       // scale or shift of a normalization
+  bias,       // of a linear layer
+  adapter,    // a factor that an adapter adds to a matrix
+};
+
 struct Parameter {
-  std::string name;              // the checkpoint's name, e.g. "model.layers.0.mlp.up_proj.weight"
+  std::string name;  // the checkpoint's name, e.g. "model.layers.0.mlp.up_proj.weight"
+  Role role = Role::matrix;
+  int64_t layer = -1;            // number of the transformer layer; -1: outside of all layers
   at::Tensor value;              // fp32 or bf16; undefined where the weight is kept in codes
+  bool trainable = true;         // false: frozen; no sink, no state, no gradient
   int uses = 1;                  // reports per backward pass
   GradientSink* sink = nullptr;  // null: no gradient wanted
   bool whole_products = false;   // a use reports by one add_product of all tokens, and by nothing else
@@ -61,5 +75,26 @@ struct Parameter {
 };
 
 using ParameterList = std::vector<Parameter*>;
+
+// Attaches a sink to a parameter and detaches it when destroyed, unless another sink has taken its place
+// since then. The parameter must outlive the binding.
+class SinkBinding {
+ public:
+  SinkBinding(Parameter& parameter, GradientSink& sink) : parameter_(&parameter), sink_(&sink) {
+    parameter.sink = &sink;
+  }
+  ~SinkBinding() {
+    if (parameter_ && parameter_->sink == sink_) parameter_->sink = nullptr;
+  }
+  SinkBinding(SinkBinding&& other) noexcept
+      : parameter_(std::exchange(other.parameter_, nullptr)), sink_(other.sink_) {}
+  SinkBinding& operator=(SinkBinding&&) = delete;
+  SinkBinding(const SinkBinding&) = delete;
+  SinkBinding& operator=(const SinkBinding&) = delete;
+
+ private:
+  Parameter* parameter_;
+  GradientSink* sink_;
+};
 
 }  // namespace galore

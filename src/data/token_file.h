@@ -13,10 +13,9 @@
 #include <vector>
 
 #include "core/files.h"
+#include "core/labels.h"
 
 namespace galore {
-
-inline constexpr int64_t kIgnoredLabel = -100;
 
 struct TokenRange {
   int64_t begin = 0, count = 0;

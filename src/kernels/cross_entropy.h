@@ -6,10 +6,9 @@
 
 #include <ATen/core/Tensor.h>
 
-namespace galore {
+#include "core/labels.h"
 
-// Tokens with this label have no loss and no gradient.
-inline constexpr int64_t kIgnoredLabel = -100;
+namespace galore {
 
 // losses (c, fp64): negative log likelihood of each label, 0 where ignored. logits (c x V, fp32 or bf16, the
 // arithmetic is fp32) become gradient_scale * dL/dlogits. labels: c, int64, on the same device, checked

@@ -60,6 +60,7 @@ Decoder::Decoder(DecoderPlan plan, const ModelConfig& config, const ModelOptions
       rotary_({config.head_dim, config.rope_theta, config.max_position_embeddings, config.rope_scaling}) {
   const auto table = [&](Parameter& parameter, const std::string& name, int64_t rows) {
     parameter.name = name;
+    parameter.role = &parameter == &head_weight_ ? Role::head : Role::embedding;
     parameter.value = space_.allocate({rows, config.hidden_size});
   };
   table(embedding_, plan_.embedding + ".weight", config.vocab_size);
@@ -69,6 +70,9 @@ Decoder::Decoder(DecoderPlan plan, const ModelConfig& config, const ModelOptions
   for (int64_t i = 0; i < config.num_hidden_layers; ++i) {
     const std::string name = plan_.layers + "." + std::to_string(i);
     layers_.push_back(std::make_unique<DecoderLayer>(name, plan_.layer(i), space_));
+    ParameterList own;
+    layers_.back()->list(own);
+    for (Parameter* parameter : own) parameter->layer = i;
   }
   const DecoderSize size = plan_.layer(0);
   final_norm_ = make_norm(plan_.final_norm, {config.hidden_size, size.norm_epsilon, size.norm}, space_);

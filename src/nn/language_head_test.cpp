@@ -29,7 +29,7 @@ struct Result {
 Result train_in_chunks(int64_t tokens_of_a_chunk) {
   Ledger ledger(at::kCPU);
   Workspace workspace(ledger);
-  Parameter weight{"head", random({53, 16}, at::kFloat, 1)};
+  Parameter weight{.name = "head", .role = Role::head, .value = random({53, 16}, at::kFloat, 1)};
   SumSink sink;
   weight.sink = &sink;
   LanguageHead head(weight, tokens_of_a_chunk * 53 * 4);
@@ -62,7 +62,8 @@ TEST(LanguageHead, DoesNotCopyALargeWeight) {
   Ledger ledger(at::kMeta);
   Workspace workspace(ledger);
   const auto on_meta = [](at::ScalarType dtype) { return at::TensorOptions(dtype).device(at::kMeta); };
-  Parameter weight{"head", at::empty({32000, 4096}, on_meta(at::kBFloat16))};
+  Parameter weight{
+      .name = "head", .role = Role::head, .value = at::empty({32000, 4096}, on_meta(at::kBFloat16))};
   LanguageHead head(weight);
   const Pass pass{workspace, at::kFloat, 2, 1024};
   const at::Tensor hidden = at::empty({2048, 4096}, on_meta(at::kFloat));

@@ -14,6 +14,7 @@ Linear::Linear(const std::string& name, Size size, const WeightSpace& space)
   weight_.whole_products = true;
   if (!size.bias) return;
   bias_.name = name + ".bias";
+  bias_.role = Role::bias;
   bias_.value = space.allocate({size.outputs});
 }
 

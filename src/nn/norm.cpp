@@ -14,6 +14,7 @@ at::Tensor in_fp32(const Parameter& weight, const Pass& pass, const char* name) 
 Parameter vector_parameter(const std::string& name, int64_t features, const WeightSpace& space) {
   Parameter parameter;
   parameter.name = name;
+  parameter.role = Role::norm;
   parameter.value = space.allocate({features});
   return parameter;
 }

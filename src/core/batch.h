@@ -1,0 +1,33 @@
+// The input of one forward pass. Legend: B rows, T positions of a row.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+namespace galore {
+
+// The numbers that a task compares its predictions with.
+struct Targets {
+  // B x T int64: the id that position t should predict (the row's next token for causal models), and
+  // kIgnoredLabel where nothing is predicted.
+  at::Tensor labels;
+  // Targets that count. Losses are divided by the sum over an update's batches.
+  int64_t count = 0;
+};
+
+// All tensors are on the CPU. A position sees one contiguous range of the keys of its row; that describes
+// causal, windowed, padded, bidirectional and packed-but-separate attention in one form.
+struct Batch {
+  at::Tensor ids;        // B x T int64
+  at::Tensor positions;  // B x T int64, from 0 in each document; undefined: 0 to T - 1 in every row
+  // B x T int32: position t sees the keys [first_key, end_key) of its row. Undefined: [0, t + 1), which is
+  // causal attention. A layer with a sliding window narrows the range further.
+  at::Tensor first_key, end_key;
+  Targets targets;
+
+  int64_t rows() const { return ids.size(0); }
+  int64_t length() const { return ids.size(1); }
+};
+
+}  // namespace galore
