@@ -56,7 +56,7 @@ class TinyParameters {
   void add(const std::string& name, at::IntArrayRef shape) {
     const at::Tensor value =
         options_.device().is_meta() ? at::empty(shape, options_) : at::randn(shape).to(options_);
-    owned_.push_back({name, value, 1, nullptr});
+    owned_.push_back({.name = name, .value = value});
   }
 
   ParameterList list() {

@@ -47,7 +47,7 @@ AutogradOptimizer::AutogradOptimizer(const NamedTensors& parameters, const Optim
     check(name, tensor, ledger_.device());
     if (weight_format(options, name))
       fail_usage("weight_bits", "expected 16 in optim_args: autograd cannot read {} from codes", name);
-    weights_.push_back(std::make_unique<Weight>(Weight{{name, tensor.detach()}, tensor}));
+    weights_.push_back(std::make_unique<Weight>(Weight{{.name = name, .value = tensor.detach()}, tensor}));
     list.push_back(&weights_.back()->parameter);
   }
   optimizer_ = std::make_unique<Optimizer>(list, options, workspace_);
