@@ -7,30 +7,36 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string_view>
 
 #include "checkpoint/json_file.h"
 #include "checkpoint/safetensors_header.h"
 #include "checkpoint/weight_files.h"
 #include "core/errors.h"
 #include "kernels/group_quantize.h"
+#include "models/architecture.h"
 
 namespace galore {
 namespace {
 
-constexpr const char* kHeadName = "lm_head.weight";
-constexpr const char* kEmbeddingNames[] = {"model.embed_tokens.weight", "transformer.wte.weight"};
-constexpr const char* kPrefixes[] = {"", "model.", "transformer."};  // a headless save has none
-
-bool ends_with(const std::string& text, const std::string& end) {
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+// Tensors of older files that are no weights: rotary tables, and GPT-2's causal mask.
+bool is_ignorable(const std::string& name) {
+  constexpr std::string_view kEndings[] = {"rotary_emb.inv_freq", ".attn.masked_bias",
+                                           "self_attn.masked_bias", ".attn.bias"};
+  return std::any_of(std::begin(kEndings), std::end(kEndings),
+                     [&](std::string_view ending) { return name.ends_with(ending); });
 }
 
-// Tensors that say nothing about the weights.
-bool is_ignorable(const std::string& name) {
-  // GPT-2's older files carry the causal mask.
-  for (const char* end : {"rotary_emb.inv_freq", ".attn.masked_bias", "self_attn.masked_bias", ".attn.bias"})
-    if (ends_with(name, end)) return true;
-  return false;
+// The table of token embeddings, or null. A model lists it before its table of positions.
+Parameter* embedding_of(const ParameterList& parameters) {
+  const auto found = std::find_if(parameters.begin(), parameters.end(),
+                                  [](const Parameter* p) { return p->role == Role::embedding; });
+  return found == parameters.end() ? nullptr : *found;
+}
+
+// The part of all names that a model without its head, saved alone, leaves out: "model." or "transformer.".
+std::string trunk_prefix(const Parameter* embedding) {
+  return embedding ? embedding->name.substr(0, embedding->name.find('.') + 1) : "";
 }
 
 struct Match {
@@ -40,7 +46,10 @@ struct Match {
 
 class Matcher {
  public:
-  Matcher(const Path& directory, const ParameterList& parameters) : directory_(directory.string()) {
+  Matcher(const Path& directory, const ParameterList& parameters)
+      : directory_(directory.string()),
+        embedding_(embedding_of(parameters)),
+        prefix_(trunk_prefix(embedding_)) {
     for (Parameter* parameter : parameters) by_name_.emplace(parameter->name, parameter);
   }
 
@@ -63,8 +72,8 @@ class Matcher {
   void add(const StoredTensor& stored) {
     const std::string& name = stored.info->name;
     Parameter* parameter = find(name);
-    const bool tied_head = parameter == nullptr && name == kHeadName;
-    if (tied_head) parameter = embedding();
+    const bool tied_head = parameter == nullptr && name == std::string(kLanguageHead) + ".weight";
+    if (tied_head) parameter = embedding_;
     if (parameter == nullptr) {
       if (!is_ignorable(name)) unexpected_.push_back(name);
       return;
@@ -78,16 +87,10 @@ class Matcher {
   }
 
   Parameter* find(const std::string& name) const {
-    for (const char* prefix : kPrefixes) {
-      const auto found = by_name_.find(prefix + name);
+    for (const std::string& candidate : {name, prefix_ + name}) {
+      const auto found = by_name_.find(candidate);
       if (found != by_name_.end()) return found->second;
     }
-    return nullptr;
-  }
-
-  Parameter* embedding() const {
-    for (const char* name : kEmbeddingNames)
-      if (const auto found = by_name_.find(name); found != by_name_.end()) return found->second;
     return nullptr;
   }
 
@@ -102,6 +105,8 @@ class Matcher {
   }
 
   std::string directory_;
+  Parameter* embedding_;  // or null
+  std::string prefix_;
   std::map<std::string, Parameter*> by_name_;
   std::map<std::string, std::string> found_;  // parameter -> the file's name for it
   std::vector<std::string> unexpected_;
@@ -186,13 +191,11 @@ std::vector<std::unique_ptr<AtomicFile>> write_shards(const Path& directory,
 void load_weights(const Path& directory, const ParameterList& parameters) {
   const WeightFiles files(directory);
   for (const Match& match : Matcher(directory, parameters).match(files))
-    match.parameter->codes ? read_into_codes(match.stored, *match.parameter->codes)
-                           : match.stored.file->read_into(match.stored.info->name, match.parameter->value);
-}
-
-void check_weights(const Path& directory, const ParameterList& parameters) {
-  const WeightFiles files(directory);
-  Matcher(directory, parameters).match(files);
+    if (match.parameter->codes) {
+      read_into_codes(match.stored, *match.parameter->codes);
+    } else {
+      match.stored.file->read_into(match.stored.info->name, match.parameter->value);
+    }
 }
 
 void save_model(const Path& directory, const ModelConfig& config, const ParameterList& parameters,

@@ -13,20 +13,16 @@
 
 namespace galore {
 
-// The model types that config.json may name.
-std::vector<std::string> known_model_types();
-
 // `source`: a config.json, or a folder that holds one. Keys that are missing have transformers' defaults. An
-// Error names the key: unknown model_type, values outside their range, and settings that would change the
-// mathematics and are not supported (another activation, sliding windows, dropout, quantization, ...). Other
-// unknown keys are ignored.
+// Error names the key: an unknown model_type, a value outside its range, and a setting that would change the
+// mathematics and is not supported (another activation, quantization, ...). Other unknown keys are ignored.
 ModelConfig read_model_config(const Path& source);
-// As above, from the text of a config.json; `where` names it in messages.
+// The configuration from the text of a config.json; `where` names the text in messages.
 ModelConfig parse_model_config(const std::string& where, const std::string& text);
-// The text of config.json; `dtype` becomes "torch_dtype". Keys of `config.source` that say nothing we compute
-// with are kept.
+// The text of config.json; `dtype` becomes "torch_dtype". Keys of `config.source` that we do not compute with
+// are kept.
 std::string model_config_text(const ModelConfig& config, at::ScalarType dtype);
-// The text of generation_config.json: that of the folder it came from, with the ids of today.
+// The text of generation_config.json: the text that was read, with the configuration's token ids.
 std::string generation_config_text(const ModelConfig& config);
 
 // Fills every parameter from the folder's weights, converting F64, F32, BF16 and F16 to the parameter's
@@ -35,9 +31,6 @@ std::string generation_config_text(const ModelConfig& config);
 // name them. Allowed without a parameter: "lm_head.weight" when the head is tied, and the rotary tables old
 // files carry.
 void load_weights(const Path& directory, const ParameterList& parameters);
-// Everything load_weights checks, without reading the weights: the values may be on the `meta` device.
-void check_weights(const Path& directory, const ParameterList& parameters);
-
 inline constexpr uint64_t kShardBytes = 5'000'000'000;  // transformers' max_shard_size
 
 // Writes a folder that transformers loads; creates it if need be. All weights are on disk under temporary

@@ -1,16 +1,23 @@
-// config.json <-> ModelConfig, by the tables of config_format.h.
+// Converts config.json to ModelConfig and back, by the tables of models/architecture.h.
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 
-#include "checkpoint/config_format.h"
 #include "checkpoint/hugging_face.h"
 #include "checkpoint/rope_json.h"
 #include "core/dtypes.h"
+#include "core/errors.h"
+#include "models/architecture.h"
 
 namespace galore {
 namespace {
 
-using Windows = ConfigFormat::Windows;
+const Architecture& architecture_of(const std::string& where, const std::string& model_type) {
+  if (const Architecture* found = find_architecture(model_type)) return *found;
+  fail("config", "{}: model_type '{}' is not supported; known: {}", where, model_type.substr(0, 60),
+       fmt::join(architecture_names(), ", "));
+}
 
 double number(const std::string& where, const ConfigKey& key, const Json& value) {
   double result = json_value<double>(where, Json{{key.name, value}}, key.name);
@@ -61,12 +68,14 @@ class ConfigReader {
   const Json& json_;
 };
 
-void check_requirements(const std::string& where, const ConfigFormat& format, const Json& json) {
+void check_requirements(const std::string& where, const Architecture& format, const Json& json) {
   for (const ConfigRequirement& requirement : format.requirements) {
     const auto found = json.find(requirement.name);
     if (found == json.end() || found->is_null()) continue;
-    const auto& accepted = requirement.accepted;
-    if (std::find(accepted.begin(), accepted.end(), *found) == accepted.end())
+    const auto equals = [&](const auto& accepted) {
+      return std::visit([&](auto value) { return *found == Json(value); }, accepted);
+    };
+    if (std::none_of(requirement.accepted.begin(), requirement.accepted.end(), equals))
       fail("config", "{}: '{}' = {} is not supported", where, requirement.name, shown(*found));
   }
   const bool window_off = json.contains("use_sliding_window") && json["use_sliding_window"] == false;
@@ -75,7 +84,7 @@ void check_requirements(const std::string& where, const ConfigFormat& format, co
     fail("config", "{}: 'sliding_window' = {} is not supported", where, shown(json["sliding_window"]));
 }
 
-void read_activation(const std::string& where, const ConfigFormat& format, const Json& json,
+void read_activation(const std::string& where, const Architecture& format, const Json& json,
                      ModelConfig& config) {
   config.hidden_act = format.activations.front();
   const auto found = json.find(format.activation_key);
@@ -87,14 +96,14 @@ void read_activation(const std::string& where, const ConfigFormat& format, const
 }
 
 // Whether this kind of layer can be computed where the format allows windows as it does.
-bool is_layer_type(const Json& type, const ConfigFormat& format, const ModelConfig& config) {
+bool is_layer_type(const Json& type, const Architecture& format, const ModelConfig& config) {
   const bool windowed = config.sliding_window.has_value();
   if (format.windows == Windows::all) return type == (windowed ? "sliding_attention" : "full_attention");
   return type == "full_attention" ||
          (format.windows == Windows::some && type == "sliding_attention" && windowed);
 }
 
-void read_windows(const std::string& where, const ConfigFormat& format, const Json& json,
+void read_windows(const std::string& where, const Architecture& format, const Json& json,
                   ModelConfig& config) {
   if (format.windows == Windows::some && !config.use_sliding_window) config.sliding_window.reset();
   const auto found = json.find("layer_types");
@@ -110,7 +119,7 @@ void read_windows(const std::string& where, const ConfigFormat& format, const Js
 }
 
 // One object with all that says something about the rotary embedding, wherever this version put it.
-void read_rope(const std::string& where, const ConfigFormat& format, const Json& json, ModelConfig& config) {
+void read_rope(const std::string& where, const Architecture& format, const Json& json, ModelConfig& config) {
   for (const char* name : {"rope_scaling", "rope_parameters"}) {
     const auto found = json.find(name);
     if (!format.rotary || found == json.end() || found->is_null()) continue;
@@ -123,10 +132,10 @@ void read_rope(const std::string& where, const ConfigFormat& format, const Json&
   }
 }
 
-void derive_and_check(const std::string& where, const ConfigFormat& format, ModelConfig& config) {
-  if (config.num_key_value_heads == kFromOthers) config.num_key_value_heads = config.num_attention_heads;
-  if (config.intermediate_size == kFromOthers) config.intermediate_size = 4 * config.hidden_size;
-  if (config.head_dim == kFromOthers) {
+void derive_and_check(const std::string& where, const Architecture& format, ModelConfig& config) {
+  if (config.num_key_value_heads == kFromOtherKeys) config.num_key_value_heads = config.num_attention_heads;
+  if (config.intermediate_size == kFromOtherKeys) config.intermediate_size = 4 * config.hidden_size;
+  if (config.head_dim == kFromOtherKeys) {
     if (config.hidden_size % config.num_attention_heads != 0)
       fail("config", "{}: 'hidden_size' (n_embd) {} is no multiple of 'num_attention_heads' (n_head) {}",
            where, config.hidden_size, config.num_attention_heads);
@@ -151,7 +160,7 @@ bool says_already(const Json& json, const char* name, const Json& value) {
          std::find(found->begin(), found->end(), value) != found->end();
 }
 
-void write_windows(const ConfigFormat& format, const ModelConfig& config, Json& json) {
+void write_windows(const Architecture& format, const ModelConfig& config, Json& json) {
   if (format.windows != Windows::some) return;
   json["layer_types"] = Json::array();
   for (int64_t i = 0; i < config.num_hidden_layers; ++i)
@@ -164,9 +173,9 @@ ModelConfig parse_model_config(const std::string& where, const std::string& text
   const Json json = parse_json_object(where, text);
   ModelConfig config;
   config.model_type = json_value<std::string>(where, json, "model_type");
-  const ConfigFormat& format = config_format(where, config.model_type);
+  const Architecture& format = architecture_of(where, config.model_type);
   check_requirements(where, format, json);
-  config.num_key_value_heads = config.head_dim = static_cast<int64_t>(kFromOthers);
+  config.num_key_value_heads = config.head_dim = static_cast<int64_t>(kFromOtherKeys);
   const ConfigReader reader(where, json);
   for (const ConfigKey& key : format.keys) reader.read(key, config);
   read_activation(where, format, json, config);
@@ -187,7 +196,7 @@ ModelConfig read_model_config(const Path& source) {
 }
 
 std::string model_config_text(const ModelConfig& config, at::ScalarType dtype) {
-  const ConfigFormat& format = config_format("save", config.model_type);
+  const Architecture& format = architecture_of("save", config.model_type);
   Json json = config.source.empty() ? Json{{"use_cache", true}} : parse_json_object("save", config.source);
   for (const char* replaced : {"rope_parameters", "dtype"}) json.erase(replaced);
   json["architectures"] = {format.class_name};

@@ -36,7 +36,7 @@ TEST(ModelConfigJson, DefaultsAreThoseOfTransformers) {
   EXPECT_EQ(config.num_key_value_heads, 32);
   EXPECT_EQ(config.head_dim, 128);
   EXPECT_EQ(config.max_position_embeddings, 2048);
-  EXPECT_EQ(config.rms_norm_eps, 1e-6);
+  EXPECT_EQ(config.norm_epsilon, 1e-6);
   EXPECT_EQ(config.rope_theta, 10000);
   EXPECT_EQ(config.bos_token_id, 1);
   EXPECT_EQ(config.eos_token_id, 2);
@@ -46,7 +46,7 @@ TEST(ModelConfigJson, DefaultsAreThoseOfTransformers) {
 TEST(ModelConfigJson, RoundTrip) {
   ModelConfig config = tiny_config();
   config.head_dim = 6;
-  config.rms_norm_eps = 1e-5;
+  config.norm_epsilon = 1e-5;
   config.rope_theta = 500000;
   config.tie_word_embeddings = config.attention_bias = config.mlp_bias = true;
   config.eos_token_id.reset();

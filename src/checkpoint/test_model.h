@@ -36,7 +36,7 @@ class TinyParameters {
     const int64_t h = config.hidden_size, inner = config.intermediate_size;
     const int64_t q = config.num_attention_heads * config.head_dim;
     const int64_t kv = config.num_key_value_heads * config.head_dim;
-    add("model.embed_tokens.weight", {config.vocab_size, h});
+    add("model.embed_tokens.weight", {config.vocab_size, h}, Role::embedding);
     for (int64_t i = 0; i < config.num_hidden_layers; ++i) {
       const std::string layer = "model.layers." + std::to_string(i) + ".";
       add(layer + "self_attn.q_proj.weight", {q, h});
@@ -50,13 +50,16 @@ class TinyParameters {
       add(layer + "post_attention_layernorm.weight", {h});
     }
     add("model.norm.weight", {h});
-    if (!config.tie_word_embeddings) add("lm_head.weight", {config.vocab_size, h});
+    if (!config.tie_word_embeddings) add("lm_head.weight", {config.vocab_size, h}, Role::head);
   }
 
-  void add(const std::string& name, at::IntArrayRef shape) {
+  void add(const std::string& name, at::IntArrayRef shape, Role role = Role::matrix) {
     const at::Tensor value =
         options_.device().is_meta() ? at::empty(shape, options_) : at::randn(shape).to(options_);
-    owned_.push_back({.name = name, .value = value});
+    Parameter& added = owned_.emplace_back();
+    added.name = name;
+    added.role = role;
+    added.value = value;
   }
 
   ParameterList list() {

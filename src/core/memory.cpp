@@ -53,16 +53,26 @@ at::Tensor Ledger::zeros(Owner owner, at::IntArrayRef shape, at::ScalarType dtyp
 
 int64_t Ledger::total() const { return std::accumulate(bytes_.begin(), bytes_.end(), int64_t{0}); }
 
-at::Tensor Workspace::get(Owner owner, const std::string& name, at::IntArrayRef shape, at::ScalarType dtype) {
+at::Tensor Workspace::view(Buffer& buffer, Owner owner, at::IntArrayRef shape, at::ScalarType dtype) {
+  GALORE_ASSERT(!buffer.lent);
   const int64_t count = c10::multiply_integers(shape);
   const int64_t bytes = count * static_cast<int64_t>(c10::elementSize(dtype));
-  at::Tensor& buffer = buffers_[name];
-  if (!buffer.defined() || buffer.numel() < bytes) {
-    if (buffer.defined()) ledger_.add(owner, -buffer.numel());
-    buffer.reset();
-    buffer = ledger_.empty(owner, {bytes}, at::kByte);
+  at::Tensor& all = buffer.bytes;
+  if (!all.defined() || all.numel() < bytes) {
+    if (all.defined()) ledger_.add(owner, -all.numel());
+    all.reset();
+    all = ledger_.empty(owner, {bytes}, at::kByte);
   }
-  return buffer.narrow(0, 0, bytes).view(dtype).view(shape);
+  return all.narrow(0, 0, bytes).view(dtype).view(shape);
+}
+
+at::Tensor Workspace::get(Owner owner, const std::string& name, at::IntArrayRef shape, at::ScalarType dtype) {
+  return view(buffers_[name], owner, shape, dtype);
+}
+
+Scratch Workspace::lease(Owner owner, const std::string& name, at::IntArrayRef shape, at::ScalarType dtype) {
+  Buffer& buffer = buffers_[name];
+  return {view(buffer, owner, shape, dtype), buffer.lent};
 }
 
 std::string format_bytes(double bytes, bool binary) {

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 
 namespace galore {
 
@@ -47,19 +48,52 @@ class Ledger {
   int64_t transient_ = 0;
 };
 
-// Buffers reused from step to step, found by name; no buffer is ever returned, so a steady step allocates
-// nothing.
+// A buffer of a Workspace on loan. Its name can be lent again when the lease has ended; two leases of one
+// name at a time, which would be silent corruption, are an assertion.
+class Scratch {
+ public:
+  Scratch(at::Tensor tensor, bool& lent) : tensor_(std::move(tensor)), lent_(&lent) { lent = true; }
+  ~Scratch() {
+    if (lent_) *lent_ = false;
+  }
+  Scratch(Scratch&& other) noexcept
+      : tensor_(std::move(other.tensor_)), lent_(std::exchange(other.lent_, nullptr)) {}
+  Scratch& operator=(Scratch&&) = delete;
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+
+  // The tensor must not outlive the lease.
+  operator const at::Tensor&() const& { return tensor_; }
+  operator const at::Tensor&() && = delete;
+  const at::Tensor& operator*() const& { return tensor_; }
+  const at::Tensor* operator->() const& { return &tensor_; }
+
+ private:
+  at::Tensor tensor_;
+  bool* lent_;  // null: moved from
+};
+
+// Buffers reused from step to step, found by name. They are never given back to the system, so a steady step
+// allocates nothing.
 class Workspace {
  public:
   explicit Workspace(Ledger& ledger) : ledger_(ledger) {}
-  // A contiguous tensor of this shape; contents are whatever the last user of the name left. A larger request
-  // under a known name replaces the buffer.
+  // A contiguous tensor of this shape. Its contents are those that the last user of the name left. A larger
+  // request under a known name replaces the buffer.
   at::Tensor get(Owner owner, const std::string& name, at::IntArrayRef shape, at::ScalarType dtype);
+  // The same buffer, on loan until the result is destroyed. The workspace must outlive it.
+  Scratch lease(Owner owner, const std::string& name, at::IntArrayRef shape, at::ScalarType dtype);
   Ledger& ledger() { return ledger_; }
 
  private:
+  struct Buffer {
+    at::Tensor bytes;
+    bool lent = false;
+  };
+  at::Tensor view(Buffer& buffer, Owner owner, at::IntArrayRef shape, at::ScalarType dtype);
+
   Ledger& ledger_;
-  std::map<std::string, at::Tensor> buffers_;
+  std::map<std::string, Buffer> buffers_;
 };
 
 // "1.50 MiB"; `binary` false gives decimal units ("1.57 MB").

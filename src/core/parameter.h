@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/group_codes.h"
+#include "core/pinned.h"
 
 namespace galore {
 
@@ -51,11 +52,12 @@ enum class Role {
   matrix,     // of a linear layer inside the model
   embedding,  // a table of rows that indices choose: tokens, positions, token types
   head,       // the last matrix, from hidden states to predictions; a tied head is an embedding
-  norm,       // scale or shift of a normalization
-  bias,       // of a linear layer
+  norm,       // scale of a normalization
+  bias,       // of a linear layer or a normalization
   adapter,    // a factor that an adapter adds to a matrix
 };
 
+// Its address is its identity: sinks, terms and lists refer to it.
 struct Parameter {
   std::string name;  // the checkpoint's name, e.g. "model.layers.0.mlp.up_proj.weight"
   Role role = Role::matrix;
@@ -68,6 +70,7 @@ struct Parameter {
   // In 8 bits, instead of `value`; of a matrix. There is no copy of higher precision.
   std::optional<GroupCodes> codes = std::nullopt;
   WeightTerm* term = nullptr;  // of a matrix; the optimizer's
+  [[no_unique_address]] Pinned pinned = {};
 
   at::IntArrayRef sizes() const { return codes ? at::IntArrayRef(codes->shape) : value.sizes(); }
   int64_t numel() const { return c10::multiply_integers(sizes()); }

@@ -108,15 +108,15 @@ BatchSource::MakeBatch RowBatchSource::plan() {
   }
   return [this, rows = std::move(rows)] {
     const auto count = static_cast<int64_t>(rows.size());
-    Batch batch{at::empty({count, options_.max_length}, at::kLong),
-                at::empty({count, options_.max_length}, at::kLong)};
-    int64_t* ids = batch.ids.mutable_data_ptr<int64_t>();
-    int64_t* labels = batch.labels.mutable_data_ptr<int64_t>();
+    const at::Tensor all_ids = at::empty({count, options_.max_length}, at::kLong);
+    const at::Tensor all_labels = at::empty_like(all_ids);
+    int64_t* ids = all_ids.mutable_data_ptr<int64_t>();
+    int64_t* labels = all_labels.mutable_data_ptr<int64_t>();
     for (const int64_t row : rows) {
       fill(row, ids, labels);
       ids += options_.max_length, labels += options_.max_length;
     }
-    return batch;
+    return next_token_batch(all_ids, all_labels);
   };
 }
 

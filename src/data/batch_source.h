@@ -18,14 +18,11 @@
 #include <memory>
 #include <optional>
 
+#include "core/batch.h"
 #include "data/permutation.h"
 #include "data/token_dataset.h"
 
 namespace galore {
-
-struct Batch {
-  at::Tensor ids, labels;  // both [rows, max_length], int64, on the CPU
-};
 
 // Where the window of a stream's buffer begins (stream_source.h), and how many of its rows are gone. All 0
 // for data that can be read anywhere.

@@ -94,16 +94,16 @@ BatchSource::MakeBatch StreamBatchSource::plan() {
 Batch StreamBatchSource::batch_of(std::vector<StreamedRow>& rows) const {
   const int64_t length = options_.batches.max_length;
   const auto count = static_cast<int64_t>(rows.size());
-  Batch batch{at::empty({count, length}, at::kLong), at::empty({count, length}, at::kLong)};
-  int64_t* ids = batch.ids.mutable_data_ptr<int64_t>();
-  int64_t* labels = batch.labels.mutable_data_ptr<int64_t>();
+  const at::Tensor all_ids = at::empty({count, length}, at::kLong), all_labels = at::empty_like(all_ids);
+  int64_t* ids = all_ids.mutable_data_ptr<int64_t>();
+  int64_t* labels = all_labels.mutable_data_ptr<int64_t>();
   for (const StreamedRow& row : rows) {
     std::fill(std::copy(row.ids.begin(), row.ids.end(), ids), ids + length, options_.batches.pad_id);
     const std::vector<int32_t>& targets = row.labels.empty() ? row.ids : row.labels;
     std::fill(std::copy(targets.begin(), targets.end(), labels), labels + length, kIgnoredLabel);
     ids += length, labels += length;
   }
-  return batch;
+  return next_token_batch(all_ids, all_labels);
 }
 
 DataPosition StreamBatchSource::position() const {

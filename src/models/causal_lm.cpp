@@ -1,10 +1,79 @@
 #include "models/causal_lm.h"
 
+#include <optional>
+
 #include "core/errors.h"
-#include "models/architectures.h"
+#include "heads/language_head.h"
+#include "models/architecture.h"
+#include "nn/initialize.h"
 
 namespace galore {
 namespace {
+
+class TrunkWithHead : public CausalLM {
+ public:
+  TrunkWithHead(std::unique_ptr<Trunk> trunk, const LayerBuilder& builder) : trunk_(std::move(trunk)) {
+    const ModelConfig& c = config();
+    Parameter& table = trunk_->token_embedding();
+    if (c.tie_word_embeddings) {
+      table.uses = 2;
+      head_.emplace(table);
+    } else {
+      head_.emplace(Place{kLanguageHead, Role::head}, c.vocab_size, c.hidden_size, builder);
+    }
+  }
+
+  const ModelConfig& config() const override { return trunk_->config(); }
+  ParameterList parameters() override {
+    ParameterList list = trunk_->parameters();
+    head_->list(list);
+    return list;
+  }
+  void initialize(uint64_t seed) override {
+    trunk_->initialize(seed);
+    ParameterList own;
+    head_->list(own);
+    for (Parameter* parameter : own) galore::initialize(*parameter, seed, config().initializer_range);
+  }
+  void set_dropout(const DropoutPlace& place) override { trunk_->set_dropout(place); }
+
+  LossSum train_step(const Batch& batch, double gradient_scale) override {
+    const Pass pass = trunk_->pass_for(batch, Keep::for_backward);
+    LossSum loss;
+    Scratch gradient = [&] {
+      const Scratch hidden = trunk_->forward(pass, batch, Keep::for_backward);
+      Scratch filled = trunk_->hidden_gradient(pass);
+      loss = head_->train(pass, hidden, batch.targets, gradient_scale, filled);
+      return filled;
+    }();
+    trunk_->backward(pass, std::move(gradient));
+    return loss;
+  }
+  LossSum evaluate(const Batch& batch) override {
+    const Pass pass = trunk_->pass_for(batch, Keep::nothing);
+    const Scratch hidden = trunk_->forward(pass, batch, Keep::nothing);
+    return head_->evaluate(pass, hidden, batch.targets, nullptr);
+  }
+  at::Tensor logits(const at::Tensor& ids) override {
+    Batch batch;
+    batch.ids = ids;
+    const Pass pass = trunk_->pass_for(batch, Keep::nothing);
+    const Scratch hidden = trunk_->forward(pass, batch, Keep::nothing);
+    return head_->logits(pass, hidden).view({ids.size(0), ids.size(1), config().vocab_size});
+  }
+
+  std::unique_ptr<KeyValueCache> new_cache(int64_t max_length) override {
+    return trunk_->new_cache(max_length);
+  }
+  at::Tensor next_logits(const at::Tensor& ids, KeyValueCache& cache) override {
+    const Scratch hidden = trunk_->extend(ids, cache);
+    return head_->logits(trunk_->pass_of_one_token(), hidden).view({config().vocab_size});
+  }
+
+ private:
+  std::unique_ptr<Trunk> trunk_;
+  std::optional<LanguageHead> head_;
+};
 
 void check_shape(const ModelConfig& c) {
   const auto positive = [](const char* name, int64_t value) {
@@ -22,7 +91,7 @@ void check_shape(const ModelConfig& c) {
   if (!c.layer_types.empty() && static_cast<int64_t>(c.layer_types.size()) != c.num_hidden_layers)
     fail("config.json", "layer_types names {} layers, num_hidden_layers says {}", c.layer_types.size(),
          c.num_hidden_layers);
-  if (c.model_type != "gpt2" && c.head_dim % 2 != 0)
+  if (architecture(c.model_type).rotary && c.head_dim % 2 != 0)
     fail("config.json", "head_dim is even, given {}", c.head_dim);
   if (c.num_attention_heads % c.num_key_value_heads != 0) {
     fail("config.json", "num_attention_heads ({}) is a multiple of num_key_value_heads ({})",
@@ -32,10 +101,20 @@ void check_shape(const ModelConfig& c) {
 
 }  // namespace
 
+std::unique_ptr<LayerBuilder> layer_builder(const ModelOptions& options, Ledger& ledger) {
+  auto builder = std::make_unique<DenseBuilder>(ledger, options.weights_dtype);
+  if (!options.quantization) return builder;
+  return std::make_unique<QuantizedBuilder>(std::move(builder), options.quantization, ledger);
+}
+
 std::unique_ptr<CausalLM> make_causal_lm(const ModelConfig& config, const ModelOptions& options,
                                          Ledger& ledger) {
   check_shape(config);
-  return std::make_unique<Decoder>(plan_of(config), config, options, ledger);
+  const auto builder = layer_builder(options, ledger);
+  const TrunkOptions trunk{options.compute_dtype, options.gradient_checkpointing};
+  const TransformerPlan plan = architecture(config.model_type).plan(config);
+  return std::make_unique<TrunkWithHead>(std::make_unique<Transformer>(plan, config, trunk, *builder, ledger),
+                                         *builder);
 }
 
 }  // namespace galore

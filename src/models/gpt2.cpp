@@ -1,19 +1,26 @@
-// GPT-2 (Radford et al., 2019): layer norms, learned positions, one matrix for queries, keys and values,
-// GELU; matrices are kept as inputs x outputs, as its checkpoints have them.
-#include "models/architectures.h"
+// GPT-2 (Radford et al., 2019): layer norms, learned positions, GELU, and one matrix for queries, keys and
+// values. Matrices are stored as inputs x outputs, as its checkpoints have them.
+#include "models/architecture.h"
 
 namespace galore {
+namespace {
 
-DecoderPlan gpt2_plan(const ModelConfig& c) {
-  DecoderSize size;
+TransformerPlan gpt2_plan(const ModelConfig& c) {
+  LayerSize size;
   size.attention = {c.hidden_size, c.num_attention_heads, c.num_attention_heads, c.head_dim};
-  size.attention.bias = size.attention.output_bias = size.attention.fused = true;
+  size.attention.bias = size.attention.output_bias = size.attention.inputs_first = true;
+  size.attention.fused = "c_attn";
+  size.attention.output = "c_proj";
   size.mlp = {c.hidden_size, c.intermediate_size, /*bias=*/true,
-              c.hidden_act == "gelu" ? Activation::gelu : Activation::gelu_tanh};
-  size.norm_epsilon = c.rms_norm_eps;
+              c.hidden_act == "gelu" ? Activation::gelu : Activation::gelu_tanh, /*inputs_first=*/true};
+  size.mlp.up = "c_fc";
+  size.mlp.down = "c_proj";
+  size.norm_epsilon = c.norm_epsilon;
   size.norm = NormKind::layer;
-  size.names = {"attn", "mlp", "ln_1", "ln_2"};
-  DecoderPlan plan;
+  size.attention_name = "attn";
+  size.input_norm = "ln_1";
+  size.middle_norm = "ln_2";
+  TransformerPlan plan;
   plan.embedding = "transformer.wte";
   plan.positions = "transformer.wpe";
   plan.layers = "transformer.h";
@@ -22,6 +29,46 @@ DecoderPlan gpt2_plan(const ModelConfig& c) {
   plan.scaled_ending = "c_proj.weight";
   plan.layer = [size](int64_t) { return size; };
   return plan;
+}
+
+// GPT2Config of transformers 4.57.
+ConfigKeys gpt2_keys() {
+  constexpr double kMostDropped = 0.999;
+  return {
+      {"vocab_size", &ModelConfig::vocab_size, 50257, 1, kLargestSize},
+      {"n_embd", &ModelConfig::hidden_size, 768, 1, kLargestSize},
+      {"n_inner", &ModelConfig::intermediate_size, kFromOtherKeys, 1, kLargestSize},
+      {"n_layer", &ModelConfig::num_hidden_layers, 12, 1, kLargestCount},
+      {"n_head", &ModelConfig::num_attention_heads, 12, 1, kLargestCount},
+      {"n_positions", &ModelConfig::max_position_embeddings, 1024, 1, kLargestSize},
+      {"layer_norm_epsilon", &ModelConfig::norm_epsilon, 1e-5, 0, 1},
+      {"initializer_range", &ModelConfig::initializer_range, 0.02, 0, 1e3},
+      {"embd_pdrop", &ModelConfig::embd_pdrop, 0.1, 0, kMostDropped},
+      {"resid_pdrop", &ModelConfig::resid_pdrop, 0.1, 0, kMostDropped},
+      {"attn_pdrop", &ModelConfig::attn_pdrop, 0.1, 0, kMostDropped},
+      {"tie_word_embeddings", &ModelConfig::tie_word_embeddings, 1, 0, 1},
+      {"bos_token_id", &ModelConfig::bos_token_id, 50256, kNone, kLargestId},
+      {"eos_token_id", &ModelConfig::eos_token_id, 50256, kNone, kLargestId},
+      {"pad_token_id", &ModelConfig::pad_token_id, kNone, kNone, kLargestId},
+  };
+}
+
+}  // namespace
+
+Architecture gpt2() {
+  return {"gpt2",
+          "GPT2LMHeadModel",
+          gpt2_keys(),
+          {
+              {"scale_attn_weights", {true}},
+              {"scale_attn_by_inverse_layer_idx", {false}},
+              {"add_cross_attention", {false}},
+              {"quantization_config", {}},
+          },
+          gpt2_plan,
+          "activation_function",
+          {"gelu_new", "gelu_pytorch_tanh", "gelu_fast", "gelu"},
+          /*rotary=*/false};
 }
 
 }  // namespace galore

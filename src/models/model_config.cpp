@@ -17,7 +17,7 @@ constexpr Size kSizes[] = {{"60m", 512, 1376, 8, 8, 1024},     {"130m", 768, 204
                            {"350m", 1024, 2736, 16, 24, 1024}, {"1b", 2048, 5461, 32, 24, 2048},
                            {"3b", 2560, 6848, 32, 32, 2048},   {"7b", 4096, 11008, 32, 32, 2048}};
 
-// The number of weights that `counts` says yes to, of a model on a device without memory.
+// The number of weights that `counts` accepts, taken from a model on a device without memory.
 template <typename Counts>
 int64_t count_weights(const ModelConfig& config, const Counts& counts) {
   Ledger ledger(at::kMeta);
@@ -36,9 +36,7 @@ int64_t ModelConfig::num_parameters() const {
 
 int64_t ModelConfig::num_projected_parameters() const {
   return count_weights(*this, [](const Parameter& parameter) {
-    const bool inside =
-        parameter.name.find("attn") != std::string::npos || parameter.name.find("mlp") != std::string::npos;
-    return inside && parameter.sizes().size() == 2;
+    return parameter.role == Role::matrix && parameter.layer >= 0;
   });
 }
 

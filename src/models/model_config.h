@@ -1,4 +1,5 @@
-// What config.json says about a model, in transformers' names; one struct for all architectures of one shape.
+// The settings of config.json that we compute with, mostly in transformers' names; one struct for all
+// architectures.
 #pragma once
 
 #include <cstdint>
@@ -20,28 +21,29 @@ struct ModelConfig {
   int64_t num_key_value_heads = 8;
   int64_t head_dim = 64;
   int64_t max_position_embeddings = 1024;
-  double rms_norm_eps = 1e-6;  // of layer norms too (GPT-2's layer_norm_epsilon)
+  double norm_epsilon = 1e-6;  // of RMS norms and layer norms
   double rope_theta = 10000;
   double initializer_range = 0.02;
   RopeScaling rope_scaling;
   std::string hidden_act = "silu";
-  // Probabilities of dropout in training (GPT-2): of the embeddings' sum, of what blocks add to the stream,
-  // and of attention's weights.
+  // Probabilities of dropout in training (GPT-2): of the sum of the embeddings, of the branches that blocks
+  // add to the stream, and of the attention weights.
   double embd_pdrop = 0, resid_pdrop = 0, attn_pdrop = 0;
   bool attention_bias = false, mlp_bias = false;
   bool tie_word_embeddings = false;
-  // A query sees this many positions, its own included: all layers of mistral; of qwen2 and qwen3, if it is
-  // used, those that layer_types names or else those from max_window_layers on.
+  // A query sees this many positions, its own included. In mistral that holds for all layers; in qwen2 and
+  // qwen3, if use_sliding_window is set, for the layers that layer_types names, or else for those from
+  // max_window_layers on.
   std::optional<int64_t> sliding_window;
   bool use_sliding_window = false;
   int64_t max_window_layers = 28;
   std::vector<std::string> layer_types;
   std::optional<int64_t> bos_token_id, eos_token_id, pad_token_id;
-  // The texts of config.json and generation_config.json this was read from, or "": what they say beside the
-  // above is kept when the model is saved.
+  // The texts of config.json and generation_config.json that this was read from, or "". Their other keys are
+  // kept when the model is saved.
   std::string source = "", generation_source = "";
 
-  // 0: none. For qwen2 and qwen3.
+  // The sliding window of a layer of qwen2 or qwen3; 0: none.
   int64_t window_of_layer(int64_t layer) const {
     if (!use_sliding_window || !sliding_window) return 0;
     const bool slides = layer_types.empty()
@@ -49,7 +51,8 @@ struct ModelConfig {
                             : layer_types.at(static_cast<size_t>(layer)) == "sliding_attention";
     return slides ? *sliding_window : 0;
   }
-  // Number of weights, and of those in the matrices that low-rank methods project (attention and MLP).
+  // Number of weights, and number of weights in the matrices of the layers (attention and MLP), which
+  // low-rank methods project.
   int64_t num_parameters() const;
   int64_t num_projected_parameters() const;
 };

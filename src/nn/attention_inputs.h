@@ -4,18 +4,22 @@
 #include <memory>
 #include <string>
 
-#include "nn/linear.h"
+#include "nn/layer_builder.h"
 
 namespace galore {
 
 struct AttentionSize {
   int64_t hidden, heads, key_heads, head_dim;
   bool bias = false;         // of the projections to queries, keys and values
-  bool output_bias = false;  // of the one behind them
-  int64_t window = 0;        // positions that a query sees, its own included; 0: all before it
+  bool output_bias = false;  // of the projection from the heads' outputs
+  int64_t window = 0;        // positions that a query sees, its own included; 0: no limit
   bool head_norms = false;   // queries and keys are normalized, each head by itself (Qwen3)
   double norm_epsilon = 1e-6;
-  bool fused = false;  // GPT-2: one matrix for all three, kept as inputs x outputs
+  bool inputs_first = false;  // of all matrices
+  // The checkpoint's names. With `fused`, one matrix of that name gives queries, keys and values (GPT-2).
+  std::string query = "q_proj", key = "k_proj", value = "v_proj", output = "o_proj";
+  std::string fused = "";
+  std::string query_norm = "q_norm", key_norm = "k_norm";
 };
 
 // B x T x heads x D each.
@@ -26,18 +30,17 @@ struct Projections {
 class AttentionInputs {
  public:
   virtual ~AttentionInputs() = default;
-  // `out` from input (T x hidden).
+  // Computes `out` from input (T x hidden).
   virtual void forward(const Pass& pass, const at::Tensor& input, const Projections& out) const = 0;
   // input_gradient = dL/d(input).
   virtual void input_gradient(const Pass& pass, const Projections& gradient,
                               const at::Tensor& input_gradient) const = 0;
-  virtual void report(const Pass& pass, const Projections& gradient, const at::Tensor& input) = 0;
+  virtual void report_gradient(const Pass& pass, const Projections& gradient, const at::Tensor& input) = 0;
   virtual void list(ParameterList& parameters) = 0;
 };
 
-// Parameters `name`.q_proj, k_proj and v_proj; fused: `name`.c_attn.
-std::unique_ptr<AttentionInputs> make_attention_inputs(const std::string& name, const AttentionSize& size,
-                                                       const WeightSpace& space);
+std::unique_ptr<AttentionInputs> make_attention_inputs(const Place& place, const AttentionSize& size,
+                                                       const LayerBuilder& builder);
 
 // B x T x heads x D as a matrix of tokens.
 inline at::Tensor as_tokens(const at::Tensor& x) {

@@ -1,18 +1,15 @@
 // LLaMA's feed-forward block: down(silu(gate(x)) * up(x)), onto the residual stream.
 #pragma once
 
-#include <string>
-
 #include "nn/mlp.h"
 
 namespace galore {
 
 class GatedMlp : public Mlp {
  public:
-  // Parameters `name`.gate_proj, up_proj and down_proj.
-  GatedMlp(const std::string& name, const MlpSize& size, const WeightSpace& space);
+  GatedMlp(const Place& place, const MlpSize& size, const LayerBuilder& builder);
 
-  // Saves gate and up; not their product.
+  // Saves the outputs of gate and up, not their product.
   void forward(const Pass& pass, const at::Tensor& input, const at::Tensor& stream) override;
   void forward_inputs(const Pass& pass, const at::Tensor& input) override;
   void backward(const Pass& pass, const at::Tensor& stream_gradient,
@@ -22,7 +19,7 @@ class GatedMlp : public Mlp {
 
  private:
   MlpSize size_;
-  Linear gate_, up_, down_;
+  LinearPointer gate_, up_, down_;
 };
 
 }  // namespace galore

@@ -10,8 +10,8 @@
 namespace galore {
 namespace {
 
-// More than the window's rows, so that only every so many tokens move them: at an eighth of the window a
-// token costs eight rows of copying beside the reading of all of them.
+// More rows than the window needs, so that rows are moved only once in a while: with an eighth of the window
+// to spare, a token costs the copying of eight rows, and it reads all of them anyway.
 int64_t rows_kept(const LayerCache::Size& size) {
   if (size.window == 0) return size.max_length;
   return std::min(size.max_length, size.window - 1 + std::max<int64_t>(1, size.window / 8));
@@ -24,26 +24,26 @@ LayerCache::LayerCache(const Size& size, at::ScalarType dtype, Ledger& ledger) :
   rows_ = {ledger.empty(Owner::activations, shape, dtype), ledger.empty(Owner::activations, shape, dtype)};
 }
 
-KeysAndValues LayerCache::append(int64_t count, const Pass& pass) {
+LayerCache::Seen LayerCache::append(int64_t count, const Pass& pass) {
   const int64_t earlier = window_ > 0 ? std::min(filled_, window_ - 1) : filled_, all = earlier + count;
   const auto last_earlier = [&](const at::Tensor& rows) {
     return rows.narrow(0, filled_ - earlier, earlier);
   };
-  elsewhere_ = all > capacity();
-  if (elsewhere_) {
+  if (all > capacity()) {
     GALORE_ASSERT(window_ > 0);
     const std::array<int64_t, 3> shape{all, rows_.key.size(1), rows_.key.size(2)};
-    const KeysAndValues seen{pass.scratch("cache.key", shape), pass.scratch("cache.value", shape)};
-    seen.key.narrow(0, 0, earlier).copy_(last_earlier(rows_.key));
-    seen.value.narrow(0, 0, earlier).copy_(last_earlier(rows_.value));
+    Seen seen{{}, pass.scratch("cache.key", shape), pass.scratch("cache.value", shape)};
+    seen.rows = {**seen.key, **seen.value};
+    seen.rows.key.narrow(0, 0, earlier).copy_(last_earlier(rows_.key));
+    seen.rows.value.narrow(0, 0, earlier).copy_(last_earlier(rows_.value));
     return seen;
   }
   if (filled_ + count > capacity()) move_to_front(earlier);
   filled_ += count;
-  return {rows_.key.narrow(0, filled_ - all, all), rows_.value.narrow(0, filled_ - all, all)};
+  return {{rows_.key.narrow(0, filled_ - all, all), rows_.value.narrow(0, filled_ - all, all)}, {}, {}};
 }
 
-// Piece by piece, because the places overlap.
+// Copies piece by piece, because source and target overlap.
 void LayerCache::move_to_front(int64_t count) {
   const int64_t shift = filled_ - count;
   for (const at::Tensor& rows : {rows_.key, rows_.value})
@@ -54,12 +54,13 @@ void LayerCache::move_to_front(int64_t count) {
   filled_ = count;
 }
 
-void LayerCache::keep(const KeysAndValues& seen) {
-  if (!elsewhere_) return;
-  filled_ = std::min(window_ - 1, seen.key.size(0));
-  const int64_t first = seen.key.size(0) - filled_;
-  rows_.key.narrow(0, 0, filled_).copy_(seen.key.narrow(0, first, filled_));
-  rows_.value.narrow(0, 0, filled_).copy_(seen.value.narrow(0, first, filled_));
+void LayerCache::keep(const Seen& seen) {
+  if (!seen.key) return;  // the caller has written into the cache itself
+  const KeysAndValues& rows = seen.rows;
+  filled_ = std::min(window_ - 1, rows.key.size(0));
+  const int64_t first = rows.key.size(0) - filled_;
+  rows_.key.narrow(0, 0, filled_).copy_(rows.key.narrow(0, first, filled_));
+  rows_.value.narrow(0, 0, filled_).copy_(rows.value.narrow(0, first, filled_));
 }
 
 }  // namespace galore

@@ -3,6 +3,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
+
 #include "core/memory.h"
 #include "nn/pass.h"
 
@@ -13,8 +15,8 @@ struct KeysAndValues {
   at::Tensor key, value;
 };
 
-// Where a layer has a window of W positions, the last W - 1 of those that were appended: no later token sees
-// more. In their order, so that sums over them are those of a cache that holds everything, bit for bit.
+// Holds all positions, or with a sliding window of W the last W - 1, which is all that later tokens can see.
+// Positions stay in order, so attention sums them in the same order as an unbounded cache.
 class LayerCache {
  public:
   struct Size {
@@ -24,11 +26,17 @@ class LayerCache {
   };
   LayerCache(const Size& size, at::ScalarType dtype, Ledger& ledger);
 
-  // What `count` more tokens see: earlier positions and, behind them, their own, which are to be written.
-  // Together they may exceed no max_length.
-  KeysAndValues append(int64_t count, const Pass& pass);
-  // Once `seen`, append()'s result, is written and has been used.
-  void keep(const KeysAndValues& seen);
+  // The positions that some new tokens see: earlier ones, and behind them their own.
+  struct Seen {
+    KeysAndValues rows;
+    // Buffers of `rows` where the cache is too small to hold them all.
+    std::optional<Scratch> key, value;
+  };
+  // Makes room for `count` more tokens, whose keys and values the caller writes at the end of the result.
+  // The sequence may not exceed max_length.
+  Seen append(int64_t count, const Pass& pass);
+  // Keeps the positions that later tokens see, once the caller has written and used `seen`.
+  void keep(const Seen& seen);
 
  private:
   int64_t capacity() const { return rows_.key.size(0); }
@@ -36,8 +44,7 @@ class LayerCache {
 
   int64_t window_;
   KeysAndValues rows_;
-  int64_t filled_ = 0;      // rows of rows_ that are taken
-  bool elsewhere_ = false;  // the last append() gave out scratch
+  int64_t filled_ = 0;  // rows of rows_ that are taken
 };
 
 }  // namespace galore

@@ -5,9 +5,9 @@
 
 namespace galore {
 
-std::unique_ptr<Mlp> make_mlp(const std::string& name, const MlpSize& size, const WeightSpace& space) {
-  if (size.activation == Activation::silu_gated) return std::make_unique<GatedMlp>(name, size, space);
-  return std::make_unique<PlainMlp>(name, size, space);
+std::unique_ptr<Mlp> make_mlp(const Place& place, const MlpSize& size, const LayerBuilder& builder) {
+  if (size.activation == Activation::silu_gated) return std::make_unique<GatedMlp>(place, size, builder);
+  return std::make_unique<PlainMlp>(place, size, builder);
 }
 
 }  // namespace galore

@@ -4,37 +4,41 @@
 #include <memory>
 #include <string>
 
-#include "nn/linear.h"
+#include "nn/layer_builder.h"
 
 namespace galore {
 
 enum class Activation {
   silu_gated,  // down(silu(gate(x)) * up(x)) (LLaMA)
-  gelu,        // c_proj(gelu(c_fc(x))) (GPT-2), the exact one by the error function
-  gelu_tanh,   // the same, by its usual approximation
+  gelu,        // down(gelu(up(x))), exact, by the error function
+  gelu_tanh,   // the same with the usual approximation of GELU (GPT-2)
 };
 
 struct MlpSize {
   int64_t hidden, intermediate;
   bool bias = false;
   Activation activation = Activation::silu_gated;
+  bool inputs_first = false;  // of all matrices
+  // The checkpoint's names of the matrices; without a gate `gate` is not used.
+  std::string gate = "gate_proj", up = "up_proj", down = "down_proj";
 };
 
 class Mlp {
  public:
   virtual ~Mlp() = default;
-  // stream (T x hidden) += MLP of `input` (T x hidden). Saves what stands before the activation.
+  // stream (T x hidden) += MLP of `input` (T x hidden). Saves the input of the activation.
   virtual void forward(const Pass& pass, const at::Tensor& input, const at::Tensor& stream) = 0;
-  // Only the part that is saved.
+  // Computes only what forward() saves.
   virtual void forward_inputs(const Pass& pass, const at::Tensor& input) = 0;
-  // Given the gradient of the stream: input_gradient = dL/d(input), and the last matrix's report. What was
-  // saved is overwritten by its gradient.
+  // Given the gradient of the stream: input_gradient = dL/d(input), and the last matrix reports. The saved
+  // buffers are overwritten by their gradients.
   virtual void backward(const Pass& pass, const at::Tensor& stream_gradient,
                         const at::Tensor& input_gradient) = 0;
+  // The first matrices report. It is called after backward(), which does not need `input`.
   virtual void report_inputs(const Pass& pass, const at::Tensor& input) = 0;
   virtual void list(ParameterList& parameters) = 0;
 };
 
-std::unique_ptr<Mlp> make_mlp(const std::string& name, const MlpSize& size, const WeightSpace& space);
+std::unique_ptr<Mlp> make_mlp(const Place& place, const MlpSize& size, const LayerBuilder& builder);
 
 }  // namespace galore

@@ -11,14 +11,6 @@ at::Tensor in_fp32(const Parameter& weight, const Pass& pass, const char* name) 
   return converted(weight.value, at::kFloat, pass.workspace, name);
 }
 
-Parameter vector_parameter(const std::string& name, int64_t features, const WeightSpace& space) {
-  Parameter parameter;
-  parameter.name = name;
-  parameter.role = Role::norm;
-  parameter.value = space.allocate({features});
-  return parameter;
-}
-
 void report(Parameter& parameter, const at::Tensor& gradient, const Pass& pass) {
   if (!parameter.sink) return;
   parameter.sink->add(converted(gradient, pass.dtype, pass.workspace, "norm.gradient_reported"));
@@ -31,8 +23,9 @@ at::Tensor gradient_buffer(const Pass& pass, const char* name, int64_t features)
 
 class RmsNorm : public Norm {
  public:
-  RmsNorm(const std::string& name, const NormSize& size, const WeightSpace& space)
-      : weight_(vector_parameter(name + ".weight", size.features, space)), epsilon_(size.epsilon) {}
+  RmsNorm(const Place& place, const NormSize& size, const LayerBuilder& builder) : epsilon_(size.epsilon) {
+    define_parameter(weight_, place.as(Role::norm), "weight", {size.features}, builder);
+  }
 
   at::Tensor statistics(const Pass& pass, const std::string& name, int64_t tokens) const override {
     return pass.saved_statistics(name, {tokens});
@@ -41,8 +34,8 @@ class RmsNorm : public Norm {
                const at::Tensor& inverse_rms) const override {
     rms_norm(out, inverse_rms, x, in_fp32(weight_, pass, "norm.weight"), epsilon_);
   }
-  void again(const Pass& pass, const at::Tensor& x, const at::Tensor& out,
-             const at::Tensor& inverse_rms) const override {
+  void recompute_output(const Pass& pass, const at::Tensor& x, const at::Tensor& out,
+                        const at::Tensor& inverse_rms) const override {
     rms_norm_again(out, inverse_rms, x, in_fp32(weight_, pass, "norm.weight"));
   }
   void backward(const Pass& pass, const at::Tensor& gradient, const at::Tensor& x_gradient,
@@ -61,10 +54,10 @@ class RmsNorm : public Norm {
 
 class LayerNorm : public Norm {
  public:
-  LayerNorm(const std::string& name, const NormSize& size, const WeightSpace& space)
-      : weight_(vector_parameter(name + ".weight", size.features, space)),
-        bias_(vector_parameter(name + ".bias", size.features, space)),
-        epsilon_(size.epsilon) {}
+  LayerNorm(const Place& place, const NormSize& size, const LayerBuilder& builder) : epsilon_(size.epsilon) {
+    define_parameter(weight_, place.as(Role::norm), "weight", {size.features}, builder);
+    define_parameter(bias_, place.as(Role::bias), "bias", {size.features}, builder);
+  }
 
   at::Tensor statistics(const Pass& pass, const std::string& name, int64_t tokens) const override {
     return pass.saved_statistics(name, {tokens, 2});
@@ -72,10 +65,10 @@ class LayerNorm : public Norm {
   void forward(const Pass& pass, const at::Tensor& x, const at::Tensor& out,
                const at::Tensor& statistics) const override {
     layer_norm_statistics(statistics, x, epsilon_);
-    again(pass, x, out, statistics);
+    recompute_output(pass, x, out, statistics);
   }
-  void again(const Pass& pass, const at::Tensor& x, const at::Tensor& out,
-             const at::Tensor& statistics) const override {
+  void recompute_output(const Pass& pass, const at::Tensor& x, const at::Tensor& out,
+                        const at::Tensor& statistics) const override {
     layer_norm(out, inputs(pass, x, statistics), in_fp32(bias_, pass, "norm.bias"));
   }
   void backward(const Pass& pass, const at::Tensor& gradient, const at::Tensor& x_gradient,
@@ -102,9 +95,9 @@ class LayerNorm : public Norm {
 
 }  // namespace
 
-std::unique_ptr<Norm> make_norm(const std::string& name, const NormSize& size, const WeightSpace& space) {
-  if (size.kind == NormKind::layer) return std::make_unique<LayerNorm>(name, size, space);
-  return std::make_unique<RmsNorm>(name, size, space);
+std::unique_ptr<Norm> make_norm(const Place& place, const NormSize& size, const LayerBuilder& builder) {
+  if (size.kind == NormKind::layer) return std::make_unique<LayerNorm>(place, size, builder);
+  return std::make_unique<RmsNorm>(place, size, builder);
 }
 
 }  // namespace galore

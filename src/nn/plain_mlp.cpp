@@ -12,48 +12,49 @@ Gelu gelu_kind(Activation activation) {
 
 }  // namespace
 
-PlainMlp::PlainMlp(const std::string& name, const MlpSize& size, const WeightSpace& space)
-    : size_(size),
-      in_(name + ".c_fc", {size.hidden, size.intermediate, size.bias, /*inputs_first=*/true}, space),
-      out_(name + ".c_proj", {size.intermediate, size.hidden, size.bias, /*inputs_first=*/true}, space) {}
+PlainMlp::PlainMlp(const Place& place, const MlpSize& size, const LayerBuilder& builder) : size_(size) {
+  const LinearSize in{size.hidden, size.intermediate, size.bias, size.inputs_first};
+  up_ = builder.linear(place.at(size.up), in);
+  down_ = builder.linear(place.at(size.down), {in.outputs, in.inputs, in.bias, in.inputs_first});
+}
 
 at::Tensor PlainMlp::inner(const Pass& pass) const {
   return pass.saved("up", {pass.tokens(), size_.intermediate});
 }
 
-at::Tensor PlainMlp::activated(const Pass& pass) const {
-  const at::Tensor product = pass.scratch("mlp.product", {pass.tokens(), size_.intermediate});
+Scratch PlainMlp::activated(const Pass& pass) const {
+  Scratch product = pass.scratch("mlp.product", {pass.tokens(), size_.intermediate});
   gelu(product, inner(pass), gelu_kind(size_.activation));
   return product;
 }
 
 void PlainMlp::forward_inputs(const Pass& pass, const at::Tensor& input) {
-  in_.forward(pass, input, inner(pass));
+  up_->forward(pass, input, inner(pass), Write::replace);
 }
 
 void PlainMlp::forward(const Pass& pass, const at::Tensor& input, const at::Tensor& stream) {
   forward_inputs(pass, input);
-  add_branch(pass, out_, activated(pass), stream);
+  const Scratch product = activated(pass);
+  add_branch(pass, *down_, product, stream);
 }
 
 void PlainMlp::backward(const Pass& pass, const at::Tensor& stream_gradient,
                         const at::Tensor& input_gradient) {
-  const at::Tensor before = inner(pass), product = activated(pass);
-  const at::Tensor product_gradient = pass.scratch("mlp.product_gradient", before.sizes());
-  const at::Tensor out_gradient = branch_gradient(pass, out_, stream_gradient);
-  out_.input_gradient(pass, out_gradient, product_gradient, Write::replace);
-  out_.report(pass, out_gradient, product);
+  const at::Tensor before = inner(pass);
+  const Scratch product = activated(pass);
+  const Scratch product_gradient = pass.scratch("mlp.product_gradient", before.sizes());
+  branch_backward(pass, *down_, product, stream_gradient, product_gradient);
   gelu_backward(before, product_gradient, gelu_kind(size_.activation));
-  in_.input_gradient(pass, before, input_gradient, Write::replace);
+  up_->input_gradient(pass, before, input_gradient, Write::replace);
 }
 
 void PlainMlp::report_inputs(const Pass& pass, const at::Tensor& input) {
-  in_.report(pass, inner(pass), input);
+  up_->report_gradient(pass, inner(pass), input);
 }
 
 void PlainMlp::list(ParameterList& parameters) {
-  in_.list(parameters);
-  out_.list(parameters);
+  up_->list(parameters);
+  down_->list(parameters);
 }
 
 }  // namespace galore

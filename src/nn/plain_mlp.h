@@ -1,7 +1,5 @@
-// GPT-2's feed-forward block: c_proj(gelu(c_fc(x))), both matrices kept as inputs x outputs.
+// A feed-forward block without a gate: down(gelu(up(x))) (GPT-2, BERT).
 #pragma once
-
-#include <string>
 
 #include "nn/mlp.h"
 
@@ -9,8 +7,7 @@ namespace galore {
 
 class PlainMlp : public Mlp {
  public:
-  // Parameters `name`.c_fc and c_proj.
-  PlainMlp(const std::string& name, const MlpSize& size, const WeightSpace& space);
+  PlainMlp(const Place& place, const MlpSize& size, const LayerBuilder& builder);
 
   void forward(const Pass& pass, const at::Tensor& input, const at::Tensor& stream) override;
   void forward_inputs(const Pass& pass, const at::Tensor& input) override;
@@ -21,10 +18,10 @@ class PlainMlp : public Mlp {
 
  private:
   at::Tensor inner(const Pass& pass) const;
-  at::Tensor activated(const Pass& pass) const;
+  Scratch activated(const Pass& pass) const;
 
   MlpSize size_;
-  Linear in_, out_;
+  LinearPointer up_, down_;
 };
 
 }  // namespace galore

@@ -1,16 +1,16 @@
 // The last product of a residual branch, with the dropout between it and the stream.
 #pragma once
 
-#include <string>
-
-#include "nn/linear.h"
+#include "nn/linear_layer.h"
 
 namespace galore {
 
-// stream (T x hidden) += dropout(linear(x)); the mask belongs to the linear's name.
-void add_branch(const Pass& pass, const Linear& linear, const at::Tensor& x, const at::Tensor& stream);
-// The gradient of linear(x), given that of the stream: the same tensor without dropout. Free for others when
-// the caller returns.
-at::Tensor branch_gradient(const Pass& pass, const Linear& linear, const at::Tensor& stream_gradient);
+// stream (T x hidden) += dropout(linear(x)). The mask is keyed by the layer's name.
+void add_branch(const Pass& pass, const LinearLayer& linear, const at::Tensor& x, const at::Tensor& stream);
+
+// The backward pass of add_branch() for the linear layer: x_gradient = the gradient of x, given the gradient
+// of the stream; then the layer reports its parameters' gradients.
+void branch_backward(const Pass& pass, LinearLayer& linear, const at::Tensor& x,
+                     const at::Tensor& stream_gradient, const at::Tensor& x_gradient);
 
 }  // namespace galore

@@ -6,7 +6,7 @@
 namespace galore {
 namespace {
 
-// B x T x heads x D as a matrix of heads: what a head's norm works on.
+// B x T x heads x D as a matrix of heads, on which a head's norm works.
 at::Tensor as_heads(const at::Tensor& x) { return x.view({-1, x.size(3)}); }
 
 struct HeadNorm {
@@ -21,14 +21,14 @@ HeadNorm head_norm(const Pass& pass, Norm& norm, const at::Tensor& x, const char
 
 }  // namespace
 
-SelfAttention::SelfAttention(const std::string& name, const AttentionSize& size, const WeightSpace& space)
+SelfAttention::SelfAttention(const Place& place, const AttentionSize& size, const LayerBuilder& builder)
     : size_(size),
-      inputs_(make_attention_inputs(name, size, space)),
-      output_(name + (size.fused ? ".c_proj" : ".o_proj"),
-              {size.heads * size.head_dim, size.hidden, size.output_bias, size.fused}, space) {
+      inputs_(make_attention_inputs(place, size, builder)),
+      output_(builder.linear(place.at(size.output), {size.heads * size.head_dim, size.hidden,
+                                                     size.output_bias, size.inputs_first})) {
   if (!size.head_norms) return;
-  query_norm_ = make_norm(name + ".q_norm", {size.head_dim, size.norm_epsilon}, space);
-  key_norm_ = make_norm(name + ".k_norm", {size.head_dim, size.norm_epsilon}, space);
+  query_norm_ = make_norm(place.at(size.query_norm), {size.head_dim, size.norm_epsilon}, builder);
+  key_norm_ = make_norm(place.at(size.key_norm), {size.head_dim, size.norm_epsilon}, builder);
 }
 
 Projections SelfAttention::projected(const Pass& pass) const {
@@ -38,106 +38,123 @@ Projections SelfAttention::projected(const Pass& pass) const {
           pass.saved("value", {rows, length, size_.key_heads, dim})};
 }
 
-AttentionTensors SelfAttention::attention_tensors(const Pass& pass) const {
-  const Projections from = projected(pass);
-  const auto or_normalized = [&](const at::Tensor& x, const char* name) {
-    return size_.head_norms ? pass.scratch(name, x.sizes()) : x;
-  };
-  AttentionTensors tensors{or_normalized(from.query, "attention.query"),
-                           or_normalized(from.key, "attention.key"),
-                           from.value,
-                           pass.saved("attention", from.query.sizes()),
-                           pass.saved_statistics("logsumexp", {pass.rows, size_.heads, pass.length}),
-                           size_.window};
-  if (pass.dropout && pass.dropout->attention > 0) {
-    tensors.dropout = pass.dropout->mask(pass.dropout->attention, output_.weight().name + " attention");
-    tensors.first_row = pass.dropout->place.first_row;
+SelfAttention::Heads SelfAttention::heads_of(const Pass& pass) const {
+  Heads heads{projected(pass), {}, {}, {}};
+  if (size_.head_norms) {
+    heads.query.emplace(pass.scratch("attention.query", heads.projected.query.sizes()));
+    heads.key.emplace(pass.scratch("attention.key", heads.projected.key.sizes()));
   }
-  return tensors;
+  heads.tensors = {heads.query ? **heads.query : heads.projected.query,
+                   heads.key ? **heads.key : heads.projected.key,
+                   heads.projected.value,
+                   pass.saved("attention", heads.projected.query.sizes()),
+                   pass.saved_statistics("logsumexp", {pass.rows, size_.heads, pass.length}),
+                   size_.window};
+  if (pass.dropout && pass.dropout->attention > 0) {
+    heads.tensors.dropout =
+        pass.dropout->mask(pass.dropout->attention, output_->name() + ".weight attention");
+    heads.tensors.first_row = pass.dropout->place.first_row;
+  }
+  return heads;
 }
 
-Projections SelfAttention::gradients(const Pass& pass, const std::string& name) const {
+SelfAttention::InputGradients SelfAttention::gradient_buffers(const Pass& pass,
+                                                              const std::string& name) const {
   const int64_t rows = pass.rows, length = pass.length, dim = size_.head_dim;
-  return {pass.scratch("attention." + name + "query_gradient", {rows, length, size_.heads, dim}),
-          pass.scratch("attention." + name + "key_gradient", {rows, length, size_.key_heads, dim}),
-          pass.scratch("attention.value_gradient", {rows, length, size_.key_heads, dim})};
+  const auto buffer = [&](const char* what, int64_t heads) {
+    return pass.scratch("attention." + name + what, {rows, length, heads, dim});
+  };
+  return {buffer("query_gradient", size_.heads), buffer("key_gradient", size_.key_heads),
+          buffer("value_gradient", size_.key_heads)};
 }
 
-void SelfAttention::normalize(const Pass& pass, const Projections& from, const AttentionTensors& to,
-                              bool computed_before) {
+void SelfAttention::normalize(const Pass& pass, const Heads& heads, Statistics statistics) {
   if (!size_.head_norms) return;
   const auto apply = [&](const HeadNorm& head, const at::Tensor& out) {
-    computed_before ? head.norm.again(pass, head.x, as_heads(out), head.statistics)
-                    : head.norm.forward(pass, head.x, as_heads(out), head.statistics);
+    if (statistics == Statistics::read) {
+      head.norm.recompute_output(pass, head.x, as_heads(out), head.statistics);
+    } else {
+      head.norm.forward(pass, head.x, as_heads(out), head.statistics);
+    }
   };
-  apply(head_norm(pass, *query_norm_, from.query, "query_statistics"), to.query);
-  apply(head_norm(pass, *key_norm_, from.key, "key_statistics"), to.key);
+  apply(head_norm(pass, *query_norm_, heads.projected.query, "query_statistics"), heads.tensors.query);
+  apply(head_norm(pass, *key_norm_, heads.projected.key, "key_statistics"), heads.tensors.key);
 }
 
-void SelfAttention::rotate_heads(const Projections& heads, const RotaryTables& tables, bool inverse) const {
+void SelfAttention::rotate_heads(const Pass& /*pass*/, const at::Tensor& query, const at::Tensor& key,
+                                 const RotaryTables& tables, bool inverse) const {
   if (!tables.cosine.defined()) return;
-  rotate(heads.query, tables.cosine, tables.sine, inverse);
-  rotate(heads.key, tables.cosine, tables.sine, inverse);
+  for (const at::Tensor& heads : {query, key}) rotate(heads, tables.cosine, tables.sine, inverse);
 }
 
 void SelfAttention::forward(const Pass& pass, const RotaryTables& tables, const at::Tensor& input,
                             const at::Tensor& stream) {
-  const Projections from = projected(pass);
-  const AttentionTensors tensors = attention_tensors(pass);
-  inputs_->forward(pass, input, from);
-  normalize(pass, from, tensors, false);
-  rotate_heads({tensors.query, tensors.key, {}}, tables, false);
-  attention(tensors, pass.workspace);
-  add_branch(pass, output_, as_tokens(tensors.out), stream);
+  const Heads heads = heads_of(pass);
+  inputs_->forward(pass, input, heads.projected);
+  normalize(pass, heads, Statistics::compute);
+  rotate_heads(pass, heads.tensors.query, heads.tensors.key, tables, false);
+  attention(heads.tensors, pass.workspace);
+  add_branch(pass, *output_, as_tokens(heads.tensors.out), stream);
 }
 
 void SelfAttention::forward_cached(const Pass& pass, const RotaryTables& tables, const at::Tensor& input,
                                    const at::Tensor& stream, const KeysAndValues& cache) {
   const int64_t count = pass.length, first = cache.key.size(0) - count;
-  Projections from = projected(pass);
-  AttentionTensors tensors = attention_tensors(pass);
+  Heads heads = heads_of(pass);
+  AttentionTensors& tensors = heads.tensors;
   tensors.key = cache.key.narrow(0, first, count).unsqueeze(0);
-  from.value = cache.value.narrow(0, first, count).unsqueeze(0);
-  if (!size_.head_norms) from.key = tensors.key;
-  inputs_->forward(pass, input, from);
-  normalize(pass, from, tensors, false);
-  rotate_heads({tensors.query, tensors.key, {}}, tables, false);
+  heads.projected.value = cache.value.narrow(0, first, count).unsqueeze(0);
+  if (!size_.head_norms) heads.projected.key = tensors.key;
+  inputs_->forward(pass, input, heads.projected);
+  normalize(pass, heads, Statistics::compute);
+  rotate_heads(pass, tensors.query, tensors.key, tables, false);
   attention_cached(tensors.out.squeeze(0), tensors.query.squeeze(0), cache.key, cache.value, size_.window);
-  output_.forward_add(pass, as_tokens(tensors.out), stream);
+  output_->forward(pass, as_tokens(tensors.out), stream, Write::accumulate);
 }
 
-void SelfAttention::backward(const Pass& pass, const RotaryTables& tables, const at::Tensor& stream_gradient,
-                             const at::Tensor& input_gradient) {
-  const Projections from = projected(pass), gradient = gradients(pass, "");
-  const AttentionTensors tensors = attention_tensors(pass);
-  const at::Tensor out_gradient = pass.scratch("attention.out_gradient", tensors.out.sizes());
-  const at::Tensor above = branch_gradient(pass, output_, stream_gradient);
-  output_.input_gradient(pass, above, as_tokens(out_gradient), Write::replace);
-  output_.report(pass, above, as_tokens(tensors.out));
-  // With norms, attention's inputs were not kept: elementwise, and made again to the last bit.
-  const Projections inner = size_.head_norms ? gradients(pass, "normalized_") : gradient;
-  normalize(pass, from, tensors, true);
-  if (size_.head_norms) rotate_heads({tensors.query, tensors.key, {}}, tables, false);
-  attention_backward({inner.query, inner.key, inner.value}, out_gradient, tensors, pass.workspace);
-  rotate_heads(inner, tables, true);
+SelfAttention::InputGradients SelfAttention::backward(const Pass& pass, const RotaryTables& tables,
+                                                      const at::Tensor& stream_gradient,
+                                                      const at::Tensor& input_gradient) {
+  InputGradients gradient = gradient_buffers(pass, "");
+  const Heads heads = heads_of(pass);
+  const AttentionTensors& tensors = heads.tensors;
+  const Scratch out_gradient = pass.scratch("attention.out_gradient", tensors.out.sizes());
+  branch_backward(pass, *output_, as_tokens(tensors.out), stream_gradient, as_tokens(out_gradient));
   if (size_.head_norms) {
-    const auto through_norm = [&](const HeadNorm& head, const at::Tensor& above, const at::Tensor& below) {
-      if (!below.is_meta()) below.zero_();
-      head.norm.backward(pass, as_heads(above), as_heads(below), head.x, head.statistics);
-    };
-    through_norm(head_norm(pass, *query_norm_, from.query, "query_statistics"), inner.query, gradient.query);
-    through_norm(head_norm(pass, *key_norm_, from.key, "key_statistics"), inner.key, gradient.key);
+    // The normalized and rotated heads were not saved. They are elementwise and equal to the last bit.
+    normalize(pass, heads, Statistics::read);
+    rotate_heads(pass, tensors.query, tensors.key, tables, false);
+    const Scratch query = pass.scratch("attention.normalized_query_gradient", tensors.query.sizes());
+    const Scratch key = pass.scratch("attention.normalized_key_gradient", tensors.key.sizes());
+    attention_backward({query, key, gradient.value}, out_gradient, tensors, pass.workspace);
+    rotate_heads(pass, query, key, tables, true);
+    backward_through_norms(pass, heads.projected, {query, key, {}}, gradient.tensors());
+  } else {
+    attention_backward({gradient.query, gradient.key, gradient.value}, out_gradient, tensors, pass.workspace);
+    rotate_heads(pass, gradient.query, gradient.key, tables, true);
   }
-  inputs_->input_gradient(pass, gradient, input_gradient);
+  inputs_->input_gradient(pass, gradient.tensors(), input_gradient);
+  return gradient;
 }
 
-void SelfAttention::report_inputs(const Pass& pass, const at::Tensor& input) {
-  inputs_->report(pass, gradients(pass, ""), input);
+void SelfAttention::backward_through_norms(const Pass& pass, const Projections& projected,
+                                           const Projections& normalized, const Projections& gradient) {
+  const auto through = [&](const HeadNorm& head, const at::Tensor& above, const at::Tensor& below) {
+    if (!below.is_meta()) below.zero_();
+    head.norm.backward(pass, as_heads(above), as_heads(below), head.x, head.statistics);
+  };
+  through(head_norm(pass, *query_norm_, projected.query, "query_statistics"), normalized.query,
+          gradient.query);
+  through(head_norm(pass, *key_norm_, projected.key, "key_statistics"), normalized.key, gradient.key);
+}
+
+void SelfAttention::report_inputs(const Pass& pass, const InputGradients& gradient, const at::Tensor& input) {
+  inputs_->report_gradient(pass, gradient.tensors(), input);
 }
 
 void SelfAttention::list(ParameterList& parameters) {
   inputs_->list(parameters);
-  output_.list(parameters);
+  output_->list(parameters);
   for (const auto& norm : {query_norm_.get(), key_norm_.get()})
     if (norm) norm->list(parameters);
 }

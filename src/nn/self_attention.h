@@ -1,9 +1,9 @@
-// Causal self-attention with grouped key and value heads, rotary positions, a sliding window and norms of the
-// heads where a model has them; from normalized input to the residual stream.
+// Self-attention with grouped key and value heads, and where a model has them rotary positions, a sliding
+// window and norms of the heads; from normalized input to the residual stream.
 #pragma once
 
 #include <memory>
-#include <string>
+#include <optional>
 
 #include "kernels/attention.h"
 #include "nn/attention_inputs.h"
@@ -13,40 +13,56 @@
 
 namespace galore {
 
-// Everywhere here, tables without tensors mean: no rotary positions.
+// Rotary tables without tensors mean that the model has no rotary positions.
 class SelfAttention {
  public:
-  // Parameters `name`.q_proj, k_proj, v_proj and o_proj, and q_norm and k_norm; fused: c_attn and c_proj.
-  SelfAttention(const std::string& name, const AttentionSize& size, const WeightSpace& space);
+  SelfAttention(const Place& place, const AttentionSize& size, const LayerBuilder& builder);
 
-  // stream (T x hidden) += attention of `input` (T x hidden). Saves q, k, v, the output and its statistics.
+  // stream (T x hidden) += attention of `input` (T x hidden). Saves queries, keys, values, the output and its
+  // statistics.
   void forward(const Pass& pass, const RotaryTables& tables, const at::Tensor& input,
                const at::Tensor& stream);
-  // As forward, for one sequence whose earlier keys and values are given. keys, values: (p + n) x K x D; the
-  // last n = pass.tokens() positions are written here. Saves nothing.
+  // The same for one sequence whose earlier keys and values are given. Keys and values of `cache` are
+  // (p + n) x K x D; the last n = pass.tokens() positions are written here. Saves nothing.
   void forward_cached(const Pass& pass, const RotaryTables& tables, const at::Tensor& input,
                       const at::Tensor& stream, const KeysAndValues& cache);
-  // Given the gradient of the stream: input_gradient = dL/d(input), and the reports of the projection behind
-  // and of the heads' norms. Those of q, k and v need the input and follow in report_inputs().
-  void backward(const Pass& pass, const RotaryTables& tables, const at::Tensor& stream_gradient,
-                const at::Tensor& input_gradient);
-  void report_inputs(const Pass& pass, const at::Tensor& input);
+
+  // Gradients of queries, keys and values, which report_inputs() hands on.
+  struct InputGradients {
+    Scratch query, key, value;
+    Projections tensors() const { return {query, key, value}; }
+  };
+  // Given the gradient of the stream: input_gradient = dL/d(input). The output projection and the heads'
+  // norms report.
+  InputGradients backward(const Pass& pass, const RotaryTables& tables, const at::Tensor& stream_gradient,
+                          const at::Tensor& input_gradient);
+  // The projections to queries, keys and values report.
+  void report_inputs(const Pass& pass, const InputGradients& gradient, const at::Tensor& input);
 
   void list(ParameterList& parameters);
 
  private:
-  // What the projections give, saved; with norms of the heads, attention reads other tensors.
+  // Heads as the projections leave them, which are saved, and as attention reads them: the same tensors
+  // unless the heads have norms.
+  struct Heads {
+    Projections projected;
+    std::optional<Scratch> query, key;  // of heads with norms
+    AttentionTensors tensors;
+  };
   Projections projected(const Pass& pass) const;
-  AttentionTensors attention_tensors(const Pass& pass) const;
-  Projections gradients(const Pass& pass, const std::string& name) const;
-  // A head's norm from `from` to `to`; computed before: from the statistics that are there.
-  void normalize(const Pass& pass, const Projections& from, const AttentionTensors& to, bool computed_before);
-  void rotate_heads(const Projections& heads, const RotaryTables& tables, bool inverse) const;
+  Heads heads_of(const Pass& pass) const;
+  InputGradients gradient_buffers(const Pass& pass, const std::string& name) const;
+  enum class Statistics { compute, read };
+  void normalize(const Pass& pass, const Heads& heads, Statistics statistics);
+  void backward_through_norms(const Pass& pass, const Projections& projected, const Projections& normalized,
+                              const Projections& gradient);
+  void rotate_heads(const Pass& pass, const at::Tensor& query, const at::Tensor& key,
+                    const RotaryTables& tables, bool inverse) const;
 
   AttentionSize size_;
   std::unique_ptr<AttentionInputs> inputs_;
   std::unique_ptr<Norm> query_norm_, key_norm_;  // null: none
-  Linear output_;
+  LinearPointer output_;
 };
 
 }  // namespace galore

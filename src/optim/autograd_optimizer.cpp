@@ -47,8 +47,11 @@ AutogradOptimizer::AutogradOptimizer(const NamedTensors& parameters, const Optim
     check(name, tensor, ledger_.device());
     if (weight_format(options, name))
       fail_usage("weight_bits", "expected 16 in optim_args: autograd cannot read {} from codes", name);
-    weights_.push_back(std::make_unique<Weight>(Weight{{.name = name, .value = tensor.detach()}, tensor}));
-    list.push_back(&weights_.back()->parameter);
+    Weight& weight = *weights_.emplace_back(std::make_unique<Weight>());
+    weight.parameter.name = name;
+    weight.parameter.value = tensor.detach();
+    weight.tensor = tensor;
+    list.push_back(&weight.parameter);
   }
   optimizer_ = std::make_unique<Optimizer>(list, options, workspace_);
   for (const auto& weight : weights_)

@@ -342,7 +342,7 @@ ModelOptions model_options(const TrainOptions& options) {
                       (options.compute_dtype == "auto" && has_fast_bf16(options.device));
   model.compute_dtype = narrow && wanted ? at::kBFloat16 : at::kFloat;
   if (codes_weights(options.optimizer))
-    model.coding = [optimizer = options.optimizer](const std::string& name) {
+    model.quantization = [optimizer = options.optimizer](const std::string& name) {
       return weight_format(optimizer, name);
     };
   return model;

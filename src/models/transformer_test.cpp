@@ -3,7 +3,7 @@
 
 #include "core/errors.h"
 #include "kernels/group_quantize.h"
-#include "models/architectures.h"
+#include "models/architecture.h"
 #include "models/gradient_collector.h"
 
 namespace galore {
@@ -54,7 +54,7 @@ struct Trial {
   std::unique_ptr<GradientCollector> collector;
 };
 
-WeightCoding mlp_in_codes() {
+WeightQuantization mlp_in_codes() {
   return [](const std::string& name) -> std::optional<GroupFormat> {
     if (name.find("mlp") == std::string::npos) return std::nullopt;
     return GroupFormat{8, 64};

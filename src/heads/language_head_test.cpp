@@ -1,7 +1,8 @@
-#include "nn/language_head.h"
+#include "heads/language_head.h"
 
 #include <gtest/gtest.h>
 
+#include "core/errors.h"
 #include "kernels/test_tensors.h"
 
 namespace galore {
@@ -35,9 +36,9 @@ Result train_in_chunks(int64_t tokens_of_a_chunk) {
   LanguageHead head(weight, tokens_of_a_chunk * 53 * 4);
   const Pass pass{workspace, at::kFloat, 3, 10};
   const at::Tensor hidden = random({30, 16}, at::kFloat, 2), gradient = at::empty_like(hidden);
-  at::Tensor labels = at::arange(30, at::kLong);
-  labels[7] = -100;
-  const LossSum loss = head.train(pass, hidden, labels, 0.5, gradient);
+  at::Tensor labels = at::arange(30, at::kLong).view({3, 10});
+  labels[0][7] = -100;
+  const LossSum loss = head.train(pass, hidden, {labels, 29}, 0.5, gradient);
   EXPECT_EQ(sink.uses, 1);
   EXPECT_EQ(workspace.get(Owner::workspace, "head.logits", {1}, at::kFloat).storage().nbytes(),
             static_cast<size_t>(std::min<int64_t>(tokens_of_a_chunk, 30)) * 53 * 4);
@@ -67,15 +68,21 @@ TEST(LanguageHead, DoesNotCopyALargeWeight) {
   LanguageHead head(weight);
   const Pass pass{workspace, at::kFloat, 2, 1024};
   const at::Tensor hidden = at::empty({2048, 4096}, on_meta(at::kFloat));
-  head.train(pass, hidden, at::empty({2048}, on_meta(at::kLong)), 1, at::empty_like(hidden));
+  head.train(pass, hidden, {at::empty({2, 1024}, on_meta(at::kLong)), 2048}, 1, at::empty_like(hidden));
   EXPECT_LT(ledger.total(),
             int64_t{(64 + 16 + 1)} << 20);  // a chunk of logits, a part of the weight, the losses
 }
 
-TEST(LanguageHead, ShiftsLabelsWithinEachRow) {
-  const at::Tensor given = at::arange(6, at::kLong).view({2, 3}), out = at::empty({6}, at::kLong);
-  shift_labels(out, given);
-  EXPECT_TRUE(at::equal(out, at::tensor({1, 2, -100, 4, 5, -100}, at::kLong)));
+TEST(LanguageHead, RefusesLabelsThatAreNoTokens) {
+  Ledger ledger(at::kCPU);
+  Workspace workspace(ledger);
+  Parameter weight{.name = "head", .role = Role::head, .value = random({53, 16}, at::kFloat, 1)};
+  const LanguageHead head(weight);
+  const Pass pass{workspace, at::kFloat, 1, 2};
+  const at::Tensor hidden = random({2, 16}, at::kFloat, 2);
+  for (const int64_t label : {53, -1})
+    EXPECT_THROW(head.evaluate(pass, hidden, {at::full({1, 2}, label, at::kLong), 2}, nullptr), Error);
+  EXPECT_THROW(head.evaluate(pass, hidden, {at::zeros({1, 1}, at::kLong), 1}, nullptr), Error);
 }
 
 }  // namespace

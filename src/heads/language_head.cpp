@@ -1,0 +1,115 @@
+#include "heads/language_head.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "core/errors.h"
+#include "core/labels.h"
+#include "kernels/convert.h"
+#include "kernels/cross_entropy.h"
+#include "kernels/matmul.h"
+#include "nn/indices.h"
+
+namespace galore {
+namespace {
+
+Scratch loss_buffer(const Pass& pass) {
+  return pass.workspace.lease(Owner::workspace, "head.losses", {pass.tokens()}, at::kDouble);
+}
+
+// Sums in the order of the tokens, so that the sum does not depend on chunks or threads.
+LossSum sum_losses(const at::Tensor& losses, const at::Tensor& labels) {
+  LossSum sum;
+  if (losses.is_meta()) return sum;
+  const at::Tensor on_cpu = losses.cpu(), labels_on_cpu = labels.cpu();
+  const double* loss = on_cpu.const_data_ptr<double>();
+  const int64_t* label = labels_on_cpu.const_data_ptr<int64_t>();
+  for (int64_t i = 0; i < losses.numel(); ++i) {
+    sum.loss += loss[i];
+    sum.num_tokens += label[i] != kIgnoredLabel;
+  }
+  return sum;
+}
+
+}  // namespace
+
+LanguageHead::LanguageHead(const Place& place, int64_t vocabulary, int64_t features,
+                           const LayerBuilder& builder)
+    : weight_(own_), chunk_bytes_(kChunkBytes) {
+  define_parameter(own_, place.as(Role::head), "weight", {vocabulary, features}, builder);
+}
+
+void LanguageHead::list(ParameterList& parameters) {
+  if (own_.value.defined()) parameters.push_back(&own_);
+}
+
+int64_t LanguageHead::chunk_tokens() const {
+  const int64_t fit = chunk_bytes_ / (4 * weight_.value.size(0));
+  return fit >= 64 ? fit / 64 * 64 : std::max<int64_t>(fit, 1);
+}
+
+// The weight in the dtype of the products, converted once for all chunks. A copy that would be very large is
+// not made; then the products convert the weight in parts, once a chunk.
+at::Tensor LanguageHead::weight_for_products(const Pass& pass) const {
+  constexpr int64_t kLargestCopy = int64_t{256} << 20;
+  const int64_t bytes = weight_.value.numel() * static_cast<int64_t>(c10::elementSize(pass.dtype));
+  if (bytes > kLargestCopy) return weight_.value;
+  return converted(weight_.value, pass.dtype, pass.workspace, "matmul.weight");
+}
+
+// The labels on the device of the products, in one row.
+at::Tensor LanguageHead::label_buffer(const Pass& pass, const Targets& targets) const {
+  const at::Tensor& labels = targets.labels;
+  if (labels.numel() != pass.tokens()) fail("labels", "expected one for each of {} tokens", pass.tokens());
+  if (!labels.is_meta()) check_indices(labels, weight_.sizes()[0], "labels", /*may_ignore=*/true);
+  const at::Tensor buffer = pass.workspace.get(Owner::workspace, "labels", {pass.tokens()}, at::kLong);
+  if (!buffer.is_meta()) buffer.view(labels.sizes()).copy_(labels);
+  return buffer;
+}
+
+Scratch LanguageHead::chunk_logits(const Pass& pass, const at::Tensor& hidden,
+                                   const at::Tensor& weight) const {
+  Scratch out = pass.scratch("head.logits", {hidden.size(0), weight.size(0)});
+  multiply_by_transpose(out, hidden, weight, Write::replace, pass.workspace);
+  return out;
+}
+
+LossSum LanguageHead::train(const Pass& pass, const at::Tensor& hidden, const Targets& targets,
+                            double gradient_scale, const at::Tensor& hidden_gradient) {
+  const Scratch losses = loss_buffer(pass);
+  const at::Tensor labels = label_buffer(pass, targets), weight = weight_for_products(pass);
+  const int64_t tokens = hidden.size(0), step = chunk_tokens();
+  for (int64_t first = 0; first < tokens; first += step) {
+    const int64_t count = std::min(step, tokens - first);
+    const at::Tensor chunk = hidden.narrow(0, first, count);
+    const Scratch logits = chunk_logits(pass, chunk, weight);
+    cross_entropy(losses->narrow(0, first, count), logits, labels.narrow(0, first, count), gradient_scale);
+    multiply(hidden_gradient.narrow(0, first, count), logits, weight, Write::replace, pass.workspace);
+    if (weight_.sink) weight_.sink->add_product(logits, chunk);
+  }
+  if (weight_.sink) weight_.sink->use_done();
+  return sum_losses(losses, labels);
+}
+
+LossSum LanguageHead::evaluate(const Pass& pass, const at::Tensor& hidden, const Targets& targets,
+                               Predictions* /*out*/) const {
+  const Scratch losses = loss_buffer(pass);
+  const at::Tensor labels = label_buffer(pass, targets), weight = weight_for_products(pass);
+  const int64_t tokens = hidden.size(0), step = chunk_tokens();
+  for (int64_t first = 0; first < tokens; first += step) {
+    const int64_t count = std::min(step, tokens - first);
+    const Scratch logits = chunk_logits(pass, hidden.narrow(0, first, count), weight);
+    cross_entropy_loss(losses->narrow(0, first, count), logits, labels.narrow(0, first, count));
+  }
+  return sum_losses(losses, labels);
+}
+
+at::Tensor LanguageHead::logits(const Pass& pass, const at::Tensor& hidden) const {
+  const at::Tensor weight = weight_for_products(pass);
+  const at::Tensor out = at::empty({hidden.size(0), weight.size(0)}, hidden.options());
+  multiply_by_transpose(out, hidden, weight, Write::replace, pass.workspace);
+  return out.to(at::kFloat);
+}
+
+}  // namespace galore

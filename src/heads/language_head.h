@@ -1,0 +1,40 @@
+// From final hidden states to the cross entropy of token ids, in chunks of tokens: the matrix of all logits
+// never exists. Legend: T tokens, n features, V vocabulary.
+#pragma once
+
+#include "heads/head.h"
+#include "nn/layer_builder.h"
+
+namespace galore {
+
+class LanguageHead : public Head {
+ public:
+  // A chunk of fp32 logits takes at most so many bytes, but a chunk has at least one token.
+  static constexpr int64_t kChunkBytes = int64_t{64} << 20;
+
+  // Shares `weight` (V x n), which belongs to the caller: the table of a tied embedding.
+  explicit LanguageHead(Parameter& weight, int64_t chunk_bytes = kChunkBytes)
+      : weight_(weight), chunk_bytes_(chunk_bytes) {}
+  // Has a weight of its own, "<place>.weight".
+  LanguageHead(const Place& place, int64_t vocabulary, int64_t features, const LayerBuilder& builder);
+
+  LossSum train(const Pass& pass, const at::Tensor& hidden, const Targets& targets, double gradient_scale,
+                const at::Tensor& hidden_gradient) override;
+  LossSum evaluate(const Pass& pass, const at::Tensor& hidden, const Targets& targets,
+                   Predictions* out) const override;
+  void list(ParameterList& parameters) override;
+  // T x V in fp32, a new tensor.
+  at::Tensor logits(const Pass& pass, const at::Tensor& hidden) const;
+
+ private:
+  int64_t chunk_tokens() const;
+  Scratch chunk_logits(const Pass& pass, const at::Tensor& hidden, const at::Tensor& weight) const;
+  at::Tensor weight_for_products(const Pass& pass) const;
+  at::Tensor label_buffer(const Pass& pass, const Targets& targets) const;
+
+  Parameter own_;  // without a value: the head is tied
+  Parameter& weight_;
+  int64_t chunk_bytes_;
+};
+
+}  // namespace galore

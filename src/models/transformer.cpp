@@ -1,0 +1,198 @@
+#include "models/transformer.h"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+#include "core/errors.h"
+#include "nn/initialize.h"
+
+namespace galore {
+namespace {
+
+class Cache : public KeyValueCache {
+ public:
+  Cache(int64_t max_length, const std::vector<LayerCache::Size>& sizes, at::ScalarType dtype, Ledger& ledger)
+      : capacity(max_length), ledger_(ledger) {
+    const int64_t before = ledger.bytes(Owner::activations);
+    for (const LayerCache::Size& size : sizes) layers.emplace_back(size, dtype, ledger);
+    bytes_ = ledger.bytes(Owner::activations) - before;
+  }
+  ~Cache() override { ledger_.add(Owner::activations, -bytes_); }
+  Cache(const Cache&) = delete;
+  Cache& operator=(const Cache&) = delete;
+
+  int64_t length() const override { return filled; }
+
+  int64_t filled = 0, capacity;
+  std::vector<LayerCache> layers;
+
+ private:
+  Ledger& ledger_;
+  int64_t bytes_ = 0;
+};
+
+EmbeddingSize embedding_size(const TransformerPlan& plan, const ModelConfig& config) {
+  return {config.vocab_size, config.hidden_size, plan.positions.empty() ? 0 : config.max_position_embeddings,
+          plan.frozen_padding ? config.pad_token_id : std::nullopt};
+}
+
+}  // namespace
+
+Transformer::Transformer(const TransformerPlan& plan, const ModelConfig& config, const TrunkOptions& options,
+                         const LayerBuilder& builder, Ledger& ledger)
+    : plan_(plan),
+      config_(config),
+      options_(options),
+      workspace_(ledger),
+      embedding_({plan.embedding}, {plan.positions}, embedding_size(plan, config), builder),
+      rotary_({config.head_dim, config.rope_theta, config.max_position_embeddings, config.rope_scaling}) {
+  for (int64_t i = 0; i < config.num_hidden_layers; ++i) {
+    const Place place{plan.layers + "." + std::to_string(i), Role::matrix, i};
+    layers_.push_back(std::make_unique<TransformerLayer>(place, plan.layer(i), builder));
+  }
+  const LayerSize size = plan.layer(0);
+  final_norm_ = make_norm({plan.final_norm}, {config.hidden_size, size.norm_epsilon, size.norm}, builder);
+}
+
+ParameterList Transformer::parameters() {
+  ParameterList list;
+  embedding_.list(list);
+  for (const auto& layer : layers_) layer->list(list);
+  final_norm_->list(list);
+  return list;
+}
+
+void Transformer::initialize(uint64_t seed) {
+  const double scale = 1 / std::sqrt(2 * static_cast<double>(config_.num_hidden_layers));
+  for (Parameter* parameter : parameters()) {
+    const bool scaled = !plan_.scaled_ending.empty() && parameter->name.ends_with(plan_.scaled_ending);
+    galore::initialize(*parameter, seed,
+                       scaled ? config_.initializer_range * scale : config_.initializer_range);
+  }
+  embedding_.clear_frozen_row();
+}
+
+void Transformer::set_dropout(const DropoutPlace& place) {
+  if (config_.embd_pdrop + config_.resid_pdrop + config_.attn_pdrop > 0)
+    dropout_ = {config_.embd_pdrop, config_.resid_pdrop, config_.attn_pdrop, place};
+}
+
+Pass Transformer::pass_for(const Batch& batch, Keep keep) {
+  Pass pass{workspace_, options_.compute_dtype, batch.rows(), batch.length()};
+  if (keep == Keep::for_backward && dropout_) pass.dropout = &*dropout_;
+  if (batch.positions.defined() || batch.first_key.defined())
+    fail("batch", "positions and key ranges of their own are not supported");
+  return pass;
+}
+
+Pass Transformer::layer_pass(const Pass& pass, size_t layer) const {
+  return pass.with_prefix(options_.gradient_checkpointing ? "shared."
+                                                          : "layer" + std::to_string(layer) + ".");
+}
+
+at::Tensor Transformer::stream(const Pass& pass, size_t layer) const {
+  return pass.saved("stream" + std::to_string(layer), {pass.tokens(), config_.hidden_size});
+}
+
+RotaryTables Transformer::rotary_tables(const Pass& pass, int64_t first) {
+  if (!plan_.positions.empty()) return {};
+  const at::Tensor& positions = pass.where.positions;
+  if (!positions.defined() || positions.is_meta()) return rotary_.tables(first, pass.length, workspace_);
+  return rotary_.tables(0, positions.max().item<int64_t>() + 1, workspace_);
+}
+
+at::Tensor Transformer::final_statistics(const Pass& pass) const {
+  return final_norm_->statistics(pass, "final_statistics", pass.tokens());
+}
+
+Scratch Transformer::forward(const Pass& pass, const Batch& batch, Keep keep) {
+  const at::Tensor tokens = embedding_.token_buffer(pass, batch.ids);
+  const bool kept = keep == Keep::for_backward;
+  if (kept) kept_tokens_ = tokens;
+  const at::Tensor last = kept ? forward_and_keep(pass, tokens) : forward_only(pass, tokens);
+  Scratch hidden = normalized_buffer(pass, config_.hidden_size);
+  final_norm_->forward(pass, last, hidden, final_statistics(pass));
+  return hidden;
+}
+
+at::Tensor Transformer::forward_and_keep(const Pass& pass, const at::Tensor& tokens) {
+  const RotaryTables tables = rotary_tables(pass, 0);
+  embedding_.forward(pass, tokens, 0, stream(pass, 0));
+  for (size_t i = 0; i < layers_.size(); ++i)
+    layers_[i]->forward(layer_pass(pass, i), tables, stream(pass, i), stream(pass, i + 1));
+  return stream(pass, layers_.size());
+}
+
+at::Tensor Transformer::forward_only(const Pass& given, const at::Tensor& tokens) {
+  const Pass pass = layer_pass(given, 0);  // buffers that training has as well
+  const RotaryTables tables = rotary_tables(pass, 0);
+  at::Tensor in = stream(pass, 0), out = stream(pass, 1);
+  embedding_.forward(pass, tokens, 0, in);
+  for (const auto& layer : layers_) {
+    layer->forward(pass, tables, in, out);
+    std::swap(in, out);
+  }
+  return in;
+}
+
+Scratch Transformer::hidden_gradient(const Pass& pass) {
+  return normalized_gradient_buffer(pass, config_.hidden_size);
+}
+
+void Transformer::backward(const Pass& pass, Scratch given) {
+  const at::Tensor last = stream(pass, layers_.size());
+  const Scratch gradient = pass.scratch("stream_gradient", last.sizes());
+  if (!gradient->is_meta()) gradient->zero_();
+  {
+    const Scratch hidden_gradient = std::move(given);  // the layers use its buffer
+    final_norm_->backward(pass, hidden_gradient, gradient, last, final_statistics(pass));
+  }
+  backward_through_layers(pass, gradient);
+  embedding_.backward(pass, kept_tokens_, gradient);
+}
+
+void Transformer::backward_through_layers(const Pass& pass, const at::Tensor& gradient) {
+  const RotaryTables tables = rotary_tables(pass, 0);
+  for (size_t i = layers_.size(); i-- > 0;) {
+    const Pass layer = layer_pass(pass, i);
+    if (options_.gradient_checkpointing) layers_[i]->recompute(layer, tables, stream(pass, i));
+    layers_[i]->backward(layer, tables, stream(pass, i), gradient);
+  }
+}
+
+std::unique_ptr<KeyValueCache> Transformer::new_cache(int64_t max_length) {
+  if (max_length <= 0) fail("generate", "the longest sequence is above 0, given {}", max_length);
+  embedding_.check_length(max_length);
+  std::vector<LayerCache::Size> sizes;
+  for (int64_t i = 0; i < config_.num_hidden_layers; ++i)
+    sizes.push_back(
+        {max_length, plan_.layer(i).attention.window, config_.num_key_value_heads, config_.head_dim});
+  return std::make_unique<Cache>(max_length, sizes, options_.compute_dtype, workspace_.ledger());
+}
+
+Pass Transformer::pass_of_one_token() { return layer_pass({workspace_, options_.compute_dtype, 1, 1}, 0); }
+
+Scratch Transformer::extend(const at::Tensor& ids, KeyValueCache& given) {
+  auto& cache = dynamic_cast<Cache&>(given);
+  if (ids.dim() != 1 || ids.numel() == 0) fail("input_ids", "expected one sequence of at least one token");
+  const int64_t first = cache.filled, filled = first + ids.numel();
+  if (filled > cache.capacity)
+    fail("generate", "sequence of {} tokens exceeds the cache of {}", filled, cache.capacity);
+  const Pass pass = layer_pass({workspace_, options_.compute_dtype, 1, ids.numel()}, 0);
+  const RotaryTables tables = rotary_tables(pass, first);
+  const at::Tensor newest = stream(pass, 0);
+  embedding_.forward(pass, embedding_.token_buffer(pass, ids.unsqueeze(0)), first, newest);
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    const LayerCache::Seen seen = cache.layers[i].append(pass.length, pass);
+    layers_[i]->forward_cached(pass, tables, newest, seen.rows);
+    cache.layers[i].keep(seen);
+  }
+  cache.filled = filled;
+  const Pass last = pass_of_one_token();
+  Scratch hidden = normalized_buffer(last, config_.hidden_size);
+  final_norm_->forward(last, newest.narrow(0, pass.tokens() - 1, 1), hidden, final_statistics(last));
+  return hidden;
+}
+
+}  // namespace galore

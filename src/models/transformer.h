@@ -1,0 +1,80 @@
+// A trunk of pre-norm transformer layers: token embedding, layers, final norm. What makes one of a kind
+// (names, norms, biases, windows, ...) is its plan, which each architecture's file states.
+//
+// There is no autograd graph: every buffer has a name and an owner, so the memory plan is exact, a steady
+// step allocates nothing, and a layer-wise driver may update a weight in the middle of the backward pass. The
+// outputs of norms and the MLP's product are not kept for the backward pass; they are elementwise, so they
+// are computed again and are equal to the last bit. Numbers follow transformers 4.57.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "models/trunk.h"
+#include "nn/token_embedding.h"
+#include "nn/transformer_layer.h"
+
+namespace galore {
+
+struct TransformerPlan {
+  // The checkpoint's names. Without a name of learned positions, positions are rotary.
+  std::string embedding = "model.embed_tokens", positions = "", layers = "model.layers",
+              final_norm = "model.norm";
+  std::function<LayerSize(int64_t layer)> layer;
+  // The embedding's row of pad_token_id gets no gradient and begins as zero.
+  bool frozen_padding = true;
+  // Matrices with this ending begin smaller, by 1 / sqrt(2 x layers) (GPT-2).
+  std::string scaled_ending = "";
+};
+
+struct TrunkOptions {
+  at::ScalarType compute_dtype = at::kFloat;  // of activations and products
+  // Keeps only each layer's input and recomputes the rest in the backward pass; the numbers are equal to the
+  // last bit.
+  bool gradient_checkpointing = false;
+};
+
+class Transformer : public Trunk {
+ public:
+  Transformer(const TransformerPlan& plan, const ModelConfig& config, const TrunkOptions& options,
+              const LayerBuilder& builder, Ledger& ledger);
+
+  const ModelConfig& config() const override { return config_; }
+  ParameterList parameters() override;
+  void initialize(uint64_t seed) override;
+  void set_dropout(const DropoutPlace& place) override;
+  Pass pass_for(const Batch& batch, Keep keep) override;
+  Scratch forward(const Pass& pass, const Batch& batch, Keep keep) override;
+  Scratch hidden_gradient(const Pass& pass) override;
+  void backward(const Pass& pass, Scratch hidden_gradient) override;
+  Parameter& token_embedding() override { return embedding_.table(); }
+  std::unique_ptr<KeyValueCache> new_cache(int64_t max_length) override;
+  Scratch extend(const at::Tensor& ids, KeyValueCache& cache) override;
+  Pass pass_of_one_token() override;
+
+ private:
+  Pass layer_pass(const Pass& pass, size_t layer) const;
+  at::Tensor stream(const Pass& pass, size_t layer) const;
+  RotaryTables rotary_tables(const Pass& pass, int64_t first);
+  at::Tensor final_statistics(const Pass& pass) const;
+  // Through all layers; the result is the last layer's output.
+  at::Tensor forward_and_keep(const Pass& pass, const at::Tensor& tokens);
+  at::Tensor forward_only(const Pass& pass, const at::Tensor& tokens);
+  void backward_through_layers(const Pass& pass, const at::Tensor& gradient);
+
+  TransformerPlan plan_;
+  ModelConfig config_;
+  TrunkOptions options_;
+  Workspace workspace_;
+  TokenEmbedding embedding_;
+  std::vector<std::unique_ptr<TransformerLayer>> layers_;
+  std::unique_ptr<Norm> final_norm_;
+  RotaryEmbedding rotary_;
+  std::optional<Dropout> dropout_;
+  at::Tensor kept_tokens_;  // of the last forward pass for a backward pass
+};
+
+}  // namespace galore

@@ -1,0 +1,92 @@
+#include "nn/dense_linear.h"
+
+#include <ATen/ATen.h>
+
+#include <array>
+
+#include "core/errors.h"
+#include "kernels/weight_term.h"
+
+namespace galore {
+namespace {
+
+std::array<int64_t, 2> weight_shape(const LinearSize& size) {
+  if (size.inputs_first) return {size.inputs, size.outputs};
+  return {size.outputs, size.inputs};
+}
+
+}  // namespace
+
+DenseLinear::DenseLinear(const Place& place, const LinearSize& size, const LayerBuilder& builder)
+    : name_(place.name), inputs_first_(size.inputs_first) {
+  define_parameter(weight_, place, "weight", weight_shape(size), builder);
+  weight_.whole_products = true;
+  if (size.bias) define_parameter(bias_, place.as(Role::bias), "bias", {size.outputs}, builder);
+}
+
+void DenseLinear::times(const Pass& pass, const at::Tensor& x, const at::Tensor& out, Write write) const {
+  if (weight_.codes) {
+    multiply(out, x, *weight_.codes, write, pass.workspace);
+  } else {
+    multiply(out, x, weight_.value, write, pass.workspace);
+  }
+  if (weight_.has_term()) add_term(out, x, weight_.term->factors(), pass.workspace);
+}
+
+void DenseLinear::times_transpose(const Pass& pass, const at::Tensor& x, const at::Tensor& out,
+                                  Write write) const {
+  if (weight_.codes) {
+    multiply_by_transpose(out, x, *weight_.codes, write, pass.workspace);
+  } else {
+    multiply_by_transpose(out, x, weight_.value, write, pass.workspace);
+  }
+  if (weight_.has_term()) add_term_transpose(out, x, weight_.term->factors(), pass.workspace);
+}
+
+void DenseLinear::forward(const Pass& pass, const at::Tensor& x, const at::Tensor& out, Write write) const {
+  reported_ = false;
+  const bool biased = bias_.value.defined(), bias_first = biased && write == Write::replace;
+  if (bias_first) out.copy_(bias_.value.expand_as(out));
+  const Write product = bias_first ? Write::accumulate : write;
+  if (inputs_first_) {
+    times(pass, x, out, product);
+  } else {
+    times_transpose(pass, x, out, product);
+  }
+  if (biased && !bias_first) out.add_(bias_.value);
+}
+
+void DenseLinear::input_gradient(const Pass& pass, const at::Tensor& gradient, const at::Tensor& x_gradient,
+                                 Write write) const {
+  GALORE_ASSERT(!reported_);
+  if (inputs_first_) {
+    times_transpose(pass, gradient, x_gradient, write);
+  } else {
+    times(pass, gradient, x_gradient, write);
+  }
+}
+
+void DenseLinear::report_gradient(const Pass& pass, const at::Tensor& gradient, const at::Tensor& x) {
+  reported_ = true;
+  if (weight_.sink) {
+    if (inputs_first_) {
+      weight_.sink->add_product(x, gradient);
+    } else {
+      weight_.sink->add_product(gradient, x);
+    }
+    weight_.sink->use_done();
+  }
+  if (!bias_.sink) return;
+  const Scratch sum = pass.scratch("linear.bias_gradient", {gradient.size(1)});
+  at::Tensor out = *sum;
+  at::sum_out(out, gradient, {0});
+  bias_.sink->add(sum);
+  bias_.sink->use_done();
+}
+
+void DenseLinear::list(ParameterList& parameters) {
+  parameters.push_back(&weight_);
+  if (bias_.value.defined()) parameters.push_back(&bias_);
+}
+
+}  // namespace galore

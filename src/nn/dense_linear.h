@@ -1,0 +1,36 @@
+// y = x W^T + b (or x W + b) with one matrix, stored as a tensor or as group codes.
+#pragma once
+
+#include <string>
+
+#include "nn/layer_builder.h"
+#include "nn/linear_layer.h"
+
+namespace galore {
+
+class DenseLinear : public LinearLayer {
+ public:
+  // Parameters "<place>.weight" (outputs x inputs unless inputs_first) and, if asked for, "<place>.bias"
+  // (outputs).
+  DenseLinear(const Place& place, const LinearSize& size, const LayerBuilder& builder);
+
+  void forward(const Pass& pass, const at::Tensor& x, const at::Tensor& out, Write write) const override;
+  void input_gradient(const Pass& pass, const at::Tensor& gradient, const at::Tensor& x_gradient,
+                      Write write) const override;
+  void report_gradient(const Pass& pass, const at::Tensor& gradient, const at::Tensor& x) override;
+  void list(ParameterList& parameters) override;
+  const std::string& name() const override { return name_; }
+
+ private:
+  // x W and x W^T of the matrix as it is stored.
+  void times(const Pass& pass, const at::Tensor& x, const at::Tensor& out, Write write) const;
+  void times_transpose(const Pass& pass, const at::Tensor& x, const at::Tensor& out, Write write) const;
+
+  std::string name_;
+  bool inputs_first_;
+  Parameter weight_, bias_;  // bias_ without a value: none
+  // report_gradient() was called since forward(): the weight may have changed.
+  mutable bool reported_ = false;
+};
+
+}  // namespace galore

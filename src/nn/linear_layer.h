@@ -1,0 +1,45 @@
+// A linear layer y = f(x), usually y = x W^T + b, with the backward pass in the order that lets an optimizer
+// update the weight in the middle of it. Legend: T tokens.
+//
+// Models name places and never say which layer stands there; a LayerBuilder decides (nn/layer_builder.h).
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "core/parameter.h"
+#include "kernels/matmul.h"
+#include "nn/pass.h"
+
+namespace galore {
+
+struct LinearSize {
+  int64_t inputs, outputs;
+  bool bias = false;
+  bool inputs_first = false;  // the weight is stored as inputs x outputs, as GPT-2's checkpoints do
+};
+
+class LinearLayer {
+ public:
+  virtual ~LinearLayer() = default;
+
+  // out (T x outputs) = or += f(x). x: T x inputs.
+  virtual void forward(const Pass& pass, const at::Tensor& x, const at::Tensor& out, Write write) const = 0;
+  // x_gradient (T x inputs) = or += the gradient of x, given the gradient of the output (T x outputs). It
+  // must be called before report_gradient(), after which the weight may have changed.
+  virtual void input_gradient(const Pass& pass, const at::Tensor& gradient, const at::Tensor& x_gradient,
+                              Write write) const = 0;
+  // Hands the gradients of the layer's parameters to their sinks. It is the last call of a backward pass.
+  virtual void report_gradient(const Pass& pass, const at::Tensor& gradient, const at::Tensor& x) = 0;
+
+  virtual void list(ParameterList& parameters) = 0;
+  // The name of the layer's place. Random streams of dropout are keyed by it.
+  virtual const std::string& name() const = 0;
+};
+
+using LinearPointer = std::unique_ptr<LinearLayer>;
+
+}  // namespace galore

@@ -1,0 +1,62 @@
+// A pre-norm transformer layer: stream += attention(norm(stream)); stream += mlp(norm(stream)).
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "nn/mlp.h"
+#include "nn/norm.h"
+#include "nn/self_attention.h"
+
+namespace galore {
+
+struct LayerSize {
+  AttentionSize attention;
+  MlpSize mlp;
+  double norm_epsilon = 1e-6;
+  NormKind norm = NormKind::rms;
+  // The checkpoint's names of the layer's parts.
+  std::string attention_name = "self_attn", mlp_name = "mlp", input_norm = "input_layernorm",
+              middle_norm = "post_attention_layernorm";
+};
+
+class TransformerLayer {
+ public:
+  TransformerLayer(const Place& place, const LayerSize& size, const LayerBuilder& builder);
+
+  // Computes out (T x hidden) from x (T x hidden), which must stay unchanged until backward(). Saves per
+  // token: queries, keys, values, the attention output and its statistics, the stream between the blocks,
+  // and the input of the activation.
+  void forward(const Pass& pass, const RotaryTables& tables, const at::Tensor& x, const at::Tensor& out);
+  // Fills the buffers that backward() reads once more, from the same x: forward() without its last product.
+  void recompute(const Pass& pass, const RotaryTables& tables, const at::Tensor& x);
+  // `gradient` (T x hidden) is the gradient of out, and becomes the gradient of x. Every parameter reports.
+  void backward(const Pass& pass, const RotaryTables& tables, const at::Tensor& x,
+                const at::Tensor& gradient);
+  // Computes in place on the stream of the newest positions of one sequence.
+  void forward_cached(const Pass& pass, const RotaryTables& tables, const at::Tensor& stream,
+                      const KeysAndValues& cache);
+
+  void list(ParameterList& parameters);
+
+ private:
+  // Computes the stream after attention, and its norm, which is the input of the MLP.
+  void forward_attention(const Pass& pass, const RotaryTables& tables, const at::Tensor& x,
+                         const at::Tensor& middle, const at::Tensor& normalized);
+
+  LayerSize size_;
+  SelfAttention attention_;
+  std::unique_ptr<Mlp> mlp_;
+  std::unique_ptr<Norm> input_norm_, middle_norm_;
+};
+
+// The buffer of normalized hidden states, which layers and the model use one after the other.
+inline Scratch normalized_buffer(const Pass& pass, int64_t hidden) {
+  return pass.scratch("layer.normalized", {pass.tokens(), hidden});
+}
+// The same for their gradient.
+inline Scratch normalized_gradient_buffer(const Pass& pass, int64_t hidden) {
+  return pass.scratch("layer.normalized_gradient", {pass.tokens(), hidden});
+}
+
+}  // namespace galore
