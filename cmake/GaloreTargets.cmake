@@ -6,7 +6,11 @@ add_library(galore_options INTERFACE)
 # The flag and not CMake's OpenMP target, which links the compiler's libgomp by its path: libtorch brings one of the same
 # name, and one program cannot have two.
 target_compile_options(galore_options INTERFACE
-  "$<BUILD_INTERFACE:$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Werror>>" $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>)
+  "$<BUILD_INTERFACE:$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic>>" $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>)
+# A compiler that we have not tried may warn where ours does not; that must not stop its user.
+if(GALORE_WERROR)
+  target_compile_options(galore_options INTERFACE "$<BUILD_INTERFACE:$<$<COMPILE_LANGUAGE:CXX>:-Werror>>")
+endif()
 target_link_options(galore_options INTERFACE $<$<LINK_LANGUAGE:CXX>:-fopenmp> $<$<LINK_LANGUAGE:CUDA>:-fopenmp>)
 target_include_directories(galore_options INTERFACE "$<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/src>")
 target_compile_features(galore_options INTERFACE cxx_std_20)
