@@ -15,8 +15,8 @@ target_link_options(galore_options INTERFACE $<$<LINK_LANGUAGE:CXX>:-fopenmp> $<
 target_include_directories(galore_options INTERFACE "$<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/src>")
 target_compile_features(galore_options INTERFACE cxx_std_20)
 
-# libtorch brings headers of another fmt version (12) than the installed library (and spdlog's): without this
-# folder in front of libtorch's, nothing that formats text links.
+# libtorch brings headers of another fmt version (12) than the installed library: without this folder in front of
+# libtorch's, nothing that formats text links.
 find_path(GALORE_FMT_HEADERS fmt/core.h PATHS /usr/include NO_DEFAULT_PATH REQUIRED)
 file(MAKE_DIRECTORY "${CMAKE_BINARY_DIR}/fmt_first")
 file(CREATE_LINK "${GALORE_FMT_HEADERS}/fmt" "${CMAKE_BINARY_DIR}/fmt_first/fmt" SYMBOLIC)
