@@ -16,12 +16,15 @@ setup:  ## install what is missing: Debian packages, and libtorch into .deps
 	@scripts/setup
 
 build: setup  ## build the program: build/release/galore
-	@scripts/build $(PRESET) $(JOBS)
+	@scripts/build $(PRESET) $(JOBS) galore
 
-debug: setup  ## the same with debugging information: build/debug/galore
+debug:  ## build the program and its tests with debugging information: build/debug
+	@scripts/setup --tests
 	@scripts/build debug $(JOBS)
 
-test: build  ## build, then run all tests
+test:  ## build the program, its tests and the examples, then run all tests
+	@scripts/setup --tests
+	@scripts/build $(PRESET) $(JOBS)
 	@ctest --test-dir build/$(PRESET) --output-on-failure -j$(JOBS)
 
 demo: build  ## train a small LLaMA on the King James Bible, about three minutes
@@ -39,16 +42,17 @@ check:  ## order of inclusion, names of types, length of files and functions, sh
 	@scripts/check-lengths.py
 	@scripts/check-scripts
 
-tidy: build  ## clang-tidy over all sources (a quarter of an hour on two cores)
-	@scripts/setup --format
+tidy:  ## clang-tidy over all sources (a quarter of an hour on two cores)
+	@scripts/setup --tests --format
 	@scripts/check-tidy
 
-asan: setup  ## the fast tests under AddressSanitizer and UndefinedBehaviorSanitizer
+asan:  ## the fast tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@scripts/setup --tests
 	@scripts/build asan $(JOBS)
 	@scripts/asan-tests build/asan $(JOBS) $(FAST_TESTS)
 
-cuda:  ## build with the CUDA kernels: build/cuda/galore
-	@scripts/setup --cuda
+cuda:  ## build the program and its tests with the CUDA kernels: build/cuda/galore
+	@scripts/setup --tests --cuda
 	@scripts/build cuda $(JOBS)
 
 bench-peers: build  ## speed beside transformers + galore_torch, in the same minutes
