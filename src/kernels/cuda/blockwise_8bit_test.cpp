@@ -23,7 +23,7 @@ Codes8 on_cuda(const Codes8& codes) {
 TEST_F(OnCuda, AdamW8bitEqualsTheCpu) {
   for (const int64_t count : {1L, 37L, 4096L, 70001L, (1L << 21) + 5}) {
     for (const int64_t block : {16L, 256L, 2048L, 65536L}) {
-      Codes8 m = device_blocks(count, block, true), v = empty_blocks(count, block, false);
+      Codes8 m = device_blocks(count, block, true), v = device_blocks(count, block, false);
       Codes8 device_m = on_cuda(m), device_v = on_cuda(v);
       for (int step = 1; step <= 4; ++step) {
         const AdamStep constants{0.9, 0.999, 1e-8f, 1.1f};
