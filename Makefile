@@ -7,7 +7,7 @@ FAST_TESTS ?= -LE slow
 sources = $(shell scripts/list-files 'src/*.h' 'src/*.cpp' 'src/*.cu' 'src/*.cuh' 'tests/*.h' 'tests/*.cpp' \
 	'bench/*.cpp' 'examples/*.cpp' 'cmake/*.cpp')
 
-.PHONY: help setup build debug test demo format check-format check tidy asan cuda bench-peers results docs api package clean
+.PHONY: help setup build debug test demo format check-format check tidy asan cuda check-cuda bench-peers results docs api package clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -54,6 +54,10 @@ asan:  ## the fast tests under AddressSanitizer and UndefinedBehaviorSanitizer
 cuda:  ## build the program and its tests with the CUDA kernels: build/cuda/galore
 	@scripts/setup --tests --cuda
 	@scripts/build cuda $(JOBS)
+
+check-cuda:  ## compile the CUDA kernels and their tests, without linking: no GPU is needed
+	@scripts/setup --tests --nvcc
+	@scripts/check-cuda $(JOBS)
 
 bench-peers: build  ## speed beside transformers + galore_torch, in the same minutes
 	@scripts/bench-peers

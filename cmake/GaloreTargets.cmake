@@ -60,15 +60,6 @@ function(galore_folder name)
   endif()
 endfunction()
 
-# Adds cuda/*.cu to galore_<name>. -fmad=false: a product and a sum are rounded one by one, as on the CPU, so that
-# results are equal to the bit; where one rounding is meant the kernels say fmaf. They wait for memory, not for this.
-function(galore_cuda_sources name)
-  file(GLOB sources CONFIGURE_DEPENDS cuda/*.cu)
-  target_sources(galore_${name} PRIVATE ${sources})
-  target_compile_options(galore_${name} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-fmad=false
-    --expt-relaxed-constexpr --Werror=all-warnings -Xcompiler=-Wall,-Wextra,-Werror>)
-endfunction()
-
 # galore_test(<name> SOURCES ... LINKS ... [LABELS slow]): a GoogleTest program; every case is a test of CTest or, with
 # GALORE_TEST_PROGRAMS, the whole program is: loading libtorch under a sanitizer takes half a second each time.
 # OMP_WAIT_POLICY: CTest runs as many programs as there are processors, each with as many threads, and threads that spin
