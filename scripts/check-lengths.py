@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Checks that source files stay below 400 lines and functions below 40.
+"""Checks that every source and script has at most 400 lines, and every function at most 40.
 
-Functions are found by the house's format (clang-format, Google style): a line that ends with "{" and holds ")", outside
-another function, opens one, and the next "}" in the column of its first line ends it. A report, not a parser.
+Functions of Python are found by its parser, all others by their format (clang-format, Google style): a line that ends with
+"{" and holds ")", outside another function, opens one, and the next "}" in the column of its first line ends it.
 """
 
+import ast
 import pathlib
 import re
 import subprocess
@@ -13,8 +14,8 @@ import sys
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 40
 OPENS = re.compile(r"\)[^;]*\{$")
-FOLDERS = ("src", "tests", "bench", "examples", "cmake", "scripts")
-SOURCES = (".h", ".cpp", ".cu", ".cuh", ".py", ".sh")
+SUFFIXES = {".h", ".cpp", ".cu", ".cuh", ".js", ".css", ".html", ".py", ".sh", ".cmake"}
+NAMES = {"CMakeLists.txt", "Makefile"}
 
 
 def first_line(lines, last):
@@ -40,27 +41,43 @@ def long_functions(lines):
             start = None
 
 
-def files_of(root):
-    patterns = [folder + "/*" for folder in FOLDERS]
-    command = [root / "scripts" / "list-files", *patterns]
-    listing = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return [root / name for name in listing.splitlines() if name.endswith(SOURCES)]
+def long_python_functions(text):
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            size = node.end_lineno - node.lineno + 1
+            if size > MAX_FUNCTION_LINES:
+                yield node.lineno, size
+
+
+def sources(root):
+    """Every source, and its language: that of the first line where the name does not tell."""
+    listing = subprocess.run([root / "scripts" / "list-files"], check=True, capture_output=True, text=True).stdout
+    for name in listing.splitlines():
+        path = root / name
+        if path.suffix in SUFFIXES or path.name in NAMES:
+            yield name, path.suffix, path.read_text(encoding="utf-8")
+        elif path.suffix == "":
+            with path.open("rb") as file:
+                is_script = file.read(2) == b"#!"
+            if is_script:
+                text = path.read_text(encoding="utf-8")
+                yield name, ".py" if "python" in text.split("\n", 1)[0] else ".sh", text
 
 
 def main():
     root = pathlib.Path(__file__).resolve().parent.parent
-    faults, longest = [], (0, "")
-    for path in files_of(root):
-        lines = path.read_text(encoding="utf-8").splitlines()
-        name = str(path.relative_to(root))
+    faults, longest, count = [], (0, ""), 0
+    for name, language, text in sources(root):
+        lines = text.splitlines()
+        count += 1
         longest = max(longest, (len(lines), name))
         if len(lines) > MAX_FILE_LINES:
             faults.append(f"{name}: {len(lines)} lines, at most {MAX_FILE_LINES}")
-        if path.suffix != ".py":
-            faults += [f"{name}:{n}: function of {size} lines, at most {MAX_FUNCTION_LINES}"
-                       for n, size in long_functions(lines)]
-    print("\n".join(faults) if faults else f"check-lengths: longest file {longest[1]}, {longest[0]} lines")
-    return 1 if faults else 0
+        functions = long_python_functions(text) if language == ".py" else long_functions(lines)
+        faults += [f"{name}:{n}: function of {size} lines, at most {MAX_FUNCTION_LINES}" for n, size in functions]
+    print("\n".join([*faults, f"check-lengths: {count} files, {len(faults)} faults; the longest is {longest[1]}, "
+                               f"{longest[0]} lines"]))
+    return 1 if faults or not count else 0
 
 
 if __name__ == "__main__":
