@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Checks every #include "folder/..." in src/ against the order of design: an arrow may only point downwards."""
+"""Checks every #include of ours. In src/ an arrow of inclusion may only point downwards, and every arrow that a row below
+allows must be in use; tests and benchmarks may include all of src/; examples see only the headers that embedders see."""
 
 import pathlib
 import re
 import sys
 
-# folder -> folders that it may include beside itself. One row per folder of src/; `optim` and `nn` do not know each
-# other (they meet in core/gradient_sink.h), and a model cannot reach an optimizer.
+# folder -> folders that it may include besides itself. One row per folder of src/; `optim` and `nn` do not know each
+# other (they meet in core/parameter.h), and a model cannot reach an optimizer.
 MODEL = {"core", "kernels", "nn"}
 ALLOWED = {
     "core": set(),
@@ -17,33 +18,39 @@ ALLOWED = {
     "heads": MODEL | {"models"},
     "adapters": MODEL,
     "tokenizer": {"core"},
-    "data": {"core", "kernels", "tokenizer"},
+    "data": {"core", "tokenizer"},
     "distributed": {"core"},
     "report": {"core"},
-    "checkpoint": MODEL | {"models", "heads", "adapters", "tokenizer", "data", "optim", "distributed"},
+    "checkpoint": MODEL | {"models"},
 }
-ALLOWED["train"] = set(ALLOWED)
-ALLOWED["cli"] = set(ALLOWED) | {"train"}
-ALLOWED["python"] = set(ALLOWED) | {"train"}
+# These put the others together, and may include every folder above their line.
+TOP = ("tasks", "train", "cli", "python")
+for folder in TOP:
+    ALLOWED[folder] = set(ALLOWED) - {"cli"}
 
 # Highway wants its headers between quotes, and only kernels use it.
-EXTERNAL = {"kernels": {"hwy"}}
+EXTERNAL = {"kernels": {"hwy"}, "bench": {"hwy"}}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
 SOURCES = {".h", ".cpp", ".cu", ".cuh"}
 
 
-def violations(source, path):
+def includes(path):
+    """Line, quote and name of each #include."""
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if match := INCLUDE.match(line):
+            yield number, *match.groups()
+
+
+def source_faults(source, path, used):
+    """Of a file in src/; adds the arrows that it is the reason for to `used`."""
     folder = path.relative_to(source).parts[0]
     if folder not in ALLOWED:
         yield 1, f"src/{folder} has no row in scripts/check-includes.py"
         return
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        match = INCLUDE.match(line)
-        if not match:
-            continue
-        quote, name = match.groups()
+    for number, quote, name in includes(path):
         target = name.split("/")[0]
+        used.add((folder, target))
         if quote == "<":
             if name == "torch/torch.h" or name.startswith("torch/all.h"):
                 yield number, f"<{name}> costs seconds for every file: include ATen headers"
@@ -54,15 +61,47 @@ def violations(source, path):
             yield number, f'{folder} may not include "{name}" (it may include {allowed})'
 
 
+def outside_faults(root, path):
+    """Of a file in tests/ or bench/: headers are named from src/, from the folder above or as neighbours."""
+    folder = path.relative_to(root).parts[0]
+    places = (root / "src", root, root / "tests", path.parent)
+    for number, quote, name in includes(path):
+        if quote == "<" and name == "torch/torch.h":
+            yield number, f"<{name}> costs seconds for every file: include ATen headers"
+        elif quote == '"' and name.split("/")[0] not in EXTERNAL.get(folder, set()) and \
+                not any((place / name).is_file() for place in places):
+            yield number, f'"{name}" is neither in src/ nor a neighbour'
+
+
+def example_faults(public, path):
+    for number, quote, name in includes(path):
+        if quote == '"' and name.removeprefix("galore/") not in public:
+            yield number, f'"{name}" is none of the public headers of cmake/PublicHeaders.cmake'
+
+
+def public_headers(root):
+    text = (root / "cmake" / "PublicHeaders.cmake").read_text(encoding="utf-8")
+    listed = text[text.index("set(headers"):]
+    return set(re.findall(r"[\w/]+\.h\b", listed[:listed.index(")")]))
+
+
+def files_of(folder):
+    return sorted(p for p in folder.rglob("*") if p.suffix in SOURCES)
+
+
 def main():
-    root = pathlib.Path(__file__).resolve().parent.parent
-    source = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else root / "src"
-    files = sorted(p for p in source.rglob("*") if p.suffix in SOURCES)
-    found = [(p, n, text) for p in files for n, text in violations(source, p)]
-    for path, number, text in found:
-        print(f"{path.relative_to(source.parent)}:{number}: {text}")
-    print(f"check-includes: {len(files)} files, {len(found)} faults", file=sys.stderr)
-    return 1 if found or not files else 0
+    root = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).resolve().parent.parent
+    source, used, public = root / "src", set(), public_headers(root)
+    checks = [(p, source_faults(source, p, used)) for p in files_of(source)]
+    checks += [(p, outside_faults(root, p)) for folder in ("tests", "bench") for p in files_of(root / folder)]
+    checks += [(p, example_faults(public, p)) for p in files_of(root / "examples")]
+    found = [f"{p.relative_to(root)}:{n}: {text}" for p, faults in checks for n, text in faults]
+    there = {p.name for p in source.iterdir() if p.is_dir()}
+    found += [f"scripts/check-includes.py: {folder} -> {target} is allowed, and no file uses it"
+              for folder in there & set(ALLOWED) - set(TOP) for target in ALLOWED[folder] & there
+              if (folder, target) not in used]
+    print("\n".join([*found, f"check-includes: {len(checks)} files, {len(found)} faults"]))
+    return 1 if found or not checks else 0
 
 
 if __name__ == "__main__":
