@@ -5,9 +5,21 @@
 #include "kernels/group_quantize.h"
 #include "kernels/test_tensors.h"
 
+namespace at::native {  // as in matmul.cpp
+__attribute__((weak)) void mkldnn_matmul(const at::Tensor& left, const at::Tensor& right,
+                                         const at::Tensor& result, float beta, float alpha);
+}
+
 namespace galore {
 namespace {
 using namespace testing_tensors;
+
+// Without the symbol products run by MKL, which is slow on processors of AMD with AVX-512, and nothing else
+// tells.
+TEST(Matmul, LibtorchExportsTheProductOfOnednn) {
+  EXPECT_NE(&at::native::mkldnn_matmul, nullptr)
+      << "this libtorch has no at::native::mkldnn_matmul with the signature that kernels/matmul.cpp declares";
+}
 
 // Tokens, outputs, inputs, dtype: small ones go to MKL, large ones to oneDNN where that is preferred.
 class Matmul : public testing::TestWithParam<std::tuple<int64_t, int64_t, int64_t, at::ScalarType>> {};
