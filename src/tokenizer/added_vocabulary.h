@@ -1,7 +1,9 @@
-// Tokens that are found in the text before the model sees it ("added_tokens"): special ones and others.
+// The added tokens of a tokenizer ("added_tokens"): special and other tokens that are found in the text
+// before the model encodes it.
 //
-// Those with normalized=false are cut out of the raw text; the stretches between them are normalized and
-// searched for the rest. Leftmost first, and the longest of those that begin there.
+// Tokens with normalized=false are cut out of the raw text first. The text between them is normalized and
+// then searched for the other tokens. A search takes the leftmost match, and the longest token among those
+// that begin there.
 #pragma once
 
 #include <tsl/robin_map.h>
@@ -30,7 +32,7 @@ struct AddedEntry {
   static AddedEntry read(const JsonFields& fields);
 };
 
-// The texts to look for and their ids.
+// Finds any of a set of texts in a longer text.
 class PatternSet {
  public:
   struct Match {
@@ -38,30 +40,30 @@ class PatternSet {
     int32_t id = -1;
   };
 
-  // The first of two equal texts stays.
+  // Adds a text to search for. When a text is added twice, its first id stays.
   void add(const std::string& text, int32_t id);
   bool find(std::string_view text, size_t from, Match& match) const;
 
  private:
   tsl::robin_map<std::string_view, int32_t> ids_;
-  std::deque<std::string> texts_;                 // what the keys point to
-  std::array<std::vector<size_t>, 256> lengths_;  // by first byte, longest first
+  std::deque<std::string> texts_;                 // owns the texts that the keys of ids_ view
+  std::array<std::vector<size_t>, 256> lengths_;  // lengths of the texts by first byte, longest first
   std::array<bool, 256> starts_{};
 };
 
 class AddedVocabulary {
  public:
-  // Ids follow the order of the calls, as in the Python package: those of the model where it has the token,
-  // else the next free ones.
+  // Adds tokens. Ids follow the order of the calls, as in the Python package: a token that the model has
+  // keeps the model's id, and any other token gets the next free id.
   void add(const std::vector<AddedEntry>& tokens, const Model& model);
-  // To be called after the last add().
+  // Prepares the search. Call it after the last add().
   void build(const Normalizer* normalizer);
   void set_encode_special_tokens(bool value) { encode_special_tokens_ = value; }
 
   struct Stretch {
     std::string_view text;
-    size_t begin = 0;  // offset of the text
-    int32_t id = -1;   // of an added token; -1: text
+    size_t begin = 0;  // the offset in the text that is split
+    int32_t id = -1;   // the id of an added token, or -1 for text between tokens
   };
   // Calls action(Stretch) for every token and every text between tokens.
   template <typename Action>
@@ -71,7 +73,7 @@ class AddedVocabulary {
   const AddedEntry* entry(int32_t id) const;
   bool is_special(const std::string& token) const { return special_set_.contains(token); }
   int32_t largest_id() const { return by_id_.empty() ? -1 : by_id_.rbegin()->first; }
-  // By id.
+  // Returns the added tokens by id.
   const std::map<int32_t, AddedEntry>& entries() const { return by_id_; }
 
  private:
@@ -79,7 +81,8 @@ class AddedVocabulary {
   bool accepts(std::string_view text, const PatternSet::Match& match, size_t done, Stretch& token,
                size_t& end) const;
 
-  std::vector<AddedEntry> special_, others_;  // in order; a token that was added again stands there again
+  // in the order of add(); a token that is added twice is listed twice
+  std::vector<AddedEntry> special_, others_;
   std::set<std::string> special_set_;
   std::map<std::string, int32_t> ids_;
   std::map<int32_t, AddedEntry> by_id_;

@@ -11,7 +11,8 @@ struct Alphabet {
   std::array<std::string, 256> characters;
   std::array<int, 512> bytes;
 
-  // Visible characters of Latin-1 stand for themselves; the rest follow from U+0100 on.
+  // Visible characters of Latin-1 stand for themselves. The other bytes get the characters from U+0100 on, in
+  // order.
   Alphabet() {
     bytes.fill(-1);
     char32_t next = 0x100;

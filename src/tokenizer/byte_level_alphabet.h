@@ -1,4 +1,4 @@
-// The 256 visible characters that stand for bytes in byte-level vocabularies (GPT-2's bytes_to_unicode).
+// The 256 visible characters that byte-level vocabularies write for the 256 bytes (GPT-2's bytes_to_unicode).
 #pragma once
 
 #include <string>
@@ -6,9 +6,9 @@
 
 namespace galore {
 
-// The UTF-8 form of the character for a byte; one or two bytes long.
+// Returns the UTF-8 form of the character for a byte; it has one or two bytes.
 std::string_view byte_level_character(unsigned char byte);
-// The byte that a character stands for, or -1.
+// Returns the byte that a character stands for, or -1 when it stands for none.
 int byte_of_character(char32_t c);
 void append_byte_level(std::string& result, std::string_view bytes);
 

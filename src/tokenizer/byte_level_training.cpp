@@ -20,7 +20,7 @@ using OrderedJson = nlohmann::ordered_json;
 constexpr std::array kSpecial = {"<|begin_of_text|>", "<|end_of_text|>"};
 constexpr int32_t kFirstByte = kSpecial.size(), kFirstMerge = kFirstByte + 256;
 
-// Llama 3's pattern; `digits` is how long a run of digits may be.
+// Returns Llama 3's pattern. `digits` is the quantifier that bounds a run of digits.
 std::string word_pattern(const char* digits) {
   return R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N})" + std::string(digits) +
          R"(| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
@@ -36,10 +36,10 @@ OrderedJson pre_tokenizer_json(const TokenizerTrainingOptions& options) {
   return {{"type", "Sequence"}, {"pretokenizers", {split, bytes}}};
 }
 
-// Ids of bytes in the order of the characters that stand for them, as the Python package numbers them.
+// Numbers the bytes in the order of the characters that stand for them, as the Python package does.
 struct ByteIds {
   std::array<int32_t, 256> id_of{};
-  std::array<std::string, 256> texts;  // by id, from kFirstByte on
+  std::array<std::string, 256> texts;  // texts[i] has the id kFirstByte + i
 
   ByteIds() {
     int32_t next = 0;
@@ -61,7 +61,8 @@ class WordCounter : public PieceSink {
   tsl::robin_map<std::string, int64_t> counts_;
 };
 
-// Calls action for every line with its line end, or for those of a sample.
+// Calls action for every line, including its line end, or for a random sample of lines when max_sentences is
+// set.
 template <typename Action>
 void for_each_line(const TokenizerTrainingOptions& options, Action action) {
   LineSample sample(static_cast<size_t>(options.max_sentences), options.seed);
@@ -89,7 +90,7 @@ BpeTrainer count_words(const TokenizerTrainingOptions& options, const ByteIds& b
   if (words.counts().empty())
     fail(kTrainTokenizer, "the input files hold no text, the first is {}", options.inputs[0].string());
   BpeTrainer trainer(kFirstMerge);
-  // In order, so that nothing depends on the table's.
+  // Words are added in sorted order because the order of the hash table is not defined.
   std::vector<std::pair<std::string, int64_t>> sorted(words.counts().begin(), words.counts().end());
   std::sort(sorted.begin(), sorted.end());
   for (const auto& [word, count] : sorted) {
@@ -137,7 +138,8 @@ OrderedJson added_token(size_t id, bool with_id) {
   return token;
 }
 
-// <bos> text <eos>, as far as asked for; twice for a pair.
+// Builds the template "<bos> text <eos>" for one text and for a pair, with the special tokens that the
+// options ask for.
 OrderedJson post_processor_json(const TokenizerTrainingOptions& options) {
   OrderedJson special = OrderedJson::object();
   const auto sequence = [&](const char* name, int type) {

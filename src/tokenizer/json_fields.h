@@ -1,5 +1,5 @@
-// The keys of one JSON object of a tokenizer file, with messages that say file, place, key and what was
-// given.
+// Access to the keys of one JSON object of a tokenizer file. Errors name the file, the place in it, the key
+// and the value that was given.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace galore {
 
-// The object in a tokenizer's file; anything else is an Error.
+// Reads a tokenizer file that must hold one JSON object; any other content is an Error.
 nlohmann::json read_tokenizer_json(const Path& path);
 
 class JsonFields {
@@ -21,7 +21,7 @@ class JsonFields {
   // `where` is the file and the place in it: "tokenizer.json: pre_tokenizer".
   JsonFields(const nlohmann::json& object, std::string where);
 
-  // Null counts as missing.
+  // Returns null when the key is missing or its value is JSON null.
   const nlohmann::json* find(const char* key) const;
   const nlohmann::json& required(const char* key) const;
   bool flag(const char* key, bool missing) const;
@@ -33,13 +33,14 @@ class JsonFields {
   char32_t character(const char* key) const;
   const nlohmann::json& array(const char* key) const;
   JsonFields object(const char* key) const;
-  // An object or a text: {"String": "x"} or {"Regex": "x"} give the text and which of both.
+  // A pattern is a plain text or an object: {"String": "x"} or {"Regex": "x"}.
   struct Pattern {
     std::string text;
     bool is_regex = false;
   };
   Pattern pattern(const char* key) const;
-  // [text, id], as the post-processors of BERT and RoBERTa have it: the id.
+  // Returns the id of a token that is written as [text, id]. The post-processors of BERT and RoBERTa write
+  // tokens in this form.
   int32_t token_id(const char* key) const;
 
   const std::string& where() const { return where_; }
@@ -51,13 +52,14 @@ class JsonFields {
   std::string where_;
 };
 
-// A row of a table of components: the "type" of the file and what makes it of its fields.
+// A row in a table of components: the "type" in the file and the function that makes the component from its
+// fields.
 template <typename Component>
 struct ComponentKind {
   const char* type;
   std::unique_ptr<Component> (*make)(const JsonFields&);
 
-  // The usual makers: of the fields, and of a kind that has none.
+  // The usual makers: of_fields() for components with options and plain() for components without.
   template <typename Kind>
   static std::unique_ptr<Component> of_fields(const JsonFields& fields) {
     return std::make_unique<Kind>(fields);
@@ -68,7 +70,8 @@ struct ComponentKind {
   }
 };
 
-// Makes the component that `json` describes; an unknown type is refused by its name.
+// Makes the component that `json` describes. An unknown type is an Error that names it and lists the known
+// types.
 template <typename Component, typename Table>
 std::unique_ptr<Component> make_component(const Table& table, const nlohmann::json& json,
                                           const std::string& where) {

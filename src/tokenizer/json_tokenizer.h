@@ -1,4 +1,4 @@
-// A tokenizer from tokenizer.json.
+// The tokenizer that a tokenizer.json describes.
 #pragma once
 
 #include "tokenizer/pipeline.h"
@@ -9,8 +9,8 @@ namespace galore {
 
 class JsonTokenizer : public Tokenizer {
  public:
-  // A folder is read as AutoTokenizer.from_pretrained reads it, a file alone as
-  // tokenizers.Tokenizer.from_file.
+  // A folder gives the tokenizer that AutoTokenizer.from_pretrained makes of it. A file alone gives the
+  // tokenizer that tokenizers.Tokenizer.from_file makes of it.
   static std::unique_ptr<JsonTokenizer> from_folder(const Path& folder, const PretrainedFolder& pretrained);
   static std::unique_ptr<JsonTokenizer> from_file(const Path& file);
 

@@ -1,4 +1,5 @@
-// tokenizer.json against what the Python packages say, in frozen vectors (testdata/make_json_vectors.py).
+// Compares tokenizer.json files with the Python packages through frozen vectors
+// (testdata/make_json_vectors.py).
 #include "tokenizer/json_tokenizer.h"
 
 #include <gtest/gtest.h>
@@ -22,7 +23,7 @@ using Ids = std::vector<int32_t>;
 using testing_tokenizer::testdata;
 Path shape(const std::string& name) { return testdata() / "shapes" / (name + ".json"); }
 
-// Long rows are stored as the number of ids and a weighted sum.
+// Long rows are stored as the number of ids and a weighted sum of them.
 Json compact(const Ids& ids, const Json& stored) {
   if (stored.is_array()) return ids;
   int64_t sum = 0;
@@ -209,7 +210,8 @@ TEST_F(JsonTokenizerTest, InvalidUtf8CountsAsReplacementCharacters) {
   EXPECT_EQ(lossy_utf8("\xf4\x90\x80"), "\ufffd\ufffd\ufffd");
 }
 
-// The two ways through "---" have equal sums but for the last bit, which Rust's serde_json reads otherwise.
+// The two ways through "---" have sums that differ in the last bit only, and Rust's serde_json reads this bit
+// differently.
 TEST_F(JsonTokenizerTest, ScoresAreReadAsThePackageReadsThem) {
   write("tokenizer.json", R"({"model": {"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0.0],
       ["\u2581", -3.4565887860098936], ["&", -11.445902814105601], ["-", -6.260900513284193],
@@ -231,7 +233,7 @@ TEST_F(JsonTokenizerTest, ThreadsShareATokenizer) {
   EXPECT_EQ(wrong, std::vector<int>(4));
 }
 
-// One word of 200 kB, as SentencePiece-style models see a text: quadratic merging would take minutes.
+// SentencePiece-style models see a text as one word of 200 kB; quadratic merging would take minutes.
 TEST_F(JsonTokenizerTest, LongWordsAreMergedByAHeap) {
   for (const char* name : {"gpt2", "llama2", "gemma"}) {
     const auto tokenizer = load_tokenizer(shape(name));

@@ -1,5 +1,5 @@
-// A uniform sample of lines of a stream whose length is not known (reservoir sampling, Vitter's algorithm R,
-// 1985).
+// Draws a uniform sample of the lines of a stream of unknown length by reservoir sampling (Vitter's algorithm
+// R, 1985).
 #pragma once
 
 #include <cstdint>

@@ -18,7 +18,7 @@ Pipeline::Pipeline(Stages stages) : stages_(std::move(stages)) {
   vocab_size_ = std::max(stages_.model->vocabulary().largest_id(), stages_.added.largest_id()) + 1;
 }
 
-// Takes the pieces of one text to its ids, through the cache of words.
+// Encodes the pieces of one text and keeps the ids of words in the cache.
 class Pipeline::Encoder : public PieceSink {
  public:
   Encoder(const Pipeline& pipeline, WordCache& cache, std::vector<int32_t>& ids)
@@ -51,7 +51,8 @@ class Pipeline::Encoder : public PieceSink {
 
   static size_t first_bytes(std::string_view text) { return text.empty() ? 0 : first_code_point(text).bytes; }
 
-  // What the first character becomes by itself stands in front, unless it was composed with the next one.
+  // The text begins with the normal form of its first character, unless the character was composed with the
+  // next one.
   size_t normalized_first_bytes(std::string_view before, std::string_view after) const {
     NormalizedText first{std::string(before.substr(0, first_bytes(before)))};
     pipeline_.stages_.normalizer->normalize(first);
@@ -70,7 +71,7 @@ class Pipeline::Encoder : public PieceSink {
         });
   }
 
-  // A word is its starts and what follows up to the next start.
+  // A word begins with word starts and reaches to the next word start.
   void encode_words(std::string_view text) {
     for (size_t begin = 0; begin < text.size();) {
       size_t inside = begin;

@@ -1,4 +1,4 @@
-// The stages of one tokenizer.json put together, as `tokenizers.Tokenizer` of Python runs them.
+// The stages of one tokenizer.json, run in the order of Python's `tokenizers.Tokenizer`.
 #pragma once
 
 #include <memory>
@@ -17,16 +17,16 @@
 
 namespace galore {
 
-// "truncation": a text is cut to so many ids, special tokens included.
+// "truncation": limits a text to `max_length` ids, special tokens included.
 struct Truncation {
   int64_t max_length = 0;
   bool left = false;
   enum class Strategy { longest_first, only_first, only_second } strategy = Strategy::longest_first;
 };
 
-// "padding" to a length ("Fixed"), or to a multiple.
+// "padding": fills up to a fixed length ("Fixed") or to a multiple.
 struct Padding {
-  int64_t length = 0;  // 0: that of the text (BatchLongest)
+  int64_t length = 0;  // 0: the length of the text (BatchLongest)
   int64_t multiple = 0;
   bool left = false;
   int32_t id = 0, type_id = 0;
@@ -46,7 +46,8 @@ class Pipeline {
   };
   explicit Pipeline(Stages stages);
 
-  // `second`, where given, makes a pair of texts. Bytes that are no valid UTF-8 count as U+FFFD.
+  // Encodes one text or, when `second` is not null, a pair of texts. Bytes that are not valid UTF-8 count as
+  // U+FFFD.
   IdSequence encode(std::string_view text, const std::string_view* second, bool add_special_tokens) const;
   std::string decode(const std::vector<int32_t>& ids, bool skip_special) const;
 
@@ -61,8 +62,8 @@ class Pipeline {
   void pad(IdSequence& sequence) const;
 
   Stages stages_;
-  bool bytes_are_plain_ = false;  // pieces are plain bytes, to be written as byte-level characters
-  bool by_words_ = false;         // pieces may be cut at U+2581
+  bool bytes_are_plain_ = false;  // pieces hold plain bytes, which we write as byte-level characters
+  bool by_words_ = false;         // pieces may be split at U+2581
   int64_t vocab_size_ = 0;
   mutable WordCaches caches_;
 };

@@ -10,7 +10,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-// In the order in which transformers adds them.
+// This is the order in which transformers adds the named tokens.
 constexpr std::array kNamedTokens = {"bos_token", "eos_token", "unk_token", "sep_token",
                                      "pad_token", "cls_token", "mask_token"};
 
@@ -19,7 +19,7 @@ std::string text_or_empty(const Json& json, const char* key) {
   return found != json.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
-// The class that tokenizer_config.json names, else the one of config.json.
+// Returns the class that tokenizer_config.json names or, without such a name, the class of config.json.
 const TokenizerClass& class_of(const Json& tokenizer_config, const Json& model_config) {
   for (const Json* json : {&tokenizer_config, &model_config})
     if (const std::string name = text_or_empty(*json, "tokenizer_class"); !name.empty())
@@ -89,7 +89,8 @@ PretrainedFolder::NamedToken PretrainedFolder::named(const Json& value) const {
   return {entry.content, entry};
 }
 
-// A text takes the properties of the added token of that text, else those that the class gives it.
+// A token given as a text takes the properties of the added token with this text or, without one, the
+// properties that the class gives it.
 PretrainedFolder::NamedToken PretrainedFolder::with_class_properties(const std::string& key,
                                                                      NamedToken token) const {
   for (const auto& [id, entry] : added_)

@@ -1,7 +1,8 @@
-// What AutoTokenizer.from_pretrained makes of a folder with a tokenizer.json, beyond that file itself.
+// The changes that AutoTokenizer.from_pretrained makes to a tokenizer.json because of other files in its
+// folder.
 //
 // Follows transformers 4.57: tokenizer_config.json, special_tokens_map.json, added_tokens.json and
-// config.json add tokens and, by the tokenizer's class, replace parts of the stages.
+// config.json add tokens and, depending on the tokenizer's class, replace parts of the stages.
 #pragma once
 
 #include <map>
@@ -19,22 +20,23 @@ class PretrainedFolder {
  public:
   explicit PretrainedFolder(const Path& folder);
 
-  // Changes that come before the stages are made: prefix blank, BERT's normalizer; truncation and padding go.
+  // Changes the settings before the stages are made: sets the prefix blank and BERT's normalizer, and removes
+  // truncation and padding.
   void edit(nlohmann::json& settings) const;
-  // Tokens that the files name and the stages lack, and the class's post-processor.
+  // Adds the tokens that the files name and the stages lack, and sets the post-processor of the class.
   void complete(const TokenizerFile& file, Pipeline::Stages& stages) const;
 
-  // LlamaTokenizer with an add_prefix_space: transformers then makes the tokenizer of tokenizer.model anew.
+  // True for a LlamaTokenizer with add_prefix_space, for which transformers converts tokenizer.model again.
   bool prefers_sentencepiece() const;
-  // The text of "bos_token" and its like.
+  // Returns the text of a named token such as "bos_token".
   std::optional<std::string> named_token(const std::string& key) const;
   bool clean_up_spaces() const { return flag("clean_up_tokenization_spaces", false); }
   bool split_special_tokens() const { return flag("split_special_tokens", false); }
-  // Those that were found, to be copied beside a checkpoint.
+  // Returns the files that were found; they are copied into every checkpoint.
   const std::vector<Path>& files() const { return files_; }
 
  private:
-  // A special token, as a text or with all its properties.
+  // A special token that a file gives as a text or as an object with all its properties.
   struct NamedToken {
     std::string content;
     std::optional<AddedEntry> entry;
@@ -53,9 +55,10 @@ class PretrainedFolder {
   Path folder_;
   std::vector<Path> files_;
   std::string where_;
-  nlohmann::json config_;  // tokenizer_config.json, changed by the older files
+  nlohmann::json config_;  // tokenizer_config.json with the changes of the older files
   const TokenizerClass* class_ = nullptr;
-  bool legacy_files_ = false;  // no added_tokens_decoder: the tokens of tokenizer.json count as named with it
+  // There is no added_tokens_decoder, so the tokens of tokenizer.json count as named with it.
+  bool legacy_files_ = false;
   std::map<int64_t, AddedEntry> added_;
   std::map<std::string, NamedToken> named_;
   std::vector<NamedToken> additional_;

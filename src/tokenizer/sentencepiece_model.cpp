@@ -11,7 +11,8 @@ namespace {
 
 constexpr size_t kMaxPieces = 16u << 20;
 
-// One field of a protocol buffer message at a time; every length is checked against what is left.
+// Reads the fields of a protocol buffer message one by one and checks every length against the bytes that are
+// left.
 class MessageReader {
  public:
   MessageReader(const std::string& where, std::string_view bytes) : where_(where), rest_(bytes) {}
@@ -111,9 +112,8 @@ void parse_normalizer(const std::string& where, std::string_view bytes, Sentence
   }
 }
 
-// The table is a double array (4-byte units) behind its size, then zero-terminated strings. The library
-// follows offsets without checking them: every unit must lead inside the array, every leaf inside the
-// strings.
+// The table consists of its size, a double array of 4-byte units, and zero-terminated strings. The library
+// follows offsets without checks, so every unit must lead into the array and every leaf into the strings.
 bool character_map_is_sound(const std::string& map) {
   if (map.empty()) return true;
   uint32_t trie_bytes = 0;
@@ -158,7 +158,7 @@ bool SentencePieceModel::words_are_independent() const {
     if (piece.text.find(kWordStart, start) != std::string::npos) return false;
     if (piece.text.find(' ') != std::string::npos) return false;
   }
-  return has_word_start;  // otherwise unknown characters of neighbouring words would be joined
+  return has_word_start;  // without a word start, unknown characters of neighbouring words would be joined
 }
 
 SentencePieceModel parse_sentencepiece_model(const std::string& where, std::string_view bytes) {
@@ -178,7 +178,7 @@ SentencePieceModel parse_sentencepiece_model(const std::string& where, std::stri
 }
 
 std::string with_dummy_prefix(std::string bytes, bool add_dummy_prefix) {
-  // Field 3 (normalizer_spec), length 2, field 3 (add_dummy_prefix), value.
+  // Field 3 (normalizer_spec) of length 2 holds field 3 (add_dummy_prefix) and its value.
   bytes += {'\x1a', '\x02', '\x18', add_dummy_prefix ? '\x01' : '\x00'};
   return bytes;
 }

@@ -1,8 +1,8 @@
-// What must be known of a SentencePiece model file before the library is allowed to load it.
+// Reads and checks a SentencePiece model file before the library loads it.
 //
 // The file is a serialized protocol buffer (sentencepiece_model.proto of the library). The library trusts it:
-// a file cut at a message boundary loads as a different model, and a damaged normalization table is read out
-// of bounds. So the fields that matter are read here first and checked.
+// a file cut at a message boundary loads as a different model, and a damaged normalization table makes the
+// library read out of bounds. So we read the fields that matter first and check them.
 #pragma once
 
 #include <cstdint>
@@ -33,18 +33,21 @@ struct SentencePieceModel {
   bool remove_extra_whitespaces = true;
   bool escape_whitespaces = true;
 
-  // The text is only changed by writing blanks as U+2581.
+  // Normalization only writes blanks as U+2581.
   bool identity_normalization() const {
     return character_map.empty() && !remove_extra_whitespaces && escape_whitespaces;
   }
-  // No piece continues over the start of a word, so byte pair encoding of a text is that of its words.
+  // No piece continues across the start of a word, so the byte pair encoding of a text is the encoding of its
+  // words, one after the other.
   bool words_are_independent() const;
 };
 
-// `where` names the file in messages. Anything that is not a whole, consistent model is an Error.
+// Reads a model. `where` names the file in messages. Any input that is not a complete, consistent model is an
+// Error.
 SentencePieceModel parse_sentencepiece_model(const std::string& where, std::string_view bytes);
 
-// The same model with another add_dummy_prefix (repeated messages of a protocol buffer are merged).
+// Returns the model file with another add_dummy_prefix. It appends a message, and protocol buffers merge
+// repeated messages.
 std::string with_dummy_prefix(std::string bytes, bool add_dummy_prefix);
 
 }  // namespace galore

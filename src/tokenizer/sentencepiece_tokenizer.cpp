@@ -7,7 +7,7 @@
 #include "core/errors.h"
 #include "tokenizer/text_repair.h"
 
-// Exported by the library, declared in none of its installed headers.
+// The library exports this function but declares it in none of its installed headers.
 namespace sentencepiece::logging {
 void SetMinLogLevel(int level);  // NOLINT(readability-identifier-naming): its name there
 }
@@ -16,7 +16,7 @@ namespace galore {
 namespace {
 
 constexpr uint64_t kLargestModel = 1u << 30;
-constexpr int kLogNothing = 4;  // only what ends the program
+constexpr int kLogNothing = 4;  // log only errors that end the program
 
 }  // namespace
 
@@ -46,7 +46,7 @@ void SentencePieceTokenizer::load(const Path& model_file) {
   vocab_size_ = processor_.GetPieceSize();
 }
 
-// Ids of tokens that are not in the model follow behind it, in the order in which transformers adds them.
+// Tokens that are not in the model get the next ids after it, in the order in which transformers adds them.
 std::optional<int64_t> SentencePieceTokenizer::resolve(const std::optional<std::string>& token) {
   if (!token || token->empty()) return std::nullopt;
   AddedToken added{*token, true, false, false};
@@ -103,19 +103,20 @@ void SentencePieceTokenizer::encode_stretch(std::string_view text, bool at_start
   const bool prefix = add_prefix_ && (config_.legacy || (at_start && !has_blank));
   if (!by_words_) return encode_whole(prefix ? std::string(kWordStart) + std::string(text) : text, ids);
   if (!prefix) return encode_words(text, cache, ids);
-  // Only the first word is copied: it ends at the first blank behind something else.
+  // Only the first word is copied. It ends at the first blank after a character that is not blank.
   size_t end = std::min(text.find_first_not_of(' '), text.size());
   end = std::min(text.find(' ', end), text.size());
   const std::string first = " " + std::string(text.substr(0, end));
-  // A raw word start at the cut would join the blanks on both sides.
+  // If the word holds a raw word start, the blanks on both sides of the cut might be joined, so the whole
+  // text is copied.
   if (text.substr(0, end).find(kWordStart) != std::string_view::npos)
     return encode_words(" " + std::string(text), cache, ids);
   encode_word(first, cache, ids);
   encode_words(text.substr(end), cache, ids);
 }
 
-// A word is its blanks and what follows up to the next blank. Splitting there is exact because no piece of
-// the vocabulary goes on behind such a place (words_are_independent).
+// A word consists of its leading blanks and the text up to the next blank. Splitting there is exact because
+// no piece of the vocabulary continues across such a place (words_are_independent).
 void SentencePieceTokenizer::encode_words(std::string_view text, WordCache& cache,
                                           std::vector<int32_t>& ids) const {
   const auto end_of_word = [text](size_t from) {
@@ -124,7 +125,7 @@ void SentencePieceTokenizer::encode_words(std::string_view text, WordCache& cach
   };
   for (size_t begin = 0; begin < text.size();) {
     size_t end = end_of_word(begin);
-    // A word start written in the text counts as a blank: no cut between it and the next blank.
+    // A word start written in the text counts as a blank, so we do not cut between it and the next blank.
     while (end < text.size() && text.substr(0, end).ends_with(kWordStart)) end = end_of_word(end);
     encode_word(text.substr(begin, end - begin), cache, ids);
     begin = end;

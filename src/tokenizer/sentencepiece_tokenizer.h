@@ -1,8 +1,8 @@
-// LlamaTokenizer of transformers over the SentencePiece library.
+// LlamaTokenizer of transformers, built on the SentencePiece library.
 //
-// Ids follow AutoTokenizer.from_pretrained (the "fast" class) of transformers 4.57 for models with identity
-// normalization, as all published Llama models have it. Models with another normalization are encoded by the
-// library as it stands; there transformers' fast class drops the normalization and so gives other ids.
+// Ids equal those of AutoTokenizer.from_pretrained (the "fast" class) of transformers 4.57 for models with
+// identity normalization, which all published Llama models have. Models with another normalization get the
+// ids of the library. Transformers' fast class drops the normalization there and so gives other ids.
 #pragma once
 
 #include <sentencepiece_processor.h>
@@ -43,7 +43,7 @@ class SentencePieceTokenizer : public Tokenizer {
   SentencePieceModel model_;
   sentencepiece::SentencePieceProcessor processor_;
   bool by_words_ = false;    // encode word by word through the cache
-  bool own_prefix_ = false;  // the word start before the text is ours to add, not the library's
+  bool own_prefix_ = false;  // we add the word start before the text ourselves, instead of the library
   bool add_prefix_ = true;
   SpecialTokens special_tokens_;
   int64_t vocab_size_ = 0;

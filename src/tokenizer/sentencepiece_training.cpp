@@ -14,9 +14,10 @@
 namespace galore {
 namespace {
 
-constexpr size_t kLongestSentence = 4096;  // the library skips longer ones (max_sentence_length, 4192)
+constexpr size_t kLongestSentence = 4096;  // the library skips sentences above max_sentence_length, 4192
 
-// The largest cut at or before the limit: behind a blank, else at the start of a character.
+// Returns the largest cut position within the limit: after a blank or, without one, at the start of a
+// character.
 size_t cut_position(const std::string& line, size_t start) {
   if (line.size() - start <= kLongestSentence) return line.size();
   const size_t limit = start + kLongestSentence;
@@ -27,7 +28,7 @@ size_t cut_position(const std::string& line, size_t start) {
   return cut;
 }
 
-// All lines of all files, cut to the library's length.
+// Reads all lines of all files, cut to the library's length.
 class SentenceReader {
  public:
   explicit SentenceReader(const std::vector<Path>& inputs) : inputs_(inputs) {}
@@ -117,7 +118,7 @@ void write_sentencepiece(const TokenizerTrainingOptions& options, const std::str
                                                           {"single_word", false}, {"special", true}};
   config.update(special);
   config["clean_up_tokenization_spaces"] = false;
-  // Both classes of transformers and the library itself then give the same ids for every text.
+  // With legacy=true both tokenizer classes of transformers and the library give the same ids for every text.
   config["legacy"] = true;
   if (options.model_max_length > 0) config["model_max_length"] = options.model_max_length;
   config["tokenizer_class"] = "LlamaTokenizer";
@@ -139,7 +140,7 @@ void check_sentencepiece_options(const TokenizerTrainingOptions& options) {
                options.character_coverage);
 }
 
-// The number behind `words` in the library's message, "" if it is not there.
+// Returns the number after `words` in the library's message, or "" when it is not there.
 std::string number_after(const std::string& message, const std::string& words) {
   const size_t at = message.find(words);
   if (at == std::string::npos) return "";

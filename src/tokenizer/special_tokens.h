@@ -1,4 +1,4 @@
-// Tokens that are cut out of the raw text before anything else looks at it.
+// Finds special tokens, which are cut out of the raw text before any other stage reads it.
 #pragma once
 
 #include <cstdint>
@@ -17,10 +17,10 @@ class SpecialTokens {
   const AddedToken* find(int32_t id) const;
 
   struct Match {
-    size_t begin = 0, end = 0;  // with the blanks that the token swallows
+    size_t begin = 0, end = 0;  // includes the blanks that the token swallows
     int32_t id = -1;            // -1: no match
   };
-  // The leftmost match at or after `from`, the longest one of those.
+  // Returns the leftmost match at or after `from`, and the longest of those that begin there.
   Match find_next(std::string_view text, size_t from) const;
 
  private:
@@ -28,7 +28,7 @@ class SpecialTokens {
     AddedToken token;
     int32_t id;
   };
-  std::vector<Entry> by_first_byte_[256];  // longest first
+  std::vector<Entry> by_first_byte_[256];  // each list has the longest token first
   std::string first_bytes_;
   std::unordered_map<int32_t, AddedToken> by_id_;
 };

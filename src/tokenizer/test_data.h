@@ -1,4 +1,4 @@
-// The files that the tests of this folder read.
+// The folder of the files that the tests of the tokenizers read.
 #pragma once
 
 #include "core/files.h"

@@ -24,7 +24,7 @@ TextLines::TextLines(const Path& path, size_t largest_piece, const TextPlace& be
   }
 }
 
-// Blocks are the same ones as without it, so that share() is, too.
+// Blocks have the same borders as without seeking, so share() gives the same values.
 void TextLines::go_to(int64_t offset) {
   constexpr auto kBytes = static_cast<int64_t>(kBlockBytes);
   const int64_t whole = offset / kBytes * kBytes;
@@ -75,7 +75,7 @@ bool TextLines::next(std::string& piece) {
     piece.append(block_, position_, stop - position_);
     line_ended_ = had_line_end_ = stop == end;
     position_ = stop + (line_ended_ ? 1 : 0);
-    // A full piece goes on until it is known whether its line ends right behind it.
+    // A full piece is extended until we know whether its line ends directly after it.
     if (line_ended_ || (piece.size() >= largest_piece_ && position_ < block_.size())) break;
   }
   if (!line_ended_) cut_between_characters(piece);

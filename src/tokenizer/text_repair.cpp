@@ -9,8 +9,8 @@
 namespace galore {
 namespace {
 
-// The character at the front: its length, or how many bytes form the longest beginning of one (Unicode 16,
-// table 3-7).
+// The character at the front of a text. `length` is its length or, when it is invalid, the length of the
+// longest valid beginning of a character (Unicode 16, table 3-7).
 struct FrontCharacter {
   size_t length = 0;
   bool valid = false;

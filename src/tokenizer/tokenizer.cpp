@@ -32,7 +32,7 @@ std::unique_ptr<Tokenizer> load_tokenizer(const Path& path) {
   const Path model = is_folder ? path / "tokenizer.model" : path;
   if (!std::filesystem::exists(model))
     fail(where, "expected a tokenizer.json or a tokenizer.model in the folder");
-  // The settings beside a file belong to it only under the name that transformers gives it.
+  // Configuration files in the folder belong to the model only if it has the name that transformers gives it.
   const bool has_settings = model.filename() == "tokenizer.model";
   TokenizerConfig config;
   if (has_settings) config = read_tokenizer_config(model.has_parent_path() ? model.parent_path() : Path("."));

@@ -24,7 +24,8 @@ void read_bool(const Path& path, const Json& json, const char* key, bool& target
   target = *found;
 }
 
-// A token is its text or an object with "content"; null says that there is none.
+// Reads a token that is given as a text or as an object with "content". Null means that there is no such
+// token.
 std::optional<std::string> token_text(const Path& path, const Json& value) {
   if (value.is_null()) return std::nullopt;
   const Json* text = &value;
@@ -86,7 +87,7 @@ void check_class(const Path& path, const Json& json) {
          name);
 }
 
-// A tokenizer.json beside the model decides in transformers how a text begins.
+// A tokenizer.json in the same folder decides in transformers how a text begins.
 void read_fast_normalizer(const Json& json, TokenizerConfig& config) {
   const std::string normalizer = json.value("normalizer", Json()).dump();
   const std::string pre_tokenizer = json.value("pre_tokenizer", Json()).dump();

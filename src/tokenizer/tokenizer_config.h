@@ -1,7 +1,7 @@
-// The part of transformers' tokenizer files that changes the ids of a SentencePiece tokenizer.
+// The settings in transformers' tokenizer files that change the ids of a SentencePiece tokenizer.
 //
-// Read from tokenizer_config.json, special_tokens_map.json, added_tokens.json and, when it stands beside
-// tokenizer.model, the normalizer of tokenizer.json. Missing files leave LlamaTokenizer's defaults.
+// They come from tokenizer_config.json, special_tokens_map.json, added_tokens.json and, when the folder also
+// has a tokenizer.json, from its normalizer. Missing files leave LlamaTokenizer's defaults.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +23,8 @@ struct AddedToken {
 struct TokenizerConfig {
   bool add_bos_token = true;
   bool add_eos_token = false;
-  // True: every stretch of text between special tokens begins with a word start. False: only the text itself,
-  // and not when it begins with a blank.
+  // True: every stretch of text between special tokens begins with a word start. False: only the whole text
+  // does, and only when it does not begin with a blank.
   bool legacy = true;
   std::optional<bool> add_prefix_space;
   bool split_special_tokens = false;
@@ -32,10 +32,10 @@ struct TokenizerConfig {
   std::optional<std::string> bos_token = "<s>", eos_token = "</s>", unk_token = "<unk>", pad_token;
   std::vector<std::string> other_special_tokens;
   std::map<int64_t, AddedToken> added_tokens;  // by id
-  std::vector<Path> files;                     // those that were found, to be copied beside a checkpoint
+  std::vector<Path> files;                     // files that were found; they are copied into every checkpoint
 };
 
-// Unsupported tokenizer classes and broken JSON are Errors.
+// Reads the settings of a folder. Unsupported tokenizer classes and broken JSON are Errors.
 TokenizerConfig read_tokenizer_config(const Path& directory);
 
 }  // namespace galore

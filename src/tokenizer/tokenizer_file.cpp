@@ -14,8 +14,8 @@ using Json = nlohmann::json;
 namespace dom = simdjson::dom;
 
 constexpr uint64_t kLargestFile = 1u << 30;
-// Tables are as long as the largest id, and texts are padded to what a file says: a few bytes must not ask
-// for gigabytes. Vocabularies have less than 2^20 tokens today.
+// Tables are as long as the largest id, and texts are padded to the length that a file gives, so a few bytes
+// of a hostile file could ask for gigabytes. Today's vocabularies have fewer than 2^20 tokens.
 constexpr int64_t kLargestId = 1 << 22, kLongestPadding = 1 << 22;
 
 int32_t checked_id(const std::string& where, int64_t id) {
@@ -24,10 +24,10 @@ int32_t checked_id(const std::string& where, int64_t id) {
   return static_cast<int32_t>(id);
 }
 
-// The number that serde_json of Rust reads, whose last bit may be wrong: digits times a power of ten, each
-// rounded. Two ways through a word whose scores have equal sums are told apart by such bits.
+// Returns the number that Rust's serde_json reads. It multiplies digits by a power of ten and rounds each, so
+// its last bit may be wrong. Such bits decide between two ways through a word with equal sums of scores.
 double as_serde_reads(double value) {
-  const std::string text = fmt::format("{}", value);  // the shortest that gives the value
+  const std::string text = fmt::format("{}", value);  // the shortest text that gives the value
   uint64_t digits = 0;
   int exponent = 0;
   bool fraction = false;
@@ -39,14 +39,14 @@ double as_serde_reads(double value) {
     if (fraction) --exponent;
   }
   if (e < text.size()) exponent += std::atoi(text.c_str() + e + 1);
-  if (exponent < -22 || exponent > 22) return value;  // no score is so small that it matters
+  if (exponent < -22 || exponent > 22) return value;  // no score is so small or large that it matters
   const double power = std::pow(10.0, std::abs(exponent));
   const double result =
       exponent < 0 ? static_cast<double>(digits) / power : static_cast<double>(digits) * power;
   return std::signbit(value) ? -result : result;
 }
 
-// {"token": id, ...}, or [["token", score], ...] for Unigram.
+// Reads {"token": id, ...} or, for Unigram, [["token", score], ...].
 void read_vocab(const std::string& where, dom::element vocab, ModelTables& tables) {
   dom::object object;
   if (vocab.get(object) == simdjson::SUCCESS) {
@@ -68,7 +68,7 @@ void read_vocab(const std::string& where, dom::element vocab, ModelTables& table
   }
 }
 
-// "left right", or ["left", "right"].
+// Reads merges written as "left right" or as ["left", "right"].
 void read_merges(const std::string& where, dom::element merges, ModelTables& tables) {
   dom::array array;
   if (merges.get(array)) fail(where, "model.merges: expected a list");

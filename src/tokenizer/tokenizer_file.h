@@ -1,4 +1,4 @@
-// tokenizer.json as a file: its settings as a JSON tree, the long lists of the model apart.
+// Reads a tokenizer.json: its settings as a JSON tree, and the long lists of the model as tables.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -16,10 +16,11 @@ struct TokenizerFile {
   ModelTables tables;
 };
 
-// A truncated, altered or hostile file is an Error.
+// Reads the file. A truncated, altered or hostile file is an Error.
 TokenizerFile read_tokenizer_file(const Path& path);
 
-// The stages that the file describes. Ids of its added tokens follow their order, as in the Python package.
+// Makes the stages that the file describes. Ids of its added tokens follow their order, as in the Python
+// package.
 Pipeline::Stages make_stages(const TokenizerFile& file);
 
 }  // namespace galore

@@ -23,7 +23,7 @@ using testing_tokenizer::testdata;
 class TokenizerTest : public testing::Test {
  protected:
   void use_model(const std::string& bytes, const std::string& config) {
-    // Not flushed to disk: hundreds of these are written.
+    // The files are not flushed to disk because the tests write hundreds of them.
     std::ofstream(folder_ / "tokenizer.model", std::ios::binary) << bytes;
     std::ofstream(folder_ / "tokenizer_config.json") << config;
   }
@@ -91,8 +91,8 @@ TEST_F(TokenizerTest, WordByWordEqualsTheWholeText) {
   const std::string line = "ROMEO:  But, soft!\n what light\u2581through\u2581 yonder window breaks? ";
   std::string text;
   for (int i = 0; i < 50; ++i) text += line;
-  // A stretch between special tokens begins anew, so the ids of a doubled text are not doubled ids; decoding
-  // is exact, and the first words' ids do not depend on what follows.
+  // A stretch between special tokens begins with a new word start, so the ids of a doubled text are not the
+  // doubled ids. Decoding is exact, and the ids of the first words do not depend on the rest.
   const Ids whole = tokenizer->encode(text, false),
             start = tokenizer->encode("ROMEO:  But, soft!\n what", false);
   EXPECT_TRUE(std::equal(start.begin(), start.end(), whole.begin()));
@@ -106,7 +106,7 @@ TEST_F(TokenizerTest, DamagedModelsAreErrors) {
       use_model(model->substr(0, length), "{}");
       EXPECT_THROW(load_tokenizer(folder_.path()), Error) << length;
     }
-  // Cut between two messages it is a well-formed file without its settings.
+  // A file that is cut between two messages is well-formed but lacks its settings.
   size_t end = 0;
   for (int piece = 0; piece < 400; ++piece) end += 2 + static_cast<size_t>(small_[end + 1]);
   ASSERT_EQ(small_[end], '\x0a');
@@ -184,7 +184,7 @@ class TrainingTest : public TokenizerTest {
     for (int i = 0; i < 400; ++i)
       text +=
           fmt::format("Line {} speaks of mercy, rain and heaven {}\n", i, std::string(i % 7, 'a' + i % 26));
-    text += std::string(20000, 'z') + " " + std::string(9000, 'y');  // longer than the library takes
+    text += std::string(20000, 'z') + " " + std::string(9000, 'y');  // longer than the library's limit
     write_file_atomically(folder_ / "text.txt", text);
     options.inputs = {folder_ / "text.txt"};
     options.output = folder_ / "out";

@@ -7,7 +7,7 @@ constexpr size_t kArenaBytes = 1 << 16;
 
 }  // namespace
 
-// Blocks never grow once they are full, so views into them stay.
+// Blocks do not grow beyond their reserved size, so views into them stay valid.
 std::string_view Vocabulary::stored(std::string_view token) {
   if (arena_.empty() || arena_.back().capacity() - arena_.back().size() < token.size()) {
     arena_.emplace_back();

@@ -1,4 +1,4 @@
-// The tokens of a model: text to id and back, in flat tables.
+// The tokens of a model in flat tables, from text to id and from id to text.
 #pragma once
 
 #include <tsl/robin_map.h>
@@ -15,18 +15,18 @@ namespace galore {
 class Vocabulary {
  public:
   Vocabulary() = default;
-  Vocabulary(const Vocabulary&) = delete;  // the table points into arena_
+  Vocabulary(const Vocabulary&) = delete;  // the tables point into arena_
   Vocabulary& operator=(const Vocabulary&) = delete;
 
-  // A text that is there already gets the new id, as in a JSON object that names it twice.
+  // Adds a token. A text that is already there gets the new id, like a repeated key in a JSON object.
   void add(std::string_view token, int32_t id);
-  // -1 when there is no such token.
+  // Returns -1 when there is no such token.
   int32_t id_of(std::string_view token) const {
     const auto found = ids_.find(token);
     return found == ids_.end() ? -1 : found->second;
   }
   std::optional<std::string_view> token_of(int32_t id) const;
-  // Number of texts; ids may lie beyond it in files that leave some out.
+  // Returns the number of texts. Ids may be larger, because some files skip ids.
   size_t size() const { return ids_.size(); }
   int32_t largest_id() const { return largest_id_; }
   void reserve(size_t tokens) { ids_.reserve(tokens); }

@@ -1,5 +1,5 @@
-// Ids of words seen before: the same few thousand words make up most of a text, so most of the work of a
-// merging tokenizer is repeated. Bounded: when full it is emptied.
+// Remembers the ids of words. A few thousand words make up most of a text, so most of the work of a merging
+// tokenizer is repeated. The size is bounded: a full cache is emptied.
 #pragma once
 
 #include <tsl/robin_map.h>
@@ -16,9 +16,9 @@ namespace galore {
 
 class WordCache {
  public:
-  static constexpr size_t kMaxWords = 1 << 17, kLongestWord = 64;  // bytes; about 20 MB when full
+  static constexpr size_t kMaxWords = 1 << 17, kLongestWord = 64;  // bytes; a full cache takes about 20 MB
 
-  // True and appended to `ids` when the word is known.
+  // Appends the ids and returns true when the word is known.
   bool append(std::string_view word, std::vector<int32_t>& ids) const {
     if (word.size() > kLongestWord) return false;
     const auto found = words_.find(word);
@@ -44,7 +44,8 @@ class WordCache {
     uint32_t begin, count;
   };
   struct Hash {
-    // Words of up to 16 bytes are two numbers: a multiplication each is far cheaper than a general hash.
+    // A word of up to 16 bytes is read as two numbers; one multiplication each is far cheaper than a general
+    // hash.
     size_t operator()(std::string_view word) const {
       if (word.size() > 16) return std::hash<std::string_view>{}(word);
       uint64_t low = 0, high = 0;
@@ -92,7 +93,7 @@ class WordCache {
   std::vector<int32_t> ids_;
 };
 
-// One cache for each thread that encodes at the same time, kept from call to call.
+// Keeps one cache for each thread that encodes at the same time, from call to call.
 class WordCaches {
  public:
   class Lease {

@@ -1,4 +1,4 @@
-// SentencePiece's mark of a blank and so of a word's start.
+// SentencePiece's mark for a blank, and so for the start of a word.
 #pragma once
 
 #include <string_view>

@@ -7,7 +7,8 @@
 namespace galore {
 namespace {
 
-// Its bytes, or the token as it is when one of its characters stands for no byte.
+// Returns the bytes that a token stands for, or the token itself when one of its characters stands for no
+// byte.
 std::string bytes_of(const std::string& token) {
   std::string bytes;
   bool known = true;
@@ -25,7 +26,8 @@ int hexadecimal_digit(char c) {
   return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-// The byte of <0x0A>, or -1. A plus sign may stand for the first digit, as in Rust's numbers.
+// Returns the byte that a token like <0x0A> stands for, or -1. A plus sign may replace the first digit
+// because Rust's number parser accepts it.
 int byte_of_token(const std::string& token) {
   if (token.size() != 6 || !token.starts_with("<0x") || token[5] != '>') return -1;
   const int high = token[3] == '+' ? 0 : hexadecimal_digit(token[3]), low = hexadecimal_digit(token[4]);

@@ -1,4 +1,4 @@
-// The last stage of a tokenizer.json: tokens become text again.
+// The last stage of a tokenizer.json: it turns tokens back into text.
 #pragma once
 
 #include <memory>
@@ -11,11 +11,12 @@ namespace galore {
 class TokenDecoder {
  public:
   virtual ~TokenDecoder() = default;
-  // Changes the tokens (and possibly their number); joined they are the text.
+  // Changes the tokens, and possibly their number. The text is the concatenation of the result.
   virtual void decode(std::vector<std::string>& tokens) const = 0;
 };
 
-// Of the "decoder" of a tokenizer.json; an unknown type is an Error that names it.
+// Makes the decoder that the "decoder" object of a tokenizer.json describes. An unknown type is an Error that
+// names it.
 std::unique_ptr<TokenDecoder> make_decoder(const nlohmann::json& json, const std::string& where);
 
 }  // namespace galore

@@ -6,13 +6,14 @@
 
 namespace galore {
 
-// All tokens become one.
+// Joins all tokens into one.
 class FuseDecoder : public TokenDecoder {
  public:
   void decode(std::vector<std::string>& tokens) const override;
 };
 
-// Drops up to `start` and `stop` times the character `content` from the ends of each token.
+// Removes the character `content` from the ends of each token: at most `start` times in front and `stop`
+// times at the end.
 class StripDecoder : public TokenDecoder {
  public:
   explicit StripDecoder(const JsonFields& fields);

@@ -8,7 +8,7 @@
 namespace galore {
 namespace {
 
-// The cleanup of the Python package; not quite clean_up_tokenization of transformers.
+// Applies the cleanup of the Python package, which differs from clean_up_tokenization of transformers.
 std::string cleaned_up(std::string text) {
   constexpr std::pair<const char*, const char*> kRules[] = {
       {" .", "."},   {" ?", "?"},           {" !", "!"},   {" ,", ","},     {" ' ", "'"},   {" n't", "n't"},

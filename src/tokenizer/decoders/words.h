@@ -1,4 +1,4 @@
-// Decoders that know where words begin or end.
+// Decoders that mark or remove the boundaries of words.
 #pragma once
 
 #include "tokenizer/decoders/decoder.h"
@@ -37,7 +37,8 @@ class BpeDecoder : public TokenDecoder {
   std::string suffix_;
 };
 
-// Repeated tokens are one, pad_token is none (connectionist temporal classification).
+// Decodes connectionist temporal classification: repeated tokens are joined into one and pad_token is
+// removed.
 class CtcDecoder : public TokenDecoder {
  public:
   explicit CtcDecoder(const JsonFields& fields)

@@ -8,7 +8,7 @@
 namespace galore {
 namespace {
 
-// Up to so many symbols a scan over all pairs is faster than a heap.
+// Up to this number of symbols a scan over all pairs is faster than a heap.
 constexpr size_t kScannedSymbols = 32;
 
 }  // namespace
@@ -62,8 +62,9 @@ bool BpeModel::append_bytes(std::string_view character, std::vector<int32_t>& sy
   return true;
 }
 
-// An unknown character is held back until a known one follows, so that neighbours can be joined; characters
-// that become bytes in between overtake it, as they do in the Python package.
+// Appends the ids of the characters. An unknown character is held back until a known one follows, so that
+// neighbouring unknown characters can be joined. Characters that become bytes in between are appended before
+// it, as in the Python package.
 void BpeModel::append_characters(std::string_view piece, std::vector<int32_t>& symbols) const {
   bool holds_unknown = false;
   for_each_code_point(piece, [&](CodePoint c, size_t at) {
@@ -118,12 +119,12 @@ size_t BpeModel::merge_short(std::span<int32_t> symbols) const {
   return count;
 }
 
-// The symbols are a list linked both ways; a heap holds the pairs by rank and place. An entry is out of date
-// when its pair no longer stands there, which its id shows: a pair that has grown makes another token.
+// The symbols form a doubly linked list, and a heap holds the pairs by rank and place. A heap entry is out of
+// date when its pair has changed since. The entry's id shows this, because a longer pair makes another token.
 size_t BpeModel::merge_long(std::span<int32_t> symbols) const {
   struct Entry {
     int32_t rank, place, id;
-    bool operator<(const Entry& other) const {  // the queue puts the greatest first
+    bool operator<(const Entry& other) const {  // reversed, because the queue puts the greatest first
       return rank != other.rank ? rank > other.rank : place > other.place;
     }
   };
@@ -164,7 +165,7 @@ size_t BpeModel::merge_long(std::span<int32_t> symbols) const {
   return kept;
 }
 
-// True when no merge joins a word start to what stands before it, and a word start is a symbol of its own.
+// Returns true when the word start is a token and no merge joins it to preceding text.
 bool BpeModel::words_are_independent(std::string_view word_start) const {
   if (!prefix_.empty() || !suffix_.empty() || ignore_merges_ || vocabulary_.id_of(word_start) < 0)
     return false;

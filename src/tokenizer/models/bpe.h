@@ -8,7 +8,8 @@
 
 namespace galore {
 
-// Byte pair encoding: the characters of a piece are joined pair by pair, the pair of lowest rank first.
+// Byte pair encoding: starts from the characters of a piece and joins neighbouring pairs, always the pair of
+// lowest rank first.
 class BpeModel : public Model {
  public:
   BpeModel(const JsonFields& fields, const ModelTables& tables);
@@ -17,7 +18,7 @@ class BpeModel : public Model {
 
  private:
   struct Merge {
-    int32_t rank = -1;  // -1: these two do not merge
+    int32_t rank = -1;  // -1: the pair does not merge
     int32_t id = -1;
   };
 
@@ -29,17 +30,18 @@ class BpeModel : public Model {
   void append_characters(std::string_view piece, std::vector<int32_t>& symbols) const;
   int32_t symbol_of(std::string_view character, bool first, bool last) const;
   bool append_bytes(std::string_view character, std::vector<int32_t>& symbols) const;
-  // Both leave the merged ids in front of `symbols` and return their number.
+  // Both functions leave the merged ids at the front of `symbols` and return their number.
   size_t merge_short(std::span<int32_t> symbols) const;
   size_t merge_long(std::span<int32_t> symbols) const;
 
   tsl::robin_map<uint64_t, Merge, PairHash> merges_;
   std::string prefix_, suffix_;  // continuing_subword_prefix, end_of_word_suffix
   int32_t unknown_ = -1;
-  bool names_unknown_;  // by a token, in the vocabulary or not
+  bool names_unknown_;  // whether the file names an unk_token, in the vocabulary or not
   bool fuse_unknown_, byte_fallback_, ignore_merges_;
   std::array<int32_t, 256> byte_ids_{};
-  std::array<int32_t, 0x180> character_ids_{};  // of the first code points, where prefix and suffix are empty
+  // ids of the first code points; used only when prefix and suffix are empty
+  std::array<int32_t, 0x180> character_ids_{};
 };
 
 }  // namespace galore

@@ -58,7 +58,7 @@ std::vector<LearnedMerge> BpeTrainer::learn(int64_t num_ids, int64_t min_frequen
     queue_.pop();
     const auto found = pairs_.find(top.pair);
     if (found == pairs_.end()) continue;
-    if (found->second.count != top.count) {  // it has lost some of its places since it was offered
+    if (found->second.count != top.count) {  // the count has changed since the pair was queued
       if (found->second.count > 0) queue_.push({found->second.count, top.pair});
       continue;
     }
@@ -68,7 +68,7 @@ std::vector<LearnedMerge> BpeTrainer::learn(int64_t num_ids, int64_t min_frequen
     merges.push_back(
         {static_cast<int32_t>(top.pair >> 32), static_cast<int32_t>(top.pair & 0xffffffff), next_id_++});
     apply(merges.back(), words);
-    pairs_.erase(top.pair);  // overlapping places, as in "aaa", have counted it anew
+    pairs_.erase(top.pair);  // In overlapping places, as in "aaa", the merge has counted its own pair again.
   }
   return merges;
 }

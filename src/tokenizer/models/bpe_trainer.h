@@ -1,7 +1,7 @@
 // Learns the merges of byte pair encoding from counted words (Sennrich et al., 2016, algorithm 1).
 //
-// Ties go to the pair with the smaller ids, as in the Python package `tokenizers`, so that both learn the
-// same.
+// Among pairs of equal count the pair with the smaller ids is merged first, as in the Python package
+// `tokenizers`, so that both learn the same merges.
 #pragma once
 
 #include <tsl/robin_map.h>
@@ -21,11 +21,11 @@ struct LearnedMerge {
 
 class BpeTrainer {
  public:
-  // Ids below `first_free_id` are the symbols that words may hold.
+  // The symbols of words have ids below `first_free_id`; the first merge gets this id.
   explicit BpeTrainer(int32_t first_free_id) : next_id_(first_free_id) {}
 
   void add_word(std::vector<int32_t> symbols, int64_t count);
-  // Merges until there are `num_ids` ids or no pair stands at least `min_frequency` times in the text.
+  // Merges until there are `num_ids` ids or until no pair occurs at least `min_frequency` times in the text.
   std::vector<LearnedMerge> learn(int64_t num_ids, int64_t min_frequency);
 
  private:
@@ -35,7 +35,7 @@ class BpeTrainer {
   };
   struct PairUse {
     int64_t count = 0;
-    std::vector<uint32_t> words;  // that hold it, or did
+    std::vector<uint32_t> words;  // words that hold the pair or have held it
   };
   struct Candidate {
     int64_t count;
@@ -53,7 +53,7 @@ class BpeTrainer {
   std::vector<Word> words_;
   tsl::robin_map<uint64_t, PairUse, PairHash> pairs_;
   std::priority_queue<Candidate> queue_;
-  std::vector<uint64_t> grown_;  // pairs that the merge at hand made
+  std::vector<uint64_t> grown_;  // pairs that the current merge has made
 };
 
 }  // namespace galore

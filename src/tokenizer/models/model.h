@@ -1,4 +1,4 @@
-// The third stage of a tokenizer.json: a piece of text becomes ids.
+// The third stage of a tokenizer.json: the model turns a piece of text into ids.
 #pragma once
 
 #include <memory>
@@ -11,7 +11,8 @@
 
 namespace galore {
 
-// The lists of a "model" that are too long for a general JSON tree, read apart.
+// The lists of a "model". They are read apart from its other fields because they are too long for a general
+// JSON tree.
 struct ModelTables {
   std::vector<std::pair<std::string, int32_t>> vocab;
   std::vector<std::pair<std::string, double>> scored_vocab;  // Unigram
@@ -21,22 +22,23 @@ struct ModelTables {
 class Model {
  public:
   virtual ~Model() = default;
-  // Appends the ids of one piece of valid UTF-8. May be called from several threads at once.
+  // Appends the ids of one piece of valid UTF-8. Several threads may call it at once.
   virtual void encode(std::string_view piece, std::vector<int32_t>& ids) const = 0;
   const Vocabulary& vocabulary() const { return vocabulary_; }
-  // Whether the ids of a text are those of its words, each from a run of `word_start` to before the next:
-  // then long texts need not be encoded in one piece.
+  // Returns true when the ids of a text are the ids of its words, one after the other. A word reaches from a
+  // run of `word_start` to the next such run. Long texts can then be encoded word by word.
   virtual bool words_are_independent(std::string_view /*word_start*/) const { return false; }
 
  protected:
-  // An unknown piece where the file names no unk_token that the vocabulary has.
+  // Throws the Error for an unknown piece when the vocabulary has no unk_token.
   [[noreturn]] static void fail_unknown(std::string_view piece);
 
   Vocabulary vocabulary_;
 };
 
-// Of the "model" of a tokenizer.json without its lists, which stand in `tables`. Files without "type" are
-// told by their keys, as the Python package tells them. An unknown type is an Error that names it.
+// Makes the model that the "model" object of a tokenizer.json describes. `tables` holds its long lists. A
+// file without "type" is recognized by its keys, as in the Python package. An unknown type is an Error that
+// names it.
 std::unique_ptr<Model> make_model(const nlohmann::json& json, const std::string& where,
                                   const ModelTables& tables);
 

@@ -1,8 +1,8 @@
-// Two neighbouring symbols of byte pair encoding as one key, and its hash.
+// Two neighbouring symbols of byte pair encoding as one 64-bit key, and a hash for it.
 //
-// A hash of its own is not for speed alone: the standard library's is the key itself, and a table whose slots
-// come from the key's low bits would put every pair with the same right symbol into one run; tsl::robin_map
-// then doubles until memory ends.
+// The standard library's hash is the key itself. A table that takes its slots from the key's low bits would
+// then put every pair with the same right symbol into one run, and tsl::robin_map would double until memory
+// ends. The hash here mixes the bits.
 #pragma once
 
 #include <cstddef>

@@ -28,8 +28,8 @@ UnigramModel::UnigramModel(const JsonFields& fields, const ModelTables& tables)
   build_trie();
 }
 
-// The tokens in order of their bytes make the nodes level by level: each node's children are groups of equal
-// next bytes in its range of tokens.
+// Builds the trie level by level from the tokens sorted by bytes. A node covers a range of tokens with a
+// common prefix; its children are the groups in this range with the same next byte.
 void UnigramModel::build_trie() {
   std::vector<std::pair<std::string_view, int32_t>> tokens;
   for (int32_t id = 0; id <= vocabulary_.largest_id(); ++id) {
@@ -100,7 +100,7 @@ void UnigramModel::walk(std::string_view piece, std::vector<Node>& nodes) const 
 }
 
 void UnigramModel::append(std::string_view text, int32_t id, std::vector<int32_t>& ids) const {
-  // The joined text of unknown characters may be a token after all.
+  // The joined text of unknown characters can be a token.
   if (id == unknown_) id = vocabulary_.id_of(text);
   if (id >= 0) return ids.push_back(id);
   const auto known = [this](char byte) { return byte_ids_[static_cast<uint8_t>(byte)] >= 0; };

@@ -6,9 +6,9 @@
 
 namespace galore {
 
-// The best path by the sum of the tokens' scores (SentencePiece's Unigram). A character that no token is gets
-// a score below the worst; neighbours of that kind are joined and then become bytes (byte_fallback) or one
-// unknown.
+// Finds the path of tokens with the best sum of scores (SentencePiece's Unigram). A character that is no
+// token gets a score below the worst. Neighbouring characters of this kind are joined and become bytes
+// (byte_fallback) or one unknown token.
 class UnigramModel : public Model {
  public:
   UnigramModel(const JsonFields& fields, const ModelTables& tables);
@@ -20,7 +20,7 @@ class UnigramModel : public Model {
     int64_t begin = -1;
     int32_t id = -1;
   };
-  // A trie over bytes: the children of a node lie in a range of edges_ sorted by byte.
+  // A node of a trie over bytes. Its children lie in a range of edges_ that is sorted by byte.
   struct TrieNode {
     uint32_t first_edge = 0;
     int32_t id = -1;
@@ -32,7 +32,7 @@ class UnigramModel : public Model {
   };
 
   void build_trie();
-  uint32_t child(uint32_t node, uint8_t byte) const;  // 0: none
+  uint32_t child(uint32_t node, uint8_t byte) const;  // 0: no such child
   void walk(std::string_view piece, std::vector<Node>& nodes) const;
   void append(std::string_view text, int32_t id, std::vector<int32_t>& ids) const;
 

@@ -4,7 +4,7 @@
 
 namespace galore {
 
-// A piece is a token or unknown.
+// Looks up the whole piece: it is one token or unknown.
 class WordLevelModel : public Model {
  public:
   WordLevelModel(const JsonFields& fields, const ModelTables& tables) {

@@ -4,8 +4,8 @@
 
 namespace galore {
 
-// The longest token that fits, again and again (BERT). A word with a part that no token fits is unknown as a
-// whole, and so is one of more than max_input_chars_per_word characters.
+// Takes the longest token that fits, repeatedly (BERT). A word is unknown as a whole when no token fits one
+// of its parts or when it has more than max_input_chars_per_word characters.
 class WordPieceModel : public Model {
  public:
   WordPieceModel(const JsonFields& fields, const ModelTables& tables);
@@ -15,7 +15,7 @@ class WordPieceModel : public Model {
   bool encode_known(std::string_view piece, std::vector<int32_t>& ids) const;
 
   int32_t unknown_ = -1;
-  std::string prefix_;  // of every part but the first: "##"
+  std::string prefix_;  // the prefix of every token but a word's first: "##"
   int64_t most_characters_;
   size_t longest_token_ = 0;  // bytes
 };

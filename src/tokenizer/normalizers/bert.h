@@ -7,7 +7,8 @@
 
 namespace galore {
 
-// BertNormalizer: clean_text, handle_chinese_chars, strip_accents (as lowercase where it is null), lowercase.
+// BertNormalizer with the options clean_text, handle_chinese_chars, lowercase and strip_accents, which
+// follows lowercase when it is null.
 class BertNormalizer : public Normalizer {
  public:
   explicit BertNormalizer(const JsonFields& fields);

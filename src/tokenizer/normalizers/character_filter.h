@@ -1,4 +1,4 @@
-// Normalizers that look at one character after the other.
+// Normalizers that treat each character by itself.
 #pragma once
 
 #include "tokenizer/normalizers/normalizer.h"
@@ -8,7 +8,7 @@ namespace galore {
 
 inline bool keep_all(char32_t) { return true; }
 
-// Rebuilds the text: keep(c) says which characters stay, and put(result, c) writes one of them.
+// Rebuilds the text: keep(c) decides which characters stay, and put(result, c) appends one of them.
 template <typename Keep, typename Put>
 void filter_characters(NormalizedText& text, Keep keep, Put put) {
   std::string result;
@@ -28,13 +28,13 @@ class LowercaseNormalizer : public Normalizer {
   void normalize(NormalizedText& text) const override;
 };
 
-// Drops combining marks; accents of composed letters only fall behind an NFD.
+// Removes combining marks. Composed letters lose their accents only after NFD.
 class StripAccentsNormalizer : public Normalizer {
  public:
   void normalize(NormalizedText& text) const override;
 };
 
-// The clean-up of Google's NMT: control characters go, spaces of all kinds become blanks.
+// Applies the cleanup of Google's NMT: removes control characters and replaces spaces of all kinds by blanks.
 class NmtNormalizer : public Normalizer {
  public:
   void normalize(NormalizedText& text) const override;

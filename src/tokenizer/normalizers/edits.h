@@ -1,4 +1,4 @@
-// Normalizers that put in, take out or replace.
+// Normalizers that insert, remove or replace text.
 #pragma once
 
 #include <vector>
@@ -19,7 +19,7 @@ class StripNormalizer : public Normalizer {
   bool left_, right_;
 };
 
-// Before every stretch of text that is not empty.
+// Puts a prefix before every text that is not empty.
 class PrependNormalizer : public Normalizer {
  public:
   explicit PrependNormalizer(const JsonFields& fields) : prefix_(fields.text("prepend")) {}
@@ -39,18 +39,18 @@ class ReplaceNormalizer : public Normalizer {
  private:
   bool literal_;
   std::string from_, content_;
-  std::unique_ptr<Regex> regex_;  // null where literal
+  std::unique_ptr<Regex> regex_;  // null when literal_ is true
 };
 
-// Every byte becomes the visible character that byte-level vocabularies write for it.
+// Replaces every byte by the visible character that byte-level vocabularies write for it.
 class ByteLevelNormalizer : public Normalizer {
  public:
   void normalize(NormalizedText& text) const override;
 };
 
-// A file from outside could let each part multiply the text's length, and memory would end: a text that grows
-// beyond 256 times its bytes and 1 MiB is an Error. The longest that Unicode's forms make of three bytes
-// is 33.
+// Runs several normalizers in order. A hostile file could let each of them multiply the text's length until
+// memory ends, so a text that grows beyond 256 times its bytes plus 1 MiB is an Error. Unicode's normal forms
+// turn three bytes into at most 33.
 class NormalizerSequence : public Normalizer {
  public:
   explicit NormalizerSequence(const JsonFields& fields);

@@ -31,7 +31,7 @@ std::string from_base64(const std::string& text, const JsonFields& fields) {
   return bytes;
 }
 
-// A unit of the trie of Darts-clone.
+// These functions read the fields of a trie unit of Darts-clone.
 bool has_leaf(uint32_t unit) { return (unit >> 8 & 1) == 1; }
 uint32_t value_of(uint32_t unit) { return unit & 0x7fffffffU; }
 uint32_t label_of(uint32_t unit) { return unit & (1U << 31 | 0xff); }

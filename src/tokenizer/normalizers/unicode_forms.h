@@ -5,7 +5,7 @@
 
 namespace galore {
 
-// NFC, NFD, NFKC, NFKD.
+// Brings the text into one of the Unicode normal forms NFC, NFD, NFKC and NFKD.
 class UnicodeFormNormalizer : public Normalizer {
  public:
   explicit UnicodeFormNormalizer(NormalForm form) : form_(form) {}

@@ -1,4 +1,4 @@
-// The fourth stage of a tokenizer.json: special tokens around the ids of one text or two.
+// The fourth stage of a tokenizer.json: it puts special tokens around the ids of one text or two.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace galore {
 
-// The ids of a text and, for each, which part of the input it belongs to ("token_type_ids").
+// The ids of a text and, for each id, the part of the input that it belongs to ("token_type_ids").
 struct IdSequence {
   std::vector<int32_t> ids;
   std::vector<int32_t> type_ids;
@@ -23,13 +23,15 @@ struct IdSequence {
 class PostProcessor {
  public:
   virtual ~PostProcessor() = default;
-  // `sequences` are those of one text or of a pair; there may be more of them afterwards, in order.
+  // `sequences` holds one sequence for one text and two for a pair. The result may have more sequences; their
+  // order is the order of the ids.
   virtual void process(std::vector<IdSequence>& sequences, bool add_special_tokens) const = 0;
-  // How many ids it adds when special tokens are asked for.
+  // Returns the number of ids that it adds when special tokens are asked for.
   virtual int64_t num_added(bool pair) const = 0;
 };
 
-// Of the "post_processor" of a tokenizer.json; an unknown type is an Error that names it.
+// Makes the post-processor that the "post_processor" object of a tokenizer.json describes. An unknown type is
+// an Error that names it.
 std::unique_ptr<PostProcessor> make_post_processor(const nlohmann::json& json, const std::string& where);
 
 }  // namespace galore

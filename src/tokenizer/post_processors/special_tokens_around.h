@@ -5,7 +5,7 @@
 
 namespace galore {
 
-// BertProcessing: [CLS] a [SEP] b [SEP], with type 1 from b on.
+// BertProcessing: [CLS] a [SEP] b [SEP]; the type is 1 from b on.
 class BertPostProcessor : public PostProcessor {
  public:
   explicit BertPostProcessor(const JsonFields& fields)
@@ -17,7 +17,7 @@ class BertPostProcessor : public PostProcessor {
   int32_t separator_, begin_;
 };
 
-// RobertaProcessing: <s> a </s></s> b </s>, all of type 0.
+// RobertaProcessing: <s> a </s></s> b </s>; all types are 0.
 class RobertaPostProcessor : public PostProcessor {
  public:
   explicit RobertaPostProcessor(const JsonFields& fields)
@@ -29,7 +29,7 @@ class RobertaPostProcessor : public PostProcessor {
   int32_t separator_, begin_;
 };
 
-// ByteLevel: it moves offsets only.
+// ByteLevel changes offsets only, which we do not compute.
 class ByteLevelPostProcessor : public PostProcessor {
  public:
   void process(std::vector<IdSequence>&, bool) const override {}

@@ -7,8 +7,8 @@
 
 namespace galore {
 
-// TemplateProcessing: a list of sequences and special tokens for one text ("single") and one for two
-// ("pair").
+// TemplateProcessing: a list of sequences and special tokens for one text ("single") and another for two
+// texts ("pair").
 class TemplatePostProcessor : public PostProcessor {
  public:
   explicit TemplatePostProcessor(const JsonFields& fields);
@@ -17,7 +17,7 @@ class TemplatePostProcessor : public PostProcessor {
 
  private:
   struct Part {
-    int sequence = -1;  // 0 for A, 1 for B, -1: the ids below
+    int sequence = -1;  // 0: the text A; 1: the text B; -1: the ids of a special token
     std::vector<int32_t> ids;
     int32_t type_id = 0;
   };

@@ -1,4 +1,4 @@
-// Pre-tokenizers that cut at single characters, and the two that need no more than a pattern.
+// Pre-tokenizers that split at single characters, and two that need only a pattern.
 #pragma once
 
 #include <vector>
@@ -12,13 +12,13 @@ class WhitespaceSplitPreTokenizer : public PreTokenizer {
   void split(const TextPiece& piece, PieceSink& sink) const override;
 };
 
-// Runs of word characters, and runs of what is neither that nor white space.
+// Makes a piece of each run of word characters and of each run of other characters; white space is removed.
 class WhitespacePreTokenizer : public PreTokenizer {
  public:
   void split(const TextPiece& piece, PieceSink& sink) const override;
 };
 
-// White space goes, and every character of punctuation stands alone.
+// Splits at white space, which is removed, and makes every punctuation character a piece of its own.
 class BertPreTokenizer : public PreTokenizer {
  public:
   void split(const TextPiece& piece, PieceSink& sink) const override;
@@ -58,11 +58,11 @@ class FixedLengthPreTokenizer : public PreTokenizer {
   void split(const TextPiece& piece, PieceSink& sink) const override;
 
  private:
-  int64_t length_;  // characters
+  int64_t length_;  // in characters
 };
 
-// A new piece at every change of script. What belongs to any script goes with what stands before it, and is
-// lost where nothing does, as in the Python package.
+// Begins a new piece at every change of script. A character that belongs to any script joins the preceding
+// piece. Without a preceding piece it is lost, as in the Python package.
 class UnicodeScriptsPreTokenizer : public PreTokenizer {
  public:
   void split(const TextPiece& piece, PieceSink& sink) const override;
@@ -81,7 +81,7 @@ class SplitPreTokenizer : public PreTokenizer {
   bool invert_;
 };
 
-// One after the other, each on the pieces of the one before.
+// Runs several pre-tokenizers in order, each on the pieces of its predecessor.
 class PreTokenizerSequence : public PreTokenizer {
  public:
   explicit PreTokenizerSequence(const JsonFields& fields);

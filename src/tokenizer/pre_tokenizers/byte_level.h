@@ -6,7 +6,8 @@
 
 namespace galore {
 
-// ByteLevel: a blank in front (add_prefix_space), GPT-2's pattern (use_regex), bytes as visible characters.
+// ByteLevel: puts a blank in front (add_prefix_space), splits by GPT-2's pattern (use_regex) and writes bytes
+// as visible characters.
 class ByteLevelPreTokenizer : public PreTokenizer {
  public:
   explicit ByteLevelPreTokenizer(const JsonFields& fields);

@@ -12,7 +12,8 @@ DelimiterBehavior delimiter_behavior(const JsonFields& fields) {
   fields.refuse("behavior", "Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous");
 }
 
-// Each of the three joins two neighbours in one case; what could still grow is held back.
+// Each of the three merging behaviors joins two neighbours in one case. A stretch is held back while the next
+// one could still join it.
 void Delimiters::merge(size_t begin, size_t end, bool is_match) {
   bool joins = false;
   if (behavior_ == DelimiterBehavior::contiguous) joins = is_match == last_was_match_;

@@ -1,4 +1,4 @@
-// How matches of a pattern and what lies between them become pieces ("behavior").
+// Turns the matches of a pattern and the text between them into pieces ("behavior").
 #pragma once
 
 #include <string>
@@ -14,7 +14,7 @@ enum class DelimiterBehavior { removed, isolated, merged_with_previous, merged_w
 
 DelimiterBehavior delimiter_behavior(const JsonFields& fields);
 
-// Is told the stretches of a text in order, matches and others, and hands on pieces.
+// Takes the stretches of a text in order, matches and others, and passes pieces to the sink.
 class Delimiters {
  public:
   Delimiters(DelimiterBehavior behavior, const TextPiece& whole, PieceSink& sink)
@@ -46,10 +46,10 @@ class Delimiters {
   const TextPiece& whole_;
   PieceSink& sink_;
   bool holds_ = false, last_was_match_ = false;
-  size_t begin_ = 0, end_ = 0;  // what is held back
+  size_t begin_ = 0, end_ = 0;  // the stretch that is held back
 };
 
-// Cuts at the characters for which matches(c) is true; each is a match by itself.
+// Splits at the characters for which matches(c) is true. Each such character is one match.
 template <typename Matches>
 void split_at_characters(const TextPiece& piece, DelimiterBehavior behavior, PieceSink& sink,
                          Matches matches) {
@@ -65,7 +65,8 @@ void split_at_characters(const TextPiece& piece, DelimiterBehavior behavior, Pie
   delimiters.finish();
 }
 
-// `invert`: what lies between the matches counts as match, and the other way round.
+// Splits at the matches of a regular expression. With `invert`, the text between the matches counts as match
+// and the matches count as text.
 void split_at_regex(const TextPiece& piece, const Regex& regex, bool invert, DelimiterBehavior behavior,
                     PieceSink& sink);
 

@@ -11,7 +11,7 @@ MetaspacePreTokenizer::MetaspacePreTokenizer(const JsonFields& fields)
       split_(fields.flag("split", true)) {}
 
 MetaspacePreTokenizer::Prepend MetaspacePreTokenizer::prepend_scheme(const JsonFields& fields) {
-  // The old key goes first, as in the Python package.
+  // The old key has precedence, as in the Python package.
   if (fields.optional_flag("add_prefix_space") == false) {
     if (const auto scheme = fields.optional_text("prepend_scheme"); scheme && *scheme != "never")
       fail(fields.where(), "add_prefix_space: false contradicts prepend_scheme '{}'", *scheme);

@@ -5,8 +5,8 @@
 
 namespace galore {
 
-// Metaspace: blanks become a visible character (U+2581), one is put in front, and words begin at it. Old
-// files say add_prefix_space for prepend_scheme and may have the character in str_rep.
+// Metaspace: replaces blanks by a visible character (U+2581), puts one in front, and lets words begin at it.
+// Old files use the key add_prefix_space instead of prepend_scheme and may give the character as str_rep.
 class MetaspacePreTokenizer : public PreTokenizer {
  public:
   explicit MetaspacePreTokenizer(const JsonFields& fields);

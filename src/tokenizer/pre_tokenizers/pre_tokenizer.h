@@ -1,5 +1,4 @@
-// The second stage of a tokenizer.json: the text is cut into pieces, each of which the model encodes by
-// itself.
+// The second stage of a tokenizer.json: it splits the text into pieces, which the model encodes one by one.
 #pragma once
 
 #include <memory>
@@ -10,9 +9,9 @@
 namespace galore {
 
 struct TextPiece {
-  std::string_view text;  // valid UTF-8, until the call that was handed it returns
-  // So many of its first bytes came from the first character of the input, which may have become several:
-  // Metaspace's "first" asks whether there are any.
+  std::string_view text;  // valid UTF-8; the view is valid until the call that receives it returns
+  // The number of leading bytes that came from the first character of the input; the normalizer may have made
+  // several characters of it. Metaspace's "first" applies when it is not zero.
   size_t origin_bytes = 0;
 
   TextPiece part(size_t begin, size_t end) const {
@@ -20,7 +19,7 @@ struct TextPiece {
   }
 };
 
-// Takes pieces one after the other, so that no list of them is ever made.
+// Takes pieces one by one, so that no list of pieces is needed.
 class PieceSink {
  public:
   virtual ~PieceSink() = default;
@@ -30,16 +29,17 @@ class PieceSink {
 class PreTokenizer {
  public:
   virtual ~PreTokenizer() = default;
-  // Hands the pieces of `piece` to the sink, in order; empty ones are left out. May be called from several
-  // threads.
+  // Passes the pieces of `piece` to the sink in order and leaves out empty ones. Several threads may call it
+  // at once.
   virtual void split(const TextPiece& piece, PieceSink& sink) const = 0;
-  // Asks the last stage to hand out plain bytes where it would write each as a visible character (ByteLevel);
-  // true where that is so from now on, and the caller writes the characters. Known words then need no
-  // rewriting.
+  // Asks for plain bytes where the last stage would write each byte as a visible character (ByteLevel).
+  // Returns true when it does so from now on; the caller then writes the characters. This spares known words
+  // the rewriting.
   virtual bool leave_bytes_plain() { return false; }
 };
 
-// Of the "pre_tokenizer" of a tokenizer.json; an unknown type is an Error that names it.
+// Makes the pre-tokenizer that the "pre_tokenizer" object of a tokenizer.json describes. An unknown type is
+// an Error that names it.
 std::unique_ptr<PreTokenizer> make_pre_tokenizer(const nlohmann::json& json, const std::string& where);
 
 }  // namespace galore

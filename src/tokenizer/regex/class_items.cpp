@@ -28,7 +28,7 @@ std::string ranges_text(std::span<const CodePointRange> ranges) {
   return text;
 }
 
-// Characters of a general category ("Lu") or group ("L") that Unicode 14 does not have yet.
+// Returns the characters of a general category ("Lu") or group ("L") that were added after Unicode 14.
 std::string younger(std::string_view category) {
   std::string text;
   for (const auto& row : unicode_tables::younger_than_unicode_14())
@@ -36,7 +36,8 @@ std::string younger(std::string_view category) {
   return text;
 }
 
-// Lower case, without blanks, hyphens and underscores, as Oniguruma compares names.
+// Returns the name in lower case without blanks, hyphens and underscores; Oniguruma compares names in this
+// form.
 std::string plain_name(std::string_view name) {
   std::string plain;
   for (const char c : name)
@@ -85,7 +86,7 @@ const std::map<std::string, std::string>& general_categories() {
   return names;
 }
 
-// From PCRE2 10.40 on a script's name alone means its extensions too.
+// From PCRE2 10.40 on, a script's bare name includes the script's extensions; "sc:" excludes them.
 std::string script_prefix() {
   char version[64] = "";
   pcre2_config(PCRE2_CONFIG_VERSION, version);
@@ -106,7 +107,8 @@ std::string not_white_space() {
   return text + range_text(next, 0x10ffff);
 }
 
-// Alphabetic, marks, decimal and letter numbers, connectors; and the superscripts and fractions of Latin-1.
+// Word characters are alphabetic characters, marks, decimal and letter numbers, connectors, and the
+// superscripts and fractions of Latin-1.
 std::string word() {
   std::string text =
       "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}"

@@ -1,4 +1,4 @@
-// Parts of a PCRE2 character class that mean what Oniguruma means by \s, \w, \p{L} and so on.
+// Parts of PCRE2 character classes that have Oniguruma's meaning of \s, \w, \p{L} and others.
 #pragma once
 
 #include <optional>
@@ -7,14 +7,15 @@
 
 namespace galore::class_items {
 
-// What may stand between the brackets of a class.
+// These functions return text to put between the brackets of a class.
 std::string white_space();
 std::string not_white_space();
 std::string word();
 std::string digit();
-// Of \p{name} or [[:name:]]; nothing for a name that is not known to be the same in both.
+// Returns the class items of \p{name} or [[:name:]], or nothing when the name is not known to mean the same
+// in both libraries.
 std::optional<std::string> property(std::string_view name);
-// Characters that a younger Unicode has taken out of \p{name} (of C and Cn only); empty for all others.
+// Returns the characters that a newer Unicode version has removed from \p{name}. Only C and Cn have any.
 std::string taken_out(std::string_view name);
 
 }  // namespace galore::class_items

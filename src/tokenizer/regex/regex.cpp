@@ -22,8 +22,8 @@ struct FreeStack {
   void operator()(pcre2_jit_stack* stack) const { pcre2_jit_stack_free(stack); }
 };
 
-// What a thread needs to match: room for one pair of offsets, and a large stack for the rare match that wants
-// it.
+// The memory that a thread needs to match: one pair of offsets, and a large stack for the rare match that
+// needs it.
 struct MatchRoom {
   std::unique_ptr<pcre2_match_data, FreeMatchData> data{pcre2_match_data_create(1, nullptr)};
   std::unique_ptr<pcre2_jit_stack, FreeStack> stack;

@@ -1,4 +1,4 @@
-// Regular expressions in Oniguruma's syntax (Ruby's), as tokenizer.json holds them, compiled by PCRE2's JIT.
+// Regular expressions in Oniguruma's Ruby syntax, the syntax of tokenizer.json, compiled by PCRE2's JIT.
 #pragma once
 
 #include <cstddef>
@@ -10,15 +10,15 @@ namespace galore {
 
 class Regex {
  public:
-  // A pattern that cannot be translated or compiled is an Error at `where`.
+  // Compiles a pattern. A pattern that cannot be translated or compiled is an Error at `where`.
   Regex(const std::string& pattern, const std::string& where);
   static Regex literal(std::string_view text, const std::string& where);
 
   struct Match {
     size_t begin = 0, end = 0;
   };
-  // The leftmost match at or after byte `from` of a valid UTF-8 text; looks behind see the text before
-  // `from`. May be called from several threads at once.
+  // Finds the leftmost match at or after byte `from` of a valid UTF-8 text. Lookbehinds see the text before
+  // `from`. Several threads may call it at once.
   bool find(std::string_view text, size_t from, Match& match) const;
   const std::string& pattern() const { return pattern_; }
 
@@ -31,7 +31,8 @@ class Regex {
   std::shared_ptr<const Compiled> compiled_;
 };
 
-// The walk of Oniguruma's find_iter: an empty match right behind the last match does not count.
+// Iterates over the matches as Oniguruma's find_iter does: an empty match directly after the last match does
+// not count.
 class RegexMatches {
  public:
   RegexMatches(const Regex& regex, std::string_view text) : regex_(regex), text_(text) {}

@@ -38,7 +38,7 @@ TEST(Regex, TranslatesRubysSyntax) {
   EXPECT_EQ(matches(R"(x*)", "axb"), (Texts{"", "x", ""}));
 }
 
-// PCRE2 alone would take \p{Han} with its extensions: marks of closing and counting rods.
+// By default, PCRE2's \p{Han} includes script extensions such as closing marks and counting rods.
 TEST(Regex, ScriptsAreWithoutExtensions) {
   EXPECT_EQ(matches(R"(\p{Han}+)", "\u4f60\u3006\u597d\U0001d363"), (Texts{"\u4f60", "\u597d"}));
   EXPECT_EQ(matches(R"(\p{Hiragana}+)", "\u3042\u30fc\u3042"), (Texts{"\u3042", "\u3042"}));

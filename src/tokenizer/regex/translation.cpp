@@ -10,13 +10,13 @@
 namespace galore {
 namespace {
 
-// One set of characters while it is read: items that fit between brackets, and others that are alternatives.
+// A set of characters while it is read: items that fit between brackets, and alternatives that do not.
 struct Class {
   std::string items;
   std::vector<std::string> alternatives;  // each matches one character
 
   void add(const std::string& text) { items += text; }
-  // Matches one character that is in the set, or is not.
+  // Returns a pattern that matches one character of the set or, if negated, one character outside it.
   std::string pattern(bool negated) const {
     if (alternatives.empty())
       return items.empty() ? (negated ? "[\\x{0}-\\x{10ffff}]" : "(?!)")
@@ -78,7 +78,7 @@ class Translation {
     out_ += '(';
     if (!take("?")) return;
     out_ += '?';
-    // Options: Ruby's m is PCRE2's s.
+    // Ruby's option m is PCRE2's option s.
     while (!done() && (std::isalpha(static_cast<unsigned char>(pattern_[at_])) || pattern_[at_] == '-')) {
       const char option = pattern_[at_++];
       if (option != 'i' && option != 'm' && option != 'x' && option != '-')
@@ -95,7 +95,7 @@ class Translation {
     out_ += ')';
   }
 
-  // In Ruby's syntax {n,m}+ is a repeated repetition, not a possessive one, and {,m} begins at 0.
+  // In Ruby's syntax {n,m}+ repeats the repetition and is not possessive; {,m} begins at 0.
   void interval() {
     const size_t end = pattern_.find('}', at_);
     const std::string body(pattern_.substr(at_, end == std::string_view::npos ? 0 : end - at_));
@@ -119,7 +119,7 @@ class Translation {
     return name;
   }
 
-  // The set named by the escape behind a backslash; false when it names none.
+  // Adds the set that the escape \c names; returns false when it names none.
   bool class_escape(char c, Class& set) {
     const std::string kinds = "sSwWdDhHpP";
     if (kinds.find(c) == std::string::npos) return false;
@@ -151,7 +151,7 @@ class Translation {
     return named;
   }
 
-  // An escape that stands for one character, for both inside and outside of a class.
+  // Translates an escape for one character, inside or outside of a class.
   std::string character_escape(char c) {
     switch (c) {
       case 'n':
@@ -199,10 +199,10 @@ class Translation {
     atom(character_escape(c));
   }
 
-  // Behind the opening bracket; to behind the closing one.
+  // Reads a class from behind its opening bracket through its closing bracket.
   std::string character_class() {
     const bool negated = take("^");
-    std::vector<std::string> operands;  // of &&
+    std::vector<std::string> operands;  // the operands of &&
     Class set;
     for (bool first = true;; first = false) {
       if (take("&&")) {
@@ -251,7 +251,7 @@ class Translation {
   const std::string& where_;
   size_t at_ = 0;
   std::string out_;
-  size_t atom_begin_ = 0;  // in out_, of what a quantifier would repeat
+  size_t atom_begin_ = 0;  // offset in out_ of the atom that a quantifier would repeat
   std::vector<size_t> groups_;
 };
 

@@ -77,7 +77,7 @@ void append_lowercase(std::string& text, char32_t c) {
     text += static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
     return;
   }
-  if (c == 0x130) {  // the only character that becomes two
+  if (c == 0x130) {  // the only character that has a lower case of two
     text += "i\xcc\x87";
     return;
   }

@@ -1,4 +1,4 @@
-// Questions about single characters, answered as the Python package `tokenizers` answers them.
+// Classes of single characters, exactly as in the Python package `tokenizers`.
 #pragma once
 
 #include <array>
@@ -11,7 +11,8 @@
 
 namespace galore {
 
-// A set of code points: one bit each for the Basic Multilingual Plane, a search among ranges for the rest.
+// A set of code points: a bitmap for the Basic Multilingual Plane and sorted ranges for all other code
+// points.
 class CodePointSet {
  public:
   explicit CodePointSet(std::span<const unicode_tables::CodePointRange> ranges);
@@ -35,12 +36,13 @@ bool is_combining_mark(char32_t c);
 bool is_removed_by_nmt(char32_t c);
 bool is_space_for_nmt(char32_t c);
 bool is_inert_in_normal_forms(char32_t c);
-bool is_chinese(char32_t c);  // what BertNormalizer stands apart
+bool is_chinese(char32_t c);  // characters that BertNormalizer surrounds by blanks
 
-// A number for each script, Hiragana and Katakana being Han; 0 for what belongs to any.
+// Returns a number for each script; Hiragana and Katakana count as Han. Returns 0 for characters that belong
+// to any script.
 int script_of(char32_t c);
 
-// Appends the lower case of one character, without regard to its neighbours.
+// Appends the lower case of one character; its neighbours do not matter.
 void append_lowercase(std::string& text, char32_t c);
 
 }  // namespace galore

@@ -1,4 +1,4 @@
-// Code points of a valid UTF-8 text, one after the other.
+// Iterates over the code points of a valid UTF-8 text.
 #pragma once
 
 #include <cstdint>
@@ -9,10 +9,10 @@ namespace galore {
 
 struct CodePoint {
   char32_t value = 0;
-  uint32_t bytes = 0;  // of its UTF-8 form
+  uint32_t bytes = 0;  // length of its UTF-8 form
 };
 
-// The code point at the front of `text`, which must be valid UTF-8 and not empty.
+// Returns the first code point of `text`, which must be valid UTF-8 and not empty.
 inline CodePoint first_code_point(std::string_view text) {
   const auto at = [&](size_t i) { return static_cast<char32_t>(static_cast<unsigned char>(text[i])); };
   const char32_t lead = at(0);
@@ -22,7 +22,7 @@ inline CodePoint first_code_point(std::string_view text) {
   return {(lead & 0x07) << 18 | (at(1) & 0x3f) << 12 | (at(2) & 0x3f) << 6 | (at(3) & 0x3f), 4};
 }
 
-// The last code point of a valid, not empty text.
+// Returns the last code point of a valid, non-empty text.
 inline CodePoint last_code_point(std::string_view text) {
   size_t begin = text.size() - 1;
   while (begin > 0 && (static_cast<unsigned char>(text[begin]) & 0xc0) == 0x80) --begin;
@@ -59,7 +59,7 @@ inline int64_t count_code_points(std::string_view text) {
   return count;
 }
 
-// The length of the longest prefix of ASCII characters.
+// Returns the length of the longest prefix of ASCII characters.
 inline size_t ascii_prefix(std::string_view text) {
   size_t length = 0;
   while (length < text.size() && static_cast<unsigned char>(text[length]) < 0x80) ++length;

@@ -29,8 +29,8 @@ void append_normal_form(std::string& result, std::string_view text, utf8proc_opt
   result.append(reinterpret_cast<const char*>(mapped), static_cast<size_t>(size));
 }
 
-// The first character that a normal form could change or join with others. Below U+00A0 nothing changes; up
-// to U+02FF nothing composes with what stands before it, so NFC only looks further.
+// Returns the offset of the first character that a normal form could change or compose with others. Nothing
+// below U+00A0 changes. Nothing up to U+02FF composes with the preceding character, so NFC starts after it.
 size_t untouched_prefix(std::string_view text, NormalForm form) {
   const unsigned char limit = form == NormalForm::nfc ? 0xcc : 0xc2;
   size_t length = 0;
@@ -43,12 +43,12 @@ size_t untouched_prefix(std::string_view text, NormalForm form) {
 std::string normal_form(std::string_view text, NormalForm form) {
   size_t done = untouched_prefix(text, form);
   if (done == text.size()) return std::string(text);
-  // The last untouched character may be joined with a mark behind it.
+  // A mark that follows may be composed with the last untouched character.
   while (done > 0 && (static_cast<unsigned char>(text[done - 1]) & 0xc0) == 0x80) --done;
   if (done > 0) --done;
   std::string result(text.substr(0, done));
   const utf8proc_option_t options = options_of(form);
-  // An inert character parts what stands before it from what stands behind it.
+  // An inert character separates the text before it from the text after it.
   size_t begin = done;
   for_each_code_point(text.substr(done), [&](CodePoint c, size_t offset) {
     if (c.value < 0x80 || !is_inert_in_normal_forms(c.value)) return;

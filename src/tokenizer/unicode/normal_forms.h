@@ -1,4 +1,5 @@
-// The four Unicode normal forms, by utf8proc, with the Unicode version of the Python package `tokenizers`.
+// The four Unicode normal forms, computed by utf8proc and restricted to the Unicode version of the Python
+// package `tokenizers`.
 #pragma once
 
 #include <string>
@@ -8,7 +9,8 @@ namespace galore {
 
 enum class NormalForm { nfc, nfd, nfkc, nfkd };
 
-// Characters younger than the package's tables are left alone, as it leaves them. `text` must be valid UTF-8.
+// Brings `text`, which must be valid UTF-8, into a normal form. Characters that are newer than the package's
+// tables stay as they are, as in the package.
 std::string normal_form(std::string_view text, NormalForm form);
 
 }  // namespace galore
