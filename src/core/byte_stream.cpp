@@ -38,7 +38,7 @@ class PlainBytes : public ByteStream {
   uint64_t offset_ = 0;
 };
 
-// A block of the compressed file at a time.
+// Reads a compressed file block by block.
 class Compressed : public ByteStream {
  public:
   Compressed(const Path& path, const char* kind) : source_(path), kind_(kind), block_(kBlockBytes, '\0') {}
@@ -46,7 +46,7 @@ class Compressed : public ByteStream {
   double share() const override { return source_.share(); }
 
  protected:
-  // False at the end of the file.
+  // Returns false at the end of the file.
   bool fill() {
     if (position_ < size_) return true;
     position_ = 0;
@@ -62,7 +62,7 @@ class Compressed : public ByteStream {
   const char* kind_;
   std::string block_;
   size_t position_ = 0, size_ = 0;
-  bool inside_ = false;  // a member or frame has begun and not ended
+  bool inside_ = false;  // a member or frame has begun but not ended
 };
 
 class GzipBytes : public Compressed {
@@ -119,7 +119,7 @@ class ZstdBytes : public Compressed {
   size_t read(char* destination, size_t most) override {
     ZSTD_outBuffer out{destination, most, 0};
     while (out.pos == 0 && most > 0) {
-      // A frame may hold back output though all of its input has been taken.
+      // A frame can hold back output after all of its input has been read.
       if (!fill() && !inside_) return 0;
       const bool ended = position_ == size_;
       ZSTD_inBuffer in{block_.data(), size_, position_};

@@ -1,4 +1,4 @@
-// The bytes of a file from its beginning to its end, decompressed where its name ends in .gz or .zst.
+// Reads the bytes of a file from beginning to end and decompresses it when its name ends in .gz or .zst.
 #pragma once
 
 #include <memory>
@@ -10,19 +10,19 @@ namespace galore {
 class ByteStream {
  public:
   virtual ~ByteStream() = default;
-  // As many of the next bytes as there are, at most `most`; 0 at the end. A damaged or unfinished compressed
-  // file is an Error that names it.
+  // Reads at least one and at most `most` of the next bytes and returns their number; 0 means the end. A
+  // damaged or unfinished compressed file is an Error that names it.
   virtual size_t read(char* destination, size_t most) = 0;
-  // Goes on at byte `offset` of the content where that costs nothing; false, and nothing done, where the
-  // bytes before must be decompressed.
+  // Continues at byte `offset` of the content. Returns false and does nothing when this would require
+  // decompressing all bytes before it.
   virtual bool seek(uint64_t) { return false; }
-  // How much of the file, as it is on disk, was needed for what has been read: 0 to 1.
+  // Returns the part of the file on disk, from 0 to 1, that was needed for the bytes read so far.
   virtual double share() const = 0;
 };
 
-// Members of a .gz file and frames of a .zst file may follow each other.
+// Opens a file. A .gz file may have several members and a .zst file several frames.
 std::unique_ptr<ByteStream> open_bytes(const Path& path);
-// Without .gz or .zst: what the extension of the content is.
+// Removes .gz or .zst from the path; the remaining extension tells the type of the content.
 Path without_compression(const Path& path);
 
 }  // namespace galore

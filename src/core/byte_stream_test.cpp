@@ -26,7 +26,8 @@ class ByteStreamTest : public testing::Test {
   TestFolder folder_;
 };
 
-// Larger than a block in every form; repeated text, so that a little input gives much output.
+// Returns a text that is larger than a block in every compression, and so repetitive that little input gives
+// much output.
 std::string long_text() {
   std::string text;
   for (int i = 0; text.size() < (3u << 20); ++i)

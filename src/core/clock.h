@@ -1,11 +1,11 @@
-// The clock that durations are measured by.
+// The clock for measuring durations.
 #pragma once
 
 #include <chrono>
 
 namespace galore {
 
-// Seconds since some moment of the past; never goes back.
+// Returns the seconds since an arbitrary moment; they never decrease.
 inline double steady_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }

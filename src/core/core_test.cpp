@@ -23,7 +23,7 @@ class Folder {
   Path path;
 };
 
-// Known answers of Random123 (kat_vectors).
+// The expected values are the known answers of Random123 (kat_vectors).
 TEST(Philox, GivesThePublishedNumbers) {
   using Words = std::array<uint32_t, 4>;
   EXPECT_EQ(philox({0, 0, 0, 0}, {0, 0}), (Words{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));

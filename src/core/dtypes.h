@@ -1,4 +1,4 @@
-// The number formats of weights, by the names users type and the names safetensors files use.
+// The number formats of weights, with the names that users type and the names in safetensors files.
 #pragma once
 
 #include <c10/core/ScalarType.h>
@@ -7,9 +7,9 @@
 
 namespace galore {
 
-// "float32", "fp32", "bfloat16", "bf16", "float16", "fp16"; anything else is a UsageError.
+// Accepts "float32", "fp32", "bfloat16", "bf16", "float16" and "fp16". Any other name is a UsageError.
 at::ScalarType dtype_from_name(const std::string& name);
-// "float32", "bfloat16", ...: the name transformers writes as torch_dtype.
+// Returns "float32", "bfloat16" or another name that transformers writes as torch_dtype.
 std::string dtype_name(at::ScalarType dtype);
 
 }  // namespace galore

@@ -1,7 +1,7 @@
-// Errors a user can cause, in one shape: "[where] what was expected, what was given".
+// Errors that a user can cause all have one form: "[where] expected ..., given ...".
 //
-// Everything that a file, an option or a machine can get wrong throws `Error`; the program prints what() on
-// one line and exits with status 1. Violated invariants that only this code can cause are asserts
+// Anything that a file, an option or a machine can get wrong throws `Error`; the program prints what() on one
+// line and exits with status 1. Violated invariants that only this code can cause are assertions
 // (GALORE_ASSERT).
 #pragma once
 
@@ -18,7 +18,7 @@ class Error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// A wrong command line: same shape, exit status 2.
+// A wrong command line has the same form; the program exits with status 2.
 class UsageError : public Error {
  public:
   using Error::Error;

@@ -1,8 +1,8 @@
-// Files that are either whole or not there.
+// Files that are either complete or absent.
 //
-// Every file is written under a temporary name in its own folder, flushed to disk and renamed; a reader never
-// sees half of one. Errors (missing folder, full disk, no permission) are `Error` with the path and the
-// system's reason.
+// Every file is written under a temporary name in its own folder, flushed to disk and renamed, so that a
+// reader never sees a part of it. Failures (missing folder, full disk, no permission) throw `Error` with the
+// path and the system's reason.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,8 @@ namespace galore {
 
 using Path = std::filesystem::path;
 
-// Writes through `write(file descriptor)`; the temporary file is removed when anything throws.
+// A file that appears under its final name when commit() is called. Without it the destructor removes the
+// temporary file.
 class AtomicFile {
  public:
   explicit AtomicFile(Path path);
@@ -25,7 +26,7 @@ class AtomicFile {
 
   void write(const void* data, size_t bytes);
   void write(const std::string& text) { write(text.data(), text.size()); }
-  // fsync, rename over the final name, fsync the folder. Without it the file does not come to be.
+  // Flushes the file, renames it to its final name and flushes the folder.
   void commit();
 
  private:
@@ -37,7 +38,8 @@ class AtomicFile {
 void write_file_atomically(const Path& path, const std::string& content);
 std::string read_file(const Path& path, uint64_t largest_bytes = UINT64_MAX);
 
-// Random access to a file without mapping it: mapped pages would count into this process's resident memory.
+// Random access to a file without mapping it, because mapped pages would count as resident memory of this
+// process.
 class RandomAccessFile {
  public:
   explicit RandomAccessFile(Path path);
@@ -47,7 +49,7 @@ class RandomAccessFile {
 
   uint64_t size() const { return size_; }
   const Path& path() const { return path_; }
-  // Reads exactly `bytes` at `offset`, or throws.
+  // Reads exactly `bytes` bytes at `offset`, or throws Error.
   void read(uint64_t offset, void* destination, size_t bytes) const;
 
  private:
@@ -56,10 +58,12 @@ class RandomAccessFile {
   uint64_t size_ = 0;
 };
 
-// Files matching a shell pattern ("data/*.txt"), sorted; a plain path gives itself. No match is an Error.
+// Returns the files that match a shell pattern ("data/*.txt"), sorted. A plain path gives itself. A pattern
+// without matches is an Error.
 std::vector<Path> expand_glob(const std::string& pattern);
 
-// FNV-1a over a file's bytes, as 16 hex digits: names caches, not for security.
+// Returns FNV-1a of a file's bytes as 16 hex digits. It names caches and offers no protection against
+// forgery.
 std::string file_fingerprint(const Path& path);
 
 void sync_directory(const Path& directory);

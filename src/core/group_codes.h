@@ -1,5 +1,5 @@
-// Numbers in few bits: groups of codes that share a scale and a zero. Here only what such a tensor is made
-// of; kernels/group_quantize.h has the arithmetic.
+// The parts of a tensor that is quantized in groups: codes of few bits, and a scale and a zero point for each
+// group. kernels/group_quantize.h has the arithmetic.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -12,16 +12,18 @@
 namespace galore {
 
 struct GroupFormat {
-  int64_t bits = 8;          // 8, or 4: two codes a byte
-  int64_t group_size = 256;  // even
+  int64_t bits = 8;          // 8, or 4 with two codes in each byte
+  int64_t group_size = 256;  // must be even
 };
 
-// value = (code - zero) * scale. Groups run over the flat, row-major tensor; the last one may be short.
+// A quantized tensor: value = (code - zero) * scale. Groups run over the flat, row-major tensor; the last
+// group may be shorter.
 struct GroupCodes {
-  // uint8. 8 bits: of the tensor's shape. 4 bits: flat; of two neighbours the first is in the lower half.
+  // uint8. With 8 bits it has the tensor's shape. With 4 bits it is flat, and a byte holds two neighbours,
+  // the first in its lower half.
   at::Tensor codes;
-  at::Tensor scales;  // fp32, one a group; NaN: so is every value of the group
-  at::Tensor zeros;   // uint8, one a group
+  at::Tensor scales;  // fp32, one for each group; NaN makes every value of the group NaN
+  at::Tensor zeros;   // uint8, one for each group
   std::vector<int64_t> shape;
   GroupFormat format;
 
@@ -29,9 +31,9 @@ struct GroupCodes {
   bool is_meta() const { return codes.is_meta(); }
 };
 
-// All values zero.
+// Returns a quantized tensor of zeros.
 GroupCodes zero_group_codes(const GroupFormat& format, at::IntArrayRef shape, Owner owner, Ledger& ledger);
-// Bytes of a tensor of so many elements.
+// Returns the bytes of a quantized tensor with `count` elements.
 int64_t group_code_bytes(const GroupFormat& format, int64_t count);
 
 }  // namespace galore

@@ -92,7 +92,8 @@ int64_t parse_bytes(const std::string& where, const std::string& name, const std
   std::string suffix = end;
   std::erase(suffix, ' ');
   for (char& c : suffix) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  const size_t power = suffix.empty() || suffix == "b" ? 0 : units.find(suffix[0]) + 1;  // 0: of none
+  // 0: no prefix such as k or M
+  const size_t power = suffix.empty() || suffix == "b" ? 0 : units.find(suffix[0]) + 1;
   const std::string rest = power > 0 ? suffix.substr(1) : "";
   const bool known = end != text.c_str() && (suffix.empty() || suffix == "b" || power > 0) &&
                      (rest.empty() || rest == "b" || rest == "ib");

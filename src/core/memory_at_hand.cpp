@@ -18,11 +18,12 @@
 namespace galore {
 namespace {
 
-// A thread's stack and its malloc arena: measured growth of VmSize beyond VmRSS, and of VmData beyond
-// RssAnon, in runs with 1 to 16 threads.
+// The address space and data of a thread's stack and malloc arena: the measured growth of VmSize beyond VmRSS
+// and of VmData beyond RssAnon in runs with 1 to 16 threads.
 constexpr int64_t kAddressSpaceOfThread = int64_t{80} << 20, kDataOfThread = int64_t{18} << 20;
 
-// "" where there is no such file. Files of proc/ have no size, so read_file is of no use.
+// Returns the text of a file, or "" when there is none. Files in proc/ report a size of zero, so read_file()
+// cannot read them.
 std::string text_of(const std::string& path) {
   std::ifstream file(path);
   std::ostringstream text;
@@ -30,7 +31,7 @@ std::string text_of(const std::string& path) {
   return text.str();
 }
 
-// The whole number behind `name` at the beginning of a line; none for words such as "max".
+// Returns the integer after `name` at the beginning of a line, or nothing for words such as "max".
 std::optional<int64_t> number_after(const std::string& text, const std::string& name) {
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
@@ -52,7 +53,7 @@ struct Holdings {
 
 Holdings holdings(const std::string& root) {
   const std::string status = text_of(root + "/proc/self/status");
-  // Pages of files (the program and its libraries) are page cache: the kernel counts them as available.
+  // Pages of files (the program and its libraries) are page cache, which the kernel counts as available.
   return {kibibytes_after(status, "VmRSS:"),
           kibibytes_after(status, "RssAnon:") + kibibytes_after(status, "RssShmem:"),
           kibibytes_after(status, "VmSize:"), kibibytes_after(status, "VmData:")};
@@ -73,8 +74,8 @@ struct Mount {
   std::string root, point;
 };
 
-// Where the memory controller of this version is mounted. A line of mountinfo: "36 35 98:0 ROOT POINT options
-// ... - TYPE source super-options".
+// Returns the mount point of this version's memory controller. A line of mountinfo reads "36 35 98:0 ROOT
+// POINT options ... - TYPE source super-options".
 std::optional<Mount> find_mount(const std::string& root, const CgroupVersion& version) {
   std::istringstream lines(text_of(root + "/proc/self/mountinfo"));
   for (std::string line; std::getline(lines, line);) {
@@ -87,7 +88,7 @@ std::optional<Mount> find_mount(const std::string& root, const CgroupVersion& ve
   return std::nullopt;
 }
 
-// This process's cgroup, from lines such as "0::/path" (version 2) and "4:memory:/path".
+// Returns this process's cgroup from lines such as "0::/path" (version 2) and "4:memory:/path".
 std::string cgroup_path(const std::string& root, const CgroupVersion& version) {
   const bool unified = version.file_system == std::string("cgroup2");
   std::istringstream lines(text_of(root + "/proc/self/cgroup"));
@@ -101,7 +102,8 @@ std::string cgroup_path(const std::string& root, const CgroupVersion& version) {
   return "/";
 }
 
-// The path below the mount. In a container the path may be the host's, of which the mount shows the end only.
+// Returns the path below the mount. In a container the path may be the host's, of which the mount shows only
+// the end.
 std::string path_below(const std::string& path, const Mount& mount) {
   const std::string prefix = mount.root == "/" ? "" : mount.root;
   const bool below = path == prefix || path.starts_with(prefix + "/");
@@ -114,7 +116,7 @@ void add_cgroups(Limits& limits, const std::string& root, const CgroupVersion& v
   const auto mount = find_mount(root, version);
   if (!mount) return;
   std::string below = path_below(cgroup_path(root, version), *mount);
-  while (true) {  // from the innermost outwards: the parents' limits hold, too
+  while (true) {  // goes outwards from the innermost group, because the parents' limits hold too
     while (below.ends_with('/')) below.pop_back();
     const std::string folder = mount->point + below, files = root + folder + "/";
     const auto limit = number_after(text_of(files + version.limit), "");
@@ -129,7 +131,7 @@ void add_cgroups(Limits& limits, const std::string& root, const CgroupVersion& v
   }
 }
 
-// `mapped` of the limit are taken, of which `resident` pages are what a plan counts.
+// Adds a ulimit. `mapped` bytes of it are taken, and `resident` of these are part of a plan's total.
 void add_ulimit(Limits& limits, const std::string& table, const char* name, const char* source,
                 int64_t mapped, int64_t resident) {
   if (const auto limit = number_after(table, name))
@@ -157,7 +159,7 @@ MemoryAtHand host_memory_at_hand(int threads, const std::string& root) {
 
 MemoryAtHand memory_at_hand(at::Device device) {
   if (device.is_cpu()) return host_memory_at_hand(at::get_num_threads());
-  at::globalContext().lazyInitDevice(device.type());  // the allocator knows no device before
+  at::globalContext().lazyInitDevice(device.type());  // the allocator knows no device before this call
   auto* allocator = c10::getDeviceAllocator(device.type());
   const auto aggregate = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
   const auto statistics = allocator->getDeviceStats(device.index());

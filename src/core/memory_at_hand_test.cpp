@@ -1,4 +1,4 @@
-// The files of a system that is not this one, and this one's.
+// Tests the memory limits against the files of an imaginary system, and once against the real one.
 #include "core/memory_at_hand.h"
 
 #include <gtest/gtest.h>
@@ -20,7 +20,7 @@ class System : public testing::Test {
  protected:
   System()
       : root_(std::filesystem::temp_directory_path() / fmt::format("galore_system_test_{}", ::getpid())) {
-    // 64 MiB are held, 40 of them not the page cache's.
+    // 64 MiB are resident, and 40 MiB of them are not page cache.
     put("proc/self/status",
         "Name:\tgalore\nVmSize:\t 512000 kB\nVmRSS:\t   65536 kB\nRssAnon:\t 40960 kB\n"
         "RssShmem:\t 0 kB\nVmData:\t 102400 kB\n");
@@ -40,7 +40,8 @@ class System : public testing::Test {
                     "Max address space         {:<20} unlimited            bytes\n",
                     data, address_space));
   }
-  // A folder of version 2 with a limit in MiB, or "max"; 300 MiB are used, 100 of them page cache.
+  // Writes a cgroup of version 2 with a limit in MiB, or "max"; 300 MiB are used, 100 of them by the page
+  // cache.
   void put_cgroup(const std::string& folder, const std::string& limit) {
     put(folder + "/memory.max", limit + "\n");
     put(folder + "/memory.current", fmt::format("{}\n", 300 * kMiB));
@@ -130,7 +131,7 @@ TEST(MemoryAtHand, OfThisSystem) {
   EXPECT_GT(now.bytes, now.held);
 }
 
-// Small blocks below one that stays: the allocator does not give them back by itself.
+// Small blocks below a block that stays allocated are not returned by the allocator itself.
 TEST(MemoryAtHand, FreedMemoryIsNotHeld) {
   const int64_t before = memory_at_hand(at::kCPU).held;
   std::vector<std::unique_ptr<char[]>> blocks;
@@ -141,7 +142,7 @@ TEST(MemoryAtHand, FreedMemoryIsNotHeld) {
   const auto last = std::move(blocks.back());
   EXPECT_GT(memory_at_hand(at::kCPU).held - before, 60 * kMiB);
   blocks.clear();
-  // Of the 64; AddressSanitizer's marks of them, an eighth, stay.
+  // Less than a quarter of the 64 MiB may stay: AddressSanitizer keeps an eighth for its shadow memory.
   EXPECT_LT(memory_at_hand(at::kCPU).held - before, 16 * kMiB);
 }
 

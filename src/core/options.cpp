@@ -79,7 +79,8 @@ Option::Option(std::string name, std::string type, std::string help,
   claim(name_);
 }
 
-// Names are looked up in canonical form, so another form would never be found.
+// Claims a name, which must be in canonical form: names are looked up in this form, so any other would never
+// be found.
 void Option::claim(const std::string& name) {
   GALORE_ASSERT(name == canonical_name(name));
   GALORE_ASSERT(names_->insert(name).second);
@@ -92,7 +93,7 @@ Option& Option::alias(std::string name) {
 }
 
 void Option::check_choice(const std::string& where, const std::string& value) const {
-  // The default, such as "" for none, takes back what a configuration file says.
+  // The default, such as "" for none, is always allowed: it overrides a configuration file.
   if (choices_.empty() || value == default_text_) return;
   if (std::find(choices_.begin(), choices_.end(), value) != choices_.end()) return;
   fail_usage(where, "{}: expected one of {}, given '{}'", name_, join(choices_), value);
@@ -203,7 +204,7 @@ std::string canonical_name(std::string name) {
 }
 
 std::string nearest_name(const std::string& name, const std::vector<std::string>& candidates) {
-  // Those that the name begins come first: it may be unfinished.
+  // Candidates that begin with the name come first, because the name may be incomplete.
   const auto rank = [&](const std::string& candidate) {
     return std::pair(!candidate.starts_with(name), edit_distance(name, candidate));
   };

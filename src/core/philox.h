@@ -1,5 +1,5 @@
 // Philox 4x32-10 (Salmon et al., SC 2011): ten rounds that turn a counter and a key into four uniform words.
-// A header of its own because device code computes the same words.
+// It has its own header because device code computes the same words.
 #pragma once
 
 #include <array>
@@ -7,7 +7,7 @@
 
 namespace galore {
 
-// Multipliers and key steps of the paper.
+// The multipliers and key increments of the paper.
 inline constexpr uint32_t kPhiloxMultipliers[2] = {0xD2511F53, 0xCD9E8D57};
 inline constexpr uint32_t kPhiloxKeySteps[2] = {0x9E3779B9, 0xBB67AE85};
 inline constexpr int kPhiloxRounds = 10;
@@ -24,7 +24,7 @@ constexpr std::array<uint32_t, 4> philox(std::array<uint32_t, 4> counter, std::a
   return counter;
 }
 
-// Block `index` of the stream with this key and step.
+// Returns block `index` of the stream with this key and step.
 constexpr std::array<uint32_t, 4> philox_block(uint64_t index, uint64_t step, std::array<uint32_t, 2> key) {
   return philox({static_cast<uint32_t>(index), static_cast<uint32_t>(index >> 32),
                  static_cast<uint32_t>(step), static_cast<uint32_t>(step >> 32)},

@@ -45,7 +45,7 @@ uint64_t RandomStream::below(uint64_t bound) {
 }
 
 std::array<float, 2> normal_pair(uint32_t a, uint32_t b) {
-  const double u = ((a >> 8) + 1.0) * 0x1.0p-24;  // (0, 1], so the logarithm is finite
+  const double u = ((a >> 8) + 1.0) * 0x1.0p-24;  // in (0, 1], so that the logarithm is finite
   const double angle = 2 * std::numbers::pi * (b >> 8) * 0x1.0p-24;
   const double radius = std::sqrt(-2 * std::log(u));
   return {static_cast<float>(radius * std::cos(angle)), static_cast<float>(radius * std::sin(angle))};

@@ -1,5 +1,6 @@
-// Every part lists its named tensors and scalars once; saving, loading, byte counting and checksumming are
-// visitors. Names are relative: the caller prefixes them with the parameter's name, never with an index.
+// Visits the state of a part. Every part lists its named tensors and scalars once; saving, loading, counting
+// bytes and computing checksums are visitors. Names are relative to the part: the caller puts the parameter's
+// name in front of them, never an index.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -13,7 +14,7 @@ namespace galore {
 class StateVisitor {
  public:
   virtual ~StateVisitor() = default;
-  // A loading visitor copies into `tensor` in place, after checking shape and dtype.
+  // Visits a tensor. A loading visitor checks shape and dtype and copies into `tensor` in place.
   virtual void tensor(const std::string& name, at::Tensor& tensor) = 0;
   virtual void scalar(const std::string& name, int64_t& value) = 0;
   virtual void scalar(const std::string& name, double& value) = 0;

@@ -1,4 +1,4 @@
-// For tests: compressed texts.
+// Compresses texts for tests.
 #pragma once
 
 #include <zlib.h>
@@ -22,7 +22,7 @@ inline std::string gzip(const std::string& text) {
   return out;
 }
 
-// With a checksum, as the program zstd writes it.
+// Adds a checksum, as the program zstd does.
 inline std::string zstd(const std::string& text) {
   std::string out(ZSTD_compressBound(text.size()) + 64, '\0');
   ZSTD_CCtx* context = ZSTD_createCCtx();

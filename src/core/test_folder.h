@@ -1,4 +1,4 @@
-// For tests of this folder and those above it: a folder of its own under the system's temporary one.
+// A temporary folder for a test, which the destructor removes.
 #pragma once
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-// For tests of all folders: what an Error or another text says.
+// Helpers for tests of messages.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace galore {
 
-// What `action` complains about, "" if it does not.
+// Returns the text of the Error that `action` throws, or "" when it throws none.
 template <typename Action>
 std::string message_of(Action action) {
   try {

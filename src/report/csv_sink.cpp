@@ -9,7 +9,7 @@
 namespace galore {
 namespace {
 
-// Columns, in the order of the file: events carry these names.
+// The columns in the order of the file. Events have fields with these names.
 constexpr const char* kColumns[] = {"step",
                                     "epoch",
                                     "loss",
@@ -36,7 +36,8 @@ std::string header() {
   return text + "\n";
 }
 
-// An integer as it is; null, which is not finite, as nan.
+// Formats a field: integers stay integers, null (a number that is not finite) becomes nan, and a missing
+// field is empty.
 std::string cell(const nlohmann::ordered_json& fields, const char* name) {
   const auto found = fields.find(name);
   if (found == fields.end()) return "";
@@ -44,7 +45,7 @@ std::string cell(const nlohmann::ordered_json& fields, const char* name) {
   return found->is_number() ? fmt::format("{}", found->get<double>()) : "nan";
 }
 
-// Rows begin with the step; the first line is the header.
+// Returns true for the header and for complete rows of steps up to `step`.
 bool is_row_until(const std::string& line, int64_t step) {
   if (line + "\n" == header()) return true;
   int64_t row_step = 0;

@@ -10,7 +10,7 @@ namespace {
 constexpr uint32_t kMaskDelta = 0xa282ead8;
 constexpr size_t kHeaderBytes = 12, kFooterBytes = 4;
 
-// Protobuf's wire types.
+// The wire types of protobuf.
 enum Wire : uint32_t { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
 
 std::array<uint32_t, 256> crc_table() {
@@ -58,7 +58,7 @@ std::string fixed(uint32_t field, float value) {
   return key(field, kFixed32) + little_endian(std::bit_cast<uint32_t>(value));
 }
 
-// Event: wall_time = 1, step = 2, file_version = 3, summary = 5, session_log = 7.
+// Fields of Event: wall_time = 1, step = 2, file_version = 3, summary = 5, session_log = 7.
 std::string event(double wall_time, int64_t step, const std::string& what) {
   return fixed(1, wall_time) + (step != 0 ? number(2, step) : "") + what;
 }
@@ -73,7 +73,7 @@ std::optional<uint64_t> read_varint(const std::string& message, size_t& at) {
   return std::nullopt;
 }
 
-// Event.step; 0 where it is absent. Our own files have it right behind the wall time.
+// Returns Event.step, or 0 when it is absent. Our own files have it directly after the wall time.
 int64_t step_of(const std::string& message) {
   constexpr size_t kStepAt = 9;
   size_t at = kStepAt;
@@ -82,7 +82,7 @@ int64_t step_of(const std::string& message) {
   return step ? static_cast<int64_t>(*step) : 0;
 }
 
-// The message of the frame at `at`; none where it is cut off or its checksums disagree.
+// Returns the message of the frame at `at`, or nothing when the frame is incomplete or a checksum is wrong.
 std::optional<std::string> message_at(const std::string& file, size_t at) {
   if (file.size() - at < kHeaderBytes + kFooterBytes) return std::nullopt;
   const auto length = from_little_endian<uint64_t>(file, at);
@@ -112,12 +112,12 @@ std::string framed_record(const std::string& message) {
 
 std::string version_event(double wall_time) { return event(wall_time, 0, bytes(3, "brain.Event:2")); }
 
-// SessionLog: status = 1, of which 1 is START.
+// Field of SessionLog: status = 1; the value 1 means START.
 std::string session_start_event(double wall_time, int64_t step) {
   return event(wall_time, step, bytes(7, number(1, 1)));
 }
 
-// Summary: value = 1, with tag = 1 and simple_value = 2.
+// Fields of Summary: value = 1, which has tag = 1 and simple_value = 2.
 std::string scalars_event(double wall_time, int64_t step, const std::vector<EventScalar>& scalars) {
   std::string summary;
   for (const EventScalar& scalar : scalars)
@@ -125,8 +125,9 @@ std::string scalars_event(double wall_time, int64_t step, const std::vector<Even
   return event(wall_time, step, bytes(5, summary));
 }
 
-// Summary.Value: tag = 1, tensor = 8, metadata = 9 with plugin_data = 1, whose plugin_name is 1.
-// TensorProto: dtype = 1 (7: string), tensor_shape = 2 (dim = 2, its size = 1), string_val = 8.
+// Fields of Summary.Value: tag = 1, tensor = 8, metadata = 9 with plugin_data = 1, which has plugin_name = 1.
+// Fields of TensorProto: dtype = 1 (7: string), tensor_shape = 2 (dim = 2, which has size = 1), string_val =
+// 8.
 std::string text_event(double wall_time, int64_t step, const std::string& tag, const std::string& text) {
   const std::string shape = bytes(2, number(1, 1));
   const std::string tensor = number(1, 7) + bytes(2, shape) + bytes(8, text);

@@ -13,7 +13,7 @@ constexpr double kTime = 1700000000.25;
 
 std::string frozen() { return read_file(Path(GALORE_REPORT_TESTDATA) / "events.tfevents"); }
 
-// RFC 3720, B.4.
+// The expected values come from RFC 3720, section B.4.
 TEST(EventFile, Crc32c) {
   EXPECT_EQ(crc32c("123456789"), 0xe3069283u);
   EXPECT_EQ(crc32c(std::string(32, '\0')), 0x8a9136aau);
@@ -40,7 +40,7 @@ TEST(EventFile, RecordsOfLaterStepsAreDropped) {
   EXPECT_EQ(records_until(file, int64_t{1} << 40), file);
   const std::string few = records_until(file, 6);
   EXPECT_EQ(records_until(few, 6), few);
-  // The version, step 0 and the text of step 5.
+  // The version, the scalars of step 0 and the text of step 5 stay.
   EXPECT_EQ(few, framed_record(version_event(kTime)) +
                      framed_record(scalars_event(
                          kTime + 1, 0, {{"train/loss", 11.5}, {"train/" + std::string(200, 'x'), 1e-3}})) +

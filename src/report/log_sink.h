@@ -1,4 +1,4 @@
-// Where a run's events go: files of several formats, which all are made from the same events.
+// Sinks write the events of a run to files. Every format is made from the same events.
 #pragma once
 
 #include <cstdint>
@@ -12,34 +12,37 @@
 namespace galore {
 
 // One event of a run: "configuration", "memory", "step", "eval", "subspace", "checkpoint", "end" and others.
-// What belongs to an update has a field "step".
+// Events that belong to an update have a field "step".
 struct LogEvent {
   std::string name;
   double time = 0;  // seconds since 1970
   nlohmann::ordered_json fields;
 };
 
-// The number of this name; `missing` where there is none (null stands for one that is not finite).
+// Returns the number with this name, or `missing` when the field is absent or null. Null stands for a number
+// that is not finite.
 double number_of(const nlohmann::ordered_json& fields, const char* name, double missing);
 
 class LogSink {
  public:
   virtual ~LogSink() = default;
-  // Before the first event: drops what an interrupted run wrote about steps above `resume_step`; below 0
-  // everything, for a new run.
+  // Prepares the file before the first event. Drops the lines of steps above `resume_step`, which an
+  // interrupted run has left; a negative step drops everything, for a new run.
   virtual void drop_after(int64_t resume_step) = 0;
-  // Creates the file if need be. A write that fails is an Error that names it.
+  // Writes one event and creates the file if necessary. A write that fails is an Error that names the file.
   virtual void write(const LogEvent& event) = 0;
 };
 
-// <folder>/metrics.jsonl: one line an event, {"event": name, "time": seconds since 1970, ...fields}.
+// Writes <folder>/metrics.jsonl with one line for each event: {"event": name, "time": seconds since 1970,
+// ...fields}.
 std::unique_ptr<LogSink> make_jsonl_sink(const Path& folder);
-// <folder>/metrics.csv: a row for each logged update and for each evaluation; what it lacks is empty.
+// Writes <folder>/metrics.csv with one row for each logged update and each evaluation. Missing values are
+// empty.
 std::unique_ptr<LogSink> make_csv_sink(const Path& folder);
-// <folder>/runs/events.out.tfevents.*.galore: what TensorBoard reads (event_file.h).
+// Writes <folder>/runs/events.out.tfevents.*.galore, which TensorBoard reads (event_file.h).
 std::unique_ptr<LogSink> make_tensorboard_sink(const Path& folder);
 
-// A file that grows by whole pieces.
+// A file to which whole lines or frames are appended.
 class AppendedFile {
  public:
   explicit AppendedFile(Path path);
@@ -47,7 +50,7 @@ class AppendedFile {
   AppendedFile(const AppendedFile&) = delete;
   AppendedFile& operator=(const AppendedFile&) = delete;
 
-  // Written and handed to the system, or an Error.
+  // Writes the bytes and passes them to the system; a failure is an Error.
   void append(const std::string& bytes);
 
  private:
@@ -55,8 +58,8 @@ class AppendedFile {
   std::FILE* file_ = nullptr;
 };
 
-// Rewrites `path`, if it is there, with the lines that `keep(line, step)` accepts; one that a kill left
-// incomplete is dropped. With a step below 0 the file is removed.
+// Rewrites `path`, if it exists, with the lines that `keep(line, step)` accepts. A last line without a line
+// end, which a killed program may leave, is dropped. A negative step removes the file.
 void drop_lines(const Path& path, int64_t step, bool (*keep)(const std::string&, int64_t));
 
 }  // namespace galore

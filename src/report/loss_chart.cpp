@@ -36,7 +36,7 @@ ChartPoints finite_points(const ChartPoints& points) {
   return kept;
 }
 
-// 1, 2 or 5 times a power of ten, for about `count` steps.
+// Returns 1, 2 or 5 times a power of ten, so that the range has about `count` ticks.
 double tick_step(const Range& range, int count) {
   const double raw = (range.high - range.low) / count, power = std::pow(10, std::floor(std::log10(raw)));
   for (const double factor : {1.0, 2.0, 5.0})

@@ -1,4 +1,4 @@
-// The losses of a run as a picture in SVG: what a folder's viewer shows without any program.
+// Draws the losses of a run as an SVG picture, which file viewers show without another program.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace galore {
 
-// Step and value; values that are not finite are left out. "" if nothing is left to draw.
+// Pairs of step and value. Values that are not finite are left out; the picture is "" when no point is left.
 using ChartPoints = std::vector<std::pair<double, double>>;
 std::string loss_chart(const std::string& title, const ChartPoints& training, const ChartPoints& evaluation);
 

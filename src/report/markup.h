@@ -1,4 +1,4 @@
-// Text within HTML and SVG.
+// Escapes text for HTML and SVG.
 #pragma once
 
 #include <string>

@@ -13,7 +13,7 @@ void replace_all(std::string& text, const std::string& from, const std::string& 
     text.replace(at, from.size(), to);
 }
 
-// Within <script>, "</script>" or "<!--" in a string would end it or hide what follows.
+// Replaces "<": in a string within <script>, "</script>" would end the script and "<!--" would hide the rest.
 std::string script_data(const nlohmann::ordered_json& data) {
   std::string text = data.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   replace_all(text, "<", "\\u003c");

@@ -1,5 +1,5 @@
-// Charts of one or more runs as one HTML page that needs nothing else: no network, no files beside it. What
-// it is made of lies in page/ and is built into the program.
+// Builds charts of one or more runs as a single HTML page that needs no network and no other file. Its
+// sources are in page/ and are built into the program.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -8,7 +8,7 @@
 
 namespace galore {
 
-// `runs` as read_run gives them; runs of one name get their paths as names.
+// `runs` are results of read_run(). Runs with equal names get their paths as names.
 std::string report_page(std::vector<nlohmann::ordered_json> runs);
 
 }  // namespace galore

@@ -1,4 +1,4 @@
-// The files of page/, as page_parts.cpp.in is filled with them when the build is configured.
+// The files of page/. The build fills page_parts.cpp.in with them when it is configured.
 #pragma once
 
 namespace galore::page_parts {

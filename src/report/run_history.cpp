@@ -22,7 +22,7 @@ constexpr const char* kSeries[] = {"loss",          "grad_norm",         "grad_n
 
 struct Refreshes {
   std::vector<double> steps, ranks;
-  std::vector<Json> energy;  // null where it was not logged
+  std::vector<Json> energy;  // null when it was not logged
 };
 
 class History {
@@ -48,7 +48,8 @@ class History {
     if (name == "eval") judge(step, fields);
   }
 
-  // Seconds since 1970 of an event. Between sessions of a run time stands still.
+  // Adds to the run's time. `time` is in seconds since 1970; the time between sessions of a run does not
+  // count.
   void tell_time(const std::string& name, double time) {
     if (name != "configuration" && last_time_ && time > *last_time_) elapsed_ += time - *last_time_;
     last_time_ = time;
@@ -111,8 +112,8 @@ class History {
     if (!energies.empty() && !last_energy_.empty()) add_mean_energy(step);
   }
 
-  // Of all matrices: refreshes are spread over the updates, and those of one event are no picture of the
-  // rest.
+  // Averages over all matrices: refreshes are spread over the updates, so the matrices of one event do not
+  // represent the others.
   void add_mean_energy(double step) {
     double sum = 0;
     for (const auto& [name, energy] : last_energy_) sum += energy;
@@ -152,7 +153,7 @@ class History {
   Json run_;
   std::map<std::string, Curve> curves_;
   std::map<std::string, Refreshes> refreshes_;
-  std::map<std::string, double> last_energy_;  // of each matrix
+  std::map<std::string, double> last_energy_;  // the last value of each matrix
   std::vector<double> axis_steps_, axis_tokens_, axis_seconds_, speed_;
   std::optional<double> last_time_;
   double elapsed_ = 0;
@@ -172,7 +173,8 @@ void read_metrics(const Path& path, History& history) {
   }
 }
 
-// Hugging Face's: log_history has the steps and evaluations of a run as plain entries.
+// Reads Hugging Face's trainer_state.json. Its log_history holds the steps and evaluations of a run as plain
+// entries.
 void read_state(const Path& path, History& history) {
   const Json state = Json::parse(read_file(path, kLargestState), nullptr, /*allow_exceptions=*/false);
   if (!state.is_object() || !state.contains("log_history") || !state["log_history"].is_array())
@@ -192,7 +194,7 @@ int64_t checkpoint_step(const Path& path) {
   return name.starts_with(begin) ? std::atoll(name.c_str() + begin.size()) : -1;
 }
 
-// The file that tells most about a run; none: the path itself is no run.
+// Returns the file that tells most about a run, or nothing when the folder holds no run.
 std::optional<Path> history_file(const Path& path) {
   if (!std::filesystem::is_directory(path)) return path;
   for (const char* name : {"metrics.jsonl", "trainer_state.json"})

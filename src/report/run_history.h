@@ -1,4 +1,4 @@
-// What a run has logged, as the page of charts takes it.
+// Reads the log of a run for the page of charts.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -9,18 +9,18 @@
 
 namespace galore {
 
-// Points of one curve; y has null where a value was not finite.
+// The points of one curve. y is null where the value was not finite.
 struct Curve {
   std::vector<double> x;
   nlohmann::ordered_json y = nlohmann::ordered_json::array();
 };
 
-// At most about `most` points: of each stretch of the curve the lowest and the highest, so that a spike
-// stays. A curve with fewer is as it was.
+// Returns a curve of about `most` points at most. It keeps the lowest and the highest point of each stretch,
+// so that spikes stay visible. A shorter curve stays as it is.
 Curve thinned(const Curve& curve, size_t most);
 
-// Reads an output folder (metrics.jsonl, else the trainer_state.json of itself or its last checkpoint, which
-// other programs write too), or one of these files. Returns
+// Reads an output folder or one of its files. In a folder it reads metrics.jsonl or, if there is none, the
+// trainer_state.json of the folder or of its last checkpoint, which other programs write too. Returns
 //
 //   name, path, configuration {option: text}, memory {owner: bytes, planned_bytes, ...},
 //   summary {steps, tokens, seconds, last_loss, best_eval_loss, best_eval_step, tokens_per_second,
@@ -29,7 +29,8 @@ Curve thinned(const Curve& curve, size_t most);
 //   series {name: {x: [steps], y: []}},
 //   subspace {weight: {steps: [], ranks: [], energy: [null: not logged]}}
 //
-// A line that a running program has not finished is left out; any other that is no event is an Error.
+// A last line that a running program has not finished is left out. Any other line that is not an event is an
+// Error.
 nlohmann::ordered_json read_run(const Path& path);
 
 }  // namespace galore

@@ -10,13 +10,13 @@
 namespace galore {
 namespace {
 
-// TensorBoard reads every file whose name has "tfevents"; by the end of the name ours are known.
+// TensorBoard reads every file with "tfevents" in its name. The end of the name marks our own files.
 constexpr const char *kBegin = "events.out.tfevents.", *kEnd = ".galore";
 
 struct TagName {
   const char *field, *tag;
 };
-// Hugging Face's names where they have one.
+// These are Hugging Face's names, where it has one.
 constexpr TagName kStepTags[] = {{"loss", "train/loss"},
                                  {"grad_norm", "train/grad_norm"},
                                  {"grad_norm_projected", "train/grad_norm_projected"},
@@ -95,9 +95,9 @@ class TensorboardSink : public LogSink {
   }
 
  private:
-  // Each session has a file of its own; sorted by name they are in the order of their sessions, which
-  // TensorBoard relies on. A board that is open has read later steps already, and forgets them when a session
-  // begins before.
+  // Each session writes its own file. Sorted by name, the files are in the order of their sessions, which
+  // TensorBoard relies on. A TensorBoard that has read later steps forgets them when a session begins at an
+  // earlier step.
   void begin(double time) {
     std::filesystem::create_directories(folder_);
     char host[256] = "localhost";

@@ -13,7 +13,7 @@ std::string environment(const char* name) {
   return value ? value : "";
 }
 
-// The sixteen colours follow the user's theme.
+// The sixteen colours follow the theme of the user's terminal.
 const char* code_of(Tone tone) {
   switch (tone) {
     case Tone::note:
