@@ -13,7 +13,8 @@ TEST(NormGrowth, LetsTheFirstNormAndSmallGrowthPass) {
   EXPECT_EQ(limiter.factor(0.75), 1);
 }
 
-// The growth is from what was let through, not from what was asked for. 1e-8 is added to the norm before.
+// The limiter compares with the previous limited norm, not with the norm that was asked for, and adds 1e-8 to
+// it.
 TEST(NormGrowth, BoundsTheRatioOfSuccessiveNorms) {
   NormGrowth limiter(1.01);
   double previous = 0;
@@ -34,7 +35,7 @@ TEST(NormGrowth, BeginsAnewAfterAZero) {
   limiter.factor(3);
   EXPECT_EQ(limiter.factor(0), 1);
   EXPECT_EQ(limiter.factor(100), 1);
-  EXPECT_NEAR(limiter.factor(400), 0.5, 1e-9);  // its 1e-8 beside 100
+  EXPECT_NEAR(limiter.factor(400), 0.5, 1e-9);  // the 1e-8 that is added to 100 is negligible
 }
 
 struct VisitedNames : StateVisitor {

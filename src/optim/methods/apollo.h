@@ -11,22 +11,23 @@
 //            scale_front, disable_nl   false       the authors' code
 //            limit_corrected           false; Q-APOLLO: true   the authors' code
 //
-// R = P^T G or G P; N what the rule makes of R, without its bias correction c; s_j = |N_j| / (|R_j| + 1e-8)
-// of line j, or of all of it (methods/line_scaling.h):
+// R = P^T G or G P. N is the rule's direction of R without its bias correction c. s_j = |N_j| / (|R_j| +
+// 1e-8) for line j, or one s for the whole tensor (methods/line_scaling.h):
 //
 //   direction = c alpha limit(s G)
 //
-// scale_front multiplies by alpha before the limiter, which makes no difference but for its epsilon: it sees
-// ratios of norms alone. disable_nl is limiter=0. limit_corrected lets the limiter see c as well, which falls
-// during the first updates: alpha limit(c s G), as Q-APOLLO does, whose Adam corrects its averages itself.
+// scale_front multiplies by alpha before the limiter. This changes only the effect of the limiter's epsilon,
+// because the limiter depends on ratios of norms. disable_nl equals limiter=0. With limit_corrected the
+// limiter also sees c, which falls during the first updates: alpha limit(c s G). Q-APOLLO does this, because
+// its Adam corrects the averages itself.
 //
-// State: the rule's on r n elements (Adam: 2 n r), one number that says which random numbers P is, and one of
-// the limiter. The basis is stored only where it is not random.
+// State: the rule's on r n elements (Adam: 2 n r), one number that identifies the random numbers of P, and
+// one of the limiter. The basis is stored only when it is not random.
 //
 // Departures from the authors' code:
-// - P is made again from its random stream whenever it is read; they keep it. Its numbers are other ones.
-// - As in methods/fira.h: lines by the projected side, one factor where both are (with which their channel
-//   scaling fails), and no limit after a zero.
+// - P is generated from its random stream whenever it is read, and its numbers differ. The authors keep P.
+// - As in methods/fira.h, the projected side decides the lines. When both sides are projected there is one
+//   factor; the authors' channel scaling fails in this case. After a zero nothing is limited.
 #pragma once
 
 #include "optim/methods/method_kind.h"

@@ -5,16 +5,17 @@
 //   K        switch_every   100       paper, section 3.1
 //   beta     UpdateRule     Adam's    paper
 //
-// One decoder layer is trained at a time, all its tensors, by AdamW: at update t the layer with number
-// floor((t - 1) / K) mod L, of L layers. Moments and the count of Adam's updates begin at zero in each turn.
-// The other layers rest: they are neither moved nor decayed, and their gradients are not formed.
+// AdamW trains all tensors of one decoder layer at a time: of L layers, update t trains the layer with number
+// floor((t - 1) / K) mod L. Moments and Adam's count of updates begin at zero whenever the layer changes. The
+// other layers rest: they are neither moved nor decayed, and their gradients are not formed.
 //
-// State: 2 m n of the layer that is trained; all layers share it, and one buffer for the gradient.
+// State: 2 m n of the active layer. All layers share this memory and one gradient buffer.
 //
 // Departures:
-// - In ascending order; the authors' code takes layers in descending order, the paper in random order.
-// - Weights of no layer (embedding, last norm, head) are trained all the time, by AdamW with moments of
-//   their own; the authors leave them as they are, unless told to make a block of each.
+// - Layers come in ascending order. The authors' code takes them in descending order, the paper in random
+//   order.
+// - Weights that belong to no layer (embedding, last norm, head) are trained in every update, by AdamW with
+//   their own moments. The authors leave them unchanged, unless told to make a block of each.
 #pragma once
 
 #include "optim/methods/method_kind.h"

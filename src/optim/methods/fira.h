@@ -8,9 +8,9 @@
 //            variant           released   the authors' code, which is not Algorithm 1
 //            scaling           column     paper; matrix and none (k = 1) are its ablations
 //
-// R = P^T G; N what the rule makes of R; k_j = |N_j| / (|R_j| + 1e-8) of line j (methods/line_scaling.h); c
-// the rule's bias correction, sqrt(1 - beta2^t) / (1 - beta1^t), 1 for rules that have none; limit: the
-// norm-growth limiter (limiters/norm_growth.h).
+// R = P^T G; N is the rule's direction of R; k_j = |N_j| / (|R_j| + 1e-8) for line j
+// (methods/line_scaling.h); c is the rule's bias correction, sqrt(1 - beta2^t) / (1 - beta1^t), or 1 for
+// rules without one; limit is the norm-growth limiter (limiters/norm_growth.h).
 //
 //   released   N without c;  S = limit(k (G - alpha P R));  direction = c (alpha P N + S)
 //   paper      N with c;     S = limit(k (G - P R));        direction = alpha (P N + S)
@@ -18,13 +18,13 @@
 // State: GaLore's, and one number.
 //
 // Departures:
-// - As in methods/galore.h: signs, and refreshes that determine nothing.
-// - A line is a row where the right side is projected and a column where the left is; the authors' code asks
-//   which side of R is longer, and fails for proj_type reverse_std where R is square.
-// - proj_type=full, with which the authors' code fails, has one factor k: no line of R is a line of G.
+// - Signs, and refreshes that determine nothing, are treated as in methods/galore.h.
+// - A line is a row when the right side is projected and a column when the left side is. The authors' code
+//   asks which side of R is longer, and fails for proj_type reverse_std when R is square.
+// - proj_type=full, which fails in the authors' code, uses one factor k, because no line of R is a line of G.
 // - limiter=0 limits nothing, and after a zero residual nothing is limited (limiters/norm_growth.h).
-// - Over 8-bit AdamW, of which the authors have no form, N is the direction over c.
-// - Over RMSProp weight decay exists.
+// - Over 8-bit AdamW, for which the authors have no version, N is the direction divided by c.
+// - Weight decay also works over RMSProp.
 #pragma once
 
 #include "optim/methods/method_kind.h"

@@ -2,23 +2,21 @@
 // Hao, Cao, Mou; ICML 2024; arXiv 2402.03293, Algorithm 2.
 //
 //   symbol   name in code      default   where the default comes from
-//   r        rank              128       as all low-rank methods here
+//   r        rank              128       as in all low-rank methods here
 //   kappa    update_proj_gap   1000      paper
 //   beta     beta1             0.9       paper
 //
 //   U = G over the root of Adafactor's factored second moment, of full size
-//
 //   D = beta back(M) + (1 - beta) U;  M = beta M + (1 - beta) project(U)
-//
 //   direction = D / max(1, RMS(D)), Adafactor's clipping
 //
-// P is made of normal numbers of variance 1 / r, never kept, and changed every kappa updates; M then becomes
-// project_new(back_old(M)).
+// P consists of normal numbers with variance 1 / r. It is never stored and changes every kappa updates; M
+// then becomes project_new(back_old(M)).
 //
-// State: Adafactor's, m + n, and M, n r. Weights that are not targeted: Adafactor without a first moment.
+// State: Adafactor's, m + n, and M, n r. Weights that are not targeted use Adafactor without a first moment.
 //
-// Departures: the authors multiply the learning rate by the weight's root mean square unless told otherwise,
-// and change P after updates kappa, 2 kappa, ...; here it changes before kappa + 1, ...
+// Departures: the authors multiply the learning rate by the weight's root mean square unless told otherwise.
+// They change P after updates kappa, 2 kappa, ...; here P changes before updates kappa + 1, 2 kappa + 1, ...
 #pragma once
 
 #include "optim/methods/method_kind.h"

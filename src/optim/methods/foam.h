@@ -7,16 +7,16 @@
 //   rho      residual_scale   1             the authors' code
 //   beta     UpdateRule       0.9, 0.95     the authors' scripts; their class has 0.999 and epsilon 1e-8
 //
-// In each block a = mean of g, q = mean of g^2, r = g - a; the last block of a row is filled up with zeros:
+// In each block a = mean of g, q = mean of g^2, r = g - a; the last block of a row is padded with zeros:
 //   m = beta1 m + (1 - beta1) a;  v = beta2 v + (1 - beta2) q
-//   direction = alpha c (m + rho r) / (sqrt(v + rho^2 r^2) + epsilon)
-// with c = sqrt(1 - beta2^t) / (1 - beta1^t). kernels/block_adam.h does it in one pass.
+//   direction = alpha c (m + rho r) / (sqrt(v + rho^2 r^2) + epsilon),  c = sqrt(1 - beta2^t) / (1 - beta1^t)
+// kernels/block_adam.h computes this in one pass.
 //
 // State: 2 m n / 2^l. Level 0 is Adam.
 //
-// Departures: the paper prints v as an average of a^2; here it is one of q, as in the authors' code, which is
-// never below a^2. As their scripts pass 0.95 for beta2 to a program that drops it, which of the two made the
-// paper's tables is not known.
+// Departures: the paper prints v as an average of a^2. Here it averages q, as in the authors' code; q is
+// never below a^2. The authors' scripts pass 0.95 for beta2 to a program that ignores it, so it is not known
+// which of the two values gave the paper's tables.
 #pragma once
 
 #include "optim/methods/method_kind.h"

@@ -2,7 +2,7 @@
 // Zmushko, Beznosikov, Takac, Horvath; ICML 2025; arXiv 2411.07837, Algorithm 1.
 //
 //   symbol   name in code      default   where the default comes from
-//   rho      rank              128       their density 0.25 of 60m's width; the rank stands in its place
+//   rho      rank              128       their density 0.25 at 60m's width, given as a rank
 //   T        update_proj_gap   200       paper, section 5
 //            sign_scale        1         paper; 0.1 for fine-tuning
 //
@@ -13,8 +13,8 @@
 // State: GaLore's, and the count.
 //
 // Departures:
-// - With moment_transport=true the moments are turned into the new basis instead, and the count goes on.
-// - A basis of the whole space has no residual: what rounding leaves of it would become signs of full size.
+// - With moment_transport=true the moments are rotated into the new basis instead, and the count goes on.
+// - A basis of the whole space has no residual. Its rounding errors would become signs of full size.
 #pragma once
 
 #include "optim/methods/method_kind.h"

@@ -6,17 +6,18 @@
 //   alpha    scale          0.25      the authors' scripts
 //   gamma    limiter        1.01      the authors' code; 0 switches it off
 //
-// Rows are filled up with zeros to a multiple of 2^l. With A and D_k the approximation and the details of G:
+// Rows are padded with zeros to a multiple of 2^l. With the approximation A and the details D_k of G:
 //   Adam's moments M, V of A;  root = sqrt(V) + epsilon;  N = M / root
-//   N / L, where Fira's limiter (limiters/norm_growth.h) finds L;  D_k / (L root), root repeated to D_k's
-//   length direction = alpha c inverse transform,  c = sqrt(1 - beta2^t) / (1 - beta1^t)
-// All details above one coefficient of A are divided by one number, so no transform is carried out: see
-// kernels/block_adam.h.
+//   coefficients N / L, where Fira's limiter (limiters/norm_growth.h) finds L, and D_k / (L root), where root
+//       is repeated to D_k's length
+//   direction = alpha c inverse transform of the coefficients,  c = sqrt(1 - beta2^t) / (1 - beta1^t)
+// All details above one coefficient of A are divided by the same number, so no transform is carried out
+// (kernels/block_adam.h).
 //
 // State: 2 m n / 2^l and one number. Level 0 without limiter is Adam.
 //
-// Departures: rows are filled up with zeros; the authors' wavelet library extends them by its boundary mode.
-// Only the Haar wavelet.
+// Departures: rows are padded with zeros; the authors' wavelet library extends them by its boundary mode.
+// Only the Haar wavelet is available.
 #pragma once
 
 #include "optim/methods/method_kind.h"

@@ -6,23 +6,21 @@
 //   rho        rho            0.908     the authors' code, where it does not follow beta1
 //   b1, b2     adam_beta1, adam_beta2   0.908, 0.99    the authors' code
 //
-// Square weights are projected from the left, as in the authors' code. With s updates done, P the old basis:
+// Square weights are projected from the left, as in the authors' code. s is the number of updates done and P
+// the old basis:
 //
 //   a = G + e;  b = rho P M / (1 - b1^s) + (1 - rho) a
-//
-//   P' = Q of the QR decomposition of b (b^T P); the first: an SVD of a
-//
-//   R = P'^T a;  M and V turn into P' (update_rules/adamw.cpp): M~, V~
-//
+//   P' = Q of the QR decomposition of b (b^T P); the first P' comes from an SVD of a
+//   R = P'^T a;  M and V rotate into P' (update_rules/adamw.cpp): M~, V~
 //   e = a - P' R + b1 / (1 - b1) (P M - P' M~)
+//   direction = P' N, where N is Adam's direction of R from M~ and V~
 //
-//   direction = P' N, N what Adam makes of R from M~ and V~
-//
-// b is not formed: b^T P = rho M^T / (1 - b1^s) + (1 - rho) a^T P, and so on: six products of m n r.
+// b is not formed: b^T P = rho M^T / (1 - b1^s) + (1 - rho) a^T P, and similarly elsewhere; an update takes
+// six products of m n r.
 //
 // State: the basis, m r, Adam's moments, 2 n r, and e, m n.
 //
-// Departures: where b is zero the basis stays. The basis and e are fp32.
+// Departures: when b is zero the basis stays. The basis and e are fp32.
 #pragma once
 
 #include "optim/methods/method_kind.h"

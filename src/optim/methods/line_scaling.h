@@ -1,10 +1,11 @@
-// Fira's and APOLLO's factors: how much an update rule enlarges each line of the low-rank gradient,
+// The scaling factors of Fira and APOLLO. They tell how much an update rule enlarges each line of the
+// low-rank gradient:
 //
-//   k_j = |N_j| / (|R_j| + 1e-8)
+//   k_j = |N_j| / (|R_j| + 1e-8),  N the rule's direction of R
 //
-// N what the rule made of R. Lines are the rows of a right-projected weight and the columns of a
-// left-projected one, which low-rank tensors share with the weight; or there is one factor for all of it, as
-// there must be where both sides are projected.
+// Lines are the rows of a right-projected weight and the columns of a left-projected one; low-rank tensors
+// have the same lines as the weight. A single factor for the whole tensor is the alternative, and the only
+// choice when both sides are projected.
 #pragma once
 
 #include "core/memory.h"
@@ -20,14 +21,15 @@ class LineScaling {
         one_factor_(one_factor || side == Side::both),
         workspace_(workspace) {}
 
-  // Squared norms of the lines of a matrix (fp32, contiguous), in fp64: one number a line, or one. `name`: of
-  // the workspace buffer that holds them.
+  // Returns the squared norms of the lines of a matrix (fp32, contiguous) in fp64: one number for each line,
+  // or a single one. `name` is the name of the workspace buffer that holds them.
   at::Tensor squares(const char* name, const at::Tensor& matrix) const;
-  // k, from the squared norms of N and R; fp64.
+  // Returns k in fp64, computed from the squared norms of N and R.
   static at::Tensor factors(const at::Tensor& adapted_squares, const at::Tensor& low_rank_squares);
-  // The norm of a matrix with these squared norms, its lines times their factors. 0 on the meta device.
+  // Returns the norm of a matrix whose lines have these squared norms and are multiplied by their factors. It
+  // is 0 on the meta device.
   static double scaled_norm(const at::Tensor& squares, const at::Tensor& factors);
-  // matrix *= times * factors, line by line.
+  // Multiplies each line of the matrix by its factor and by `times`.
   void scale(const at::Tensor& matrix, const at::Tensor& factors, double times) const;
 
  private:

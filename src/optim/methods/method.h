@@ -1,7 +1,8 @@
-// A method turns one weight's gradient into a direction, using an update rule and whatever the paper adds.
+// A method turns one weight's gradient into a direction. It uses an update rule and the additions of its
+// paper.
 //
-// It never sees the weight, the learning rate, the device or other parameters. One method object belongs to
-// one parameter and owns its state.
+// A method never sees the weight, the learning rate, the device or other parameters. One method object
+// belongs to one parameter and owns its state.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -20,10 +21,10 @@
 namespace galore {
 
 struct StepContext {
-  int64_t step = 1;          // of this parameter, from 1
-  bool refresh_due = false;  // decided by the optimizer's schedule
-  RandomStream random;       // of this parameter and update
-  // Receives lines a user should see, such as a refresh that kept the old basis.
+  int64_t step = 1;          // number of this parameter's update, from 1
+  bool refresh_due = false;  // the optimizer's schedule decides it
+  RandomStream random;       // stream of this parameter and update
+  // Receives messages for the user, such as the report that a refresh kept the old basis.
   std::vector<std::string>* notices = nullptr;
 
   void note(const std::string& notice) const {
@@ -31,31 +32,32 @@ struct StepContext {
   }
 };
 
-// Where weights of the same name in all layers take turns, one of them is active in an update.
+// Whether a weight takes part in every update (always) or takes turns with the weights of the same name in
+// other layers. Of such weights one is active in an update and the others rest.
 enum class Turn { always, active, resting };
 
 class Method {
  public:
   virtual ~Method() = default;
-  // `gradient`: fp32, contiguous, of the weight's shape; may be overwritten. An empty direction leaves the
-  // weight as it is, without decay.
+  // Returns the direction. `gradient` is fp32, contiguous and of the weight's shape, and may be overwritten.
+  // An empty direction leaves the weight as it is, without decay.
   virtual Direction direction(at::Tensor gradient, const StepContext& context) = 0;
   virtual void visit(StateVisitor& visitor) = 0;
-  // Asked as the optimizer's update begins, after `updates` others. Resting: the gradient is not formed, and
-  // direction() is not called.
+  // The optimizer asks this at the beginning of an update, after `updates` earlier ones. While a weight
+  // rests, its gradient is not formed and direction() is not called.
   virtual Turn turn(int64_t /*updates*/) { return Turn::always; }
 
-  // The basis that is refreshed now and then, if the method has one.
+  // Returns the basis that is refreshed at intervals, or null when the method has none.
   virtual Subspace* subspace() { return nullptr; }
-  // Between refreshes the gradient is read through subspace() alone; then a sink may form the low-rank
-  // gradient alone and call the next function.
+  // Returns true when the method reads the gradient only through subspace() between refreshes. A sink may
+  // then form only the low-rank gradient and call direction_of_low_rank().
   virtual bool reads_low_rank() const { return false; }
   virtual Direction direction_of_low_rank(at::Tensor low_rank, const StepContext& context);
-  // Takes a new basis, after `steps` updates of this parameter; returns what Subspace::refresh says.
+  // Takes a new basis after `steps` updates of this parameter. Returns the message of Subspace::refresh.
   virtual std::string refresh(const GradientOperator& gradient, const RandomStream& random, int64_t steps);
 };
 
-// The rule in the full space.
+// Makes the method that applies the rule to the full gradient.
 std::unique_ptr<Method> make_plain(std::unique_ptr<UpdateRule> rule);
 
 }  // namespace galore

@@ -1,5 +1,5 @@
-// What the table of presets knows of a method: its name, its options and how to make one for a weight. A
-// method's own file tells it, so that nothing else lists methods or their options.
+// The table of presets knows a method by its MethodKind: the method's name, its options and a function that
+// makes one for a weight. The method's own file defines it, so no other file lists methods or their options.
 #pragma once
 
 #include <memory>
@@ -13,7 +13,8 @@
 
 namespace galore {
 
-// What a method may be made of, for one weight. `targeted`: it is one of optim_target_modules.
+// The inputs for making a method for one weight. `targeted` tells that the weight is one of
+// optim_target_modules.
 class Parts {
  public:
   Parts(const OptimizerSettings& settings, std::string name, at::IntArrayRef shape, bool targeted,
@@ -24,13 +25,13 @@ class Parts {
         targeted(targeted),
         workspace(workspace) {}
 
-  // A matrix's sizes.
+  // The sizes of a matrix.
   int64_t rows() const { return shape.at(0); }
   int64_t columns() const { return shape.at(1); }
-  // The settings' rule for a tensor of `shape`, such as a low-rank gradient.
+  // Makes the settings' update rule for a tensor of `shape`, such as a low-rank gradient.
   std::unique_ptr<UpdateRule> rule(at::IntArrayRef shape) const;
   std::unique_ptr<Subspace> subspace() const;
-  // Zeros in fp32 or as the settings store moments. `is_signed`: false for squares.
+  // Makes a moment of zeros, in the storage format of the settings. `is_signed` is false for squares.
   std::unique_ptr<Moment> moment(at::IntArrayRef shape, bool is_signed) const;
 
   const OptimizerSettings& settings;
@@ -41,9 +42,9 @@ class Parts {
 };
 
 struct MethodTraits {
-  bool has_basis = false;           // it is made of Parts::subspace(), and has its options
-  bool needs_orthonormal = false;   // subspace=random is refused: P P^T must be a projection
-  bool takes_every_weight = false;  // not the targeted ones alone, whatever their number of dimensions
+  bool has_basis = false;           // it uses Parts::subspace() and takes the options of a subspace
+  bool needs_orthonormal = false;   // it refuses subspace=random, because P P^T must be a projection
+  bool takes_every_weight = false;  // it takes every weight, targeted or not, of any number of dimensions
 };
 
 class MethodKind {
@@ -52,7 +53,7 @@ class MethodKind {
   virtual ~MethodKind() = default;
   const std::string& name() const { return name_; }
   const MethodTraits& traits() const { return traits_; }
-  // The method's own options, bound to this object.
+  // Declares the method's own options; they are stored in this object.
   virtual void declare(OptionTable& table) = 0;
   virtual std::unique_ptr<Method> make(const Parts& parts) const = 0;
 
@@ -61,7 +62,7 @@ class MethodKind {
   MethodTraits traits_;
 };
 
-// For a method whose options are a struct with a declare_options() of its own.
+// Implements MethodKind for a method that keeps its options in a struct with a declare_options() function.
 template <class Options>
 class MethodKindOf : public MethodKind {
  public:

@@ -6,18 +6,21 @@
 //   beta     momentum       0.95      paper
 //            scale          1         a factor on the direction
 //
-// The momentum is kept as U diag(sigma) V^T of rank r: at first the leading singular triples of G, later
+// The momentum is kept as U diag(sigma) V^T of rank r. It begins with the leading singular triples of G;
+// later updates compute
 //
 //   [U, G V] = Q_U R_U,  [V, G^T U] = Q_V R_V
-//   R_U [[beta diag(sigma) - U^T G V, I], [I, 0]] R_V^T = S_U diag(sigma') S_V^T + ...   its first r triples
+//   R_U [[beta diag(sigma) - U^T G V, I], [I, 0]] R_V^T = S_U diag(sigma') S_V^T + ...   the first r triples
 //   U <- Q_U S_U,  V <- Q_V S_V
 //
-// which is the best rank r of beta U diag(sigma) V^T and what of G touches U or V.  direction = scale U V^T.
+// The result is the best approximation of rank r of the sum of beta U diag(sigma) V^T and the part of G that
+// U or V can represent. direction = scale U V^T.
 //
 // State: U, m r, V, n r, and sigma, r.
 //
-// Departures: the start is the paper's, not the authors' code's, which takes the weight's singular vectors.
-// Pairs of vectors whose singular value is rounding have no part in the direction: they are not determined.
+// Departures: the start is the paper's; the authors' code starts from the weight's singular vectors. Pairs of
+// vectors with a singular value that is mere rounding do not enter the direction, because they are not
+// determined.
 #pragma once
 
 #include "optim/methods/method_kind.h"

@@ -8,7 +8,7 @@
 //   steps     ns_steps       5              the authors' code
 //             ns_dtype       bfloat16       the authors' code
 //             scale          1              ours: a factor on the direction
-//   beta      UpdateRule     0.9, 0.95      the authors' code, of the other weights; their epsilon is 1e-10
+//   beta      UpdateRule     0.9, 0.95      the authors' code, for the other weights; their epsilon is 1e-10
 //
 //   M = mu M + (1 - mu) G;  U = (1 - mu) G + mu M, or M without nesterov
 //   X = U / (|U| + 1e-7), then ns_steps quintic Newton-Schulz steps (kernels/newton_schulz.h)
@@ -16,9 +16,9 @@
 //
 // State: m n.
 //
-// Departures: one learning rate serves all weights; the authors give hidden ones 0.02 and the others 3e-4
-// (`scale`, or optim_overrides, tells them apart). bfloat16 sums products in fp32 and rounds as
-// kernels/newton_schulz.h says; the authors' code rounds each sum and product on the way too.
+// Departures: one learning rate serves all weights. The authors give hidden weights 0.02 and the others 3e-4;
+// `scale` or optim_overrides can set them apart. With bfloat16, products are summed in fp32 and rounded as
+// kernels/newton_schulz.h describes; the authors' code also rounds each intermediate sum and product.
 #pragma once
 
 #include "optim/methods/method_kind.h"

@@ -6,19 +6,17 @@
 //   s        history        20        ours: the paper keeps "a few"
 //   lambda   damping        1e-3      ours: the paper gives none
 //
-//   R = P^T G (or G P);  H: the last s low-rank gradients, this one's included, as columns
-//
+//   R = P^T G (or G P);  H: the last s low-rank gradients, including this one, as columns
 //   R~ = (H H^T + lambda I)^-1 R, an inverse of their empirical Fisher matrix
+//   direction = alpha P N, where N is Adam's direction of R~
 //
-//   direction = alpha P N, N what Adam makes of R~
+// R is the last column of H, so R~ = H y with (H^T H + lambda I) y = e. This is an s x s system, and it
+// avoids the difference of large numbers in Woodbury's form.
 //
-// R is the last column of H, so R~ = H y with (H^T H + lambda I) y = e: an s x s system, and no difference of
-// large numbers as in Woodbury's form.
+// State: GaLore's, s n r for H, and a count.
 //
-// State: that of GaLore, s n r for H, and a count.
-//
-// Departures: none known; history and moments keep their coordinates at a refresh, as GaLore's moments do
-// (moment_transport turns the moments alone).
+// Departures: none are known. History and moments keep their coordinates at a refresh, as GaLore's moments do
+// (moment_transport rotates only the moments).
 #pragma once
 
 #include "optim/methods/method_kind.h"

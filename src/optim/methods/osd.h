@@ -7,18 +7,18 @@
 //   eta_P      osd_lr          0.005     the authors' code: 1 / T with GaLore's T = 200
 //   lambda     osd_lambda      0.1       paper, section 5; the authors' code has none
 //
-//   R = P^T G;  direction = alpha P N, N what Adam makes of R
-//   then P takes a step of Adam, of rate osd_lr, on |P P^T g - g|^2 + lambda |P^T P - I|^2,  g = G / |G|
+//   R = P^T G;  direction = alpha P N, where N is Adam's direction of R
+//   then P takes a step of Adam with rate osd_lr on |P P^T g - g|^2 + lambda |P^T P - I|^2,  g = G / |G|
 //
-// With A = P^T g, W = g A^T, K = A A^T and Q = P^T P the gradient of that is 2 (P K + W (Q - 2 I)) + 4 lambda
-// P (Q - I): one product of m n r beside GaLore's two, and no m x n matrix.
+// With A = P^T g, W = g A^T, K = A A^T and Q = P^T P, the gradient of this loss is 2 (P K + W (Q - 2 I)) + 4
+// lambda P (Q - I). It takes one product of m n r in addition to GaLore's two, and no m x n matrix.
 //
-// The first basis is the gradient's leading singular vectors, and stays for an update: there its loss is
-// least, and Adam would follow rounding. P drifts from orthonormality; nothing but lambda repairs it.
+// The first basis holds the gradient's leading singular vectors and stays for one update: its loss is least
+// there, and Adam would follow rounding errors. P drifts from orthonormality; only lambda corrects this.
 //
 // State: the basis and its two moments, 3 m r, Adam's moments of R, 2 r n, and a count.
 //
-// Departures: no weight decay acts on P. A zero gradient does not move it.
+// Departures: no weight decay acts on P. A zero gradient does not move P.
 #pragma once
 
 #include "optim/methods/method_kind.h"

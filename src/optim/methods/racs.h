@@ -1,6 +1,6 @@
 // RACS: Row and Column Scaled SGD, from Towards Efficient Optimizer Design for LLM via Structured Fisher
-// Approximation with a Low-Rank Extension. Gong, Scetbon, Ma, Meeds; ICLR 2026; arXiv 2502.07752, Algorithm 1
-// and equation 16.
+// Approximation with a Low-Rank Extension. Gong, Scetbon, Ma, Meeds; ICLR 2026; arXiv 2502.07752,
+// Algorithm 1 and equation 16.
 //
 //   symbol   name in code   default   where the default comes from
 //   beta     racs_beta      0.9       paper, table 9
@@ -14,8 +14,8 @@
 //
 // State: m + n and one number.
 //
-// Departures: where q_i s_j is 0 the direction is 0, and so is a gradient of zeros; the paper divides by
-// zero.
+// Departures: the direction is 0 where q_i s_j is 0, and for a gradient of zeros; the paper divides by zero
+// there.
 #pragma once
 
 #include "optim/methods/method_kind.h"

@@ -5,16 +5,18 @@
 //   symbol   name in code    default   where the default comes from
 //   beta     head_momentum   0.9       the authors' code
 //
-// Of every matrix, stored outputs x inputs:
-//   direction = x / max(root mean square of x, 1e-8) of each output row; of the embedding, of each column,
-//   over the vocabulary
-// with x = G; of the head its average M = beta M + (1 - beta) G, from zero. Other tensors: Adam, epsilon
-// before the bias correction. Which weight is embedding or head its name says (parameter_groups.h); one that
-// is both is an embedding.
+// Every matrix is stored as outputs x inputs, and its direction is
 //
-// State: m n of the head, else none.
+//   x / max(root mean square of x, 1e-8), for each output row
 //
-// Departures: one learning rate for all tensors; the authors give those of one dimension 1e-3 where the
+// The embedding is normalized for each column instead, over the vocabulary. x is the average M = beta M + (1
+// - beta) G, from zero, for the head and G for all other matrices. Adam with epsilon before the bias
+// correction updates the other tensors. A weight that is both embedding and head counts as embedding
+// (parameter_groups.h).
+//
+// State: m n of the head; the other matrices have none.
+//
+// Departures: one learning rate serves all tensors. The authors give tensors of one dimension 1e-3 when the
 // others have less.
 #pragma once
 

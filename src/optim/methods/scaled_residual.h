@@ -1,13 +1,13 @@
-// Fira's use of the residual, what of the gradient lies outside the subspace: line by line it is given the
-// size that the rule would have given it, were it enlarged as the line is enlarged inside. See methods/fira.h
-// for the formulas and where they come from.
+// Fira's use of the residual, which is the part of the gradient outside the subspace. Each line of the
+// residual is scaled by the factor by which the rule enlarges this line inside the subspace. methods/fira.h
+// has the formulas and their sources.
 //
-// Cost, beside GaLore's: one pass over the gradient for its lines' norms and one that scales it. The residual
-// S = k (G - a back(R)) is not formed. With an orthonormal basis its norm follows from
-// |G_j - a back(R)_j|^2 = |G_j|^2 - (2 a - a^2) |R_j|^2, and since k scales lines that low-rank tensors share
-// with the weight, scale back(N) + k (G - a back(R)) = k G + back(scale N - k a R): one product. Where that
-// difference would lose digits, because the subspace holds nearly all of the gradient or is not orthonormal,
-// the residual is formed, in the gradient's place.
+// The cost in addition to GaLore's is one pass over the gradient for the norms of its lines and one pass that
+// scales it. The residual S = k (G - a back(R)) is not formed. With an orthonormal basis its norm follows
+// from |G_j - a back(R)_j|^2 = |G_j|^2 - (2 a - a^2) |R_j|^2. Since k scales lines that low-rank tensors
+// share with the weight, scale back(N) + k (G - a back(R)) = k G + back(scale N - k a R), which is one
+// product. When this difference would lose digits, because the subspace holds nearly all of the gradient or
+// is not orthonormal, the residual is formed in the gradient's buffer.
 #pragma once
 
 #include <string>
@@ -32,8 +32,8 @@ class ScaledResidual {
  public:
   ScaledResidual(const ResidualOptions& options, Side side, Workspace& workspace);
 
-  // What `rule` makes of the low-rank gradient, lifted, and the residual scaled alike. gradient (m x n) and
-  // low_rank, its projection, are overwritten.
+  // Returns the lifted direction of `rule` for the low-rank gradient plus the scaled residual. Overwrites
+  // gradient (m x n) and low_rank, its projection.
   Direction direction(const at::Tensor& gradient, const at::Tensor& low_rank, UpdateRule& rule, int64_t step,
                       Subspace& subspace);
   void visit(StateVisitor& visitor) { limiter_.visit(visitor); }
@@ -42,8 +42,8 @@ class ScaledResidual {
   struct Inputs {
     at::Tensor gradient;
     at::Tensor low_rank;
-    at::Tensor adapted;  // by the rule, with its bias correction
-    double correction;   // c, of which the released variant's N is free
+    at::Tensor adapted;  // the rule's direction, with its bias correction
+    double correction;   // c, which the released variant removes from N
   };
   bool released() const { return options_.variant == "released"; }
   bool unscaled() const { return options_.scaling == "none"; }
@@ -52,7 +52,7 @@ class ScaledResidual {
   double limit(const Inputs& inputs, double norm);
 
   ResidualOptions options_;
-  double inside_, outside_;  // of the residual: G - inside back(R), and the factor on all of it
+  double inside_, outside_;  // The residual is outside (G - inside back(R)).
   Workspace& workspace_;
   LineScaling lines_;
   NormGrowth limiter_;

@@ -5,11 +5,11 @@
 //   L        iterations     5         paper, section 5
 //            scale          1         ours: a factor on the direction
 //
-// X = G; L times: every row of X over its norm, times sqrt(n); then every column over its norm, times
-// sqrt(m). Rows and columns of zeros stay. direction = scale X.
+// X starts as G. L times, every row of X is divided by its norm and multiplied by sqrt(n); then every column
+// is divided by its norm and multiplied by sqrt(m). Rows and columns of zeros stay. direction = scale X.
 //
-// The result is diag(r) G diag(c), and r_i^2 = n / sum_j c_j^2 G_ij^2 does not depend on the old r: only
-// weights are kept until the end (kernels/two_sided.h).
+// The result is diag(r) G diag(c), and r_i^2 = n / sum_j c_j^2 G_ij^2 does not depend on the old r. So only r
+// and c are kept until the end (kernels/two_sided.h).
 //
 // State: none. Departures: none.
 #pragma once

@@ -4,15 +4,16 @@
 //   symbol   name in code   default   where the default comes from
 //   d        density        1         paper: all elements have moments
 //
-// Of each targeted m x n weight, K = floor(d m n) elements are drawn at the first update and at each reset of
-// SPAM (update_rules/spam.h). Only they are updated until the next reset, by the rule on the packed vector of
-// their gradients. Elements with the K smallest numbers of the stream of that update are taken.
+// K = floor(d m n) elements of each targeted m x n weight are drawn at the first update and at each reset of
+// SPAM (update_rules/spam.h). Until the next reset the rule updates only these elements, as the packed vector
+// of their gradients. The elements drawn are those with the K smallest numbers in the random stream of that
+// update.
 //
-// State: the rule's on K elements (Adam: 2 d m n) and one bit an element.
+// State: the rule's on K elements (Adam: 2 d m n) and one bit for each element.
 //
-// Departures from the authors' code: every mask has K elements, theirs only the first, so that the state
-// never changes its size. Moments are not carried over to elements that are drawn again: the authors' next
-// step zeroes them.
+// Departures from the authors' code: every mask has K elements, so that the state never changes its size; in
+// the authors' code only the first mask has. Moments are not carried over to elements that are drawn again,
+// because the authors' next step zeroes them.
 #pragma once
 
 #include "optim/methods/method_kind.h"
@@ -24,7 +25,7 @@ struct SparseMomentumOptions {
 };
 void declare_options(OptionTable& table, SparseMomentumOptions& options);
 
-// The settings' rule alone where density is 1, or the weight is no matrix.
+// Makes the settings' rule alone when density is 1 or the weight is not a matrix.
 std::unique_ptr<Method> make_sparse_momentum(const SparseMomentumOptions& options, const Parts& parts);
 std::shared_ptr<MethodKind> sparse_momentum_kind(const SparseMomentumOptions& options = {});
 

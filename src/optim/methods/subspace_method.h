@@ -1,4 +1,5 @@
-// What methods share that take a basis from the gradient now and then and run an update rule inside it.
+// The common base of methods that take a basis from the gradient at intervals and run an update rule inside
+// it.
 #pragma once
 
 #include "optim/methods/method.h"
@@ -11,13 +12,13 @@ class SubspaceMethod : public Method {
       : subspace_(std::move(subspace)), rule_(std::move(rule)) {}
 
   Subspace* subspace() override { return subspace_.get(); }
-  // The rule's state is turned into the new basis where the subspace says so.
+  // Refreshes the basis and, if the subspace asks for it, rotates the rule's state into the new basis.
   std::string refresh(const GradientOperator& gradient, const RandomStream& random, int64_t steps) override;
   void visit(StateVisitor& visitor) override;
 
  protected:
-  // The low-rank gradient, after a refresh if one is due, in a workspace buffer that the next projection
-  // reuses.
+  // Returns the low-rank gradient, after a refresh if one is due. It lies in a workspace buffer that the next
+  // projection reuses.
   at::Tensor project(const at::Tensor& gradient, const StepContext& context);
 
   std::unique_ptr<Subspace> subspace_;

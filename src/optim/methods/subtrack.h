@@ -4,20 +4,21 @@
 //   symbol   name in code       default   where the default comes from
 //   r, k     rank, update_proj_gap        as GaLore
 //   eta      step_size          1         relative to the angle of a power iteration
-//   (subspaces/grassmann_step.h) alpha    scale              0.25      the authors' scripts zeta limiter 1.01
-//   paper, as Fira's
+//                                         (subspaces/grassmann_step.h)
+//   alpha    scale              0.25      the authors' scripts
+//   zeta     limiter            1.01      paper, as Fira's
 //            moment_transport   true      paper; off is its ablation
 //
-// The first basis is found as all bases here are. At later refreshes it moves along the Grassmannian, and the
-// moments turn into it as in LDAdam. Every update is Fira's in the form of Fira's paper:
+// The first basis is found as in all methods here. At later refreshes it moves along the Grassmannian, and
+// the moments rotate into it as in LDAdam. Every update has the form of Fira's paper:
 //
 //   direction = alpha (P N + limit(k (G - P R)))
 //
 // State: GaLore's and the limiter's number.
 //
 // Departures from the authors' code, which is not the paper's algorithm: the residual of right-projected
-// weights, the old basis and the order of transport and step are the paper's. Departures from the paper:
-// step_size, as above; and a moved basis is orthonormalized again.
+// weights, the old basis, and the order of transport and step follow the paper. Departures from the paper:
+// step_size has the unit given above, and a moved basis is orthonormalized again.
 #pragma once
 
 #include "optim/methods/method_kind.h"

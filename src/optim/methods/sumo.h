@@ -10,17 +10,17 @@
 //   R = Q^T G;  M = mu M + R;  O = U V^T of M = U S V^T
 //   direction = scale sqrt(max(m, n)) (G - Q R + Q limit(O))
 //
-// At a refresh M turns into the new basis, Q_new^T Q_old M (moment_transport).
+// At a refresh M rotates into the new basis: Q_new^T Q_old M (moment_transport).
 //
 // State: the basis, m r, one moment of r n elements, and the limiter's number.
 //
 // Departures:
-// - Q is found as all bases here are (subspace=svd: exactly); the paper's is a truncated randomized SVD, and
-//   projects the longer side. Which side: as GaLore.
-// - O has no component where M has none (kernels/polar_factor.h); that is the one case in which the limiter
-//   sees a norm other than the root of the rank.
-// - One learning rate serves all weights, though sqrt(max(m, n)) asks for a smaller one where the direction
-//   has it (`scale`, or optim_overrides, tells them apart).
+// - Q is found as in all methods here (subspace=svd finds it exactly), and the projected side is chosen as in
+//   GaLore. The paper uses a truncated randomized SVD and projects the longer side.
+// - O has no component where M has none (kernels/polar_factor.h). Only then does the limiter see a norm other
+//   than the root of the rank.
+// - One learning rate serves all weights, although sqrt(max(m, n)) in the direction calls for a smaller one;
+//   `scale` or optim_overrides can set them apart.
 #pragma once
 
 #include "optim/methods/method_kind.h"

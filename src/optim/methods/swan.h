@@ -2,20 +2,18 @@
 // Ma, Gong, Scetbon, Meeds; ICML 2025; arXiv 2412.13148, Algorithm 1.
 //
 //   symbol   name in code   default   where the default comes from
-//   k        ns_steps       5         ours; the paper does ten of another iteration
+//   k        ns_steps       5         ours; the paper takes ten steps of another iteration
 //            scale          1         ours: a factor on the direction
 //
-//   G' = each row of G minus its mean, over its standard deviation; 0 for a constant row (inputs are averaged
-//   over)
-//
+//   G' = each row of G, over its inputs, minus its mean and divided by its standard deviation;
+//        0 for a constant row
 //   O = (G' G'^T)^-1/2 G', by k Newton-Schulz steps in fp32 (kernels/newton_schulz.h)
-//
 //   direction = scale |G'| / |O| O
 //
 // State: none.
 //
-// Departures: Muon's quintic iteration in the place of the paper's cubic one, which brings singular values as
-// near to each other in half the steps. The paper trains embedding and head by Adam as here.
+// Departures: Muon's quintic iteration replaces the paper's cubic one and brings singular values equally
+// close to each other in half the steps. The paper trains embedding and head by Adam, as we do.
 #pragma once
 
 #include "optim/methods/method_kind.h"

@@ -1,4 +1,4 @@
-// One method by the name of its preset, for the tests of this folder.
+// A single method, made by the name of its preset, for the tests of methods.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -20,7 +20,7 @@ using testing_optimizer::same_bits;
 
 inline const std::vector<std::pair<int64_t, int64_t>> kShapes{{24, 16}, {16, 24}, {20, 20}};
 
-// A direction in full space, with its scale.
+// Returns a direction in full space, multiplied by its scale.
 inline at::Tensor full(const Direction& direction) {
   const at::Tensor product =
       direction.left.defined() ? direction.scale * direction.left.matmul(direction.right) : at::Tensor();

@@ -7,7 +7,7 @@ namespace {
 
 using namespace rows;
 
-// The numbers: which random numbers the basis is, and the limiter's norm.
+// The two numbers are the key of the basis's random stream and the limiter's norm.
 std::vector<StateTensor> apollo_state() {
   std::vector<StateTensor> state = low_rank_adam_state();
   state.insert(state.end(), {{"1", kScalar}, {"1", kScalar}});
@@ -34,7 +34,7 @@ void combine_apollo_mini(OptimizerSettings& settings) {
 
 namespace {
 
-// Weights in 8 bits with groups of half Q-GaLore's size.
+// Quantizes the weights to 8 bits, in groups of half Q-GaLore's size.
 void keep_in_codes(OptimizerSettings& settings) {
   settings.coded_weights.emplace();
   settings.coded_weights->group_size = 128;

@@ -11,9 +11,9 @@ void combine_badam(OptimizerSettings& settings) { settings.method = badam_kind()
 // LOMO: Full Parameter Fine-tuning for Large Language Models with Limited Resources.
 // Lv, Yang, Liu, Gao, Guo, Qiu; ACL 2024; arXiv 2306.09782.
 //
-// SGD whose updates are done in the backward pass, where each gradient is freed at once: the layer-wise
-// driver, which takes accumulation and clipping too (layerwise_clipping says by what; LOMO computes every
-// gradient twice for the norm).
+// LOMO is SGD that updates each weight in the backward pass and frees its gradient at once. The layer-wise
+// driver does this, and also accumulates and clips; layerwise_clipping chooses the norm to clip by. LOMO
+// computes every gradient twice to get the norm.
 void combine_lomo(OptimizerSettings& settings) {
   settings.rule = "sgd";
   settings.decay_order = DecayOrder::coupled;
@@ -23,9 +23,10 @@ void combine_lomo(OptimizerSettings& settings) {
 // AdaLomo: Low-memory Optimization with Adaptive Learning Rate.
 // Lv, Yan, Guo, Lv, Qiu; ACL 2024; arXiv 2310.10195, Algorithm 1.
 //
-// Adafactor's second moment and clipping of each weight's update (its "grouped update normalization"), no
-// first moment, in the backward pass. Departure: the update is not multiplied by the root mean square of the
-// weight, which no method sees; the learning rate is Adafactor's without scale_parameter.
+// AdaLomo uses Adafactor's second moment and clips each weight's update (its "grouped update normalization"),
+// without a first moment, in the backward pass. Departure: the update is not multiplied by the root mean
+// square of the weight, because no method sees the weight. The learning rate is Adafactor's without
+// scale_parameter.
 void combine_adalomo(OptimizerSettings& settings) {
   settings.rule = "adafactor";
   settings.layerwise = true;

@@ -28,7 +28,7 @@ void combine_fira_rmsprop(OptimizerSettings& settings) {
   settings.decay_order = DecayOrder::after;
 }
 
-// What GaLore keeps, and the limiter's norm.
+// Returns GaLore's state and the limiter's norm.
 std::vector<StateTensor> limited(std::vector<StateTensor> state) {
   state.push_back({"1", kScalar});
   return state;

@@ -7,7 +7,7 @@ namespace rows {
 
 void combine_adamw_of_galore(OptimizerSettings& settings) {
   settings.decay_order = DecayOrder::after;
-  settings.adamw.epsilon = 1e-6;  // galore_torch's default; the paper prints 1e-8
+  settings.adamw.epsilon = 1e-6;  // the default of galore_torch; the paper prints 1e-8
   settings.adamw.epsilon_before_correction = true;
 }
 
@@ -43,9 +43,9 @@ void combine_galore_adamw_8bit(OptimizerSettings& settings) {
 //   weight_bits, weight_group_size          8, 256    optim/coded_weights.h
 //   stochastic_round                        true      kernels/group_quantize.h
 //
-// All from the authors' code, as scale 0.25 and 8-bit AdamW's blocks. Their scripts have beta2 0.95 where the
-// whole model is updated at once and 0.999 layer-wise; here it is 0.999. Departures stand in the three
-// headers, and those of GaLore in methods/galore.h.
+// All defaults come from the authors' code, as do scale 0.25 and the block size of 8-bit AdamW. The authors'
+// scripts set beta2 to 0.95 when the whole model is updated at once and to 0.999 layer-wise; here it is
+// always 0.999. The first three headers describe the departures, and methods/galore.h those of GaLore.
 void combine_q_galore_adamw_8bit(OptimizerSettings& settings) {
   combine_galore_adamw_8bit(settings);
   settings.subspace.proj_bits = 4;

@@ -12,8 +12,8 @@ namespace {
 
 using namespace rows;
 
-// GoLore: random bases, uniform among orthonormal ones, into which the moments move. The paper moves the
-// first moment; the second follows as in LDAdam. Its first phase with SVD is a run of galore_adamw.
+// GoLore draws bases uniformly among orthonormal ones and moves the moments into them. The paper moves the
+// first moment; the second follows as in LDAdam. The paper's first phase with SVD is a run of galore_adamw.
 void combine_golore_adamw(OptimizerSettings& settings) {
   settings.method = galore_kind();
   combine_adamw_of_galore(settings);
@@ -30,7 +30,7 @@ void combine_sumo(OptimizerSettings& settings) {
 
 void combine_flora(OptimizerSettings& settings) {
   settings.rule = "adafactor";
-  settings.adafactor.beta1 = -1;  // Flora's own
+  settings.adafactor.beta1 = -1;  // Flora has its own first moment
   settings.method = flora_kind();
   settings.subspace.subspace = "random";
   settings.subspace.update_proj_gap = 1000;

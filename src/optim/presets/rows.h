@@ -1,4 +1,4 @@
-// The rows of the table of presets, a family each.
+// The rows of the table of presets. Each function returns the presets of one family.
 #pragma once
 
 #include "optim/presets.h"
@@ -9,13 +9,13 @@ std::vector<Preset> full_rank_presets();
 std::vector<Preset> galore_presets();
 std::vector<Preset> fira_presets();
 std::vector<Preset> apollo_presets();
-std::vector<Preset> low_rank_presets();  // other methods inside a subspace
-std::vector<Preset> tracking_presets();  // with a basis that follows the gradient
+std::vector<Preset> low_rank_presets();  // other methods with a subspace
+std::vector<Preset> tracking_presets();  // methods with a basis that follows the gradient
 std::vector<Preset> adaptive_presets();
 std::vector<Preset> spam_presets();
 std::vector<Preset> full_update_presets();
-std::vector<Preset> blockwise_presets();  // of a layer or a weight at a time
-std::vector<Preset> stateless_presets();  // none, or a few numbers a row or column
+std::vector<Preset> blockwise_presets();  // update one layer or one weight at a time
+std::vector<Preset> stateless_presets();  // keep no state, or a few numbers for each row or column
 
 namespace rows {
 inline constexpr auto kFloat32 = StateTensor::Kind::float32;
@@ -23,14 +23,14 @@ inline constexpr auto kMoment = StateTensor::Kind::moment;
 inline constexpr auto kBasis = StateTensor::Kind::basis;
 inline constexpr auto kScalar = StateTensor::Kind::scalar;
 
-// AdamW as the authors of GaLore run it, and those who start from their code.
+// Sets AdamW as the authors of GaLore use it; methods built on their code use it too.
 void combine_adamw_of_galore(OptimizerSettings& settings);
-// AdamW with block-wise 8-bit moments.
+// Sets AdamW with block-wise 8-bit moments.
 void combine_adamw_8bit(OptimizerSettings& settings);
-// APOLLO and its form of rank one.
+// Set APOLLO, and its form of rank one.
 void combine_apollo_adamw(OptimizerSettings& settings);
 void combine_apollo_mini(OptimizerSettings& settings);
-// The basis and Adam's two moments of a low-rank gradient.
+// Returns the basis and Adam's two moments of a low-rank gradient.
 std::vector<StateTensor> low_rank_adam_state();
 std::vector<StateTensor> with_number(std::vector<StateTensor> state);
 }  // namespace rows

@@ -1,7 +1,7 @@
-// Where a moment lives between steps. A rule sees fp32; the storage decides what is kept.
+// Stores a moment between steps. Rules see fp32; the storage decides the format that is kept.
 //
-//   float32         4 bytes an element
-//   blockwise_8bit  1 + 4/block_size bytes an element (kernels/blockwise_8bit.h); tensors of fewer than
+//   float32         4 bytes for each element
+//   blockwise_8bit  1 + 4/block_size bytes for each element (kernels/blockwise_8bit.h); tensors of fewer than
 //                   min_8bit_size elements stay float32
 #pragma once
 
@@ -27,19 +27,20 @@ void declare_options(OptionTable& table, StorageOptions& options);
 class Moment {
  public:
   virtual ~Moment() = default;
-  // fp32, of the moment's shape: the stored tensor itself for float32, else a decoded copy.
+  // Returns the moment in fp32 and in its shape: the stored tensor itself for float32, a decoded copy for 8
+  // bits.
   virtual at::Tensor read() = 0;
   virtual void write(const at::Tensor& value) = 0;
-  virtual void clear() = 0;  // to zero
+  virtual void clear() = 0;  // sets it to zero
   virtual void visit(const std::string& name, StateVisitor& visitor) = 0;
-  // For fused kernels: the codes of an 8-bit moment, else null.
+  // Returns the codes of an 8-bit moment for fused kernels, and null for float32.
   virtual kernels::Codes8* codes() { return nullptr; }
 };
 
-// A zero moment of `shape`. `is_signed`: false for squares.
+// Makes a moment of zeros. `is_signed` is false for squares.
 std::unique_ptr<Moment> make_moment(const StorageOptions& options, at::IntArrayRef shape, bool is_signed,
                                     Ledger& ledger);
-// Bytes it takes, by the formula above; tests compare it with what the ledger counted.
+// Returns the moment's bytes by the formula above. Tests compare them with the bytes that the ledger counts.
 int64_t moment_bytes(const StorageOptions& options, int64_t count);
 
 }  // namespace galore

@@ -40,8 +40,9 @@ TEST(Moment, Float32IsItsOwnTensor) {
   EXPECT_EQ(names_of(*moment), std::vector<std::string>{"m"});
 }
 
-// The coarsest interval of the books is the last one below 1: 0.9/64 wide in the signed book, and a value is
-// at most half of that from a code. Tolerance: that bound times the block's largest value.
+// The coarsest interval of the codes is the last one below 1. It is 0.9/64 wide in the signed code book, and
+// a value is at most half of it away from a code. The tolerance is this bound times the block's largest
+// value.
 TEST(Moment, EightBitKeepsEveryElementWithinHalfACode) {
   for (const int64_t block : {16, 256, 2048}) {
     Ledger ledger(at::kCPU);

@@ -10,8 +10,8 @@ double root_mean_square(const at::Tensor& x) {
   return std::sqrt(kernels::sum_squares(x) / static_cast<double>(x.numel()));
 }
 
-// Departure: the first moment averages directions without the learning rate (the published code averages them
-// with it), because a rule does not know the rate. The same under a constant rate.
+// Departure: the first moment averages directions without the learning rate, because a rule does not know the
+// rate. The published code averages them with it; under a constant rate the results are equal.
 class Adafactor : public UpdateRule {
  public:
   Adafactor(const AdafactorOptions& options, const StorageOptions& storage, at::IntArrayRef shape,
@@ -51,7 +51,7 @@ class Adafactor : public UpdateRule {
     if (moment1_) moment1_->clear();
   }
 
-  // The factors of the second moment stay: rows and columns have no counterpart under a turn.
+  // The factors of the second moment stay, because rows and columns have no counterpart under a rotation.
   void transport(const at::Tensor& turn, bool of_columns, int64_t /*steps*/) override {
     if (moment1_) moment1_->write(turned_state(moment1_->read(), turn, of_columns));
   }
@@ -67,7 +67,7 @@ class Adafactor : public UpdateRule {
   }
 
  private:
-  // Gradient over the root of the estimated second moment, in the gradient's buffer.
+  // Divides the gradient by the root of the estimated second moment, in the gradient's buffer.
   at::Tensor scaled(at::Tensor gradient, double beta2) {
     at::Tensor squares = workspace_.get(Owner::workspace, "optimizer.squares", gradient.sizes(), at::kFloat);
     at::mul_out(squares, gradient, gradient).add_(options_.epsilon);
@@ -101,7 +101,7 @@ void declare_options(OptionTable& table, AdafactorOptions& options) {
       .range(1e-9, 1e9)
       .origin("Adafactor, Algorithm 4");
   table.add("adafactor_epsilon", &options.epsilon, "added to squared gradients")
-      .range(1e-37, 1)  // 0 would divide a zero row by zero
+      .range(1e-37, 1)  // with 0, a zero row would be divided by zero
       .origin("Adafactor, Algorithm 4");
 }
 

@@ -1,4 +1,4 @@
-// The numbers of one update of Adam, for rules and methods that keep moments of a shape of their own.
+// The numbers of one update of Adam, for rules and methods that keep their own moments.
 #pragma once
 
 #include <cmath>
@@ -8,7 +8,7 @@
 
 namespace galore {
 
-// sqrt(1 - beta2^t) / (1 - beta1^t), of update t, from 1.
+// Returns Adam's bias correction sqrt(1 - beta2^t) / (1 - beta1^t) for update t, counted from 1.
 inline double adam_correction(const AdamWOptions& options, int64_t step) {
   const double t = static_cast<double>(step);
   return std::sqrt(1 - std::pow(options.beta2, t)) / (1 - std::pow(options.beta1, t));

@@ -39,10 +39,12 @@ class AdamW : public UpdateRule {
     moment2_->clear();
   }
 
-  // LDAdam (Robert et al., arXiv 2410.16103, Algorithm 1): variances turn with the squares of the turn, as if
-  // the old coordinates were independent. Arithmetic is on the unbiased moments.
+  // Rotates the moments as LDAdam does (Robert et al., arXiv 2410.16103, Algorithm 1): variances rotate with
+  // the squares of the rotation, as if the old coordinates were independent. The arithmetic uses the unbiased
+  // moments.
   void transport(const at::Tensor& turn, bool of_columns, int64_t steps) override {
-    if (steps == 0 || turn.is_meta()) return;  // a memory plan counts what is kept, and this keeps nothing
+    // a memory plan counts only stored tensors, and this stores none
+    if (steps == 0 || turn.is_meta()) return;
     const double known1 = 1 - std::pow(options_.beta1, steps), known2 = 1 - std::pow(options_.beta2, steps);
     const at::Tensor m = moment1_->read();
     const at::Tensor variance = moment2_->read() / known2 - (m / known1).square();

@@ -21,7 +21,7 @@ class RmsProp : public UpdateRule {
 
   void reset() override { square_->clear(); }
 
-  // As if the old coordinates were independent: squares turn with the squares of the turn.
+  // Squares rotate with the squares of the rotation, as if the old coordinates were independent.
   void transport(const at::Tensor& turn, bool of_columns, int64_t /*steps*/) override {
     square_->write(turned_state(square_->read(), turn.square(), of_columns));
   }

@@ -14,7 +14,7 @@ class Sgd : public UpdateRule {
   at::Tensor direction(at::Tensor gradient, int64_t step) override {
     if (!moment1_) return gradient;
     at::Tensor m = moment1_->read();
-    // PyTorch's first step takes the gradient as it is, without dampening.
+    // PyTorch's first step takes the gradient without dampening.
     kernels::average_gradient(m, gradient,
                               {options_.momentum, step == 1 ? 1 : 1 - options_.dampening, options_.nesterov});
     moment1_->write(m);

@@ -1,4 +1,4 @@
-// Reductions of SPAM, and when it resets, clips and warms up.
+// Compares SPAM with simpler rules where they must agree, and tests when it resets, clips and warms up.
 #include "optim/update_rules/spam.h"
 
 #include <gtest/gtest.h>
@@ -35,11 +35,11 @@ TEST_F(SpamRule, ClipsAgainstTheSecondMomentBeforeTheUpdate) {
   const at::Tensor limit = (4 * plain->variance()).sqrt(), g = 10 * gradient(3);
   const at::Tensor clipped = at::where(g.abs() > limit, g.sign() * limit, g);
   ASSERT_FALSE(at::equal(clipped, g));
-  // A root of a product in another order: one rounding.
+  // The square root is taken of a product in another order, which costs one rounding.
   EXPECT_LE(relative_difference(wrapped->direction(g.clone(), 3), plain->direction(clipped, 3)), 1e-6);
 }
 
-// A threshold that everything exceeds: only updates that are held off are the rule's own.
+// With a threshold that every element exceeds, only updates during the holdoff equal the plain rule.
 TEST_F(SpamRule, HoldsOffAtTheStartAndAfterAReset) {
   const auto plain = adamw(), wrapped = spam({1e-6, 4, /*warmup_steps=*/0, /*holdoff=*/2});
   for (int t = 1; t <= 6; ++t) {
@@ -51,7 +51,7 @@ TEST_F(SpamRule, HoldsOffAtTheStartAndAfterAReset) {
 
 TEST_F(SpamRule, ForgetsAndWarmsUp) {
   const auto plain = adamw(), wrapped = spam({.threshold = 1e30, .interval = 5, .warmup_steps = 3});
-  // sigma_k for k = 0, 1, 2: (1 + cos(pi k / 4)) / 2 is 1, 0.853553, 0.5; at 3 the warm-up is over.
+  // sigma_k for k = 0, 1, 2: (1 + cos(pi k / 4)) / 2 is 1, 0.853553, 0.5; at k = 3 the warm-up is over.
   const std::vector<double> sigma{1, 1, 1, 1, 0.01, 1 - 0.99 * 0.8535533906, 0.505, 1, 1, 0.01};
   for (int t = 1; t <= 10; ++t) {
     if (t % 5 == 0) plain->reset();
@@ -64,9 +64,10 @@ TEST_F(SpamRule, StandsInFrontOfAnyRule) {
   const auto momentum =
       make_spam({.threshold = 1, .holdoff = 0}, make_sgd({.momentum = 0.5}, {}, {6, 8}, workspace_));
   const at::Tensor first = momentum->direction(gradient(1), 1).clone();
-  EXPECT_TRUE(at::equal(first, gradient(1)));  // nothing to clip against
+  EXPECT_TRUE(at::equal(first, gradient(1)));  // there is no second moment to clip against
   EXPECT_TRUE(at::equal(momentum->average(), first));
-  // Adafactor's factors hold all squares of a gradient of rank one: its double is cut to it.
+  // Adafactor's factors represent the squares of a rank-one gradient exactly, so the doubled gradient is
+  // clipped to the first one.
   const auto factored = make_spam({.threshold = 1, .holdoff = 0}, make_adafactor({}, {}, {6, 8}, workspace_));
   const at::Tensor g = random({6, 1}, 1).mm(random({1, 8}, 2));
   factored->direction(g.clone(), 1);
@@ -87,7 +88,7 @@ TEST(SpamPresets, SparseMomentumMovesItsElementsOnly) {
     EXPECT_EQ(moved.sum().item<int64_t>(), 24 * 16 / 4) << t;
     if (t == 1) moved_first = moved;
     EXPECT_EQ(at::equal(moved, moved_first), t < 3) << "drawn anew at the reset";
-    // Adam is elementwise: what moves goes where it goes in the dense run.
+    // Adam works element by element: an element that moves goes where it goes in the dense run.
     if (t == 2) {
       EXPECT_TRUE(at::equal(sparse.weight(testing_optimizer::kTall).masked_select(moved),
                             dense.weight(testing_optimizer::kTall).masked_select(moved)));

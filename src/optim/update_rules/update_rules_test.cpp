@@ -1,5 +1,6 @@
-// The rules against their formulas in fp64. Tolerances are absolute, 1e-5: directions are of order 1, each
-// step rounds a few times in fp32 (6e-8), and a first moment that nearly cancels has no relative precision.
+// Compares the rules with their formulas in fp64. The tolerance of 1e-5 is absolute: directions are of order
+// 1, each step rounds a few times in fp32 (6e-8), and a first moment that nearly cancels has no relative
+// precision.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -27,7 +28,7 @@ double largest_difference(const at::Tensor& given, const at::Tensor& expected) {
 
 TEST_F(Rules, AdamWFollowsBothPlacesOfEpsilon) {
   for (const bool before : {false, true}) {
-    const AdamWOptions options{0.8, 0.95, 1e-2, before};  // an epsilon that is felt
+    const AdamWOptions options{0.8, 0.95, 1e-2, before};  // an epsilon that changes the result visibly
     const auto rule = make_adamw(options, {}, {6, 50}, workspace_);
     at::Tensor m = at::zeros({6, 50}, at::kDouble), v = at::zeros({6, 50}, at::kDouble);
     for (int t = 1; t <= 6; ++t) {
@@ -35,7 +36,7 @@ TEST_F(Rules, AdamWFollowsBothPlacesOfEpsilon) {
       m = 0.8 * m + 0.2 * exact;
       v = 0.95 * v + 0.05 * exact * exact;
       const double correction1 = 1 - std::pow(0.8, t), correction2 = std::sqrt(1 - std::pow(0.95, t));
-      // GaLore's code: m / (sqrt(v) + eps), corrected together; Adam: both corrected first.
+      // GaLore's code corrects m / (sqrt(v) + eps) as a whole; Adam corrects both moments first.
       const at::Tensor expected = before ? correction2 / correction1 * m / (v.sqrt() + 1e-2)
                                          : m / correction1 / (v.sqrt() / correction2 + 1e-2);
       EXPECT_LE(largest_difference(rule->direction(g.clone(), t), expected), kTolerance) << before << t;
@@ -55,8 +56,9 @@ TEST_F(Rules, EightBitAdamWIsExactOnItsFirstStepAndNearLater) {
   for (int t = 1; t <= 5; ++t) {
     const at::Tensor g = random({64, 65}, static_cast<uint64_t>(t)) + 0.5;
     const at::Tensor a = exact->direction(g.clone(), t), b = coded->direction(g.clone(), t);
-    // The moments of the first step are used before they are coded. Later ones carry up to 0.7 % of their
-    // block's largest value (1 % of the direction's norm was seen), so 5 % holds and a wrong code does not.
+    // The first step uses the moments before they are coded. Later moments carry errors of up to 0.7 % of
+    // their block's largest value (1 % of the direction's norm was observed), so 5 % holds and a wrong code
+    // exceeds it.
     EXPECT_LE(testing_tensors::relative_difference(b, a), t == 1 ? 1e-6 : 0.05) << t;
   }
 }
@@ -123,7 +125,7 @@ TEST_F(Rules, AdafactorOfZerosIsZero) {
   }
 }
 
-// Small integers and powers of two: exact in fp32.
+// Small integers and powers of two are exact in fp32.
 TEST_F(Rules, SgdFollowsPyTorch) {
   const auto plain = make_sgd({}, {}, {2}, workspace_);
   const auto momentum = make_sgd({0.5, 0, false}, {}, {2}, workspace_);
@@ -134,13 +136,13 @@ TEST_F(Rules, SgdFollowsPyTorch) {
   EXPECT_TRUE(at::equal(plain->direction(second.clone(), 2), second));
   EXPECT_TRUE(at::equal(momentum->direction(first.clone(), 1), first));
   EXPECT_TRUE(at::equal(momentum->direction(second.clone(), 2), at::tensor({4.0f, 12.0f})));
-  EXPECT_TRUE(at::equal(dampened->direction(first.clone(), 1), first));  // undampened at first
+  EXPECT_TRUE(at::equal(dampened->direction(first.clone(), 1), first));  // the first step is not dampened
   EXPECT_TRUE(at::equal(dampened->direction(second.clone(), 2), at::tensor({3.5f, 8.0f})));
   EXPECT_TRUE(at::equal(nesterov->direction(first.clone(), 1), at::tensor({6.0f, -12.0f})));
   EXPECT_TRUE(at::equal(nesterov->direction(second.clone(), 2), at::tensor({4.0f, 22.0f})));
 }
 
-// A rule that was reset does what a new one does at the same step.
+// A rule after reset() equals a new rule at the same step.
 TEST_F(Rules, ResetForgetsEveryAverage) {
   const StorageOptions coded{"blockwise_8bit", 256, 0};
   const std::vector<int64_t> matrix{64, 65}, vector{65};
@@ -165,7 +167,7 @@ TEST_F(Rules, VarianceIsTheRawSecondMoment) {
   const auto factored = make_adafactor({}, {}, {6, 8}, workspace_);
   EXPECT_TRUE(at::equal(adamw->variance(), at::zeros({6, 8})));
   EXPECT_TRUE(at::equal(factored->variance(), at::zeros({6, 8})));
-  // Of rank one, so that its factors are all of it; Adafactor's first decay is 0.
+  // The gradient has rank one, so that its factors represent it exactly. Adafactor's first decay is 0.
   const at::Tensor g = random({6, 1}, 1).mm(random({1, 8}, 2));
   adamw->direction(g.clone(), 1);
   factored->direction(g.clone(), 1);
@@ -186,7 +188,7 @@ TEST_F(Rules, RmsPropFollowsItsFormula) {
   }
 }
 
-// Without their correction Adam's directions are the raw ratio of the moments.
+// Without the correction, Adam's direction is the plain ratio of the moments.
 TEST_F(Rules, CorrectionIsWhatAveragesFromZeroNeed) {
   const auto adamw = make_adamw({.epsilon = 1e-6, .epsilon_before_correction = true}, {}, {6, 8}, workspace_);
   for (int t = 1; t <= 4; ++t) {
