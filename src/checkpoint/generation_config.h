@@ -1,4 +1,4 @@
-// What a model's generation_config.json says about generating, as transformers reads it.
+// Reads a model's generation_config.json as transformers does.
 #pragma once
 
 #include <string>
@@ -10,15 +10,16 @@
 namespace galore {
 
 struct GenerationDefaults {
-  // Values of the options of the same names, as text: do_sample, temperature, top_k, top_p, min_p,
+  // Values of the options with the same names, as text: do_sample, temperature, top_k, top_p, min_p,
   // repetition_penalty, max_new_tokens.
   std::vector<std::pair<std::string, std::string>> options;
-  std::vector<int64_t> stop_ids;          // eos_token_id: of this file, or else of config.json
-  std::vector<std::string> stop_strings;  // generation ends after one of them
+  std::vector<int64_t> stop_ids;          // eos_token_id of this file or, without it, of config.json
+  std::vector<std::string> stop_strings;  // generation ends after any of them
 };
 
-// Of the folder the configuration was read from; what it does not say is not in `options`. A setting that
-// would change what is generated and cannot be done (beams, ...) is an Error that names it.
+// Reads the file in the folder of the configuration. `options` holds only the settings that the file
+// contains. A setting that would change the generated text and is not supported (such as beams) is an Error
+// that names it.
 GenerationDefaults generation_defaults(const ModelConfig& config);
 
 }  // namespace galore

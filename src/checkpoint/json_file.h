@@ -1,4 +1,5 @@
-// JSON files from outside: bounded in size and depth, wrong types named by key.
+// Reads JSON files of unknown origin: size and depth are limited, and a value of the wrong type is an Error
+// that names its key.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -13,14 +14,15 @@ using Json = nlohmann::json;
 
 inline constexpr uint64_t kLargestJsonFile = 100'000'000;
 
-// `where` names the text in messages. The outermost value must be an object. NaN, Infinity and -Infinity,
-// which Python writes and JSON does not have, are Errors.
+// Parses a text with an object as its outermost value. `where` names the text in messages. NaN, Infinity and
+// -Infinity, which Python writes although JSON does not allow them, are Errors.
 Json parse_json_object(const std::string& where, const std::string& text);
 Json read_json_object(const Path& path);
-// Indented, with a line end; invalid UTF-8 is replaced.
+// Returns the value as indented text that ends with a line end. Invalid UTF-8 is replaced.
 std::string json_text(const Json& value);
 
-// The value under `key`, of type T; a missing key, null or another type is an Error that names the key.
+// Returns the value of type T under `key`. A missing key, null or a value of another type is an Error that
+// names the key.
 template <typename T>
 T json_value(const std::string& where, const Json& object, const std::string& key) {
   const auto found = object.find(key);

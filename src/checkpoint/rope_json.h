@@ -1,4 +1,5 @@
-// rope_scaling (transformers 4) or rope_parameters (5) of config.json <-> RopeScaling.
+// Converts between RopeScaling and the keys of config.json: rope_scaling (transformers 4) and rope_parameters
+// (transformers 5).
 #pragma once
 
 #include <string>
@@ -8,12 +9,12 @@
 
 namespace galore {
 
-// Kinds and settings that cannot be computed are Errors that name them.
+// Reads a scaling. Kinds and settings that we cannot compute are Errors that name them.
 RopeScaling parse_rope(const std::string& where, const Json& rope);
-// null where nothing is scaled.
+// Returns null when there is no scaling.
 Json rope_json(const RopeScaling& scaling, int64_t max_position_embeddings);
 
-// A value as it is shown in messages.
+// Formats a value for messages.
 std::string shown(const Json& value);
 
 }  // namespace galore

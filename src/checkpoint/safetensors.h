@@ -1,10 +1,10 @@
-// The safetensors file format: eight bytes of header length (little endian), a JSON header, then the tensors'
-// bytes without holes (https://github.com/huggingface/safetensors, README, "Format").
+// Reads and writes safetensors files: eight bytes of header length (little-endian), a JSON header, then the
+// bytes of the tensors without gaps (https://github.com/huggingface/safetensors, README, "Format").
 //
-// A file is read through a bounded buffer, never mapped and never held twice. Every number in the header is
-// checked before anything is allocated: no file makes the reader use more memory than the file's own size
-// allows. Stricter than the format: a tensor must begin at a multiple of its element size within the data,
-// as the official writer guarantees.
+// A file is read through a bounded buffer; it is never mapped and never held twice. Every number in the
+// header is checked before memory is allocated, so no file can make the reader use more memory than the
+// file's own size allows. We are stricter than the format in one point: within the data a tensor must begin
+// at a multiple of its element size, which the official writer guarantees.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -27,37 +27,38 @@ struct TensorInfo {
   std::string name;
   at::ScalarType dtype = at::kFloat;
   std::vector<int64_t> shape;
-  uint64_t offset = 0;  // from the beginning of the file
+  uint64_t offset = 0;  // counted from the beginning of the file
   uint64_t bytes = 0;
   int64_t num_elements() const;
 };
 
-// The format's name of a dtype ("F32", "BF16", ...). A dtype the format does not have is an Error.
+// Returns the format's name of a dtype ("F32", "BF16", ...). A dtype that the format lacks is an Error.
 std::string safetensors_dtype_name(at::ScalarType dtype);
 
 class SafetensorsReader {
  public:
-  // Reads and checks the whole header; a damaged or hostile file is an Error that names file and tensor.
+  // Reads and checks the whole header. A damaged or hostile file is an Error that names file and tensor.
   explicit SafetensorsReader(Path path);
 
   const Path& path() const { return file_.path(); }
   uint64_t file_bytes() const { return file_.size(); }
-  // In the order of their bytes in the file.
+  // Returns the tensors in the order of their bytes in the file.
   const std::vector<TensorInfo>& tensors() const { return tensors_; }
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
-  // Null if there is no such tensor.
+  // Returns null when there is no such tensor.
   const TensorInfo* find(const std::string& name) const;
-  // As find; a missing tensor is an Error.
+  // Returns the tensor's entry; a missing tensor is an Error.
   const TensorInfo& at(const std::string& name) const;
 
-  // Copies a tensor into `destination` of the same shape, on any device. F64, F32, BF16 and F16 are converted
-  // among each other, in chunks of a few MB; every other dtype must be the destination's own.
+  // Copies a tensor into `destination`, which has the same shape and may be on any device. F64, F32, BF16 and
+  // F16 are converted into each other in chunks of a few MB; any other dtype must equal the destination's.
   void read_into(const std::string& name, at::Tensor& destination) const;
-  // Elements [first, first + destination.numel()) of the flat tensor, converted as above.
+  // Reads elements [first, first + destination.numel()) of the flat tensor, with the conversions of
+  // read_into().
   void read_part(const TensorInfo& info, int64_t first, at::Tensor& destination) const;
-  // The tensor in its own dtype, on the CPU.
+  // Returns the tensor in its own dtype, on the CPU.
   at::Tensor read(const std::string& name) const;
-  // Part of a tensor's bytes as they stand in the file: elements [first, first + count).
+  // Copies the bytes of elements [first, first + count) as they are in the file.
   void read_elements(const TensorInfo& info, int64_t first, int64_t count, void* destination) const;
 
  private:
@@ -69,9 +70,9 @@ class SafetensorsReader {
   std::map<std::string, std::string> metadata_;
 };
 
-// A tensor and the dtype it gets in the file (by default its own). The value may lie on any device; one that
-// is not contiguous is copied while it is written, and no two such copies exist at once; one in codes is
-// decoded piece by piece.
+// A tensor to write, and its dtype in the file (by default its own). The value may be on any device. A tensor
+// that is not contiguous is copied while it is written, one at a time; a quantized tensor is decoded piece by
+// piece.
 struct TensorToWrite {
   TensorToWrite(std::string tensor_name, at::Tensor tensor_value)
       : name(std::move(tensor_name)), value(std::move(tensor_value)), dtype(value.scalar_type()) {}
@@ -80,23 +81,23 @@ struct TensorToWrite {
   TensorToWrite(std::string tensor_name, const GroupCodes& in_codes, at::ScalarType file_dtype)
       : name(std::move(tensor_name)), value(in_codes.codes), dtype(file_dtype), codes(in_codes) {}
 
-  // A parameter as layers compute with it. `file_dtype`: of the file.
+  // Writes a parameter's value as layers compute with it. `file_dtype` is the dtype in the file.
   TensorToWrite(const Parameter& parameter, at::ScalarType file_dtype);
 
   std::string name;
   at::Tensor value;
   at::ScalarType dtype;
-  std::optional<GroupCodes> codes;      // of 8 bits, which have the shape of what they stand for
-  const Parameter* computed = nullptr;  // has a term, and is computed while it is written
+  std::optional<GroupCodes> codes;      // 8-bit codes, which have the shape of the tensor
+  const Parameter* computed = nullptr;  // a parameter with a term; its value is computed while it is written
   uint64_t bytes() const;
 };
 
-// Writes header and tensors; the caller commits the file. The bytes stand in the given order, except that
-// tensors of larger elements come first, so that every tensor is aligned. The metadata always says
-// {"format": "pt"}, which transformers asks for. Names must be unique.
+// Writes header and tensors; the caller commits the file. Bytes have the given order, except that tensors
+// with larger elements come first, so that every tensor is aligned. The metadata always contains {"format":
+// "pt"}, which transformers requires. Names must be unique.
 void write_safetensors(AtomicFile& file, const std::vector<TensorToWrite>& tensors,
                        std::map<std::string, std::string> metadata = {});
-// As above, and commits.
+// Writes header and tensors to a file and commits it.
 void write_safetensors(const Path& path, const std::vector<TensorToWrite>& tensors,
                        const std::map<std::string, std::string>& metadata = {});
 

@@ -1,4 +1,5 @@
-// The JSON header of a safetensors file, checked word by word while it is parsed; no tree is ever built.
+// Parses the JSON header of a safetensors file. Each token is checked while it is parsed, and no JSON tree is
+// built.
 #pragma once
 
 #include <array>
@@ -14,7 +15,7 @@ namespace galore {
 struct HeaderEntry {
   std::string name, dtype;
   std::vector<uint64_t> shape;
-  std::vector<uint64_t> data_offsets;  // begin and end, from the end of the header
+  std::vector<uint64_t> data_offsets;  // begin and end, counted from the end of the header
 };
 
 struct SafetensorsHeader {
@@ -22,15 +23,15 @@ struct SafetensorsHeader {
   std::map<std::string, std::string> metadata;
 };
 
-// `file` names the file in messages. Anything but the format's own structure is an Error.
+// `file` names the file in messages. Any structure but the format's own is an Error.
 SafetensorsHeader parse_safetensors_header(const std::string& file, const std::string& text);
 
-// The element type of a dtype name; an unknown one is an Error.
+// Returns the element type of a dtype name. An unknown name is an Error.
 at::ScalarType safetensors_dtype(const std::string& file, const HeaderEntry& entry);
 
-// A name from a foreign file, shortened for messages.
+// Returns a name from a file of unknown origin, quoted and shortened for messages.
 std::string quoted_name(const std::string& name);
-// The first five, quoted, and how many more there are.
+// Returns the first five names, quoted, and the number of the others.
 std::string first_names(const std::vector<std::string>& names);
 
 }  // namespace galore

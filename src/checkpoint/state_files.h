@@ -1,4 +1,4 @@
-// The state of a run beside the weights: optimizer.safetensors, trainer_state.json, rng_state.json.
+// The state of a run apart from the weights: optimizer.safetensors, trainer_state.json and rng_state.json.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -16,9 +16,9 @@
 
 namespace galore {
 
-// Collects named tensors (by reference; they must not change before write()) and scalars (by value; tensors
-// of one element, int64 or float64). Undefined tensors are left out. A name visited twice is an Error in
-// write().
+// Collects named tensors and scalars. Tensors are kept by reference and must not change before write();
+// scalars are kept by value, as tensors of one element (int64 or float64). Undefined tensors are left out. A
+// name that is visited twice is an Error in write().
 class StateWriter : public StateVisitor {
  public:
   void tensor(const std::string& name, at::Tensor& tensor) override;
@@ -32,9 +32,9 @@ class StateWriter : public StateVisitor {
   std::vector<TensorToWrite> tensors_;
 };
 
-// Copies stored state into place. Another shape or dtype is an Error at once; names that one side has and the
-// other has not are collected, and finish() throws if there are any. An undefined tensor becomes the stored
-// one, on the CPU, or stays undefined if none is stored.
+// Copies stored state into its place. A wrong shape or dtype is an Error at once. Names that are only stored
+// or only visited are collected, and finish() throws if there are any. An undefined tensor becomes the stored
+// tensor, on the CPU, or stays undefined when none is stored.
 class StateReader : public StateVisitor {
  public:
   explicit StateReader(Path path) : file_(std::move(path)) {}
@@ -44,8 +44,8 @@ class StateReader : public StateVisitor {
   void scalar(const std::string& name, double& value) override;
 
   bool has(const std::string& name) const { return file_.find(name) != nullptr; }
-  const std::vector<std::string>& missing() const { return missing_; }  // visited, not stored
-  std::vector<std::string> unused() const;                              // stored, not visited
+  const std::vector<std::string>& missing() const { return missing_; }  // visited, but not stored
+  std::vector<std::string> unused() const;                              // stored, but not visited
   void finish() const;
 
  private:
@@ -56,29 +56,31 @@ class StateReader : public StateVisitor {
   std::vector<std::string> missing_;
 };
 
-// One logged event, name -> number, in the order of writing; "step" and whole numbers below 2^53 are written
-// as whole numbers, numbers that are not finite as null.
+// One logged event as pairs of name and number, in the order of writing. "step" and whole numbers below 2^53
+// are written as whole numbers, and numbers that are not finite as null.
 using LogEntry = std::vector<std::pair<std::string, double>>;
 
-// trainer_state.json. The first fields are transformers' (its TrainerState reads the file); ours stand below
-// "stateful_callbacks": {"galore": ...}, where it tolerates them.
+// The contents of trainer_state.json. The first fields are those of transformers' TrainerState, which can
+// read the file. Our own fields are below "stateful_callbacks": {"galore": ...}, where TrainerState accepts
+// them.
 struct TrainerState {
   int64_t global_step = 0;
   int64_t max_steps = 0;
   double epoch = 0;
   std::vector<LogEntry> log_history;
   std::optional<double> best_metric;
-  std::string best_model_checkpoint;        // "": none
-  std::map<std::string, int64_t> counters;  // e.g. tokens seen, position of the loader
+  std::string best_model_checkpoint;  // "": none
+  // such as the number of tokens seen and the position of the loader
+  std::map<std::string, int64_t> counters;
   std::map<std::string, double> numbers;
-  std::map<std::string, std::string> settings;  // e.g. the resolved configuration
+  std::map<std::string, std::string> settings;  // such as the resolved configuration
 };
 
 void write_trainer_state(const Path& path, const TrainerState& state);
-// A missing or mistyped key is an Error that names it.
+// Reads the file. A missing key or a value of the wrong type is an Error that names the key.
 TrainerState read_trainer_state(const Path& path);
 
-// rng_state.json: streams are counter based, so seeds and counters are all there is.
+// rng_state.json holds seeds and counters. Nothing else is needed, because streams are counter based.
 void write_rng_state(const Path& path, const std::map<std::string, uint64_t>& values);
 std::map<std::string, uint64_t> read_rng_state(const Path& path);
 

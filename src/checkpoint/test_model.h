@@ -1,4 +1,4 @@
-// For tests: the parameters of a small llama, without the model.
+// The parameters of a small llama without the model, for tests.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -28,7 +28,7 @@ inline ModelConfig tiny_config() {
 
 class TinyParameters {
  public:
-  // Values are drawn from `seed`; on the `meta` device there are none.
+  // Draws the values from `seed`. On the `meta` device there are no values.
   explicit TinyParameters(const ModelConfig& config, at::ScalarType dtype = at::kFloat, uint64_t seed = 1,
                           at::Device device = at::kCPU)
       : options_(at::TensorOptions().dtype(dtype).device(device)) {

@@ -1,4 +1,4 @@
-// The safetensors files of a model folder, whole or in shards, as one set of tensors.
+// Reads the safetensors files of a model folder, one file or several shards, as one set of tensors.
 #pragma once
 
 #include <memory>
@@ -16,12 +16,13 @@ struct StoredTensor {
 
 class WeightFiles {
  public:
-  // Opens model.safetensors or, without it, the shards of model.safetensors.index.json. Neither is an Error,
-  // as is an index that names a file outside the folder, or disagrees with the shards about a tensor.
+  // Opens model.safetensors or, without it, the shards of model.safetensors.index.json. A folder without
+  // either is an Error, and so is an index that names a file outside the folder or disagrees with a shard
+  // about a tensor.
   explicit WeightFiles(const Path& directory);
 
   const std::vector<std::unique_ptr<SafetensorsReader>>& files() const { return files_; }
-  // By file, then by place in it; names are unique.
+  // Returns the tensors by file and by their place in the file; names are unique.
   const std::vector<StoredTensor>& tensors() const { return tensors_; }
 
  private:
@@ -31,7 +32,7 @@ class WeightFiles {
   std::vector<StoredTensor> tensors_;
 };
 
-// Names of weight files that save_model may have written: model.safetensors, its index and shards.
+// Returns true for file names that save_model may have written: model.safetensors, its index and shards.
 bool is_weight_file_name(const std::string& name);
 
 inline constexpr const char* kWeightsName = "model.safetensors";

@@ -15,7 +15,7 @@ constexpr size_t kHelpColumn = 34, kHelpWidth = 110;
 
 bool is_option(const std::string& argument) { return argument.size() > 2 && argument.starts_with("--"); }
 
-// An option's name at the front of "name=value".
+// Returns true for "name=value" with a valid option name.
 bool is_assignment(const std::string& argument) {
   const size_t equals = argument.find('=');
   if (equals == std::string::npos || equals == 0) return false;
@@ -63,7 +63,7 @@ class ArgumentParser {
     }
     if (option && option->type() == "bool" && !next_is_value_of(*option))
       return table_.set(kCommandLine, name, "true");
-    if (!option) return table_.set(kCommandLine, name, "");  // throws, with the nearest name
+    if (!option) return table_.set(kCommandLine, name, "");  // throws, and suggests the nearest name
     if (next_ == arguments_.size() || is_option(arguments_[next_]))
       fail_usage(kCommandLine, "--{}: expected a value", option->name());
     assign(name, arguments_[next_++]);
@@ -80,7 +80,7 @@ class ArgumentParser {
     return std::find(words.begin(), words.end(), canonical_name(arguments_[next_])) != words.end();
   }
 
-  // A file of a list may have '=' in its name.
+  // A file name in a list may contain '=', so only known options count as assignments.
   bool is_known_assignment(const std::string& argument) const {
     return is_assignment(argument) && table_.find(argument.substr(0, argument.find('=')));
   }

@@ -1,4 +1,4 @@
-// The sub-commands: one table, from which dispatch and the list of `galore help` come.
+// The table of sub-commands. It serves to call them and to list them in `galore help`.
 #pragma once
 
 #include <string>
@@ -7,10 +7,10 @@
 
 namespace galore {
 
-// `arguments`: the command's name and what follows it. Returns the exit status.
+// Runs a command. `arguments` holds its name and the arguments after it. Returns the exit status.
 int run_command(const std::vector<std::string>& arguments);
 
-// Name and help of each.
+// Returns the name and the help text of each command.
 std::vector<std::pair<std::string, std::string>> command_list();
 
 int bench_command(const std::vector<std::string>& arguments);

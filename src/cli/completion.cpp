@@ -5,7 +5,8 @@
 namespace galore {
 namespace {
 
-// Without what means something within single quotes or brackets of the shells' own notations.
+// Removes or replaces characters that have a meaning inside single quotes or brackets in the shells'
+// notations.
 std::string unquoted(const std::string& help) {
   std::string text;
   for (const char c : help) {

@@ -1,4 +1,4 @@
-// Scripts by which shells complete galore's command line.
+// Writes the scripts by which shells complete galore's command line.
 #pragma once
 
 #include <string>
@@ -10,14 +10,14 @@ namespace galore {
 
 struct CompletedOption {
   std::string name, help;
-  std::vector<std::string> values;  // empty: anything; files are offered
+  std::vector<std::string> values;  // empty: any value; the shell offers files
 };
 struct CompletedCommand {
   std::string name, help;
   std::vector<CompletedOption> options;
 };
 
-// Names and aliases.
+// Returns the table's options, one entry for each name and alias.
 std::vector<CompletedOption> completed_options(const OptionTable& table);
 
 std::string bash_completion(const std::vector<CompletedCommand>& commands);

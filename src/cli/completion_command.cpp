@@ -8,7 +8,7 @@
 namespace galore {
 namespace {
 
-// Every command is asked for its help, and gives its table instead.
+// Asks every command for its help and takes its option table.
 std::vector<CompletedCommand> all_commands() {
   std::vector<CompletedCommand> all;
   for (const auto& [name, help] : command_list()) {

@@ -26,7 +26,7 @@ std::string output_of(const std::string& command) {
   return text;
 }
 
-// What bash offers behind these words, of which the last is not finished.
+// Returns the completions that bash offers after these words; the last word is incomplete.
 std::string offered(const Path& script, const std::string& words) {
   return output_of("bash -c '. " + script.string() + "; COMP_WORDS=(" + words +
                    "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _galore; printf \"%s \" \"${COMPREPLY[@]}\"'");

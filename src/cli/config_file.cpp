@@ -9,7 +9,7 @@
 namespace galore {
 namespace {
 
-// A map becomes "a=1,b=2", a list of plain values "1,2", a list of maps "a=1,b=2;a=3".
+// Converts a map to "a=1,b=2", a list of plain values to "1,2", and a list of maps to "a=1,b=2;a=3".
 std::string text_of(const YAML::Node& node, const std::string& where) {
   if (node.IsScalar()) return node.Scalar();
   if (node.IsNull()) return "";

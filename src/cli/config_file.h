@@ -1,4 +1,4 @@
-// YAML configuration files into an option table.
+// Reads YAML configuration files into an option table.
 #pragma once
 
 #include <string>
@@ -8,12 +8,12 @@
 
 namespace galore {
 
-// Each key of the file is set as an option; lists become "a,b", maps "k=v,k=v", null leaves the default.
+// Sets each key of the file as an option. Lists become "a,b", maps "k=v,k=v", and null leaves the default.
 // Messages name file and line.
 void read_config_file(const std::string& path, OptionTable& table);
 
-// Takes a leading "*.yaml" or "*.yml" from the arguments, reads it into the table, then parses the rest,
-// which wins. False when help was shown.
+// Reads a leading "*.yaml" or "*.yml" argument into the table and then parses the other arguments, which
+// override the file. Returns false when help was shown.
 bool parse_with_config(const std::string& command, OptionTable& table, std::vector<std::string> arguments);
 
 }  // namespace galore

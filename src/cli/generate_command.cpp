@@ -93,7 +93,8 @@ std::vector<Prompt> prompts_of(const Settings& settings, const Tokenizer* tokeni
   return prompts;
 }
 
-// Decodes all tokens each time and gives what is new: a token's text depends on the tokens before it.
+// Decodes all tokens each time and returns the new part, because a token's text depends on the tokens before
+// it.
 class TextStream {
  public:
   TextStream(const Tokenizer* tokenizer, const std::vector<int64_t>& prompt) : tokenizer_(tokenizer) {
@@ -104,7 +105,7 @@ class TextStream {
     ids_.push_back(static_cast<int32_t>(id));
     if (!tokenizer_) return "";
     const std::string all = tokenizer_->decode(ids_, true);
-    // An incomplete character decodes to U+FFFD: wait for its other bytes.
+    // An incomplete character decodes to U+FFFD, so we wait for its other bytes.
     if (all.ends_with("\xef\xbf\xbd") || all.size() <= shown_.size()) return "";
     const std::string fresh = all.substr(shown_.size());
     shown_ = all;

@@ -1,4 +1,4 @@
-// The command itself, with a small model of random weights that always says the same.
+// Runs the command with a small model of random weights that always gives the same text.
 #include <gtest/gtest.h>
 
 #include <cctype>
@@ -22,7 +22,7 @@ constexpr const char* kConfig = R"({"model_type": "llama", "vocab_size": 30, "hi
   "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
   "max_position_embeddings": 128, "bos_token_id": 0, "eos_token_id": null, "initializer_range": 0.4, "tie_word_embeddings": false})";
 
-// A token a letter, of which every text can be made.
+// Returns a tokenizer with one token for each letter, so that it can encode every text.
 std::string tokenizer_json() {
   Json vocabulary{{"<s>", 0}, {"</s>", 1}, {"\u2581", 2}, {".", 3}};
   for (char letter = 'a'; letter <= 'z'; ++letter) vocabulary[std::string(1, letter)] = letter - 'a' + 4;
@@ -69,7 +69,7 @@ class GenerateCommandTest : public testing::Test {
   std::string complaint(const std::vector<std::string>& arguments) const {
     return message_of([&] { output(arguments); });
   }
-  // Five letters and blanks of a text, from its second third on, that have not been there before.
+  // Returns five letters and blanks from the last two thirds of a text that do not occur earlier in it.
   static std::string part_of(const std::string& text) {
     for (size_t i = text.size() / 3; i + 5 <= text.size(); ++i) {
       const std::string part = text.substr(i, 5);
@@ -81,7 +81,7 @@ class GenerateCommandTest : public testing::Test {
     ADD_FAILURE() << "no plain part in " << text;
     return "";
   }
-  // That `stopped` is `whole` up to the token that completes `stop`.
+  // Expects `stopped` to equal `whole` up to the token that completes `stop`.
   void expect_stopped(const Json& stopped, const Json& whole, const std::string& stop) const {
     const auto ids = stopped.at("output_ids").get<std::vector<int64_t>>(),
                all = whole.at("output_ids").get<std::vector<int64_t>>();

@@ -13,7 +13,7 @@ namespace galore {
 
 namespace {
 
-// Neither an option nor an option's value.
+// Returns true when the argument is neither an option nor an option's value.
 bool is_path(const std::string& argument) {
   if (argument.empty() || argument.front() == '-') return false;
   if (std::filesystem::exists(argument)) return true;

@@ -1,5 +1,5 @@
-// `galore info PATH`: what a checkpoint folder, a run's folder, a safetensors file, a config.json or a token
-// file holds.
+// `galore info PATH` describes a checkpoint folder, a run's folder, a safetensors file, a config.json or a
+// token file.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 
 namespace galore {
 
-// `arguments`: what follows "info" on the command line. Prints to stdout; returns the exit status. A path
-// that is none of these, or is damaged, is an Error.
+// `arguments` holds the arguments after "info". Prints to stdout and returns the exit status. A path of
+// another kind and a damaged file are Errors.
 int info_command(const std::vector<std::string>& arguments);
 
 }  // namespace galore

@@ -17,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 using OrderedJson = nlohmann::ordered_json;
 
-constexpr int64_t kTokensExamined = 16 << 20;  // for the largest id
+constexpr int64_t kTokensExamined = 16 << 20;  // tokens that are read to find the largest id
 constexpr int64_t kTokensAtOnce = 1 << 16, kTokensShown = 16;
 
 void add_tensor(OrderedJson& result, const TensorInfo& info) {
@@ -27,7 +27,7 @@ void add_tensor(OrderedJson& result, const TensorInfo& info) {
                                {"bytes", info.bytes}});
 }
 
-// Adds "tensors", and their totals by dtype.
+// Adds "tensors" and their totals by dtype.
 void add_tensors(OrderedJson& result, const std::vector<const SafetensorsReader*>& files) {
   int64_t elements = 0;
   uint64_t bytes = 0;
@@ -55,13 +55,13 @@ OrderedJson inspect_safetensors(const Path& path) {
 }
 
 OrderedJson config_json(const ModelConfig& config) {
-  // The one table of keys, without what is constant.
+  // The keys come from the one table of keys; constant values are removed.
   OrderedJson json = OrderedJson::parse(model_config_text(config, at::kFloat));
   for (const char* key : {"architectures", "torch_dtype", "use_cache"}) json.erase(key);
   return json;
 }
 
-// A folder with a config that cannot be computed still has tensors to show.
+// A folder with a configuration that we cannot compute still has tensors to show.
 void add_config(OrderedJson& result, const Path& directory) {
   if (!fs::exists(directory / "config.json")) return;
   try {
@@ -123,7 +123,7 @@ OrderedJson inspect_directory(const Path& directory) {
   return result;
 }
 
-// First tokens, and the largest id among the first kTokensExamined.
+// Adds the first tokens, and the largest id among the first kTokensExamined.
 OrderedJson inspect_tokens(const Path& path) {
   const auto file = TokenFile::open_shard(path);
   const int64_t examined = std::min(file->num_tokens(), kTokensExamined);

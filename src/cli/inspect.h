@@ -1,4 +1,4 @@
-// Descriptions of files and folders, as JSON; `galore info` prints them.
+// Describes files and folders as JSON, which `galore info` prints.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -7,9 +7,9 @@
 
 namespace galore {
 
-// "kind" tells what it is: "model", "run", "safetensors", "config" or "tokens"; the other keys depend on it.
+// The key "kind" is "model", "run", "safetensors", "config" or "tokens"; the other keys depend on it.
 nlohmann::ordered_json inspect(const Path& path);
-// For people: a few lines, and with `all_tensors` one per tensor.
+// Formats the description for people: a few lines and, with `all_tensors`, one line for each tensor.
 std::string inspection_text(const nlohmann::ordered_json& description, bool all_tensors);
 
 }  // namespace galore

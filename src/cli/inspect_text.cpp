@@ -10,7 +10,7 @@ namespace {
 
 using OrderedJson = nlohmann::ordered_json;
 
-// Control characters of foreign names must not reach a terminal.
+// Control characters in names of unknown origin must not reach a terminal.
 std::string printable(const OrderedJson& value) {
   std::string text = value.is_string() ? value.get<std::string>()
                                        : value.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
@@ -53,7 +53,7 @@ std::string inspection_text(const nlohmann::ordered_json& description, bool all_
       if (all_tensors) tensors = tensor_lines(value);
     } else if (name == "num_tensors" || name == "num_parameters" || name == "parameters_by_dtype" ||
                name == "tensor_bytes") {
-      continue;  // part of the line above
+      continue;  // shown in the line "tensors"
     } else if (name == "optimizer") {
       add_line(text, "optimizer state", totals(value));
     } else if (name == "latest") {

@@ -21,7 +21,8 @@ void complain(const std::string& reason) {
 }  // namespace
 
 int main(int count, char** arguments) {
-  // A file above the user's limit (ulimit -f) is then an error of write(), which says so in one line.
+  // With the signal ignored, a file above the user's limit (ulimit -f) is an error of write(), reported in
+  // one line.
   std::signal(SIGXFSZ, SIG_IGN);
   try {
     return galore::run_command({arguments + 1, arguments + count});
@@ -30,7 +31,7 @@ int main(int count, char** arguments) {
     return 2;
   } catch (const std::exception& error) {
     const std::string text = error.what();
-    complain(text.substr(0, text.find('\n')));  // libraries add a stack trace
+    complain(text.substr(0, text.find('\n')));  // libraries append a stack trace
     return 1;
   }
 }

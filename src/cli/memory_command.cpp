@@ -13,8 +13,8 @@
 namespace galore {
 namespace {
 
-// The settings that another optimizer of the comparison takes over from optim_args, where it has such an
-// option.
+// Returns the settings that the other optimizers of a comparison take from optim_args, if they have these
+// options.
 std::vector<std::pair<std::string, std::string>> shared_settings(const TrainOptions& options,
                                                                  OptionTable& table) {
   auto settings = given_adam_settings(table);
@@ -23,7 +23,7 @@ std::vector<std::pair<std::string, std::string>> shared_settings(const TrainOpti
   return settings;
 }
 
-// With another optimizer than the options', unless `optim` is "".
+// Returns the options with the optimizer `optim`, or unchanged when `optim` is "".
 TrainOptions with_optimizer(TrainOptions options, const std::string& optim, OptionTable& table) {
   if (optim.empty()) return options;
   options.optimizer.settings = resolve_optimizer(optim, "", shared_settings(options, table));
@@ -31,7 +31,7 @@ TrainOptions with_optimizer(TrainOptions options, const std::string& optim, Opti
   return options;
 }
 
-// A plan may be for another machine: then nothing is known of its memory but memory_limit.
+// Returns the memory limit. A plan may be for another machine; then only memory_limit is known.
 std::optional<MemoryAtHand> memory_of(const TrainOptions& options) {
   try {
     return memory_at_hand(options, device_of(options.device));

@@ -27,15 +27,15 @@ TEST(MemoryCommand, SaysWhetherItFits) {
   EXPECT_TRUE(contains(memory({"memory_limit=1GiB", "--compare", "adamw_torch,sgd"}), "sgd does not fit"));
 }
 
-// What the process holds already differs: by what ran in it before, and by sanitizers. So the limit is set
-// above that.
+// The memory that the process already holds depends on earlier tests and on sanitizers, so limits are set
+// relative to it.
 int64_t held_by_the_program() {
   const std::string text = memory({"memory_limit=100GiB", "json=true"});
   return nlohmann::json::parse(text.substr(0, text.find('\n'))).at("program");
 }
 
 TEST(MemoryCommand, FindsTheBatchSize) {
-  constexpr int64_t kPlanned = 1400 << 20;  // 8 rows are planned at 1,257 MiB, 16 rows at 1,572 MiB
+  constexpr int64_t kPlanned = 1400 << 20;  // a plan has 1,257 MiB for 8 rows and 1,572 MiB for 16 rows
   const std::string limit = std::to_string((held_by_the_program() + kPlanned) >> 20) + "MiB";
   const std::string text = memory({"memory_limit=" + limit, "auto_find_batch_size=true", "batch_size=16"});
   EXPECT_TRUE(

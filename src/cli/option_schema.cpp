@@ -9,7 +9,7 @@ namespace {
 
 using OrderedJson = nlohmann::ordered_json;
 
-// YAML readers disagree whether 1e-4 is a number or a text.
+// These patterns also accept texts, because YAML readers disagree whether 1e-4 is a number or a text.
 constexpr const char* kNumber = "^[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?$|^[+-]?inf$";
 constexpr const char* kCount = "^[+-]?[0-9]+\\.?[0-9]*([eE][+-]?[0-9]+)?[KMBkmb]?$";
 
@@ -30,7 +30,7 @@ bool is_map(const std::string& name) {
   return name == "optim_args" || name == "optim_overrides" || name == "lr_scheduler_kwargs";
 }
 
-// As the table checks it; numbers written as texts the schema cannot compare.
+// Describes a number as the table checks it. The schema cannot check the range of a number written as text.
 OrderedJson number_of(const Option& option) {
   const bool whole = option.type() == "int";
   OrderedJson number{{"type", {"number", "string", "null"}}, {"pattern", whole ? kCount : kNumber}};
@@ -47,7 +47,7 @@ OrderedJson values_of(const Option& option) {
     if (std::find(values.begin(), values.end(), option.default_text()) == values.end())
       values.push_back(option.default_text());
     values.push_back(nullptr);
-    // YAML reads `no` as a truth value.
+    // YAML reads an unquoted `no` as false.
     if (std::find(values.begin(), values.end(), "no") != values.end()) values.push_back(false);
     return {{"enum", values}};
   }

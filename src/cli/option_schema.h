@@ -1,4 +1,4 @@
-// A configuration file's JSON schema, for editors: which keys there are, of which type, with what values.
+// Makes the JSON schema of a configuration file for editors: the keys, their types and their values.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -7,8 +7,9 @@
 
 namespace galore {
 
-// Draft 2020-12, of a YAML file that read_config_file would take: null (a key without a value) is a key left
-// out, numbers may be written with the suffixes K, M and B, lists as "a,b".
+// Returns a schema (draft 2020-12) of the YAML files that read_config_file accepts: null (a key without a
+// value) counts as a missing key, numbers may have the suffixes K, M and B, and lists may be written as
+// "a,b".
 nlohmann::ordered_json option_schema(const OptionTable& table);
 
 }  // namespace galore

@@ -55,7 +55,7 @@ TEST(OptionSchema, TypesFollowTheTable) {
   EXPECT_FALSE(properties.at("rate").contains("multipleOf"));
 }
 
-// What the schema says of a number is what the table does with it.
+// The schema accepts a number exactly when the option table does.
 TEST(OptionSchema, RangesAreThoseThatAreChecked) {
   TrainOptions options;
   OptionTable table;

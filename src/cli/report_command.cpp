@@ -10,7 +10,7 @@
 
 namespace galore {
 
-// Everything before the first option is a run.
+// Every argument before the first option is a run.
 int report_command(const std::vector<std::string>& arguments) {
   std::vector<std::string> runs;
   std::string output = "report.html";

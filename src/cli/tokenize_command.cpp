@@ -131,7 +131,8 @@ Counts write_text(const TokenizeOptions& options, const Tokenizer& tokenizer) {
   return counts;
 }
 
-// A folder beside the output that goes away with this object: the count of tokens comes before the tokens.
+// A temporary folder next to the output, removed with this object. It is needed because the count of tokens
+// precedes the tokens in the file.
 class WorkFolder {
  public:
   explicit WorkFolder(const Path& output) : path_(output.string() + ".parts") {}

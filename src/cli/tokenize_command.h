@@ -1,4 +1,4 @@
-// galore tokenize: text to token ids and back, in files.
+// `galore tokenize` converts files between text and token ids.
 #pragma once
 
 #include <string>
@@ -6,8 +6,8 @@
 
 namespace galore {
 
-// Rows {"text"} (or a .txt) to rows {"input_ids"} or a .bin shard; with --decode, rows {"input_ids"} to
-// {"text"}.
+// Converts rows {"text"} (or a .txt file) to rows {"input_ids"} or to a .bin shard. With --decode, converts
+// rows {"input_ids"} to rows {"text"}.
 int tokenize_command(const std::vector<std::string>& arguments);
 
 }  // namespace galore

@@ -1,4 +1,4 @@
-// galore train-tokenizer: a SentencePiece or byte-level tokenizer from text files.
+// `galore train-tokenizer` trains a SentencePiece or byte-level tokenizer on text files.
 #pragma once
 
 #include <string>

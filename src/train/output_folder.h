@@ -1,5 +1,5 @@
-// The output folder belongs to one run: checkpoints of two runs in it would be mistaken for each other (the
-// latest would be resumed, and the oldest pruned, by step alone).
+// Makes sure that an output folder belongs to one run. With checkpoints of two runs in a folder, the latest
+// would be resumed and the oldest pruned by their steps alone.
 #pragma once
 
 #include <optional>
@@ -12,13 +12,14 @@ namespace galore {
 
 class OutputFolder {
  public:
-  // Creates the folder; one that cannot be written is an Error. So is one that holds checkpoints which do not
-  // lead to this run's beginning, unless `overwrite`: with `resumed`, those of later steps, and all if
-  // `resumed` lies elsewhere; without, all. Removes nothing yet.
+  // Creates the folder; a folder that cannot be written is an Error. Checkpoints that do not lead to the
+  // beginning of this run are an Error too, unless `overwrite` is set. When the run resumes from `resumed` in
+  // this folder, these are the checkpoints of later steps; otherwise they are all checkpoints in the folder.
+  // Removes nothing yet.
   OutputFolder(const Path& path, const std::optional<Path>& resumed, int64_t step, bool overwrite);
 
-  // Removes what the constructor found and what killed writers left. To be called when nothing else can be
-  // refused any more. Returns lines for the log.
+  // Removes the checkpoints that the constructor found and the files that killed writers left. Call it when
+  // nothing can refuse the run any more. Returns lines for the log.
   std::vector<std::string> clear() const;
 
  private:

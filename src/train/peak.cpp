@@ -30,8 +30,8 @@ double measure_peak(at::ScalarType dtype, at::Device device) {
 double operations_per_token(const ModelConfig& config, int64_t length) {
   const double matrices =
       static_cast<double>(config.num_projected_parameters() + config.vocab_size * config.hidden_size);
-  // Scores and weighted sum: 2 products of length/2 (causal mean) by head_dim a head, thrice (backward counts
-  // twice).
+  // Scores and weighted sum are 2 products of length/2 (the mean under a causal mask) by head_dim in each
+  // head. The factor of three covers the backward pass, which counts twice.
   const double attention = 6.0 * static_cast<double>(config.num_hidden_layers * config.num_attention_heads *
                                                      config.head_dim * length);
   return 6 * matrices + attention;

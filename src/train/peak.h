@@ -1,5 +1,5 @@
-// How fast this machine multiplies matrices, and how many operations a step needs: what speed is measured
-// against.
+// The reference for measured speed: how fast this machine multiplies matrices, and how many operations a step
+// needs.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -8,11 +8,13 @@
 
 namespace galore {
 
-// Best of a few products of 2048 x 1024 by 1024 x 1024 matrices, in operations a second. Takes about 0.2 s.
+// Returns the best of a few products of 2048 x 1024 and 1024 x 1024 matrices, in operations per second. It
+// takes about 0.2 s.
 double measure_peak(at::ScalarType dtype, at::Device device);
 
-// Multiplications and additions of forward and backward for one token in a row of `length`: 6 a matrix weight
-// (projected ones and head), and causal attention. Recomputation is not counted.
+// Returns the multiplications and additions of the forward and backward pass for one token in a row of
+// `length`: 6 for each matrix weight (projected weights and head), and those of causal attention.
+// Recomputation is not counted.
 double operations_per_token(const ModelConfig& config, int64_t length);
 
 }  // namespace galore

@@ -1,4 +1,4 @@
-// Applies an optimizer to recorded gradients: for comparing optimizers with other code, and for our tests.
+// Applies an optimizer to recorded gradients, to compare optimizers with other code and for our tests.
 #pragma once
 
 #include <string>
@@ -21,13 +21,13 @@ void declare_options(OptionTable& table, ReplayOptions& options);
 
 struct ReplayResult {
   std::vector<TensorToWrite>
-      weights;  // "weights/<step>/<name>", the weights after that step, in the trace's dtype
+      weights;  // "weights/<step>/<name>": the weights after this step, in the trace's dtype
   std::vector<std::string> notices;
 };
 
 // `trace` holds weights/<name> and gradients/<step>/<name> for steps 0 to N-1, every name at every step, in
-// any float dtype. `adam`: the Adam settings to use where optim_args does not say otherwise; leave out what
-// the user did not give, and the optimizer's own defaults hold.
+// any float dtype. `adam` holds the Adam settings that the user gave; they apply unless optim_args overrides
+// them. Settings that it does not contain keep the optimizer's own defaults.
 ReplayResult replay(const SafetensorsReader& trace, const ReplayOptions& options,
                     const std::vector<std::pair<std::string, std::string>>& adam);
 

@@ -82,7 +82,7 @@ double Schedule::rate(int64_t update) const {
   const bool warms_up = options_.type != "constant";
   if (warms_up && update < options_.warmup_steps) {
     const double share = static_cast<double>(update) / static_cast<double>(options_.warmup_steps);
-    const double begin = options_.type == "warmup_stable_decay" ? min_rate_ : 0;  // as transformers has it
+    const double begin = options_.type == "warmup_stable_decay" ? min_rate_ : 0;  // as in transformers
     return options_.learning_rate * (begin + (1 - begin) * share);
   }
   return options_.learning_rate * after_warmup(update);
@@ -113,7 +113,7 @@ double Schedule::after_warmup(int64_t update) const {
 double Schedule::stable_decay(int64_t update) const {
   const int64_t begin = options_.total_steps - num_decay_steps_;
   if (update < begin) return 1;
-  if (update >= options_.total_steps) return min_rate_;  // whatever num_cycles would give
+  if (update >= options_.total_steps) return min_rate_;  // independent of num_cycles
   const double progress = static_cast<double>(update - begin) / static_cast<double>(num_decay_steps_);
   double factor = 1 - progress;
   if (decay_type_ == "cosine") factor = 0.5 * (1 + std::cos(2 * std::numbers::pi * num_cycles_ * progress));

@@ -1,11 +1,11 @@
 // Learning-rate schedules, by the names and formulas of transformers' `get_scheduler`.
 //
-// The factor of update u (from 0) multiplies the peak rate. All begin with a linear warm-up from 0 except
-// `constant`, so the first update of a run with warm-up has rate 0 exactly; warmup_stable_decay's begins at
-// min_lr_ratio. With w warm-up updates of S:
+// The factor of update u (from 0) multiplies the peak rate. All schedules except `constant` begin with a
+// linear warm-up from 0, so the first update of a run with warm-up has rate 0 exactly. The warm-up of
+// warmup_stable_decay begins at min_lr_ratio. With w warm-up updates out of S:
 //   linear                     (S - u) / (S - w)
 //   cosine                     (1 + cos(2 pi num_cycles p)) / 2, p = (u - w) / (S - w), num_cycles 0.5
-//   cosine_with_min_lr         the same scaled into [min_lr_rate, 1]; GaLore's schedule with min_lr_rate 0.1
+//   cosine_with_min_lr         cosine scaled into [min_lr_rate, 1]; GaLore's schedule with min_lr_rate 0.1
 //   cosine_with_restarts       (1 + cos(pi (num_cycles p mod 1))) / 2, num_cycles 1
 //   constant, constant_with_warmup   1
 //   polynomial                 (1 - lr_end / lr) (1 - p)^power + lr_end / lr, lr_end 1e-7, power 1
@@ -30,13 +30,13 @@ struct ScheduleOptions {
 
 class Schedule {
  public:
-  // Refuses unknown types and kwargs that the type does not have.
+  // Throws UsageError for unknown types and for kwargs that the type does not have.
   explicit Schedule(const ScheduleOptions& options);
   double rate(int64_t update) const;
 
  private:
   void declare(OptionTable& table, double& min_lr);
-  // A rate of kwargs over the peak rate.
+  // Returns a rate of kwargs divided by the peak rate.
   double share_of_peak(const char* name, double rate) const;
   double after_warmup(int64_t update) const;
   double stable_decay(int64_t update) const;
@@ -47,7 +47,7 @@ class Schedule {
   std::string decay_type_ = "cosine";
 };
 
-// The names above, for the option's choices.
+// Returns the names above, as choices of the option.
 const std::vector<std::string>& schedule_names();
 
 }  // namespace galore

@@ -35,7 +35,7 @@ TEST(Schedule, AgreesWithTransformers) {
     const std::vector<double> rates = expected.at("rates");
     ASSERT_EQ(rates.size(), vectors.at("total").get<size_t>() + 1);
     for (size_t update = 0; update < rates.size(); ++update)
-      // Both sides compute in double; their order of operations differs by a few roundings of the peak.
+      // Both sides compute in double; their orders of operations differ by a few roundings of the peak rate.
       EXPECT_NEAR(schedule.rate(static_cast<int64_t>(update)), rates[update], 1e-14 * rate)
           << type << " " << kwargs << " update " << update;
   }
@@ -58,7 +58,7 @@ TEST(Schedule, EndsWhereItSays) {
   EXPECT_EQ(Schedule({"cosine_with_min_lr", "min_lr_rate=0.1", 0.01, 10, 100}).rate(100), 0.1 * 0.01);
   EXPECT_EQ(Schedule({"cosine_with_min_lr", "min_lr=0.005", 0.01, 10, 100}).rate(100), 0.5 * 0.01);
   EXPECT_EQ(Schedule({"polynomial", "lr_end=0.005", 0.01, 0, 100}).rate(100), 0.005);
-  // Ten percent of the updates decay when nothing else is said.
+  // By default, the last ten percent of the updates decay.
   const Schedule stable({"warmup_stable_decay", "", 0.01, 0, 100});
   EXPECT_EQ(stable.rate(90), 0.01);
   EXPECT_LT(stable.rate(91), 0.01);

@@ -1,4 +1,4 @@
-// SIGINT and SIGTERM ask a run to save and stop; a second one ends the program at once.
+// SIGINT and SIGTERM ask a run to save and stop. A second signal ends the program at once.
 #pragma once
 
 #include <csignal>
@@ -11,7 +11,7 @@ class SignalGuard {
   ~SignalGuard();
   SignalGuard(const SignalGuard&) = delete;
   SignalGuard& operator=(const SignalGuard&) = delete;
-  // The number of the signal that came, or 0; 0 where there is no guard.
+  // Returns the number of the signal that has arrived, or 0 when there was none or no guard exists.
   static int received();
 
  private:

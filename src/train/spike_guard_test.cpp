@@ -7,7 +7,7 @@
 namespace galore {
 namespace {
 
-// Losses alternate between 1 and 3: mean 2, standard deviation 1, exactly.
+// Losses alternate between 1 and 3, so the mean is exactly 2 and the standard deviation exactly 1.
 SpikeGuard filled() {
   SpikeGuard guard;
   for (size_t i = 0; i < SpikeGuard::kWindow; ++i) EXPECT_TRUE(guard.accept(i % 2 == 0 ? 1 : 3, 4));
@@ -16,7 +16,7 @@ SpikeGuard filled() {
 
 TEST(SpikeGuard, JudgesByTheRecentLosses) {
   SpikeGuard guard = filled();
-  EXPECT_TRUE(guard.accept(6, 4));  // the mean and 4 deviations, exactly
+  EXPECT_TRUE(guard.accept(6, 4));  // exactly the mean plus 4 deviations
   guard = filled();
   EXPECT_FALSE(guard.accept(6.001, 4));
   EXPECT_FALSE(guard.accept(std::numeric_limits<double>::infinity(), 4));
@@ -40,7 +40,7 @@ TEST(SpikeGuard, AThresholdOfZeroAcceptsAndRemembersNothing) {
   EXPECT_TRUE(guard.recent.empty());
 }
 
-// Else every update after a lasting rise of the loss (other data) would be skipped.
+// Otherwise every update after a lasting rise of the loss (other data) would be skipped.
 TEST(SpikeGuard, ALastingRiseIsNotASpike) {
   SpikeGuard guard = filled();
   int rejected = 0;
