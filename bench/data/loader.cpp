@@ -1,8 +1,8 @@
-// How fast a run's batches come when nobody trains: `bench_loader BATCHES [options of galore train]`, of
-// which the files, the tokenizer, the sizes of a batch and the workers count. Prints one JSON object; the
-// first batch, which fills a stream's buffer or builds a cache, is timed apart. `--busy SECONDS` does nothing
-// for so long between the batches, as a training step that keeps to itself would, and says how long was
-// waited all the same.
+// Measures how fast the batches of a run come without training: `bench_loader BATCHES [options of galore
+// train]`. Of the options, the files, the tokenizer, the batch sizes and the number of workers have an
+// effect. Prints one JSON object. The first batch fills a stream's buffer or builds a cache, so it is timed
+// separately. `--busy SECONDS` waits this long between the batches, like a training step that leaves the
+// other threads alone, and reports the remaining time spent on waiting for batches.
 #include <fmt/core.h>
 
 #include <chrono>

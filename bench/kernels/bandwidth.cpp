@@ -1,8 +1,8 @@
-// Compiled once per instruction set by Highway; the best one is chosen at run time.
+// Highway compiles this file once per instruction set and chooses the best at run time.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "bench/kernels/bandwidth.cpp"
 #include "hwy/foreach_target.h"
-// After foreach_target.h, as Highway asks.
+// Highway requires this include after foreach_target.h.
 #include <ATen/Parallel.h>
 
 #include <functional>
@@ -27,7 +27,8 @@ void triad_range(float* HWY_RESTRICT a, const float* b, const float* c, int64_t 
 
 void scale_range(float* a, const float* b, int64_t count) {
   const hn::ScalableTag<float> d;
-  const auto factor = hn::Set(d, 1.0f + 0x1p-20f);  // thousands of times in place, and still finite
+  // so near to 1 that thousands of multiplications in place stay finite
+  const auto factor = hn::Set(d, 1.0f + 0x1p-20f);
   for (int64_t i = 0; i < count; i += static_cast<int64_t>(hn::Lanes(d)))
     hn::Store(hn::Mul(factor, hn::Load(d, b + i)), d, a + i);
 }
@@ -56,9 +57,10 @@ HWY_EXPORT(sum_range);
 
 namespace {
 
-volatile float sum_sink;  // a sum that nobody reads the compiler would leave out
+volatile float sum_sink;  // keeps the compiler from leaving out a sum that nobody reads
 
-// 128 MiB each: four times a last-level cache of 32 MiB. Pieces are whole vectors of every instruction set.
+// Each array has 128 MiB, four times a last-level cache of 32 MiB. A piece is a whole number of vectors in
+// every instruction set.
 constexpr int64_t kPiece = 1 << 16, kPieces = 512;
 
 double timed(double bytes_per_element, const std::function<void(int64_t, int64_t)>& range) {

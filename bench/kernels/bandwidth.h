@@ -1,4 +1,5 @@
-// What the memory gives to this process's threads now: streams over arrays far larger than the caches.
+// Measures the memory bandwidth of this process's threads with streams over arrays far larger than the
+// caches.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -7,15 +8,15 @@
 
 namespace galore::bench {
 
-// A processor may read and write at once, so what it moves depends on the mixture: a kernel's share is of the
-// stream that is most like it. Plain stores to memory that was not read before cost a third transfer, which
-// is not counted: the line is read before it is overwritten.
+// A processor may read and write at the same time, so its bandwidth depends on the mixture. A kernel is
+// compared with the stream that resembles it most. Plain stores to memory that was not read before cost a
+// third transfer, because the line is read before it is overwritten; it is not counted.
 enum class Stream {
-  triad,     // a = b + s c, 12 bytes an element, written past the caches (McCalpin, STREAM)
-  in_place,  // a = s a, 8 bytes
-  read,      // sum of a, 4 bytes
+  triad,     // a = b + s c, 12 bytes per element, written past the caches (McCalpin, STREAM)
+  in_place,  // a = s a, 8 bytes per element
+  read,      // sum of a, 4 bytes per element
   plain_triad,
-  plain_copy  // a = s b, 8 bytes
+  plain_copy  // a = s b, 8 bytes per element
 };
 
 class Bandwidth {

@@ -1,10 +1,10 @@
-// A search for a basis beside LAPACK's SVD of the same gradient.
+// Compares the search for a basis with LAPACK's SVD of the same gradient.
 //
 // usage: bench_basis_search [ROWS=4096] [COLUMNS=11008] [RANK=1024] [TOKENS=2048] [ROUNDS=3]
 //
-// The gradient is a product of TOKENS outputs and inputs whose columns fall in size, so that it has a
-// decaying spectrum. warm: one iteration from a basis of before, as every refresh but the first one does it,
-// by products with the tokens. Rounds are interleaved; an SVD is computed once a round.
+// The gradient is a product of TOKENS outputs and inputs with columns of falling size, so that its spectrum
+// decays. "warm" is one iteration from a previous basis by products with the tokens, as in every refresh but
+// the first. Each round measures the search and then an SVD.
 #include <ATen/ATen.h>
 #include <fmt/core.h>
 
@@ -47,7 +47,7 @@ int run(const Sizes& sizes) {
   if (!first) return 1;
   const at::Tensor previous = (side == Side::left ? first->left : first->right).clone();
   const at::Tensor dense = output_gradient.t().mm(input);
-  search(previous);  // its buffers
+  search(previous);  // allocates the buffers of the search
   for (int64_t round = 0; round < sizes.rounds; ++round) {
     const double warm = seconds([&] { search(previous); });
     const double svd = seconds([&] { at::linalg_svd(dense, /*full_matrices=*/false); });

@@ -1,13 +1,13 @@
-// Every fused kernel beside the memory's bandwidth, which most of them should wait for.
+// Compares every fused kernel with the memory bandwidth, which limits most of them.
 //
 // usage: bench_kernels [--json] [--only TEXT] [--repetitions N] [--rounds N]
 //
 // A repetition is one pass of a stream (bandwidth.h), one run of the kernel, the stream again and one run of
-// the composed version; a share and a ratio are formed within a repetition and their medians printed, because
-// other programs may share the machine. The stream also empties the caches, so every run begins with its
-// operands in memory. A repetition in which a thread waited for a processor is left out unless fewer than
-// three are left, and repeated, up to three times as many in all. OMP_PROC_BIND=true keeps Linux from putting
-// two threads on one processor.
+// the composed version. Shares and ratios are formed within a repetition and their medians are printed,
+// because other programs may share the machine. The stream also empties the caches, so every run begins with
+// its operands in memory. A repetition in which a thread waited for a processor is repeated, up to three
+// times as many in all, and left out unless fewer than three remain. OMP_PROC_BIND=true keeps Linux from
+// putting two threads on one processor.
 #include <ATen/Parallel.h>
 #include <fmt/core.h>
 
@@ -31,7 +31,7 @@ struct Settings {
 };
 
 struct Sample {
-  double seconds, bandwidth, composed;  // composed 0: not run
+  double seconds, bandwidth, composed;  // composed 0: it was not run
   bool quiet;
 };
 
@@ -41,8 +41,8 @@ struct Result {
   std::vector<Sample> samples;
 };
 
-// Time that this process's threads were ready to run and did not, as Linux counts it; 0 where it does not,
-// and with one thread, whose waiting is not measured.
+// Returns the time that this process's threads were ready but did not run, as Linux counts it. Returns 0 when
+// Linux does not count it, and with one thread, because its waiting is not measured.
 double waited_seconds() {
   double sum = 0;
   if (at::get_num_threads() == 1) return sum;
@@ -76,7 +76,7 @@ Sample sample(const Work& work, Bandwidth& memory, bool with_composed) {
   return taken;
 }
 
-// A composed version that takes a second is run three times only.
+// A composed version that takes longer than half a second is run only three times.
 void measure(Result& result, Bandwidth& memory, const Settings& settings) {
   constexpr double kLong = 0.5;
   const Work work = result.measured->prepare();
@@ -200,7 +200,8 @@ void run(const Settings& settings) {
   for (const KernelCase& one : cases)
     if ((one.kernel + " " + one.size).find(settings.only) != std::string::npos)
       results.push_back({.measured = &one, .samples = {}});
-  // Rounds lie outside, so that a disturbance of some seconds does not meet all repetitions of one kernel.
+  // The loop over rounds is the outer one, so that a disturbance of some seconds does not affect all
+  // repetitions of one kernel.
   for (int64_t round = 0; round < settings.rounds; ++round)
     for (Result& result : results) measure(result, memory, settings);
   if (!settings.json)

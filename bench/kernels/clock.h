@@ -6,7 +6,7 @@
 
 namespace galore::bench {
 
-// Seconds. With one thread the time of the processor, so that other programs on the machine matter less.
+// Returns seconds. With one thread it is processor time, so that other programs on the machine matter less.
 inline double now() {
   timespec time{};
   clock_gettime(at::get_num_threads() == 1 ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &time);

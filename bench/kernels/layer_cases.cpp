@@ -1,4 +1,4 @@
-// The elementwise kernels of a layer and the loss, at 8 x 256 tokens.
+// The elementwise kernels of a layer and the loss, for 8 x 256 tokens.
 #include <fmt/core.h>
 
 #include <memory>
@@ -42,7 +42,7 @@ Work norm_backward(const Layer& layer, at::ScalarType dtype) {
   const RmsNormInputs inputs{x, rms, weight};
   return {4 * bytes_of(x),
           [=] {
-            static_cast<void>(ledger);  // the workspace needs it alive
+            static_cast<void>(ledger);  // the workspace needs the ledger alive
             rms_norm_backward(dx, dw, dy, inputs, *workspace);
           },
           [=] { reference::rms_norm_backward(dx, dw, dy, inputs); }};
@@ -54,7 +54,8 @@ Work activation(const Layer& layer, at::ScalarType dtype) {
   return {3 * bytes_of(gate), [=] { swiglu(out, gate, up); }, [=] { reference::swiglu(out, gate, up); }};
 }
 
-// Restored each time: values that became their own gradients many times over would be denormal.
+// The inputs are restored each time, because values that became their own gradients many times over would be
+// denormal.
 Work activation_backward(const Layer& layer, at::ScalarType dtype) {
   const at::Tensor first = normal({kTokens, layer.intermediate}, dtype);
   const at::Tensor gate = first.clone(), up = first.clone(), product = first.clone();
@@ -77,7 +78,8 @@ Work rotation(const Layer& layer, at::ScalarType dtype) {
   return work;
 }
 
-// Three passes over a row of the vocabulary, of which the second and third find it in the cache.
+// The loss passes three times over a row of the vocabulary. The second and third pass find the row in the
+// cache.
 Work loss(at::ScalarType dtype) {
   const at::Tensor logits = normal({kChunk, kVocabulary}, dtype), losses = at::empty({kChunk}, at::kDouble);
   const at::Tensor labels = at::arange(kChunk, at::kLong);
@@ -94,7 +96,7 @@ Work conversion(const Layer& layer, at::ScalarType from, at::ScalarType to) {
 
 void add_layer(std::vector<KernelCase>& cases, const Layer& layer, at::ScalarType dtype) {
   const std::string type = dtype == at::kFloat ? " fp32" : " bf16";
-  // In fp32 the memory takes longer than that, in bf16 it does not.
+  // In fp32 the memory takes longer than this arithmetic; in bf16 it does not.
   const char* sigmoid = dtype == at::kFloat ? "" : "an exponential and a division an element";
   const std::string hidden = fmt::format("{} {}x{}", layer.model, kTokens, layer.hidden);
   const std::string inner = fmt::format("{} {}x{}", layer.model, kTokens, layer.intermediate);

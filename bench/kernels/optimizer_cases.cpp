@@ -1,4 +1,4 @@
-// The kernels of a step of the optimizer, on a weight of a layer's MLP.
+// The kernels of an optimizer step, on a weight of a layer's MLP.
 #include <fmt/core.h>
 
 #include <memory>
@@ -42,7 +42,8 @@ Codes8 encoded(int64_t count, bool is_signed) {
   return codes;
 }
 
-// Both moments read and written, and the gradient: 12 bytes an element, and 16 a block for the scales.
+// Both moments are read and written and the gradient too: 12 bytes per element, and 16 per block for the
+// scales.
 Work adamw_8bit(int64_t count) {
   at::Tensor g = normal({count});
   Codes8 m = encoded(count, true), v = encoded(count, false);
@@ -66,7 +67,7 @@ Work encode(int64_t count) {
           [=]() mutable { kernels::composed::encode_8bit(values, codes); }};
 }
 
-// Few operations that come to the same: the bits below bf16 plus random ones carry into those above.
+// A few operations with the same result: the bits below bf16 plus random bits carry into the upper bits.
 void round_stochastic_composed(const at::Tensor& exact, at::Tensor& weight) {
   at::Tensor bits = exact.view(at::kInt);
   bits.add_(at::randint(0, 65536, bits.sizes(), bits.options())).bitwise_and_(-65536);
@@ -100,7 +101,7 @@ Work apply(const Writing& writing, int64_t count) {
   };
   return {(4 + 2 * double(weight.element_size())) * double(count),
           [=]() mutable {
-            static_cast<void>(stream);  // the update points at it
+            static_cast<void>(stream);  // the update points to the stream
             apply_direction(update, direction, weight);
           },
           composed};
@@ -133,7 +134,7 @@ Work normals(int64_t count, at::ScalarType dtype) {
           [=]() mutable { out.normal_(0, 0.02); }};
 }
 
-// W += N P^T, as the optimizer writes a lifted direction.
+// Computes W += N P^T, as the optimizer writes a lifted direction.
 Work lift(const Weight& w) {
   const at::Tensor weight = normal({w.rows, w.columns}),
                    low_rank = normal({w.rows, w.rank}, at::kFloat, 1e-3), basis = normal({w.columns, w.rank});

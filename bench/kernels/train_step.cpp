@@ -1,8 +1,9 @@
-// Forward and backward of one model size with full gradients and no optimizer, beside what its matrix
-// products alone take.
+// Measures forward and backward of one model size with full gradients and without optimizer, and compares
+// them with the time of its matrix products alone.
 //
 // usage: bench_train_step [SIZE=60m] [ROWS=8] [LENGTH=256] [fp32|bf16] [STEPS=6] [checkpointing]
-// Every figure is the least of the repetitions: the machine may be shared.
+//
+// Every figure is the minimum over the repetitions, because other programs may share the machine.
 #include <ATen/ATen.h>
 #include <fmt/core.h>
 #include <sys/resource.h>
@@ -46,7 +47,7 @@ at::Tensor random(at::IntArrayRef shape, const Setting& setting) {
   return at::randn(shape).to(setting.options.compute_dtype);
 }
 
-// Forward, input gradient and weight gradient of one linear layer.
+// Returns the seconds of forward, input gradient and weight gradient of one linear layer.
 double linear_seconds(const Setting& setting, int64_t tokens, int64_t inputs, int64_t outputs) {
   Ledger ledger(at::kCPU);
   Workspace workspace(ledger);

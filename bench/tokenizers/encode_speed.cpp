@@ -1,9 +1,9 @@
-// Encodes the documents of a text again and again, one pass for each line of standard input:
+// Encodes the documents of a text repeatedly, one pass for each line of standard input:
 //
 //   bench_encode TOKENIZER TEXT_FILE BYTES_PER_DOCUMENT THREADS
 //
-// Prints the seconds of each pass and its number of ids. bench/tokenizers/compare.py runs it beside the
-// Python package.
+// Prints the seconds of each pass and its number of ids. bench/tokenizers/compare.py runs it alternately with
+// the Python package.
 #include <chrono>
 #include <iostream>
 #include <thread>
@@ -13,7 +13,7 @@
 
 namespace {
 
-// Cut at line ends, as compare.py cuts.
+// Splits the text at line ends, as compare.py does.
 std::vector<std::string_view> documents_of(const std::string& text, size_t bytes) {
   std::vector<std::string_view> documents;
   for (size_t begin = 0; begin < text.size();) {

@@ -2,8 +2,9 @@
 //
 //   embed [PRESET [OPTIM_ARGS]]    such as  embed galore_adamw_8bit_layerwise rank=8,update_proj_gap=20
 //
-// The module learns what a teacher of the same form, with other weights, says of random points. Exit status:
-// 0 if it has come closer, 1 if not, 2 if galore refuses the optimizer.
+// The module learns the outputs of a teacher for random points. The teacher has the same form and other
+// weights. The exit status is 0 if the module has come closer to the teacher, 1 if not, and 2 if galore
+// refuses the optimizer.
 #include <torch/torch.h>
 
 #include <cstdio>
@@ -32,7 +33,7 @@ double loss_after_training(const std::string& preset, const std::string& optim_a
   Network teacher, network;
   galore::OptimizerOptions options;
   options.settings = galore::resolve_optimizer(preset, optim_args);
-  options.target_modules = {"encoder", "middle"};  // or "all-linear"; what is not named is not projected
+  options.target_modules = {"encoder", "middle"};  // or "all-linear"; other weights are not projected
   galore::AutogradOptimizer optimizer(network.named_parameters().pairs(), options);
   std::printf("%s\n", optimizer.optimizer().grouping().report.c_str());
 
@@ -40,7 +41,7 @@ double loss_after_training(const std::string& preset, const std::string& optim_a
   double loss_of_step = 0;
   for (int step = 0; step < kSteps; ++step) {
     loss_of_step = 0;
-    // The schedule is the caller's: here the rate falls linearly.
+    // The caller owns the schedule: here the rate falls linearly.
     optimizer.begin_update(0.02 * (kSteps - step) / kSteps, kMicroBatches);
     for (int i = 0; i < kMicroBatches; ++i) {
       const at::Tensor points = torch::randn({64, 32});

@@ -1,9 +1,9 @@
 // Drives the trainer update by update: step FOLDER [name=value ...], with the options of `galore train`.
 //
-// Trains a tiny LLaMA on sequences that count, in a loop of its own with a log of its own: stops where the
-// loss is below 2 with a checkpoint, goes on from there in a second trainer, as another process would, and
-// leaves a model in FOLDER/run that transformers loads. Exit status: 0 if the loss ends below 1, 1 if not or
-// on an error.
+// Trains a tiny LLaMA on sequences that count, in its own loop with its own log. It stops with a checkpoint
+// when the loss is below 2, continues in a second trainer, as another process would, and leaves a model in
+// FOLDER/run that transformers loads. The exit status is 0 if the loss ends below 1, and 1 if not or on an
+// error.
 #include <cstdio>
 #include <exception>
 #include <filesystem>
@@ -23,7 +23,7 @@ constexpr const char* kModel = R"({"model_type": "llama", "vocab_size": 64, "hid
   "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
   "max_position_embeddings": 64, "rms_norm_eps": 1e-6, "tie_word_embeddings": false, "hidden_act": "silu"})";
 
-// Rows of token ids: each counts from another number, in another step.
+// Writes rows of token ids. Each row counts from another number in another step.
 void write_inputs(const std::filesystem::path& folder) {
   std::filesystem::create_directories(folder);
   std::ofstream(folder / "model.json") << kModel;
@@ -41,7 +41,7 @@ std::unique_ptr<galore::Trainer> make_trainer(const Settings& settings) {
   galore::declare_options(table, options);
   for (const auto& [name, value] : settings) table.set("step", name, value);
   const std::vector<std::string> notes = galore::resolve(options, table);
-  // What the trainer has to say is dropped; metrics.jsonl is written all the same (report_to).
+  // The trainer's messages are dropped; metrics.jsonl is written all the same (report_to).
   const auto silence = [](const std::string&) {};
   return std::make_unique<galore::Trainer>(options, table.resolved(), notes, galore::make_causal_lm, silence);
 }

@@ -1,5 +1,5 @@
-// Every preset makes four small problems smaller: least squares with a wide, a tall and a square matrix, and
-// a logistic regression, each with a bias.
+// Every preset reduces the loss of four small problems: least squares with a wide, a tall and a square
+// matrix, and a logistic regression, each with a bias.
 #include <ATen/ATen.h>
 
 #include "variants.h"
@@ -23,7 +23,7 @@ class Data {
   explicit Data(const Problem& problem)
       : problem_(problem), input_(random({kTokens, problem.n}, 1)), outputs_(input_.mm(teacher())) {}
 
-  // Mean loss over the tokens; its gradient goes to the sinks.
+  // Returns the mean loss over the tokens. With `backward`, passes its gradient to the sinks.
   double loss(TestRun& run, bool backward) const {
     const at::Tensor given = input_.mm(run.weight(kTall).t()) + run.weight(kNorm);
     at::Tensor gradient, losses;
@@ -51,7 +51,8 @@ class Data {
   at::Tensor input_, outputs_;
 };
 
-// Of the methods that have one: their direction is so many times an update rule's; APOLLO's the root of that.
+// Returns the factor by which a method multiplies an update rule's direction, or 1. APOLLO uses the root of
+// its `scale`.
 double scale_of(const OptimizerSettings& settings) {
   const std::string text = option_text(settings, "scale");
   if (!option_text(settings, "scale_type").empty()) return std::sqrt(std::stod(text));
@@ -64,16 +65,16 @@ double decrease(const Variant& variant, const Problem& problem) {
               {{kTall, random({problem.m, problem.n}, 3) * 0.1}, {kNorm, random({problem.m}, 4) * 0.1}},
               options);
   const OptimizerSettings& settings = run.optimizer->options().settings;
-  // Rules that divide by the size of the gradient move by the rate itself; SGD by the rate times the
-  // gradient, and the curvature of least squares is about 1 here. A tenth of that with momentum, which adds
-  // up ten.
+  // A rule that divides by the size of the gradient moves weights by the rate itself. SGD moves them by the
+  // rate times the gradient, and the curvature of least squares is about 1 here. Momentum sums about ten
+  // gradients, so it gets a tenth of SGD's rate.
   double rate = settings.rule != "sgd" ? 0.05 : settings.sgd.momentum > 0 ? 0.03 : 0.3;
   if (variant.targeted) rate /= scale_of(settings);
-  // P P^T of a random P is no projection: it enlarges up to ten times where r is a fourth of n.
+  // P P^T is not a projection for a random P: it enlarges up to ten times when r is a quarter of n.
   if (variant.subspace_is("random") && settings.rule == "sgd") rate /= 10;
-  // Details are divided by the size of the coarse part, which may be a tenth of theirs.
+  // Details are divided by the size of the coarse part, which can be a tenth of their own size.
   if (variant.optim == "gwt_adamw") rate /= 10;
-  // A momentum comes back from four random directions with noise of twice its size.
+  // A momentum that is restored from four random directions has noise of twice its size.
   if (variant.optim == "flora" && variant.targeted) rate /= 10;
   const Data data(problem);
   const double first = data.loss(run, false);
@@ -85,18 +86,18 @@ double decrease(const Variant& variant, const Problem& problem) {
   return data.loss(run, false) / first;
 }
 
-// Directions that ask nothing of the gradient are four of twelve to twenty at a time, and not the leading
-// ones; random ones need the smaller rate as well.
+// Bases that do not depend on the gradient cover four of twelve to twenty directions at a time, and not the
+// leading ones. Random bases also need the smaller rate.
 double limit(const Variant& variant) {
-  // Twenty gradients that hardly differ make a Fisher matrix of twenty times the first update's, whose size
-  // Adam remembers: without noise its steps become small.
+  // Twenty nearly equal gradients make the Fisher matrix twenty times as large as in the first update. Adam
+  // remembers the size of that update, so without noise its steps become small.
   if (variant.optim.starts_with("natural") && variant.targeted) return 0.99;
   if (variant.optim == "flora" && variant.targeted) return 1;
   if (variant.subspace_is("random")) return 0.9;
-  // Turned between two random bases, moments point nearly anywhere.
+  // Moments that are rotated between two random bases point in nearly arbitrary directions.
   if (variant.optim.starts_with("apollo") && variant.args.find("moment_transport") != std::string::npos)
     return 0.6;
-  // Between random bases of both sides no moments are turned.
+  // Moments are not rotated between random bases of both sides.
   if (variant.optim.starts_with("golore") && variant.args.find("full") != std::string::npos) return 0.9;
   const bool is_leading =
       !variant.subspace_is("orthogonal") && !variant.subspace_is("dct") && !variant.subspace_is("i3s");

@@ -1,4 +1,4 @@
-// Whole-model and layer-wise updates, and one or many micro-batches, give the same numbers.
+// Whole-model and layer-wise updates, with one or many micro-batches, give the same numbers.
 #include <limits>
 
 #include "core/errors.h"
@@ -33,10 +33,10 @@ TEST_P(Drivers, LayerwiseIsWholeModelToTheBit) {
   }
 }
 
-// Gradients are summed in their order, so the sum given at once is the same to the bit.
+// Gradients are summed in order, so a single micro-batch with their sum gives the same bits.
 TEST_P(Drivers, MicroBatchesAreTheirSumToTheBit) {
   for (const Variant& variant : variants(preset())) {
-    if (variant.gradient == "projected") continue;  // the sum of projections rounds otherwise
+    if (variant.gradient == "projected") continue;  // a sum of projections is rounded differently
     for (const bool layerwise : {false, true}) {
       OptimizerOptions options = variant.options();
       options.layerwise = layerwise;
@@ -67,7 +67,7 @@ TEST_P(Drivers, SurviveZeroAndBadGradients) {
       options.layerwise = layerwise;
       options.max_grad_norm = 1;
       TestRun run(variant.optim, variant.args, all_kinds(), options);
-      for (uint64_t seed = 1; seed <= 8; ++seed) {  // refreshes at 1, 4 and 7
+      for (uint64_t seed = 1; seed <= 8; ++seed) {  // refreshes come at 1, 4 and 7
         auto gradients = run.gradients(seed, seed % 4 == 1 ? 0 : 1);
         if (seed % 4 == 2) gradients[1].fill_(std::numeric_limits<float>::quiet_NaN());
         if (seed % 4 == 3) gradients[2].fill_(std::numeric_limits<float>::infinity());
@@ -108,11 +108,12 @@ TEST_P(Refusals, NameTheOption) {
     if (option->type() == "int") bad.insert(bad.end(), {"1.5", "-1"});
     for (const std::string& value : bad)
       expect_refused(preset().name, option->name() + "=" + value, option->name());
-    // The default itself is a value one may give.
+    // The default itself is a valid value.
     EXPECT_NO_THROW(resolve_optimizer(preset().name, option->name() + "=" + option->default_text()));
     const std::string misspelt = option->name() + "x";
     expect_refused(preset().name, misspelt + "=1", "'" + misspelt + "'");
-    expect_refused(preset().name, misspelt + "=1", "'" + option->name() + "'");  // the nearest
+    // the nearest name is suggested
+    expect_refused(preset().name, misspelt + "=1", "'" + option->name() + "'");
   }
   expect_refused(preset().name, "learning_rate", "learning_rate");
 }

@@ -1,4 +1,4 @@
-// What a preset keeps: its bytes, its formats, and that it can be saved and loaded.
+// The state of a preset has the stated bytes and formats, and can be saved and loaded.
 #include <algorithm>
 #include <set>
 
@@ -15,7 +15,8 @@ INSTANTIATE_TEST_SUITE_P(Presets, State, testing::ValuesIn(all_presets()), name_
 
 int64_t state_in(const Ledger& ledger) { return ledger.bytes(Owner::moments) + ledger.bytes(Owner::bases); }
 
-// The same rule and storage without a method: what a weight that is not projected keeps.
+// Returns settings with the same rule and storage but without a method, which is how a weight without
+// projection is updated.
 OptimizerSettings without_method(OptimizerSettings settings) {
   for (const Preset& candidate : presets()) {
     const OptimizerSettings plain = candidate.settings();
@@ -27,7 +28,8 @@ OptimizerSettings without_method(OptimizerSettings settings) {
   return settings;
 }
 
-// m < n, m > n, m = n; below and at min_8bit_size; blocks with a remainder; ranks above the shorter side.
+// The shapes have m < n, m > n and m = n, sizes below and at min_8bit_size, blocks with a remainder, and
+// ranks above the shorter side.
 const std::vector<std::pair<int64_t, int64_t>> kShapes{{64, 96},  {96, 64},  {100, 300}, {300, 100},
                                                        {64, 64},  {90, 45},  {63, 65},   {64, 65},
                                                        {128, 32}, {33, 129}, {5, 7},     {1, 40}};
@@ -77,11 +79,12 @@ TEST_P(State, TakesTheBytesOfItsFormula) {
   }
 }
 
-// Codes of a weight are saved here because the model's files hold them decoded; they count as weights.
+// The codes of a quantized weight are saved in the optimizer's state, because the model's files hold the
+// decoded values. They count as weights.
 bool is_of_weight(const std::string& name) { return name.find(".weight_") != std::string::npos; }
 
-// The memory plan runs an update on the meta device, with what first and later updates take. What it claims
-// for searches of a basis covers their worst case.
+// The memory plan runs an update on the meta device and counts what first and later updates allocate. Its
+// figures for searches of a basis cover their worst case.
 TEST_P(State, PlansWhatItTakes) {
   for (const Variant& variant : variants(preset())) {
     for (const bool layerwise : {false, true}) {
@@ -108,7 +111,7 @@ int64_t saved_state_bytes(const TestRun& run) {
   return bytes;
 }
 
-// Nothing is allocated late, under these owners or elsewhere in the state; where ranks are chosen, it
+// No state is allocated after the first update, under these owners or any other. With chosen ranks it
 // shrinks.
 TEST_P(State, DoesNotGrow) {
   for (const Variant& variant : variants(preset())) {
@@ -156,7 +159,8 @@ void update(TestRun& run, uint64_t number) {
              0.01 / static_cast<double>(1 + number));
 }
 
-// Trains `saved` updates, saves, trains a gap and one more; another run loads and trains as many.
+// Trains `saved` updates, saves, and trains four more, which is the gap between refreshes and one. Another
+// run loads the state and trains the same four.
 void expect_bit_identical_resume(const Variant& variant, const OptimizerOptions& options,
                                  at::ScalarType dtype, uint64_t saved) {
   const TestFolder folder;
@@ -179,7 +183,7 @@ void expect_bit_identical_resume(const Variant& variant, const OptimizerOptions&
       << variant.text() << (options.layerwise ? " layer-wise" : "") << ", saved after " << saved;
 }
 
-// Clipping by the norm of the update before is state as well.
+// The norm of the previous update, which clipping uses, is part of the state too.
 TEST_P(State, ResumesToTheBit) {
   for (const Variant& variant : variants(preset())) {
     for (const bool layerwise : {false, true}) {
@@ -190,7 +194,7 @@ TEST_P(State, ResumesToTheBit) {
       for (const uint64_t saved : {0, 2, 3}) expect_bit_identical_resume(variant, options, at::kFloat, saved);
       options.rounding = "stochastic";
       expect_bit_identical_resume(variant, options, at::kBFloat16, 2);
-      if (variant.targeted && variant.keeps_codes()) continue;  // and nothing else
+      if (variant.targeted && variant.keeps_codes()) continue;  // such weights have no master copy
       options.master_weights = true;
       expect_bit_identical_resume(variant, options, at::kBFloat16, 2);
     }
@@ -213,7 +217,7 @@ TEST_P(State, OfAnotherPresetIsRefused) {
     TestRun another(other.name, projects(other) ? "rank=4" : "", all_kinds());
     std::set<std::string> names;
     for (const auto& [name, value] : StateCopy(*another.optimizer).values) names.insert(name);
-    if (names == own) continue;  // AdamW and 8-bit AdamW below min_8bit_size keep the same
+    if (names == own) continue;  // AdamW and 8-bit AdamW below min_8bit_size have the same state
     StateReader reader(folder / "s");
     EXPECT_THROW(
         {

@@ -1,6 +1,6 @@
-// What every preset must do, whatever it is: the tests of this folder run over the table of presets, so a
-// preset is covered by being in it. One test a preset goes through its variants: optional state on and off,
-// projected or not, every way to find a basis.
+// Requirements that every preset must meet. The tests of this folder run over the table of presets, so every
+// preset in the table is tested. There is one test for each preset; it goes through the preset's variants:
+// optional state on and off, projected or not, every way to find a basis.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -16,11 +16,11 @@ using namespace testing_optimizer;
 struct Variant {
   std::string optim, args;
   bool targeted = false;
-  std::string gradient = "full";  // or formed projected between refreshes
+  std::string gradient = "full";  // or "projected": the gradient is formed projected between refreshes
 
   OptimizerOptions options() const {
     OptimizerOptions made;
-    // A target that matches nothing leaves the rule alone to every weight.
+    // A target that matches nothing lets the rule alone update every weight.
     if (!targeted) made.target_modules = {"no_such_module"};
     made.gradient = gradient;
     return made;
@@ -38,21 +38,21 @@ struct Variant {
   }
 };
 
-// Its targeted weights have a basis.
+// Returns true when the preset's targeted weights have a basis.
 inline bool projects(const Preset& preset) {
   const auto method = preset.settings().method;
   return method && method->traits().has_basis;
 }
 
-// The values of `subspace` that it takes.
+// Returns the values of `subspace` that the preset accepts.
 inline std::vector<std::string> subspaces_of(const Preset& preset) {
   std::vector<std::string> names = subspace_names();
   if (preset.settings().method->traits().needs_orthonormal) std::erase(names, "random");
-  if (preset.name == "subtrack_adamw") std::erase(names, "dct");  // it moves its basis
+  if (preset.name == "subtrack_adamw") std::erase(names, "dct");  // because it moves its basis
   return names;
 }
 
-// Its targeted weights are treated otherwise than the rest.
+// Returns true when the preset treats targeted weights differently from the others.
 inline bool has_targets(const Preset& preset) {
   const auto method = preset.settings().method;
   return method && !method->traits().takes_every_weight;
@@ -62,13 +62,13 @@ inline bool has_option(const Preset& preset, const std::string& name) {
   return !option_text(preset.settings(), name).empty();
 }
 
-// The basis in another format, by the option that this preset has for it.
+// Returns the argument that keeps the basis in another format, under the name that this preset has for it.
 inline std::string basis_in(const Preset& preset, const std::string& dtype) {
   if (has_option(preset, "basis_dtype")) return ",basis_dtype=" + dtype;
   return std::string(",proj_bits=") + (dtype == "bfloat16" ? "16" : dtype == "int8" ? "8" : "4");
 }
 
-// Arguments that switch optional state on (momentum, beta1), or none.
+// Returns arguments that switch each kind of optional state on (momentum, beta1), and "".
 inline std::vector<std::string> optional_state(const Preset& preset) {
   std::vector<std::string> all{""};
   for (const StateTensor& tensor : preset.state) {
@@ -80,7 +80,7 @@ inline std::vector<std::string> optional_state(const Preset& preset) {
   return all;
 }
 
-// Every other value of the method's own choices and switches, one at a time.
+// Returns all other values of the method's choices and switches, one at a time.
 inline std::vector<std::string> other_choices(const Preset& preset) {
   std::vector<std::string> all;
   OptionTable table;
@@ -94,7 +94,7 @@ inline std::vector<std::string> other_choices(const Preset& preset) {
   return all;
 }
 
-// Periods short enough that a few updates see their ends.
+// Returns periods so short that a few updates reach their ends.
 inline std::string short_periods(const Preset& preset) {
   std::string args;
   for (const char* period : {"interval=3", "warmup_steps=2", "holdoff=1", "switch_every=2", "leading=2"}) {
@@ -104,7 +104,7 @@ inline std::string short_periods(const Preset& preset) {
   return args;
 }
 
-// Small enough blocks that small weights have several, the last of them short.
+// Returns blocks so small that small weights have several, the last of them incomplete.
 inline std::string storage_of(const Preset& preset) {
   return has_option(preset, "block_size") ? ",min_8bit_size=64,block_size=48" : "";
 }
@@ -125,7 +125,7 @@ inline std::vector<Variant> variants(const Preset& preset, bool with_short_perio
     if (has_rank && has_option(preset, "update_proj_gap"))
       all.push_back({preset.name, base + ",update_proj_gap=3", true});
     for (const std::string& choice : other_choices(preset)) all.push_back({preset.name, base + choice, true});
-    if (has_option(preset, "energy")) {  // ranks fall below 4, and rise again
+    if (has_option(preset, "energy")) {  // ranks fall below 4 and rise again
       for (const std::string gradient : {"full", "projected"})
         all.push_back({preset.name, base + ",energy=0.4", true, gradient});
       all.push_back({preset.name, base + ",energy=0.4,inner_criterion=0.9,min_gap=1,max_gap=3", true});

@@ -1,4 +1,5 @@
-// Any text as a config.json: refused by an Error, or read; and what is written of it reads as the same.
+// Reads any text as a config.json. It is refused with an Error, or the configuration that is written from it
+// reads as the same.
 #include "checkpoint/hugging_face.h"
 #include "core/errors.h"
 

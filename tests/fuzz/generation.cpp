@@ -1,4 +1,5 @@
-// Any text as a generation_config.json: refused by an Error, or read; and what is written of it is JSON.
+// Reads any text as a generation_config.json. It is refused with an Error, or the text that is written from
+// it is JSON.
 #include "checkpoint/generation_config.h"
 #include "checkpoint/hugging_face.h"
 #include "checkpoint/json_file.h"

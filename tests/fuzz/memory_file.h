@@ -1,4 +1,4 @@
-// For fuzz targets of readers that want a path: bytes as a file that never reaches a disk.
+// Gives fuzz targets of readers that need a path a file that exists only in memory.
 #pragma once
 
 #include <sys/mman.h>
@@ -27,7 +27,7 @@ class MemoryFile {
   int descriptor_;
 };
 
-// For readers that look at names: a folder of links to such files, the same one for all inputs of a process.
+// Returns a folder of links to such files, for readers that look at names. All inputs of a process share it.
 inline const Path& memory_folder() {
   static const struct Folder {
     Folder() {

@@ -1,5 +1,5 @@
-// Any bytes as a .jsonl file: the first broken row is an Error, or each has a fault; and as text. Reading may
-// begin between any two documents.
+// Reads any bytes as a .jsonl file, and as text. The first broken row is an Error; a reader that skips broken
+// rows counts them. Reading may begin between any two documents.
 #include "core/errors.h"
 #include "data/documents.h"
 #include "fuzz/memory_file.h"
@@ -31,7 +31,7 @@ Rows read_rows(DocumentReader& reader) {
   return rows;
 }
 
-// A reader that begins where another one stands finds what that one finds.
+// A reader that begins at another reader's place finds the same documents.
 void check_places(const Path& path, TextDocuments kind) {
   const auto whole = open_documents(path, kind, BrokenRows::skip);
   Document expected, found;
@@ -56,7 +56,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const Rows rows = read_rows(*skipping);
   try {
     const auto strict = open_documents(file.path(), TextDocuments::paragraph, BrokenRows::stop);
-    // Without an Error nothing can have been left out.
+    // Without an Error no row can have been left out.
     if (read_rows(*strict).good != rows.good || rows.broken != 0) std::abort();
   } catch (const Error&) {
     if (rows.broken == 0) std::abort();

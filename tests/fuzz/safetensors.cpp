@@ -1,4 +1,4 @@
-// Any bytes as a safetensors file: read whole, or refused by an Error.
+// Reads any bytes as a safetensors file. It is read completely or refused with an Error.
 #include "checkpoint/safetensors.h"
 
 #include "core/errors.h"
@@ -11,7 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     uint64_t bytes = 0;
     for (const galore::TensorInfo& info : reader.tensors()) {
       bytes += info.bytes;
-      if (bytes > size) std::abort();  // tensors that share bytes, or lie outside
+      if (bytes > size) std::abort();  // tensors share bytes or lie outside the file
       reader.read(info.name);
     }
   } catch (const galore::Error&) {

@@ -1,5 +1,5 @@
-// Any text as a model.safetensors.index.json, beside two shards: refused by an Error, or what it names is
-// there.
+// Reads any text as a model.safetensors.index.json with two shards in the folder. It is refused with an
+// Error, or the tensors that it names exist.
 #include <algorithm>
 
 #include "checkpoint/safetensors.h"
@@ -11,7 +11,7 @@ namespace {
 
 using namespace galore;
 
-// A header that names tensors of one number each, and their bytes.
+// Returns a shard with the named tensors, of one number each.
 NamedMemoryFile shard(const std::string& name, const std::vector<std::string>& tensors) {
   std::string header = "{";
   for (size_t i = 0; i < tensors.size(); ++i)

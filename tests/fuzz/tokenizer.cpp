@@ -1,11 +1,13 @@
-// Any text as a tokenizer.json: refused by an Error, or a tokenizer that encodes and decodes.
+// Reads any text as a tokenizer.json. It is refused with an Error, or gives a tokenizer that encodes and
+// decodes.
 #include "core/errors.h"
 #include "fuzz/memory_file.h"
 #include "tokenizer/tokenizer_file.h"
 
 namespace {
 
-// Words, digits, other scripts, blanks of several kinds, what looks like special tokens, and a broken byte.
+// The texts have words, digits, other scripts, several kinds of blanks, the names of special tokens, and a
+// broken byte.
 constexpr const char* kTexts[] = {"",
                                   " ",
                                   "Hello, world! It's 12345.",

@@ -1,4 +1,5 @@
-// Any bytes as a token shard (.bin), or as the files of a token cache: read whole, or refused.
+// Reads any bytes as a token shard (.bin) and as the files of a token cache. They are read completely or
+// refused.
 #include "core/errors.h"
 #include "data/token_file.h"
 #include "fuzz/memory_file.h"
@@ -23,7 +24,7 @@ void read_shard(const uint8_t* data, size_t size) {
   read_all(*shard);
 }
 
-// The lengths of two of the files come first.
+// The first two bytes are the lengths of two of the files.
 void read_cache(const uint8_t* data, size_t size) {
   if (size < 2) return;
   const size_t tokens = std::min<size_t>(data[0], size - 2);

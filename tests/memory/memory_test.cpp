@@ -1,5 +1,5 @@
-// The memory plan against what a process really takes: a run of `galore bench` at 60m, peak resident memory
-// as the kernel counts it.
+// Compares the memory plan with the memory of a real process: a run of `galore bench` at 60m and its peak
+// resident memory as the kernel counts it.
 #include <gtest/gtest.h>
 
 #include <array>

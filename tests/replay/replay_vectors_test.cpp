@@ -1,7 +1,7 @@
-// What others made of recorded gradients, against `replay`: tests/vectors/data (galore_torch, torch and an
-// exact 8-bit script) and tests/vectors/family (plain scripts, one a method). Tolerances are in the
-// manifests: ten times the error that one unit in the last place of the gradients makes, measured when the
-// vectors were made.
+// Compares `replay` with the results of other implementations on recorded gradients: tests/vectors/data
+// (galore_torch, torch and an exact 8-bit script) and tests/vectors/family (plain scripts, one for each
+// method). The manifests give the tolerances: ten times the error that one unit in the last place of the
+// gradients causes, measured when the vectors were made.
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
@@ -14,7 +14,7 @@
 namespace galore {
 namespace {
 
-// Tensors are so small here that threads would only wait for each other.
+// The tensors are so small that threads would only wait for each other.
 class OneThread : public testing::Environment {
   void SetUp() override { at::set_num_threads(1); }
 };
@@ -40,7 +40,7 @@ ReplayOptions options_of(const nlohmann::json& test_case) {
   return options;
 }
 
-// Their arguments are complete.
+// The arguments of the family's vectors are complete.
 ReplayOptions family_options_of(const nlohmann::json& test_case) {
   ReplayOptions options;
   options.optim = test_case["optim"];

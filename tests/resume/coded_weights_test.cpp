@@ -1,4 +1,4 @@
-// Weights in 8-bit codes through the program: trained, resumed to the bit, evaluated and generated from.
+// Runs the program with weights in 8-bit codes: trains, resumes to the bit, evaluates and generates.
 #include <array>
 #include <cstdio>
 
@@ -9,7 +9,7 @@ namespace {
 
 class CodedProgram : public ProgramTest {
  protected:
-  // Standard output of a sub-command, which must succeed.
+  // Returns the standard output of a sub-command, which must succeed.
   static nlohmann::json json_of(const std::string& arguments) {
     FILE* pipe = ::popen((std::string(GALORE_PROGRAM) + " " + arguments).c_str(), "r");
     std::string text;
@@ -43,7 +43,7 @@ TEST_F(CodedProgram, TrainsResumesEvaluatesAndGenerates) {
                 file_text(folder_ / other / "checkpoint-9" / file));
     expect_loadable(folder_ / name / "checkpoint-9");
 
-    // The saved model is the decoded one in bf16: so near the one that was evaluated in the run.
+    // The saved model is the decoded one in bf16, so its loss is only this close to the loss in the run.
     const std::string model = " --threads 1 --model_name_or_path " + (folder_ / name).string();
     const auto evaluated = json_of("eval --json --dtype bfloat16 --max_length 16 --eval_file " +
                                    (folder_ / "eval.bin").string() + model);

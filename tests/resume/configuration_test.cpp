@@ -1,4 +1,4 @@
-// Where a setting comes from, and that no table of options holds a name twice.
+// Tests which source of a setting has precedence, and that no table of options declares a name twice.
 #include <gtest/gtest.h>
 
 #include <sstream>
@@ -38,7 +38,7 @@ std::string complaint(const std::string& yaml, const std::vector<std::string>& a
   return "";
 }
 
-// Names of the sub-commands, from `galore help`.
+// Returns the names of the sub-commands from `galore help`.
 std::vector<std::string> command_names() {
   testing::internal::CaptureStdout();
   run_command({"help"});
@@ -93,7 +93,8 @@ TEST(Configuration, WrongKeysNameFileLineAndTheNearest) {
             std::string::npos);
 }
 
-// A table throws std::logic_error when a name or alias is declared twice: every command's is built here.
+// A table throws std::logic_error when a name or alias is declared twice. This test builds the table of every
+// command.
 TEST(OptionTables, NoCommandDeclaresANameTwice) {
   const std::vector<std::string> names = command_names();
   EXPECT_GE(names.size(), 10u);

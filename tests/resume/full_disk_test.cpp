@@ -1,5 +1,5 @@
-// Writes that fail, on a small disk or by a limit: one line, exit status 1, and the last checkpoint is
-// usable.
+// A write that fails, on a small disk or by a limit, gives one line and exit status 1 and leaves the last
+// checkpoint usable.
 #include <sys/mount.h>
 
 #include <cerrno>
@@ -18,7 +18,7 @@ class ProgramFullDisk : public ProgramTest {
   bool mounted_ = false;
 };
 
-// A file of the checkpoint, of the log or of the last model exceeds the limit, at each of many places.
+// Depending on the limit, a file of the checkpoint, of the log or of the last model is too large.
 TEST_F(ProgramFullDisk, AFailingWriteLeavesTheLastCheckpoint) {
   ASSERT_EQ(run({output("whole"), "max_steps=4", "save_steps=2"}), 0);
   ASSERT_EQ(run({output("start"), "max_steps=2", "save_steps=2"}), 0);

@@ -1,5 +1,5 @@
-// kill -9 at random times, again and again: the last checkpoint is always usable, and in the end the weights
-// are those of a run that nobody disturbed.
+// Kills a run with kill -9 at random times, again and again. The last checkpoint is always usable, and the
+// final weights equal those of an undisturbed run.
 #include <fmt/ranges.h>
 #include <unistd.h>
 
@@ -23,7 +23,7 @@ class ProgramKills : public ProgramTest {
             "gradient_accumulation_steps=2",
             "report_to=all"};
   }
-  // The tokens as compressed rows, through a small buffer.
+  // Gives the tokens as compressed rows, read through a small buffer.
   Settings stream_settings() {
     std::string rows;
     const std::vector<int> tokens = tiny_tokens(1200, 1);
@@ -35,14 +35,14 @@ class ProgramKills : public ProgramTest {
     return {"streaming=true", "buffer_size=30", "dataloader_num_workers=2",
             "train_file=" + (folder_ / "train.jsonl.gz").string()};
   }
-  // One start of the run that is killed; true when it was killed while it ran.
+  // Starts the run once and kills it. Returns true when it was killed while it ran.
   bool start_and_kill(int number, const Settings& more) {
     Settings own = settings();
     own.insert(own.end(), more.begin(), more.end());
     own.insert(own.end(), {output("run"), "max_steps=1000000", "save_total_limit=2",
                            "save_steps=" + std::to_string(number % 3 + 1), "resume_from_checkpoint=auto"});
     Program program(command(own));
-    // Some die while they start, most while they train and save.
+    // Some are killed while they start, most while they train and save.
     const bool trains = number % 6 == 0 || program.wait_for("  loss ");
     EXPECT_TRUE(trains) << program.errors();
     ::usleep(static_cast<useconds_t>(std::uniform_int_distribution<int>(0, 250'000)(random_)));
@@ -81,7 +81,7 @@ void ProgramKills::expect_unharmed(int kills, const Settings& more) {
   EXPECT_EQ(run(whole), 0);
   EXPECT_EQ(weights("run"), weights("whole"));
   EXPECT_EQ(hidden_entries("run"), 0u) << "what killed writers left is removed";
-  // The log is that of one undisturbed run, too.
+  // The log equals the log of one undisturbed run, too.
   std::vector<int64_t> expected;
   for (int64_t step = 1; step <= saved + 2; ++step) expected.push_back(step);
   EXPECT_EQ(steps_of("run", "step"), expected);

@@ -18,7 +18,7 @@ namespace galore {
 
 class Program {
  public:
-  // `largest_file`: RLIMIT_FSIZE of the child. Its stderr goes through a pipe, which no limit concerns.
+  // `largest_file` is RLIMIT_FSIZE of the child. Its stderr is a pipe, to which no limit applies.
   explicit Program(const std::vector<std::string>& arguments, std::optional<rlim_t> largest_file = {}) {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) fail("test", "no pipe");
@@ -44,14 +44,15 @@ class Program {
   Program& operator=(const Program&) = delete;
 
   void send(int signal) const { ::kill(pid_, signal); }
-  // Until stderr holds `text`, the program ends or so many seconds have passed. True: it holds it.
+  // Waits until stderr holds `text`, the program ends or `seconds` have passed. Returns true when stderr
+  // holds the text.
   bool wait_for(const std::string& text, double seconds = 60) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
     while (errors_.find(text) == std::string::npos && std::chrono::steady_clock::now() < end)
       if (!read_some(20)) break;
     return errors_.find(text) != std::string::npos;
   }
-  // 0 to 255: the exit status; -n: ended by signal n.
+  // Returns the exit status (0 to 255), or -n when signal n ended the program.
   int wait() {
     while (read_some(1000)) {
     }
@@ -60,7 +61,7 @@ class Program {
     pid_ = -1;
     return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
   }
-  // What it has written to stderr so far, and the last line of that.
+  // Return the text that the program has written to stderr so far, and its last line.
   const std::string& errors() const { return errors_; }
   std::string last_line() const {
     const std::string text = errors_.substr(0, errors_.size() - 1);
@@ -72,7 +73,7 @@ class Program {
     const int nothing = ::open("/dev/null", O_WRONLY);
     ::dup2(nothing, STDOUT_FILENO);
     ::dup2(errors, STDERR_FILENO);
-    // Barriers of two threads spin for seconds when other tests have the processors.
+    // The barriers of two threads spin for seconds when other tests use the processors.
     ::setenv("OMP_WAIT_POLICY", "passive", 1);
     std::vector<char*> list{const_cast<char*>(GALORE_PROGRAM)};
     for (const std::string& argument : arguments) list.push_back(const_cast<char*>(argument.c_str()));
@@ -80,7 +81,7 @@ class Program {
     ::execv(GALORE_PROGRAM, list.data());
     ::_exit(127);
   }
-  // False at the end.
+  // Returns false at the end of the stream.
   bool read_some(int milliseconds) {
     pollfd waiting{read_end_, POLLIN, 0};
     if (::poll(&waiting, 1, milliseconds) <= 0) return true;
@@ -97,7 +98,8 @@ class Program {
 
 class ProgramTest : public TestRun {
  protected:
-  // `galore train` by base(), a constant rate (so that another end changes nothing) and `settings`.
+  // Returns `galore train` with base(), a constant rate (so that another number of updates does not change
+  // the results) and `settings`.
   std::vector<std::string> command(const Settings& settings) const {
     std::vector<std::string> arguments = {"train"};
     const Settings own = {"threads=1", "lr_scheduler_type=constant", "disable_tqdm=true"};
@@ -107,7 +109,7 @@ class ProgramTest : public TestRun {
   }
   int run(const Settings& settings) { return Program(command(settings)).wait(); }
 
-  // Whole, with every tensor readable.
+  // Expects a complete checkpoint in which every tensor can be read.
   void expect_loadable(const Path& checkpoint) const {
     read_run_state(checkpoint);
     for (const char* name : {"model.safetensors", "optimizer.safetensors"}) {

@@ -1,5 +1,5 @@
-// A run under ulimit -v that would need more is refused in one line, and one that says it fits runs to its
-// end.
+// Under ulimit -v, a run that would need more memory is refused in one line, and a run that is accepted
+// completes.
 #include <sys/wait.h>
 
 #include <cstdlib>
@@ -9,12 +9,12 @@
 namespace galore {
 namespace {
 
-// AddressSanitizer maps more address space than any limit leaves.
+// AddressSanitizer maps more address space than any of these limits allows.
 #ifndef __SANITIZE_ADDRESS__
 
 class Refusal : public ProgramTest {
  protected:
-  // The exit status of `galore train` under ulimit -v, in KiB; its stderr is in errors_.
+  // Returns the exit status of `galore train` under ulimit -v, given in KiB. Its stderr is in errors_.
   int run_within(int64_t kibibytes, const Settings& settings) {
     std::string line =
         fmt::format("ulimit -v {}; OMP_WAIT_POLICY=passive exec '{}'", kibibytes, GALORE_PROGRAM);

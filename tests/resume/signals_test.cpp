@@ -1,4 +1,4 @@
-// SIGINT and SIGTERM save and exit with 128 + n; exit statuses.
+// SIGINT and SIGTERM save a checkpoint and exit with 128 + n; other exit statuses are tested too.
 #include "program.h"
 
 namespace galore {
@@ -44,7 +44,7 @@ TEST_F(ProgramSignals, ExitStatuses) {
   EXPECT_EQ(line, "galore: [resume_from_checkpoint] there is no checkpoint in " + (folder_ / "a").string());
 }
 
-// Two threads compute; the run goes on with one and says so.
+// The first run computes with two threads; the resumed run uses one thread and reports the change.
 TEST_F(ProgramSignals, AnotherNumberOfThreadsGoesOn) {
   ASSERT_EQ(run({output("run"), "max_steps=4", "save_steps=2", "threads=2"}), 0);
   ASSERT_EQ(run({output("two"), "max_steps=4", "threads=2",
