@@ -130,11 +130,13 @@ void declare_options(OptionTable& table, AdaRankGradOptions& options) {
       .range(0, 1);
   table
       .add("inner_criterion", &options.inner_criterion,
-           "refresh when the low-rank gradient is so many times as long as at the last refresh; 0: every "
-           "update_proj_gap updates")
+           "refresh when the norm of the low-rank gradient falls to this multiple of its norm at the last "
+           "refresh; 0: every update_proj_gap updates")
       .range(0, 1e9);
-  table.add("min_gap", &options.min_gap, "least updates between refreshes by inner_criterion").range(1, 1e15);
-  table.add("max_gap", &options.max_gap, "most updates between refreshes by inner_criterion").range(1, 1e15);
+  table.add("min_gap", &options.min_gap, "smallest number of updates between refreshes by inner_criterion")
+      .range(1, 1e15);
+  table.add("max_gap", &options.max_gap, "largest number of updates between refreshes by inner_criterion")
+      .range(1, 1e15);
   table.add("scale", &options.scale, "alpha: factor on the lifted direction")
       .range(0, 1e9)
       .origin("GaLore, section 5.1");

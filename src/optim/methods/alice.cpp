@@ -145,14 +145,14 @@ void declare_options(OptionTable& table, AliceOptions& options) {
   table.add("alice_beta2", &options.alice_beta2, "decay of the second moment inside the subspace")
       .range(0, largest)
       .origin(origin);
-  table.add("basis_beta", &options.basis_beta, "decay of the average that the next basis is taken from")
+  table.add("basis_beta", &options.basis_beta, "decay of the average that gives the next basis")
       .range(0, largest)
       .origin(origin);
   table.add("scale", &options.scale, "alpha: factor on the direction").range(0, 1e9).origin(origin);
   table.add("complement_scale", &options.complement_scale, "factor on the part outside the subspace")
       .range(0, 1e9)
       .origin(origin);
-  table.add("limiter", &options.limiter, "most that the norm outside the subspace may grow by; 0: no limit")
+  table.add("limiter", &options.limiter, "largest growth of the norm outside the subspace; 0: no limit")
       .range(0, 1e9)
       .origin("Alice, appendix F.2");
 }

@@ -52,9 +52,9 @@ void declare_options(OptionTable& table, ApolloOptions& options) {
       .alias("apollo_scale");
   table.add("scale_type", &options.scale_type, "one factor for each channel, or one for the tensor")
       .choices({"channel", "tensor"});
-  table.add("scale_front", &options.scale_front, "multiply by that factor before the limiter");
-  table.add("disable_nl", &options.disable_nl, "limit nothing");
-  table.add("limit_corrected", &options.limit_corrected, "the limiter sees the bias correction of Adam, too");
+  table.add("scale_front", &options.scale_front, "multiply by the root of `scale` before the limiter");
+  table.add("disable_nl", &options.disable_nl, "switch the limiter off");
+  table.add("limit_corrected", &options.limit_corrected, "apply Adam's bias correction before the limiter");
   table
       .add("limiter", &options.limiter,
            "gamma: largest growth of the scaled gradient's norm; 0 limits nothing")

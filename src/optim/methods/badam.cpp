@@ -64,7 +64,7 @@ class Badam : public Method {
 }  // namespace
 
 void declare_options(OptionTable& table, BadamOptions& options) {
-  table.add("switch_every", &options.switch_every, "updates of one layer before the next one's turn")
+  table.add("switch_every", &options.switch_every, "updates of one layer before the next layer is trained")
       .range(1, 1e15)
       .origin("BAdam, section 3.1");
 }

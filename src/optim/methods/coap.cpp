@@ -153,7 +153,7 @@ void declare_options(OptionTable& table, CoapOptions& options) {
       .origin(origin);
   table
       .add("reproject_factor", &options.reproject_factor,
-           "every so many changes the basis is taken from the gradient anew")
+           "changes of the basis after which it is found from the gradient again")
       .range(1, 1e15)
       .origin(origin);
   table.add("coap_rate", &options.coap_rate, "learning rate of the basis").range(0, 1e9).origin(origin);

@@ -46,7 +46,9 @@ void declare_options(OptionTable& table, FoamOptions& options) {
   table.add("scale", &options.scale, "alpha: factor on the direction")
       .range(0, 1e9)
       .origin("the authors' scripts");
-  table.add("residual_scale", &options.residual_scale, "rho: factor on what the means leave out")
+  table
+      .add("residual_scale", &options.residual_scale,
+           "rho: factor on the difference between the gradient and its block means")
       .range(0, 1e9)
       .origin("the authors' code");
 }

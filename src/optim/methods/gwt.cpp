@@ -55,7 +55,7 @@ void declare_options(OptionTable& table, GwtOptions& options) {
   table.add("scale", &options.scale, "alpha: factor on the direction")
       .range(0, 1e9)
       .origin("the authors' scripts");
-  table.add("limiter", &options.limiter, "most that the norm of the coarse part may grow by; 0: no limit")
+  table.add("limiter", &options.limiter, "largest growth of the coarse part's norm; 0: no limit")
       .range(0, 1e9)
       .origin("the authors' code");
 }

@@ -107,7 +107,7 @@ class LdAdam : public Method {
 
 void declare_options(OptionTable& table, LdAdamOptions& options) {
   table.add("rank", &options.rank, "dimension of the subspace").range(1, 1e9).origin("the authors' code");
-  table.add("rho", &options.rho, "share of the first moment in what the next basis is taken from")
+  table.add("rho", &options.rho, "share of the first moment in the matrix that gives the next basis")
       .range(0, 1)
       .origin("the authors' code");
 }

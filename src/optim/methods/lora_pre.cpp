@@ -143,7 +143,7 @@ class LoraPre : public Method {
 }  // namespace
 
 void declare_options(OptionTable& table, LoraPreOptions& options) {
-  table.add("rank", &options.rank, "of the two moments").range(1, 1e9);
+  table.add("rank", &options.rank, "rank of the two moments").range(1, 1e9);
 }
 
 std::unique_ptr<Method> make_lora_pre(const LoraPreOptions& options, const Parts& parts) {

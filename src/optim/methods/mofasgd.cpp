@@ -124,7 +124,7 @@ class MofaSgd : public Method {
 }  // namespace
 
 void declare_options(OptionTable& table, MofaSgdOptions& options) {
-  table.add("rank", &options.rank, "of the momentum").range(1, 1e9).origin("paper, section 5");
+  table.add("rank", &options.rank, "rank of the momentum").range(1, 1e9).origin("paper, section 5");
   table.add("momentum", &options.momentum, "decay of the momentum").range(0, 1 - 1e-9).origin("paper");
   table.add("scale", &options.scale, "factor on the direction").range(0, 1e9);
 }

@@ -49,7 +49,7 @@ void declare_options(OptionTable& table, MuonOptions& options) {
       .origin("the authors' code");
   table.add("nesterov", &options.nesterov, "look one momentum step ahead").origin("the authors' code");
   table.add("ns_steps", &options.ns_steps, "Newton-Schulz steps").range(0, 100).origin("the authors' code");
-  table.add("ns_dtype", &options.ns_dtype, "what Newton-Schulz iterates are rounded to")
+  table.add("ns_dtype", &options.ns_dtype, "number format of the Newton-Schulz iterates")
       .choices({"bfloat16", "float32"})
       .origin("the authors' code");
   table.add("scale", &options.scale, "factor on the direction").range(0, 1e9);

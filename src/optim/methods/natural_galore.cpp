@@ -60,10 +60,9 @@ class NaturalGaLore : public SubspaceMethod {
 void declare_options(OptionTable& table, NaturalGaLoreOptions& options) {
   table.add("scale", &options.scale, "alpha: factor on the lifted direction")
       .range(0, 1e9)
-      .origin("as GaLore")
+      .origin("GaLore")
       .alias("galore_scale");
-  table.add("history", &options.history, "low-rank gradients that the Fisher matrix is made of")
-      .range(1, 1000);
+  table.add("history", &options.history, "number of low-rank gradients in the Fisher matrix").range(1, 1000);
   table.add("damping", &options.damping, "added to the Fisher matrix's diagonal").range(1e-12, 1e9);
 }
 

@@ -95,7 +95,7 @@ void declare_options(OptionTable& table, OsdOptions& options) {
   table.add("osd_lr", &options.osd_lr, "learning rate of the basis")
       .range(0, 1e6)
       .origin("the authors' code");
-  table.add("osd_lambda", &options.osd_lambda, "weight of its distance from orthonormality")
+  table.add("osd_lambda", &options.osd_lambda, "weight of the basis's distance from orthonormality")
       .range(0, 1e9)
       .origin("paper, section 5");
 }

@@ -70,7 +70,7 @@ void declare_options(OptionTable& table, RacsOptions& options) {
       .range(1, 1000)
       .origin("RACS, section 4");
   table.add("scale", &options.scale, "alpha: factor on the direction").range(0, 1e9).origin("RACS, table 9");
-  table.add("limiter", &options.limiter, "most that the direction's norm may grow by; 0: no limit")
+  table.add("limiter", &options.limiter, "largest growth of the direction's norm; 0: no limit")
       .range(0, 1e9)
       .origin("RACS, appendix F.2");
 }

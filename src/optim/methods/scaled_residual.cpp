@@ -26,8 +26,8 @@ void declare_options(OptionTable& table, ResidualOptions& options) {
       .origin("paper, section 4.3");
   table
       .add("scaling", &options.scaling,
-           "one factor for each line that low-rank gradients share with the weight, one for the matrix, or "
-           "none: the residual as it is")
+           "column: one factor for each row or column of the residual; matrix: one factor; none: the "
+           "residual is not scaled")
       .choices({"column", "matrix", "none"});
 }
 

@@ -36,7 +36,7 @@ class Sinkgd : public Method {
 }  // namespace
 
 void declare_options(OptionTable& table, SinkgdOptions& options) {
-  table.add("iterations", &options.iterations, "times that rows and then columns are normalized")
+  table.add("iterations", &options.iterations, "number of times that rows and columns are normalized")
       .range(1, 1000)
       .origin("SinkGD, section 5");
   table.add("scale", &options.scale, "factor on the direction").range(0, 1e9);

@@ -42,7 +42,7 @@ class SparseMomentum : public Method {
 void declare_options(OptionTable& table, SparseMomentumOptions& options) {
   table
       .add("density", &options.density,
-           "share of the elements of targeted weights that have moments and move")
+           "share of each targeted weight's elements that have moments and are updated")
       .range(1e-6, 1);
 }
 

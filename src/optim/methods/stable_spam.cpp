@@ -96,7 +96,7 @@ void declare_options(OptionTable& table, StableSpamOptions& options) {
   table.add("gamma2", &options.gamma2, "decay of the average squared norm")
       .range(0, largest)
       .origin("the authors' scripts for bf16");
-  table.add("gamma3", &options.gamma3, "decay of the average largest element, above which is clipped")
+  table.add("gamma3", &options.gamma3, "decay of the average largest element; larger elements are clipped")
       .range(0, largest);
   table.add("interval", &options.interval, "updates between resets of the moments; 0 never resets")
       .range(0, 1e15);

@@ -56,7 +56,8 @@ class Subtrack : public SubspaceMethod {
 }  // namespace
 
 void declare_options(OptionTable& table, SubtrackOptions& options) {
-  table.add("step_size", &options.step_size, "of the basis, in angles of a power iteration").range(0, 1e6);
+  table.add("step_size", &options.step_size, "step of the basis, relative to the angle of a power iteration")
+      .range(0, 1e6);
   table.add("scale", &options.scale, "alpha: factor on the direction")
       .range(0, 1e9)
       .origin("the authors' scripts");

@@ -35,7 +35,7 @@ std::vector<Preset> adaptive_presets() {
   return {
       {"adarankgrad_adamw",
        {"adarankgrad"},
-       "GaLore over AdamW with a rank that follows the gradient's; its state before the rank falls",
+       "GaLore over AdamW with a rank that follows the gradient; the state is given before the rank falls",
        "Refael et al. 2024, arXiv 2410.17881",
        {{"mr", kBasis, "", count_basis},
         {"nr", kMoment, "", count_moment},
@@ -43,7 +43,7 @@ std::vector<Preset> adaptive_presets() {
        combine_adarankgrad_adamw},
       {"alice",
        {},
-       "Adam in an eigenbasis with directions drawn at random, and the rest by its columns' energy",
+       "Adam in an eigenbasis with random directions, and a residual scaled by the energy of its columns",
        "Gong et al. 2025, arXiv 2502.07752",
        {{"mr"}, {"nr", kMoment}, {"nr", kMoment}, {"rr"}, {"n"}, {"", kScalar}},
        combine_alice},

@@ -90,7 +90,7 @@ std::vector<Preset> low_rank_presets() {
        combine_natural_galore_adamw},
       {"lora_pre",
        {},
-       "LoRA-Pre: AdamW whose moments are products of thin matrices",
+       "LoRA-Pre: AdamW with moments that are products of thin matrices",
        "Wang et al. 2026, arXiv 2602.24283",
        {{"mr"}, {"nr"}, {"mr"}, {"nr"}, {"1", kScalar}},
        combine_lora_pre},

@@ -37,7 +37,7 @@ class RmsProp : public UpdateRule {
 
 void declare_options(OptionTable& table, RmsPropOptions& options) {
   table.add("rms_beta", &options.beta, "decay of the average of squared gradients").range(0, 1 - 1e-9);
-  table.add("rms_epsilon", &options.epsilon, "added to the root of that average").range(0, 1);
+  table.add("rms_epsilon", &options.epsilon, "added to the root of the average squared gradient").range(0, 1);
 }
 
 std::unique_ptr<UpdateRule> make_rms_prop(const RmsPropOptions& options, const StorageOptions& storage,

@@ -52,13 +52,15 @@ class Spam : public UpdateRule {
 }  // namespace
 
 void declare_options(OptionTable& table, SpamOptions& options) {
-  table.add("threshold", &options.threshold, "squared gradients above so many second moments are clipped")
+  table
+      .add("threshold", &options.threshold,
+           "squared gradients above this multiple of the second moment are clipped")
       .range(1e-9, 1e30)
       .origin("SPAM, section 4.1");
   table.add("interval", &options.interval, "updates between resets of the moments; 0 never resets")
       .range(0, 1e15)
       .origin("SPAM, section 4.1");
-  table.add("warmup_steps", &options.warmup_steps, "updates over which directions grow again after a reset")
+  table.add("warmup_steps", &options.warmup_steps, "updates of warm-up after a reset")
       .range(0, 1e15)
       .origin("SPAM, section 4.1");
   table.add("holdoff", &options.holdoff, "updates after a reset without clipping")
