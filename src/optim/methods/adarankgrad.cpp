@@ -9,13 +9,13 @@
 namespace galore {
 namespace {
 
-// A moment whose shape changes.
+// A moment that can change its shape.
 class Resized {
  public:
   Resized(const StorageOptions& storage, bool is_signed, Ledger& ledger)
       : storage_(storage), is_signed_(is_signed), ledger_(ledger) {}
 
-  // Of zeros, if it was of another shape.
+  // Replaces the moment by zeros of the new shape, unless the shape is the same.
   void resize(const std::vector<int64_t>& shape) {
     if (shape == shape_) return;
     if (moment_) ledger_.add(Owner::moments, -moment_bytes(storage_, c10::multiply_integers(shape_)));
@@ -82,7 +82,7 @@ class AdaRankGrad : public Method {
   Subspace* subspace() override { return subspace_.get(); }
   bool reads_low_rank() const override { return true; }
 
-  // A loading visitor may bring another rank.
+  // A loading visitor may bring another rank, so the moments are resized before they are visited.
   void visit(StateVisitor& visitor) override {
     subspace_->visit(visitor);
     resize();
@@ -117,7 +117,7 @@ class AdaRankGrad : public Method {
   AdamWOptions adam_;
   std::unique_ptr<Subspace> subspace_;
   Resized moment1_, moment2_;
-  int64_t since_ = 0;  // updates since the last refresh began, that one included
+  int64_t since_ = 0;  // updates since the last refresh, including the update of the refresh
   double refreshed_norm_ = 0, last_norm_ = 0;
 };
 

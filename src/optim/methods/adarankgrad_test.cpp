@@ -1,4 +1,4 @@
-// AdaRankGrad: which rank it takes, what becomes of moments and memory, and when it refreshes.
+// Tests AdaRankGrad: the rank it takes, its treatment of moments and memory, and the time of its refreshes.
 #include "optim/methods/adarankgrad.h"
 
 #include <gtest/gtest.h>
@@ -17,7 +17,7 @@ using testing_optimizer::random;
 using testing_optimizer::relative_difference;
 using testing_optimizer::TestRun;
 
-// With these singular values, in random directions.
+// Returns a matrix with these singular values in random directions.
 at::Tensor with_values(int64_t m, int64_t n, const std::vector<float>& values, uint64_t seed = 1) {
   const auto count = static_cast<int64_t>(values.size());
   return (orthonormal(m, count, seed) * at::tensor(values)).mm(orthonormal(n, count, seed + 100).t());
@@ -29,7 +29,8 @@ int64_t rank_for(const std::string& args, const at::Tensor& gradient) {
   return method.method->subspace()->rank();
 }
 
-// Squares 64, 16, 4, 1 of 85: shares left out by 1, 2, 3 and 4 directions are 0.247, 0.059, 0.012 and 0.
+// The squares are 64, 16, 4 and 1, together 85. The shares that 1, 2, 3 and 4 directions leave out are 0.247,
+// 0.059, 0.012 and 0.
 TEST(AdaRankGrad, TakesTheFewestDirectionsThatLeaveOutNoMoreThanItsShare) {
   const std::vector<std::pair<std::string, int64_t>> expected{{"energy=0.25", 1},
                                                               {"energy=0.24", 2},
@@ -67,8 +68,8 @@ std::map<std::string, at::Tensor> state_of(Method& method) {
   return copy.values;
 }
 
-// A gradient of the same two directions with their order changed: the basis turns, what moments mean does
-// not.
+// The second gradient has the same two directions in another order. The basis rotates, but the lifted moments
+// stay the same.
 TEST(AdaRankGrad, MomentsKeepTheirMeaningInATurnedBasis) {
   for (const auto& [m, n] : testing_method::kShapes) {
     OneMethod method("adarankgrad_adamw", "rank=2,energy=0,subspace=svd", m, n);
@@ -81,8 +82,8 @@ TEST(AdaRankGrad, MomentsKeepTheirMeaningInATurnedBasis) {
       return right ? state.at("moment1").mm(state.at("basis_right").t())
                    : state.at("basis_left").mm(state.at("moment1"));
     };
-    EXPECT_LE(relative_difference(full(after), full(before)), 1e-5);  // rounding of two SVDs
-    // The turn exchanges two axes up to signs, so the squares change places.
+    EXPECT_LE(relative_difference(full(after), full(before)), 1e-5);  // tolerance: the rounding of two SVDs
+    // The rotation exchanges two axes up to signs, so the squares change places.
     EXPECT_LE(relative_difference(after.at("moment2"), before.at("moment2").flip({right ? 1 : 0})), 1e-4);
   }
 }
@@ -119,7 +120,8 @@ TEST(AdaRankGrad, RefreshesWhenWhatItHoldsIsUsedUp) {
               {{kTall, random({24, 16}, 1)}});
   const at::Tensor g = with_values(24, 16, {8, 4, 2, 1});
   std::string refreshed;
-  // Update 5 comes max_gap after 1. Update 6 is less than half of it: 7 refreshes. Of that, 9 is a fourth.
+  // Update 5 refreshes max_gap updates after update 1. Update 6 has less than half of its norm, so update 7
+  // refreshes. Update 9 has a quarter of that norm, so update 10 refreshes.
   for (const double size : {1.0, 1.0, 1.0, 1.0, 1.0, 0.4, 0.4, 0.4, 0.1, 0.1})
     refreshed += run.update({{g * size}}).num_refreshed > 0 ? 'R' : '.';
   EXPECT_EQ(refreshed, "R...R.R..R");

@@ -44,7 +44,7 @@ class Alice : public Method {
     track(low_rank);
     const at::Tensor adapted = adapt(low_rank);
     scale_by_what_is_outside(gradient, low_rank);
-    // U W + C = U (W - S k) + G k
+    // The direction is U W + C = U (W - S k) + G k.
     kernels::combine(adapted, adapted, low_rank, {static_cast<float>(options_.scale), -1});
     Direction direction = subspace_.lift(adapted, 1);
     direction.dense = gradient;
@@ -55,7 +55,8 @@ class Alice : public Method {
     if (!subspace_.established()) {
       const std::string notice = subspace_.refresh(gradient, random);
       take(subspace_.basis().clone(), random);
-      if (gradient.is_meta()) find(gradient);  // later refreshes claim their buffers too
+      // on the meta device, also allocates the buffers of later refreshes
+      if (gradient.is_meta()) find(gradient);
       return notice;
     }
     const at::Tensor found = find(gradient);
@@ -94,7 +95,7 @@ class Alice : public Method {
     tracked_.mul_(options_.basis_beta).add_(product, 1 - options_.basis_beta);
   }
 
-  // W, in a buffer of its own.
+  // Returns W, in its own buffer.
   at::Tensor adapt(const at::Tensor& low_rank) {
     at::Tensor adapted =
         workspace_.get(Owner::workspace, "optimizer.low_rank_copy", low_rank.sizes(), at::kFloat);
@@ -107,7 +108,7 @@ class Alice : public Method {
     return adapted;
   }
 
-  // Lines of G and S times alpha alpha_c k, where C = (G - U S) k.
+  // Multiplies the lines of G and S by alpha alpha_c k, where C = (G - U S) k.
   void scale_by_what_is_outside(const at::Tensor& gradient, const at::Tensor& low_rank) {
     const at::Tensor squares =
         (lines_.squares("whole", gradient) - lines_.squares("inside", low_rank)).clamp_min(0);

@@ -1,4 +1,5 @@
-// Reductions of APOLLO. Its formulas are held against plain scripts by tests/vectors/family.
+// Compares APOLLO with simpler methods where they must agree. tests/vectors/family compares its formulas with
+// plain scripts.
 #include "optim/methods/apollo.h"
 
 #include "optim/methods/test_method.h"
@@ -8,15 +9,15 @@ namespace {
 
 using namespace testing_method;
 
-// One step of Adam without averages gives signs, N = c^-1 sign(R), and of a gradient of rank one R's lines
-// are multiples of one another: so are the scaled lines, which get the same length.
+// One step of Adam without averages gives signs, N = c^-1 sign(R). For a gradient of rank one the lines of R
+// are multiples of one another, so the scaled lines have equal lengths.
 TEST(Apollo, GivesLinesTheSizeOfTheirDirections) {
   OneMethod apollo("apollo_adamw", "rank=4", 24, 16);
   const at::Tensor g = random({24, 1}, 1).mm(random({1, 16}, 2));
   const at::Tensor direction = apollo.full(g, 1, true);
   const at::Tensor norms = at::linalg_vector_norm(direction, 2, {1}),
                    sizes = at::linalg_vector_norm(g, 2, {1});
-  EXPECT_LE((norms / norms.mean() - 1).abs().max().item<double>(), 1e-3);  // 1e-6 beside the root of v
+  EXPECT_LE((norms / norms.mean() - 1).abs().max().item<double>(), 1e-3);  // 1e-6 is added to the root of v
   EXPECT_LE(relative_difference(direction / norms.unsqueeze(1), g / sizes.unsqueeze(1)), 1e-6);
 }
 
@@ -30,7 +31,8 @@ TEST(Apollo, OfOneFactorIsAMultipleOfTheGradient) {
   }
 }
 
-// alpha is the root of `scale`, and a factor before the limiter or behind it is the same but for its 1e-8.
+// alpha is the root of `scale`. A factor before the limiter and one after it differ only by the limiter's
+// 1e-8.
 TEST(Apollo, ScalesByTheRootWhereverItStands) {
   for (const auto& [m, n] : kShapes) {
     OneMethod one("apollo_adamw", "rank=4", m, n), four("apollo_adamw", "rank=4,scale=4", m, n);
@@ -57,7 +59,7 @@ TEST(Apollo, WithoutLimiterInEitherWords) {
   EXPECT_TRUE(limits);
 }
 
-// Nothing but numbers is kept of a random basis.
+// A random basis takes no memory but two numbers.
 TEST(Apollo, KeepsTheRulesStateAlone) {
   OneMethod random_basis("apollo_adamw", "rank=4", 24, 16), svd("apollo_adamw", "rank=4,proj=svd", 24, 16);
   EXPECT_EQ(random_basis.ledger.total(), 4 * 2 * 24 * 4);

@@ -34,7 +34,7 @@ class Badam : public Method {
     return {.dense = gradient, .left = {}, .right = {}};
   }
 
-  // A loading visitor brings the turn before the moments.
+  // A loading visitor sets the turn before the moments.
   void visit(StateVisitor& visitor) override {
     visitor.scalar("turn", turn_);
     visitor.scalar("steps", steps_);
@@ -49,7 +49,7 @@ class Badam : public Method {
   void begin(int64_t turn) {
     turn_ = turn;
     steps_ = 0;
-    if (!active()) return;  // the moments are another layer's
+    if (!active()) return;  // the moments belong to another layer
     moment1_.zero_();
     moment2_.zero_();
   }
@@ -57,8 +57,8 @@ class Badam : public Method {
   BadamOptions options_;
   AdamWOptions adam_;
   int64_t layer_, num_layers_;
-  int64_t turn_ = 0, steps_ = 0;  // steps of this turn
-  at::Tensor moment1_, moment2_;  // shared with the same weight of other layers
+  int64_t turn_ = 0, steps_ = 0;  // steps_ counts the updates of this turn
+  at::Tensor moment1_, moment2_;  // shared with the weight of the same name in other layers
 };
 
 }  // namespace

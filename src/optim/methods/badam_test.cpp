@@ -1,4 +1,5 @@
-// BAdam over three layers: whose turn it is, what rests, what is kept, and that a run resumes within a turn.
+// Tests BAdam with three layers: which layer is active, which weights rest, which state is kept, and that a
+// run resumes within a turn.
 #include "optim/methods/badam.h"
 
 #include <gtest/gtest.h>
@@ -33,7 +34,7 @@ NamedTensors three_layers() {
   return all;
 }
 
-// Of the layers whose weights an update moved: "0", "1", "2" or several of them.
+// Returns the numbers of the layers with weights that an update moved: "0", "1", "2" or several of them.
 std::string moved_by(TestRun& run, uint64_t seed) {
   std::string moved;
   std::vector<at::Tensor> before;
@@ -54,7 +55,7 @@ TEST(Badam, TrainsOneLayerAtATimeInOrder) {
   for (const bool layerwise : {false, true}) {
     OptimizerOptions options;
     options.layerwise = layerwise;
-    options.weight_decay = 0.1;  // which resting layers are spared
+    options.weight_decay = 0.1;  // resting layers are not decayed
     options.decay_all = true;
     TestRun run("badam", "switch_every=2", three_layers(), options);
     std::string turns;
@@ -86,7 +87,7 @@ TEST(Badam, KeepsTheStateOfOneLayer) {
   EXPECT_EQ(run.ledger.bytes(Owner::moments), 8 * (30 * 16 + 24 * 16 + 16));
 }
 
-// One layer's gradients, whichever turn it is, and none of a layer that rests.
+// Only one layer's gradients are formed, whichever layer is active, and none of a resting layer.
 TEST(Badam, FormsTheGradientsOfOneLayer) {
   const int64_t expected = 4 * (30 * 16 + 24 * 16 + 16);
   TestRun run("badam", "switch_every=1", three_layers());
@@ -104,7 +105,7 @@ TEST(Badam, FormsTheGradientsOfOneLayer) {
 }
 
 TEST(Badam, ResumesWithinATurnAndBetweenTurns) {
-  for (const uint64_t saved : {3, 4, 5, 6}) {  // turns end after 2, 4 and 6
+  for (const uint64_t saved : {3, 4, 5, 6}) {  // turns end after updates 2, 4 and 6
     TestRun whole("badam", "switch_every=2", three_layers());
     for (uint64_t t = 1; t <= saved; ++t) whole.update(t);
     NamedTensors weights;
@@ -117,7 +118,7 @@ TEST(Badam, ResumesWithinATurnAndBetweenTurns) {
   }
 }
 
-// A gradient that is not finite keeps its weight out of an update; turns go on for all layers alike.
+// A gradient that is not finite keeps its weight out of an update. The turns go on for all layers alike.
 TEST(Badam, TurnsGoByUpdatesOfTheOptimizer) {
   TestRun run("badam", "switch_every=2", three_layers());
   auto gradients = run.gradients(1);

@@ -53,7 +53,8 @@ class Coap : public Method {
   std::string refresh(const at::Tensor& gradient, const StepContext& context) {
     if (!subspace_.established()) {
       const std::string notice = subspace_.refresh(gradient, context.random);
-      if (!gradient.is_meta()) return notice;  // a memory plan has one refresh: it sees all kinds
+      // a memory plan has one refresh, which must allocate the buffers of all kinds
+      if (!gradient.is_meta()) return notice;
     }
     const int64_t done = context.step - 1;
     const bool again = done % (options_.update_proj_gap * options_.reproject_factor) == 0;
@@ -69,8 +70,7 @@ class Coap : public Method {
     if (!q.is_meta() && kernels::sum_squares(q) == 0)
       return "the gradient leads nowhere: keeps the old basis";
     orthonormalize(q, workspace_);
-    const at::Tensor small =
-        product("coap.small", h, q);  // (Q^T H^T)^T: its left singular vectors are wanted
+    const at::Tensor small = product("coap.small", h, q);  // (Q^T H^T)^T; we need its left singular vectors
     workspace_.ledger().note_transient(3 * 4 * small.numel());
     if (small.is_meta()) return "";
     try {
@@ -105,11 +105,12 @@ class Coap : public Method {
     subspace_.replace(subspace_.side(), next, /*oblique=*/true);
   }
 
-  // Of the rows of X and G; `of_basis`: its slope. w: the low-rank gradient as h's projection, r x lines.
+  // Returns the mean cosine of the rows of X and G and writes its slope into `of_basis`. w is the low-rank
+  // gradient as h's projection, r x lines.
   double mean_cosine(const at::Tensor& gradient, const at::Tensor& w, const at::Tensor& overlap,
                      const at::Tensor& of_basis) {
     const at::Tensor p = subspace_.basis(), m = rule_->average();
-    // Rows of X: factors' rows times a matrix of r columns.
+    // Each row of X is a row of these factors times a matrix of r columns.
     const at::Tensor rows = left_ ? p : m;
     const at::Tensor with_g = left_ ? product("coap.with_moment", gradient, m.t()) : w.t();
     const at::Tensor gram = left_ ? product("coap.moment_gram", m, m.t()) : overlap;

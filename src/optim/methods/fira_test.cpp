@@ -1,5 +1,5 @@
-// Reductions of Fira, and both ways to its residual. The formulas themselves are held against plain scripts
-// by tests/vectors/family.
+// Compares Fira with simpler methods where they must agree, and tests both ways of computing its residual.
+// tests/vectors/family compares the formulas with plain scripts.
 #include "optim/methods/fira.h"
 
 #include "optim/methods/test_method.h"
@@ -12,7 +12,8 @@ using namespace testing_method;
 const std::vector<std::string> kVariants{"released", "paper"};
 const std::vector<std::string> kScalings{"column", "matrix", "none"};
 
-// The residual is rounding then: about 1e-6 of the gradient, so of the direction too.
+// The residual is then a rounding error of about 1e-6 of the gradient, and so is the difference of the
+// directions.
 TEST(Fira, WithAWholeBasisIsGaLore) {
   for (const auto& [m, n] : kShapes) {
     for (const std::string& variant : kVariants) {
@@ -27,7 +28,7 @@ TEST(Fira, WithAWholeBasisIsGaLore) {
   }
 }
 
-// With alpha 1 the variants differ in what the limiter sees alone.
+// With alpha = 1 the variants differ only in the limiter's input.
 TEST(Fira, VariantsAgreeWithoutScaleAndLimiter) {
   for (const auto& [m, n] : kShapes) {
     for (const std::string& scaling : kScalings) {
@@ -41,7 +42,7 @@ TEST(Fira, VariantsAgreeWithoutScaleAndLimiter) {
   }
 }
 
-// Fira without limits, in fp64, in the basis and from the adapted gradient of GaLore beside it.
+// Computes Fira without limiter in fp64, in the same basis and from the adapted gradient of a GaLore run.
 at::Tensor plain(const at::Tensor& gradient, const at::Tensor& adapted, Subspace& subspace,
                  const ResidualOptions& options) {
   const at::Tensor g = gradient.to(at::kDouble), n = adapted.to(at::kDouble);
@@ -60,14 +61,14 @@ at::Tensor plain(const at::Tensor& gradient, const at::Tensor& adapted, Subspace
 
 const std::vector<std::string> kBases{"svd", "random", "orthogonal", "svd,basis_dtype=bfloat16"};
 
-// `gradient` with what lies outside of the subspace a thousandth of its size.
+// Returns `gradient` with its part outside the subspace scaled to a thousandth.
 at::Tensor nearly_inside(const at::Tensor& gradient, Subspace& subspace) {
   return full(subspace.lift(subspace.project(gradient).clone(), 1)) + 1e-3 * gradient;
 }
 
-// Random and narrow bases, and the gradient that lies nearly inside, take the way of the residual, the others
-// that of the difference. 1e-4: the residual of the last gradient is a difference of fp32 numbers a thousand
-// times its size.
+// Random and narrow bases, and the gradient that is nearly inside the subspace, form the residual; all other
+// cases use the difference. The tolerance is 1e-4, because the residual of the last gradient is a difference
+// of fp32 numbers a thousand times its size.
 TEST(Fira, FollowsItsFormulaEitherWay) {
   for (const std::string& basis : kBases) {
     for (const auto& [m, n] : kShapes) {
@@ -93,7 +94,8 @@ TEST(Fira, FollowsItsFormulaEitherWay) {
   }
 }
 
-// The limited residual, from the direction; the paper's variant, where the limiter sees S itself.
+// Reads the limited residual off the direction. It uses the paper's variant, in which the limiter sees S
+// itself.
 TEST(Fira, LimitsTheGrowthOfTheResidual) {
   for (const std::string& basis : kBases) {
     for (const auto& [m, n] : kShapes) {
@@ -105,9 +107,10 @@ TEST(Fira, LimitsTheGrowthOfTheResidual) {
         if (t == 3) g = nearly_inside(g, *galore.method->subspace());
         const at::Tensor inside = galore.full(g, t, t == 1);
         const double norm = (fira.full(g, t, t == 1) - inside).norm().item<double>();
-        // 1e-3: the residual after a gradient nearly inside is read off a direction a thousand times its
-        // size.
-        if (t == 4 && basis != "random") {  // whose P P^T is no projection: nothing is nearly inside
+        // The tolerance is 1e-3, because the residual after a gradient nearly inside is read off a direction
+        // a thousand times its size.
+        // for a random basis P P^T is not a projection, so no gradient is nearly inside
+        if (t == 4 && basis != "random") {
           EXPECT_NEAR(norm / before, 1.01, 1e-3) << basis << m;
         } else if (t > 1) {
           EXPECT_LE(norm / before, 1.01 + 1e-3) << basis << m << t;
@@ -118,7 +121,7 @@ TEST(Fira, LimitsTheGrowthOfTheResidual) {
   }
 }
 
-// Both sides projected: no line of R is a line of G, so there is one factor.
+// When both sides are projected, no line of R is a line of G, so there is one factor.
 TEST(Fira, OfFullProjectionsHasOneFactor) {
   const std::string args = "rank=4,proj_type=full,subspace=svd";
   OneMethod column("fira_adamw", args, 24, 16), matrix("fira_adamw", args + ",scaling=matrix", 24, 16);

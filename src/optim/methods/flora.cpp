@@ -32,7 +32,8 @@ class Flora : public Method {
     if (context.refresh_due) {
       const std::string notice = refresh(DenseGradient(gradient), context.random, context.step - 1);
       context.note(notice);
-      subspace_->project_refreshed(gradient);  // to be measured: what is averaged is the rule's update
+      // measures the captured energy; the average itself uses the rule's update
+      subspace_->project_refreshed(gradient);
     }
     at::Tensor update = rule_->direction(gradient, context.step);
     if (moment_) average(update);
@@ -57,7 +58,7 @@ class Flora : public Method {
   }
 
  private:
-  // D in the place of U.
+  // Replaces U by D.
   void average(const at::Tensor& update) {
     const at::Tensor low_rank = subspace_->project(update);
     at::Tensor m = moment_->read();
@@ -75,7 +76,7 @@ class Flora : public Method {
   Workspace& workspace_;
   std::unique_ptr<Subspace> subspace_;
   std::unique_ptr<UpdateRule> rule_;
-  std::unique_ptr<Moment> moment_;  // null without beta1
+  std::unique_ptr<Moment> moment_;  // null when beta1 is 0
 };
 
 }  // namespace

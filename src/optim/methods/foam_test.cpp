@@ -1,4 +1,4 @@
-// Reductions of FOAM and GWT; their numbers are tested in tests/vectors/family.
+// Compares FOAM and GWT with simpler methods where they must agree. tests/vectors/family tests their numbers.
 #include "optim/methods/foam.h"
 
 #include <gtest/gtest.h>
@@ -25,13 +25,13 @@ TEST(Foam, OfLevelZeroIsAdam) {
   TestRun adam("foam_adamw", "", all_kinds(), none);
   for (uint64_t t = 1; t <= 4; ++t) foam.update(t), gwt.update(t), adam.update(t);
   for (const auto& [name, start] : all_kinds()) {
-    // Displacements, with fused multiplications in one of them.
+    // The displacements differ by fused multiplications in one of the runs.
     EXPECT_LE(relative_difference(foam.weight(name) - start, adam.weight(name) - start), 1e-5) << name;
     EXPECT_LE(relative_difference(gwt.weight(name) - start, adam.weight(name) - start), 1e-5) << name;
   }
 }
 
-// In a gradient that is constant over blocks nothing is left out, and Adam sees every element's own history.
+// When the gradient is constant over blocks there is no residual, and Adam sees every element's own history.
 TEST(Foam, OfAGradientConstantOverBlocksIsAdam) {
   TestRun foam("foam_adamw", "scale=1", {{kTall, random({24, 16}, 1)}});
   TestRun adam("adamw_torch", "beta2=0.95", {{kTall, random({24, 16}, 1)}});
@@ -39,12 +39,12 @@ TEST(Foam, OfAGradientConstantOverBlocksIsAdam) {
     const at::Tensor g = random({24, 4}, 10 + t).repeat_interleave(4, 1);
     foam.update({{g}}), adam.update({{g}});
   }
-  // The places of epsilon differ: 1e-8 beside gradients of about 1.
+  // Epsilon is added at different places: 1e-8, to gradients of about 1.
   EXPECT_LE(relative_difference(foam.weight(kTall), adam.weight(kTall)), 1e-6);
 }
 
-// Constant over blocks: there are no details, and the direction's norm is the coarse part's. Under one
-// gradient M / sqrt(V) grows from 3.2 to 4.2 to 4.9 without a limit.
+// When the gradient is constant over blocks there are no details, and the direction's norm is the norm of the
+// coarse part. With a constant gradient M / sqrt(V) would grow from 3.2 to 4.2 to 4.9 without a limit.
 TEST(Gwt, LimitsTheGrowthOfTheCoarsePart) {
   TestRun limited("gwt_adamw", "scale=1", {{kWide, at::zeros({16, 24})}});
   TestRun free("gwt_adamw", "scale=1,limiter=0", {{kWide, at::zeros({16, 24})}});
@@ -56,7 +56,7 @@ TEST(Gwt, LimitsTheGrowthOfTheCoarsePart) {
     const double correction = std::sqrt(1 - std::pow(0.999, t)) / (1 - std::pow(0.9, t));
     const double size = (limited.weight(kWide) - before).norm().item<double>() / correction;
     if (t > 1) {
-      EXPECT_NEAR(size / previous, 1.01, 1e-4) << t;  // fp32 weights
+      EXPECT_NEAR(size / previous, 1.01, 1e-4) << t;  // the weights are fp32
     }
     previous = size;
   }

@@ -39,7 +39,7 @@ class Frugal : public SubspaceMethod {
   }
 
  private:
-  // gradient = sign_scale sign(gradient - back(low_rank))
+  // Computes gradient = sign_scale sign(gradient - back(low_rank)).
   void make_signs_of_residual(const at::Tensor& gradient, const at::Tensor& low_rank) {
     at::Tensor negative =
         workspace_.get(Owner::workspace, "optimizer.low_rank_copy", low_rank.sizes(), at::kFloat);

@@ -1,4 +1,5 @@
-// Reductions of FRUGAL. Its formulas are held against plain scripts by tests/vectors/family.
+// Compares FRUGAL with simpler methods where they must agree. tests/vectors/family compares its formulas with
+// plain scripts.
 #include "optim/methods/frugal.h"
 
 #include "optim/methods/test_method.h"
@@ -8,7 +9,7 @@ namespace {
 
 using namespace testing_method;
 
-// Without signs and as long as no moments are reset, it is GaLore of scale one over the same rule.
+// Without signs, and until the moments are reset, FRUGAL is GaLore with scale one over the same rule.
 TEST(Frugal, WithoutSignsIsGaLoreUntilARefresh) {
   for (const auto& [m, n] : kShapes) {
     OneMethod frugal("frugal_adamw", "rank=4,sign_scale=0", m, n);
@@ -28,7 +29,7 @@ TEST(Frugal, BeginsAnewAtARefresh) {
   for (int t = 1; t <= 3; ++t) used.full(decaying({24, 16}, static_cast<uint64_t>(t)), t, t == 1);
   for (int t = 4; t <= 6; ++t) {
     const at::Tensor g = decaying({24, 16}, static_cast<uint64_t>(t));
-    // Signs of basis vectors may differ, which cancel but for rounding.
+    // Signs of basis vectors may differ; they cancel except for rounding.
     EXPECT_LE(relative_difference(used.full(g, t, t == 4), fresh.full(g, t - 3, t == 4)), 1e-5) << t;
   }
 }
@@ -40,7 +41,7 @@ TEST(Frugal, TakesTheSignOfTheResidual) {
     const Direction direction = frugal.direction(g, 1, true);
     Subspace& subspace = *frugal.method->subspace();
     const at::Tensor residual = g - full(subspace.lift(subspace.project(g).clone(), 1));
-    EXPECT_TRUE(at::equal(direction.dense, 0.5 * residual.sign()));  // none of these is near zero
+    EXPECT_TRUE(at::equal(direction.dense, 0.5 * residual.sign()));  // no residual element is near zero
   }
 }
 

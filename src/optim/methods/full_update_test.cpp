@@ -1,5 +1,5 @@
-// What is known of the directions of SinkGD, SWAN, Muon, RACS, SCALE and Adam-mini without following their
-// steps. Their numbers are tested in tests/vectors/family.
+// Tests properties of the directions of SinkGD, SWAN, Muon, RACS, SCALE and Adam-mini that can be checked
+// without repeating their steps. tests/vectors/family tests their numbers.
 #include <gtest/gtest.h>
 
 #include "optim/methods/test_method.h"
@@ -24,7 +24,7 @@ at::Tensor first_direction(const std::string& optim, const std::string& args, co
 TEST(Sinkgd, MakesRowsAndColumnsEquallyLong) {
   for (const auto& [m, n] : kShapes) {
     const at::Tensor d = first_direction("sinkgd", "iterations=200,scale=0.5", random({m, n}, 1));
-    const double element = 0.5;  // root mean square of every row and column, once it has converged
+    const double element = 0.5;  // the root mean square of every row and column after convergence
     EXPECT_TRUE(d.square().mean(1).sqrt().allclose(at::full({m}, element), 1e-3));
     EXPECT_TRUE(d.square().mean(0).sqrt().allclose(at::full({n}, element), 1e-3));
   }
@@ -34,14 +34,14 @@ TEST(Sinkgd, DoesNotDependOnTheSizeOfTheGradient) {
   const at::Tensor g = random({24, 16}, 1);
   const at::Tensor expected = first_direction("sinkgd", "", g);
   for (const double size :
-       {1e-12, 1e-3, 1e12})  // their squares leave the range where fp32 weights would be safe
+       {1e-12, 1e-3, 1e12})  // their squares leave the range in which fp32 weights would be safe
     EXPECT_LE(relative_difference(first_direction("sinkgd", "", g * size), expected), 1e-5) << size;
   EXPECT_TRUE(at::equal(first_direction("sinkgd", "", at::zeros({24, 16})), at::zeros({24, 16})));
 }
 
 at::Tensor singular_values(const at::Tensor& x) { return std::get<1>(at::linalg_svd(x, false)); }
 
-// Five quintic steps bring singular values between 0.7 and 1.2, and more of them do not bring them nearer.
+// Five quintic steps bring singular values between 0.7 and 1.2. More steps do not bring them closer together.
 TEST(Muon, MakesSingularValuesAlike) {
   for (const auto& [m, n] : kShapes) {
     for (const std::string dtype : {"float32", "bfloat16"}) {
@@ -66,16 +66,16 @@ TEST(Muon, WithoutStepsIsNormalizedMomentum) {
 TEST(Swan, WhitensStandardizedRows) {
   const at::Tensor g = random({16, 48}, 1) * random({16, 1}, 2).exp() + random({16, 1}, 3);
   const at::Tensor d = first_direction("swan", "scale=2", g);
-  // A standardized row has the length of sqrt(48).
+  // A standardized row has the length sqrt(48).
   EXPECT_NEAR(d.norm().item<double>(), 2 * std::sqrt(16.0 * 48), 1e-3);
   const at::Tensor s = singular_values(d);
   EXPECT_LT((s.max() / s.min()).item<double>(), 2);
-  // Neither the scale of a row nor what is added to it matters.
+  // The scale of a row does not matter, and neither does a constant added to it.
   EXPECT_LE(relative_difference(first_direction("swan", "scale=2", 3 * g + 5), d), 1e-4);
   EXPECT_TRUE(at::equal(first_direction("swan", "", at::ones({16, 48})), at::zeros({16, 48})));
 }
 
-// Squares of rank one are their fixed point's product at once: only signs are left.
+// Squares of rank one equal the product of their fixed point at once, so only signs are left.
 TEST(Racs, OfARankOneGradientIsItsSigns) {
   const at::Tensor g = random({24, 1}, 1).mm(random({1, 16}, 2));
   const at::Tensor d = first_direction("racs", "racs_beta=0,scale=0.5", g);
@@ -85,7 +85,7 @@ TEST(Racs, OfARankOneGradientIsItsSigns) {
         << size;
 }
 
-// With the same gradient again, q and s are 1.99 times what they were, and the norm 1 / 1.99.
+// With the same gradient again, q and s are 1.99 times their first values, and the norm is divided by 1.99.
 TEST(Racs, LimitsTheGrowthOfItsNorm) {
   const at::Tensor g = random({24, 16}, 1);
   for (const auto& [limiter, ratio] : {std::pair{"0", 1 / 1.99}, {"1.01", 1 / 1.99}, {"0.4", 0.4}}) {
@@ -121,7 +121,7 @@ TEST(Scale, AveragesTheHeadAlone) {
   EXPECT_EQ(run.ledger.bytes(Owner::moments), 4 * 20 * 16);
 }
 
-// Where all elements of a row are equally large, their mean square is each one's own.
+// When all elements of a row have the same size, their mean square equals the square of each.
 TEST(AdamMini, OfRowsOfOneSizeIsAdam) {
   TestRun mini("adam_mini", "", all_kinds()), adam("adamw_torch", "", all_kinds());
   for (uint64_t t = 1; t <= 4; ++t) {

@@ -1,4 +1,4 @@
-// Reductions of GaLore: what it must equal when its subspace is everything, nothing special, or given.
+// Compares GaLore with the methods that it must equal when its subspace is the whole space or a given one.
 #include "optim/methods/galore.h"
 
 #include <gtest/gtest.h>
@@ -17,9 +17,9 @@ std::string full_rank(const std::string& type, const std::string& more = "") {
   return "rank=99,scale=1,subspace=svd,proj_type=" + type + more;
 }
 
-// A whole basis loses nothing and SGD is linear, momentum included as long as the basis stays. The tolerance
-// is fp32 rounding of four products of up to 24 terms. The longer side has no whole basis: the rank is at
-// most the shorter side.
+// A whole basis loses nothing, and SGD is linear, including its momentum as long as the basis stays. The
+// tolerance is the fp32 rounding of four products of up to 24 terms. The longer side has no whole basis,
+// because the rank is at most the shorter side.
 TEST(GaLore, WithAWholeBasisAndSgdIsSgd) {
   for (const std::string& type : kTypes) {
     for (const auto& [m, n] : kShapes) {
@@ -37,7 +37,7 @@ TEST(GaLore, WithAWholeBasisAndSgdIsSgd) {
   }
 }
 
-// Without momentum, no refresh matters either.
+// Without momentum a refresh does not change the result either.
 TEST(GaLore, WithAWholeBasisAndSgdIsSgdAcrossRefreshes) {
   OneMethod galore("galore_sgd", full_rank("std"), 24, 16);
   for (int t = 1; t <= 4; ++t) {
@@ -46,7 +46,7 @@ TEST(GaLore, WithAWholeBasisAndSgdIsSgdAcrossRefreshes) {
   }
 }
 
-// Not AdamW itself, which depends on the axes: AdamW in the axes of the basis.
+// The result is not AdamW itself, which depends on the axes, but AdamW in the axes of the basis.
 TEST(GaLore, WithAWholeBasisAndAdamWIsAdamWInTheRotatedAxes) {
   for (const std::string type : {"right", "left", "full"}) {
     const int64_t m = type == "left" ? 16 : 24, n = type == "left" ? 24 : 16;
@@ -60,11 +60,12 @@ TEST(GaLore, WithAWholeBasisAndAdamWIsAdamWInTheRotatedAxes) {
       const at::Tensor p = type == "left" ? at::eye(n) : subspace.right();
       const at::Tensor q = type == "right" ? at::eye(m) : subspace.left();
       at::Tensor rotated = q.t().matmul(g).matmul(p);
-      // A refresh leaves rounding beside the diagonal, which GaLore takes for nothing.
+      // A refresh leaves rounding errors outside the diagonal, which GaLore sets to zero.
       if (type == "full" && t == 1) rotated = at::diag_embed(rotated.diagonal());
       const at::Tensor expected = q.matmul(adamw->direction(rotated.contiguous(), t)).matmul(p.t());
-      // Adam divides by the root of the second moment, so rounding (1e-6 of the largest) in small elements
-      // grows by the ratio of largest to smallest; a few of 384 elements are a hundredth of the largest.
+      // Adam divides by the root of the second moment, so rounding errors (1e-6 of the largest element) in
+      // small elements grow by the ratio of largest to smallest. A few of 384 elements are a hundredth of the
+      // largest.
       EXPECT_LE(relative_difference(given, expected), 1e-4) << type << t;
     }
   }
@@ -76,7 +77,7 @@ TEST(GaLore, IsNotAdamWWithAWholeBasis) {
   EXPECT_GT(relative_difference(galore.full(g, 1, true), adamw.full(g, 1, false)), 0.1);
 }
 
-// The axes themselves as basis: products with an identity are exact, so every bit is the base rule's.
+// The basis is the identity. Products with it are exact, so every bit equals the base rule's.
 TEST(GaLore, WithTheIdentityAsBasisIsItsRule) {
   const std::map<std::string, std::string> rules{{"galore_adamw", ""},
                                                  {"galore_adamw_8bit", ",min_8bit_size=0"},
@@ -124,7 +125,7 @@ TEST(GaLore, TakesALowRankGradientBetweenRefreshes) {
   }
 }
 
-// The gradient of a refresh is projected by the new basis, made from itself.
+// The gradient of a refresh is projected by the new basis, which is made from this gradient.
 TEST(GaLore, ProjectsByTheNewBasisAtARefresh) {
   OneMethod galore("galore_sgd", "rank=3,scale=1,subspace=svd", 24, 16);
   for (int t = 1; t <= 3; ++t) {
@@ -139,7 +140,7 @@ TEST(GaLore, KeepsMomentsAcrossARefresh) {
   OneMethod galore("galore_sgd", "rank=4,scale=1,momentum=0.5", 24, 16);
   const at::Tensor g = decaying({24, 16}, 1);
   const at::Tensor once = galore.full(g, 1, true);
-  EXPECT_LE(relative_difference(galore.full(g, 2, true), 1.5 * once), 1e-3);  // the bases agree nearly
+  EXPECT_LE(relative_difference(galore.full(g, 2, true), 1.5 * once), 1e-3);  // the bases agree approximately
 }
 
 TEST(GaLore, TakesNothingForRoundingOfFullProjections) {
@@ -147,7 +148,7 @@ TEST(GaLore, TakesNothingForRoundingOfFullProjections) {
   const at::Tensor direction = galore.full(random({24, 16}, 1), 1, true);
   Subspace& subspace = *galore.method->subspace();
   const at::Tensor inside = subspace.left().t().matmul(direction).matmul(subspace.right());
-  // Adam's first step has entries of one; beside the diagonal nothing but rounding is left.
+  // Adam's first step has entries of one on the diagonal; all others are rounding errors.
   EXPECT_TRUE(inside.diagonal().abs().allclose(at::ones({8}), 0, 1e-3));
   EXPECT_LE((inside - at::diag_embed(inside.diagonal())).abs().max().item<double>(), 1e-5);
 }

@@ -25,7 +25,7 @@ class LdAdam : public Method {
         error_(parts.workspace.ledger().zeros(Owner::moments, parts.shape, at::kFloat)) {}
 
   Direction direction(at::Tensor gradient, const StepContext& context) override {
-    error_.add_(gradient);  // a, until the new error takes its place
+    error_.add_(gradient);  // holds a until the new error replaces it
     const at::Tensor low_rank = project(context);
     add_to_error(low_rank, -1);
     return subspace_.lift(rule_->direction(low_rank, context.step), 1);
@@ -38,17 +38,17 @@ class LdAdam : public Method {
   }
 
  private:
-  // A full or low-rank tensor as it is seen where the left side is projected.
+  // Returns a full or low-rank tensor in the orientation in which the left side is projected.
   at::Tensor seen(const at::Tensor& x) const { return left_ ? x : x.t(); }
   at::Tensor buffer(const char* name, int64_t rows, int64_t columns) {
     return workspace_.get(Owner::workspace, name, {rows, columns}, at::kFloat);
   }
-  // R, in the next basis.
+  // Returns R in the next basis.
   at::Tensor project(const StepContext& context) {
     if (!subspace_.established()) {
       const std::string notice = subspace_.refresh(error_, context.random);
       context.note(notice);
-      if (!error_.is_meta()) return subspace_.project(error_);  // a memory plan sees both kinds of updates
+      if (!error_.is_meta()) return subspace_.project(error_);  // a memory plan counts both kinds of updates
     }
     const at::Tensor next = next_basis(context.step - 1);
     if (!next.defined()) return subspace_.project(error_);
@@ -59,7 +59,7 @@ class LdAdam : public Method {
     return low_rank;
   }
 
-  // orth(b (b^T P)), in a buffer; undefined where that is zero.
+  // Returns orth(b (b^T P)) in a buffer, or an undefined tensor when it is zero.
   at::Tensor next_basis(int64_t steps) {
     const at::Tensor a = seen(error_), m = seen(rule_->average()), old = subspace_.basis();
     const double of_moment = rho_ / (1 - std::pow(beta1_, static_cast<double>(steps)));
@@ -77,7 +77,7 @@ class LdAdam : public Method {
     return next;
   }
 
-  // The error gains what the first moment loses on the way.
+  // Replaces the basis. The error gains the part of the first moment that the rotation loses.
   void move(const at::Tensor& next, int64_t steps) {
     const double factor = beta1_ / (1 - beta1_);
     add_to_error(rule_->average(), factor);
@@ -86,7 +86,7 @@ class LdAdam : public Method {
     add_to_error(rule_->average(), -factor);
   }
 
-  // error += factor back(low_rank)
+  // Computes error += factor back(low_rank).
   void add_to_error(const at::Tensor& low_rank, double factor) {
     at::Tensor scaled =
         workspace_.get(Owner::workspace, "optimizer.low_rank_copy", low_rank.sizes(), at::kFloat);

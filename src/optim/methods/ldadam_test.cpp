@@ -1,4 +1,5 @@
-// Reductions of LDAdam. Its formulas are held against plain scripts by tests/vectors/family.
+// Compares LDAdam with simpler methods where they must agree. tests/vectors/family compares its formulas with
+// plain scripts.
 #include "optim/methods/ldadam.h"
 
 #include "optim/methods/test_method.h"
@@ -8,8 +9,8 @@ namespace {
 
 using namespace testing_method;
 
-// A whole basis loses nothing, so no error is fed back, and Adam works in axes that turn with the basis: of
-// one update it is Adam's sign in the first basis, as GaLore's.
+// A whole basis loses nothing, so no error is fed back, and Adam works in axes that rotate with the basis.
+// The first update is Adam's sign in the first basis, as in GaLore.
 TEST(LdAdam, OfAWholeBasisFeedsNothingBack) {
   OneMethod ldadam("ldadam_adamw", "rank=99", 16, 24);
   struct Error : StateVisitor {
@@ -29,8 +30,8 @@ TEST(LdAdam, OfAWholeBasisFeedsNothingBack) {
   }
 }
 
-// What the subspace does not take waits in the error: with a steady gradient of rank two and a subspace of
-// rank one, the directions of both come to their turn.
+// The part of a gradient outside the subspace is kept in the error. With a constant gradient of rank two and
+// a subspace of rank one, both directions are used alternately.
 TEST(LdAdam, TakesUpWhatWasLeft) {
   const at::Tensor u = std::get<0>(at::linalg_qr(random({16, 2}, 1)));
   const at::Tensor v = std::get<0>(at::linalg_qr(random({24, 2}, 2)));
@@ -53,7 +54,7 @@ TEST(LdAdam, ProjectsSquaresFromTheLeft) {
   EXPECT_EQ(moments(16, 24), 16);
   OneMethod square("ldadam_adamw", "rank=1", 20, 20);
   const Direction direction = square.direction(random({20, 20}, 1), 1, false);
-  // The left factor is the basis: a unit vector.
+  // The left factor is the basis, a unit vector.
   EXPECT_NEAR(direction.left.norm().item<double>(), 1, 1e-5);
 }
 

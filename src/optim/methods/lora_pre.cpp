@@ -10,7 +10,7 @@
 namespace galore {
 namespace {
 
-// left right, which follows an average of matrices.
+// The product left right of thin matrices, which follows an average of matrices.
 class FactoredAverage {
  public:
   FactoredAverage(const Parts& parts, int64_t rank, double rate)
@@ -19,7 +19,7 @@ class FactoredAverage {
     right_ = parts.workspace.ledger().zeros(Owner::moments, {rank, parts.columns()}, at::kFloat);
   }
 
-  // The best approximation of scale x. False where x is zero or the decomposition fails.
+  // Starts with the best approximation of scale x. Returns false when x is zero or the decomposition fails.
   bool start(const at::Tensor& x, double scale, const RandomStream& random) {
     const auto found =
         find_by_svd(DenseGradient(x), {Side::both, rank_, /*previous=*/{}, random, workspace_});
@@ -56,7 +56,7 @@ class FactoredAverage {
     return workspace_.get(Owner::workspace, name, sizes, at::kFloat);
   }
 
-  // (thin^T thin + damping)^-1 x, in fp64: its condition may reach 10^6.
+  // Returns (thin^T thin + damping)^-1 x, computed in fp64 because the condition may reach 10^6.
   at::Tensor solved(const at::Tensor& thin, const at::Tensor& x) {
     const at::Tensor gram = workspace_.get(Owner::workspace, "lora_pre.gram", {rank_, rank_}, at::kDouble);
     gram_matrix(gram, thin, workspace_);
@@ -68,8 +68,8 @@ class FactoredAverage {
     return at::mm(inverse_of(gram), x.to(at::kDouble)).to(at::kFloat);
   }
 
-  // Of a matrix whose condition is 10^6 at most, so that a product with it is as exact as solving, and
-  // faster.
+  // Returns the inverse of a matrix with a condition of at most 10^6. A product with it is as exact as
+  // solving, and faster.
   at::Tensor inverse_of(const at::Tensor& gram) const {
     const SerialLapack serial(rank_);
     return at::cholesky_inverse(std::get<0>(at::linalg_cholesky_ex(gram)));
@@ -125,7 +125,7 @@ class LoraPre : public Method {
     if (!done) context.note("the gradient is zero or its decomposition failed: the moments begin later");
   }
 
-  // `m` and `square` hold B A and C D; the direction takes the place of m.
+  // Combines `m` and `square`, which hold B A and C D. The direction replaces m.
   at::Tensor combined(const at::Tensor& gradient, at::Tensor m, at::Tensor square, int64_t step) const {
     const auto t = static_cast<double>(step);
     m.mul_(adam_.beta1).add_(gradient, 1 - adam_.beta1);

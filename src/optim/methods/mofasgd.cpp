@@ -9,7 +9,7 @@
 namespace galore {
 namespace {
 
-// X = Q R. The columns of Q beyond what X spans are arbitrary.
+// The QR decomposition X = Q R. Columns of Q beyond the rank of X are arbitrary.
 struct Factors {
   at::Tensor q, r;
 };
@@ -58,7 +58,7 @@ class MofaSgd : public Method {
     return "";
   }
 
-  // Of [a, b].
+  // Returns the QR decomposition of [a, b].
   Factors factors(const std::string& side, const at::Tensor& a, const at::Tensor& b) {
     const int64_t rows = a.size(0), columns = 2 * rank_;
     const at::Tensor x = buffer(side, rows, columns);
@@ -76,7 +76,7 @@ class MofaSgd : public Method {
     return found;
   }
 
-  // R_U [[inner, I], [I, 0]] R_V^T, in fp64.
+  // Returns R_U [[inner, I], [I, 0]] R_V^T in fp64.
   at::Tensor core(const at::Tensor& inner, const at::Tensor& r_u, const at::Tensor& r_v) const {
     const auto half = [&](const at::Tensor& r, int64_t first) {
       return r.narrow(1, first, rank_).to(at::kDouble);
@@ -107,7 +107,7 @@ class MofaSgd : public Method {
     return "";
   }
 
-  // U without the vectors that rounding decides.
+  // Returns U without the vectors that only rounding errors determine.
   at::Tensor determined() {
     at::Tensor out = buffer("determined", left_.size(0), rank_);
     if (out.is_meta()) return out;

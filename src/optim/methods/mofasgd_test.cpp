@@ -1,4 +1,5 @@
-// Reductions of MoFaSGD. Its formulas are held against plain scripts by tests/vectors/family.
+// Compares MoFaSGD with simpler methods where they must agree. tests/vectors/family compares its formulas
+// with plain scripts.
 #include "optim/methods/mofasgd.h"
 
 #include "optim/methods/test_method.h"
@@ -11,7 +12,8 @@ using namespace testing_method;
 using testing_optimizer::FailingOperator;
 using testing_optimizer::Fails;
 
-// Of full rank nothing is lost: the direction is the polar factor of the momentum, which is formed here.
+// With full rank nothing is lost, so the direction is the polar factor of the momentum, which this test
+// forms.
 TEST(MofaSgd, OfFullRankIsThePolarFactorOfTheMomentum) {
   for (const auto& [m, n] : kShapes) {
     OneMethod mofasgd("mofasgd", "rank=99,momentum=0.5", m, n);
@@ -19,8 +21,8 @@ TEST(MofaSgd, OfFullRankIsThePolarFactorOfTheMomentum) {
     for (int t = 1; t <= 5; ++t) {
       const at::Tensor g = random({m, n}, static_cast<uint64_t>(t));
       momentum = 0.5 * momentum + g;
-      // A polar factor moves by rounding over the smallest singular value, which is a hundredth of the
-      // largest.
+      // Rounding moves a polar factor by its size over the smallest singular value, which is a hundredth of
+      // the largest.
       EXPECT_LE(relative_difference(mofasgd.full(g, t, false), polar(momentum)), 1e-3) << m << t;
     }
   }

@@ -38,7 +38,7 @@ class NaturalGaLore : public SubspaceMethod {
   }
 
  private:
-  // R~ in the place of R, the row `place` of the history.
+  // Replaces R by R~. R is the row `place` of the history.
   void make_natural(at::Tensor low_rank, int64_t place) const {
     const at::Tensor known = history_.narrow(0, 0, std::min(count_, options_.history));
     at::Tensor fisher = known.mm(known.t()).to(at::kDouble);
@@ -51,7 +51,7 @@ class NaturalGaLore : public SubspaceMethod {
   }
 
   NaturalGaLoreOptions options_;
-  at::Tensor history_;  // a gradient a row; the oldest is overwritten
+  at::Tensor history_;  // each row holds a gradient; the oldest row is overwritten
   int64_t count_ = 0;
 };
 

@@ -25,11 +25,12 @@ class Osd : public Method {
       context.note(notice);
     }
     const at::Tensor low_rank = subspace_.project(gradient);
-    // A memory plan has one update: it sees the later ones' buffers as well.
+    // A memory plan has one update, which must also allocate the buffers of later updates.
     const bool moves = !first || gradient.is_meta();
     const at::Tensor slope = moves ? slope_of_basis(gradient, low_rank) : at::Tensor();
     const at::Tensor adapted = rule_->direction(low_rank, context.step);
-    // The basis moves once this update's direction has been lifted by it: the direction holds a copy.
+    // The basis moves after this update's direction was computed. The direction keeps a copy of the old
+    // basis.
     const at::Tensor p = subspace_.basis();
     const at::Tensor used = buffer("osd.used", p.size(0), p.size(1)).copy_(p);
     if (slope.defined()) {
@@ -55,7 +56,8 @@ class Osd : public Method {
     return workspace_.get(Owner::workspace, name, {rows, columns}, at::kFloat);
   }
 
-  // The gradient of the basis's loss, in a buffer; undefined where the weight's gradient is zero.
+  // Returns the gradient of the basis's loss in a buffer, or an undefined tensor when the weight's gradient
+  // is zero.
   at::Tensor slope_of_basis(const at::Tensor& gradient, const at::Tensor& low_rank) {
     const double square = kernels::sum_squares(gradient);
     const at::Tensor p = subspace_.basis(), a = left_ ? low_rank : low_rank.t();

@@ -1,4 +1,5 @@
-// Reductions of Online Subspace Descent. Its formulas are held against plain scripts by tests/vectors/family.
+// Compares Online Subspace Descent with GaLore where they must agree. tests/vectors/family compares its
+// formulas with plain scripts.
 #include "optim/methods/osd.h"
 
 #include "optim/methods/test_method.h"
@@ -8,7 +9,7 @@ namespace {
 
 using namespace testing_method;
 
-// A basis that does not learn is GaLore's first one.
+// A basis that does not learn stays GaLore's first one.
 TEST(Osd, OfRateZeroIsGaLore) {
   for (const auto& [m, n] : kShapes) {
     OneMethod osd("osd_adamw", "rank=4,osd_lr=0", m, n), galore("galore_adamw", "rank=4,subspace=svd", m, n);
@@ -19,7 +20,7 @@ TEST(Osd, OfRateZeroIsGaLore) {
   }
 }
 
-// The share of a steady gradient that lies inside grows, whatever the first basis was.
+// The share of a constant gradient inside the subspace grows, whatever the first basis was.
 TEST(Osd, LearnsTheGradientsDirections) {
   OneMethod osd("osd_adamw", "rank=2,osd_lr=0.01", 16, 24);
   osd.full(random({16, 24}, 1), 1, false);
@@ -39,7 +40,7 @@ TEST(Osd, LiftsByTheBasisThatProjected) {
   OneMethod osd("osd_adamw", "rank=4,osd_lr=0.1", 16, 24), still("osd_adamw", "rank=4,osd_lr=0", 16, 24);
   const at::Tensor g = decaying({16, 24}, 1);
   osd.direction(g, 1, false), still.direction(g, 1, false);
-  // The first move follows the second update.
+  // The basis moves for the first time after the second update.
   EXPECT_TRUE(same_bits(osd.full(g, 2, false), still.full(g, 2, false)));
   EXPECT_FALSE(same_bits(osd.full(g, 3, false), still.full(g, 3, false)));
 }

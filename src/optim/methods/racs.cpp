@@ -9,10 +9,10 @@
 namespace galore {
 namespace {
 
-// x over its squared length; of zeros, zeros.
+// Returns x divided by its squared length, and zeros for zeros.
 at::Tensor over_squared_length(const at::Tensor& x) { return x / x.square().sum().clamp_min(1e-300); }
 
-// factor / sqrt(x), and 0 where x is 0.
+// Returns factor / sqrt(x), and 0 where x is 0.
 at::Tensor inverse_root(const at::Tensor& x, double factor) {
   return (x.to(at::kDouble).clamp_min(1e-300).rsqrt() * (x > 0) * factor).to(at::kFloat);
 }

@@ -5,8 +5,8 @@
 namespace galore {
 namespace {
 
-// A norm that is less than this share of what it is the difference of is summed from the residual itself.
-// Bases are orthonormal to about 1e-6, so above it norms are right to 1e-5.
+// A norm is computed from the residual itself when it is less than this share of the norm from which it is
+// subtracted. Bases are orthonormal to about 1e-6, so larger norms are right to 1e-5.
 constexpr double kSafeShare = 0.3;
 
 }  // namespace

@@ -15,7 +15,8 @@ class Sinkgd : public Method {
   Direction direction(at::Tensor gradient, const StepContext&) override {
     const double m = static_cast<double>(gradient.size(0)), n = static_cast<double>(gradient.size(1));
     const double squares = kernels::sum_squares(gradient);
-    // Squares of r and c. Any constant may be the start; this one keeps all numbers near 1.
+    // These are the squares of r and c. Any positive constant can be the start; this one keeps all numbers
+    // near 1.
     const at::Tensor rows = at::empty({gradient.size(0)}, gradient.options());
     at::Tensor columns = at::full({gradient.size(1)}, squares > 0 ? m * n / squares : 1, gradient.options());
     const at::Tensor sums = at::empty(columns.sizes(), columns.options().dtype(at::kDouble));

@@ -48,12 +48,12 @@ class StableSpam : public Method {
     return 0.5 + 0.25 * (1 + std::cos(std::numbers::pi * std::min(static_cast<double>(t), end) / end));
   }
 
-  // Updates that the moments have seen when update t is done: 1 at a reset.
+  // Returns the number of updates that the moments have seen after update t; it is 1 at a reset.
   int64_t since_reset(int64_t t) const {
     return options_.interval == 0 || t < options_.interval ? t : t % options_.interval + 1;
   }
 
-  // `n`: of how many updates the averages are made, this one included.
+  // `n` is the number of updates in the averages, including this one.
   void clip_and_normalize(at::Tensor& gradient, double scheduled, int64_t n) {
     const double count = static_cast<double>(n), gamma1 = options_.gamma1 * scheduled;
     const double largest = kernels::largest_magnitude(gradient);

@@ -1,4 +1,4 @@
-// What of Stable-SPAM can be said without its reference (tests/vectors/family).
+// Tests properties of Stable-SPAM that can be checked without its reference (tests/vectors/family).
 #include "optim/methods/stable_spam.h"
 
 #include <gtest/gtest.h>
@@ -15,17 +15,17 @@ using testing_optimizer::random;
 using testing_optimizer::relative_difference;
 using testing_optimizer::TestRun;
 
-// Each update's gradient is the first one times a factor: then only norms and largest elements change, and
-// with gamma1 = gamma2 every norm that AdaGN wants is near 1.
+// Each update's gradient is the first one times a factor, so only norms and largest elements change. With
+// gamma1 = gamma2 every norm that AdaGN aims for is near 1.
 TEST(StableSpam, EvensOutTheNorm) {
   TestRun run("stable_spam_adamw", "interval=0,gamma1=0,gamma2=0,beta1=0", {{kSquare, random({16, 16}, 1)}});
   TestRun sign("adamw_torch", "beta1=0", {{kSquare, random({16, 16}, 1)}});
   const at::Tensor g = random({16, 16}, 2);
   for (int t = 1; t <= 4; ++t) {
-    run.update({{g * std::pow(0.5, t)}});  // falling, so that nothing is clipped
+    run.update({{g * std::pow(0.5, t)}});  // the factor falls, so that nothing is clipped
     sign.update({{g / g.norm()}});
   }
-  // Up to epsilon beside norms of 1e-1 and more.
+  // The tolerance covers epsilon, which is added to norms of 1e-1 and more.
   EXPECT_LE(relative_difference(run.weight(kSquare), sign.weight(kSquare)), 1e-6);
 }
 

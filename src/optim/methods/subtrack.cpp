@@ -25,7 +25,8 @@ class Subtrack : public SubspaceMethod {
   std::string refresh(const GradientOperator& gradient, const RandomStream& random, int64_t steps) override {
     if (!subspace_->established()) {
       const std::string notice = SubspaceMethod::refresh(gradient, random, steps);
-      if (!gradient.is_meta()) return notice;  // a memory plan has one refresh: it sees both kinds
+      // a memory plan has one refresh, which must allocate the buffers of both kinds
+      if (!gradient.is_meta()) return notice;
     }
     const Side side = subspace_->side();
     bool moved = side != Side::right && move(gradient, Side::left);

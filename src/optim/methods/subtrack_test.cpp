@@ -1,4 +1,5 @@
-// Reductions of SubTrack++. Its formulas are held against plain scripts by tests/vectors/family.
+// Compares SubTrack++ with Fira where they must agree. tests/vectors/family compares its formulas with plain
+// scripts.
 #include "optim/methods/subtrack.h"
 
 #include "optim/methods/test_method.h"
@@ -8,20 +9,20 @@ namespace {
 
 using namespace testing_method;
 
-// A basis that does not move is Fira's, in the paper's form, that is never refreshed again.
+// With a basis that does not move, the method is Fira in the paper's form without refreshes.
 TEST(Subtrack, OfStepZeroIsFira) {
   for (const auto& [m, n] : kShapes) {
     OneMethod subtrack("subtrack_adamw", "rank=4,step_size=0", m, n);
     OneMethod fira("fira_adamw", "rank=4,variant=paper", m, n);
     for (int t = 1; t <= 5; ++t) {
       const at::Tensor g = decaying({m, n}, static_cast<uint64_t>(t));
-      // fp32 rounding of an orthonormal basis that is orthonormalized again.
+      // The tolerance is the fp32 rounding of an orthonormal basis that is orthonormalized again.
       EXPECT_LE(relative_difference(subtrack.full(g, t, t % 2 == 1), fira.full(g, t, t == 1)), 1e-4) << t;
     }
   }
 }
 
-// One geodesic leads from the old basis to the new one: one direction turns, the others stay.
+// One geodesic leads from the old basis to the new one: one direction rotates, the others stay.
 TEST(Subtrack, TurnsOneDirectionAtARefresh) {
   for (const auto& [m, n] : kShapes) {
     OneMethod subtrack("subtrack_adamw", "rank=4", m, n);

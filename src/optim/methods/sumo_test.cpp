@@ -1,4 +1,5 @@
-// Reductions of SUMO. Its formulas are held against plain scripts by tests/vectors/family.
+// Compares SUMO with simpler methods where they must agree. tests/vectors/family compares its formulas with
+// plain scripts.
 #include "optim/methods/sumo.h"
 
 #include <cmath>
@@ -14,21 +15,21 @@ using namespace testing_method;
 using testing_optimizer::FailingOperator;
 using testing_optimizer::Fails;
 
-// Without momentum a whole basis leaves the polar factor of the gradient itself.
+// Without momentum and with a whole basis, the direction is the polar factor of the gradient.
 TEST(Sumo, OfAWholeBasisIsThePolarFactor) {
   for (const auto& [m, n] : kShapes) {
     OneMethod sumo("sumo", "rank=99,momentum=0,subspace=svd", m, n);
     const double factor = std::sqrt(static_cast<double>(std::max(m, n)));
     for (int t = 1; t <= 3; ++t) {
       const at::Tensor g = decaying({m, n}, static_cast<uint64_t>(t));
-      // 1e-3: singular values fall by 0.8^15 and more, and rounding of g's elements moves the small
-      // directions.
+      // The tolerance is 1e-3, because singular values fall by 0.8^15 and more, and rounding of g's elements
+      // moves the small directions.
       EXPECT_LE(relative_difference(sumo.full(g, t, t == 1), factor * polar(g)), 1e-3) << m << t;
     }
   }
 }
 
-// Inside, the direction is orthogonal of size one; outside, it is the gradient.
+// Inside the subspace the direction is orthogonal with norm one; outside it is the gradient.
 TEST(Sumo, LeavesTheResidualAsItIs) {
   for (const auto& [m, n] : kShapes) {
     OneMethod sumo("sumo", "rank=4,scale=0.1", m, n);
@@ -47,7 +48,7 @@ TEST(Sumo, LeavesTheResidualAsItIs) {
   }
 }
 
-// A momentum of lower rank than before passes, one of higher rank is let in by and by.
+// A momentum of lower rank than before passes the limiter. A momentum of higher rank is let in gradually.
 TEST(Sumo, LimitsTheGrowthOfThePolarFactor) {
   OneMethod sumo("sumo", "rank=4,momentum=0,subspace=orthogonal", 24, 16);
   OneMethod off("sumo", "rank=4,momentum=0,subspace=orthogonal,limiter=0", 24, 16);
@@ -64,7 +65,7 @@ TEST(Sumo, LimitsTheGrowthOfThePolarFactor) {
   EXPECT_NEAR(norm_inside(off, all, 2), 2, 1e-4);  // the root of the rank
 }
 
-// G - P P^T G ascends where P P^T enlarges.
+// Where P P^T enlarges, the step along G - P P^T G would ascend.
 TEST(Sumo, RefusesABasisThatIsNotOrthonormal) {
   try {
     const OneMethod sumo("sumo", "subspace=random", 24, 16);
