@@ -1,20 +1,24 @@
 #!/usr/bin/env python3
-"""Compares the optimizers on one small LLaMA and English text, each at its own best learning rate.
+"""Compares the optimizers on one small LLaMA and English text, each at its best learning rate.
 
     scripts/results --comparison [--stage grid|seeds|large|speed|report] [--only NAME ...] [--jobs 2]
 
-grid   every optimizer at RATES, seed 1, then a step further on the better side until the best rate has worse neighbours;
-       a run that an evaluation finds HOPELESS behind the optimizer's best one is stopped there
-seeds  the eight best presets, AdamW, AdamW with two rates, GaLore and Fira once more with two other seeds, at their best rate
-speed  each optimizer alone on the machine, --rounds times, into bench/runs/<date>-comparison-speed.jsonl
-large  the five best presets, AdamW and AdamW with two rates once with configs/llama_comparison_10m.json, at the best rate and
-       the next lower one, which larger models want
-report writes bench/runs/<date>-comparison.jsonl (one line a run, raw), the tables of docs/results.md and
-       docs/comparison.svg
+grid   trains every optimizer at RATES with seed 1, then adds rates on the better side until the
+       best rate lies between worse ones; a run that an evaluation finds HOPELESS behind the
+       optimizer's best run is stopped
+seeds  trains the eight best presets, AdamW, AdamW with two rates, GaLore and Fira with two more
+       seeds, at their best rates
+speed  measures each optimizer alone on the machine, --rounds times, into
+       bench/runs/<date>-comparison-speed.jsonl
+large  trains the five best presets, AdamW and AdamW with two rates once with
+       configs/llama_comparison_10m.json, at the best rate and at the next lower one, because larger
+       models need lower rates
+report writes bench/runs/<date>-comparison.jsonl (one raw line for each run), the tables of
+       docs/results.md and docs/comparison.svg
 
-Runs lie in .cache/comparison/<optimizer>-<rate>-<seed>[-large]/. One that has ended there, or in the last raw file, is not
-repeated.
-Speed is not taken from the other runs, which share the machine.
+Runs are in .cache/comparison/<optimizer>-<rate>-<seed>[-large]/. A run that has ended there, or
+that the last raw file contains, is not repeated. Speed is not taken from these runs, because they
+share the machine.
 """
 
 import argparse
@@ -30,12 +34,13 @@ import time
 from results_page import ROOT, evaluations, events, measure, numbers_in, speeds, svg, write_between
 
 RATES = (0.003, 0.01)
-MOST_STEPS = 5  # beyond them
-# (step, loss behind the best run of the same optimizer at that step). Of the first 13 optimizers, all trained to the end at
-# every rate, no run made up for more than 0.15, 0.17 and 0.10 after these steps.
+MOST_STEPS = 5  # number of rates beyond RATES
+# (step, loss behind the best run of the same optimizer at this step). Of the first 13 optimizers,
+# which were trained to the end at every rate, no run caught up more than 0.15, 0.17 and 0.10 after
+# these steps.
 HOPELESS = ((293, 0.4), (586, 0.25), (879, 0.17))
 LOW_RANK = "rank=32,update_proj_gap=100"
-# optim -> optim_args. Whatever is not said is the published default.
+# optim -> optim_args. Every other option has its published default.
 RUNS = {
     "adamw_torch": "", "adamw_8bit": "", "adafactor": "", "sgd": "momentum=0.9", "adam_mini": "",
     "galore_adamw": LOW_RANK, "galore_adamw_8bit": LOW_RANK, "galore_adafactor": LOW_RANK,
@@ -52,13 +57,14 @@ RUNS = {
 
 
 def two_rates(optim, share=0.25):
-    """What GaLore projects is trained at a share of the rate of embedding, head and norms."""
+    """Trains projected weights at a share of the rate of embedding, head and norms."""
     patterns = (f"pattern={part},learning_rate_factor={share:g}" for part in ("self_attn", "mlp"))
     return optim, RUNS[optim], ["optim_overrides=" + ";".join(patterns)]
 
 
-# A run of another name: (optim, optim_args, further arguments). Methods that have no scale of their own, with GaLore's two
-# rates; SUMO's direction is sqrt(max(m, n)) long. Fira's ablation: its residual as it is, one factor for a matrix, no limiter.
+# Runs with other names: (optim, optim_args, further arguments). Methods without their own scale run
+# with GaLore's two rates; SUMO's direction has the length sqrt(max(m, n)). Fira's ablation has an
+# unscaled residual, one factor for a matrix, and no limiter.
 VARIANTS = {
     "adamw_two_rates": two_rates("adamw_torch"), "adafactor_two_rates": two_rates("adafactor"),
     "adam_mini_two_rates": two_rates("adam_mini"), "sinkgd_two_rates": two_rates("sinkgd"),
@@ -67,10 +73,11 @@ VARIANTS = {
     "fira_one_factor": ("fira_adamw", LOW_RANK + ",scaling=matrix", []),
     "fira_unlimited": ("fira_adamw", LOW_RANK + ",limiter=0", []),
 }
-# All moments, those of embedding and head as well, in 8 bits.
+# All moments are in 8 bits, those of embedding and head too.
 VARIANTS |= {f"{name}_8bit": (f"method={name},storage=blockwise_8bit", RUNS[name], []) for name in ("muon", "gwt_adamw", "alice")}
 RUNS |= {name: optim_args for name, (_, optim_args, _) in VARIANTS.items()}
-# Fira without its parts, with the published perplexity of LLaMA-60M (ablation in arXiv 2410.01623).
+# Fira without single parts, and the published perplexity of LLaMA-60M (ablation in arXiv
+# 2410.01623).
 ABLATION = {"fira_unscaled": 37.06, "fira_unlimited": 32.22, "fira_one_factor": 31.52, "fira_adamw": 31.06}
 BASELINES = ("adamw_torch", "adamw_two_rates")
 ALWAYS_SEEDED = (*BASELINES, "galore_adamw", "fira_adamw")
@@ -81,7 +88,7 @@ def folder_name(optim, rate, seed, large):
 
 
 class Run:
-    """Its record, a line of the raw file, is written when it has ended."""
+    """A run. Its record, a line of the raw file, is written when it has ended."""
 
     def __init__(self, args, optim, rate, seed, large=False):
         self.args, self.optim, self.rate, self.seed, self.large = args, optim, rate, seed, large
@@ -98,7 +105,7 @@ class Run:
         (self.folder / "record.json").write_text(json.dumps(record), encoding="utf-8")
 
     def loss(self):
-        """Infinite for a run that diverged or failed."""
+        """Returns the final loss, which is infinite for a run that diverged or failed."""
         loss = self.record()["eval_loss"] if self.complete() else None
         return math.inf if loss is None else loss
 
@@ -113,7 +120,7 @@ class Run:
                 f"output_dir={self.folder.relative_to(ROOT)}", "threads=1", "report_to=jsonl"]
 
     def train(self, rival=None):
-        """To its end, or until it is hopelessly behind the curve of `rival`."""
+        """Trains to the end, or until the run is hopelessly behind the curve of `rival`."""
         if self.complete():
             return
         command, stopped = self.command(), False
@@ -127,7 +134,7 @@ class Run:
                 stopped = hopeless(self.curve(), rival_curve)
             if stopped:
                 process.kill()
-        if stopped or process.returncode in (0, 1):  # not after another signal, nor with wrong usage
+        if stopped or process.returncode in (0, 1):  # not after another signal, nor after wrong usage
             self.keep(self.summary(command[1:], "stopped" if stopped else process.returncode))
         print(f"{self.folder.name}: {'stopped' if stopped else format(self.loss(), '.4f')}", flush=True)
 
@@ -157,7 +164,7 @@ def at_once(args, work, items):
 
 
 def grid_runs(args, optim, large=False):
-    """The complete runs of an optimizer with seed 1."""
+    """Returns the complete runs of an optimizer with seed 1."""
     records = args.out.glob(folder_name(optim, "*", 1, large) + "/record.json")
     rates = sorted(json.loads(path.read_text(encoding="utf-8"))["learning_rate"] for path in records)
     return [Run(args, optim, rate, 1, large) for rate in rates]
@@ -168,14 +175,16 @@ def best(args, optim, large=False):
 
 
 def step_from(rate, up):
-    """1, 3, 10, 30: the next rate."""
+    """Returns the next rate in 1, 3, 10, 30, ..."""
     is_one = f"{rate:e}"[0] == "1"
     factor = (3 if is_one else 10 / 3) if up else 1 / (10 / 3 if is_one else 3)
     return float(f"{rate * factor:.1g}")
 
 
 def further(args, optim):
-    """A rate beyond the grid's end, if the best run lies there; a lower one if all diverged."""
+    """Returns a rate beyond the end of the grid if the best run is there, or a lower one if all
+    runs diverged.
+    """
     runs = grid_runs(args, optim)
     if len(runs) < 2:
         return None
@@ -222,7 +231,7 @@ def large_runs(args):
 
 
 def measure_speeds(args):
-    """Each optimizer alone, on two threads."""
+    """Measures each optimizer alone, on two threads."""
     measure("comparison", "optim", args.rounds, {
         run.optim: [args.galore, "bench", *run.settings(), "threads=2", "--bench_steps", "20", "--json"] for run in ranked(args)})
 
@@ -258,7 +267,9 @@ def ablation_table(args):
 
 
 def curves(args):
-    """Of the eight best and those that are always seeded, from the second evaluation on."""
+    """Draws the eight best optimizers and those that always have several seeds, from the second
+    evaluation on.
+    """
     return [{"name": run.optim, "curve": run.record()["curve"][1:]} for run in seeded(args)]
 
 
@@ -274,7 +285,7 @@ def report(args):
 
 
 def restore(args):
-    """Takes up the records of the last raw file."""
+    """Loads the records of the last raw file."""
     files = sorted((ROOT / "bench/runs").glob("*-comparison.jsonl"))
     for line in files[-1].read_text(encoding="utf-8").splitlines() if files else []:
         record = json.loads(line)

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Tokens per second of greedy generation, galore beside transformers, interleaved on the same CPU.
+"""Compares the speed of greedy generation of galore and transformers on the same CPU.
 
 Usage: generate.py GALORE MODEL_DIRECTORY [--new_tokens N] [--rounds N] [--threads N]
-Needs torch and transformers 4.57. Prints one JSON line a round and a last one with the medians. The time to load
-the model is not counted: of galore it is the time of a run with one new token, taken off.
+
+Needs torch and transformers 4.57. Prints one JSON line for each round and a last one with the
+medians. The time to load the model is not counted: for galore, the time of a run with one new token
+is subtracted.
 """
 import argparse
 import json

@@ -1,17 +1,22 @@
 #!/usr/bin/env python3
-"""Time of one optimizer step at the shapes of a 60m LLaMA, beside Python packages, and its share of a training step.
+"""Times one optimizer step at the shapes of a 60m LLaMA, for galore and for Python packages.
 
-    scripts/bench-peers --optimizers [--only NAME ...] [--rounds 1] [--no-shares] [--no-peers] [--ours OPTIONS] [--out FILE]
+    scripts/bench-peers --optimizers [--only NAME ...] [--rounds 1] [--no-shares] [--no-peers]
+                                     [--ours OPTIONS] [--out FILE]
 
-step    every preset that has a peer: `galore bench` with 16 tokens and gradients in full, against the peer's step() on random
-        gradients of the same shapes; rank 128, gap 200, fp32, two threads. The mean over a refresh interval: the median step
-        without a refresh and a gap-th of what the first refresh takes more (ours is the dearest: it has no old basis; the
-        peers' is their second one, when memory is there).
-share   every preset: optimizer and a gap-th of the first refresh over the whole step, 2,048 tokens, options as by default
+step    compares every preset that has a peer: `galore bench` with 16 tokens and full gradients
+        against the peer's step() on random gradients of the same shapes; rank 128, gap 200, fp32,
+        two threads. The result is the mean over a refresh interval: the median step without a
+        refresh plus the additional time of a refresh divided by the gap. Ours is the first refresh,
+        the dearest, because it has no old basis; the peers' is their second one, when memory is
+        allocated.
+share   gives for every preset the share of the optimizer and the refresh (divided by the gap) in the
+        whole step, with 2,048 tokens and default options
 
-Peers are the authors' packages where the Python index has one that runs on a CPU, else PyTorch's own optimizers, else
-pytorch-optimizer's. Not compared: Q-GaLore's and LOMO's packages need a CUDA device.
-One JSON object a line on stdout, the machine first, then a table on stderr. Takes about a quarter of an hour.
+Peers are the authors' packages if the Python index has one that runs on a CPU, otherwise PyTorch's
+own optimizers, otherwise pytorch-optimizer's. The packages of Q-GaLore and LOMO are not compared,
+because they need a CUDA device. Prints one JSON object per line on stdout, the machine first, then
+a table on stderr. It takes about a quarter of an hour.
 """
 
 import argparse
@@ -26,12 +31,14 @@ import time
 from peers import ROOT, environment_of, last_json, machine
 
 HIDDEN, INTERMEDIATE, LAYERS, VOCABULARY, RANK, GAP = 512, 1376, 8, 32000, 128, 200
-PEER_GAP = 4  # of the timed run: one refresh, three steps without, one refresh
-LIMIT = 0.15  # of a training step
+PEER_GAP = 4  # updates between refreshes in the timed run: one refresh, three steps without, one refresh
+LIMIT = 0.15  # of the time of a training step
 
 
 def parameters(torch):
-    """{name: parameter with a gradient}, of rank about 128 and noise, as gradients of many tokens are."""
+    """Returns {name: parameter with a gradient}. Gradients have a rank of about 128 plus noise,
+    like gradients of many tokens.
+    """
     shapes = {"model.embed_tokens.weight": (VOCABULARY, HIDDEN), "lm_head.weight": (VOCABULARY, HIDDEN),
               "model.norm.weight": (HIDDEN,)}
     for layer in range(LAYERS):
@@ -47,7 +54,7 @@ def parameters(torch):
 
 
 def groups(found, **projected):
-    """The matrices that are projected, with these settings, and the rest."""
+    """Returns two groups: the projected matrices with these settings, and all other parameters."""
     inside = {n for n, p in found.items() if p.ndim == 2 and ("attn" in n or "mlp" in n)}
     return [{"params": [p for n, p in found.items() if n not in inside]},
             {"params": [found[n] for n in found if n in inside], **projected}]
@@ -67,7 +74,9 @@ def of_torch(name, **options):
 
 
 def of_package(package, name, settings, **options):
-    """settings: of the projected group, None for all parameters in one."""
+    """Returns a package's optimizer. settings: options of the projected group; None puts all
+    parameters into one group.
+    """
     def make(found):
         module = __import__(package)
         chosen = list(found.values()) if settings is None else groups(found, **settings)
@@ -76,7 +85,9 @@ def of_package(package, name, settings, **options):
 
 
 def beside_adamw(found, make):
-    """The matrices by another optimizer, embedding, head and vectors by AdamW, as ours and the authors' advice for Muon."""
+    """Uses another optimizer for the matrices and AdamW for embedding, head and vectors, as galore
+    does and as Muon's authors advise.
+    """
     import torch
 
     rest, matrices = (group["params"] for group in groups(found))
@@ -90,7 +101,7 @@ def make_muon(found):
 
 
 def make_racs(found):
-    """The package takes one step towards the fixed point, the paper five."""
+    """Returns RACS. The package takes one step towards the fixed point, the paper five."""
     import pytorch_optimizer
 
     return beside_adamw(found, pytorch_optimizer.RACS)
@@ -107,7 +118,7 @@ def make_badam(found):
     from badam import BlockOptimizer
 
     base = torch.optim.AdamW(found.values(), lr=1e-3)
-    no_layers = [name for name in found if ".layers." not in name]  # ours trains these all the time
+    no_layers = [name for name in found if ".layers." not in name]  # ours trains these in every update
     return BlockOptimizer(base, list(found.items()), switch_block_every=GAP, switch_mode="ascending", active_modules=no_layers,
                           verbose=0)
 
@@ -146,7 +157,9 @@ REFRESHES = ("galore_adamw", "galore_adafactor", "apollo_adamw", "apollo_mini", 
 
 
 def peer_worker(args):
-    """One peer in this process: its step without a refresh, and what a refresh takes more."""
+    """Measures one peer in this process: its step without a refresh, and the additional time of a
+    refresh.
+    """
     import torch
 
     torch.set_num_threads(args.threads)
@@ -156,7 +169,8 @@ def peer_worker(args):
     optimizer, times = PEERS[args.worker][1](found), []
     for _ in range(PEER_GAP + 1):
         for name, parameter in found.items():
-            parameter.grad = gradients[name].clone() if parameter.requires_grad else None  # some change it
+            # because some optimizers change it
+            parameter.grad = gradients[name].clone() if parameter.requires_grad else None
         start = time.perf_counter()
         optimizer.step()
         times.append(time.perf_counter() - start)
@@ -166,7 +180,7 @@ def peer_worker(args):
 
 
 def our_presets(args):
-    """{name: its update_proj_gap, or GAP}"""
+    """Returns {name: its update_proj_gap, or GAP}."""
     listed = subprocess.run([args.galore, "methods", "--markdown"], stdout=subprocess.PIPE, text=True, check=True).stdout
     found = {}
     for section in listed.split("\n## ")[1:]:

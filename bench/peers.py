@@ -1,15 +1,19 @@
 #!/usr/bin/env python3
-"""Training speed beside `transformers` + `galore_torch`: same model, batch and threads, runs interleaved (A B A B).
+"""Compares training speed with transformers and galore_torch: same model, batch and threads.
 
-    scripts/bench-peers [--rounds 2] [--steps 5] [--dtype float32|bfloat16] [--compile] [--size 60m] [--device cuda]
+    scripts/bench-peers [--rounds 2] [--steps 5] [--dtype float32|bfloat16] [--compile] [--size 60m]
+                        [--device cuda]
 
-The model is GaLore's LLaMA of that size (random weights, random tokens, vocabulary 32000), batch 8 x 256, GaLore AdamW
-with rank 128, gap 200, scale 0.25, std, rate 0.01. One JSON object a line on stdout: "machine" first, then every run
-with the keys of `galore bench --json`, then "summary" with medians over the rounds and the ratios ours / theirs.
+Runs of both programs alternate. The model is GaLore's LLaMA of the given size (random weights,
+random tokens, vocabulary 32000), with a batch of 8 x 256 and GaLore AdamW with rank 128, gap 200,
+scale 0.25, std and rate 0.01. Prints one JSON object per line on stdout: "machine" first, then
+every run with the keys of `galore bench --json`, then "summary" with medians over the rounds and
+the ratios ours / theirs.
 
-A run's step time is the median over its steps without a refresh. The first step refreshes every basis; its time in the
-optimizer beyond the median is refresh_seconds, and tokens_per_second_with_refresh spreads it over the gap. On a device
-every time waits for it, and memory is that of its tensors, on both sides.
+A run's step time is the median over its steps without a refresh. The first step refreshes every
+basis; its optimizer time beyond the median is refresh_seconds, and tokens_per_second_with_refresh
+spreads it over the gap. On a device, every time measurement waits for it, and memory is that of its
+tensors, on both sides.
 """
 
 import argparse
@@ -24,7 +28,7 @@ import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-# hidden, intermediate, heads, layers, rank: the configs of the authors' repository
+# hidden, intermediate, heads, layers, rank: the configurations of the authors' repository
 SIZES = {"60m": (512, 1376, 8, 8, 128), "130m": (768, 2048, 12, 12, 256), "350m": (1024, 2736, 16, 24, 256),
          "1b": (2048, 5461, 32, 24, 512)}
 GAP = 200
@@ -52,7 +56,7 @@ def arguments():
 
 
 def now(args, torch):
-    """The time when all that was asked for is done."""
+    """Returns the time after all work that was queued on the device is done."""
     if args.device != "cpu":
         torch.cuda.synchronize()
     return time.perf_counter()
@@ -76,7 +80,9 @@ def peak_memory(args, torch):
 
 
 def step_flops(args):
-    """Matrix products of a step, forward and backward: weights, head and attention scores (causal counted whole)."""
+    """Returns the operations of a step's matrix products, forward and backward: weights, head and
+    attention scores (causal attention counted as full).
+    """
     hidden, intermediate, _, layers, _ = SIZES[args.size]
     matrices = layers * (4 * hidden**2 + 3 * hidden * intermediate) + 32000 * hidden
     return args.batch * args.length * (6 * matrices + 12 * layers * args.length * hidden)
@@ -104,7 +110,7 @@ def peer_optimizer(args, model):
 
 
 def worker(args):
-    """One run of the peer in this process."""
+    """Measures one run of the peer in this process."""
     import torch
 
     torch.set_num_threads(args.threads)

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Trains the same small model with every optimizer at three learning rates and writes down what came out.
+"""Trains the same small model with every optimizer at three learning rates and reports the results.
 
     scripts/results [--steps N] [--only galore_adamw] [--report]
 
-Runs lie in .cache/results/runs/<optimizer>-<rate>/; one whose last evaluation is there is not repeated. --report only
-writes: bench/runs/<date>-results.jsonl (one line a run, raw), the table in docs/results.md and the best rate of each
-optimizer in docs/results.svg. Speed is not taken from these runs, which may have shared the machine: --speed measures it,
-the four in turn, three rounds, into bench/runs/<date>-results-speed.jsonl.
+Runs are in .cache/results/runs/<optimizer>-<rate>/; a run with its last evaluation is not repeated.
+--report only writes the report: bench/runs/<date>-results.jsonl (one raw line for each run), the
+table in docs/results.md and the best rate of each optimizer in docs/results.svg. Speed is not taken
+from these runs, because they may have shared the machine. --speed measures it: the four optimizers
+in turn, for three rounds, into bench/runs/<date>-results-speed.jsonl.
 """
 
 import argparse
@@ -17,8 +18,8 @@ import time
 from results_page import ROOT, evaluations, events, measure, numbers_in, speeds, svg, write_between
 
 LOW_RANK = "rank=48,update_proj_gap=100,scale=0.25,proj_type=std"
-# name -> (optim, optim_args, learning rates): the rates of the full-rank ones are the low-rank ones' times the scale,
-# and a step to either side.
+# name -> (optim, optim_args, learning rates). The rates of the full-rank optimizers are those of
+# the low-rank ones times the scale, and one step to either side.
 RUNS = {
     "AdamW": ("adamw_torch", "", (0.001, 0.0025, 0.005)),
     "8-bit AdamW": ("adamw_8bit", "", (0.001, 0.0025, 0.005)),

@@ -1,4 +1,4 @@
-"""What the pages of results have in common: logs of runs, tables of docs/results.md, curves."""
+"""Helpers for the pages of results: logs of runs, tables of docs/results.md, curves."""
 
 import json
 import pathlib
@@ -12,7 +12,7 @@ COLORS = ("#1b6ca8", "#b5482a", "#3c8d53", "#8e5ea2", "#c49a1a", "#4aa6b5", "#d1
 
 
 def events(folder):
-    """Of a run; a line that is being written is left out."""
+    """Reads the events of a run and leaves out a line that is still being written."""
     path = folder / "metrics.jsonl"
     lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.exists() else []
     return [json.loads(line) for line in lines]
@@ -23,7 +23,7 @@ def evaluations(folder):
 
 
 def numbers_in(value, names):
-    """Sum of the numbers under keys that contain one of `names`, at any depth."""
+    """Returns the sum of the numbers under keys that contain one of `names`, at any depth."""
     if not isinstance(value, dict):
         return 0
     return sum(v if isinstance(v, (int, float)) and any(n in k for n in names) else numbers_in(v, names)
@@ -31,7 +31,7 @@ def numbers_in(value, names):
 
 
 def svg(best):
-    """Evaluation loss over updates, one line an optimizer."""
+    """Draws the evaluation loss over updates, one line for each optimizer."""
     width, height, left, right, bottom = 820, 380, 60, 180, 45
     points = [p for run in best for p in run["curve"]]
     x0, x1, y0, y1 = min(x for x, _ in points), max(x for x, _ in points), min(y for _, y in points), max(y for _, y in points)
@@ -58,7 +58,7 @@ def svg(best):
 
 
 def write_between(mark, text):
-    """Into docs/results.md, between <!-- mark --> and <!-- end of mark -->."""
+    """Replaces the part of docs/results.md between <!-- mark --> and <!-- end of mark -->."""
     page = ROOT / "docs/results.md"
     before, rest = page.read_text(encoding="utf-8").split(f"<!-- {mark} -->\n")
     after = rest.split(f"<!-- end of {mark} -->\n")[1]
@@ -66,7 +66,9 @@ def write_between(mark, text):
 
 
 def measure(page, key, rounds, commands):
-    """Runs the `galore bench` of each name in turn, so that the machine's moods meet all, into a raw file of this day."""
+    """Runs the `galore bench` of each name in turn, so that disturbances of the machine affect all
+    of them, and writes a raw file of this day.
+    """
     with open(ROOT / f"bench/runs/{time.strftime('%Y-%m-%d')}-{page}-speed.jsonl", "w", encoding="utf-8") as file:
         for number in range(rounds):
             for name, command in commands.items():
@@ -75,7 +77,7 @@ def measure(page, key, rounds, commands):
 
 
 def speeds(page, key):
-    """{name: median tokens a second} of the last such file."""
+    """Returns {name: median tokens per second} of the last such file."""
     found = {}
     for path in sorted((ROOT / "bench/runs").glob(f"*-{page}-speed.jsonl"))[-1:]:
         for line in path.read_text(encoding="utf-8").splitlines():

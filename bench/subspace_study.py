@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""How a basis is found, against the loss it leads to: docs/subspace.md.
+"""Compares the ways to find a basis by the loss they lead to: docs/subspace.md.
 
     bench/subspace_study.py [--jobs 2] [--size small] [--report]
 
-Trains two LLaMAs with GaLore over AdamW, three seeds, with every way to find a basis; one thread a run. Runs lie in
-.cache/study/<size>/<variant>-<rate>-<seed>/; a complete one is not repeated. The report is bench/runs/<date>-subspace.jsonl,
-one line a run, and a table on standard output: mean validation loss over seeds, and the difference to exact SVD's, run by
-run of the same seed and rate, with its standard error.
+Trains two LLaMAs with GaLore over AdamW, three seeds, with every way to find a basis and one thread
+for each run. Runs are in .cache/study/<size>/<variant>-<rate>-<seed>/; a complete run is not
+repeated. The report is bench/runs/<date>-subspace.jsonl, one line for each run, and a table on
+standard output: the mean validation loss over seeds, and its difference from exact SVD's with its
+standard error, paired by seed and rate.
 """
 
 import argparse
@@ -77,7 +78,7 @@ def train(args, size, variant, rate, seed):
 
 
 def cases(sizes):
-    """Seed by seed, so that an interrupted study compares all variants."""
+    """Returns the cases seed by seed, so that an interrupted study compares all variants."""
     for seed in (1, 2, 3):
         for size in sizes:
             for rate in SIZES[size]["rates"]:

@@ -1,6 +1,7 @@
-# Installs those libraries of libtorch's (and Arrow's) folders LIBTORCH_RPATH that GALORE_PROGRAM loads into lib/galore, with their
-# licences from LIBTORCH_SITE and ARROW_SITE, and lets the installed program look for them there instead. Run by GalorePackage.cmake after
-# the program is installed.
+# Copies the libraries of libtorch and Arrow that GALORE_PROGRAM loads (from the folders
+# LIBTORCH_RPATH) into lib/galore, with their licences from LIBTORCH_SITE and ARROW_SITE, and sets
+# the installed program's search path to them. GalorePackage.cmake runs this script after the
+# program is installed.
 cmake_minimum_required(VERSION 3.25)
 file(GET_RUNTIME_DEPENDENCIES EXECUTABLES "${GALORE_PROGRAM}" RESOLVED_DEPENDENCIES_VAR libraries
      UNRESOLVED_DEPENDENCIES_VAR missing DIRECTORIES ${LIBTORCH_RPATH})

@@ -1,11 +1,13 @@
-# Arrow's reader of Parquet files: where ARROW_ROOT says, else an installed one (the CMake packages Arrow and Parquet), else
-# the pinned wheel in .deps/arrow.
+# Finds Arrow's reader of Parquet files: in ARROW_ROOT if it is set, otherwise an installed one (the
+# CMake packages Arrow and Parquet), otherwise the pinned wheel in .deps/arrow.
 #
-# ARROW_ROOT (CMake or environment variable) is a folder with include/arrow, include/parquet and, in it or its lib/,
-# libarrow.so and libparquet.so: the `pyarrow` folder of a wheel, whose libraries have versions in their names only, or a
-# prefix of an installation. ARROW_HINT, which the installed package sets, takes the place of .deps/arrow.
+# ARROW_ROOT (CMake or environment variable) is a folder with include/arrow and include/parquet and,
+# in it or in its lib/, libarrow.so and libparquet.so. It may be the `pyarrow` folder of a wheel, in
+# which library names contain a version, or the prefix of an installation. ARROW_HINT, which the
+# installed package sets, replaces .deps/arrow.
 #
-# Target: ArrowParquet::parquet. Variables (empty for an installed one): ARROW_RPATH, ARROW_FOLDER, ARROW_SITE (of a wheel).
+# Target: ArrowParquet::parquet. Variables (empty for an installed one): ARROW_RPATH, ARROW_FOLDER,
+# and ARROW_SITE for a wheel.
 include(FindPackageHandleStandardArgs)
 if(DEFINED ENV{ARROW_ROOT} AND NOT ARROW_ROOT)
   set(ARROW_ROOT "$ENV{ARROW_ROOT}")

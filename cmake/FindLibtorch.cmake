@@ -1,13 +1,15 @@
-# The tensor library, from an installation named by TORCH_ROOT, else from where this project has it.
+# Finds the tensor library: an installation in TORCH_ROOT if it is set, otherwise the one of this
+# project.
 #
-# TORCH_ROOT (CMake or environment variable) is the folder that holds include/ and lib/: the `torch` folder of a
-# wheel or of an unpacked libtorch archive. Without it: LIBTORCH_HINT, which the installed package sets to the
-# libtorch that it was built with, or the pinned wheel in .deps/libtorch. Without CUDA only torch_cpu and c10 are
-# linked: a program built so runs without any CUDA driver. PyTorch's own package file is not used because it drags in
-# a CUDA toolkit and overrides CMAKE_CUDA_ARCHITECTURES.
+# TORCH_ROOT (CMake or environment variable) is the folder that holds include/ and lib/: the `torch`
+# folder of a wheel or of an unpacked libtorch archive. Without it, the folder is LIBTORCH_HINT,
+# which the installed package sets to the libtorch that it was built with, or the pinned wheel in
+# .deps/libtorch. Without CUDA only torch_cpu and c10 are linked, so the program runs without a CUDA
+# driver. PyTorch's own package file is not used, because it needs a CUDA toolkit and overrides
+# CMAKE_CUDA_ARCHITECTURES.
 #
-# Targets: Libtorch::cpu, and Libtorch::cuda when GALORE_CUDA is on. Variables: LIBTORCH_ROOT, LIBTORCH_RPATH,
-# Libtorch_VERSION.
+# Targets: Libtorch::cpu, and Libtorch::cuda when GALORE_CUDA is on. Variables: LIBTORCH_ROOT,
+# LIBTORCH_RPATH, Libtorch_VERSION.
 include(FindPackageHandleStandardArgs)
 if(DEFINED ENV{TORCH_ROOT} AND NOT TORCH_ROOT)
   set(TORCH_ROOT "$ENV{TORCH_ROOT}")
@@ -54,7 +56,8 @@ if(NOT Libtorch_FOUND OR TARGET Libtorch::cpu)
   return()
 endif()
 
-# libtorch_cpu of the PyPI wheel names the CUDA runtime and CUPTI as needed; they lie beside it in the wheels.
+# libtorch_cpu of the PyPI wheel needs the CUDA runtime and CUPTI, which the wheels have in
+# neighbouring folders.
 file(GLOB _libtorch_runtime_dirs "${_libtorch_site}/nvidia/cu*/lib" "${_libtorch_site}/nvidia/*/lib")
 list(REMOVE_DUPLICATES _libtorch_runtime_dirs)
 set(LIBTORCH_RPATH "${LIBTORCH_ROOT}/lib" ${_libtorch_runtime_dirs})
@@ -77,7 +80,7 @@ if(GALORE_CUDA)
   _libtorch_import(c10_cuda libc10_cuda.so)
   _libtorch_import(torch_cuda libtorch_cuda.so)
   add_library(Libtorch::cuda INTERFACE IMPORTED GLOBAL)
-  # Nothing in our objects names a symbol of torch_cuda, but loading it registers the CUDA operators.
+  # Our objects use no symbol of torch_cuda, but loading it registers the CUDA operators.
   target_link_options(Libtorch::cuda INTERFACE "-Wl,--no-as-needed,${LIBTORCH_ROOT}/lib/libtorch_cuda.so,--as-needed")
   target_link_libraries(Libtorch::cuda INTERFACE Libtorch::cpu Libtorch::c10_cuda)
 endif()

@@ -1,10 +1,12 @@
-# What `cmake --install` installs: the program, configurations and documents (component `program`), and for embedding the
-# static libraries, the public headers and a CMake package with the target galore::galore (component `development`).
+# `cmake --install` installs the program, configurations and documents (component `program`) and,
+# for embedding, the static libraries, the public headers and a CMake package with the target
+# galore::galore (component `development`).
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(GALORE_PACKAGE_DIR "${CMAKE_INSTALL_LIBDIR}/cmake/galore")
 
-# galore::galore, the whole library but the command line; in the tree its headers are found as they are installed.
+# galore::galore is the whole library without the command line. Within this tree its headers are
+# found as if they were installed.
 add_library(galore_library INTERFACE)
 add_library(galore::galore ALIAS galore_library)
 target_link_libraries(galore_library INTERFACE galore_train)

@@ -1,6 +1,7 @@
-# `cpack` makes one Debian package of the program, with the libraries of libtorch that it needs in lib/galore.
+# `cpack` makes a Debian package of the program, with the libtorch libraries that it needs in
+# lib/galore.
 #
-# Debian's own libtorch is too old (1.13 in Debian 12), and a wheel's lies where no other machine has it.
+# Debian's own libtorch is too old (1.13 in Debian 12), and other machines do not have the wheel's.
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME galore)
 set(CPACK_PACKAGE_VENDOR "galore.cpp")
@@ -19,7 +20,7 @@ set(CPACK_DEBIAN_COMPRESSION_TYPE zstd)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${GALORE_RPATH})
 
-# Only cpack asks for this component: an installation in place uses the libtorch of the build.
+# Only cpack asks for this component; a plain installation uses the libtorch of the build.
 get_filename_component(LIBTORCH_SITE "${LIBTORCH_ROOT}" DIRECTORY)
 install(CODE "set(GALORE_PROGRAM \"$<TARGET_FILE:galore>\")
 set(LIBTORCH_RPATH \"${GALORE_RPATH}\")

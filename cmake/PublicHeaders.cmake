@@ -1,5 +1,6 @@
-# Puts the public headers below GALORE_PUBLIC_HEADERS/galore: those that DESIGN.md names, and what they include. Ours name each
-# other from src/; there they do by galore/..., so that an embedder's core/files.h is never taken for ours.
+# Copies the public headers and the headers that they include into GALORE_PUBLIC_HEADERS/galore. Our
+# headers include each other relative to src/; the copies use galore/..., so that an embedder's
+# core/files.h is never taken for ours.
 #
 #   cmake -DGALORE_SOURCE=src -DGALORE_PUBLIC_HEADERS=folder -P cmake/PublicHeaders.cmake
 cmake_minimum_required(VERSION 3.25)

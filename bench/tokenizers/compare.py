@@ -1,9 +1,11 @@
-"""Speed of encoding beside the Python package `tokenizers`, pass by pass in turn, on the same documents.
+"""Compares the speed of encoding with the Python package `tokenizers`, alternately on the same
+documents.
 
     python compare.py BENCH_ENCODE TEXT_FILE [--threads 1,2] [--bytes 4000] [--passes 3] TOKENIZER_JSON...
 
-BENCH_ENCODE is the program of encode_speed.cpp. The package encodes with encode_batch. Prints one JSON line for each
-tokenizer and number of threads: median MB/s of both, and the median of the ratios of neighbouring passes.
+BENCH_ENCODE is the program of encode_speed.cpp. The package encodes with encode_batch. Prints one
+JSON line for each tokenizer and number of threads: the median MB/s of both, and the median of the
+ratios of neighbouring passes.
 """
 import argparse
 import json
@@ -26,7 +28,7 @@ def documents(data, size):
 
 
 def measure(options, path, threads):
-    """In a process of its own: the package reads the number of threads once."""
+    """Measures in a separate process, because the package reads the number of threads only once."""
     os.environ.update(RAYON_NUM_THREADS=str(threads), TOKENIZERS_PARALLELISM="true" if threads > 1 else "false")
     from tokenizers import Tokenizer, __version__
     tokenizer = Tokenizer.from_file(path)
