@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Checks that no two headers define a type of one name in the same namespace, and that no two sources of a folder name
-a function of their own alike.
+"""Checks that type names are unique in a namespace and function names unique in a folder.
 
-Of types the linker would take one class's virtual table for both (the one-definition rule asks for no diagnostic), and
-which one may differ from build to build. Functions in anonymous namespaces become overloads of each other where the
-sources of a folder are compiled as one (CMakePresets.json), and the better match might not be the one that was meant.
+No two headers may define a type of one name in the same namespace, and no two sources of a folder
+may define functions of one name in anonymous namespaces. For types, the linker would take one
+class's virtual table for both (the one-definition rule asks for no diagnostic), and the choice may
+differ from build to build. Such functions become overloads of each other when the sources of a
+folder are compiled as one (CMakePresets.json), and the compiler may choose the wrong one.
 """
 
 import collections
@@ -22,7 +23,7 @@ FUNCTION = re.compile(r"(?:template .*> )?(?:\[\[noreturn\]\] )?(?!return |using
 
 
 def own_functions(path):
-    """The functions that a source defines or declares in an anonymous namespace."""
+    """Returns the functions that a source defines or declares in an anonymous namespace."""
     inside = False
     for line in path.read_text(encoding="utf-8").splitlines():
         if line in ("namespace {", "}  // namespace"):
@@ -32,7 +33,7 @@ def own_functions(path):
 
 
 def types(path):
-    """The qualified names that a header defines at the level of a namespace."""
+    """Returns the qualified names of the types that a header defines at namespace level."""
     inside = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         if found := NAMESPACE.match(line):
@@ -52,7 +53,7 @@ def main():
     for path in sorted((ROOT / "src").rglob("*.cpp")):
         folder = path.relative_to(ROOT / "src").parts[0]
         unit = f"{folder}'s tests" if path.name.endswith("_test.cpp") else folder
-        if unit == "kernels":  # each compiled by itself
+        if unit == "kernels":  # these sources are compiled one by one
             continue
         for name in set(own_functions(path)):
             places[f"the function {name} of {unit}"].append(str(path.relative_to(ROOT)))

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Checks the schema of `galore schema`, and that every configuration in configs/ is valid by it.
+"""Checks the schema of `galore schema`, and that it accepts every configuration in configs/.
 
     python3 -m venv venv && venv/bin/pip install jsonschema pyyaml && venv/bin/python scripts/check-schema.py
 
-Last run with jsonschema 4.26.0.
+It was last run with jsonschema 4.26.0.
 """
 
 import json

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Reads a run's event files with TensorBoard's own reader and compares them with metrics.jsonl.
+"""Compares a run's event files, read by TensorBoard's own reader, with metrics.jsonl.
 
     python3 -m venv venv && venv/bin/pip install tensorboard
     build/release/galore train ... --report_to all --output_dir RUN
     venv/bin/python scripts/check-tensorboard.py RUN
 
-Last run with tensorboard 2.21.0.
+It was last run with tensorboard 2.21.0.
 """
 
 import json
@@ -35,7 +35,7 @@ def as_float32(value):
 
 
 def expected_scalars(lines):
-    """Tag -> [(step, value)], as metrics.jsonl has them."""
+    """Returns tag -> [(step, value)] as in metrics.jsonl."""
     scalars = {}
     for line in lines:
         event = json.loads(line)

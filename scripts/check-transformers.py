@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Loads models written by the library with transformers, without a warning, and compares every weight.
+"""Loads models written by the library with transformers, without a warning, and compares every
+weight.
 
 Usage: GALORE_SAVED_MODELS=DIR checkpoint_test --gtest_filter='*ModelsForTransformers*', then
        check-transformers.py DIR
+
 Needs torch, safetensors and transformers 4.57 or later.
 """
 import glob
@@ -62,7 +64,7 @@ def main():
     collector = Collector()
     transformers.logging.get_logger().addHandler(collector)
     warnings.simplefilter("error")
-    # Without the trailing slash, which transformers would complain about.
+    # The folders must not end with a slash, about which transformers would warn.
     directories = sorted(entry.path for entry in os.scandir(sys.argv[1]) if entry.is_dir())
     assert directories, f"no models in {sys.argv[1]}"
     for directory in directories:

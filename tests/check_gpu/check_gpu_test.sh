@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs scripts/check-gpu where there is no device: with programs of the same names that say what the real ones would.
+# Runs scripts/check-gpu without a device, with programs that print what the real ones of the same
+# names would.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 
@@ -8,12 +9,13 @@ trap 'rm -rf "$folder"' EXIT
 mkdir "$folder/bin" "$folder/build"
 faults=0
 
-program() { # NAME: its text on stdin
+program() { # NAME; its text comes on stdin
   { echo '#!/usr/bin/env bash' && cat; } >"$folder/$1"
   chmod +x "$folder/$1"
 }
 
-# run STATUS TEXT [arguments]: check-gpu ends with this status, and its last line holds the text.
+# run STATUS TEXT [arguments]: expects that check-gpu ends with this status and that its last line
+# contains the text.
 run() {
   local wanted=$1 text=$2 status last
   shift 2
@@ -25,7 +27,7 @@ run() {
   faults=$((faults + 1))
 }
 
-expect() { # TEXT FILE: the file holds it
+expect() { # TEXT FILE: expects that the file contains the text
   grep -qF -- "$1" "$2" && return
   echo "expected '$1' in $(basename "$2"):"
   cat "$2"
@@ -50,7 +52,8 @@ program bin/python3 <<<'echo "ModuleNotFoundError: No module named galore_torch"
 run 2 "holds no built galore and kernels_test" "$folder/build"
 run 2 "unknown argument '--fast'" --fast
 
-# The first size runs, the second does not fit, the third breaks, the last one hangs until the check's time is over.
+# The first size runs, the second does not fit, the third fails, and the last one hangs until the
+# check's time is over.
 program build/galore <<'END'
 case "$*" in
   *60m*) echo '{"tokens_per_second":1000.5,"step_seconds":2.0,"optimizer_seconds":0.25,"refresh_seconds":20,"peak_share":0.5,"planned_bytes":1073741824,"peak_memory_bytes":2147483648,"per_device_train_batch_size":16,"gradient_accumulation_steps":2}' ;;
@@ -87,7 +90,7 @@ python3 -c 'import json, sys; [json.loads(line) for line in open(sys.argv[1])]' 
 program build/galore <<<'echo "undefined symbol: at_empty" >&2; exit 127'
 run 2 "does not start: undefined symbol: at_empty" "$folder/build"
 
-# A second page of the day stands beside the first. Tests that fail, and tests that see no device.
+# A second page of the same day gets another name. Some tests fail, and some find no device.
 program build/galore <<'END'
 [ "$1" = methods ] || { echo "galore: [memory] too small" >&2 && exit 1; }
 END

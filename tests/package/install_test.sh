@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# install_test.sh CMAKE BUILD EXAMPLE COMPILER: installs BUILD into a folder of its own, builds EXAMPLE against that by
-# find_package and runs it; and the package says what is missing where libtorch is not there or another one.
+# install_test.sh CMAKE BUILD EXAMPLE COMPILER: installs BUILD into a temporary folder, builds
+# EXAMPLE against it with find_package and runs it. It also tests the package's messages when
+# libtorch is missing or another version.
 set -euo pipefail
 readonly cmake=$1 build=$2 example=$3 compiler=$4
 folder=$(mktemp -d)
@@ -28,7 +29,7 @@ configure() {
     -DCMAKE_BUILD_TYPE=Release "${@:2}" >"$folder/log" 2>&1
 }
 
-# What CMake says is broken into lines.
+# CMake breaks its messages into lines.
 expect_refusal() {
   ! configure refused "-DTORCH_ROOT=$1" || die "libtorch in '$1' is accepted"
   tr -s ' \n' ' ' <"$folder/log" | grep -qF -e "$2" || die "expected '$2', given: $(cat "$folder/log")"

@@ -1,13 +1,15 @@
-"""Freezes what transformers computes for small random checkpoints of every architecture.
+"""Freezes the results of transformers for small random checkpoints of every architecture.
 
 Usage: python make_vectors.py OUTPUT_DIRECTORY [CASE...]
-Made with torch 2.11.0, transformers 4.57 (the LLaMA cases: 4.57.1, the others: 4.57.6) and safetensors, fp32 on
-the CPU, eager attention, one thread.
 
-Each case becomes a folder: config.json and model.safetensors (or shards) as transformers saves them, and
-expected.safetensors with ids, labels (some -100), the mean loss, the number of labels that count, logits, the
-gradient of the mean loss for every weight ("gradient/<name>"), and a prompt with its greedy continuation.
-Cases in bf16 or fp16 are saved so, and computed in fp32 from what was saved.
+Made with torch 2.11.0, transformers 4.57 (the LLaMA cases: 4.57.1, the others: 4.57.6) and
+safetensors, in fp32 on the CPU, with eager attention and one thread.
+
+Each case becomes a folder: config.json and model.safetensors (or shards) as transformers saves
+them, and expected.safetensors with ids, labels (some -100), the mean loss, the number of labels
+that count, logits, the gradient of the mean loss for every weight ("gradient/<name>"), and a prompt
+with its greedy continuation. Cases in bf16 or fp16 are saved in this format and computed in fp32
+from the saved values.
 """
 
 import pathlib
@@ -95,7 +97,8 @@ def make_case(folder, kind, changes, seed):
                 "num_tokens": (labels[:, 1:] != -100).sum().reshape(1), "logits": out.logits.detach()}
     for name, weight in model.named_parameters():
         expected["gradient/" + name] = weight.grad
-    # A new model: the dynamic scaling of transformers remembers the longest sequence it has seen.
+    # This uses a new model, because the dynamic scaling of transformers remembers the longest
+    # sequence.
     prompt = ids[:1, :7].clone()
     continuation = load(folder).generate(prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=14,
                                          do_sample=False, pad_token_id=0)

@@ -1,10 +1,12 @@
-"""Compares `galore tokenize` with the Python package `tokenizers` on hostile and random texts. Slow; not part of the tests.
+"""Compares `galore tokenize` with the Python package `tokenizers` on hostile and random texts.
 
-    python check_fuzz.py GALORE TEXT_FILE WORK_FOLDER [--count 100000] [--seed 1] [--shapes gpt2,bert] [--real FOLDER]
+    python check_fuzz.py GALORE TEXT_FILE WORK_FOLDER [--count 100000] [--seed 1]
+                         [--shapes gpt2,bert] [--real FOLDER]
 
-Trains the tokenizers of shapes.py on TEXT_FILE (kept in WORK_FOLDER), or takes FOLDER/*/tokenizer.json with --real,
-encodes `count` texts with special tokens and decodes the ids, with and without special tokens. Prints a line for each
-tokenizer and the first differences; fails when there are any. Needs tokenizers (0.22.2 was compared).
+It is slow and not part of the tests. It trains the tokenizers of shapes.py on TEXT_FILE (kept in
+WORK_FOLDER) or, with --real, takes FOLDER/*/tokenizer.json. It encodes `count` texts with special
+tokens and decodes the ids with and without special tokens. It prints a line for each tokenizer and
+the first differences, and fails when there are any. Needs tokenizers (0.22.2 was compared).
 """
 import argparse
 import json
@@ -33,7 +35,9 @@ def write_rows(path, key, values):
 
 
 def in_blocks(values, convert):
-    """convert() of all, without the package's large objects for more than a block at a time."""
+    """Converts all values block by block, so that the package's large objects exist for one block
+    at a time.
+    """
     result = []
     for begin in range(0, len(values), BLOCK):
         result += convert(list(values[begin:begin + BLOCK]))
@@ -41,12 +45,12 @@ def in_blocks(values, convert):
 
 
 def differences(galore, path, texts, work):
-    """Triples of a text, ours and theirs."""
+    """Returns triples of a text, our result and the package's."""
     tokenizer = Tokenizer.from_file(str(path))
     rows = work / "texts.jsonl"
     ours = [row["input_ids"] for row in run(galore, path, rows, work / "ids.jsonl")]
     theirs = in_blocks(texts, lambda block: [encoding.ids for encoding in tokenizer.encode_batch(block)])
-    # An empty text makes no row, and neither does one without ids.
+    # An empty text gives no row, and neither does a text without ids.
     texts, theirs = zip(*((text, ids) for text, ids in zip(texts, theirs) if text and ids))
     if len(ours) != len(theirs):
         raise SystemExit(f"{path}: {len(ours)} rows for {len(theirs)} texts")

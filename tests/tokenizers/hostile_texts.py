@@ -1,4 +1,4 @@
-"""Texts that have broken tokenizers, and a seeded source of more of them."""
+"""Texts that have broken tokenizers, and a seeded generator of more of them."""
 import random
 import sys
 import unicodedata
@@ -22,7 +22,9 @@ PIECES = FIXED[8:] + ["the", " the", "ing", "'s", "'S", "'\u017f", "n't", " do n
 
 
 def by_category():
-    """Assigned code points by general category, so that each comes as often as the others."""
+    """Returns the assigned code points by general category, so that every category is drawn equally
+    often.
+    """
     found = {}
     for c in range(0x110000):
         if not 0xD800 <= c <= 0xDFFF:

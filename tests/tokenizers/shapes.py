@@ -1,8 +1,10 @@
-"""Small tokenizers of every shape that tokenizer.json can have, trained with the Python package `tokenizers`.
+"""Small tokenizers of every shape that tokenizer.json can have, trained with the Python package
+`tokenizers`.
 
     python shapes.py OUTPUT_FOLDER TEXT_FILE
 
-One folder a shape, with its tokenizer.json. The text may be any English; other scripts are added here.
+Writes one folder with a tokenizer.json for each shape. The text may be any English; the script adds
+texts in other scripts.
 """
 import json
 import pathlib
@@ -136,7 +138,7 @@ def byte_tokens():
 
 
 def spm_bpe(text, normalizer, pre_tokenizer=None, fallback=True):
-    """Trained on words, used without pre-tokenizer where that is the shape."""
+    """Trained on words, and used without pre-tokenizer if the shape has none."""
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True, byte_fallback=fallback))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
     special = ["<unk>", "<s>", "</s>"]
@@ -173,7 +175,9 @@ def spm_unknown(text):
 
 
 def charsmap():
-    """A compiled table with a few of NFKC's rules, in the layout of SentencePiece (a double array, then texts)."""
+    """Returns a compiled table with a few of NFKC's rules in the layout of SentencePiece: a double
+    array, then texts.
+    """
     rules = {"\ufb01": "fi", "e\u0301": "é", "\u00a0": " ", "\u3000": " ", "\t": " ", "\n": " ", "\u200b": "", "Ａ": "A",
              "\uff76\uff9e": "ガ", "½": "1/2", "\r": ""}
     texts, offsets = b"", {}

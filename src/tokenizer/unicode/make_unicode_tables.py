@@ -1,10 +1,11 @@
-"""Writes unicode_tables.inc: what the Python package `tokenizers` says of every code point.
+"""Writes unicode_tables.inc: the properties that the Python package `tokenizers` gives every code
+point.
 
     python make_unicode_tables.py > unicode_tables.inc
 
-The package mixes tables of several Unicode versions (its regular expressions know 16, its punctuation and normal forms
-are older), and the libraries of a system have others again; so the answers are recorded here. Made with tokenizers
-0.22.2 and Python 3.11 (Unicode 14).
+The package mixes tables of several Unicode versions (its regular expressions know 16, its
+punctuation and normal forms are older), and system libraries have other versions; so the properties
+are recorded here. They were made with tokenizers 0.22.2 and Python 3.11 (Unicode 14).
 """
 import sys
 import unicodedata
@@ -26,7 +27,7 @@ def ranges(points):
 
 
 def matched(pattern):
-    """The code points that a regular expression of one character matches."""
+    """Returns the code points that a regular expression of one character matches."""
     split = pre_tokenizers.Split(Regex(pattern), "removed")
     text = "".join(map(chr, CODE_POINTS))
     left = set()
@@ -36,7 +37,7 @@ def matched(pattern):
 
 
 def kept_by(pre_tokenizer, build):
-    """Code points for which build(c) stays one piece."""
+    """Returns the code points for which build(c) stays one piece."""
     return {c for c in CODE_POINTS if len(pre_tokenizer.pre_tokenize_str(build(chr(c)))) == 1}
 
 
@@ -77,13 +78,15 @@ def print_lowercase():
 
 
 def inert():
-    """Code points that the package's normal forms leave alone whatever stands beside them."""
+    """Returns the code points that the package's normal forms leave unchanged next to any
+    neighbours.
+    """
     forms = {name: getattr(normalizers, name)() for name in ("NFC", "NFD", "NFKC", "NFKD")}
-    points = {0x11935, 0x11930}  # their composition is younger than the package's table
+    points = {0x11935, 0x11930}  # their compositions are newer than the package's table
     for c in CODE_POINTS:
         char = chr(c)
         samples = (char, "a\u0315" + char, char + "\u0334", "e" + char + "\u0301")
-        # What is not assigned in Python's tables gets properties in later ones.
+        # A code point that is unassigned in Python's tables has properties in later ones.
         if unicodedata.category(char) == "Cn" or any(
                 form.normalize_str(s) != unicodedata.normalize(name, s) for name, form in forms.items() for s in samples):
             assert all(form.normalize_str(s) == s for form in forms.values() for s in samples[:3]), hex(c)
@@ -92,7 +95,9 @@ def inert():
 
 
 def print_younger():
-    """General categories of code points that Unicode 14 does not have, by the package's regular expressions."""
+    """Prints the general categories of code points that Unicode 14 lacks, according to the
+    package's regular expressions.
+    """
     rows, changed = [], []
     for category in CATEGORIES:
         points = matched(rf"\p{{{category}}}")
@@ -106,7 +111,9 @@ def print_younger():
 
 
 def print_scripts():
-    """Runs of code points of one script, numbered; 0 is what takes part in any, 1 (Common) is not listed."""
+    """Prints the runs of code points of one script, numbered. Script 0 belongs to any script; 1
+    (Common) is not listed.
+    """
     split = pre_tokenizers.UnicodeScripts()
     pieces = lambda text: len(split.pre_tokenize_str(text))
     known, runs = [ord("!")], []
