@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
-"""Holds the scripts of reference/ against optimizers that others published as packages; prints lines for family/crosscheck.md.
+"""Compares the scripts of reference/ with published optimizer packages.
 
-    python -m venv V && V/bin/pip install numpy safetensors torch transformers fira apollo-torch pytorch-optimizer ...
+    python -m venv V
+    V/bin/pip install numpy safetensors torch transformers fira apollo-torch pytorch-optimizer ...
     V/bin/python tests/vectors/crosscheck_packages.py
 
-Both get the same trace and the same options. Bases of singular vectors are taken from the package at every step, because
-signs are arbitrary and random numbers are its own; every other number is computed twice. What is printed: the largest
-relative difference of displacements over all tensors and 12 steps, in fp32 against fp64 (expected: about 1e-5).
+It prints lines for family/crosscheck.md. Both get the same trace and the same options. Bases of
+singular vectors are taken from the package at every step, because signs are arbitrary and the
+package has its own random numbers; all other numbers are computed twice. The script prints the
+largest relative difference of displacements over all tensors and 12 steps, fp32 against fp64
+(expected: about 1e-5).
 """
 
 import importlib.metadata
@@ -31,9 +34,11 @@ def basis_in_projector(optimizer, parameter):
 
 def compare(package, what, make, module, preset, options, trace="main", decay=0.0, basis=None, only=None, prepare=None,
             step_of=None):
-    """make(targeted parameters, others, {name: parameter}) -> the package's optimizer. basis(optimizer, parameter) -> B.
+    """make(targeted parameters, others, {name: parameter}) -> the package's optimizer.
+    basis(optimizer, parameter) -> B.
 
-    prepare(reference objects, their weights) may change them before the first step; step_of(optimizer) replaces step().
+    prepare(reference objects, their weights) may change them before the first step.
+    step_of(optimizer) replaces step().
     """
     weights, gradients = split(FAMILY / f"trace_{trace}.safetensors")
     if only:
@@ -144,7 +149,7 @@ def last_group():
             "adam_mini", {}, decay=decay, only=lambda n: what in n)
     prefixes = [[f"model.layers.{i}."] for i in range(3)]
 
-    def shifted(methods, _):  # the package gives the first layer one update less than the others
+    def shifted(methods, _):  # the package gives the first layer one update fewer than the others
         for method in methods.values():
             method.t, method.rule = 1, common.AdamW()
 
@@ -162,7 +167,7 @@ def last_group():
 
 
 class Bilinear(torch.nn.Module):
-    """A model whose loss has the gradients that its parameters hold in .grad."""
+    """A model with a loss whose gradients are those that its parameters hold in .grad."""
 
     def __init__(self, parameters):
         super().__init__()

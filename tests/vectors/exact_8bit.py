@@ -1,15 +1,20 @@
-"""AdamW with block-wise dynamic 8-bit moments, plain and inside GaLore: numpy, every step in fp32, one element rule.
+"""AdamW with block-wise dynamic 8-bit moments, plain and inside GaLore.
 
-Written from the published formulas alone (Dettmers et al. 2022, arXiv 2110.02861, and the CUDA kernel of bitsandbytes;
-Zhao et al. 2024, arXiv 2403.03507, Algorithm 2) as an independent reference; it shares no code with src/.
+It uses numpy, with every step in fp32 and one rule for each element.
 
-Per block of a moment, with codes c1, c2 and the block's largest magnitudes a1, a2 (initially all 0):
+It is written only from the published formulas (Dettmers et al. 2022, arXiv 2110.02861, and the CUDA
+kernel of bitsandbytes; Zhao et al. 2024, arXiv 2403.03507, Algorithm 2) as an independent
+reference, and shares no code with src/.
+
+For each block of a moment, with codes c1, c2 and the block's largest magnitudes a1, a2 (all 0 at
+first):
   m = b1 Q1[c1] a1 + (1 - b1) g          v = b2 Q2[c2] a2 + (1 - b2) g^2
   direction = corr2 / corr1 * m / (sqrt(v) + corr2 eps),   corr1 = 1 - b1^t, corr2 = sqrt(1 - b2^t)
-  a1 = max |m|, a2 = max |v|;  c1 = nearest(Q1, m / a1), c2 = nearest(Q2, v / a2); a code of the other sign moves by one
-The factors of beta and t are computed in fp64 and rounded once (the CUDA kernel's own 1.0f - beta2 is off by 1.3e-5 of
-itself, less than any code). The direction uses the moments before they are rounded. Decay comes last, on the updated
-weight: W -= eta wd W.
+  a1 = max |m|, a2 = max |v|;  c1 = nearest(Q1, m / a1), c2 = nearest(Q2, v / a2); a code of the
+  other sign moves by one
+The factors of beta and t are computed in fp64 and rounded once. (The CUDA kernel's own 1.0f - beta2
+has a relative error of 1.3e-5, less than any code.) The direction uses the moments before they are
+rounded. Decay comes last, on the updated weight: W -= eta wd W.
 """
 
 import numpy as np
@@ -18,7 +23,9 @@ F = np.float32
 
 
 def dynamic_code_book(signed):
-    """256 sorted values: for i = 0..6, the midpoints of k_i equal parts of [0.1, 1], times 10^(i-6); 0; 1."""
+    """Returns 256 sorted values: for i = 0..6, the midpoints of k_i equal parts of [0.1, 1], times
+    10^(i-6); 0; 1.
+    """
     values = []
     for i in range(7):
         edges = np.linspace(0.1, 1.0, (2**i if signed else 2 ** (i + 1)) + 1)
@@ -71,7 +78,7 @@ class Moment32:
 
 
 class Adam:
-    """The direction of one tensor. Moments below min_8bit_size elements stay in fp32."""
+    """Computes the direction of one tensor. Moments below min_8bit_size elements stay in fp32."""
 
     def __init__(self, shape, options):
         size = int(np.prod(shape))
@@ -98,7 +105,9 @@ class Adam:
 
 
 def align(new, old):
-    """Signs of the columns of `new`: as the column of `old`; at the first time, the largest entry positive."""
+    """Gives each column of `new` the sign of the column of `old`; the first time, the largest entry
+    becomes positive.
+    """
     if old is None:
         signs = np.sign(new[np.abs(new).argmax(axis=0), np.arange(new.shape[1])])
     else:
@@ -107,7 +116,7 @@ def align(new, old):
 
 
 class Subspace:
-    """GaLore's projection of one matrix, exact SVD; `basis` has orthonormal columns."""
+    """GaLore's projection of one matrix by exact SVD; `basis` has orthonormal columns."""
 
     def __init__(self, shape, options):
         tall = shape[0] >= shape[1]
@@ -128,7 +137,9 @@ class Subspace:
 
 
 def run(weights, gradients, projected, options):
-    """weights {name: array}, gradients [{name: array}] -> the weights after every step, [{name: array}]."""
+    """Returns the weights after every step, [{name: array}], from weights {name: array} and
+    gradients [{name: array}].
+    """
     rate, decay = F(options["learning_rate"]), F(options["weight_decay"])
     weights = {name: value.astype(F) for name, value in weights.items()}
     subspaces = {name: Subspace(weights[name].shape, options) for name in projected}

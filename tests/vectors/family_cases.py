@@ -9,7 +9,8 @@ from reference import (adalomo, adam_mini, adarankgrad, alice, apollo, badam, co
 
 STEPS, GAP, RANK = 12, 4, 4
 TARGETS = ("self_attn", "mlp")
-# Square, tall and wide; widths that no power of two divides; every kind of tensor that a method may treat by itself.
+# The shapes are square, tall and wide, with widths that no power of two divides, and contain every
+# kind of tensor that a method may treat differently.
 SHAPES = {
     "model.embed_tokens.weight": (20, 16),
     "model.layers.0.self_attn.q_proj.weight": (16, 16),
@@ -23,7 +24,7 @@ LAYERS = {"model.embed_tokens.weight": (12, 8), "model.norm.weight": (8,), "lm_h
 for layer in range(3):
     LAYERS |= {f"model.layers.{layer}.self_attn.q_proj.weight": (8, 8), f"model.layers.{layer}.mlp.up_proj.weight": (12, 8),
                f"model.layers.{layer}.input_layernorm.weight": (8,)}
-SPIKES = (4, 6, 9)  # steps from 0
+SPIKES = (4, 6, 9)  # steps, counted from 0
 
 
 def projected_names(weights, targets=TARGETS):
@@ -31,7 +32,9 @@ def projected_names(weights, targets=TARGETS):
 
 
 def gradient_series(shape, random, decay_of):
-    """Drifting gradients of about 1e-3 an element: orthogonal factors that turn a little, with a decaying spectrum."""
+    """Returns drifting gradients of about 1e-3 per element: orthogonal factors that rotate a
+    little, with a decaying spectrum.
+    """
     if len(shape) == 1:
         base = random.standard_normal(shape)
         return [1e-2 * (base + 0.5 * random.standard_normal(shape)) for _ in range(STEPS)]
@@ -46,7 +49,7 @@ def gradient_series(shape, random, decay_of):
 
 
 def with_spikes(series, random):
-    """Three elements of some steps are 300 times what they were."""
+    """Multiplies three elements of some steps by 300."""
     for step in SPIKES:
         flat = series[step].reshape(-1)
         flat[random.choice(flat.size, 3, replace=False)] *= 300
@@ -65,7 +68,7 @@ def make_trace(seed, decay_of, spikes=False, shapes=None):
 
 
 def all_traces():
-    """{name: (file, tensors; None: a file of data/)}"""
+    """Returns {name: (file, tensors)}; None as tensors means a file of data/."""
     return {
         "main": ("trace_main.safetensors", make_trace(11, lambda step: 0.8)),
         "spikes": ("trace_spikes.safetensors", make_trace(12, lambda step: 0.8, spikes=True)),
@@ -91,7 +94,7 @@ def case(name, module, optim, options=None, trace="main", rate=0.01, decay=0.0, 
 
 
 def decomposes(case):
-    """Whether it seeks singular vectors or the like."""
+    """Returns whether the case computes singular vectors or a similar decomposition."""
     own = (adarankgrad, alice, coap, ldadam, lora_pre, mofasgd, osd, subtrack, sumo)
     return case["options"].get("subspace") in ("svd", "i3s") or case["module"] in own
 
@@ -132,7 +135,8 @@ def apollo_cases():
 
 
 def spam_cases():
-    # Clipping, hold-off and reset all happen: spikes stand at updates 5 (clipped), 7 (held off after the reset at 6) and 10.
+    # Clipping, hold-off and reset all happen: there are spikes at updates 5 (clipped), 7 (held off
+    # after the reset at 6) and 10.
     short = {"interval": 6, "warmup_steps": 3, "holdoff": 2}
     yield case("spam_adamw", spam, "spam_adamw", short, trace="spikes", steps=(0, 4, 5, 6, 9, 11))
     yield case("spam_adamw_defaults", spam, "spam_adamw", trace="spikes", steps=LAST)
@@ -152,7 +156,7 @@ def stable_spam_cases():
 
 
 def foam_and_gwt_cases():
-    # down_proj has 36 columns, up_proj 14: level 2 fills up_proj's rows, level 3 both.
+    # down_proj has 36 columns and up_proj 14: level 2 pads up_proj's rows, level 3 pads both.
     for name, module in (("foam_adamw", foam), ("gwt_adamw", gwt)):
         yield case(name, module, name, decay=0.1)
         yield case(f"{name}_level3", module, name, {"level": 3, "scale": 1}, steps=LAST)
@@ -163,7 +167,8 @@ def foam_and_gwt_cases():
 
 def muon_cases():
     for dtype in ("float32", "bfloat16"):
-        # Newton-Schulz in bfloat16 amplifies where exactly one rounds: torch.optim.Muon is 2e-2 from the reference.
+        # Newton-Schulz in bfloat16 amplifies differences in rounding: torch.optim.Muon differs by
+        # 2e-2 from the reference.
         floor = {"floor": 5e-2} if dtype == "bfloat16" else {}
         yield case(f"muon_{dtype}", muon, "muon", {"ns_dtype": dtype}, decay=0.1, **floor)
     yield case("muon_heavy_ball", muon, "muon", {"ns_dtype": "float32", "nesterov": False, "momentum": 0.9, "ns_steps": 3,
@@ -180,7 +185,8 @@ def racs_and_scale_cases():
 
 def adarankgrad_cases():
     wide = {**SVD, "rank": 10}
-    # Ranks go 5, 4, 3 and the like; a small rank cuts them, min_rank holds them up.
+    # Ranks are 5, 4, 3 and similar. A small max_rank cuts them, and min_rank keeps them from
+    # falling.
     yield case("adarankgrad_adamw", adarankgrad, "adarankgrad_adamw", wide, trace="falling", decay=0.1)
     yield case("adarankgrad_adamw_bounded", adarankgrad, "adarankgrad_adamw", {**wide, "min_rank": 4, "max_rank": 6},
                trace="falling", steps=LAST)
@@ -256,10 +262,11 @@ def last_cases():
 
 
 def coded_weight_cases():
-    # Rates at which no rounding of a small matrix is a close call.
+    # At these rates no rounding of a small matrix is a close decision.
     yield case("q_galore_adamw_8bit", q_galore, "q_galore_adamw_8bit", {**SVD, "update_proj_gap": 2, "queue_size": 2},
                decay=0.1)
-    # A rounding at random that falls otherwise moves a weight by a code, some 5e-4 of the displacement.
+    # A random rounding that goes the other way moves a weight by one code, some 5e-4 of the
+    # displacement.
     yield case("q_galore_adamw_8bit_wide", q_galore, "q_galore_adamw_8bit", {**SVD, "rank": 15, "update_proj_gap": 7},
                trace="wide", steps=(1, 11), floor=5e-3)
     yield case("q_galore_adamw_8bit_nearest", q_galore, "q_galore_adamw_8bit",

@@ -1,15 +1,17 @@
-"""What both makers of frozen vectors share: how factors drift, and how near recomputed weights come."""
+"""Helpers of both scripts that make frozen vectors."""
 
 import numpy as np
 
 
 def turned(factor, random, angle):
-    """An orthogonal factor whose columns have moved by about `angle` (radians)."""
+    """Returns an orthogonal factor with columns that have moved by about `angle` (radians)."""
     return np.linalg.qr(factor + angle * random.standard_normal(factor.shape) / np.sqrt(factor.shape[0]))[0]
 
 
 def share_of_tolerance(frozen, weights, expected, after, displacement_error):
-    """The largest over steps and weights, printed with the last step's error. expected: the frozen file; after: {step: weights}"""
+    """Returns the largest share over steps and weights, and prints it with the last step's error.
+    expected: the frozen file; after: {step: weights}
+    """
     share = 0
     for step in frozen["steps"]:
         error = displacement_error(weights, {n: expected[f"weights/{step}/{n}"] for n in weights}, after[step])

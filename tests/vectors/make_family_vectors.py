@@ -1,22 +1,25 @@
 #!/usr/bin/env python3
-"""Makes the frozen vectors of tests/vectors/family: what the plain scripts in reference/ do with recorded gradients.
+"""Makes the frozen vectors of tests/vectors/family with the scripts of reference/.
 
     python -m venv V && V/bin/pip install numpy safetensors
     V/bin/python tests/vectors/make_family_vectors.py [--check] [NAME ...]
 
---check recomputes, compares with family/ and writes nothing. With presets or cases named, only those are made; the
-others stay. The format is that of data/manifest.json (make_galore_vectors.py), except:
+--check recomputes the vectors, compares them with family/ and writes nothing. With names of presets
+or cases, only those are made and the others stay. The format is that of data/manifest.json
+(make_galore_vectors.py), except:
 
-  reference      the script that computed
-  optim_args     complete: what `galore replay --optim_args` gets, word for word; options left out are tested by default
+  reference      the script that computed the case
+  optim_args     the complete text for `galore replay --optim_args`; options that it leaves out are
+                 tested with their defaults
   adam_beta1, adam_beta2, adam_epsilon     null: the preset's own
-  noise          largest relative error of the displacement when every gradient element is moved by one unit in the last
-                 place, with the arithmetic in fp64 and in fp32, over several draws; where singular vectors are sought, also
-                 when the matrix is moved by four units in the norm, because a decomposition errs by a few; or what rounding
-                 the weights makes of it
-  tolerance      10 x noise, at least 1e-6 (8-bit: at least one flipped code). Ten, because noise sees a few draws of an
-                 error whose size depends on the order of sums, and because a library's decompositions err by several units
-  floor          where the least tolerance is another: see family_cases.py
+  noise          largest relative error of the displacement when every gradient element is moved by
+                 one unit in the last place, in fp64 and in fp32, over several draws. For singular
+                 vectors the matrix is also moved by four units in the norm, because a decomposition
+                 has an error of a few units. If rounding the weights causes a larger error, that one
+  tolerance      10 x noise, at least 1e-6 (8-bit: at least one flipped code). The factor is ten,
+                 because noise has a few draws of an error whose size depends on the order of sums, and
+                 because a library's decompositions have errors of several units
+  floor          another smallest tolerance, if any: see family_cases.py
 
 References compute in fp64 from the fp32 gradients.
 """
@@ -35,11 +38,11 @@ from reference import common
 
 FAMILY = pathlib.Path(__file__).resolve().parent / "family"
 F32, F64 = np.float32, np.float64
-FLIP = 5e-4  # of one 8-bit code, see make_galore_vectors.py
+FLIP = 5e-4  # one 8-bit code, see make_galore_vectors.py
 
 
 def from_bfloat16(path):
-    """numpy has no bfloat16: the traces of data/ that hold it are read by hand."""
+    """Reads bfloat16 traces of data/ by hand, because numpy has no bfloat16."""
     raw = path.read_bytes()
     size = int.from_bytes(raw[:8], "little")
     header, tensors = json.loads(raw[8 : 8 + size]), {}
@@ -56,7 +59,7 @@ def from_bfloat16(path):
 
 
 def split(path):
-    """(weights, gradients of each step), fp32."""
+    """Returns (weights, gradients of each step) in fp32."""
     trace = from_bfloat16(path)
     weights = {n[len("weights/"):]: t for n, t in sorted(trace.items()) if n.startswith("weights/")}
     return weights, [{n: trace[f"gradients/{s}/{n}"] for n in weights} for s in range(STEPS)]
@@ -71,7 +74,7 @@ def run_case(case, weights, gradients, dtype=F64):
 
 
 def displacement_error(weights, expected, given):
-    """{name: |difference of displacements| / |displacement|}"""
+    """Returns {name: |difference of displacements| / |displacement|}."""
     errors = {}
     for name, start in weights.items():
         size, error = common.norm(expected[name] - start.astype(F64)), common.norm(given[name] - expected[name])
@@ -84,13 +87,14 @@ def moved_by_one_ulp(gradients, seed):
 
     def moved(g):
         up = np.where(random.random(g.shape) < 0.5, F32(np.inf), F32(-np.inf))
-        return np.where(g == 0, g, np.nextafter(g, up))  # an exact zero is no result of rounding
+        return np.where(g == 0, g, np.nextafter(g, up))  # an exact zero is not a result of rounding
 
     return [{n: moved(g) for n, g in of.items()} for of in gradients]
 
 
 def moved_in_norm(gradients, projected, seed):
-    """Projected gradients plus noise whose norm is four units in the last place of theirs."""
+    """Adds noise to projected gradients with a norm of four units in the last place of their norm.
+    """
     random = np.random.default_rng(seed)
 
     def moved(g):
@@ -101,7 +105,9 @@ def moved_in_norm(gradients, projected, seed):
 
 
 def rounding_of_weights(weight, moved, step):
-    """Half a unit in the last place, twice a step (decay, direction), adding up like a random walk."""
+    """Returns half a unit in the last place, twice per step (decay, direction), which adds up like
+    a random walk.
+    """
     displacement = common.norm(moved - weight.astype(F64))
     return 2.0**-24 * (2 * (step + 1)) ** 0.5 * common.norm(weight) / displacement if displacement > 0 else 0
 
@@ -123,7 +129,7 @@ def freeze(case, trace):
     common.smallest_margin[0] = 1.0
     weights, gradients = split(FAMILY / trace["file"])
     after = run_case(case, weights, gradients)
-    # A decision as close as this could fall otherwise on another machine.
+    # A decision as close as this could go the other way on another machine.
     margin = common.smallest_margin[0]
     assert margin > 1e-3, (case["name"], margin)
     save_file({f"weights/{s}/{n}": after[s][n].astype(F32) for s in case["steps"] for n in weights},
@@ -166,7 +172,7 @@ def write(names):
 
 
 def check(names):
-    """On this machine: do the frozen vectors come out again?"""
+    """Compares the frozen vectors with vectors that are computed on this machine."""
     manifest = json.loads((FAMILY / "manifest.json").read_text())
     cases, worst = {c["name"]: c for c in all_cases()}, 0
     assert [c["name"] for c in manifest["cases"]] == list(cases), "the manifest has other cases than family_cases.py"

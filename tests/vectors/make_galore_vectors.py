@@ -1,32 +1,37 @@
 #!/usr/bin/env python3
-"""Makes the frozen vectors of tests/vectors/data: what other implementations do with recorded gradients.
+"""Makes the frozen vectors of tests/vectors/data with other implementations.
 
     python -m venv V && V/bin/pip install -r tests/vectors/requirements.txt
     V/bin/python tests/vectors/make_galore_vectors.py            writes data/
-    V/bin/python tests/vectors/make_galore_vectors.py --check    recomputes, compares with data/, writes nothing
+    V/bin/python tests/vectors/make_galore_vectors.py --check    compares with data/, writes nothing
 
-data/trace_*.safetensors is an input of `galore replay`: weights/<name> (F32) and gradients/<step>/<name> (F32 or BF16,
-step 0 to 11). data/<case>.safetensors is what `galore replay` should write, for the steps kept: weights/<step>/<name>,
-F32, the weights after that step. data/manifest.json:
+data/trace_*.safetensors is an input of `galore replay`: weights/<name> (F32) and
+gradients/<step>/<name> (F32 or BF16, steps 0 to 11). data/<case>.safetensors is the expected output
+of `galore replay` for the steps kept: weights/<step>/<name>, F32, the weights after that step.
+data/manifest.json:
 
-  versions       of the packages that computed
+  versions       of the packages that computed the vectors
   traces         {trace: {"file", "parameters": {name: shape}, "projected": [name]}}
   cases          list of
     name, file, trace
-    reference    "galore_torch", "torch" or "exact_8bit" (exact_8bit.py beside this script)
-    signs        "aligned": every new basis vector has a positive inner product with the one it replaces; at the first
-                 refresh its entry of largest magnitude is positive (for proj_type full each of both bases by itself).
-                 "lapack": the package untouched, with the signs that its SVD happens to give.  "none": no basis
-    optim, optim_args, learning_rate, weight_decay, adam_beta1, adam_beta2, adam_epsilon, optim_target_modules
+    reference    "galore_torch", "torch" or "exact_8bit" (exact_8bit.py in this folder)
+    signs        "aligned": every new basis vector has a positive inner product with its predecessor;
+                 at the first refresh its entry of largest magnitude is positive (for proj_type full,
+                 separately in both bases). "lapack": the unchanged package, with the signs that its
+                 SVD gives.  "none": no basis
+    optim, optim_args, learning_rate, weight_decay, adam_beta1, adam_beta2, adam_epsilon,
+    optim_target_modules
                  arguments of `galore replay`; weight decay acts on every tensor
     steps        the steps kept in the file
-    noise        {step: {name: largest relative error of the displacement (weights after that step minus the first
-                 weights) when every gradient element is moved by one unit in the last place, over several draws; or
-                 what rounding the weights themselves makes of it, where that is larger (norms start at 1)}}
-    tolerance    {step: {name: what to allow}}: 10 x noise, at least 1e-6 (8-bit: at least one flipped code, see FLIP)
+    noise        {step: {name: largest relative error of the displacement (weights after that step
+                 minus the first weights) when every gradient element is moved by one unit in the last
+                 place, over several draws, or the error of rounding the weights themselves if it is
+                 larger (norms start at 1)}}
+    tolerance    {step: {name: the tolerance}}: 10 x noise, at least 1e-6 (8-bit: at least one flipped
+                 code, see FLIP)
 
-The gradients drift: orthogonal factors turn a little every step, with a decaying spectrum, so singular vectors are well
-separated and the order stays, but LAPACK's signs flip at some refreshes.
+The gradients drift: orthogonal factors rotate a little at every step, with a decaying spectrum. So
+singular vectors are well separated and keep their order, but LAPACK's signs flip at some refreshes.
 """
 
 import argparse
@@ -46,9 +51,9 @@ from frozen import share_of_tolerance, turned
 DATA = pathlib.Path(__file__).resolve().parent / "data"
 STEPS, GAP = 12, 4
 PROJ_TYPES = ("std", "reverse_std", "left", "right", "full")
-# A rounding error can turn a moment's code into its neighbour: that element of the direction then moves by one step of
-# the book, 1.4 % of the block's largest value in the upper decade. One such element of about 5000, for the rest of the
-# run, is 5e-4 of the displacement.
+# A rounding error can turn a moment's code into its neighbour. The element of the direction then
+# moves by one step of the code book, 1.4 % of the block's largest value in the upper decade. One
+# such element of about 5000, for the rest of the run, is 5e-4 of the displacement.
 FLIP = 5e-4
 SMALL = {
     "model.embed_tokens.weight": (32, 24),
@@ -57,8 +62,8 @@ SMALL = {
     "model.layers.0.mlp.down_proj.weight": (20, 48),
     "model.norm.weight": (24,),
 }
-# At rank 16 up and down have 4608 projected elements (8-bit), q has 768 (fp32); the embedding has 4800, so that the
-# last block is short for both block sizes.
+# At rank 16, up and down have 4608 projected elements (8-bit) and q has 768 (fp32). The embedding
+# has 4800, so that the last block is short for both block sizes.
 WIDE = {
     "model.embed_tokens.weight": (200, 24),
     "model.layers.0.self_attn.q_proj.weight": (48, 48),
@@ -67,11 +72,11 @@ WIDE = {
     "model.norm.weight": (24,),
 }
 TARGETS = ("self_attn", "mlp")
-smallest_margin = 1.0  # of all sign decisions taken while aligning
+smallest_margin = 1.0  # the smallest margin of all sign decisions during alignment
 
 
 def gradient_series(shape, random, decay):
-    """STEPS drifting gradients of about 1e-3 an element, fp64."""
+    """Returns STEPS drifting gradients of about 1e-3 per element in fp64."""
     if len(shape) == 1:
         base = random.standard_normal(shape)
         return [1e-2 * (base + 0.5 * random.standard_normal(shape)) for _ in range(STEPS)]
@@ -101,7 +106,9 @@ def make_trace(shapes, seed, decay, dtype):
 
 
 def with_rare_rows(series):
-    """Embedding rows of tokens that never occur, and of some so rare that their moments round to the code of zero."""
+    """Sets embedding rows of tokens that never occur to zero, and makes some rows so rare that
+    their moments round to the code of zero.
+    """
     for gradient in series:
         gradient[:4] = 0
         gradient[14:22] *= 1e-7
@@ -109,7 +116,7 @@ def with_rare_rows(series):
 
 
 def split(trace):
-    """(weights, gradients of each step), fp32."""
+    """Returns (weights, gradients of each step) in fp32."""
     weights = {n[len("weights/"):]: t.float() for n, t in trace.items() if n.startswith("weights/")}
     gradients = [{n: trace[f"gradients/{s}/{n}"].float() for n in weights} for s in range(STEPS)]
     return weights, gradients
@@ -120,7 +127,9 @@ def projected_names(weights):
 
 
 def with_signs(new, old):
-    """`new` (columns are basis vectors) with aligned signs; remembers how clear the decisions were."""
+    """Returns `new` (columns are basis vectors) with aligned signs, and records how clear the
+    decisions were.
+    """
     global smallest_margin
     if old is None:
         positive, negative = new.max(dim=0).values, -new.min(dim=0).values
@@ -134,7 +143,7 @@ def with_signs(new, old):
 
 
 class AlignedProjector(GaLoreProjector):
-    """The package's projector, except for the signs of the basis."""
+    """The package's projector with aligned signs of the basis."""
 
     def get_orthogonal_matrix(self, weights, rank, type):
         new, old = super().get_orthogonal_matrix(weights, rank, type), self.ortho_matrix
@@ -196,7 +205,7 @@ def run_case(case, weights, gradients):
 
 
 def displacement_error(weights, expected, given):
-    """{name: |difference of displacements| / |displacement|}"""
+    """Returns {name: |difference of displacements| / |displacement|}."""
     return {n: ((given[n] - expected[n]).double().norm() / (expected[n] - w).double().norm()).item()
             for n, w in weights.items()}
 
@@ -206,13 +215,15 @@ def moved_by_one_ulp(gradients, seed):
 
     def moved(g):
         up = torch.where(torch.rand(g.shape, generator=random) < 0.5, torch.inf, -torch.inf)
-        return torch.where(g == 0, g, torch.nextafter(g, up))  # an exact zero is no result of rounding
+        return torch.where(g == 0, g, torch.nextafter(g, up))  # an exact zero is not a result of rounding
 
     return [{n: moved(g) for n, g in of.items()} for of in gradients]
 
 
 def rounding_of_weights(weight, moved, step):
-    """Half a unit in the last place, twice a step (decay, direction), adding up like a random walk."""
+    """Returns half a unit in the last place, twice per step (decay, direction), which adds up like
+    a random walk.
+    """
     return 2.0**-24 * (2 * (step + 1)) ** 0.5 * (weight.norm() / (moved - weight).norm()).item()
 
 
@@ -242,13 +253,13 @@ def galore_cases():
     for rule in ("adamw", "adafactor"):
         for proj_type in PROJ_TYPES:
             for decay in (0.0, 0.1):
-                # Without a first moment Adafactor does not see signs.
+                # Without a first moment Adafactor does not depend on signs.
                 for signs in ("aligned", "lapack") if rule == "adamw" else ("aligned",):
                     name = f"galore_{rule}_{proj_type}{'_decay' if decay else ''}_{signs}"
                     yield new_case(name, "small", "galore_torch", f"galore_{rule}", galore_options(proj_type), signs=signs,
                                    weight_decay=decay, adam_epsilon=1e-3 if proj_type == "full" else 1e-6,
                                    steps=[0, 5, 11] if signs == "aligned" and not decay else [11])
-    # A rank above both sides is the whole space.
+    # A rank above both sides gives the whole space.
     yield new_case("galore_adamw_std_rank64_aligned", "small", "galore_torch", "galore_adamw",
                    galore_options("std", 64), signs="aligned", adam_epsilon=1e-6, steps=[11])
     for signs in ("aligned", "lapack"):
@@ -303,14 +314,14 @@ def write():
                                     "parameters": {n: list(w.shape) for n, w in weights.items()}}
     for case in [*galore_cases(), *plain_cases(), *exact_8bit_cases()]:
         manifest["cases"].append(freeze(case, traces[case["trace"]]))
-    # A sign decision as close as this could fall otherwise on another machine.
+    # A sign decision as close as this could go the other way on another machine.
     assert smallest_margin > 1e-3, smallest_margin
     manifest["smallest_sign_margin"] = round(smallest_margin, 4)
     (DATA / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
 
 
 def check():
-    """On this machine, with these packages: do the frozen vectors come out again?"""
+    """Compares the frozen vectors with vectors that these packages compute on this machine."""
     manifest = json.loads((DATA / "manifest.json").read_text())
     cases = {c["name"]: c for c in [*galore_cases(), *plain_cases(), *exact_8bit_cases()]}
     worst = 0

@@ -2,7 +2,7 @@
 
 m = b1 m + (1 - b1) G;  v_i = b2 v_i + (1 - b2) mean_j G_ij^2;  W *= 1 - eta wd
 W_i -= eta [m_i / (1 - b1^t)] / (sqrt(v_i / (1 - b2^t)) + eps)
-Every matrix but embedding and head, which keep an element's own v, as do tensors of one dimension: AdamW.
+This holds for every matrix but embedding and head. These and tensors of one dimension get AdamW.
 """
 
 import math

@@ -4,11 +4,12 @@ At a refresh, with the singular values s of the gradient:
 1. r = the smallest k with 1 - (s_1^2 + ... + s_k^2) / |G|^2 <= energy, then kept within min_rank and max_rank (0: rank)
 2. B = the first r singular vectors, signs aligned with the old vectors; vectors beyond the old rank have their largest
    entry positive.
-3. C = B_old^T B_new:  M <- M turned by C,  V <- V turned by C's squares (elementwise; never negative, the paper's V <- C V
-   can be). The count of updates goes on.
+3. C = B_old^T B_new:  M <- M rotated by C,  V <- V rotated by C's squares (elementwise). V is then never negative; the
+   paper's V <- C V can be. The count of updates goes on.
 Every update: R = project(G), Adam as in galore_adamw (eps before the bias correction), W -= eta scale back(N), decay after.
-When: inner_criterion = 0: every update_proj_gap updates. Else, `since` updates after the last refresh (whose own update is
-since = 0), if since >= max_gap, or since >= min_gap and the update before had |R| <= inner_criterion |R at that refresh|.
+With inner_criterion = 0 a refresh comes every update_proj_gap updates. Otherwise, with `since` updates after the last refresh
+(since = 0 at its own update), it comes if since >= max_gap, or if since >= min_gap and the previous update had
+|R| <= inner_criterion |R at that refresh|.
 """
 
 import numpy as np

@@ -20,7 +20,7 @@ PRESETS = {"apollo_adamw": OWN, "apollo_mini": {**OWN, "rank": 1, "scale_type": 
 
 class Apollo:
     def __init__(self, weight, o, corrected=False):
-        """corrected: N with bias correction, so that c stands before the limiter (Q-APOLLO)."""
+        """corrected: N includes the bias correction, so that the limiter sees c (Q-APOLLO)."""
         self.o, self.rule, self.corrected = o, adamw_of(o), corrected
         self.subspace = subspace_of(weight, {**o, "subspace": "random" if o["proj"] == "random" else o["subspace"]})
         self.limit = Limiter(0 if o["disable_nl"] else o["limiter"])

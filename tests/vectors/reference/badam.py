@@ -1,9 +1,10 @@
 """BAdam (Luo et al. 2024, arXiv 2404.02827): one decoder layer at a time.
 
 Layer number of a weight: the number after "layers." in its name, of L layers. At update t the layer with number
-((t - 1) / switch_every, rounded down) mod L is trained, all its tensors: AdamW whose moments and count of updates start from
-zero each time that the layer's turn begins (with one layer, every switch_every updates). The other layers rest: neither moved
-nor decayed. Weights of no layer (embedding, last norm, head) get AdamW all the time. W *= 1 - eta wd before the update.
+((t - 1) / switch_every, rounded down) mod L is trained, all its tensors, by AdamW. Its moments and count of updates start from
+zero each time that the layer's turn begins (with one layer, every switch_every updates). The other layers rest: they are
+neither moved nor decayed. Weights of no layer (embedding, last norm, head) get AdamW in every update. W *= 1 - eta wd before
+the update.
 """
 
 import re

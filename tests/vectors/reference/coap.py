@@ -1,10 +1,11 @@
 """COAP (Xiao et al. 2024, arXiv 2412.00071), in the order of the authors' code; moments keep their coordinates.
 
-Right side, P n x r; the left side is noted where it differs. m x n = shape of G. First update: the singular vectors of G.
+The formulas are for the right side, P n x r; differences for the left side are noted. m x n = shape of G.
+First update: the singular vectors of G.
 On updates T + 1, 2 T + 1, ... (u = updates done, a multiple of T), before the gradient is projected:
 1. u a multiple of T * reproject_factor: Y = G P (left: G^T P);  Q = orthonormal factor of Y;  P = right singular vectors of
    Q^T G (left: of Q^T G^T), signs aligned with the old P.
-2. else one step of gradient descent:  P -= coap_rate * slope * min(1, 1 / (|slope| + 1e-6)), of the loss  A B,
+2. otherwise one step of gradient descent:  P -= coap_rate * slope * min(1, 1 / (|slope| + 1e-6)), of the loss  A B,
    A = mean (G P P^T - G)^2   (left: P P^T G - G)
    B = 1 - mean over rows i of cos(X_i, G_i),  X = M P^T  (left: P M), M the first moment;  both norms at least 1e-8
 3. R = G P;  N as in galore_adamw;  W -= eta scale N P^T;  decay after.
@@ -25,7 +26,7 @@ class CoapSubspace(Subspace):
         self.rule, self.factor, self.rate = rule, o["reproject_factor"], o["coap_rate"]
 
     def slope(self, g, p):
-        h = g if self.left else g.T  # P stands left of h
+        h = g if self.left else g.T  # P multiplies h from the left
         error = p @ (p.T @ h) - h
         loss = np.mean(np.square(error))
         slope_of_loss = 2 / g.size * (error @ (h.T @ p) + h @ (error.T @ p))
@@ -33,7 +34,7 @@ class CoapSubspace(Subspace):
         size_x = np.maximum(np.sqrt(np.sum(x * x, axis=1, keepdims=True)), 1e-8)
         size_g = np.maximum(np.sqrt(np.sum(g * g, axis=1, keepdims=True)), 1e-8)
         cosine = np.sum(x * g, axis=1, keepdims=True) / (size_x * size_g)
-        of_x = (g / (size_x * size_g) - cosine * x / size_x**2) / len(g)  # of the mean cosine
+        of_x = (g / (size_x * size_g) - cosine * x / size_x**2) / len(g)  # slope of the mean cosine
         slope_of_cosine = of_x @ self.rule.m.T if self.left else of_x.T @ self.rule.m
         return slope_of_loss * (1 - cosine.mean()) - loss * slope_of_cosine
 

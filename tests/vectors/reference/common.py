@@ -1,11 +1,13 @@
-"""What the references share: the subspace with aligned signs, update rules, limiter, order of decay, the loop.
+"""Parts that the references share: subspace, update rules, limiter, order of decay, loop.
 
-Written from the published formulas alone; shares no code with src/. Everything is computed in the number format of the
-gradients it is given: fp64 for the frozen numbers, fp32 to see what rounding makes of them.
+The code is written only from the published formulas and shares none with src/. Everything is
+computed in the number format of the given gradients: fp64 for the frozen numbers, fp32 to measure
+the effect of rounding.
 
-Notation: G is m x n (out x in). A basis B has `rank` columns; right: R = G B (m x r), back(R) = R B^T; left: R = B^T G
-(r x n), back(R) = B R. Updates are counted from 1; a refresh happens on updates 1, T + 1, 2T + 1, ... with the gradient
-of that update, which is then projected with the new basis.
+Notation: G is m x n (out x in). A basis B has `rank` columns; right: R = G B (m x r), back(R) = R
+B^T; left: R = B^T G (r x n), back(R) = B R. Updates are counted from 1. A refresh happens on
+updates 1, T + 1, 2T + 1, ... with the gradient of that update, which is then projected with the new
+basis.
 """
 
 import math
@@ -16,11 +18,13 @@ import exact_8bit
 from . import philox
 
 SEED = 42
-smallest_margin = [1.0]  # of all decisions on signs, ranks and orders, relative; see decided()
+smallest_margin = [1.0]  # the smallest relative margin of all decisions on signs, ranks and orders; see decided()
 
 
 def decided(margin):
-    """Notes how clear a decision was: one as close as rounding could fall otherwise elsewhere."""
+    """Records how clear a decision was. A decision as close as rounding could go the other way on
+    another machine.
+    """
     smallest_margin[0] = min(smallest_margin[0], float(np.min(margin)))
 
 
@@ -29,12 +33,14 @@ def norm(x):
 
 
 def column_norms(x, left):
-    """Left: one for each column, 1 x n. Right: one for each row, m x 1."""
+    """Returns one norm for each column, 1 x n, if left, and one for each row, m x 1, if right."""
     return np.sqrt(np.sum(np.square(x), axis=0 if left else 1, keepdims=True))
 
 
 def align(new, old):
-    """Columns of `new` with the signs of those they replace; of the first basis, the largest entry is positive."""
+    """Gives the columns of `new` the signs of those they replace. In the first basis the largest
+    entry becomes positive.
+    """
     if old is None:
         high, low = new.max(axis=0), -new.min(axis=0)
         decided(np.abs(high - low) / np.maximum(high, low))
@@ -45,18 +51,21 @@ def align(new, old):
 
 
 def positive_qr(a):
-    """Q of the QR decomposition whose R has a positive diagonal."""
+    """Returns the Q of the QR decomposition in which R has a positive diagonal."""
     q, r = np.linalg.qr(a)
     return q * np.where(np.diag(r) < 0, -1, 1).astype(a.dtype)
 
 
 class Subspace:
-    """kind: svd; random, N(0, 1/r), not orthonormal; orthogonal, its QR factor. turn = old^T new after a refresh.
+    """kind is svd, random (N(0, 1/r), not orthonormal), orthogonal (its QR factor), i3s or dct.
+    turn = old^T new after a refresh.
 
-    i3s (arXiv 2502.05790): singular vectors drawn without replacement, each time with probabilities proportional to their
-    singular values, as a race of exponential times; in falling order.
-    dct (arXiv 2505.17967): of the orthogonal matrix Q[i][j] = c_i cos(pi i (2j + 1) / 2n) the columns with the largest l1
-    norms in H Q (H: G, left G^T). Columns that are chosen again keep their places; the others follow in rising order.
+    i3s (arXiv 2502.05790): singular vectors drawn without replacement, each time with probabilities
+    proportional to their singular values, as a race of exponential times; in falling order.
+
+    dct (arXiv 2505.17967): the columns of the orthogonal matrix Q[i][j] = c_i cos(pi i (2j + 1) /
+    2n) with the largest l1 norms in H Q (H: G, left G^T). Columns that are chosen again keep their
+    places; the others follow in rising order.
     """
 
     def __init__(self, shape, name, rank=4, gap=4, kind="svd", square_right=True):
@@ -70,7 +79,8 @@ class Subspace:
         return philox.normal((rows, self.rank), deviation, *stream).astype(gradient.dtype)
 
     def vectors(self, gradient):
-        """All singular vectors of the projected side, as columns, and the singular values."""
+        """Returns all singular vectors of the projected side, as columns, and the singular values.
+        """
         u, s, vt = np.linalg.svd(gradient, full_matrices=False)
         return (u if self.left else vt.T), s
 
@@ -84,7 +94,7 @@ class Subspace:
         return vectors[:, np.sort(order[: self.rank])]
 
     def columns(self, gradient):
-        """All columns of Q, and the places of the chosen ones."""
+        """Returns all columns of Q, and the places of the chosen ones."""
         h = gradient.T if self.left else gradient
         n = h.shape[1]
         i, j = np.arange(n)[:, None], np.arange(n)[None, :]
@@ -111,7 +121,7 @@ class Subspace:
         return align(self.vectors(gradient)[0][:, : self.rank], old)
 
     def advance(self, gradient):
-        """Counts an update; refreshes if one is due, and says so."""
+        """Counts an update, refreshes if a refresh is due, and returns whether it did."""
         due, self.turn = self.done % self.gap == 0, None
         if due:
             old, self.basis = self.basis, self.found(gradient, self.basis)
@@ -130,10 +140,11 @@ class Subspace:
 
 
 class AdamW:
-    """raw() = M / (sqrt(V) + eps) without bias correction; correction = sqrt(1 - b2^t) / (1 - b1^t).
+    """raw() = M / (sqrt(V) + eps) without bias correction; correction = sqrt(1 - b2^t) / (1 -
+    b1^t).
 
-    before: eps stands beside sqrt(V) before the bias correction (galore_torch); else it is the textbook's, which is
-    eps sqrt(1 - b2^t) there.
+    before: eps is added to sqrt(V) before the bias correction (galore_torch). Otherwise it is the
+    textbook's, which equals eps sqrt(1 - b2^t) at this place.
     """
 
     def __init__(self, beta1=0.9, beta2=0.999, eps=1e-8, before=False):
@@ -153,11 +164,13 @@ class AdamW:
         return self.correction * raw
 
     def reset(self):
-        """Zero moments; the count of updates goes on."""
+        """Sets the moments to zero; the count of updates goes on."""
         self.m, self.v = 0.0, 0.0
 
     def transport(self, subspace, turn):
-        """LDAdam's: V turns with the squares of the turn, on unbiased moments, as if coordinates were independent."""
+        """Rotates the moments as LDAdam does: V with the squares of the rotation, on unbiased
+        moments, as if coordinates were independent.
+        """
         if self.t == 0:
             return
         known1, known2 = 1 - self.beta1**self.t, 1 - self.beta2**self.t
@@ -167,7 +180,7 @@ class AdamW:
 
 
 class Adam8bit:
-    """exact_8bit's Adam with block-wise 8-bit moments (textbook eps), always fp32."""
+    """exact_8bit's Adam with block-wise 8-bit moments (textbook eps), always in fp32."""
 
     def __init__(self, shape, block_size=256, min_8bit_size=4096):
         self.adam = exact_8bit.Adam(shape, {"block_size": block_size, "min_8bit_size": min_8bit_size, "beta1": 0.9,
@@ -183,7 +196,7 @@ class Adam8bit:
 
 
 class RmsProp:
-    """No bias correction: N = G / (sqrt(average of G^2) + eps)."""
+    """RMSProp without bias correction: N = G / (sqrt(average of G^2) + eps)."""
 
     def __init__(self, beta=0.9, eps=1e-6):
         self.beta, self.eps, self.average, self.correction = beta, eps, 0.0, 1.0
@@ -196,7 +209,9 @@ class RmsProp:
 
 
 class Adafactor:
-    """With a given learning rate, no first moment, directions clipped to a root mean square of 1 (clip=0: not)."""
+    """Adafactor with a given learning rate, without first moment, and with directions clipped to a
+    root mean square of 1 (clip=0: not clipped).
+    """
 
     def __init__(self, clip=1.0):
         self.clip, self.correction = clip, 1.0
@@ -219,7 +234,8 @@ class Adafactor:
 
 
 class Limiter:
-    """Lets the norm of what passes grow by at most the factor gamma a step. A previous norm of 0 limits nothing."""
+    """Lets the norm grow by at most the factor gamma per step. A previous norm of 0 limits nothing.
+    """
 
     def __init__(self, gamma=1.01):
         self.gamma, self.previous, self.factor = gamma, 0.0, 1.0
@@ -233,11 +249,13 @@ class Limiter:
 
 
 def run(module, preset, options, weights, gradients, projected, rate, decay):
-    """weights {name: array}, gradients [{name: array}] -> the weights after every update, [{name: array}].
+    """Returns the weights after every update, [{name: array}], from weights {name: array} and
+    gradients [{name: array}].
 
-    module.PRESETS[preset] holds the defaults; its "decay" is the place of W *= 1 - rate decay: before the update or
-    after it. module.make(weight, options) -> an object whose direction(G) is called once an update; None lets the weight rest.
-    An object with start and write holds the weight by itself (group_codes.CodedWeight).
+    module.PRESETS[preset] holds the defaults. Its "decay" is the place of W *= 1 - rate decay:
+    before or after the update. module.make(weight, options) returns an object with a function
+    direction(G) that is called once per update; None lets the weight rest. An object with start and
+    write holds the weight itself (group_codes.CodedWeight).
     """
     settings = {**module.PRESETS[preset], **options}
     weights, methods, after = dict(weights), {}, []
@@ -260,7 +278,7 @@ def run(module, preset, options, weights, gradients, projected, rate, decay):
 
 
 class Weight:
-    """role: targeted, embedding, head, matrix (another one) or vector."""
+    """A weight. role: targeted, embedding, head, matrix (any other matrix) or vector."""
 
     def __init__(self, name, shape, targeted, all_names=()):
         self.name, self.shape, self.all_names = name, shape, all_names
@@ -276,7 +294,7 @@ def adamw_of(o):
     return AdamW(o["adam_beta1"], o["adam_beta2"], o["adam_epsilon"], o["before"])
 
 
-# galore_torch's AdamW, and the textbook's
+# the settings of galore_torch's AdamW, and those of the textbook's
 GALORE_ADAMW = {"adam_beta1": 0.9, "adam_beta2": 0.999, "adam_epsilon": 1e-6, "before": True}
 PLAIN_ADAMW = {**GALORE_ADAMW, "adam_epsilon": 1e-8, "before": False}
 BASIS = {"rank": 128, "update_proj_gap": 200, "subspace": "svd"}

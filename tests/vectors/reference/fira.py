@@ -5,7 +5,7 @@ released (the authors' code): N without bias correction c, k_j = |N_j| / (|R_j| 
 paper (Algorithm 1): N with bias correction, k_j likewise, S = limit((G - back(R)) k),  W -= eta alpha (back(N) + S)
 k: one factor for each row of a right-projected matrix, for each column of a left-projected one (scaling=column), or one of
 Frobenius norms (scaling=matrix). Rules without a bias correction (Adafactor, RMSProp) have c = 1. The limiter passes the
-first residual; limiter=0 passes all. Decay follows the update, with Adafactor it stands before.
+first residual; limiter=0 passes all. Decay follows the update; with Adafactor it precedes it.
 """
 
 from .common import (BASIS, GALORE_ADAMW, Adafactor, Adam8bit, Limiter, RmsProp, adamw_of, column_norms, norm, subspace_of)

@@ -1,9 +1,9 @@
-"""FOAM (2025, arXiv 2512.07112): Adam on means of 2^level neighbours along the input dimension, plus what they leave out.
+"""FOAM (2025, arXiv 2512.07112): Adam on means of 2^level neighbours along the input dimension, plus the residual.
 
 Rows are filled with zeros to a multiple of 2^level.  a = block mean of G, q = block mean of G^2,  Res = G - unfold(a)
 m = b1 m + (1 - b1) a,  v = b2 v + (1 - b2) q
 W -= eta c scale (unfold(m) + rho Res) / (sqrt(unfold(v) + rho^2 Res^2) + eps);  decay after.
-Defaults: betas 0.9 and 0.95 (the authors' scripts), eps 1e-8 beside the root (no bias correction inside). The other weights
+Defaults: betas 0.9 and 0.95 (the authors' scripts), eps 1e-8 added to the root (no bias correction inside). The other weights
 get AdamW with the same constants.
 """
 

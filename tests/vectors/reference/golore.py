@@ -1,7 +1,7 @@
 """GoLore (He et al. 2024, arXiv 2410.11289): GaLore in subspaces drawn at random from the Stiefel manifold.
 
 1. At a refresh: B = Q of the QR decomposition (R with a positive diagonal) of normal numbers, then signs aligned with the
-   old basis as for singular vectors (immaterial where moments move).  moment_transport: M and V move into the new
+   old basis as for singular vectors (without effect when moments move).  moment_transport: M and V move into the new
    coordinates as in LDAdam (common.AdamW.transport), before the update's gradient is seen.
 2. R = project(G);  Adam as in galore_adamw;  W -= eta scale back(N);  decay after.
 subspace=svd: the same with singular vectors. The other weights get galore_adamw's AdamW.

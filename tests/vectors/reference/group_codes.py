@@ -1,6 +1,6 @@
 """Groups of 8- or 4-bit codes (Zhang et al. 2024, Q-GaLore, arXiv 2407.08296, section 3.1), as src/kernels/group_quantize.h.
 
-Of each `size` consecutive elements, fp32, low and high the least and the largest of them and 0:
+For each group of `size` consecutive fp32 elements, low and high are the least and the largest of them and 0:
   scale = max(high - low, 1e-5) / (2^bits - 1);  zero = clamp(-round(low / scale), 0, 2^bits - 1)
   code = clamp(round(w / scale) + zero);  w ~ (code - zero) scale.   round: to nearest, ties to even; or at random:
   down, and up where chance < w / scale - down, chance of element i = (bits + 1/2) / 2^16, bits = the lower (i even) or upper
@@ -22,7 +22,7 @@ def chances(count, name, done):
 
 
 def coded(values, bits, size, chance=None, computed=False):
-    """What remains of `values` in codes, fp32. computed: to check that no rounding is a close call."""
+    """Returns `values` after coding and decoding, in fp32. computed: checks that no rounding is a close decision."""
     flat, levels, parts = np.ascontiguousarray(values, dtype=F).reshape(-1), F(2**bits - 1), []
     for first in range(0, flat.size, size):
         group = flat[first : first + size]
@@ -43,9 +43,9 @@ def coded(values, bits, size, chance=None, computed=False):
 
 
 class CodedWeight:
-    """A weight that is kept in 8-bit codes and nowhere else. start(): coded to nearest.
+    """A weight that is stored only in 8-bit codes. start() codes it to nearest.
 
-    Of large ones some roundings are always close calls: their cases have a tolerance for it.
+    In large weights some roundings are always close decisions; their cases have a tolerance for it.
     """
 
     def __init__(self, name, size, stochastic):

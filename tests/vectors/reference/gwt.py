@@ -22,7 +22,7 @@ class Gwt:
         self.o, self.t, self.m, self.v, self.limit = o, 0, 0.0, 0.0, Limiter(o["limiter"])
 
     def transformed(self, x):
-        """The coarse coefficients and the details, the longest first."""
+        """Returns the coarse coefficients and the details, the longest first."""
         details = []
         x = np.pad(x, ((0, 0), (0, -x.shape[1] % 2 ** self.o["level"])))
         for _ in range(self.o["level"]):

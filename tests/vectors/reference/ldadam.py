@@ -26,7 +26,7 @@ class Ldadam:
         self.space = Subspace(weight.shape, weight.name, o["rank"], gap=1, square_right=False)
 
     def moved_moments(self, b):
-        """Steps 2 to 4 after the first update; what the new coordinates could not take of M."""
+        """Does steps 2 to 4 after the first update; returns the part of M that the new coordinates cannot represent."""
         space, rule = self.space, self.rule
         old, unbiased = space.basis, space.back(rule.m)
         space.basis = positive_qr(b @ (b.T @ old) if space.left else b.T @ (b @ old))

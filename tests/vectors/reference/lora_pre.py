@@ -6,8 +6,8 @@ From the second update on, all from the factors of the update before:
 m = b1 B A + (1 - b1) G;   v = b2 (C D)^2 + (1 - b2) G^2   (squares elementwise); at the first update B A = C D = 0
 W = (1 - eta wd) W - eta [m / (1 - b1^t)] / (sqrt(v / (1 - b2^t)) + eps)
 After the first update: B = X sqrt(S), A = sqrt(S) Y^T of (1 - b1) G = X S Y^T, the first r triples; C and D of
-sqrt(1 - b2) |G|, so that m and v go on as averages would (the paper's start is not known). To every Gram matrix K that is
-inverted, 1e-6 trace(K) / r is added on the diagonal. The other weights get AdamW.
+sqrt(1 - b2) |G|, so that m and v continue as averages would (the paper's start is not known). Every Gram matrix K that is
+inverted gets 1e-6 trace(K) / r added to its diagonal. The other weights get AdamW.
 """
 
 import math
@@ -20,7 +20,7 @@ PRESETS = {"lora_pre": {**PLAIN_ADAMW, "rank": 128, "decay": "before"}}
 
 
 class Product:
-    """B A, which follows an average of matrices."""
+    """The product B A, which follows an average of matrices."""
 
     def __init__(self, rank, rate):
         self.rank, self.rate, self.left, self.right = rank, rate, None, None

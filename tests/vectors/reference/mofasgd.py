@@ -3,7 +3,7 @@
 First update: U, sigma, V = the first r singular triples of G.  Later:
   [U, G V] = Q_U R_U,  [V, G^T U] = Q_V R_V   (reduced QR)
   core = R_U [[beta diag(sigma) - U^T G V, I], [I, 0]] R_V^T,  its first r singular triples S_U, sigma, S_V
-  U <- Q_U S_U,  V <- Q_V S_V        (the best rank r of beta U diag(sigma) V^T + what of G touches U or V)
+  U <- Q_U S_U,  V <- Q_V S_V        (best rank r of beta U diag(sigma) V^T + G's part in U or V)
 W *= 1 - eta wd;  W -= eta scale U V^T.  Signs cancel in U V^T. The other weights get AdamW.
 """
 

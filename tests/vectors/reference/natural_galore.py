@@ -1,4 +1,4 @@
-"""Natural GaLore (2024, arXiv 2410.16029): GaLore whose low-rank gradient is multiplied by an inverse Fisher matrix.
+"""Natural GaLore (2024, arXiv 2410.16029): GaLore with the low-rank gradient multiplied by an inverse Fisher matrix.
 
 R = project(G), g = R flattened;  H = the last `history` such g, this one included, as columns
 z solves (I + H^T H / damping) z = H^T g;   g~ = g / damping - H z / damping^2 = (damping I + H H^T)^-1 g

@@ -2,11 +2,11 @@
 
 P (left: m x r; the right side is the same with G^T). First update: leading singular vectors, largest entries positive.
 1. R = P^T G;  N as in galore_adamw;  W -= eta scale P N;  decay after.
-2. From the second update on, after P was used (at the first its loss is least, and Adam would follow rounding):
+2. From the second update on, after P was used (at the first update its loss is minimal, and Adam would follow rounding):
    g = G / |G|_F,  E = P P^T g - g,   loss = |E|^2 + lambda |P^T P - I|^2
    gradient of P = 2 (E g^T P + g E^T P) + 4 lambda P (P^T P - I)
    P -= osd_lr * Adam's direction of it: betas 0.9 and 0.999, textbook eps 1e-8, no weight decay, counting its own updates
-P drifts from orthonormality; nothing repairs it. The other weights get galore_adamw's AdamW.
+P drifts from orthonormality, and nothing corrects it. The other weights get galore_adamw's AdamW.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""The random streams of src/core/random.h, number for number up to the rounding of logarithm and sine.
+"""The random streams of src/core/random.h, equal up to the rounding of logarithm and sine.
 
 Philox 4x32-10 (Salmon et al., SC 2011), keyed by (seed, purpose, name) and counted by (block, step). A basis at a refresh
 uses RandomStream(seed, "refresh", name of the parameter, number of updates done before this one).

@@ -1,7 +1,7 @@
 """Q-GaLore (Zhang et al. 2024, arXiv 2407.08296) and Q-APOLLO (Zhu et al. 2024, arXiv 2412.05270): weights in 8-bit codes.
 
-Targeted matrices live in codes (group_codes.py): coded to nearest at the start; each update decodes, moves in fp32, decays
-after, and codes afresh, at random (stochastic_round) or to nearest.
+Targeted matrices are stored in codes (group_codes.py). At the start they are coded to nearest. Each update decodes, moves
+in fp32, decays after that, and codes again, at random (stochastic_round) or to nearest.
 
 q_galore_adamw_8bit: GaLore over 8-bit Adam (textbook eps), W -= eta scale back(N). At a refresh signs of the singular vectors
 are aligned with the basis as it was kept, then it is kept in proj_bits: groups of proj_group_size over the vectors of a right

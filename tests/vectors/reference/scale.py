@@ -1,7 +1,7 @@
-"""SCALE (2025, arXiv 2506.16659): every matrix, with one state only, the average of the head's gradient.
+"""SCALE (2025, arXiv 2506.16659): every matrix, with a single state, the average of the head's gradient.
 
-u = x / max(root mean square of x, 1e-8), of each output row; of the embedding, of each column (over the vocabulary)
-x = G; of the head, x = its average: m = 0.9 m + 0.1 G, from zero, no bias correction
+u = x / max(root mean square of x, 1e-8) for each output row; for each column (over the vocabulary) in the embedding
+x = G; in the head x is the average: m = 0.9 m + 0.1 G, from zero, no bias correction
 W *= 1 - eta wd;  W -= eta u.   Tensors of one dimension: Adam 0.9, 0.999, 1e-8 (eps before the bias correction).
 """
 

@@ -1,7 +1,8 @@
 """SinkGD (Scetbon et al. 2025, arXiv 2502.06742), targeted matrices m x n, no state.
 
-X = G; `iterations` times: every row over its norm, times sqrt n; then every column over its norm, times sqrt m. A row or
-column of zeros stays. W *= 1 - eta wd;  W -= eta scale X.   The other weights get AdamW.
+X = G; `iterations` times: every row is divided by its norm and multiplied by sqrt n; then every column is divided by its
+norm and multiplied by sqrt m. A row or column of zeros stays. W *= 1 - eta wd;  W -= eta scale X.
+The other weights get AdamW.
 """
 
 import math

@@ -8,8 +8,8 @@ Update t = 1, 2, ...; k = updates since the last reset.
 3. Adam, eps before the bias correction; t is not reset.   4. W -= eta sigma c M / (sqrt(V) + eps).   5. Decay after.
 
 density < 1, targeted matrices only: moments and update of K = floor(density m n) elements; the others rest (decay acts on
-all). Those with the K smallest words of the stream (seed, "refresh", name, updates done before), element i having word i
-(a tie goes to the lower i); drawn at the first update and at every reset.
+all). The elements with the K smallest words of the stream (seed, "refresh", name, updates done before) are drawn, at the
+first update and at every reset. Element i has word i; a tie goes to the lower i.
 
 galore_spam_adamw: targeted matrices run steps 0 to 4 on R with GaLore's subspace, W -= eta sigma c alpha back(N).
 """
@@ -30,7 +30,7 @@ class Spam:
         self.o, self.rule, self.t, self.k = o, adamw_of(o), 0, o["warmup_steps"]
 
     def begin(self):
-        """Counts an update; True if moments were reset."""
+        """Counts an update; returns True if moments were reset."""
         self.t, self.k = self.t + 1, self.k + 1
         reset = self.o["interval"] > 0 and self.t % self.o["interval"] == 0
         if reset:

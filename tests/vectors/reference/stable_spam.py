@@ -8,7 +8,7 @@ s = 1, or with total_steps = T: 0.5 + 0.25 (1 + cos(pi min(t, T + 1) / (T + 1)))
 5. Adam with beta1' = b1 s and the textbook's eps: W -= eta / (1 - beta1'^n) m / (sqrt(v) / sqrt(1 - b2^n) + eps)
 Every `interval` updates (t mod interval = 0) moments are reset, between steps 4 and 5:
   counters=shared (the authors' code): n = 1 for every correction from here on; this update still uses the old moments, with
-  corrections for n = 1, and what it makes of them is dropped: zero moments are kept. (The next update counts n = 2.)
+  corrections for n = 1, and its new moments are dropped: zero moments are kept. (The next update counts n = 2.)
   counters=separate: corrections of M, a and b count every update; moments are zero before this update and have a count of
   their own, which is 1 at this update.
 """
@@ -37,7 +37,7 @@ class StableSpam:
         top = float(np.abs(g).max())
         self.top = o["gamma3"] * self.top + (1 - o["gamma3"]) * top
         bound = self.top / (1 - o["gamma3"]**self.n)
-        # The first bound is the largest entry itself, which is left as it is whichever way the comparison falls.
+        # The first bound is the largest entry itself, which stays unchanged whatever the comparison gives.
         large = np.abs(g) > bound
         if self.n > 1:
             decided(np.abs(np.abs(g) - bound) / bound)

@@ -3,12 +3,12 @@
 Left side; the right is the same with G^T. First update: S = leading singular vectors, largest entries positive.
 At every later refresh, with the gradient of that update:
 1. A = S^T G;  D = 2 (G - S A) A^T;  sigma, u, v = D's leading singular triple
-2. angle = step_size atan2(sigma / 2, |A^T v|^2): what one step of power iteration turns v by, times step_size (the paper has
-   sigma eta, which means nothing without the gradient's scale)
+2. angle = step_size atan2(sigma / 2, |A^T v|^2): the rotation of v by one step of power iteration, times step_size (the paper
+   has sigma eta, which has no meaning without the gradient's scale)
 3. S <- S (I - v v^T) + (S v cos angle + u sin angle) v^T
 4. M and V move into the new coordinates as in LDAdam (common.AdamW.transport)
 Every update: R = S^T G;  N = c M / (sqrt(V) + eps) as in galore_adamw;  k_j = |N_j| / (|R_j| + 1e-8), one for each column;
-residual = limit((G - S R) k);  W -= eta scale (S N + residual);  decay after. As the paper's form of Fira.
+residual = limit((G - S R) k);  W -= eta scale (S N + residual);  decay after. This is the paper's form of Fira.
 """
 
 import math

@@ -1,8 +1,8 @@
 """SUMO (Refael et al. 2025, arXiv 2505.24749, Algorithm 1): the exact polar factor of a momentum inside the subspace.
 
-1. At a refresh: new basis from this gradient;  M <- M turned by B_old^T B_new
+1. At a refresh: new basis from this gradient;  M <- M rotated by B_old^T B_new
 2. R = project(G);  M = mu M + R;  O = U V^T of M = U S V^T (thin SVD)
-3. O passes the norm-growth limiter (gamma 1.1; of use only where M loses rank, |O| is sqrt(rank) else)
+3. O passes the norm-growth limiter (gamma 1.1; it acts only when M loses rank; otherwise |O| is sqrt(rank))
 4. W *= 1 - eta wd;  W -= eta scale sqrt(max(m, n)) (G - back(R) + back(O))
 The paper projects the longer side; here the side follows GaLore's rule. The other weights get AdamW.
 """

@@ -1,9 +1,9 @@
 """SWAN (Ma et al. 2024, arXiv 2412.13148), targeted matrices, no state.
 
-1. Each row minus its mean, over its standard deviation (divisor n); a row without deviation becomes 0:  G~
+1. G~: each row minus its mean, divided by its standard deviation (divisor n); a row without deviation becomes 0
 2. O = (G~ G~^T)^-1/2 G~, approximately: Muon's Newton-Schulz iteration (reference/muon.py), ns_steps times, in fp32
 3. O *= |G~|_F / |O|_F.   4. W *= 1 - eta wd;  W -= eta scale O.   The other weights get AdamW.
-The paper names another Newton-Schulz iteration; Muon's is at hand and whitens in five steps as far as it does.
+The paper names another Newton-Schulz iteration; Muon's whitens as far in five steps.
 """
 
 import numpy as np
