@@ -26,8 +26,8 @@ class LineScaling {
   at::Tensor squares(const char* name, const at::Tensor& matrix) const;
   // Returns k in fp64, computed from the squared norms of N and R.
   static at::Tensor factors(const at::Tensor& adapted_squares, const at::Tensor& low_rank_squares);
-  // Returns the norm of a matrix whose lines have these squared norms and are multiplied by their factors. It
-  // is 0 on the meta device.
+  // Returns the norm of a matrix after its lines, which have these squared norms, are multiplied by their
+  // factors. It is 0 on the meta device.
   static double scaled_norm(const at::Tensor& squares, const at::Tensor& factors);
   // Multiplies each line of the matrix by its factor and by `times`.
   void scale(const at::Tensor& matrix, const at::Tensor& factors, double times) const;

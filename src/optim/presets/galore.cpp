@@ -45,7 +45,7 @@ void combine_galore_adamw_8bit(OptimizerSettings& settings) {
 //
 // All defaults come from the authors' code, as do scale 0.25 and the block size of 8-bit AdamW. The authors'
 // scripts set beta2 to 0.95 when the whole model is updated at once and to 0.999 layer-wise; here it is
-// always 0.999. The first three headers describe the departures, and methods/galore.h those of GaLore.
+// always 0.999. The first three headers and methods/galore.h describe the departures.
 void combine_q_galore_adamw_8bit(OptimizerSettings& settings) {
   combine_galore_adamw_8bit(settings);
   settings.subspace.proj_bits = 4;

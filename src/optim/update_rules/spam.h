@@ -9,7 +9,7 @@
 //   sigma                              warm-up of the direction after a reset
 //   d         density        1         sparse momentum: methods/sparse_momentum.h
 //
-// SPAM stands in front of any rule. Update t, with k updates since the last reset (before the first one sigma
+// SPAM can precede any rule. Update t, with k updates since the last reset (before the first one sigma
 // is 1):
 //   1. If t mod interval = 0, every average of the rule becomes zero and k = 0.
 //   2. If t >= h and t mod interval >= h, g_i with g_i^2 > theta v_i becomes sign(g_i) sqrt(theta v_i), where

@@ -29,7 +29,7 @@ TEST(Regex, TranslatesRubysSyntax) {
   EXPECT_EQ(matches(R"([\P{L}a]+)", "ab1-ab"), (Texts{"a", "1-a"}));
   EXPECT_EQ(matches(R"([^\P{L}a]+)", "ab1-ab"), (Texts{"b", "b"}));
   EXPECT_EQ(matches(R"((?m:a.b))", "a\nb"), (Texts{"a\nb"}));  // m lets the dot match line ends
-  EXPECT_EQ(matches(R"(^a$)", "a\na\nb"), (Texts{"a", "a"}));  // anchors are those of lines
+  EXPECT_EQ(matches(R"(^a$)", "a\na\nb"), (Texts{"a", "a"}));  // anchors match at lines
   EXPECT_EQ(matches(R"(\d{,2}x)", "123x"), (Texts{"23x"}));
   EXPECT_EQ(matches(R"(a{1,2}+a)", "aaaaa"), (Texts{"aaaaa"}));  // a repetition, not possessive
   EXPECT_EQ(matches(R"([]a]+)", "a]b"), (Texts{"a]"}));
