@@ -12,7 +12,8 @@ constexpr const char* kWhere = "generation_config.json";
 constexpr const char* kOptions[] = {"do_sample", "temperature",        "top_k",         "top_p",
                                     "min_p",     "repetition_penalty", "max_new_tokens"};
 
-// Settings that change what is generated: only these values can be done. A missing key and null are fine.
+// Settings that would change the generated text. Only these values are supported; a missing key and null are
+// valid too.
 struct Neutral {
   const char* name;
   Json value;
@@ -53,7 +54,7 @@ void check_neutral(const Json& json) {
   }
 }
 
-// One value or a list of them, as T.
+// Returns one value, or a list of values, as a list of T.
 template <typename T>
 std::vector<T> list_of(const char* where, const Json& json, const char* name) {
   const auto found = json.find(name);

@@ -11,7 +11,7 @@ namespace {
 
 ModelConfig parse(const std::string& text) { return parse_model_config("config.json", text); }
 
-// Of a llama's config with these further keys; "" if it is accepted.
+// Returns the message for a llama's config with these additional keys, or "" if it is accepted.
 std::string config_error(const std::string& keys) {
   try {
     parse(R"({"model_type":"llama")" + (keys.empty() ? "" : "," + keys) + "}");
@@ -128,7 +128,7 @@ TEST(ModelConfigJson, WindowsOfLayers) {
   EXPECT_THROW(parse(R"({"model_type":"mistral","sliding_window":0})"), Error);
 }
 
-// What only others read, and several ends of text.
+// Keys that only other programs read, and a list of end-of-text tokens, are kept.
 TEST(ModelConfigJson, WhatWeDoNotComputeWithIsKept) {
   ModelConfig config = parse(
       R"({"model_type":"gpt2","resid_pdrop":0.1,"task_specific_params":{"a":[1]},"eos_token_id":[5,6],

@@ -50,7 +50,7 @@ RopeScaling parse_rope(const std::string& where, const Json& rope) {
   for (const auto& [name, value] : rope.items())
     if (value.is_object())
       fail("config", "{}: '{}', one embedding per kind of layer, is not supported", where, name);
-  for (const char* name : {"type", "rope_type"})  // the newer name counts when both stand there
+  for (const char* name : {"type", "rope_type"})  // with both names the newer one counts
     if (rope.contains(name)) scaling.type = json_value<std::string>(where, rope, name);
   const std::vector<std::string> known{"default", "linear", "dynamic", "llama3", "yarn"};
   if (std::find(known.begin(), known.end(), scaling.type) == known.end())

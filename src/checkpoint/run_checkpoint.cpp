@@ -30,7 +30,7 @@ constexpr const char* kTokenizerFiles[] = {"tokenizer.json",    "tokenizer_confi
 
 bool begins_with(const std::string& text, const std::string& start) { return text.rfind(start, 0) == 0; }
 
-// The number that is all of `text`; nothing for "", "007", "12a" and what overflows.
+// Returns the number if the whole text is one, and nothing for "", "007", "12a" and numbers that overflow.
 std::optional<int64_t> whole_number(const std::string& text) {
   int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -42,7 +42,7 @@ std::string hidden_name(const char* prefix, int64_t step) {
   return fmt::format("{}{}-{}", prefix, step, ::getpid());
 }
 
-// Takes the lock on a folder, or returns -1 if somebody has it or it cannot be locked.
+// Takes the lock on a folder. Returns -1 when another process has it or the folder cannot be locked.
 int lock_folder(const Path& directory) {
   const int descriptor = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (descriptor < 0) return -1;
@@ -59,7 +59,7 @@ void flush_file(const Path& path) {
   if (!flushed) fail("checkpoint", "cannot flush {}: {}", path.string(), reason);
 }
 
-// Files written by others into the folder may not have been flushed.
+// Flushes all files, because other code may have written files into the folder without flushing them.
 void flush_tree(const Path& directory) {
   for (const auto& entry : fs::recursive_directory_iterator(directory)) {
     if (entry.is_directory()) {
@@ -82,7 +82,7 @@ void remove_tree(const Path& path) {
   if (error) fail("checkpoint", "cannot remove {}: {}", path.string(), error.message());
 }
 
-// ".<name>.<process>.tmp" of core/files.h, whose process is gone.
+// Returns true for a temporary file ".<name>.<process>.tmp" of core/files.h with a process that has ended.
 bool is_dead_temporary(const Path& path) {
   const std::string name = path.filename().string();
   if (name.front() != '.' || path.extension() != ".tmp" || !fs::is_regular_file(fs::symlink_status(path)))
@@ -161,8 +161,8 @@ Path CheckpointWriter::commit() {
 
 void CheckpointWriter::publish(const Path& final_path) {
   if (!fs::exists(fs::symlink_status(final_path))) return rename_or_fail(directory_, final_path);
-  // One step that exchanges the two names, so that the checkpoint exists at every moment; file systems
-  // without it get two steps.
+  // A single system call exchanges the two names, so that the checkpoint exists at every moment. File systems
+  // without it need two renames.
   if (::renameat2(AT_FDCWD, directory_.c_str(), AT_FDCWD, final_path.c_str(), RENAME_EXCHANGE) == 0)
     return remove_tree(directory_);
   const Path hidden = output_dir_ / hidden_name(kDiscarded, step_);
@@ -172,7 +172,8 @@ void CheckpointWriter::publish(const Path& final_path) {
   remove_tree(hidden);
 }
 
-// Out of sight first: a kill while removing must not leave half a checkpoint under its name.
+// The folder is hidden first, so that a kill during the removal cannot leave half a checkpoint under its
+// name.
 void remove_checkpoint(const CheckpointEntry& entry) {
   const Path hidden = entry.path.parent_path() / hidden_name(kDiscarded, entry.step);
   remove_tree(hidden);

@@ -27,7 +27,7 @@ size_t num_entries(const Path& directory) {
   return count;
 }
 
-// What a trainer writes, in its order; `before_each` is called before every file.
+// Writes the files of a trainer in its order, and calls `before_each` before every file.
 Path write_checkpoint(const Path& output_dir, int64_t step, const std::function<void(int)>& before_each) {
   TinyParameters parameters(tiny_config(), at::kFloat, static_cast<uint64_t>(step));
   CheckpointWriter writer(output_dir, step);
@@ -77,7 +77,7 @@ TEST(RunCheckpoint, ListsByStep) {
   const TestFolder folder;
   EXPECT_FALSE(find_latest(folder / "none").has_value());
   for (const int64_t step : {1000, 200, 30}) write_checkpoint(folder.path(), step);
-  fs::create_directories(folder / "checkpoint-5000");  // no trainer_state.json
+  fs::create_directories(folder / "checkpoint-5000");  // it has no trainer_state.json
   for (const char* name :
        {"checkpoint-", "checkpoint-x", "checkpoint-07", "checkpoint-9x", "checkpoint--3"}) {
     fs::create_directories(folder / name);
@@ -113,7 +113,7 @@ TEST(RunCheckpoint, ExceptionAtAnyMomentLeavesTheLastOne) {
   }
 }
 
-// A limit on the size of files makes write() itself fail, at each of many places.
+// A limit on the size of files makes write() itself fail, at many different places.
 TEST(RunCheckpoint, FailingWritesLeaveTheLastOne) {
   ::signal(SIGXFSZ, SIG_IGN);
   rlimit original{};
@@ -136,7 +136,7 @@ TEST(RunCheckpoint, FailingWritesLeaveTheLastOne) {
     }
   }
   EXPECT_GT(failures, 10);
-  EXPECT_LT(failures, 21);  // the largest limit lets everything through
+  EXPECT_LT(failures, 21);  // the largest limit lets all files through
 }
 
 TEST(RunCheckpoint, SameStepIsReplaced) {

@@ -30,7 +30,8 @@ uint64_t header_length(const RandomAccessFile& file) {
   return length;
 }
 
-// Shape in libtorch's type. Dimensions of zero do not excuse others that overflow: strides are products, too.
+// Returns the shape in libtorch's type. A dimension of zero does not make overflows of others harmless,
+// because strides are products too.
 std::vector<int64_t> checked_shape(const std::string& file, const HeaderEntry& entry,
                                    uint64_t element_bytes) {
   uint64_t product = element_bytes;
@@ -99,7 +100,7 @@ SafetensorsReader::SafetensorsReader(Path path) : file_(std::move(path)) {
   for (size_t i = 0; i < tensors_.size(); ++i) by_name_.emplace(tensors_[i].name, i);
 }
 
-// Tensors must follow each other without overlap and without holes up to the end of the file.
+// Checks that tensors follow each other without overlaps or gaps up to the end of the file.
 void SafetensorsReader::check_layout(uint64_t data_begin) {
   std::stable_sort(tensors_.begin(), tensors_.end(), [](const TensorInfo& a, const TensorInfo& b) {
     return std::pair(a.offset, a.bytes) < std::pair(b.offset, b.bytes);

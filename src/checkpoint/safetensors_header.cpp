@@ -11,7 +11,7 @@
 namespace galore {
 namespace {
 
-constexpr size_t kLargestRank = 64;  // of a tensor libtorch can iterate over
+constexpr size_t kLargestRank = 64;  // the largest rank of a tensor that libtorch can iterate over
 constexpr size_t kLongestNameShown = 120;
 
 struct DtypeName {
@@ -25,8 +25,8 @@ constexpr DtypeName kDtypeNames[] = {
     {"BOOL", at::kBool},
 };
 
-// Receives the parser's events. Depth 1: names; depth 2: the fields of one tensor or of the metadata; depth
-// 3: the numbers of shape and data_offsets. Every event outside this structure ends the parsing.
+// Receives the parser's events. Depth 1 holds the names, depth 2 the fields of one tensor or of the metadata,
+// and depth 3 the numbers of shape and data_offsets. Every event outside this structure ends the parsing.
 class HeaderEvents : public nlohmann::json_sax<nlohmann::json> {
  public:
   HeaderEvents(std::string file, SafetensorsHeader* header) : file_(std::move(file)), header_(header) {}

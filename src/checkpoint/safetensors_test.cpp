@@ -23,7 +23,7 @@ std::string with_header(const std::string& header, size_t data_bytes) {
   return file + header + std::string(data_bytes, '\0');
 }
 
-// The message of the Error that opening such a file gives; "" if it opens.
+// Returns the message of the Error for opening a file with this content, or "" if it opens.
 std::string file_error(const std::string& file) {
   const TestFolder folder;
   write_bytes(folder / "x.safetensors", file);
@@ -90,7 +90,7 @@ TEST(Safetensors, DataIsAlignedAndHeaderPadded) {
 
 TEST(Safetensors, ConvertsAmongFloats) {
   const TestFolder folder;
-  // More than one buffer of elements, so that chunks meet.
+  // The tensor has more elements than a buffer, so that several chunks are joined.
   const at::Tensor source = at::arange(3'000'001, at::kDouble).remainder(257) / 16 - 8;
   for (const at::ScalarType from : {at::kDouble, at::kFloat, at::kHalf, at::kBFloat16}) {
     write_safetensors(folder / "x.safetensors", {{"x", source, from}});
@@ -114,8 +114,8 @@ TEST(Safetensors, NonContiguousOnBothSides) {
   EXPECT_TRUE(at::equal(target, value.t().to(at::kHalf)));
 }
 
-// Reading with conversion must not hold the tensor twice: 128 MB of F32 become 64 MB of BF16 that exist
-// already.
+// Reading with conversion must not hold the tensor twice. 128 MB of F32 are read into an existing tensor of
+// 64 MB of BF16.
 TEST(Safetensors, ConversionNeedsOneSmallBuffer) {
   const TestFolder folder;
   const int64_t count = 32 << 20;
@@ -127,10 +127,11 @@ TEST(Safetensors, ConversionNeedsOneSmallBuffer) {
   std::filesystem::resize_file(folder / "x.safetensors", header_bytes + count * 4);  // sparse zeros
   const SafetensorsReader reader(folder / "x.safetensors");
   at::Tensor destination = at::ones({count}, at::kBFloat16);
-  std::ofstream("/proc/self/clear_refs") << 5;  // the peak begins anew
+  std::ofstream("/proc/self/clear_refs") << 5;  // resets the peak
   const int64_t before = resident_bytes();
   reader.read_into("a", destination);
-  // 4 MB of buffer and what the allocator and threads take; the whole tensor would be 128 MB.
+  // The limit covers 4 MB of buffer and the needs of allocator and threads; the whole tensor would take 128
+  // MB.
   EXPECT_LT(peak_resident_bytes() - before, 24 << 20);
   EXPECT_EQ(destination.count_nonzero().item<int64_t>(), 0);
 }
@@ -262,7 +263,7 @@ TEST(SafetensorsHostile, ShrunkAfterOpening) {
 
 std::string mutated(std::string bytes, RandomStream& random) {
   const uint64_t kind = random.below(4);
-  // Half of the changes hit the length and the header, where they matter most.
+  // Half of the changes hit the length and the header, where they have the largest effect.
   const uint64_t reach = random.below(2) == 0 ? bytes.size() : std::min<uint64_t>(bytes.size(), 300);
   if (kind == 0) return bytes.substr(0, random.below(bytes.size()));
   const uint64_t changes = 1 + random.below(4);
@@ -275,7 +276,7 @@ std::string mutated(std::string bytes, RandomStream& random) {
   return bytes;
 }
 
-// A damaged file opens or is an Error, and whatever opens can be read; nothing else may happen.
+// A damaged file opens or is an Error, and any file that opens can be read.
 TEST(SafetensorsHostile, RandomMutations) {
   const TestFolder folder;
   const Path path = folder / "x.safetensors";

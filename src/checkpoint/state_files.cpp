@@ -53,7 +53,7 @@ void StateWriter::scalar(const std::string& name, double& value) {
   tensors_.emplace_back(name, at::full({1}, value, at::kDouble));
 }
 
-// Null if nothing is stored under the name; a stored tensor of another dtype is an Error.
+// Returns null if nothing is stored under the name. A stored tensor of another dtype is an Error.
 const TensorInfo* StateReader::find(const std::string& name, at::ScalarType dtype) {
   const TensorInfo* info = file_.find(name);
   if (info == nullptr) return nullptr;
@@ -142,7 +142,7 @@ TrainerState read_trainer_state(const Path& path) {
   if (given("best_metric")) state.best_metric = json_value<double>(where, json, "best_metric");
   if (given("best_model_checkpoint"))
     state.best_model_checkpoint = json_value<std::string>(where, json, "best_model_checkpoint");
-  // Parsed again for the order of the entries' keys; the text is known to be sound by now.
+  // The text is parsed again to get the order of the entries' keys. It is known to be valid now.
   const auto ordered = nlohmann::ordered_json::parse(text);
   if (given("log_history")) {
     if (!json["log_history"].is_array()) fail("trainer_state", "{}: 'log_history' is no list", where);

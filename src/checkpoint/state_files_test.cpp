@@ -75,7 +75,7 @@ TEST(StateFiles, DifferencesAreNamed) {
   loaded.moment = at::rand({4, 3});
   StateReader misshapen(folder / "s");
   EXPECT_THROW(loaded.visit(misshapen), Error);
-  loaded.moment = at::rand({3, 4}, at::kDouble);  // no silent conversion of state
+  loaded.moment = at::rand({3, 4}, at::kDouble);  // state is never converted silently
   StateReader other_dtype(folder / "s");
   EXPECT_THROW(loaded.visit(other_dtype), Error);
 }

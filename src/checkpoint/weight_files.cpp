@@ -11,9 +11,9 @@
 namespace galore {
 namespace {
 
-constexpr size_t kMostShards = 512;  // each is an open file
+constexpr size_t kMostShards = 512;  // each shard is an open file
 
-// shard -> names of its tensors
+// Returns, for each shard, the names of its tensors.
 std::map<std::string, std::set<std::string>> read_index(const Path& index) {
   const Json json = read_json_object(index);
   const Json map = json_value<Json>(index.string(), json, "weight_map");
