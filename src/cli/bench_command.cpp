@@ -59,7 +59,7 @@ int bench_command(const std::vector<std::string>& arguments) {
   bool json = false;
   declare_options(table, options);
   table.group("Output");
-  table.add("bench_steps", &steps, "updates that are timed, after two that are not").range(1, 1e9);
+  table.add("bench_steps", &steps, "number of timed updates; two updates come before them").range(1, 1e9);
   table.add("json", &json, "print one JSON object");
   if (!parse_with_config("bench", table, arguments)) return 0;
   resolve(options, table);

@@ -27,8 +27,7 @@ std::vector<CompletedCommand> all_commands() {
 int completion_command(const std::vector<std::string>& arguments) {
   std::string shell;
   OptionTable table;
-  table.add("shell", &shell, "bash, zsh or fish; may stand without the name")
-      .choices({"bash", "zsh", "fish"});
+  table.add("shell", &shell, "bash, zsh or fish; --shell may be left out").choices({"bash", "zsh", "fish"});
   std::vector<std::string> rest = arguments;
   if (!rest.empty() && !rest[0].starts_with('-') && rest[0].find('=') == std::string::npos) {
     table.set(kCommandLine, "shell", rest[0]);

@@ -21,21 +21,21 @@ struct EvalOptions {
 
 void declare_eval_options(OptionTable& table, EvalOptions& o) {
   table.add("model_name_or_path", &o.run.model_name_or_path, "Hugging Face directory or checkpoint");
-  table.add("tokenizer_name", &o.run.tokenizer_name, "default: the model's");
+  table.add("tokenizer_name", &o.run.tokenizer_name, "tokenizer directory or file; default: the model's");
   table.add("eval_file", &o.run.eval_file,
             ".txt, .jsonl, .parquet (if built in) or .bin, one or many, globs");
   table.add("max_length", &o.run.max_length, "tokens in a row").range(2, 1e9).alias("cutoff_len");
-  table.add("packing", &o.run.packing, "join documents; false: one document a row");
-  table.add("document_mode", &o.run.document_mode, "what a document is in a .txt file")
+  table.add("packing", &o.run.packing, "join documents; false: one document for each row");
+  table.add("document_mode", &o.run.document_mode, "the unit of a .txt file that is one document")
       .choices({"paragraph", "line", "file"});
   table.add("per_device_eval_batch_size", &o.run.per_device_eval_batch_size, "rows in a batch")
       .range(1, 1e9)
       .alias("batch_size");
-  table.add("max_batches", &o.max_batches, "at most this many; 0: all").range(0, 1e15);
-  table.add("dtype", &o.run.dtype, "of the weights in memory").choices({"float32", "bfloat16"});
-  table.add("cache_dir", &o.run.cache_dir, "tokens are kept here; default: ~/.cache/galore");
+  table.add("max_batches", &o.max_batches, "largest number of batches; 0: all").range(0, 1e15);
+  table.add("dtype", &o.run.dtype, "number format of the weights in memory").choices({"float32", "bfloat16"});
+  table.add("cache_dir", &o.run.cache_dir, "folder that keeps tokens; default: ~/.cache/galore");
   table.add("device", &o.run.device, "auto, cpu, cuda or cuda:N");
-  table.add("threads", &o.run.threads, "0: all processors").range(0, 4096);
+  table.add("threads", &o.run.threads, "number of threads; 0: one for each processor").range(0, 4096);
   table.add("json", &o.json, "print one JSON object");
 }
 

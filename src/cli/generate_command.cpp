@@ -28,28 +28,30 @@ struct Settings {
 
 void declare_generate_options(OptionTable& table, Settings& s) {
   table.add("model_name_or_path", &s.run.model_name_or_path, "Hugging Face directory or checkpoint");
-  table.add("tokenizer_name", &s.run.tokenizer_name, "default: the model's");
+  table.add("tokenizer_name", &s.run.tokenizer_name, "tokenizer directory or file; default: the model's");
   table.add("prompt", &s.prompt, "text to continue");
-  table.add("prompt_file", &s.prompt_file, "a file of prompts, one a line");
+  table.add("prompt_file", &s.prompt_file, "file of prompts, one for each line");
   table.add("prompt_ids", &s.prompt_ids, "token ids to continue, as 1,2,3");
-  table.group("Generation; what is not given is generation_config.json's");
+  table.group("Generation; defaults come from generation_config.json");
   GenerateOptions& g = s.generate;
-  table.add("max_new_tokens", &g.max_new_tokens, "tokens at most").range(1, 1e9);
+  table.add("max_new_tokens", &g.max_new_tokens, "largest number of new tokens").range(1, 1e9);
   table.add("do_sample", &g.do_sample,
-            "false: the most probable token each time; true by itself where an option of sampling is given");
+            "false: take the most probable token each time; an option of sampling switches it on");
   table.add("temperature", &g.temperature, "divides the logits").range(1e-6, 1e6);
   table.add("top_k", &g.top_k, "sample among the k most probable tokens; 0: all").range(0, 1e9);
-  table.add("top_p", &g.top_p, "sample among the most probable tokens of this mass").range(1e-9, 1);
-  table.add("min_p", &g.min_p, "and not among those below this part of the largest probability").range(0, 1);
-  table.add("repetition_penalty", &g.repetition_penalty, "divides logits of tokens that were there before")
+  table.add("top_p", &g.top_p, "sample among the most probable tokens with this total probability")
+      .range(1e-9, 1);
+  table.add("min_p", &g.min_p, "do not sample tokens below this share of the largest probability")
+      .range(0, 1);
+  table.add("repetition_penalty", &g.repetition_penalty, "divides the logits of tokens that occurred before")
       .range(1e-6, 1e6);
   table.add("stop_strings", &s.stop_strings, "texts after which generation ends, as a,b");
-  table.add("seed", &s.seed, "of the sampling").range(0, 1e18);
+  table.add("seed", &s.seed, "seed of the sampling").range(0, 1e18);
   table.group("Machine");
-  table.add("dtype", &s.run.dtype, "of the weights in memory").choices({"float32", "bfloat16"});
+  table.add("dtype", &s.run.dtype, "number format of the weights in memory").choices({"float32", "bfloat16"});
   table.add("device", &s.run.device, "auto, cpu, cuda or cuda:N");
-  table.add("threads", &s.run.threads, "0: all processors").range(0, 4096);
-  table.add("json", &s.json, "print one JSON object a prompt");
+  table.add("threads", &s.run.threads, "number of threads; 0: one for each processor").range(0, 4096);
+  table.add("json", &s.json, "print one JSON object for each prompt");
 }
 
 void take_defaults(const ModelConfig& config, OptionTable& table, Settings& settings) {

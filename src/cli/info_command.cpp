@@ -32,8 +32,7 @@ int info_command(const std::vector<std::string>& arguments) {
   }
   bool json = false, tensors = true;
   OptionTable table;
-  table.add("path", &path,
-            "a folder, or a .safetensors, .bin or config .json file; may stand without the name");
+  table.add("path", &path, "a folder, or a .safetensors, .bin or config .json file; --path may be left out");
   table.add("json", &json, "print one JSON object");
   table.add("tensors", &tensors, "list every tensor");
   if (!parse_arguments("info", table, rest)) return 0;

@@ -81,8 +81,8 @@ int memory_command(const std::vector<std::string>& arguments) {
   declare_options(table, options);
   table.group("Output");
   table.add("compare", &compare,
-            "several optimizers, with the optim_args that they have, instead of optim beside AdamW");
-  table.add("json", &json, "print one JSON object a plan");
+            "compare these optimizers instead of optim and AdamW; each takes the optim_args that it has");
+  table.add("json", &json, "print one JSON object for each plan");
   if (!parse_with_config("memory", table, arguments)) return 0;
   resolve(options, table);
   const ModelConfig config = model_config_of(options);

@@ -66,8 +66,8 @@ int methods_command(const std::vector<std::string>& arguments) {
   std::string name;
   bool markdown = false;
   OptionTable table;
-  table.add("name", &name, "one optimizer; may stand without the name");
-  table.add("markdown", &markdown, "all of them as a Markdown page (docs/methods.md)");
+  table.add("name", &name, "one optimizer; --name may be left out");
+  table.add("markdown", &markdown, "print all optimizers as a Markdown page (docs/methods.md)");
   std::vector<std::string> rest = arguments;
   if (!rest.empty() && !rest[0].starts_with('-') && rest[0].find('=') == std::string::npos) {
     name = rest[0];

@@ -14,7 +14,7 @@ int replay_command(const std::vector<std::string>& arguments) {
   OptionTable table;
   int64_t threads = 0;
   declare_options(table, options);
-  table.add("threads", &threads, "0: all processors").range(0, 4096);
+  table.add("threads", &threads, "number of threads; 0: one for each processor").range(0, 4096);
   if (!parse_arguments("replay", table, arguments)) return 0;
   if (options.input.empty() || options.output.empty())
     fail_usage("replay", "expected --input TRACE --output FILE");

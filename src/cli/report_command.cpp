@@ -15,10 +15,9 @@ int report_command(const std::vector<std::string>& arguments) {
   std::vector<std::string> runs;
   std::string output = "report.html";
   OptionTable table;
-  table.add(
-      "runs", &runs,
-      "output folders of runs, their metrics.jsonl or a trainer_state.json; may stand without the name");
-  table.add("output", &output, "the page: one file that needs no network; - for stdout");
+  table.add("runs", &runs,
+            "output folders of runs, their metrics.jsonl or a trainer_state.json; --runs may be left out");
+  table.add("output", &output, "file of the page, which needs no network; - for stdout");
   size_t count = 0;
   while (count < arguments.size() && !arguments[count].starts_with('-') &&
          !arguments[count].starts_with("output="))

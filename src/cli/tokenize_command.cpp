@@ -30,13 +30,14 @@ struct TokenizeOptions {
               "files or globs: .jsonl rows {\"text\"} or {\"input_ids\"}, .parquet (if built in), or .txt");
     table.add("output", &output, ".jsonl, or .bin for a token shard (not with decode)");
     table.group("Text to ids");
-    table.add("text_documents", &text_documents, "what is a document in a .txt")
+    table.add("text_documents", &text_documents, "the unit of a .txt file that is one document")
         .choices({"paragraph", "line", "file"});
-    table.add("add_special_tokens", &add_special_tokens, "bos and eos as the tokenizer's configuration asks");
-    table.add("append_eos", &append_eos, "in a .bin, end every document with eos");
-    table.add("bin_header", &header, "begin a .bin with llm.c's header; false: tokens only");
+    table.add("add_special_tokens", &add_special_tokens,
+              "add bos and eos if the tokenizer's configuration asks for them");
+    table.add("append_eos", &append_eos, "end every document in a .bin file with eos");
+    table.add("bin_header", &header, "begin a .bin file with llm.c's header; false: tokens only");
     table.group("Ids to text");
-    table.add("decode", &decode, "rows {\"input_ids\"} to rows {\"text\"}");
+    table.add("decode", &decode, "convert rows {\"input_ids\"} to rows {\"text\"}");
     table.add("skip_special_tokens", &skip_special_tokens, "leave special tokens out of the text");
     table.group("Output");
     table.add("json", &json, "print the result as one JSON object");

@@ -13,17 +13,19 @@ namespace galore {
 namespace {
 
 void declare(OptionTable& table, TokenizerTrainingOptions& options) {
-  table.add("vocab_size", &options.vocab_size, "number of ids, the special tokens and 256 bytes among them");
+  table.add("vocab_size", &options.vocab_size, "number of ids, including the special tokens and 256 bytes");
   table.add("character_coverage", &options.character_coverage,
             "sentencepiece: share of the characters that become pieces");
-  table.add("min_frequency", &options.min_frequency, "byte_level_bpe: rarer pairs are not merged")
+  table
+      .add("min_frequency", &options.min_frequency,
+           "byte_level_bpe: pairs that occur less often are not merged")
       .range(1, 1e12);
-  table.add("max_sentences", &options.max_sentences, "train on a sample of so many lines; 0: all")
+  table.add("max_sentences", &options.max_sentences, "train on a random sample of this many lines; 0: all")
       .range(0, 1e12);
-  table.add("split_digits", &options.split_digits, "every digit is a piece of its own");
-  table.add("add_bos_token", &options.add_bos_token, "written to the configuration");
-  table.add("add_eos_token", &options.add_eos_token, "written to the configuration");
-  table.add("model_max_length", &options.model_max_length, "written to the configuration; 0: not")
+  table.add("split_digits", &options.split_digits, "make every digit a separate piece");
+  table.add("add_bos_token", &options.add_bos_token, "value for the tokenizer's configuration");
+  table.add("add_eos_token", &options.add_eos_token, "value for the tokenizer's configuration");
+  table.add("model_max_length", &options.model_max_length, "value for the tokenizer's configuration; 0: none")
       .range(0, 1e12);
 }
 
@@ -42,7 +44,7 @@ int train_tokenizer_command(const std::vector<std::string>& arguments) {
   table.group("Tokenizer");
   table.add("type", &type, "kind of tokenizer").choices({"sentencepiece", "byte_level_bpe"});
   declare(table, options);
-  table.add("seed", &seed, "of the sample");
+  table.add("seed", &seed, "seed of the sample");
   table.group("Output");
   table.add("json", &json, "print the result as one JSON object");
   if (!parse_arguments("train-tokenizer", table, arguments)) return 0;

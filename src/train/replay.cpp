@@ -50,14 +50,17 @@ at::Tensor read_gradient(const SafetensorsReader& trace, int64_t step, const Par
 
 void declare_options(OptionTable& table, ReplayOptions& options) {
   table.group("Replay");
-  table.add("input", &options.input, "trace: weights/<name> and gradients/<step>/<name> (.safetensors)");
-  table.add("output", &options.output, "receives weights/<step>/<name> (.safetensors)");
-  table.add("optim", &options.optim, "optimizer; see galore methods");
-  table.add("optim_args", &options.optim_args, "its arguments, as k=v,k=v");
-  table.add("learning_rate", &options.learning_rate, "constant over the trace").range(0, 1e9).alias("lr");
+  table.add("input", &options.input, "trace with weights/<name> and gradients/<step>/<name> (.safetensors)");
+  table.add("output", &options.output, "output file for weights/<step>/<name> (.safetensors)");
+  table.add("optim", &options.optim, "optimizer; galore methods lists them");
+  table.add("optim_args", &options.optim_args, "arguments of the optimizer, as k=v,k=v");
+  table.add("learning_rate", &options.learning_rate, "learning rate of all steps").range(0, 1e9).alias("lr");
   table.add("adam_beta1", &options.adam_beta1, "decay of the first moment").range(0, 1);
   table.add("adam_beta2", &options.adam_beta2, "decay of the second moment").range(0, 1);
-  table.add("adam_epsilon", &options.adam_epsilon, "default: the optimizer's own").range(0, 1);
+  table
+      .add("adam_epsilon", &options.adam_epsilon,
+           "added to the root of the second moment; default: the optimizer's own")
+      .range(0, 1);
   declare_options(table, options.optimizer);
 }
 
