@@ -27,7 +27,7 @@ test:  ## build the program, its tests and the examples, then run all tests
 	@scripts/build $(PRESET) $(JOBS)
 	@ctest --test-dir build/$(PRESET) --output-on-failure -j$(JOBS)
 
-demo: build  ## train a small LLaMA on the King James Bible, about three minutes
+demo: build  ## train a small LLaMA on the King James Bible: two to five minutes on two cores once built
 	@scripts/demo
 
 format:  ## rewrite the sources in the house's format
