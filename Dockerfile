@@ -1,5 +1,6 @@
 # docker build -t galore . && docker run --rm -v "$PWD:/work" -w /work galore train configs/llama_60m.yaml ...
-# Not tested: the machines that this was written on have no container engine. The package inside is (docs/embedding.md).
+# This file was never built, for want of a container engine. The package that it installs was tested
+# (docs/embedding.md).
 FROM debian:bookworm AS build
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates make git file dpkg-dev
 COPY . /galore
