@@ -36,10 +36,11 @@ format:  ## rewrite the sources in the house's format
 check-format:  ## fail when clang-format would change a source
 	@clang-format --dry-run --Werror $(sources)
 
-check:  ## order of inclusion, names of types, length of files and functions, shell and Python syntax
+check:  ## order of inclusion, names of types, lengths, links and width of pages, shell and Python syntax
 	@scripts/check-includes.py
 	@scripts/check-names.py
 	@scripts/check-lengths.py
+	@scripts/check-docs.py
 	@scripts/check-scripts
 
 tidy:  ## clang-tidy over all sources (a quarter of an hour on two cores)
