@@ -5,54 +5,11 @@
 #include "kernels/group_quantize.h"
 #include "models/architecture.h"
 #include "models/gradient_collector.h"
+#include "models/test_trial.h"
 
 namespace galore {
 namespace {
-
-// One of each architecture; Mistral and Qwen2 with windows.
-ModelConfig small_config(const std::string& model_type = "llama") {
-  ModelConfig config;
-  config.model_type = model_type;
-  config.hidden_act = model_type == "gpt2" ? "gelu_new" : "silu";
-  config.tie_word_embeddings = model_type == "gpt2" || model_type == "qwen3";
-  if (model_type == "mistral" || model_type == "qwen2") config.sliding_window = 20;
-  config.use_sliding_window = model_type == "qwen2";
-  config.max_window_layers = 1;
-  config.vocab_size = 101;
-  config.hidden_size = 48;
-  config.intermediate_size = 80;
-  config.num_hidden_layers = 3;
-  config.num_attention_heads = 4;
-  config.num_key_value_heads = model_type == "gpt2" ? 4 : 2;
-  config.head_dim = 12;
-  config.initializer_range = 0.1;
-  return config;
-}
-
-at::Tensor some_ids() { return at::arange(2 * 70, at::kLong).mul(37).remainder(101).view({2, 70}); }
-
-at::Tensor some_labels() {
-  at::Tensor labels = some_ids().clone();
-  labels.narrow(1, 5, 9).fill_(-100);
-  return labels;
-}
-
-struct Trial {
-  explicit Trial(const ModelOptions& options, at::Device device = at::kCPU,
-                 const ModelConfig& config = small_config())
-      : ledger(device), model(make_causal_lm(config, options, ledger)) {
-    model->initialize(7);
-    collector = std::make_unique<GradientCollector>(model->parameters(), ledger, options.compute_dtype);
-  }
-  LossSum step() {
-    collector->clear();
-    return model->train_step(some_ids(), some_labels(), 0.01);
-  }
-
-  Ledger ledger;
-  std::unique_ptr<CausalLM> model;
-  std::unique_ptr<GradientCollector> collector;
-};
+using namespace testing_models;
 
 WeightQuantization mlp_in_codes() {
   return [](const std::string& name) -> std::optional<GroupFormat> {
@@ -257,7 +214,7 @@ TEST_P(Architectures, CachedLogitsAreThoseOfTheWholeRow) {
   }
 }
 
-TEST(Decoder, WindowedLayersKeepTheirWindow) {
+TEST(Transformer, WindowedLayersKeepTheirWindow) {
   ModelConfig config = small_config("qwen2");  // one layer of three sees everything
   Trial trial({}, at::kCPU, config);
   const int64_t before = trial.ledger.bytes(Owner::activations), row = 2 * 2 * 12 * 4;
@@ -281,7 +238,7 @@ TEST_P(Architectures, BadTokensAndLabelsAreErrors) {
 INSTANTIATE_TEST_SUITE_P(All, Architectures, testing::ValuesIn(architecture_names()),
                          [](const auto& info) { return info.param; });
 
-TEST(Decoder, LearnedPositionsEnd) {
+TEST(Transformer, LearnedPositionsEnd) {
   ModelConfig config = small_config("gpt2");
   config.max_position_embeddings = 40;
   Trial run({}, at::kCPU, config);
@@ -289,7 +246,7 @@ TEST(Decoder, LearnedPositionsEnd) {
   EXPECT_THROW(run.model->new_cache(41), Error);
 }
 
-TEST(Decoder, UnknownModelTypesAndImpossibleShapesAreErrors) {
+TEST(Transformer, UnknownModelTypesAndImpossibleShapesAreErrors) {
   Ledger ledger(at::kMeta);
   ModelConfig config = small_config();
   config.model_type = "bert";

@@ -1,0 +1,59 @@
+// Small models of every architecture with all their gradients, for tests.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <memory>
+#include <string>
+
+#include "models/causal_lm.h"
+#include "models/gradient_collector.h"
+
+namespace galore::testing_models {
+
+// One of each architecture; Mistral and Qwen2 with windows.
+inline ModelConfig small_config(const std::string& model_type = "llama") {
+  ModelConfig config;
+  config.model_type = model_type;
+  config.hidden_act = model_type == "gpt2" ? "gelu_new" : "silu";
+  config.tie_word_embeddings = model_type == "gpt2" || model_type == "qwen3";
+  if (model_type == "mistral" || model_type == "qwen2") config.sliding_window = 20;
+  config.use_sliding_window = model_type == "qwen2";
+  config.max_window_layers = 1;
+  config.vocab_size = 101;
+  config.hidden_size = 48;
+  config.intermediate_size = 80;
+  config.num_hidden_layers = 3;
+  config.num_attention_heads = 4;
+  config.num_key_value_heads = model_type == "gpt2" ? 4 : 2;
+  config.head_dim = 12;
+  config.initializer_range = 0.1;
+  return config;
+}
+
+inline at::Tensor some_ids() { return at::arange(2 * 70, at::kLong).mul(37).remainder(101).view({2, 70}); }
+
+inline at::Tensor some_labels() {
+  at::Tensor labels = some_ids().clone();
+  labels.narrow(1, 5, 9).fill_(-100);
+  return labels;
+}
+
+struct Trial {
+  explicit Trial(const ModelOptions& options, at::Device device = at::kCPU,
+                 const ModelConfig& config = small_config())
+      : ledger(device), model(make_causal_lm(config, options, ledger)) {
+    model->initialize(7);
+    collector = std::make_unique<GradientCollector>(model->parameters(), ledger, options.compute_dtype);
+  }
+  LossSum step() {
+    collector->clear();
+    return model->train_step(some_ids(), some_labels(), 0.01);
+  }
+
+  Ledger ledger;
+  std::unique_ptr<CausalLM> model;
+  std::unique_ptr<GradientCollector> collector;
+};
+
+}  // namespace galore::testing_models
