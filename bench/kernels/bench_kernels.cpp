@@ -195,7 +195,8 @@ void run(const Settings& settings) {
   Bandwidth memory;
   print_bandwidth(memory, settings);
   std::vector<KernelCase> cases = optimizer_cases();
-  for (KernelCase& layer_case : layer_cases()) cases.push_back(std::move(layer_case));
+  for (auto more : {layer_cases, attention_cases})
+    for (KernelCase& one : more()) cases.push_back(std::move(one));
   std::vector<Result> results;
   for (const KernelCase& one : cases)
     if ((one.kernel + " " + one.size).find(settings.only) != std::string::npos)

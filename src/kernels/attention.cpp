@@ -24,14 +24,51 @@ at::Tensor to_key_heads(const at::Tensor& gradient, int64_t key_heads) {
   return gradient.unflatten(1, {key_heads, repeats}).sum(2).transpose(1, 2);
 }
 
-at::Tensor causal_scores(const at::Tensor& query, const at::Tensor& key, int64_t window) {
-  const int64_t queries = query.size(-2), keys = key.size(-2);
-  const at::Tensor scores =
-      at::matmul(query, key.transpose(-2, -1)) / std::sqrt(static_cast<double>(query.size(-1)));
-  const at::Tensor all = at::ones({queries, keys}, query.options().dtype(at::kBool));
-  at::Tensor hidden = all.triu(keys - queries + 1);
-  if (window > 0) hidden = hidden.logical_or(all.tril(keys - queries - window));
-  return scores.masked_fill(hidden, -INFINITY);
+at::Tensor scaled_scores(const at::Tensor& query, const at::Tensor& key) {
+  return at::matmul(query, key.transpose(-2, -1)) / std::sqrt(static_cast<double>(query.size(-1)));
+}
+
+// queries x keys: the keys that causal attention hides from the last `queries` positions.
+at::Tensor hidden_from_last(int64_t queries, int64_t keys, int64_t window, at::Device device) {
+  const at::Tensor all = at::ones({queries, keys}, at::TensorOptions(at::kBool).device(device));
+  const at::Tensor future = all.triu(keys - queries + 1);
+  return window > 0 ? future.logical_or(all.tril(keys - queries - window)) : future;
+}
+
+// T x T, or B x 1 x T x T where the tensors bring key ranges.
+at::Tensor hidden_keys(const AttentionTensors& t) {
+  const int64_t length = t.query.size(1);
+  const at::Device device = t.query.device();
+  if (!t.first_key.defined()) return hidden_from_last(length, length, t.window, device);
+  const auto of_queries = [&](const at::Tensor& bounds) {
+    return bounds.to(device).unsqueeze(1).unsqueeze(-1);
+  };
+  const at::Tensor keys = at::arange(length, at::TensorOptions(at::kInt).device(device));
+  at::Tensor hidden = keys.lt(of_queries(t.first_key)).logical_or_(keys.ge(of_queries(t.end_key)));
+  if (t.window > 0) {
+    hidden.logical_or_(keys.le(keys.unsqueeze(-1) - t.window));
+  }
+  return hidden;
+}
+
+void check_range(const AttentionTensors& t, int64_t position) {
+  const int64_t length = t.query.size(1);
+  const int32_t first = t.first_key.const_data_ptr<int32_t>()[position];
+  const int32_t end = t.end_key.const_data_ptr<int32_t>()[position];
+  if (0 <= first && first <= end && end <= length) return;
+  fail("attention",
+       "expected key ranges with 0 <= first_key <= end_key <= {}, given [{}, {}) at position {} of row {}",
+       length, first, end, position % length, position / length);
+}
+
+void check_ranges(const AttentionTensors& t) {
+  GALORE_ASSERT(t.first_key.defined() == t.end_key.defined());
+  if (!t.first_key.defined() || t.query.is_meta()) return;
+  for (const at::Tensor& bounds : {t.first_key, t.end_key}) {
+    GALORE_ASSERT(bounds.is_cpu() && bounds.scalar_type() == at::kInt && bounds.is_contiguous());
+    GALORE_ASSERT(bounds.sizes() == t.query.sizes().slice(0, 2));
+  }
+  for (int64_t position = 0; position < t.first_key.numel(); ++position) check_range(t, position);
 }
 
 void check(const AttentionTensors& t) {
@@ -40,13 +77,21 @@ void check(const AttentionTensors& t) {
   GALORE_ASSERT(t.logsumexp.numel() == t.query.numel() / t.query.size(3));
   GALORE_ASSERT(t.query.is_contiguous() && t.key.is_contiguous() && t.value.is_contiguous());
   GALORE_ASSERT(t.out.is_contiguous() && t.logsumexp.is_contiguous() && t.window >= 0);
+  check_ranges(t);
 }
 
-// Devices without a kernel take one row at a time, so that the scores of no more than that exist at once.
+AttentionTensors with_ranges_on_device(AttentionTensors t) {
+  if (!t.first_key.defined()) return t;
+  t.first_key = t.first_key.to(t.query.device());
+  t.end_key = t.end_key.to(t.query.device());
+  return t;
+}
+
+// Devices without a kernel take one row at a time, so that the scores of one row only exist at once.
 AttentionTensors row_of(const AttentionTensors& t, int64_t row) {
-  const auto at_row = [row](const at::Tensor& tensor) { return tensor.narrow(0, row, 1); };
-  return {at_row(t.query),     at_row(t.key), at_row(t.value), at_row(t.out),
-          at_row(t.logsumexp), t.window,      t.dropout,       t.first_row + row};
+  const auto at_row = [row](const at::Tensor& x) { return x.defined() ? x.narrow(0, row, 1) : x; };
+  return {at_row(t.query), at_row(t.key), at_row(t.value),   at_row(t.out),       at_row(t.logsumexp),
+          t.window,        t.dropout,     t.first_row + row, at_row(t.first_key), at_row(t.end_key)};
 }
 
 AttentionGradients row_of(const AttentionGradients& g, int64_t row) {
@@ -74,7 +119,8 @@ void attention(const AttentionTensors& tensors, Workspace& workspace) {
     if (kernels::cpu::attention(tensors, workspace)) return;
   }
   if (tensors.query.is_meta()) return;
-  for (int64_t row = 0; row < tensors.query.size(0); ++row) reference::attention(row_of(tensors, row));
+  const AttentionTensors there = with_ranges_on_device(tensors);
+  for (int64_t row = 0; row < there.query.size(0); ++row) reference::attention(row_of(there, row));
 }
 
 void attention_backward(const AttentionGradients& gradients, const at::Tensor& out_gradient,
@@ -87,9 +133,9 @@ void attention_backward(const AttentionGradients& gradients, const at::Tensor& o
     if (kernels::cpu::attention_backward(gradients, out_gradient, tensors, workspace)) return;
   }
   if (tensors.query.is_meta()) return;
-  for (int64_t row = 0; row < tensors.query.size(0); ++row)
-    reference::attention_backward(row_of(gradients, row), out_gradient.narrow(0, row, 1),
-                                  row_of(tensors, row));
+  const AttentionTensors there = with_ranges_on_device(tensors);
+  for (int64_t row = 0; row < there.query.size(0); ++row)
+    reference::attention_backward(row_of(gradients, row), out_gradient.narrow(0, row, 1), row_of(there, row));
 }
 
 void attention_cached(const at::Tensor& out, const at::Tensor& query, const at::Tensor& key,
@@ -101,7 +147,9 @@ void attention_cached(const at::Tensor& out, const at::Tensor& query, const at::
   const auto seen = [&](const at::Tensor& x) {
     return by_head(x.narrow(0, first, keys - first).unsqueeze(0), heads);
   };
-  const at::Tensor weights = causal_scores(by_head(query.unsqueeze(0), heads), seen(key), window).softmax(-1);
+  const at::Tensor hidden = hidden_from_last(query.size(0), keys - first, window, out.device());
+  const at::Tensor scores = scaled_scores(by_head(query.unsqueeze(0), heads), seen(key));
+  const at::Tensor weights = scores.masked_fill(hidden, -INFINITY).softmax(-1);
   out.copy_(at::matmul(weights, seen(value)).transpose(1, 2).squeeze(0));
 }
 
@@ -109,9 +157,12 @@ namespace reference {
 
 void attention(const AttentionTensors& t) {
   const int64_t heads = t.query.size(2);
-  const at::Tensor scores = causal_scores(by_head(t.query, heads), by_head(t.key, heads), t.window);
-  t.logsumexp.copy_(scores.logsumexp(-1));
-  const at::Tensor weights = times(scores.softmax(-1), factors_of(t));
+  const at::Tensor hidden = hidden_keys(t);
+  const at::Tensor scores =
+      scaled_scores(by_head(t.query, heads), by_head(t.key, heads)).masked_fill(hidden, -INFINITY);
+  t.logsumexp.copy_(scores.logsumexp(-1).masked_fill_(hidden.all(-1), kNoKeysLogsumexp));
+  // The softmax of a position that sees no key is NaN; elsewhere hidden keys have a weight of 0 already.
+  const at::Tensor weights = times(scores.softmax(-1).masked_fill_(hidden, 0), factors_of(t));
   t.out.copy_(at::matmul(weights, by_head(t.value, heads)).transpose(1, 2));
 }
 
@@ -120,7 +171,8 @@ void attention_backward(const AttentionGradients& gradients, const at::Tensor& o
   const int64_t heads = t.query.size(2), key_heads = t.key.size(2);
   const at::Tensor q = by_head(t.query, heads), k = by_head(t.key, heads), v = by_head(t.value, heads);
   const at::Tensor dout = by_head(out_gradient, heads), out = by_head(t.out, heads);
-  const at::Tensor weights = (causal_scores(q, k, t.window) - t.logsumexp.unsqueeze(-1)).exp();
+  const at::Tensor scores = scaled_scores(q, k).masked_fill(hidden_keys(t), -INFINITY);
+  const at::Tensor weights = (scores - t.logsumexp.unsqueeze(-1)).exp();
   const at::Tensor factors = factors_of(t);
   const at::Tensor dweights = times(at::matmul(dout, v.transpose(-2, -1)), factors);
   const at::Tensor row_sum = (dout * out).sum(-1, true);

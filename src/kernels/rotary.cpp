@@ -7,20 +7,48 @@
 
 namespace galore {
 
-void rotate(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sine, bool inverse) {
+namespace {
+
+// Positions on a device are checked there, by the gather that reads them.
+void check_positions(const at::Tensor& positions, const at::Tensor& x, int64_t count) {
+  GALORE_ASSERT(positions.sizes() == x.sizes().slice(0, 2) && positions.scalar_type() == at::kLong);
+  GALORE_ASSERT(positions.is_contiguous() && (positions.is_cpu() || positions.device() == x.device()));
+  if (!positions.is_cpu()) return;
+  const int64_t* position = positions.const_data_ptr<int64_t>();
+  for (int64_t token = 0; token < positions.numel(); ++token)
+    if (position[token] < 0 || position[token] >= count)
+      fail("rotary", "expected positions from 0 to {}, given {} at token {} of row {}", count - 1,
+           position[token], token % x.size(1), token / x.size(1));
+}
+
+// P x D/2 as B x T x 1 x D/2, or as T x 1 x D/2 where token t has position t.
+at::Tensor by_token(const at::Tensor& table, const at::Tensor& positions) {
+  if (!positions.defined()) return table.unsqueeze(1);
+  const at::Tensor rows = table.index_select(0, positions.flatten().to(table.device()));
+  return rows.view({positions.size(0), positions.size(1), 1, table.size(1)});
+}
+
+}  // namespace
+
+void rotate(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sine, bool inverse,
+            const at::Tensor& positions) {
   GALORE_ASSERT(x.dim() == 4 && x.is_contiguous() && x.size(3) % 2 == 0);
-  GALORE_ASSERT(cosine.size(0) == x.size(1) && cosine.size(1) == x.size(3) / 2 && cosine.is_contiguous());
+  GALORE_ASSERT(cosine.dim() == 2 && cosine.size(1) == x.size(3) / 2 && cosine.is_contiguous());
   GALORE_ASSERT(sine.sizes() == cosine.sizes() && sine.is_contiguous());
+  GALORE_ASSERT(positions.defined() || cosine.size(0) == x.size(1));
   if (x.is_meta()) return;
-  if (x.is_cpu() && kernels::cpu::rotate(x, cosine, sine, inverse)) return;
-  reference::rotate(x, cosine, sine, inverse);
+  if (positions.defined()) check_positions(positions, x, cosine.size(0));
+  if (x.is_cpu() && kernels::cpu::rotate(x, cosine, sine, inverse, positions)) return;
+  reference::rotate(x, cosine, sine, inverse, positions);
 }
 
 namespace reference {
 
-void rotate(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sine, bool inverse) {
+void rotate(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sine, bool inverse,
+            const at::Tensor& positions) {
   const int64_t half = x.size(3) / 2;
-  const at::Tensor c = cosine.unsqueeze(1), s = inverse ? -sine.unsqueeze(1) : sine.unsqueeze(1);
+  const at::Tensor c = by_token(cosine, positions), forward = by_token(sine, positions);
+  const at::Tensor s = inverse ? -forward : forward;
   const at::Tensor first = x.narrow(3, 0, half).to(at::kFloat, false, true);
   const at::Tensor second = x.narrow(3, half, half).to(at::kFloat, false, true);
   x.narrow(3, 0, half).copy_(first * c - second * s);

@@ -6,12 +6,18 @@
 
 namespace galore {
 
-// x: rows x length x heads x D (fp32 or bf16, contiguous), rotated in place by the angles whose cosines and
-// sines are given: length x D/2, fp32. `inverse` rotates back, which is also the backward pass.
-void rotate(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sine, bool inverse);
+// Rotates x in place by the angles of each token's position, given by their cosines and sines. `inverse`
+// rotates back, which is also the backward pass. Legend: B rows, T tokens of a row, D features of a head, P
+// positions. x: B x T x heads x D, contiguous. cosine, sine: P x D/2 fp32, contiguous, on x's device.
+// positions: B x T int64, the table's row of each token, each in [0, P) or an Error names the token;
+// undefined: token t has position t, and P = T. Positions on the CPU serve x on any device; callers of
+// several rotations move them once.
+void rotate(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sine, bool inverse,
+            const at::Tensor& positions = {});
 
 namespace reference {
-void rotate(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sine, bool inverse);
+void rotate(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sine, bool inverse,
+            const at::Tensor& positions = {});
 }
 
 }  // namespace galore

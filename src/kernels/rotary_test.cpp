@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/errors.h"
 #include "kernels/test_tensors.h"
 
 namespace galore {
@@ -24,9 +25,46 @@ TEST_P(Rotary, IsTheComposedOneAndTurnsBack) {
   EXPECT_LT(relative_difference(x, before), 2 * tolerance(dtype));
 }
 
+TEST_P(Rotary, PicksTheTablesRowOfEachPosition) {
+  const auto [dtype, dim] = GetParam();
+  const at::Tensor angles = random({20, dim / 2}, at::kFloat, 1) * 10, cosine = angles.cos(),
+                   sine = angles.sin();
+  const at::Tensor positions = at::arange(18, at::kLong).mul(7).remainder(20).view({2, 9});
+  const at::Tensor before = random({2, 9, 2, dim}, dtype, 2), x = before.clone(), composed = before.clone();
+  rotate(x, cosine, sine, false, positions);
+  reference::rotate(composed, cosine, sine, false, positions);
+  EXPECT_LT(relative_difference(x, composed), tolerance(dtype));
+  for (int64_t row = 0; row < 2; ++row) {
+    const at::Tensor expected = before.narrow(0, row, 1).clone();
+    rotate(expected, cosine.index_select(0, positions[row]), sine.index_select(0, positions[row]), false);
+    EXPECT_TRUE(x.narrow(0, row, 1).equal(expected));
+  }
+}
+
+TEST_P(Rotary, CountsPositionsFromZeroByDefault) {
+  const auto [dtype, dim] = GetParam();
+  const at::Tensor angles = random({12, dim / 2}, at::kFloat, 1), cosine = angles.cos(), sine = angles.sin();
+  const at::Tensor x = random({3, 9, 2, dim}, dtype, 2), expected = x.clone();
+  rotate(x, cosine, sine, true, at::arange(9, at::kLong).repeat({3, 1}));
+  rotate(expected, cosine.narrow(0, 0, 9), sine.narrow(0, 0, 9), true);
+  EXPECT_TRUE(x.equal(expected));
+}
+
 INSTANTIATE_TEST_SUITE_P(Shapes, Rotary,
                          testing::Combine(testing::Values(at::kFloat, at::kBFloat16),
                                           testing::Values(2, 10, 64, 128)));
+
+TEST(RotaryPositions, OutsideTheTableAreAnError) {
+  const at::Tensor x = at::zeros({2, 3, 1, 4}), table = at::ones({5, 2});
+  const at::Tensor positions = at::zeros({2, 3}, at::kLong);
+  positions[1][2] = 5;
+  try {
+    rotate(x, table, table, false, positions);
+    FAIL() << "expected an error";
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "[rotary] expected positions from 0 to 4, given 5 at token 2 of row 1");
+  }
+}
 
 }  // namespace
 }  // namespace galore

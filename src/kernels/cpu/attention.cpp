@@ -1,6 +1,7 @@
 #include <ATen/Parallel.h>
 
 #include <cmath>
+#include <vector>
 
 #include "kernels/cpu/attention_tasks.h"
 #include "kernels/cpu/dispatch.h"
@@ -35,14 +36,14 @@ HeadDropout dropout_of(const AttentionTask<T>& task, size_t head) {
   return {task.dropout ? &*task.dropout : nullptr, head, task.length};
 }
 
-// The rows of a square of weights, or of their gradients, times the factors of queries from block `i` and
-// keys of block `j`.
-HWY_INLINE void drop_square(float* square, const HeadDropout& dropout, size_t i, size_t j) {
+// Multiplies the pair's rows of a square of weights, or of their gradients, by the factors of dropout.
+HWY_INLINE void drop_square(float* square, const HeadDropout& dropout, const BlockPair& pair) {
   if (!dropout.task) return;
   const FloatTag d;
   HWY_ALIGN float factors[kBlock];
-  for (size_t row = 0; row < kBlock && i * kBlock + row < dropout.length; ++row) {
-    const uint64_t segment = dropout.task->segment(dropout.head, dropout.length, i * kBlock + row, j);
+  const size_t first = pair.queries * kBlock;
+  for (size_t row = pair.first_row; row < pair.end_row && first + row < dropout.length; ++row) {
+    const uint64_t segment = dropout.task->segment(dropout.head, dropout.length, first + row, pair.keys);
     dropout_factors(factors, dropout.task->stream, segment, dropout.task->scale);
     float* values = square + row * kBlock;
     for (size_t k = 0; k < kBlock; k += hn::Lanes(d))
@@ -56,16 +57,21 @@ struct QueryBlock {
   float* out;      // kBlock x width, not yet divided by the sums
   float* largest;  // kBlock: largest score so far
   float* sum;      // kBlock: of the weights so far
-  size_t width, window;
-  HeadDropout dropout;
+  size_t width;
+  const KeyRanges& ranges;
+  HeadDropout dropout = {};
 };
 
-// Scores of row `row` to weights; rescales what was summed before. A row that has not seen a key yet sums
-// numbers that its first key multiplies by zero.
-HWY_INLINE void softmax_row(const QueryBlock& block, size_t row, const Visible& visible) {
+// Turns the scores of row `row` into weights and rescales the sums of earlier blocks. A row that sees no key
+// of this block leaves its sums alone.
+HWY_INLINE void softmax_row(const QueryBlock& block, size_t row, const Span& visible) {
   const FloatTag d;
   const size_t lanes = hn::Lanes(d);
   float* scores = block.scores + row * kBlock;
+  if (visible.empty()) {
+    std::memset(scores, 0, kBlock * sizeof(float));
+    return;
+  }
   std::fill(scores, scores + visible.begin, kHidden);
   for (size_t i = visible.end; i < kBlock; ++i) scores[i] = kHidden;
   Float top = hn::Set(d, block.largest[row]);
@@ -88,22 +94,25 @@ HWY_INLINE void softmax_row(const QueryBlock& block, size_t row, const Visible& 
   }
 }
 
-// Block `index` of the queries against all keys up to its own.
+// One block of queries against the keys of all its pairs.
 HWY_INLINE void attend(const QueryBlock& block, const float* query, const float* keys, const float* values,
-                       size_t index) {
+                       std::span<const BlockPair> pairs) {
   const size_t width = block.width, block_size = kBlock * width;
   std::memset(block.out, 0, block_size * sizeof(float));
   std::fill(block.largest, block.largest + kBlock, kHidden);
   std::memset(block.sum, 0, kBlock * sizeof(float));
-  for (size_t j = first_key_block(index, block.window); j <= index; ++j) {
-    std::memset(block.scores, 0, kBlock * kBlock * sizeof(float));
-    add_matrix_product({block.scores, kBlock}, {query, width, 1}, {keys + j * block_size, kBlock},
-                       {kBlock, kBlock, width});
-    for (size_t row = 0; row < kBlock; ++row)
-      softmax_row(block, row, visible_keys(index * kBlock + row, j, block.window));
-    drop_square(block.scores, block.dropout, index, j);
-    add_matrix_product({block.out, width}, {block.scores, kBlock, 1}, {values + j * block_size, width},
-                       {kBlock, width, kBlock});
+  for (const BlockPair& pair : pairs) {
+    const Span rows = pair.rows(), columns = pair.columns();
+    float* scores = block.scores + rows.begin * kBlock;
+    std::memset(scores, 0, rows.size() * kBlock * sizeof(float));
+    add_matrix_product({scores, kBlock}, {query + rows.begin * width, width, 1},
+                       {keys + pair.keys * block_size, kBlock}, {rows.size(), kBlock, width});
+    for (size_t row = rows.begin; row < rows.end; ++row)
+      softmax_row(block, row, block.ranges.columns(pair.queries * kBlock + row, pair.keys));
+    drop_square(block.scores, block.dropout, pair);
+    add_matrix_product({block.out + rows.begin * width, width}, {scores + columns.begin, kBlock, 1},
+                       {values + pair.keys * block_size + columns.begin * width, width},
+                       {rows.size(), width, columns.size()});
   }
 }
 
@@ -116,8 +125,7 @@ void forward_task(const AttentionTask<T>& task) {
                    rest + kBlock * (kBlock + width),
                    rest + kBlock * (kBlock + width + 1),
                    width,
-                   task.window,
-                   {}};
+                   task.ranges};
   pack_transposed(keys, task.key, task.length, task.dim);
   pack(values, task.value, task.length, task.dim, 1.0f);
   for (size_t head = 0; head < task.group; ++head) {
@@ -126,12 +134,14 @@ void forward_task(const AttentionTask<T>& task) {
     pack(queries, task.query.shifted(head * task.dim), task.length, task.dim,
          static_cast<float>(1 / std::sqrt(static_cast<double>(task.dim))));
     for (size_t first = 0; first < task.length; first += kBlock) {
-      attend(block, queries + first * width, keys, values, first / kBlock);
+      attend(block, queries + first * width, keys, values, task.pairs->of(first / kBlock));
       const size_t count = std::min(kBlock, task.length - first);
       for (size_t row = 0; row < count; ++row) {
+        const float sum = block.sum[row];  // at least 1, except for a position that sees no key
         unpack(Head<T>{out.data + (first + row) * out.stride, out.stride}, block.out + row * width, 1,
-               task.dim, 1 / block.sum[row]);
-        task.logsumexp[head * task.length + first + row] = block.largest[row] + std::log(block.sum[row]);
+               task.dim, sum == 0 ? 0 : 1 / sum);
+        task.logsumexp[head * task.length + first + row] =
+            sum == 0 ? kNoKeysLogsumexp : block.largest[row] + std::log(sum);
       }
     }
   }
@@ -143,12 +153,13 @@ struct BackwardBuffers {
   float *query, *out_gradient, *query_gradient;                                    // of the query head
   float *weights, *score_gradient;                                                 // kBlock x kBlock
   float *logsumexp, *row_sum;                                                      // padded(T)
-  size_t width, window;
+  size_t width;
+  const KeyRanges& ranges;
   HeadDropout dropout = {};
 };
 
-BackwardBuffers backward_buffers(float* scratch, size_t length, size_t dim, size_t window) {
-  const size_t width = padded(dim), size = padded(length) * width;
+BackwardBuffers backward_buffers(float* scratch, const KeyRanges& ranges, size_t dim) {
+  const size_t length = ranges.length, width = padded(dim), size = padded(length) * width;
   float* square = scratch + 8 * size;
   float* rows = square + 2 * kBlock * kBlock;
   return {scratch,
@@ -164,13 +175,17 @@ BackwardBuffers backward_buffers(float* scratch, size_t length, size_t dim, size
           rows,
           rows + padded(length),
           width,
-          window,
-          {}};
+          ranges};
 }
 
 // weights = exp(scores - logsumexp) and score_gradient = weights * (score_gradient - row_sum), one row.
 HWY_INLINE void score_gradient_row(float* weights, float* gradient, float logsumexp, float row_sum,
-                                   const Visible& visible) {
+                                   const Span& visible) {
+  if (visible.empty()) {
+    std::memset(weights, 0, kBlock * sizeof(float));
+    std::memset(gradient, 0, kBlock * sizeof(float));
+    return;
+  }
   const FloatTag d;
   const Float shift = hn::Set(d, logsumexp), mean = hn::Set(d, row_sum);
   std::fill(weights, weights + visible.begin, kHidden);
@@ -182,36 +197,38 @@ HWY_INLINE void score_gradient_row(float* weights, float* gradient, float logsum
   }
 }
 
-// Queries of block i against keys of block j <= i.
-HWY_INLINE void backward_block(const BackwardBuffers& b, size_t i, size_t j) {
-  const size_t width = b.width, at_i = i * kBlock * width, at_j = j * kBlock * width;
-  const Extent square{kBlock, kBlock, width}, wide{kBlock, width, kBlock};
-  std::memset(b.weights, 0, 2 * kBlock * kBlock * sizeof(float));
-  add_matrix_product({b.weights, kBlock}, {b.query + at_i, width, 1}, {b.key_transposed + at_j, kBlock},
-                     square);
-  add_matrix_product({b.score_gradient, kBlock}, {b.out_gradient + at_i, width, 1},
-                     {b.value_transposed + at_j, kBlock}, square);
-  drop_square(b.score_gradient, b.dropout, i, j);
-  for (size_t row = 0; row < kBlock; ++row) {
+// The products that a pair of blocks adds to the three gradients.
+HWY_INLINE void backward_block(const BackwardBuffers& b, const BlockPair& pair) {
+  const size_t width = b.width, at_keys = pair.keys * kBlock * width, first_query = pair.queries * kBlock;
+  const Span rows = pair.rows(), columns = pair.columns();
+  const size_t seeing = (first_query + rows.begin) * width, seen = at_keys + columns.begin * width;
+  const size_t first = rows.begin * kBlock, corner = first + columns.begin;
+  const Extent scores{rows.size(), kBlock, width}, keys{columns.size(), width, rows.size()};
+  std::memset(b.weights + first, 0, rows.size() * kBlock * sizeof(float));
+  std::memset(b.score_gradient + first, 0, rows.size() * kBlock * sizeof(float));
+  add_matrix_product({b.weights + first, kBlock}, {b.query + seeing, width, 1},
+                     {b.key_transposed + at_keys, kBlock}, scores);
+  add_matrix_product({b.score_gradient + first, kBlock}, {b.out_gradient + seeing, width, 1},
+                     {b.value_transposed + at_keys, kBlock}, scores);
+  drop_square(b.score_gradient, b.dropout, pair);
+  for (size_t row = rows.begin; row < rows.end; ++row) {
     score_gradient_row(b.weights + row * kBlock, b.score_gradient + row * kBlock,
-                       b.logsumexp[i * kBlock + row], b.row_sum[i * kBlock + row],
-                       visible_keys(i * kBlock + row, j, b.window));
+                       b.logsumexp[first_query + row], b.row_sum[first_query + row],
+                       b.ranges.columns(first_query + row, pair.keys));
   }
-  drop_square(b.weights, b.dropout, i, j);
-  add_matrix_product({b.value_gradient + at_j, width}, {b.weights, 1, kBlock}, {b.out_gradient + at_i, width},
-                     wide);
-  add_matrix_product({b.key_gradient + at_j, width}, {b.score_gradient, 1, kBlock}, {b.query + at_i, width},
-                     wide);
-  add_matrix_product({b.query_gradient + at_i, width}, {b.score_gradient, kBlock, 1}, {b.key + at_j, width},
-                     wide);
+  drop_square(b.weights, b.dropout, pair);
+  add_matrix_product({b.value_gradient + seen, width}, {b.weights + corner, 1, kBlock},
+                     {b.out_gradient + seeing, width}, keys);
+  add_matrix_product({b.key_gradient + seen, width}, {b.score_gradient + corner, 1, kBlock},
+                     {b.query + seeing, width}, keys);
+  add_matrix_product({b.query_gradient + seeing, width}, {b.score_gradient + corner, kBlock, 1},
+                     {b.key + seen, width}, {rows.size(), width, columns.size()});
 }
 
-// The statistics of a query head; positions beyond T get weights of zero.
+// The statistics of a query head; those of positions from T on are never read.
 template <typename T>
 void pack_rows(const BackwardBuffers& b, const AttentionTask<T>& task, const Head<T>& out, size_t head) {
   const FloatTag d;
-  std::fill(b.logsumexp, b.logsumexp + padded(task.length), -kHidden);
-  std::fill(b.row_sum, b.row_sum + padded(task.length), 0.0f);
   for (size_t t = 0; t < task.length; ++t) {
     b.logsumexp[t] = task.logsumexp[head * task.length + t];
     Float sum = hn::Zero(d);
@@ -227,7 +244,7 @@ template <typename T>
 void backward_task(const AttentionBackwardTask<T>& backward) {
   const AttentionTask<T>& task = backward.forward;
   const size_t length = task.length, dim = task.dim, size = padded(length) * padded(dim);
-  BackwardBuffers b = backward_buffers(task.scratch, length, dim, task.window);
+  BackwardBuffers b = backward_buffers(task.scratch, task.ranges, dim);
   const auto scale = static_cast<float>(1 / std::sqrt(static_cast<double>(dim)));
   pack(b.key, task.key, length, dim, 1.0f);
   pack_transposed(b.key_transposed, task.key, length, dim);
@@ -239,9 +256,7 @@ void backward_task(const AttentionBackwardTask<T>& backward) {
     pack_rows(b, task, task.out.shifted(head * dim), head);
     b.dropout = dropout_of(task, head);
     std::memset(b.query_gradient, 0, size * sizeof(float));
-    for (size_t i = 0; i * kBlock < length; ++i) {
-      for (size_t j = first_key_block(i, task.window); j <= i; ++j) backward_block(b, i, j);
-    }
+    for (const BlockPair& pair : task.pairs->all()) backward_block(b, pair);
     unpack(backward.query_gradient.shifted(head * dim), b.query_gradient, length, dim, scale);
   }
   unpack(backward.key_gradient, b.key_gradient, length, dim, 1.0f);
@@ -285,9 +300,26 @@ std::optional<TaskDropout> task_dropout(const AttentionTensors& t, int64_t row, 
                      static_cast<size_t>(blocks)};
 }
 
+KeyRanges ranges_of(const AttentionTensors& t, int64_t row) {
+  const int64_t length = t.query.size(1);
+  const auto of_row = [&](const at::Tensor& bounds) {
+    return bounds.defined() ? data<int32_t>(bounds) + row * length : nullptr;
+  };
+  return {of_row(t.first_key), of_row(t.end_key), static_cast<size_t>(length),
+          static_cast<size_t>(t.window > 0 ? std::min(t.window, length) : length)};
+}
+
+// One entry for each row, or one for all rows without ranges of their own.
+std::vector<BlockPairs> block_pairs(const AttentionTensors& t) {
+  std::vector<BlockPairs> pairs;
+  const int64_t entries = t.first_key.defined() ? t.query.size(0) : 1;
+  for (int64_t row = 0; row < entries; ++row) pairs.emplace_back(ranges_of(t, row));
+  return pairs;
+}
+
 // Task number `index` of B x K; scratch is not set.
 template <typename T>
-AttentionTask<T> task_of(const AttentionTensors& t, int64_t index) {
+AttentionTask<T> task_of(const AttentionTensors& t, const std::vector<BlockPairs>& pairs, int64_t index) {
   const int64_t heads = t.query.size(2), key_heads = t.key.size(2), group = heads / key_heads;
   const int64_t row = index / key_heads, key_head = index % key_heads, head = key_head * group;
   const int64_t length = t.query.size(1);
@@ -300,7 +332,8 @@ AttentionTask<T> task_of(const AttentionTensors& t, int64_t index) {
           head_of<T>(t.out, row, head),
           data<float>(t.logsumexp) + (row * heads + head) * length,
           nullptr,
-          static_cast<size_t>(t.window > 0 ? std::min(t.window, length) : length),
+          ranges_of(t, row),
+          &pairs[pairs.size() == 1 ? 0 : static_cast<size_t>(row)],
           task_dropout(t, row, head)};
 }
 
@@ -320,12 +353,13 @@ bool attention(const AttentionTensors& tensors, Workspace& workspace) {
              dim = static_cast<size_t>(tensors.query.size(3));
   const at::Tensor scratch = thread_scratch(forward_scratch(length, dim), workspace);
   if (scratch.is_meta()) return true;
+  const std::vector<BlockPairs> pairs = block_pairs(tensors);
   return with_element(tensors.query, [&](auto* element) {
     using T = Element<decltype(element)>;
     const int64_t tasks = tensors.key.size(0) * tensors.key.size(2);
     at::parallel_for(0, tasks, 1, [&](int64_t begin, int64_t end) {
       for (int64_t index = begin; index < end; ++index) {
-        AttentionTask<T> task = task_of<T>(tensors, index);
+        AttentionTask<T> task = task_of<T>(tensors, pairs, index);
         task.scratch = scratch_of_this_thread(scratch);
         call(task);
       }
@@ -339,16 +373,17 @@ bool attention_backward(const AttentionGradients& gradients, const at::Tensor& o
              dim = static_cast<size_t>(tensors.query.size(3));
   const at::Tensor scratch = thread_scratch(backward_scratch(length, dim), workspace);
   if (scratch.is_meta()) return true;
+  const std::vector<BlockPairs> pairs = block_pairs(tensors);
   return with_element(tensors.query, [&](auto* element) {
     using T = Element<decltype(element)>;
     const int64_t key_heads = tensors.key.size(2), group = tensors.query.size(2) / key_heads;
     at::parallel_for(0, tensors.key.size(0) * key_heads, 1, [&](int64_t begin, int64_t end) {
       for (int64_t index = begin; index < end; ++index) {
         const int64_t row = index / key_heads, head = index % key_heads;
-        AttentionBackwardTask<T> task{task_of<T>(tensors, index), head_of<T>(out_gradient, row, head * group),
-                                      head_of<T>(gradients.query, row, head * group),
-                                      head_of<T>(gradients.key, row, head),
-                                      head_of<T>(gradients.value, row, head)};
+        AttentionBackwardTask<T> task{
+            task_of<T>(tensors, pairs, index), head_of<T>(out_gradient, row, head * group),
+            head_of<T>(gradients.query, row, head * group), head_of<T>(gradients.key, row, head),
+            head_of<T>(gradients.value, row, head)};
         task.forward.scratch = scratch_of_this_thread(scratch);
         call(task);
       }

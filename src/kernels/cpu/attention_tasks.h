@@ -1,18 +1,14 @@
 // What the attention kernels of all instruction sets are given. Legend: T positions, D features of a head.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 
+#include "kernels/cpu/key_blocks.h"
 #include "kernels/dropout.h"
 
 namespace galore::kernels::cpu {
-
-inline constexpr size_t kBlock = 64;  // queries and keys of a block; T and D are padded to multiples of it
-
-inline size_t padded(size_t n) { return (n + kBlock - 1) / kBlock * kBlock; }
 
 // One head of one row: position t begins at data + t * stride.
 template <typename T>
@@ -43,24 +39,10 @@ struct AttentionTask {
   Head<T> query, key, value, out;
   float* logsumexp;  // group x T
   float* scratch;
-  size_t window;  // of keys that a query sees, at most T
+  KeyRanges ranges;
+  const BlockPairs* pairs;  // of `ranges`
   std::optional<TaskDropout> dropout;
 };
-
-// The columns [begin, end) of block `block` of the keys that a query sees.
-struct Visible {
-  size_t begin, end;
-};
-inline Visible visible_keys(size_t query, size_t block, size_t window) {
-  const size_t first_key = block * kBlock, first = query + 1 > window ? query + 1 - window : 0;
-  return {first > first_key ? std::min(first - first_key, kBlock) : 0,
-          std::min(query + 1 - first_key, kBlock)};
-}
-// The first block of keys that some query of block `block` sees.
-inline size_t first_key_block(size_t block, size_t window) {
-  const size_t query = block * kBlock;
-  return query + 1 > window ? (query + 1 - window) / kBlock : 0;
-}
 
 template <typename T>
 struct AttentionBackwardTask {

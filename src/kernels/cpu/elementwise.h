@@ -32,7 +32,8 @@ bool swiglu(const at::Tensor& out, const at::Tensor& gate, const at::Tensor& up)
 bool swiglu_backward(const at::Tensor& gate, const at::Tensor& up, const at::Tensor& product);
 bool dropout(const at::Tensor& out, const at::Tensor& x, const DropoutMask& mask, int64_t first_row,
              Write write);
-bool rotate(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sine, bool inverse);
+bool rotate(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sine, bool inverse,
+            const at::Tensor& positions);
 // gradient_scale null: losses only, logits stay.
 bool cross_entropy(const at::Tensor& losses, const at::Tensor& logits, const at::Tensor& labels,
                    const double* gradient_scale);

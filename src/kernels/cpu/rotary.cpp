@@ -62,13 +62,15 @@ void call(const RotaryRow& row, at::BFloat16* x, size_t half) {
 
 }  // namespace
 
-bool rotate(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sine, bool inverse) {
+bool rotate(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sine, bool inverse,
+            const at::Tensor& positions) {
+  const int64_t* position = positions.defined() ? data<int64_t>(positions) : nullptr;
   return with_element(x, [&](auto* element) {
     using T = Element<decltype(element)>;
     const int64_t length = x.size(1), heads = x.size(2), half = x.size(3) / 2;
     at::parallel_for(0, x.size(0) * length, 32, [&](int64_t begin, int64_t end) {
       for (int64_t token = begin; token < end; ++token) {
-        const int64_t table_row = token % length * half;
+        const int64_t table_row = (position ? position[token] : token % length) * half;
         const RotaryRow row{data<float>(cosine) + table_row, data<float>(sine) + table_row,
                             inverse ? -1.0f : 1.0f, static_cast<size_t>(heads)};
         call(row, data<T>(x) + token * heads * 2 * half, static_cast<size_t>(half));

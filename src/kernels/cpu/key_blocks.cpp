@@ -1,0 +1,44 @@
+#include "kernels/cpu/key_blocks.h"
+
+namespace galore::kernels::cpu {
+namespace {
+
+// Grows by a span; an empty one changes nothing.
+void include(Span& all, const Span& one) {
+  if (one.empty()) return;
+  all = all.empty() ? one : Span{std::min(all.begin, one.begin), std::max(all.end, one.end)};
+}
+
+uint8_t rounded_down(size_t n) { return static_cast<uint8_t>(n / kTileRows * kTileRows); }
+uint8_t rounded_up(size_t n) { return rounded_down(n + kTileRows - 1); }
+
+}  // namespace
+
+BlockPairs::BlockPairs(const KeyRanges& ranges) {
+  const size_t blocks = padded(ranges.length) / kBlock;
+  first_.reserve(blocks + 1);
+  for (size_t block = 0; block < blocks; ++block) {
+    first_.push_back(pairs_.size());
+    add_block(ranges, block);
+  }
+  first_.push_back(pairs_.size());
+}
+
+void BlockPairs::add_block(const KeyRanges& ranges, size_t block) {
+  const size_t begin = block * kBlock, end = std::min(begin + kBlock, ranges.length);
+  Span seen{0, 0};
+  for (size_t query = begin; query < end; ++query) include(seen, ranges.of(query));
+  for (size_t keys = seen.begin / kBlock; keys * kBlock < seen.end; ++keys) {
+    Span rows{0, 0}, columns{0, 0};
+    for (size_t query = begin; query < end; ++query) {
+      const Span one = ranges.columns(query, keys);
+      include(columns, one);
+      if (!one.empty()) include(rows, {query - begin, query - begin + 1});
+    }
+    if (rows.empty()) continue;
+    pairs_.push_back({static_cast<uint32_t>(block), static_cast<uint32_t>(keys), rounded_down(rows.begin),
+                      rounded_up(rows.end), rounded_down(columns.begin), rounded_up(columns.end)});
+  }
+}
+
+}  // namespace galore::kernels::cpu

@@ -1,0 +1,71 @@
+// The pairs of a block of queries and a block of keys that attention visits. Legend: T positions of a row.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace galore::kernels::cpu {
+
+inline constexpr size_t kBlock = 64;    // queries and keys of a block; T and D are padded to multiples of it
+inline constexpr size_t kTileRows = 4;  // rows that a matrix product computes at once
+
+inline size_t padded(size_t n) { return (n + kBlock - 1) / kBlock * kBlock; }
+
+// The numbers from `begin` to `end` - 1.
+struct Span {
+  size_t begin, end;
+  size_t size() const { return end - begin; }
+  bool empty() const { return begin >= end; }
+};
+
+// The keys that each position of one row sees.
+struct KeyRanges {
+  const int32_t *first, *end;  // T each: position t sees [first, end). Null: [0, t + 1)
+  size_t length;               // T
+  size_t window;               // position t sees none of the keys before t + 1 - window
+
+  Span of(size_t query) const {
+    const size_t last = end ? static_cast<size_t>(end[query]) : query + 1;
+    const size_t begin = first ? static_cast<size_t>(first[query]) : 0;
+    return {query + 1 > window ? std::max(begin, query + 1 - window) : begin, last};
+  }
+  // The keys of block `block` that the query sees, numbered from the block's first; positions from T on see
+  // none.
+  Span columns(size_t query, size_t block) const {
+    if (query >= length) return {0, 0};
+    const Span seen = of(query);
+    const size_t begin = block * kBlock, end = begin + kBlock;
+    return {std::clamp(seen.begin, begin, end) - begin, std::clamp(seen.end, begin, end) - begin};
+  }
+};
+
+// Rows and columns outside the two spans, which are multiples of kTileRows, hold no key that a query sees.
+struct BlockPair {
+  uint32_t queries, keys;  // numbers of the blocks
+  uint8_t first_row, end_row, first_column, end_column;
+
+  Span rows() const { return {first_row, end_row}; }
+  Span columns() const { return {first_column, end_column}; }
+};
+
+// All pairs of one row in which some query sees some key, in the order of their queries, then of their keys.
+class BlockPairs {
+ public:
+  explicit BlockPairs(const KeyRanges& ranges);
+  // The pairs of block `block` of the queries.
+  std::span<const BlockPair> of(size_t block) const {
+    return {pairs_.data() + first_[block], first_[block + 1] - first_[block]};
+  }
+  std::span<const BlockPair> all() const { return pairs_; }
+
+ private:
+  void add_block(const KeyRanges& ranges, size_t block);
+
+  std::vector<BlockPair> pairs_;
+  std::vector<size_t> first_;  // the first pair of each block of queries, and the number of all pairs
+};
+
+}  // namespace galore::kernels::cpu
