@@ -81,8 +81,7 @@ void Transformer::set_dropout(const DropoutPlace& place) {
 Pass Transformer::pass_for(const Batch& batch, Keep keep) {
   Pass pass{workspace_, options_.compute_dtype, batch.rows(), batch.length()};
   if (keep == Keep::for_backward && dropout_) pass.dropout = &*dropout_;
-  if (batch.positions.defined() || batch.first_key.defined())
-    fail("batch", "positions and key ranges of their own are not supported");
+  pass.where = {batch.positions, batch.first_key, batch.end_key};
   return pass;
 }
 

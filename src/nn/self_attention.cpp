@@ -50,6 +50,8 @@ SelfAttention::Heads SelfAttention::heads_of(const Pass& pass) const {
                    pass.saved("attention", heads.projected.query.sizes()),
                    pass.saved_statistics("logsumexp", {pass.rows, size_.heads, pass.length}),
                    size_.window};
+  heads.tensors.first_key = pass.where.first_key;
+  heads.tensors.end_key = pass.where.end_key;
   if (pass.dropout && pass.dropout->attention > 0) {
     heads.tensors.dropout =
         pass.dropout->mask(pass.dropout->attention, output_->name() + ".weight attention");
@@ -81,10 +83,11 @@ void SelfAttention::normalize(const Pass& pass, const Heads& heads, Statistics s
   apply(head_norm(pass, *key_norm_, heads.projected.key, "key_statistics"), heads.tensors.key);
 }
 
-void SelfAttention::rotate_heads(const Pass& /*pass*/, const at::Tensor& query, const at::Tensor& key,
+void SelfAttention::rotate_heads(const Pass& pass, const at::Tensor& query, const at::Tensor& key,
                                  const RotaryTables& tables, bool inverse) const {
   if (!tables.cosine.defined()) return;
-  for (const at::Tensor& heads : {query, key}) rotate(heads, tables.cosine, tables.sine, inverse);
+  for (const at::Tensor& heads : {query, key})
+    rotate(heads, tables.cosine, tables.sine, inverse, pass.where.positions);
 }
 
 void SelfAttention::forward(const Pass& pass, const RotaryTables& tables, const at::Tensor& input,
