@@ -1,0 +1,66 @@
+#include "tasks/task.h"
+
+#include <algorithm>
+
+#include "core/errors.h"
+#include "core/options.h"
+#include "tasks/tasks.h"
+
+namespace galore {
+namespace {
+
+constexpr const char* kEvalPrefix = "eval_";
+
+const std::vector<const Task*>& all_tasks() {
+  static const std::vector<const Task*> tasks{&causal_lm_task()};
+  return tasks;
+}
+
+// The name itself, and the name with its prefix "eval_" removed or added.
+std::vector<std::string> spellings(const std::string& name) {
+  const std::string prefix = kEvalPrefix;
+  return {name, name.starts_with(prefix) ? name.substr(prefix.size()) : prefix + name};
+}
+
+}  // namespace
+
+std::vector<std::string> task_names() {
+  std::vector<std::string> names;
+  for (const Task* task : all_tasks()) names.push_back(task->name());
+  return names;
+}
+
+const Task& find_task(const std::string& name) {
+  for (const Task* task : all_tasks())
+    if (task->name() == name) return *task;
+  fail_usage("task", "unknown task '{}'; the nearest known one is '{}'", name,
+             nearest_name(name, task_names()));
+}
+
+std::vector<MetricKind> all_metrics() {
+  std::vector<MetricKind> all;
+  for (const Task* task : all_tasks())
+    for (const MetricKind& kind : task->metrics()) {
+      const auto is_same = [&](const MetricKind& known) { return known.name == kind.name; };
+      if (std::none_of(all.begin(), all.end(), is_same)) all.push_back(kind);
+    }
+  return all;
+}
+
+const MetricKind* find_metric(const Task& task, const std::string& name) {
+  for (const MetricKind& kind : task.metrics()) {
+    const auto names = spellings(kind.name);
+    if (!kind.is_for_comparison() && std::find(names.begin(), names.end(), name) != names.end()) return &kind;
+  }
+  return nullptr;
+}
+
+std::vector<std::string> metric_choices() {
+  std::vector<std::string> choices;
+  for (const MetricKind& kind : all_metrics())
+    if (!kind.is_for_comparison())
+      for (const std::string& name : spellings(kind.name)) choices.push_back(name);
+  return choices;
+}
+
+}  // namespace galore
