@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "core/errors.h"
 #include "kernels/device.h"
+#include "tasks/task.h"
 #include "train/evaluation.h"
 #include "train/inputs.h"
 
@@ -39,6 +40,20 @@ void declare_eval_options(OptionTable& table, EvalOptions& o) {
   table.add("json", &o.json, "print one JSON object");
 }
 
+void print_evaluation_json(const Evaluation& result) {
+  nlohmann::ordered_json json;
+  for (const Metric& metric : result.metrics) json[metric.name] = metric.value;
+  json.update(
+      {{"num_tokens", result.num_tokens}, {"num_batches", result.num_batches}, {"seconds", result.seconds}});
+  fmt::print("{}\n", json.dump());
+}
+
+void print_evaluation(const Evaluation& result) {
+  for (const Metric& metric : result.metrics)
+    fmt::print("{}{}{}\n", text_of(metric), metric.note.empty() ? "" : " ", metric.note);
+  fmt::print("tokens {}\n", result.num_tokens);
+}
+
 }  // namespace
 
 int eval_command(const std::vector<std::string>& arguments) {
@@ -56,21 +71,8 @@ int eval_command(const std::vector<std::string>& arguments) {
                                    [](const std::string& line) { fmt::print(stderr, "{}\n", line); });
   const auto model = make_causal_lm(config, model_options(options.run), ledger);
   load_weights(options.run.model_name_or_path, model->parameters());
-  const Evaluation result = evaluate(*model, *data, options.max_batches);
-  if (options.json) {
-    fmt::print("{}\n", nlohmann::ordered_json{{"eval_loss", result.loss},
-                                              {"perplexity", result.perplexity},
-                                              {"eval_loss_family", result.loss_family},
-                                              {"num_tokens", result.num_tokens},
-                                              {"num_batches", result.num_batches},
-                                              {"seconds", result.seconds}}
-                           .dump());
-  } else {
-    fmt::print(
-        "eval_loss {:.4f}\nperplexity {:.2f}\neval_loss_family {:.4f} (divided by one batch too many, as the "
-        "GaLore family's papers do)\ntokens {}\n",
-        result.loss, result.perplexity, result.loss_family, result.num_tokens);
-  }
+  const Evaluation result = evaluate(*model, find_task(options.run.task), *data, options.max_batches);
+  options.json ? print_evaluation_json(result) : print_evaluation(result);
   return 0;
 }
 

@@ -7,6 +7,7 @@
 #include "core/options.h"
 #include "report/page.h"
 #include "report/run_history.h"
+#include "tasks/task.h"
 
 namespace galore {
 
@@ -27,8 +28,9 @@ int report_command(const std::vector<std::string>& arguments) {
   runs.insert(runs.begin(), arguments.begin(), end);
   if (runs.empty()) fail_usage("report", "expected one or more runs: galore report RUN... [--output FILE]");
   std::vector<nlohmann::ordered_json> histories;
-  for (const std::string& run : runs) histories.push_back(read_run(run));
-  const std::string page = report_page(histories);
+  const std::vector<ChartSpec> all_charts = charts(all_metrics());
+  for (const std::string& run : runs) histories.push_back(read_run(run, all_charts));
+  const std::string page = report_page(histories, all_charts);
   if (output == "-") return fmt::print("{}", page), 0;
   write_file_atomically(output, page);
   fmt::print("{}\n", output);

@@ -23,20 +23,15 @@ nlohmann::ordered_json result_json(const TrainResult& result) {
     json["best_metric"] = *result.best_metric;
     json["best_step"] = result.best_step;
   }
-  if (result.evaluation) {
-    json["eval_loss"] = result.evaluation->loss;
-    json["perplexity"] = result.evaluation->perplexity;
-    json["eval_loss_family"] = result.evaluation->loss_family;
-  }
+  if (result.evaluation)
+    for (const Metric& metric : result.evaluation->metrics) json[metric.name] = metric.value;
   return json;
 }
 
 void print_summary(const TrainResult& result) {
   fmt::print("{} steps, {} tokens in {} ({:.0f} tokens/s)\n", result.steps, result.tokens_seen,
              format_duration(result.seconds), result.tokens_per_second);
-  if (result.evaluation)
-    fmt::print("eval_loss {:.4f}, perplexity {:.2f}\n", result.evaluation->loss,
-               result.evaluation->perplexity);
+  if (result.evaluation) fmt::print("{}\n", text_of(result.evaluation->metrics, ", ", /*all=*/false));
   if (result.best_metric && result.best_step != result.steps)
     fmt::print("best evaluation {:.4f}, at step {}\n", *result.best_metric, result.best_step);
   fmt::print("peak memory {}; planned {} and about {} for the program\n",

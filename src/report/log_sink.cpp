@@ -25,7 +25,8 @@ void AppendedFile::append(const std::string& bytes) {
   fail("log", "cannot write {}: {}", path_.string(), reason);
 }
 
-void drop_lines(const Path& path, int64_t step, bool (*keep)(const std::string&, int64_t)) {
+void drop_lines(const Path& path, int64_t step,
+                const std::function<bool(const std::string&, int64_t)>& keep) {
   if (step < 0) std::filesystem::remove(path);
   if (!std::filesystem::exists(path)) return;
   std::ifstream file(path);

@@ -3,11 +3,14 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "core/files.h"
+#include "core/metric.h"
 
 namespace galore {
 
@@ -37,10 +40,10 @@ class LogSink {
 // ...fields}.
 std::unique_ptr<LogSink> make_jsonl_sink(const Path& folder);
 // Writes <folder>/metrics.csv with one row for each logged update and each evaluation. Missing values are
-// empty.
-std::unique_ptr<LogSink> make_csv_sink(const Path& folder);
+// empty. The columns of `metrics` come last.
+std::unique_ptr<LogSink> make_csv_sink(const Path& folder, const std::vector<MetricKind>& metrics);
 // Writes <folder>/runs/events.out.tfevents.*.galore, which TensorBoard reads (event_file.h).
-std::unique_ptr<LogSink> make_tensorboard_sink(const Path& folder);
+std::unique_ptr<LogSink> make_tensorboard_sink(const Path& folder, const std::vector<MetricKind>& metrics);
 
 // A file to which whole lines or frames are appended.
 class AppendedFile {
@@ -60,6 +63,6 @@ class AppendedFile {
 
 // Rewrites `path`, if it exists, with the lines that `keep(line, step)` accepts. A last line without a line
 // end, which a killed program may leave, is dropped. A negative step removes the file.
-void drop_lines(const Path& path, int64_t step, bool (*keep)(const std::string&, int64_t));
+void drop_lines(const Path& path, int64_t step, const std::function<bool(const std::string&, int64_t)>& keep);
 
 }  // namespace galore

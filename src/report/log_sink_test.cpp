@@ -11,13 +11,18 @@
 namespace galore {
 namespace {
 
+// Two that are drawn, one for comparison: each is a column and has a tag.
+const std::vector<MetricKind> kMetrics{{.name = "eval_loss", .title = "Loss"},
+                                       {.name = "accuracy", .title = "Accuracy"},
+                                       {.name = "eval_other"}};
+
 LogEvent step_event(int64_t step, double loss) {
   return {
       "step", 1700000000.0 + static_cast<double>(step), {{"step", step}, {"loss", loss}, {"grad_norm", 1.5}}};
 }
 
 LogEvent eval_event(int64_t step, double loss) {
-  return {"eval", 1700000000.5, {{"step", step}, {"eval_loss", loss}, {"perplexity", 2 * loss}}};
+  return {"eval", 1700000000.5, {{"step", step}, {"eval_loss", loss}, {"accuracy", 2 * loss}}};
 }
 
 std::vector<std::string> lines_of(const std::string& text) {
@@ -37,7 +42,7 @@ std::string event_files(const Path& folder) {
 
 TEST(CsvSink, ARowHasACellForEachColumn) {
   const TestFolder folder;
-  const auto csv = make_csv_sink(folder.path());
+  const auto csv = make_csv_sink(folder.path(), kMetrics);
   csv->drop_after(-1);
   csv->write({"configuration", 1, {{"a", "b"}}});
   csv->write(step_event(3, 2.25));
@@ -45,7 +50,12 @@ TEST(CsvSink, ARowHasACellForEachColumn) {
   csv->write(eval_event(4, 1.5));
   const auto lines = lines_of(read_file(folder.path() / "metrics.csv"));
   ASSERT_EQ(lines.size(), 4u);
-  EXPECT_EQ(lines[0].substr(0, 31), "step,epoch,loss,grad_norm,grad_");
+  EXPECT_EQ(
+      lines[0],
+      "step,epoch,loss,grad_norm,grad_norm_projected,learning_rate,tokens_per_second,peak_share,memory_bytes,"
+      "peak_memory_bytes,tokens_seen,optimizer_seconds,refresh_seconds,data_seconds,skipped_updates,mean_"
+      "rank,"
+      "eval_loss,accuracy,eval_other");
   EXPECT_EQ(lines[1], "3,,2.25,1.5,,,,,,,,,,,,,,,");
   EXPECT_EQ(lines[2], "4,,nan,,,,,,,,,,,,,,,,");
   EXPECT_EQ(lines[3], "4,,,,,,,,,,,,,,,,1.5,3,");
@@ -53,10 +63,10 @@ TEST(CsvSink, ARowHasACellForEachColumn) {
 
 TEST(TensorboardSink, AResumedRunHasEachStepOnce) {
   const TestFolder folder;
-  const auto first = make_tensorboard_sink(folder.path());
+  const auto first = make_tensorboard_sink(folder.path(), kMetrics);
   first->drop_after(-1);
   for (int64_t step = 1; step <= 6; ++step) first->write(step_event(step, 1));
-  const auto second = make_tensorboard_sink(folder.path());
+  const auto second = make_tensorboard_sink(folder.path(), kMetrics);
   second->drop_after(4);
   second->write(step_event(5, 2));
   std::string expected = framed_record(version_event(1700000001));
@@ -73,7 +83,7 @@ TEST(TensorboardSink, AResumedRunHasEachStepOnce) {
 TEST(TensorboardSink, ANewRunRemovesItsOwnFilesAlone) {
   const TestFolder folder;
   for (int run = 0; run < 2; ++run) {
-    const auto board = make_tensorboard_sink(folder.path());
+    const auto board = make_tensorboard_sink(folder.path(), kMetrics);
     board->drop_after(-1);
     if (run == 0) write_file_atomically(folder.path() / "other", "");
     board->write(step_event(run + 1, 1));
@@ -83,9 +93,18 @@ TEST(TensorboardSink, ANewRunRemovesItsOwnFilesAlone) {
   EXPECT_TRUE(event_files(folder.path()).starts_with("x"));
 }
 
+TEST(TensorboardSink, MetricsHaveTheTagsOfHuggingFace) {
+  const TestFolder folder;
+  const auto board = make_tensorboard_sink(folder.path(), kMetrics);
+  board->write(eval_event(4, 1.5));
+  EXPECT_EQ(event_files(folder.path()),
+            framed_record(version_event(1700000000.5)) +
+                framed_record(scalars_event(1700000000.5, 4, {{"eval/loss", 1.5}, {"eval/accuracy", 3}})));
+}
+
 TEST(TensorboardSink, RanksAndEnergyOfEachWeight) {
   const TestFolder folder;
-  const auto board = make_tensorboard_sink(folder.path());
+  const auto board = make_tensorboard_sink(folder.path(), kMetrics);
   board->drop_after(-1);
   board->write({"subspace", 2, {{"step", 9}, {"ranks", {{"q", 16}}}, {"captured_energy", {{"q", 0.75}}}}});
   EXPECT_EQ(event_files(folder.path()),
@@ -95,8 +114,9 @@ TEST(TensorboardSink, RanksAndEnergyOfEachWeight) {
 
 TEST(LogSinks, NothingIsThereBeforeTheFirstEvent) {
   const TestFolder folder;
-  for (const auto make : {make_jsonl_sink, make_csv_sink, make_tensorboard_sink})
-    make(folder.path())->drop_after(-1);
+  make_jsonl_sink(folder.path())->drop_after(-1);
+  make_csv_sink(folder.path(), kMetrics)->drop_after(-1);
+  make_tensorboard_sink(folder.path(), kMetrics)->drop_after(-1);
   EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
 }
 

@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "core/memory.h"
 #include "report/markup.h"
 #include "report/page_parts.h"
 
@@ -20,9 +21,16 @@ std::string script_data(const nlohmann::ordered_json& data) {
   return text;
 }
 
+// The owners of planned bytes, as a run's "memory" event names them.
+nlohmann::ordered_json owners() {
+  nlohmann::ordered_json names = nlohmann::ordered_json::array();
+  for (int owner = 0; owner < kNumOwners; ++owner) names.push_back(owner_name(static_cast<Owner>(owner)));
+  return names;
+}
+
 }  // namespace
 
-std::string report_page(std::vector<nlohmann::ordered_json> runs) {
+std::string report_page(std::vector<nlohmann::ordered_json> runs, const std::vector<ChartSpec>& charts) {
   std::map<std::string, int> uses;
   for (const auto& run : runs) ++uses[run.at("name").get<std::string>()];
   for (auto& run : runs)
@@ -32,6 +40,7 @@ std::string report_page(std::vector<nlohmann::ordered_json> runs) {
   replace_all(page, "@TITLE@", escaped_markup(title));
   replace_all(page, "@CSS@", page_parts::kCss);
   replace_all(page, "@SCRIPT@", page_parts::kScript);
+  replace_all(page, "@LEGEND@", script_data({{"charts", charts_json(charts)}, {"owners", owners()}}));
   replace_all(page, "@DATA@", script_data(runs));
   return page;
 }

@@ -6,9 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "report/charts.h"
+
 namespace galore {
 
-// `runs` are results of read_run(). Runs with equal names get their paths as names.
-std::string report_page(std::vector<nlohmann::ordered_json> runs);
+// `runs` are results of read_run() with the same charts. Runs with equal names get their paths as names.
+std::string report_page(std::vector<nlohmann::ordered_json> runs, const std::vector<ChartSpec>& charts);
 
 }  // namespace galore

@@ -16,9 +16,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 constexpr size_t kMostPoints = 3000, kMostRefreshes = 400;
 constexpr uint64_t kLargestState = uint64_t{1} << 30;
-constexpr const char* kSeries[] = {"loss",          "grad_norm",         "grad_norm_projected",
-                                   "learning_rate", "tokens_per_second", "memory_bytes",
-                                   "mean_rank",     "eval_loss",         "perplexity"};
 
 struct Refreshes {
   std::vector<double> steps, ranks;
@@ -27,7 +24,10 @@ struct Refreshes {
 
 class History {
  public:
-  explicit History(const Path& path) {
+  // The series are those that `charts` draw.
+  History(const Path& path, const std::vector<ChartSpec>& charts) {
+    for (const ChartSpec& chart : charts)
+      series_.insert(series_.end(), chart.series.begin(), chart.series.end());
     run_ = {{"name", path.filename().string()}, {"path", path.string()}, {"configuration", Json::object()}};
     run_["memory"] = run_["summary"] = Json::object();
   }
@@ -39,7 +39,7 @@ class History {
     if (name == "end") run_["summary"]["peak_memory_bytes"] = fields.value("peak_memory_bytes", Json());
     const double step = number_of(fields, "step", -1);
     if (step < 0 || (name != "step" && name != "eval")) return;
-    for (const char* series : kSeries)
+    for (const std::string& series : series_)
       if (fields.contains(series)) {
         curves_[series].x.push_back(step);
         curves_[series].y.push_back(fields[series].is_number() ? fields[series] : Json());
@@ -151,6 +151,7 @@ class History {
   }
 
   Json run_;
+  std::vector<std::string> series_;
   std::map<std::string, Curve> curves_;
   std::map<std::string, Refreshes> refreshes_;
   std::map<std::string, double> last_energy_;  // the last value of each matrix
@@ -233,15 +234,15 @@ Curve thinned(const Curve& curve, size_t most) {
   return few;
 }
 
-Json read_run(const Path& path) {
+Json read_run(const Path& path, const std::vector<ChartSpec>& charts) {
   if (!std::filesystem::exists(path)) fail("report", "{} does not exist", path.string());
   const Path shown = path.has_filename() ? path : path.parent_path();
   const auto file = history_file(path);
   if (!file)
     fail("report", "{}: expected a metrics.jsonl or a trainer_state.json in it or its checkpoints",
          path.string());
-  History history(std::filesystem::is_directory(path) ? shown
-                                                      : std::filesystem::absolute(path).parent_path());
+  History history(std::filesystem::is_directory(path) ? shown : std::filesystem::absolute(path).parent_path(),
+                  charts);
   file->extension() == ".jsonl" ? read_metrics(*file, history) : read_state(*file, history);
   const Json run = history.finish();
   if (!run.contains("series")) fail("report", "{}: no update has been logged yet", file->string());

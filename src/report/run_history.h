@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/files.h"
+#include "report/charts.h"
 
 namespace galore {
 
@@ -26,11 +27,11 @@ Curve thinned(const Curve& curve, size_t most);
 //   summary {steps, tokens, seconds, last_loss, best_eval_loss, best_eval_step, tokens_per_second,
 //            peak_memory_bytes}, as far as known,
 //   axes {step: [], tokens: [], seconds: []},   points of the run, for other axes than the step
-//   series {name: {x: [steps], y: []}},
+//   series {name: {x: [steps], y: []}},        those that `charts` draw
 //   subspace {weight: {steps: [], ranks: [], energy: [null: not logged]}}
 //
 // A last line that a running program has not finished is left out. Any other line that is not an event is an
 // Error.
-nlohmann::ordered_json read_run(const Path& path);
+nlohmann::ordered_json read_run(const Path& path, const std::vector<ChartSpec>& charts);
 
 }  // namespace galore

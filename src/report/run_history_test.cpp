@@ -26,9 +26,11 @@ constexpr const char* kLog = R"({"event":"configuration","time":100,"optim":"gal
 {"event":"eval","time":1004,"step":3,"eval_loss":4.5,"perplexity":90}
 )";
 
+const std::vector<ChartSpec> kCharts = charts({{.name = "eval_loss", .title = "Loss"}, {.name = "hidden"}});
+
 std::string complaint_of(const Path& path) {
   try {
-    read_run(path);
+    read_run(path, kCharts);
   } catch (const Error& error) {
     return error.what();
   }
@@ -41,12 +43,13 @@ TEST(RunHistory, ReadsMetrics) {
   write_file_atomically(folder / "run/metrics.jsonl",
                         std::string(kLog) + R"({"event":"step","time":1005,"st)");
   for (const char* path : {"run", "run/", "run/metrics.jsonl"}) {
-    const Json run = read_run(folder / path);
+    const Json run = read_run(folder / path, kCharts);
     EXPECT_EQ(run.at("name"), "run");
     EXPECT_EQ(run.at("configuration").at("optim"), "galore_adamw");
     EXPECT_EQ(run.at("memory").at("weights"), 4);
     EXPECT_EQ(run.at("series").at("loss"), Json::parse(R"({"x":[1.0,2.0,3.0],"y":[5,null,3]})"));
     EXPECT_EQ(run.at("series").at("eval_loss").at("y"), Json::parse("[4,4.5]"));
+    EXPECT_FALSE(run.at("series").contains("perplexity")) << "no chart draws it";
     EXPECT_EQ(run.at("axes").at("seconds"), Json::parse("[2.0,4.0,8.0]"))
         << "between sessions time stands still";
     EXPECT_EQ(run.at("subspace").at("q"),
@@ -74,7 +77,7 @@ TEST(RunHistory, ReadsTheStateOfTheLastCheckpoint) {
                               "stateful_callbacks": {"galore": {"settings": {"optim": "sgd"}}}})");
   }
   write_file_atomically(folder / "checkpoint-9/trainer_state.json", "{}");
-  const Json run = read_run(folder.path());
+  const Json run = read_run(folder.path(), kCharts);
   EXPECT_EQ(run.at("series").at("loss").at("y"), Json::parse("[2.5,2.0]"));
   EXPECT_EQ(run.at("configuration").at("optim"), "sgd");
   EXPECT_EQ(run.at("series").at("eval_loss").at("x"), Json::parse("[5.0]"));
@@ -109,16 +112,33 @@ TEST(RunHistory, AThinnedCurveKeepsItsSpikes) {
 TEST(ReportPage, IsWholeAndSafe) {
   const TestFolder folder;
   write_file_atomically(folder / "metrics.jsonl", kLog);
-  Json run = read_run(folder.path());
+  Json run = read_run(folder.path(), kCharts);
   run["name"] = "</script><b>";
-  const std::string page = report_page({run, run});
+  const std::string page = report_page({run, run}, kCharts);
   EXPECT_EQ(page.find("</script><b>"), std::string::npos);
-  for (const char* mark : {"@TITLE@", "@CSS@", "@SCRIPT@", "@DATA@", "src=", "href=", "@import"})
+  for (const char* mark : {"@TITLE@", "@CSS@", "@SCRIPT@", "@DATA@", "@LEGEND@", "src=", "href=", "@import"})
     EXPECT_EQ(page.find(mark), std::string::npos) << mark;
   const size_t begin = page.find("id=\"data\">") + 10;
   const Json data = Json::parse(page.substr(begin, page.find("</script>", begin) - begin));
   ASSERT_EQ(data.size(), 2u);
   EXPECT_EQ(data[0].at("name"), data[0].at("path")) << "two runs of one name";
+}
+
+TEST(ReportPage, HasAChartForEachMetricThatIsDrawn) {
+  const TestFolder folder;
+  write_file_atomically(folder / "metrics.jsonl", kLog);
+  const std::string page = report_page({read_run(folder.path(), kCharts)}, kCharts);
+  const size_t begin = page.find("id=\"legend-data\">") + 17;
+  const Json legend = Json::parse(page.substr(begin, page.find("</script>", begin) - begin));
+  std::vector<std::string> titles;
+  for (const Json& chart : legend.at("charts")) {
+    titles.push_back(chart.at("title"));
+    EXPECT_NE(page.find("\n  " + chart.at("format").get<std::string>()), std::string::npos) << "in formats";
+  }
+  EXPECT_EQ(titles,
+            (std::vector<std::string>{"Training loss", "Loss", "Gradient norm", "Learning rate",
+                                      "Tokens per second", "Memory in use", "Mean rank", "Captured energy"}));
+  EXPECT_EQ(legend.at("owners").at(1), "master weights");
 }
 
 TEST(LossChart, DrawsWhatIsFinite) {

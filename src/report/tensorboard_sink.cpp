@@ -6,6 +6,7 @@
 
 #include "report/event_file.h"
 #include "report/log_sink.h"
+#include "report/step_fields.h"
 
 namespace galore {
 namespace {
@@ -13,36 +14,28 @@ namespace {
 // TensorBoard reads every file with "tfevents" in its name. The end of the name marks our own files.
 constexpr const char *kBegin = "events.out.tfevents.", *kEnd = ".galore";
 
-struct TagName {
-  const char *field, *tag;
-};
-// These are Hugging Face's names, where it has one.
-constexpr TagName kStepTags[] = {{"loss", "train/loss"},
-                                 {"grad_norm", "train/grad_norm"},
-                                 {"grad_norm_projected", "train/grad_norm_projected"},
-                                 {"learning_rate", "train/learning_rate"},
-                                 {"epoch", "train/epoch"},
-                                 {"tokens_seen", "train/tokens_seen"},
-                                 {"clip_factor", "train/clip_factor"},
-                                 {"skipped_updates", "train/skipped_updates"},
-                                 {"mean_rank", "train/mean_rank"},
-                                 {"tokens_per_second", "speed/tokens_per_second"},
-                                 {"peak_share", "speed/peak_share"},
-                                 {"optimizer_seconds", "speed/optimizer_seconds"},
-                                 {"refresh_seconds", "speed/refresh_seconds"},
-                                 {"data_seconds", "speed/data_seconds"},
-                                 {"memory_bytes", "memory/bytes"},
-                                 {"peak_memory_bytes", "memory/peak_bytes"}};
-constexpr TagName kEvalTags[] = {
-    {"eval_loss", "eval/loss"}, {"perplexity", "eval/perplexity"}, {"eval_loss_family", "eval/loss_family"}};
+constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 
-template <size_t count>
-std::vector<EventScalar> scalars_of(const LogEvent& event, const TagName (&tags)[count]) {
+std::vector<EventScalar> scalars_of_step(const LogEvent& event) {
   std::vector<EventScalar> scalars;
-  for (const TagName& name : tags)
-    if (event.fields.contains(name.field))
-      scalars.push_back(
-          {name.tag, number_of(event.fields, name.field, std::numeric_limits<double>::quiet_NaN())});
+  for (const StepField& field : step_fields())
+    if (field.tag && event.fields.contains(field.name))
+      scalars.push_back({field.tag, number_of(event.fields, field.name, kMissing)});
+  return scalars;
+}
+
+// Hugging Face's tags: "eval_loss" is eval/loss.
+std::string tag_of(const MetricKind& metric) {
+  const std::string prefix = "eval_";
+  return "eval/" + (metric.name.starts_with(prefix) ? metric.name.substr(prefix.size()) : metric.name);
+}
+
+std::vector<EventScalar> scalars_of_evaluation(const LogEvent& event,
+                                               const std::vector<MetricKind>& metrics) {
+  std::vector<EventScalar> scalars;
+  for (const MetricKind& metric : metrics)
+    if (event.fields.contains(metric.name))
+      scalars.push_back({tag_of(metric), number_of(event.fields, metric.name.c_str(), kMissing)});
   return scalars;
 }
 
@@ -67,7 +60,8 @@ std::string table_of(const nlohmann::ordered_json& fields) {
 
 class TensorboardSink : public LogSink {
  public:
-  explicit TensorboardSink(const Path& folder) : folder_(folder / "runs") {}
+  TensorboardSink(const Path& folder, const std::vector<MetricKind>& metrics)
+      : folder_(folder / "runs"), metrics_(metrics) {}
 
   void drop_after(int64_t resume_step) override {
     resume_step_ = resume_step;
@@ -86,8 +80,8 @@ class TensorboardSink : public LogSink {
     if (!file_) begin(event.time);
     const auto step = static_cast<int64_t>(number_of(event.fields, "step", 0));
     std::vector<EventScalar> scalars;
-    if (event.name == "step") scalars = scalars_of(event, kStepTags);
-    if (event.name == "eval") scalars = scalars_of(event, kEvalTags);
+    if (event.name == "step") scalars = scalars_of_step(event);
+    if (event.name == "eval") scalars = scalars_of_evaluation(event, metrics_);
     if (event.name == "subspace") scalars = scalars_of_weights(event);
     if (!scalars.empty()) put(scalars_event(event.time, step, scalars));
     if (event.name == "configuration" || event.name == "memory")
@@ -111,14 +105,15 @@ class TensorboardSink : public LogSink {
   void put(const std::string& message) { file_->append(framed_record(message)); }
 
   Path folder_;
+  std::vector<MetricKind> metrics_;
   int64_t resume_step_ = -1;
   std::optional<AppendedFile> file_;
 };
 
 }  // namespace
 
-std::unique_ptr<LogSink> make_tensorboard_sink(const Path& folder) {
-  return std::make_unique<TensorboardSink>(folder);
+std::unique_ptr<LogSink> make_tensorboard_sink(const Path& folder, const std::vector<MetricKind>& metrics) {
+  return std::make_unique<TensorboardSink>(folder, metrics);
 }
 
 }  // namespace galore

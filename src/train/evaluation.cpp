@@ -1,17 +1,25 @@
 #include "train/evaluation.h"
 
-#include <chrono>
-#include <cmath>
+#include "core/clock.h"
+#include "core/errors.h"
+#include "data/batch_source.h"
+#include "models/causal_lm.h"
+#include "tasks/task.h"
 
 namespace galore {
 
-Evaluation evaluate(CausalLM& model, BatchSource& data, int64_t max_batches,
+double Evaluation::value(const std::string& metric) const {
+  for (const Metric& own : metrics)
+    if (own.name == metric) return own.value;
+  fail("evaluation", "expected a metric of the task, given '{}'", metric);
+}
+
+Evaluation evaluate(CausalLM& model, const Task& task, BatchSource& data, int64_t max_batches,
                     const std::function<bool()>& is_unwanted) {
-  const auto start = std::chrono::steady_clock::now();
+  const double start = steady_seconds();
   data.seek({});
   Evaluation result;
-  LossSum total;
-  double sum_of_means = 0;
+  const auto metrics = task.new_metrics();
   while (max_batches == 0 || result.num_batches < max_batches) {
     if (is_unwanted && is_unwanted()) {
       result.interrupted = true;
@@ -20,16 +28,12 @@ Evaluation evaluate(CausalLM& model, BatchSource& data, int64_t max_batches,
     const auto batch = data.next();
     if (!batch) break;
     const LossSum loss = model.evaluate(*batch);
-    total.loss += loss.loss;
-    total.num_tokens += loss.num_tokens;
-    sum_of_means += loss.mean();
+    metrics->add(loss);
+    result.num_tokens += loss.num_tokens;
     ++result.num_batches;
   }
-  result.loss = total.mean();
-  result.perplexity = std::exp(result.loss);
-  result.loss_family = sum_of_means / static_cast<double>(result.num_batches + 1);
-  result.num_tokens = total.num_tokens;
-  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  result.metrics = metrics->finish();
+  result.seconds = steady_seconds() - start;
   return result;
 }
 

@@ -5,6 +5,10 @@
 #include <cmath>
 
 #include "core/errors.h"
+#include "core/test_message.h"
+#include "data/batch_source.h"
+#include "models/causal_lm.h"
+#include "tasks/task.h"
 
 namespace galore {
 namespace {
@@ -17,7 +21,8 @@ class Batches : public BatchSource {
     if (index_ == count_) return nullptr;
     ++index_;
     return [rows = index_] {
-      return Batch{at::zeros({rows, 4}, at::kLong), at::zeros({rows, 4}, at::kLong)};
+      const at::Tensor ids = at::zeros({rows, 4}, at::kLong);
+      return next_token_batch(ids, ids);
     };
   }
   double epochs() const override { return 0; }
@@ -33,15 +38,15 @@ class Batches : public BatchSource {
 class Losses : public CausalLM {
  public:
   explicit Losses(int64_t bad = 0) : bad_(bad) {}
-  LossSum evaluate(const at::Tensor& ids, const at::Tensor&) override {
-    const int64_t rows = ids.size(0);
+  LossSum evaluate(const Batch& batch) override {
+    const int64_t rows = batch.rows();
     const auto loss = static_cast<double>(3 * rows * rows);
     return {rows == bad_ ? std::nan("") : loss, 3 * rows};
   }
   const ModelConfig& config() const override { return config_; }
   ParameterList parameters() override { return {}; }
   void initialize(uint64_t) override {}
-  LossSum train_step(const at::Tensor&, const at::Tensor&, double) override { return {}; }
+  LossSum train_step(const Batch&, double) override { return {}; }
   at::Tensor logits(const at::Tensor&) override { return {}; }
   std::unique_ptr<KeyValueCache> new_cache(int64_t) override { return nullptr; }
   at::Tensor next_logits(const at::Tensor&, KeyValueCache&) override { return {}; }
@@ -51,42 +56,43 @@ class Losses : public CausalLM {
   int64_t bad_;
 };
 
-TEST(Evaluation, WeighsByTokensAndCountsAsTheFamilyDoes) {
+const Task& kTask = find_task("causal_lm");
+
+TEST(Evaluation, GoesOnceThroughTheDataFromTheirBeginning) {
   Losses model;
   Batches data(3);
   data.next();  // the evaluation begins at the beginning all the same
-  const Evaluation result = evaluate(model, data);
+  const Evaluation result = evaluate(model, kTask, data);
   EXPECT_EQ(result.num_batches, 3);
   EXPECT_EQ(result.num_tokens, 3 + 6 + 9);
-  EXPECT_EQ(result.loss, (3.0 * 1 + 3.0 * 4 + 3.0 * 9) / 18);
-  EXPECT_EQ(result.perplexity, std::exp(result.loss));
-  EXPECT_EQ(result.loss_family, (1.0 + 2.0 + 3.0) / 4);
+  EXPECT_EQ(result.value("eval_loss"), (3.0 * 1 + 3.0 * 4 + 3.0 * 9) / 18);
+  EXPECT_EQ(result.metrics.size(), kTask.metrics().size());
+  EXPECT_EQ(message_of([&] { result.value("accuracy"); }),
+            "[evaluation] expected a metric of the task, given 'accuracy'");
   EXPECT_FALSE(result.interrupted);
 }
 
 TEST(Evaluation, StopsAtTheGivenNumberOfBatches) {
   Losses model;
   Batches data(3);
-  const Evaluation result = evaluate(model, data, 2);
+  const Evaluation result = evaluate(model, kTask, data, 2);
   EXPECT_EQ(result.num_batches, 2);
-  EXPECT_EQ(result.loss, (3.0 + 12.0) / 9);
-  EXPECT_EQ(evaluate(model, data, 5).num_batches, 3);
+  EXPECT_EQ(result.value("eval_loss"), (3.0 + 12.0) / 9);
+  EXPECT_EQ(evaluate(model, kTask, data, 5).num_batches, 3);
 }
 
 TEST(Evaluation, ANotFiniteLossIsNotHidden) {
   Losses model(2);
   Batches data(3);
-  const Evaluation result = evaluate(model, data);
-  EXPECT_TRUE(std::isnan(result.loss));
-  EXPECT_TRUE(std::isnan(result.perplexity));
-  EXPECT_TRUE(std::isnan(result.loss_family));
+  const Evaluation result = evaluate(model, kTask, data);
+  for (const Metric& metric : result.metrics) EXPECT_TRUE(std::isnan(metric.value)) << metric.name;
 }
 
 TEST(Evaluation, IsLeftWhenUnwanted) {
   Losses model;
   Batches data(3);
   int asked = 0;
-  const Evaluation result = evaluate(model, data, 0, [&] { return ++asked == 3; });
+  const Evaluation result = evaluate(model, kTask, data, 0, [&] { return ++asked == 3; });
   EXPECT_TRUE(result.interrupted);
   EXPECT_EQ(data.position().index, 2);
 }

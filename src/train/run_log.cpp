@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "core/memory.h"
+#include "report/step_fields.h"
 
 namespace galore {
 namespace {
@@ -23,41 +24,16 @@ void show(const std::string& text) {
   std::fflush(stderr);
 }
 
-// JSON has no infinity: numbers that are not finite become null.
-nlohmann::ordered_json finite(double value) {
-  return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr);
-}
-
 std::string describe(const StepMetrics& m) {
   return fmt::format(
       "step {}/{}  epoch {:.2f}  loss {:.4f}  {} {:.3g}  lr {:.3g}  {:.0f} tok/s  {:.0f} % of peak  mem {} "
       "(peak {}){}  left {}{}",
       m.step, m.total_steps, m.epoch, m.loss, m.norm_is_projected ? "grad_norm_projected" : "grad_norm",
-      m.gradient_norm, m.learning_rate, m.tokens_per_second, 100 * m.peak_share,
+      m.gradient_norm, m.learning_rate, m.tokens_per_second, 100 * m.product_rate_share,
       format_bytes(static_cast<double>(m.memory_bytes)),
       format_bytes(static_cast<double>(m.peak_memory_bytes)),
       m.mean_rank > 0 ? fmt::format("  rank {:.1f}", m.mean_rank) : "", format_duration(m.seconds_left),
       m.skipped_updates > 0 ? fmt::format("  skipped {}", m.skipped_updates) : "");
-}
-
-nlohmann::ordered_json fields_of(const StepMetrics& m) {
-  nlohmann::ordered_json fields{
-      {"step", m.step}, {"total_steps", m.total_steps}, {"epoch", m.epoch}, {"loss", finite(m.loss)}};
-  fields[m.norm_is_projected ? "grad_norm_projected" : "grad_norm"] = finite(m.gradient_norm);
-  fields.update({{"learning_rate", m.learning_rate},
-                 {"tokens_per_second", m.tokens_per_second},
-                 {"peak_share", m.peak_share},
-                 {"memory_bytes", m.memory_bytes},
-                 {"peak_memory_bytes", m.peak_memory_bytes},
-                 {"tokens_seen", m.tokens_seen},
-                 {"seconds_left", m.seconds_left},
-                 {"optimizer_seconds", m.optimizer_seconds},
-                 {"refresh_seconds", m.refresh_seconds},
-                 {"data_seconds", m.data_seconds},
-                 {"clip_factor", m.clip_factor},
-                 {"skipped_updates", m.skipped_updates}});
-  if (m.mean_rank > 0) fields["mean_rank"] = m.mean_rank;
-  return fields;
 }
 
 }  // namespace
@@ -78,13 +54,14 @@ RunLog::~RunLog() { finish_bar(); }
 // What is not wanted this time is pruned, too: an older run's file beside this run's would mislead.
 void RunLog::open(int64_t resume_step) {
   std::filesystem::create_directories(options_.output_dir);
+  const std::lock_guard lock(events_);
   const auto add = [&](std::unique_ptr<LogSink> file, bool wanted) {
     file->drop_after(resume_step);
     if (wanted) files_.push_back(std::move(file));
   };
   add(make_jsonl_sink(options_.output_dir), options_.jsonl);
-  add(make_csv_sink(options_.output_dir), options_.csv);
-  add(make_tensorboard_sink(options_.output_dir), options_.tensorboard);
+  add(make_csv_sink(options_.output_dir, options_.metrics), options_.csv);
+  add(make_tensorboard_sink(options_.output_dir, options_.metrics), options_.tensorboard);
   open_ = true;
   for (const LogEvent& event : pending_)
     for (const auto& file : files_) file->write(event);
@@ -92,22 +69,26 @@ void RunLog::open(int64_t resume_step) {
 }
 
 void RunLog::event(const std::string& name, const nlohmann::ordered_json& fields) {
+  const std::lock_guard lock(events_);
   const LogEvent event{name, seconds_since_1970(), fields};
   if (!open_) return pending_.push_back(event);
   for (const auto& file : files_) file->write(event);
 }
 
 void RunLog::say(const std::string& line, Tone tone) {
+  const std::lock_guard lock(terminal_);
   if (options_.take_line) return options_.take_line(line);
   if (tone == Tone::plain && line.starts_with("note: ")) tone = Tone::note;
-  const std::lock_guard lock(terminal_);
   show((bar_length_ > 0 ? erase_bar() : "") + painted(line, tone, coloured_) + "\n");
   bar_length_ = 0;
 }
 
 void RunLog::step(const StepMetrics& metrics) {
-  event("step", fields_of(metrics));
-  bar_ ? draw(metrics) : say(describe(metrics));
+  event("step", event_fields(metrics));
+  if (bar_)
+    draw(metrics);
+  else
+    say(describe(metrics));
 }
 
 void RunLog::progress(const StepMetrics& metrics) {
@@ -123,7 +104,7 @@ std::string format_bar(const StepMetrics& m, int columns) {
       m.total_steps > 0 ? static_cast<double>(m.step) / static_cast<double>(m.total_steps) : 0;
   const std::string right =
       fmt::format(" {}/{}  loss {:.4f}  {:.0f} tok/s  {:.0f} % of peak  {}  left {}", m.step, m.total_steps,
-                  m.loss, m.tokens_per_second, 100 * m.peak_share,
+                  m.loss, m.tokens_per_second, 100 * m.product_rate_share,
                   format_bytes(static_cast<double>(m.memory_bytes)), format_duration(m.seconds_left));
   const int width = std::clamp(columns - static_cast<int>(right.size()) - 3, 0, 40);
   const int filled = static_cast<int>(std::lround(std::clamp(share, 0.0, 1.0) * width));

@@ -10,31 +10,22 @@
 #include <vector>
 
 #include "core/files.h"
+#include "core/metric.h"
 #include "report/log_sink.h"
+#include "report/step_metrics.h"
 #include "report/terminal.h"
 
 namespace galore {
 
-struct StepMetrics {
-  int64_t step = 0, total_steps = 0;
-  double epoch = 0, loss = 0, gradient_norm = 0, learning_rate = 0, tokens_per_second = 0;
-  double peak_share = 0;  // of the measured matrix-product rate
-  int64_t memory_bytes = 0, peak_memory_bytes = 0, tokens_seen = 0;
-  int64_t skipped_updates = 0;  // since the last line
-  double seconds_left = 0, clip_factor = 1;
-  double optimizer_seconds = 0, refresh_seconds = 0;  // since the last line; refreshes count in both
-  double data_seconds = 0;                            // since the last line: waited for batches
-  bool norm_is_projected = false;
-  double mean_rank = 0;  // of subspaces whose ranks are chosen; 0: there are none
-};
-
-// Takes a line for people, without its end.
+// Takes a line for people, without its line end. It is called from any thread, but from one at a time; it
+// must not call the run that logs.
 using TakeLine = std::function<void(const std::string&)>;
 
 struct LogOptions {
   Path output_dir;
   bool jsonl = true, csv = false, progress_bar = true, tensorboard = false;
-  TakeLine take_line = {};  // gets the lines, and there is no bar; null: they go to stderr
+  TakeLine take_line = {};               // gets the lines, and there is no bar; null: they go to stderr
+  std::vector<MetricKind> metrics = {};  // of evaluations
 };
 
 class RunLog {
@@ -48,7 +39,7 @@ class RunLog {
   // as it was. Events of steps above `resume_step` belong to a run that was interrupted: they are dropped.
   // Below 0: a new log.
   void open(int64_t resume_step);
-  // Into all files of the options (report/log_sink.h), with the time.
+  // Into all files of the options (report/log_sink.h), with the time. From any thread.
   void event(const std::string& name, const nlohmann::ordered_json& fields);
   // A line for people, on stderr or into take_line; one that begins with "note: " has its tone. From any
   // thread.
@@ -63,12 +54,13 @@ class RunLog {
   std::string erase_bar() const;
 
   LogOptions options_;
-  std::mutex terminal_;
+  std::mutex events_;  // guards open_, pending_ and files_
   bool open_ = false;
   std::vector<LogEvent> pending_;                // until the files are open
   std::vector<std::unique_ptr<LogSink>> files_;  // those that are wanted
-  bool bar_ = false, coloured_ = false;
-  int bar_length_ = 0;  // as drawn; 0: there is none
+  const bool bar_, coloured_;
+  std::mutex terminal_;  // guards the terminal, or take_line, and the members below
+  int bar_length_ = 0;   // as drawn; 0: there is none
   std::chrono::steady_clock::time_point drawn_;
 };
 

@@ -8,10 +8,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
 #include <limits>
+#include <thread>
 
 #include "core/test_folder.h"
 
@@ -145,6 +147,36 @@ TEST(RunLog, EventsWaitUntilTheFilesAreOpen) {
   ASSERT_EQ(events.size(), 2u);
   EXPECT_EQ(events[0].at("event"), "configuration");
   EXPECT_EQ(events[1].at("event"), "memory");
+}
+
+TEST(RunLog, LinesAndEventsComeFromAnyThread) {
+  constexpr int kThreads = 4, kEach = 200;
+  const TestFolder folder;
+  std::vector<std::string> lines;
+  std::atomic<bool> inside = false;
+  LogOptions options{folder.path()};
+  options.take_line = [&](const std::string& line) {
+    EXPECT_FALSE(inside.exchange(true)) << "two threads give lines at once";
+    lines.push_back(line);
+    inside = false;
+  };
+  RunLog log(options);
+  std::vector<std::jthread> threads;
+  for (int thread = 0; thread < kThreads; ++thread)
+    threads.emplace_back([&, thread] {
+      for (int i = 0; i < kEach; ++i) {
+        log.event("odd", {{"thread", thread}, {"number", i}});
+        log.say(std::to_string(i));
+      }
+    });
+  log.open(-1);  // while they are at it
+  threads.clear();
+  EXPECT_EQ(lines.size(), size_t{kThreads * kEach});
+  std::vector<int> next(kThreads);
+  for (const auto& event : events_in(folder / "metrics.jsonl"))
+    EXPECT_EQ(event.at("number"), next[event.at("thread").get<size_t>()]++)
+        << "a thread's events stay in order";
+  EXPECT_EQ(next, std::vector<int>(kThreads, kEach));
 }
 
 TEST(RunLog, AResumedRunDropsWhatCameLater) {

@@ -7,6 +7,7 @@
 #include "core/errors.h"
 #include "core/memory.h"
 #include "kernels/device.h"
+#include "tasks/task.h"
 
 namespace galore {
 namespace {
@@ -22,7 +23,7 @@ void declare_model(OptionTable& table, TrainOptions& o) {
   table.add("config_name", &o.config_name, "train from scratch by a config.json").alias("model_config");
   table.add("tokenizer_name", &o.tokenizer_name, "tokenizer directory or file; default: the model's");
   table.add("stage", &o.stage, "pre-training or fine-tuning").choices({"pt"});
-  table.add("task", &o.task, "what is trained").choices({"causal_lm"});
+  table.add("task", &o.task, "what is trained").choices(task_names());
   table.add("dtype", &o.dtype, "of the weights").choices({"float32", "bfloat16", "fp32", "bf16"});
   table
       .add("bf16", &o.bf16,
@@ -148,8 +149,7 @@ void declare_events(OptionTable& table, TrainOptions& o) {
   table.add("save_total_limit", &o.save_total_limit, "checkpoints kept; 0: all").range(0, 1e9);
   table.add("save_only_model", &o.save_only_model, "checkpoints without optimizer state cannot be resumed");
   table.add("load_best_model_at_end", &o.load_best_model_at_end, "the last model is the best checkpoint");
-  table.add("metric_for_best_model", &o.metric_for_best_model, "smaller is better")
-      .choices({"eval_loss", "loss", "perplexity"});
+  table.add("metric_for_best_model", &o.metric_for_best_model, "smaller is better").choices(metric_choices());
   table
       .add("resume_from_checkpoint", &o.resume_from_checkpoint,
            "a checkpoint, true (the latest must exist) or auto (if there is one)")
@@ -175,6 +175,9 @@ void declare_machine(OptionTable& table, TrainOptions& o) {
 }
 
 void check_evaluation(const TrainOptions& o) {
+  if (!find_metric(find_task(o.task), o.metric_for_best_model))
+    fail_usage("metric_for_best_model", "expected a metric of the task {}, given '{}'", o.task,
+               o.metric_for_best_model);
   const bool has_data = !o.eval_file.empty() || o.val_size > 0;
   if (!o.eval_file.empty() && o.val_size > 0)
     fail_usage("val_size", "expected eval_file or val_size, given both");

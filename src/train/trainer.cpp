@@ -174,7 +174,7 @@ void Trainer::measure(const UpdateReport& report) {
   m.norm_is_projected = report.norm_is_projected;
   m.learning_rate = schedule_->rate(state_.step - 1);
   m.tokens_per_second = static_cast<double>(timings_.tokens) / timings_.seconds;
-  m.peak_share = m.tokens_per_second * operations_per_token(config_, options_.max_length) / peak_;
+  m.product_rate_share = m.tokens_per_second * operations_per_token(config_, options_.max_length) / peak_;
   const MemoryInUse memory = memory_in_use(device_);
   m.memory_bytes = memory.current;
   m.peak_memory_bytes = memory.peak;
@@ -225,42 +225,38 @@ void Trainer::after_training() {
 }
 
 void Trainer::evaluate_and_note() {
-  const Evaluation result = galore::evaluate(*model_, *eval_data_, options_.eval_max_batches,
+  const Evaluation result = galore::evaluate(*model_, task_, *eval_data_, options_.eval_max_batches,
                                              [] { return SignalGuard::received() != 0; });
   if (result.interrupted) return log_.say("the evaluation was left because the run is to stop");
   last_evaluation_ = result;
   evaluated_step_ = state_.step;
-  log_.say(
-      fmt::format(
-          "step {}: eval_loss {:.4f}  perplexity {:.2f}  eval_loss_family {:.4f}  ({} tokens, {:.1f} s)",
-          state_.step, result.loss, result.perplexity, result.loss_family, result.num_tokens, result.seconds),
-      Tone::result);
-  log_.event("eval", {{"step", state_.step},
-                      {"epoch", state_.epoch},
-                      {"eval_loss", result.loss},
-                      {"perplexity", result.perplexity},
-                      {"eval_loss_family", result.loss_family},
-                      {"num_tokens", result.num_tokens},
-                      {"seconds", result.seconds}});
-  state_.history.push_back({{"step", static_cast<double>(state_.step)},
-                            {"epoch", state_.epoch},
-                            {"eval_loss", result.loss},
-                            {"perplexity", result.perplexity}});
+  log_.say(fmt::format("step {}: {}  ({} tokens, {:.1f} s)", state_.step,
+                       text_of(result.metrics, "  ", /*all=*/true), result.num_tokens, result.seconds),
+           Tone::result);
+  nlohmann::ordered_json fields{{"step", state_.step}, {"epoch", state_.epoch}};
+  LogEntry entry{{"step", static_cast<double>(state_.step)}, {"epoch", state_.epoch}};
+  for (const Metric& metric : result.metrics) {
+    fields[metric.name] = metric.value;
+    if (!metric.is_for_comparison()) entry.emplace_back(metric.name, metric.value);
+  }
+  fields.update({{"num_tokens", result.num_tokens}, {"seconds", result.seconds}});
+  log_.event("eval", fields);
+  state_.history.push_back(entry);
   const double metric = metric_of(result);
-  if (std::isfinite(metric) && !(state_.best_metric && *state_.best_metric <= metric))
-    state_.best_metric = metric;
+  if (is_better(metric, state_.best_metric)) state_.best_metric = metric;
   if (saved_step_ == state_.step) adopt_best();
 }
 
-double Trainer::metric_of(const Evaluation& result) const {
-  return options_.metric_for_best_model == "perplexity" ? result.perplexity : result.loss;
+double Trainer::metric_of(const Evaluation& result) const { return result.value(best_by_.name); }
+
+bool Trainer::is_better(double metric, const std::optional<double>& best) const {
+  if (!std::isfinite(metric)) return false;
+  return !best || (best_by_.larger_is_better ? metric > *best : metric < *best);
 }
 
 bool Trainer::is_best() const {
   if (evaluated_step_ != state_.step) return false;
-  const double metric = metric_of(*last_evaluation_);
-  return std::isfinite(metric) &&
-         !(state_.best_checkpoint_metric && *state_.best_checkpoint_metric <= metric);
+  return is_better(metric_of(*last_evaluation_), state_.best_checkpoint_metric);
 }
 
 void Trainer::adopt_best() {
@@ -325,13 +321,12 @@ void Trainer::save_result() {
 
 // Of the evaluation whose metric is the best; -1: there was none.
 int64_t Trainer::best_step() const {
-  const std::string name = options_.metric_for_best_model == "perplexity" ? "perplexity" : "eval_loss";
-  double best = std::numeric_limits<double>::infinity();
+  std::optional<double> best;
   int64_t step = -1;
   for (const LogEntry& entry : state_.history) {
     const std::map<std::string, double> values(entry.begin(), entry.end());
-    if (!values.contains(name) || !(values.at(name) < best)) continue;
-    best = values.at(name);
+    if (!values.contains(best_by_.name) || !is_better(values.at(best_by_.name), best)) continue;
+    best = values.at(best_by_.name);
     step = static_cast<int64_t>(values.at("step"));
   }
   return step;

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "tasks/task.h"
 #include "train/evaluation.h"
 #include "train/inputs.h"
 #include "train/memory_fit.h"
@@ -81,6 +82,7 @@ class Trainer {
   void evaluate_at_start();
   void evaluate_and_note();
   double metric_of(const Evaluation& result) const;
+  bool is_better(double metric, const std::optional<double>& best) const;
   // The evaluation of this step beats those of all saved checkpoints.
   bool is_best() const;
   void adopt_best();
@@ -101,6 +103,8 @@ class Trainer {
   int64_t steps_of(double count) const;
 
   TrainOptions options_;
+  const Task& task_;
+  MetricKind best_by_;  // chooses the best checkpoint
   Configuration configuration_;
   ModelConfig config_;
   ModelOptions model_options_;

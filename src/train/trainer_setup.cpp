@@ -23,6 +23,7 @@ bool reports_to(const TrainOptions& options, const std::string& target) {
 
 LogOptions log_options(const TrainOptions& options, const TakeLine& take_line) {
   LogOptions log;
+  log.metrics = find_task(options.task).metrics();
   log.take_line = take_line;
   log.output_dir = options.output_dir;
   log.jsonl = reports_to(options, "jsonl");
@@ -46,6 +47,8 @@ Trainer::Trainer(const TrainOptions& options, Configuration configuration,
                  const std::vector<std::string>& notes, const MakeModel& make_model,
                  const TakeLine& take_line)
     : options_(options),
+      task_(find_task(options.task)),
+      best_by_(*find_metric(task_, options.metric_for_best_model)),
       configuration_(std::move(configuration)),
       config_(model_config_of(options)),
       model_options_(model_options(options)),

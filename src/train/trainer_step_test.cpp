@@ -39,7 +39,7 @@ TEST_F(TrainerStepTest, StepsGiveTheFilesOfARun) {
   EXPECT_EQ(checkpoints("steps"), checkpoints("run"));
   ASSERT_EQ(losses.size(), 6u);
   for (size_t i = 0; i < losses.size(); ++i) EXPECT_EQ(events("run", "step").at(i).at("loss"), losses[i]);
-  EXPECT_EQ(result.evaluation->loss, expected.evaluation->loss);
+  EXPECT_EQ(result.evaluation->value("eval_loss"), expected.evaluation->value("eval_loss"));
   EXPECT_GT(result.seconds, 0);
 }
 
@@ -56,9 +56,9 @@ TEST_F(TrainerStepTest, WhatIsSavedAtAnyStepGoesOnToTheBit) {
 
 TEST_F(TrainerStepTest, EvaluatesWhenAsked) {
   const auto trainer = make({output("run"), eval_file(), "max_steps=2"});
-  const double before = trainer->evaluate().loss;
+  const double before = trainer->evaluate().value("eval_loss");
   trainer->step();
-  EXPECT_NE(trainer->evaluate().loss, before);
+  EXPECT_NE(trainer->evaluate().value("eval_loss"), before);
   EXPECT_EQ(steps_of("run", "eval"), (std::vector<int64_t>{0, 1}));
   const auto without = make({output("other"), "max_steps=2"});
   EXPECT_EQ(message_of([&] { without->evaluate(); }),
