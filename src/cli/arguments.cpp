@@ -24,8 +24,6 @@ bool is_assignment(const std::string& argument) {
   });
 }
 
-HelpListener::Listener help_listener;
-
 class ArgumentParser {
  public:
   ArgumentParser(OptionTable& table, const std::vector<std::string>& arguments)
@@ -125,23 +123,25 @@ std::string wrapped(const std::string& text) {
 
 }  // namespace
 
-HelpListener::HelpListener(Listener listener) { help_listener = std::move(listener); }
-HelpListener::~HelpListener() { help_listener = nullptr; }
+void print_help(const std::string& command, const OptionTable& table) {
+  fmt::print("{}", help_text(command, table));
+}
 
-bool parse_arguments(const std::string& command, OptionTable& table,
-                     const std::vector<std::string>& arguments) {
-  const bool help = std::any_of(arguments.begin(), arguments.end(), [](const std::string& argument) {
-    return argument == "--help" || argument == "-h";
-  });
-  if (help && help_listener) {
-    help_listener(table);
+std::optional<std::string> Arguments::take_word() {
+  if (words.empty() || words[0].starts_with('-') || words[0].find('=') != std::string::npos)
+    return std::nullopt;
+  std::string word = words[0];
+  words.erase(words.begin());
+  return word;
+}
+
+bool parse_arguments(const std::string& command, OptionTable& table, const Arguments& arguments) {
+  const auto asks_for_help = [](const std::string& word) { return word == "--help" || word == "-h"; };
+  if (std::any_of(arguments.words.begin(), arguments.words.end(), asks_for_help)) {
+    arguments.show_help(command, table);
     return false;
   }
-  if (help) {
-    fmt::print("{}", help_text(command, table));
-    return false;
-  }
-  ArgumentParser(table, arguments).parse();
+  ArgumentParser(table, arguments.words).parse();
   return true;
 }
 

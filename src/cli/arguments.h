@@ -2,32 +2,40 @@
 #pragma once
 
 #include <functional>
+#include <initializer_list>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/options.h"
 
 namespace galore {
 
-// Sets options of `table` from `arguments` (without the names of program and command): `--key value`,
-// `--key=value`, `key=value`, `--flag` for true and `--no-flag` for false. A list takes all following values
-// and may be given several times. Hyphens and underscores are equal. When help is asked for, prints it to
-// stdout, generated from the table, and returns false. Wrong usage is a UsageError.
-bool parse_arguments(const std::string& command, OptionTable& table,
-                     const std::vector<std::string>& arguments);
+// Prints the help of a command to stdout.
+void print_help(const std::string& command, const OptionTable& table);
 
-// While an object of this class exists, a request for help passes the table to `listener` and prints nothing.
-class HelpListener {
- public:
-  using Listener = std::function<void(const OptionTable&)>;
-  explicit HelpListener(Listener listener);
-  ~HelpListener();
-  HelpListener(const HelpListener&) = delete;
-  HelpListener& operator=(const HelpListener&) = delete;
+// What follows a command's name on the command line.
+struct Arguments {
+  using ShowHelp = std::function<void(const std::string& command, const OptionTable&)>;
+
+  Arguments(std::vector<std::string> all, ShowHelp show = print_help)
+      : words(std::move(all)), show_help(std::move(show)) {}
+  Arguments(std::initializer_list<std::string> all) : Arguments(std::vector<std::string>(all)) {}
+
+  // Removes and returns the first word, if it is neither an option nor an assignment.
+  std::optional<std::string> take_word();
+
+  std::vector<std::string> words;
+  ShowHelp show_help;  // called with the command's options when --help is among the words
 };
 
-// Returns the text of `galore COMMAND --help`: every option under its heading, with type, default, range and
-// help.
+// Sets options of `table` from the words: `--key value`, `--key=value`, `key=value`, `--flag` for true and
+// `--no-flag` for false. A list takes all following values and may be given several times. Hyphens and
+// underscores are equal. Returns false when help was asked for and shown. Wrong usage is a UsageError.
+bool parse_arguments(const std::string& command, OptionTable& table, const Arguments& arguments);
+
+// Returns the text of `galore COMMAND --help`: every option under its heading, with type, default, range and help.
 std::string help_text(const std::string& command, const OptionTable& table);
 
 }  // namespace galore

@@ -22,7 +22,7 @@ struct Values {
     table.add("other", &other, "on or off");
     table.add("files", &files, "several");
   }
-  bool parse(const std::vector<std::string>& arguments) { return parse_arguments("test", table, arguments); }
+  bool parse(const Arguments& arguments) { return parse_arguments("test", table, arguments); }
   std::string error(const std::vector<std::string>& arguments) {
     try {
       parse(arguments);
@@ -59,6 +59,25 @@ TEST(Arguments, WrongUsage) {
   EXPECT_NE(v.error({"loose"}).find("'loose'"), std::string::npos);
   EXPECT_NE(v.error({"--some_count", "11"}), "");
   EXPECT_NE(v.error({"--flag=maybe"}), "");
+}
+
+TEST(Arguments, AWordInFrontIsTaken) {
+  Arguments arguments{"one", "two", "a=b"};
+  EXPECT_EQ(arguments.take_word(), "one");
+  EXPECT_EQ(arguments.take_word(), "two");
+  EXPECT_EQ(arguments.take_word(), std::nullopt) << "an assignment";
+  EXPECT_EQ(Arguments({"--flag"}).take_word(), std::nullopt);
+}
+
+TEST(Arguments, HelpIsShownAsTheCallerWants) {
+  Values v;
+  std::string shown;
+  const auto show = [&](const std::string& command, const OptionTable& table) {
+    shown = command + " " + table.options().front()->name();
+  };
+  EXPECT_FALSE(v.parse(Arguments({"--text", "a", "-h"}, show)));
+  EXPECT_EQ(shown, "test text");
+  EXPECT_EQ(v.text, "none");
 }
 
 TEST(Arguments, HelpIsGenerated) {

@@ -52,7 +52,7 @@ void print_speed(const BenchResult& r) {
 
 }  // namespace
 
-int bench_command(const std::vector<std::string>& arguments) {
+int bench_command(const Arguments& arguments) {
   TrainOptions options;
   OptionTable table;
   int64_t steps = 10;

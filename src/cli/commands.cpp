@@ -13,7 +13,7 @@ namespace {
 
 struct Command {
   const char* name;
-  int (*run)(const std::vector<std::string>&);
+  int (*run)(const Arguments&);
   const char* help;
 };
 
@@ -52,18 +52,20 @@ std::vector<std::pair<std::string, std::string>> command_list() {
   return list;
 }
 
-int run_command(const std::vector<std::string>& arguments) {
-  if (arguments.empty() || arguments[0] == "help" || arguments[0] == "--help" || arguments[0] == "-h")
-    return help();
-  if (arguments[0] == "--version" || arguments[0] == "-V") return version_command({});
+int run_command(const Arguments& arguments) {
+  if (arguments.words.empty()) return help();
+  Arguments rest = arguments;
+  const std::string given = rest.words[0];
+  rest.words.erase(rest.words.begin());
+  if (given == "help" || given == "--help" || given == "-h") return help();
+  if (given == "--version" || given == "-V") return version_command({});
   std::vector<std::string> names;
   for (const Command& command : kCommands) {
-    if (canonical_name(command.name) == canonical_name(arguments[0]))
-      return command.run({arguments.begin() + 1, arguments.end()});
+    if (canonical_name(command.name) == canonical_name(given)) return command.run(rest);
     names.emplace_back(command.name);
   }
-  fail_usage("command line", "unknown command '{}'; the nearest known one is '{}'", arguments[0],
-             nearest_name(arguments[0], names));
+  fail_usage("command line", "unknown command '{}'; the nearest known one is '{}'", given,
+             nearest_name(given, names));
 }
 
 }  // namespace galore

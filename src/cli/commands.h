@@ -5,24 +5,26 @@
 #include <utility>
 #include <vector>
 
+#include "cli/arguments.h"
+
 namespace galore {
 
 // Runs a command. `arguments` holds its name and the arguments after it. Returns the exit status.
-int run_command(const std::vector<std::string>& arguments);
+int run_command(const Arguments& arguments);
 
 // Returns the name and the help text of each command.
 std::vector<std::pair<std::string, std::string>> command_list();
 
-int bench_command(const std::vector<std::string>& arguments);
-int completion_command(const std::vector<std::string>& arguments);
-int eval_command(const std::vector<std::string>& arguments);
-int generate_command(const std::vector<std::string>& arguments);
-int memory_command(const std::vector<std::string>& arguments);
-int methods_command(const std::vector<std::string>& arguments);
-int replay_command(const std::vector<std::string>& arguments);
-int report_command(const std::vector<std::string>& arguments);
-int schema_command(const std::vector<std::string>& arguments);
-int train_command(const std::vector<std::string>& arguments);
-int version_command(const std::vector<std::string>& arguments);
+int bench_command(const Arguments& arguments);
+int completion_command(const Arguments& arguments);
+int eval_command(const Arguments& arguments);
+int generate_command(const Arguments& arguments);
+int memory_command(const Arguments& arguments);
+int methods_command(const Arguments& arguments);
+int replay_command(const Arguments& arguments);
+int report_command(const Arguments& arguments);
+int schema_command(const Arguments& arguments);
+int train_command(const Arguments& arguments);
+int version_command(const Arguments& arguments);
 
 }  // namespace galore

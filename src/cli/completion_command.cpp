@@ -12,27 +12,24 @@ namespace {
 std::vector<CompletedCommand> all_commands() {
   std::vector<CompletedCommand> all;
   for (const auto& [name, help] : command_list()) {
-    std::vector<CompletedOption> options;
-    {
-      const HelpListener listener([&](const OptionTable& table) { options = completed_options(table); });
-      run_command({name, "--help"});
-    }
-    all.push_back({name, help, options});
+    CompletedCommand command{name, help, {}};
+    const auto take = [&](const std::string&, const OptionTable& table) {
+      command.options = completed_options(table);
+    };
+    run_command(Arguments({name, "--help"}, take));
+    all.push_back(command);
   }
   return all;
 }
 
 }  // namespace
 
-int completion_command(const std::vector<std::string>& arguments) {
+int completion_command(const Arguments& arguments) {
   std::string shell;
   OptionTable table;
   table.add("shell", &shell, "bash, zsh or fish; --shell may be left out").choices({"bash", "zsh", "fish"});
-  std::vector<std::string> rest = arguments;
-  if (!rest.empty() && !rest[0].starts_with('-') && rest[0].find('=') == std::string::npos) {
-    table.set(kCommandLine, "shell", rest[0]);
-    rest.erase(rest.begin());
-  }
+  Arguments rest = arguments;
+  if (const auto word = rest.take_word()) table.set(kCommandLine, "shell", *word);
   if (!parse_arguments("completion", table, rest)) return 0;
   if (shell.empty()) fail_usage("completion", "expected a shell: galore completion bash, zsh or fish");
   const auto commands = all_commands();

@@ -45,10 +45,11 @@ void read_config_file(const std::string& path, OptionTable& table) {
   }
 }
 
-bool parse_with_config(const std::string& command, OptionTable& table, std::vector<std::string> arguments) {
-  if (!arguments.empty() && is_config_file(arguments[0])) {
-    read_config_file(arguments[0], table);
-    arguments.erase(arguments.begin());
+bool parse_with_config(const std::string& command, OptionTable& table, Arguments arguments) {
+  std::vector<std::string>& words = arguments.words;
+  if (!words.empty() && is_config_file(words[0])) {
+    read_config_file(words[0], table);
+    words.erase(words.begin());
   }
   return parse_arguments(command, table, arguments);
 }

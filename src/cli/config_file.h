@@ -2,9 +2,8 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
-#include "core/options.h"
+#include "cli/arguments.h"
 
 namespace galore {
 
@@ -14,6 +13,6 @@ void read_config_file(const std::string& path, OptionTable& table);
 
 // Reads a leading "*.yaml" or "*.yml" argument into the table and then parses the other arguments, which
 // override the file. Returns false when help was shown.
-bool parse_with_config(const std::string& command, OptionTable& table, std::vector<std::string> arguments);
+bool parse_with_config(const std::string& command, OptionTable& table, Arguments arguments);
 
 }  // namespace galore

@@ -56,7 +56,7 @@ void print_evaluation(const Evaluation& result) {
 
 }  // namespace
 
-int eval_command(const std::vector<std::string>& arguments) {
+int eval_command(const Arguments& arguments) {
   EvalOptions options;
   OptionTable table;
   declare_eval_options(table, options);

@@ -148,7 +148,7 @@ void continue_prompt(CausalLM& model, const Tokenizer* tokenizer, const Prompt& 
 
 }  // namespace
 
-int generate_command(const std::vector<std::string>& arguments) {
+int generate_command(const Arguments& arguments) {
   Settings settings;
   OptionTable table;
   declare_generate_options(table, settings);

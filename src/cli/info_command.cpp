@@ -22,13 +22,13 @@ bool is_path(const std::string& argument) {
 
 }  // namespace
 
-int info_command(const std::vector<std::string>& arguments) {
+int info_command(const Arguments& arguments) {
   std::string path;
-  std::vector<std::string> rest = arguments;
-  const auto found = std::find_if(rest.begin(), rest.end(), is_path);
-  if (found != rest.end()) {
+  Arguments rest = arguments;
+  const auto found = std::find_if(rest.words.begin(), rest.words.end(), is_path);
+  if (found != rest.words.end()) {
     path = *found;
-    rest.erase(found);
+    rest.words.erase(found);
   }
   bool json = false, tensors = true;
   OptionTable table;

@@ -2,13 +2,12 @@
 // token file.
 #pragma once
 
-#include <string>
-#include <vector>
+#include "cli/arguments.h"
 
 namespace galore {
 
 // `arguments` holds the arguments after "info". Prints to stdout and returns the exit status. A path of
 // another kind and a damaged file are Errors.
-int info_command(const std::vector<std::string>& arguments);
+int info_command(const Arguments& arguments);
 
 }  // namespace galore

@@ -25,7 +25,7 @@ int main(int count, char** arguments) {
   // one line.
   std::signal(SIGXFSZ, SIG_IGN);
   try {
-    return galore::run_command({arguments + 1, arguments + count});
+    return galore::run_command(std::vector<std::string>(arguments + 1, arguments + count));
   } catch (const galore::UsageError& error) {
     complain(error.what());
     return 2;

@@ -73,7 +73,7 @@ void print_plans(const std::vector<MemoryFit>& fits, const TrainOptions& options
 
 }  // namespace
 
-int memory_command(const std::vector<std::string>& arguments) {
+int memory_command(const Arguments& arguments) {
   TrainOptions options;
   OptionTable table;
   std::vector<std::string> compare;

@@ -62,17 +62,14 @@ void print_markdown() {
 
 }  // namespace
 
-int methods_command(const std::vector<std::string>& arguments) {
+int methods_command(const Arguments& arguments) {
   std::string name;
   bool markdown = false;
   OptionTable table;
   table.add("name", &name, "one optimizer; --name may be left out");
   table.add("markdown", &markdown, "print all optimizers as a Markdown page (docs/methods.md)");
-  std::vector<std::string> rest = arguments;
-  if (!rest.empty() && !rest[0].starts_with('-') && rest[0].find('=') == std::string::npos) {
-    name = rest[0];
-    rest.erase(rest.begin());
-  }
+  Arguments rest = arguments;
+  if (const auto word = rest.take_word()) name = *word;
   if (!parse_arguments("methods", table, rest)) return 0;
   if (markdown) return print_markdown(), 0;
   if (!name.empty()) return print_preset(find_preset(name)), 0;

@@ -9,7 +9,7 @@
 
 namespace galore {
 
-int replay_command(const std::vector<std::string>& arguments) {
+int replay_command(const Arguments& arguments) {
   ReplayOptions options;
   OptionTable table;
   int64_t threads = 0;

@@ -1,5 +1,7 @@
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "cli/arguments.h"
 #include "cli/commands.h"
 #include "core/errors.h"
@@ -12,20 +14,22 @@
 namespace galore {
 
 // Every argument before the first option is a run.
-int report_command(const std::vector<std::string>& arguments) {
+int report_command(const Arguments& arguments) {
   std::vector<std::string> runs;
   std::string output = "report.html";
   OptionTable table;
   table.add("runs", &runs,
             "output folders of runs, their metrics.jsonl or a trainer_state.json; --runs may be left out");
   table.add("output", &output, "file of the page, which needs no network; - for stdout");
-  size_t count = 0;
-  while (count < arguments.size() && !arguments[count].starts_with('-') &&
-         !arguments[count].starts_with("output="))
-    ++count;
-  const auto end = arguments.begin() + static_cast<std::ptrdiff_t>(count);
-  if (!parse_arguments("report", table, {end, arguments.end()})) return 0;
-  runs.insert(runs.begin(), arguments.begin(), end);
+  const auto is_option = [](const std::string& word) {
+    return word.starts_with('-') || word.starts_with("output=");
+  };
+  Arguments rest = arguments;
+  const auto first_option = std::find_if(rest.words.begin(), rest.words.end(), is_option);
+  const std::vector<std::string> named(rest.words.begin(), first_option);
+  rest.words.erase(rest.words.begin(), first_option);
+  if (!parse_arguments("report", table, rest)) return 0;
+  runs.insert(runs.begin(), named.begin(), named.end());
   if (runs.empty()) fail_usage("report", "expected one or more runs: galore report RUN... [--output FILE]");
   std::vector<nlohmann::ordered_json> histories;
   const std::vector<ChartSpec> all_charts = charts(all_metrics());

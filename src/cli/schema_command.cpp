@@ -7,7 +7,7 @@
 
 namespace galore {
 
-int schema_command(const std::vector<std::string>& arguments) {
+int schema_command(const Arguments& arguments) {
   OptionTable own;
   if (!parse_arguments("schema", own, arguments)) return 0;
   TrainOptions options;

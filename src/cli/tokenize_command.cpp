@@ -190,7 +190,7 @@ Counts write_shard(const TokenizeOptions& options, const Tokenizer& tokenizer) {
 
 }  // namespace
 
-int tokenize_command(const std::vector<std::string>& arguments) {
+int tokenize_command(const Arguments& arguments) {
   TokenizeOptions options;
   OptionTable table;
   options.declare(table);

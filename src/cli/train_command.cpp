@@ -47,7 +47,7 @@ void print_summary(const TrainResult& result) {
 
 }  // namespace
 
-int train_command(const std::vector<std::string>& arguments) {
+int train_command(const Arguments& arguments) {
   TrainOptions options;
   OptionTable table;
   bool json = false;

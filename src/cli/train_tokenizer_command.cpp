@@ -31,7 +31,7 @@ void declare(OptionTable& table, TokenizerTrainingOptions& options) {
 
 }  // namespace
 
-int train_tokenizer_command(const std::vector<std::string>& arguments) {
+int train_tokenizer_command(const Arguments& arguments) {
   TokenizerTrainingOptions options;
   std::vector<std::string> input;
   std::string output, type = "sentencepiece";

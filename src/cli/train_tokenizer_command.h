@@ -1,11 +1,10 @@
 // `galore train-tokenizer` trains a SentencePiece or byte-level tokenizer on text files.
 #pragma once
 
-#include <string>
-#include <vector>
+#include "cli/arguments.h"
 
 namespace galore {
 
-int train_tokenizer_command(const std::vector<std::string>& arguments);
+int train_tokenizer_command(const Arguments& arguments);
 
 }  // namespace galore

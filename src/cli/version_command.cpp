@@ -8,7 +8,7 @@
 
 namespace galore {
 
-int version_command(const std::vector<std::string>& arguments) {
+int version_command(const Arguments& arguments) {
   OptionTable table;
   if (!parse_arguments("version", table, arguments)) return 0;
   fmt::print("galore {}\nlibtorch {}, {} CUDA\nproducts in bf16: {} on this processor\nkernels: {}\n",
