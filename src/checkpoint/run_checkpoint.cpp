@@ -21,12 +21,6 @@ namespace fs = std::filesystem;
 constexpr const char* kPrefix = "checkpoint-";
 constexpr const char* kUnfinished = ".unfinished-";
 constexpr const char* kDiscarded = ".discarded-";
-constexpr const char* kTokenizerFiles[] = {"tokenizer.json",    "tokenizer_config.json",
-                                           "tokenizer.model",   "special_tokens_map.json",
-                                           "added_tokens.json", "vocab.json",
-                                           "merges.txt",        "vocab.txt",
-                                           "spiece.model",      "chat_template.jinja",
-                                           "chat_template.json"};
 
 bool begins_with(const std::string& text, const std::string& start) { return text.rfind(start, 0) == 0; }
 
@@ -204,24 +198,6 @@ std::vector<Path> clean_leftovers(const Path& output_dir) {
     if (is_dead_folder(it->path()) || is_dead_temporary(it->path())) leftovers.push_back(it->path());
   for (const Path& path : leftovers) remove_tree(path);
   return leftovers;
-}
-
-void copy_tokenizer_files(const Path& from, const Path& to) {
-  std::error_code ignored;
-  if (fs::equivalent(from, to, ignored)) return;
-  for (const char* name : kTokenizerFiles) {
-    if (!fs::is_regular_file(from / name, ignored)) continue;
-    const RandomAccessFile source(from / name);
-    AtomicFile target(to / name);
-    std::vector<char> buffer(1 << 20);
-    for (uint64_t offset = 0; offset < source.size();) {
-      const size_t bytes = std::min<uint64_t>(buffer.size(), source.size() - offset);
-      source.read(offset, buffer.data(), bytes);
-      target.write(buffer.data(), bytes);
-      offset += bytes;
-    }
-    target.commit();
-  }
 }
 
 }  // namespace galore

@@ -66,7 +66,4 @@ std::vector<Path> prune(const Path& output_dir, int64_t keep_total, const Path& 
 // temporary files of processes that have ended. Returns the removed paths.
 std::vector<Path> clean_leftovers(const Path& output_dir);
 
-// Copies the tokenizer's files (tokenizer.json, tokenizer.model, chat templates, ...) that exist in `from`.
-void copy_tokenizer_files(const Path& from, const Path& to);
-
 }  // namespace galore

@@ -201,16 +201,5 @@ TEST(RunCheckpoint, KilledWriterIsCleanedUpAndALivingOneIsNot) {
   EXPECT_EQ(num_entries(folder.path()), 3u);  // the note, the living writer and its file
 }
 
-TEST(RunCheckpoint, TokenizerFilesAreCopied) {
-  const TestFolder folder;
-  fs::create_directories(folder / "from");
-  fs::create_directories(folder / "to");
-  write_file_atomically(folder / "from" / "tokenizer.json", "{\"a\":1}");
-  write_file_atomically(folder / "from" / "model.safetensors", "x");
-  copy_tokenizer_files(folder / "from", folder / "to");
-  EXPECT_EQ(read_file(folder / "to" / "tokenizer.json"), "{\"a\":1}");
-  EXPECT_EQ(num_entries(folder / "to"), 1u);
-}
-
 }  // namespace
 }  // namespace galore

@@ -161,8 +161,4 @@ void write_rng_state(const Path& path, const std::map<std::string, uint64_t>& va
   write_file_atomically(path, json_text(Json(values)));
 }
 
-std::map<std::string, uint64_t> read_rng_state(const Path& path) {
-  return parse_map<uint64_t>(path.string(), read_json_object(path));
-}
-
 }  // namespace galore

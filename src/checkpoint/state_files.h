@@ -82,6 +82,5 @@ TrainerState read_trainer_state(const Path& path);
 
 // rng_state.json holds seeds and counters. Nothing else is needed, because streams are counter based.
 void write_rng_state(const Path& path, const std::map<std::string, uint64_t>& values);
-std::map<std::string, uint64_t> read_rng_state(const Path& path);
 
 }  // namespace galore

