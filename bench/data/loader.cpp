@@ -13,6 +13,7 @@
 #include "core/clock.h"
 #include "core/memory.h"
 #include "train/inputs.h"
+#include "train/run_builder.h"
 
 namespace {
 

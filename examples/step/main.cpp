@@ -43,7 +43,7 @@ std::unique_ptr<galore::Trainer> make_trainer(const Settings& settings) {
   const std::vector<std::string> notes = galore::resolve(options, table);
   // The trainer's messages are dropped; metrics.jsonl is written all the same (report_to).
   const auto silence = [](const std::string&) {};
-  return std::make_unique<galore::Trainer>(options, table.resolved(), notes, galore::make_causal_lm, silence);
+  return std::make_unique<galore::Trainer>(options, notes, galore::make_causal_lm, silence);
 }
 
 void log(const galore::StepMetrics& metrics) {

@@ -21,8 +21,8 @@ void print_json(const BenchResult& r) {
                                     {"refresh_seconds", r.refresh_seconds},
                                     {"slow_step_share", r.slow_step_share},
                                     {"slow_refresh_share", r.slow_refresh_share},
-                                    {"peak_share", r.peak_share},
-                                    {"peak_operations", r.peak_operations},
+                                    {"peak_share", r.product_rate_share},
+                                    {"peak_operations", r.product_rate},
                                     {"peak_memory_bytes", r.peak_memory_bytes},
                                     {"planned_bytes", r.planned_bytes},
                                     {"program_bytes", r.program_bytes},
@@ -35,8 +35,8 @@ void print_json(const BenchResult& r) {
 
 void print_speed(const BenchResult& r) {
   fmt::print("{:.0f} tokens/s ({:.0f} with refreshes), {:.0f} % of the measured peak of {:.0f} GFLOP/s\n",
-             r.tokens_per_second, r.tokens_per_second_with_refresh, 100 * r.peak_share,
-             r.peak_operations / 1e9);
+             r.tokens_per_second, r.tokens_per_second_with_refresh, 100 * r.product_rate_share,
+             r.product_rate / 1e9);
   fmt::print(
       "step {:.3f} s, of which optimizer {:.3f} s; a refresh of all matrices takes {:.2f} s more; 99 % of "
       "steps take at "

@@ -2,7 +2,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "checkpoint/hugging_face.h"
 #include "cli/arguments.h"
 #include "cli/commands.h"
 #include "core/errors.h"
@@ -10,33 +9,37 @@
 #include "tasks/task.h"
 #include "train/evaluation.h"
 #include "train/inputs.h"
+#include "train/run_builder.h"
 
 namespace galore {
 namespace {
 
 struct EvalOptions {
-  TrainOptions run;
+  ModelSource model;
+  TaskOptions task;
+  DataOptions data;
+  MachineOptions machine;
   int64_t max_batches = 0;
   bool json = false;
 };
 
 void declare_eval_options(OptionTable& table, EvalOptions& o) {
-  table.add("model_name_or_path", &o.run.model_name_or_path, "Hugging Face directory or checkpoint");
-  table.add("tokenizer_name", &o.run.tokenizer_name, "tokenizer directory or file; default: the model's");
-  table.add("eval_file", &o.run.eval_file,
+  table.add("model_name_or_path", &o.model.model_name_or_path, "Hugging Face directory or checkpoint");
+  table.add("tokenizer_name", &o.model.tokenizer_name, "tokenizer directory or file; default: the model's");
+  table.add("eval_file", &o.data.eval_file,
             ".txt, .jsonl, .parquet (if built in) or .bin, one or many, globs");
-  table.add("max_length", &o.run.max_length, "tokens in a row").range(2, 1e9).alias("cutoff_len");
-  table.add("packing", &o.run.packing, "join documents; false: one document for each row");
-  table.add("document_mode", &o.run.document_mode, "the unit of a .txt file that is one document")
+  table.add("max_length", &o.data.max_length, "tokens in a row").range(2, 1e9).alias("cutoff_len");
+  table.add("packing", &o.data.packing, "join documents; false: one document for each row");
+  table.add("document_mode", &o.data.document_mode, "the unit of a .txt file that is one document")
       .choices({"paragraph", "line", "file"});
-  table.add("per_device_eval_batch_size", &o.run.per_device_eval_batch_size, "rows in a batch")
+  table.add("per_device_eval_batch_size", &o.data.per_device_eval_batch_size, "rows in a batch")
       .range(1, 1e9)
       .alias("batch_size");
   table.add("max_batches", &o.max_batches, "largest number of batches; 0: all").range(0, 1e15);
-  table.add("dtype", &o.run.dtype, "number format of the weights in memory").choices({"float32", "bfloat16"});
-  table.add("cache_dir", &o.run.cache_dir, "folder that keeps tokens; default: ~/.cache/galore");
-  table.add("device", &o.run.device, "auto, cpu, cuda or cuda:N");
-  table.add("threads", &o.run.threads, "number of threads; 0: one for each processor").range(0, 4096);
+  table.add("dtype", &o.model.dtype, "number format of the weights in memory").choices({"float32", "bfloat16"});
+  table.add("cache_dir", &o.data.cache_dir, "folder that keeps tokens; default: ~/.cache/galore");
+  table.add("device", &o.machine.device, "auto, cpu, cuda or cuda:N");
+  table.add("threads", &o.machine.threads, "number of threads; 0: one for each processor").range(0, 4096);
   table.add("json", &o.json, "print one JSON object");
 }
 
@@ -61,17 +64,17 @@ int eval_command(const Arguments& arguments) {
   OptionTable table;
   declare_eval_options(table, options);
   if (!parse_arguments("eval", table, arguments)) return 0;
-  if (options.run.model_name_or_path.empty()) fail_usage("eval", "expected --model_name_or_path DIR");
-  if (options.run.eval_file.empty()) fail_usage("eval", "expected --eval_file FILE");
-  set_threads(options.run.threads);
-  Ledger ledger(device_of(options.run.device));
-  const ModelConfig config = model_config_of(options.run);
-  const auto tokenizer = tokenizer_of(options.run);
-  const auto data = open_eval_data(options.run, tokenizer.get(), config,
+  if (options.model.model_name_or_path.empty()) fail_usage("eval", "expected --model_name_or_path DIR");
+  if (options.data.eval_file.empty()) fail_usage("eval", "expected --eval_file FILE");
+  set_threads(options.machine.threads);
+  const ModelConfig config = model_config_of(options.model);
+  const auto tokenizer = tokenizer_of(options.model);
+  const auto data = open_eval_data(options.data, tokenizer.get(), config,
                                    [](const std::string& line) { fmt::print(stderr, "{}\n", line); });
-  const auto model = make_causal_lm(config, model_options(options.run), ledger);
-  load_weights(options.run.model_name_or_path, model->parameters());
-  const Evaluation result = evaluate(*model, find_task(options.run.task), *data, options.max_batches);
+  const RunObjects run = build_model(config, model_options(options.model, options.machine.device),
+                                     device_of(options.machine.device));
+  set_weights(*run.model, options.model, options.machine.seed);
+  const Evaluation result = evaluate(*run.model, find_task(options.task.task), *data, options.max_batches);
   options.json ? print_evaluation_json(result) : print_evaluation(result);
   return 0;
 }

@@ -6,19 +6,20 @@
 #include <sstream>
 
 #include "checkpoint/generation_config.h"
-#include "checkpoint/hugging_face.h"
 #include "cli/arguments.h"
 #include "cli/commands.h"
 #include "core/errors.h"
 #include "kernels/device.h"
 #include "models/generate.h"
 #include "train/inputs.h"
+#include "train/run_builder.h"
 
 namespace galore {
 namespace {
 
 struct Settings {
-  TrainOptions run;
+  ModelSource model;
+  MachineOptions machine;
   GenerateOptions generate;
   std::string prompt, prompt_file;
   std::vector<std::string> prompt_ids, stop_strings;
@@ -27,8 +28,8 @@ struct Settings {
 };
 
 void declare_generate_options(OptionTable& table, Settings& s) {
-  table.add("model_name_or_path", &s.run.model_name_or_path, "Hugging Face directory or checkpoint");
-  table.add("tokenizer_name", &s.run.tokenizer_name, "tokenizer directory or file; default: the model's");
+  table.add("model_name_or_path", &s.model.model_name_or_path, "Hugging Face directory or checkpoint");
+  table.add("tokenizer_name", &s.model.tokenizer_name, "tokenizer directory or file; default: the model's");
   table.add("prompt", &s.prompt, "text to continue");
   table.add("prompt_file", &s.prompt_file, "file of prompts, one for each line");
   table.add("prompt_ids", &s.prompt_ids, "token ids to continue, as 1,2,3");
@@ -48,9 +49,9 @@ void declare_generate_options(OptionTable& table, Settings& s) {
   table.add("stop_strings", &s.stop_strings, "texts after which generation ends, as a,b");
   table.add("seed", &s.seed, "seed of the sampling").range(0, 1e18);
   table.group("Machine");
-  table.add("dtype", &s.run.dtype, "number format of the weights in memory").choices({"float32", "bfloat16"});
-  table.add("device", &s.run.device, "auto, cpu, cuda or cuda:N");
-  table.add("threads", &s.run.threads, "number of threads; 0: one for each processor").range(0, 4096);
+  table.add("dtype", &s.model.dtype, "number format of the weights in memory").choices({"float32", "bfloat16"});
+  table.add("device", &s.machine.device, "auto, cpu, cuda or cuda:N");
+  table.add("threads", &s.machine.threads, "number of threads; 0: one for each processor").range(0, 4096);
   table.add("json", &s.json, "print one JSON object for each prompt");
 }
 
@@ -153,16 +154,16 @@ int generate_command(const Arguments& arguments) {
   OptionTable table;
   declare_generate_options(table, settings);
   if (!parse_arguments("generate", table, arguments)) return 0;
-  if (settings.run.model_name_or_path.empty()) fail_usage("generate", "expected --model_name_or_path DIR");
-  set_threads(settings.run.threads);
-  const ModelConfig config = model_config_of(settings.run);
+  if (settings.model.model_name_or_path.empty()) fail_usage("generate", "expected --model_name_or_path DIR");
+  set_threads(settings.machine.threads);
+  const ModelConfig config = model_config_of(settings.model);
   take_defaults(config, table, settings);
-  const auto tokenizer = tokenizer_of(settings.run);
+  const auto tokenizer = tokenizer_of(settings.model);
   const std::vector<Prompt> prompts = prompts_of(settings, tokenizer.get());
-  Ledger ledger(device_of(settings.run.device));
-  const auto model = make_causal_lm(config, model_options(settings.run), ledger);
-  load_weights(settings.run.model_name_or_path, model->parameters());
-  for (const Prompt& prompt : prompts) continue_prompt(*model, tokenizer.get(), prompt, settings);
+  const RunObjects run = build_model(config, model_options(settings.model, settings.machine.device),
+                                     device_of(settings.machine.device));
+  set_weights(*run.model, settings.model, settings.seed);
+  for (const Prompt& prompt : prompts) continue_prompt(*run.model, tokenizer.get(), prompt, settings);
   return 0;
 }
 

@@ -7,8 +7,8 @@
 #include "cli/config_file.h"
 #include "core/errors.h"
 #include "kernels/device.h"
-#include "train/inputs.h"
 #include "train/memory_fit.h"
+#include "train/run_builder.h"
 
 namespace galore {
 namespace {

@@ -4,6 +4,7 @@
 
 #include "cli/commands.h"
 #include "cli/config_file.h"
+#include "train/run_log.h"
 #include "train/trainer.h"
 
 namespace galore {
@@ -57,7 +58,7 @@ int train_command(const Arguments& arguments) {
   if (!parse_with_config("train", table, arguments)) return 0;
   const std::vector<std::string> notes = resolve(options, table);
   set_threads(options.threads);
-  Trainer trainer(options, table.resolved(), notes);
+  Trainer trainer(options, notes);
   const TrainResult result = trainer.run();
   json ? fmt::print("{}\n", result_json(result).dump()) : print_summary(result);
   return result.signal > 0 ? 128 + result.signal : 0;

@@ -6,12 +6,12 @@
 #include <algorithm>
 #include <fstream>
 
-#include "checkpoint/hugging_face.h"
 #include "core/clock.h"
-#include "core/errors.h"
+#include "core/random.h"
 #include "kernels/device.h"
-#include "train/inputs.h"
-#include "train/peak.h"
+#include "tasks/task.h"
+#include "train/product_rate.h"
+#include "train/run_builder.h"
 
 namespace galore {
 namespace {
@@ -44,13 +44,14 @@ double percentile(std::vector<double> values, double share) {
 
 double median(const std::vector<double>& values) { return percentile(values, 0.5); }
 
-at::Tensor random_ids(const TrainOptions& options, const ModelConfig& config, uint64_t step) {
+// A micro-batch of random tokens, the same in every run.
+Batch random_batch(const TrainOptions& options, const ModelConfig& config, int64_t number) {
   at::Tensor ids = at::empty({options.per_device_train_batch_size, options.max_length}, at::kLong);
-  RandomStream random(static_cast<uint64_t>(options.seed), "bench", "", step);
+  RandomStream random(static_cast<uint64_t>(options.seed), "bench", "", static_cast<uint64_t>(number));
   int64_t* data = ids.mutable_data_ptr<int64_t>();
   for (int64_t i = 0; i < ids.numel(); ++i)
     data[i] = static_cast<int64_t>(random.below(static_cast<uint64_t>(config.vocab_size)));
-  return ids;
+  return find_task(options.task).batch_of(ids);
 }
 
 struct Timings {
@@ -61,7 +62,9 @@ struct Timings {
   int64_t faults = 0;
 };
 
-Timings time_steps(const TrainOptions& options, CausalLM& model, Optimizer& optimizer, int64_t steps) {
+Timings time_steps(const TrainOptions& options, const RunObjects& run, int64_t steps) {
+  CausalLM& model = *run.model;
+  Optimizer& optimizer = *run.optimizer;
   Timings timings;
   constexpr int64_t kWarmUp = 2;
   const int64_t micro_batches = options.gradient_accumulation_steps;
@@ -74,10 +77,9 @@ Timings time_steps(const TrainOptions& options, CausalLM& model, Optimizer& opti
     const double start = steady_seconds();
     optimizer.begin_update(options.learning_rate, micro_batches);
     for (int64_t i = 0; i < micro_batches; ++i) {
-      const at::Tensor ids =
-          random_ids(options, model.config(), static_cast<uint64_t>(step * micro_batches + i));
+      const Batch batch = random_batch(options, model.config(), step * micro_batches + i);
       model.set_dropout({static_cast<uint64_t>(options.seed), step, i * options.per_device_train_batch_size});
-      model.train_step(ids, ids, scale);
+      model.train_step(batch, scale);
     }
     const UpdateReport report = optimizer.finish_update();
     wait_for(device);
@@ -108,16 +110,10 @@ BenchResult bench(TrainOptions options, int64_t steps, const Say& say) {
   fit_memory(options, config, memory_at_hand(options, device), {}, say);
   BenchResult result;
   const int64_t resident_before = resident_bytes();
-  Ledger ledger(device);
-  const auto model = make_causal_lm(config, model_settings, ledger);
-  if (options.model_name_or_path.empty()) {
-    model->initialize(static_cast<uint64_t>(options.seed));
-  } else {
-    load_weights(options.model_name_or_path, model->parameters());
-  }
-  Workspace workspace(ledger);
-  Optimizer optimizer(model->parameters(), options.optimizer, workspace);
-  const Timings timings = time_steps(options, *model, optimizer, steps);
+  RunObjects run = build_model(config, model_settings, device);
+  set_weights(*run.model, options, options.seed);
+  add_optimizer(run, options.optimizer);
+  const Timings timings = time_steps(options, run, steps);
 
   const double tokens = static_cast<double>(options.per_device_train_batch_size *
                                             options.gradient_accumulation_steps * options.max_length);
@@ -131,14 +127,14 @@ BenchResult bench(TrainOptions options, int64_t steps, const Say& say) {
   result.tokens_per_second_with_refresh = tokens / (result.step_seconds + refresh_per_step);
   result.first_step_seconds = timings.first;
   result.peak_memory_bytes = memory_in_use(device).peak;
-  result.planned_bytes = ledger.total();
-  result.program_bytes = resident_before + library_growth_bytes(ledger.bytes(Owner::bases) > 0);
+  result.planned_bytes = run.ledger->total();
+  result.program_bytes = resident_before + library_growth_bytes(run.ledger->bytes(Owner::bases) > 0);
   result.rows = options.per_device_train_batch_size;
   result.micro_batches = options.gradient_accumulation_steps;
   result.minor_faults_per_step = timings.faults;
-  result.peak_operations = measure_peak(model_settings.compute_dtype, device);
-  result.peak_share =
-      result.tokens_per_second * operations_per_token(config, options.max_length) / result.peak_operations;
+  result.product_rate = measure_product_rate(model_settings.compute_dtype, device);
+  result.product_rate_share =
+      result.tokens_per_second * operations_per_token(config, options.max_length) / result.product_rate;
   return result;
 }
 

@@ -11,8 +11,8 @@ struct BenchResult {
   double step_seconds = 0, optimizer_seconds = 0, refresh_seconds = 0;
   double slow_refresh_share = 0;  // 99th percentile of a step's time in refreshes, over the median step
   double slow_step_share = 0;     // 99th percentile of the steps with refreshes, over their median
-  double peak_share = 0;          // of the measured matrix-product rate
-  double peak_operations = 0;     // that rate, operations a second
+  double product_rate_share = 0;  // of the measured rate of matrix products
+  double product_rate = 0;        // that rate, operations a second
   double first_step_seconds = 0;  // from the start of the process to the end of the first update
   int64_t peak_memory_bytes = 0;
   int64_t planned_bytes = 0, program_bytes = 0;  // the plan, and what it does not count (memory_plan.h)

@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "core/errors.h"
-#include "train/train_options.h"
+#include "train/foreign_options.h"
 
 namespace galore {
 namespace {

@@ -1,9 +1,10 @@
 // Names of other programs: LLaMA-Factory's, axolotl's and the research scripts', as far as they do not map
 // one to one onto ours (those are aliases).
+#include "train/foreign_options.h"
+
 #include <algorithm>
 
 #include "core/errors.h"
-#include "train/train_options.h"
 
 namespace galore {
 namespace {

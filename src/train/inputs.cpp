@@ -4,7 +4,6 @@
 
 #include <thread>
 
-#include "checkpoint/hugging_face.h"
 #include "core/errors.h"
 #include "data/prefetch.h"
 #include "data/stream_source.h"
@@ -12,7 +11,7 @@
 namespace galore {
 namespace {
 
-TokenizationOptions tokenization_options(const TrainOptions& options, const Tokenizer* tokenizer) {
+TokenizationOptions tokenization_options(const DataOptions& options, const Tokenizer* tokenizer) {
   TokenizationOptions tokenization;
   tokenization.text_documents = text_documents_from_name(options.document_mode);
   if (options.bad_rows == "skip") tokenization.broken_rows = BrokenRows::skip;
@@ -22,7 +21,7 @@ TokenizationOptions tokenization_options(const TrainOptions& options, const Toke
 }
 
 // Of all files in their order, or of a stream of them.
-std::unique_ptr<BatchSource> open_batches(const std::vector<std::string>& files, const TrainOptions& options,
+std::unique_ptr<BatchSource> open_batches(const std::vector<std::string>& files, const DataOptions& options,
                                           const Tokenizer* tokenizer, const BatchOptions& batches,
                                           const DataMessages& messages) {
   const TokenizationOptions tokenization = tokenization_options(options, tokenizer);
@@ -35,7 +34,7 @@ std::unique_ptr<BatchSource> open_batches(const std::vector<std::string>& files,
                                           batches);
 }
 
-BatchOptions batch_options(const TrainOptions& options, const Tokenizer* tokenizer,
+BatchOptions batch_options(const DataOptions& options, const Tokenizer* tokenizer,
                            const ModelConfig& config) {
   BatchOptions batch;
   batch.rows = options.per_device_train_batch_size;
@@ -63,21 +62,16 @@ void set_threads(int64_t threads) {
   at::set_num_threads(count);
 }
 
-ModelConfig model_config_of(const TrainOptions& options) {
-  if (!options.model_size.empty()) return model_config_for_size(options.model_size);
-  return read_model_config(options.config_name.empty() ? options.model_name_or_path : options.config_name);
-}
-
-std::shared_ptr<Tokenizer> tokenizer_of(const TrainOptions& options) {
-  if (!options.tokenizer_name.empty()) return load_tokenizer(options.tokenizer_name);
-  const Path model = options.model_name_or_path;
+std::shared_ptr<Tokenizer> tokenizer_of(const ModelSource& source) {
+  if (!source.tokenizer_name.empty()) return load_tokenizer(source.tokenizer_name);
+  const Path model = source.model_name_or_path;
   const bool has_one =
       std::filesystem::exists(model / "tokenizer.model") || std::filesystem::exists(model / "tokenizer.json");
   if (!model.empty() && has_one) return load_tokenizer(model);
   return nullptr;
 }
 
-std::unique_ptr<BatchSource> open_train_data(const TrainOptions& options, const Tokenizer* tokenizer,
+std::unique_ptr<BatchSource> open_train_data(const DataOptions& options, const Tokenizer* tokenizer,
                                              const ModelConfig& config, const DataMessages& messages) {
   if (options.train_file.empty()) fail_usage("train_file", "expected one or more files, given none");
   check_vocabulary(tokenizer, config);
@@ -90,7 +84,7 @@ std::unique_ptr<BatchSource> open_train_data(const TrainOptions& options, const 
                                           options.streaming ? 1 : options.dataloader_num_workers);
 }
 
-std::unique_ptr<BatchSource> open_eval_data(const TrainOptions& options, const Tokenizer* tokenizer,
+std::unique_ptr<BatchSource> open_eval_data(const DataOptions& options, const Tokenizer* tokenizer,
                                             const ModelConfig& config, const DataMessages& messages) {
   const bool held_out = options.eval_file.empty() && options.val_size > 0;
   if (options.eval_file.empty() && !held_out) return nullptr;

@@ -1,4 +1,4 @@
-// From options to the things a run is made of: model configuration, tokenizer, data.
+// From options to a run's tokenizer and data.
 #pragma once
 
 #include <memory>
@@ -14,15 +14,14 @@ namespace galore {
 // 0: all processors. Also of our own kernels.
 void set_threads(int64_t threads);
 
-ModelConfig model_config_of(const TrainOptions& options);
 // Null when neither tokenizer_name nor a model directory with a tokenizer is given: token files need none.
-std::shared_ptr<Tokenizer> tokenizer_of(const TrainOptions& options);
+std::shared_ptr<Tokenizer> tokenizer_of(const ModelSource& source);
 
 // The training rows without end, made ahead on other threads. `tokenizer` must outlive them.
-std::unique_ptr<BatchSource> open_train_data(const TrainOptions& options, const Tokenizer* tokenizer,
+std::unique_ptr<BatchSource> open_train_data(const DataOptions& options, const Tokenizer* tokenizer,
                                              const ModelConfig& config, const DataMessages& messages);
 // A source that goes once through the evaluation data; null when there are none.
-std::unique_ptr<BatchSource> open_eval_data(const TrainOptions& options, const Tokenizer* tokenizer,
+std::unique_ptr<BatchSource> open_eval_data(const DataOptions& options, const Tokenizer* tokenizer,
                                             const ModelConfig& config, const DataMessages& messages);
 
 }  // namespace galore

@@ -6,6 +6,7 @@
 #include "core/errors.h"
 #include "data/stream_source.h"
 #include "kernels/device.h"
+#include "train/run_builder.h"
 
 namespace galore {
 namespace {
@@ -83,7 +84,7 @@ class BatchFinder {
 Workload workload_of(const TrainOptions& options) {
   const bool evaluates = !options.eval_file.empty() || options.val_size > 0;
   return {options.per_device_train_batch_size, evaluates ? options.per_device_eval_batch_size : 0,
-          options.max_length, options.gradient_accumulation_steps};
+          options.max_length, options.gradient_accumulation_steps, options.task};
 }
 
 MemoryAtHand memory_at_hand(const TrainOptions& options, at::Device device) {

@@ -4,6 +4,10 @@
 #include <map>
 #include <numeric>
 
+#include "core/batch.h"
+#include "tasks/task.h"
+#include "train/run_builder.h"
+
 namespace galore {
 
 namespace {
@@ -48,28 +52,28 @@ int64_t MemoryPlan::total() const { return std::accumulate(bytes.begin(), bytes.
 
 MemoryPlan plan_memory(const ModelConfig& config, const ModelOptions& model_options,
                        const OptimizerOptions& optimizer_options, const Workload& workload) {
-  Ledger ledger(at::kMeta);
-  const auto model = make_causal_lm(config, model_options, ledger);
-  Workspace workspace(ledger);
-  Optimizer optimizer(model->parameters(), optimizer_options, workspace);
-  model->set_dropout({});
-  const auto meta = at::TensorOptions().dtype(at::kLong).device(at::kMeta);
-  const at::Tensor ids = at::empty({workload.train_rows, workload.length}, meta);
+  RunObjects run = build_model(config, model_options, at::kMeta);
+  add_optimizer(run, optimizer_options);
+  run.model->set_dropout({});
+  const Task& task = find_task(workload.task);
+  const auto rows_of = [&](int64_t rows) {
+    const auto meta = at::TensorOptions().dtype(at::kLong).device(at::kMeta);
+    return task.batch_of(at::empty({rows, workload.length}, meta));
+  };
+  const Batch batch = rows_of(workload.train_rows);
   const int64_t micro_batches = std::min<int64_t>(2, workload.micro_batches);  // more hold nothing more
   // The first update refreshes everything; of the next two, one does not for any given weight.
   for (int update = 0; update < 3; ++update) {
-    optimizer.begin_update(0, micro_batches);
-    for (int64_t i = 0; i < micro_batches; ++i) model->train_step(ids, ids, 1);
-    optimizer.finish_update();
+    run.optimizer->begin_update(0, micro_batches);
+    for (int64_t i = 0; i < micro_batches; ++i) run.model->train_step(batch, 1);
+    run.optimizer->finish_update();
   }
-  if (workload.eval_rows > 0) {
-    const at::Tensor eval_ids = at::empty({workload.eval_rows, workload.length}, meta);
-    model->evaluate(eval_ids, eval_ids);
-  }
+  if (workload.eval_rows > 0) run.model->evaluate(rows_of(workload.eval_rows));
   MemoryPlan plan;
-  plan.optimizer = optimizer_options.settings.preset + (optimizer.options().layerwise ? " layer-wise" : "");
+  plan.optimizer =
+      optimizer_options.settings.preset + (run.optimizer->options().layerwise ? " layer-wise" : "");
   for (int owner = 0; owner < kNumOwners; ++owner)
-    plan.bytes[static_cast<size_t>(owner)] = ledger.bytes(static_cast<Owner>(owner));
+    plan.bytes[static_cast<size_t>(owner)] = run.ledger->bytes(static_cast<Owner>(owner));
   return plan;
 }
 

@@ -27,28 +27,34 @@ const std::vector<std::string>& schedule_names() {
   return names;
 }
 
-Schedule::Schedule(const ScheduleOptions& options) : options_(options) {
-  const std::string& type = options.type;
-  num_decay_steps_ = std::max<int64_t>(1, options.total_steps / 10);
-  timescale_ = options.warmup_steps > 0 ? options.warmup_steps : 10000;
+int64_t steps_of(double count, int64_t max_steps) {
+  return static_cast<int64_t>(
+      std::ceil(count > 0 && count < 1 ? count * static_cast<double>(max_steps) : count));
+}
+
+Schedule::Schedule(const ScheduleOptions& options)
+    : options_(options), warmup_(steps_of(options.warmup_steps, options.max_steps)) {
+  const std::string& type = options.lr_scheduler_type;
+  num_decay_steps_ = std::max<int64_t>(1, options.max_steps / 10);
+  timescale_ = warmup_ > 0 ? warmup_ : 10000;
   if (type == "cosine_with_restarts") num_cycles_ = 1;
   OptionTable table;
   double min_lr = 0;
   declare(table, min_lr);
-  if (!options.kwargs.empty() && table.options().empty())
-    fail_usage(kWhere, "the schedule '{}' takes none, given '{}'", type, options.kwargs);
-  table.set_list(kWhere, options.kwargs);
+  if (!options.lr_scheduler_kwargs.empty() && table.options().empty())
+    fail_usage(kWhere, "the schedule '{}' takes none, given '{}'", type, options.lr_scheduler_kwargs);
+  table.set_list(kWhere, options.lr_scheduler_kwargs);
   if (type == "cosine_with_min_lr") {
     if (table.was_set("min_lr") == table.was_set("min_lr_rate"))
       fail_usage(kWhere, "cosine_with_min_lr: expected either min_lr_rate or min_lr, given '{}'",
-                 options.kwargs);
+                 options.lr_scheduler_kwargs);
     if (table.was_set("min_lr")) min_rate_ = share_of_peak("min_lr", min_lr);
   }
   if (type == "polynomial") end_rate_ = share_of_peak("lr_end", lr_end_);
 }
 
 void Schedule::declare(OptionTable& table, double& min_lr) {
-  const std::string& type = options_.type;
+  const std::string& type = options_.lr_scheduler_type;
   const auto& names = schedule_names();
   if (std::find(names.begin(), names.end(), type) == names.end())
     fail_usage("lr_scheduler_type", "unknown schedule '{}'; the nearest known one is '{}'", type,
@@ -79,20 +85,21 @@ double Schedule::share_of_peak(const char* name, double rate) const {
 }
 
 double Schedule::rate(int64_t update) const {
-  const bool warms_up = options_.type != "constant";
-  if (warms_up && update < options_.warmup_steps) {
-    const double share = static_cast<double>(update) / static_cast<double>(options_.warmup_steps);
-    const double begin = options_.type == "warmup_stable_decay" ? min_rate_ : 0;  // as in transformers
+  const bool warms_up = options_.lr_scheduler_type != "constant";
+  if (warms_up && update < warmup_) {
+    const double share = static_cast<double>(update) / static_cast<double>(warmup_);
+    const double begin =
+        options_.lr_scheduler_type == "warmup_stable_decay" ? min_rate_ : 0;  // as in transformers
     return options_.learning_rate * (begin + (1 - begin) * share);
   }
   return options_.learning_rate * after_warmup(update);
 }
 
 double Schedule::after_warmup(int64_t update) const {
-  const std::string& type = options_.type;
+  const std::string& type = options_.lr_scheduler_type;
   if (type == "constant" || type == "constant_with_warmup") return 1;
-  const double span = static_cast<double>(std::max<int64_t>(1, options_.total_steps - options_.warmup_steps));
-  const double progress = std::clamp(static_cast<double>(update - options_.warmup_steps) / span, 0.0, 1.0);
+  const double span = static_cast<double>(std::max<int64_t>(1, options_.max_steps - warmup_));
+  const double progress = std::clamp(static_cast<double>(update - warmup_) / span, 0.0, 1.0);
   if (type == "linear") return 1 - progress;
   if (type == "cosine_with_restarts") {
     if (progress >= 1) return 0;
@@ -103,7 +110,7 @@ double Schedule::after_warmup(int64_t update) const {
   }
   if (type == "inverse_sqrt") {
     const double timescale = static_cast<double>(timescale_);
-    return std::sqrt(timescale / (static_cast<double>(update - options_.warmup_steps) + timescale));
+    return std::sqrt(timescale / (static_cast<double>(update - warmup_) + timescale));
   }
   if (type == "warmup_stable_decay") return stable_decay(update);
   const double cosine = std::max(0.0, 0.5 * (1 + std::cos(2 * std::numbers::pi * num_cycles_ * progress)));
@@ -111,9 +118,9 @@ double Schedule::after_warmup(int64_t update) const {
 }
 
 double Schedule::stable_decay(int64_t update) const {
-  const int64_t begin = options_.total_steps - num_decay_steps_;
+  const int64_t begin = options_.max_steps - num_decay_steps_;
   if (update < begin) return 1;
-  if (update >= options_.total_steps) return min_rate_;  // independent of num_cycles
+  if (update >= options_.max_steps) return min_rate_;  // independent of num_cycles
   const double progress = static_cast<double>(update - begin) / static_cast<double>(num_decay_steps_);
   double factor = 1 - progress;
   if (decay_type_ == "cosine") factor = 0.5 * (1 + std::cos(2 * std::numbers::pi * num_cycles_ * progress));

@@ -22,15 +22,21 @@
 namespace galore {
 
 struct ScheduleOptions {
-  std::string type = "linear";
-  std::string kwargs;  // "min_lr_rate=0.1,num_cycles=0.5"
-  double learning_rate = 1e-3;
-  int64_t warmup_steps = 0, total_steps = 1;
+  int64_t max_steps = -1;  // updates of the run; -1: num_train_epochs decides
+  double num_train_epochs = 3;
+  double learning_rate = 1e-3;  // the peak
+  std::string lr_scheduler_type = "linear";
+  std::string lr_scheduler_kwargs;  // "min_lr_rate=0.1,num_cycles=0.5"
+  double warmup_steps = 0;          // updates, or a share of all below 1
 };
+
+// Updates that an option asks for which is either their number or a share of all (below 1).
+int64_t steps_of(double count, int64_t max_steps);
 
 class Schedule {
  public:
-  // Throws UsageError for unknown types and for kwargs that the type does not have.
+  // `options.max_steps` must be known. Throws UsageError for unknown types and for kwargs that the type does not
+  // have.
   explicit Schedule(const ScheduleOptions& options);
   double rate(int64_t update) const;
 
@@ -42,6 +48,7 @@ class Schedule {
   double stable_decay(int64_t update) const;
 
   ScheduleOptions options_;
+  int64_t warmup_ = 0;
   double num_cycles_ = 0.5, min_rate_ = 0, lr_end_ = 1e-7, end_rate_ = 0, power_ = 1;
   int64_t timescale_ = 0, num_decay_steps_ = 0;
   std::string decay_type_ = "cosine";

@@ -11,6 +11,15 @@
 namespace galore {
 namespace {
 
+ScheduleOptions schedule_options(const std::string& type, const std::string& kwargs, double rate,
+                                 double warmup, int64_t steps) {
+  return {.max_steps = steps,
+          .learning_rate = rate,
+          .lr_scheduler_type = type,
+          .lr_scheduler_kwargs = kwargs,
+          .warmup_steps = warmup};
+}
+
 std::string schedule_complaint(const ScheduleOptions& options) {
   try {
     const Schedule schedule(options);
@@ -21,7 +30,7 @@ std::string schedule_complaint(const ScheduleOptions& options) {
 }
 
 std::string schedule_complaint(const std::string& type, const std::string& kwargs) {
-  return schedule_complaint({type, kwargs, 0.01, 0, 100});
+  return schedule_complaint(schedule_options(type, kwargs, 0.01, 0, 100));
 }
 
 TEST(Schedule, AgreesWithTransformers) {
@@ -31,7 +40,7 @@ TEST(Schedule, AgreesWithTransformers) {
   for (const auto& expected : vectors.at("cases")) {
     const std::string type = expected.at("type"), kwargs = expected.at("kwargs");
     tested.insert(type);
-    const Schedule schedule({type, kwargs, rate, expected.at("warmup"), vectors.at("total")});
+    const Schedule schedule(schedule_options(type, kwargs, rate, expected.at("warmup"), vectors.at("total")));
     const std::vector<double> rates = expected.at("rates");
     ASSERT_EQ(rates.size(), vectors.at("total").get<size_t>() + 1);
     for (size_t update = 0; update < rates.size(); ++update)
@@ -45,28 +54,30 @@ TEST(Schedule, AgreesWithTransformers) {
 TEST(Schedule, WarmUpBeginsWithZeroAndEndsAtThePeak) {
   for (const std::string& type : schedule_names()) {
     const std::string kwargs = type == "cosine_with_min_lr" ? "min_lr_rate=0.1" : "";
-    const Schedule schedule({type, kwargs, 0.01, 10, 100});
+    const Schedule schedule(schedule_options(type, kwargs, 0.01, 10, 100));
     EXPECT_EQ(schedule.rate(0), type == "constant" ? 0.01 : 0.0) << type;
     EXPECT_EQ(schedule.rate(10), 0.01) << type;
-    EXPECT_EQ(Schedule({type, kwargs, 0.0, 10, 100}).rate(50), 0.0) << type;
+    EXPECT_EQ(Schedule(schedule_options(type, kwargs, 0.0, 10, 100)).rate(50), 0.0) << type;
   }
 }
 
 TEST(Schedule, EndsWhereItSays) {
-  EXPECT_EQ(Schedule({"linear", "", 0.01, 0, 100}).rate(100), 0.0);
-  EXPECT_EQ(Schedule({"cosine", "", 0.01, 0, 100}).rate(100), 0.0);
-  EXPECT_EQ(Schedule({"cosine_with_min_lr", "min_lr_rate=0.1", 0.01, 10, 100}).rate(100), 0.1 * 0.01);
-  EXPECT_EQ(Schedule({"cosine_with_min_lr", "min_lr=0.005", 0.01, 10, 100}).rate(100), 0.5 * 0.01);
-  EXPECT_EQ(Schedule({"polynomial", "lr_end=0.005", 0.01, 0, 100}).rate(100), 0.005);
+  EXPECT_EQ(Schedule(schedule_options("linear", "", 0.01, 0, 100)).rate(100), 0.0);
+  EXPECT_EQ(Schedule(schedule_options("cosine", "", 0.01, 0, 100)).rate(100), 0.0);
+  EXPECT_EQ(Schedule(schedule_options("cosine_with_min_lr", "min_lr_rate=0.1", 0.01, 10, 100)).rate(100),
+            0.1 * 0.01);
+  EXPECT_EQ(Schedule(schedule_options("cosine_with_min_lr", "min_lr=0.005", 0.01, 10, 100)).rate(100),
+            0.5 * 0.01);
+  EXPECT_EQ(Schedule(schedule_options("polynomial", "lr_end=0.005", 0.01, 0, 100)).rate(100), 0.005);
   // By default, the last ten percent of the updates decay.
-  const Schedule stable({"warmup_stable_decay", "", 0.01, 0, 100});
+  const Schedule stable(schedule_options("warmup_stable_decay", "", 0.01, 0, 100));
   EXPECT_EQ(stable.rate(90), 0.01);
   EXPECT_LT(stable.rate(91), 0.01);
   EXPECT_EQ(stable.rate(100), 0.0);
 }
 
 TEST(Schedule, AWarmUpLongerThanTheRunOnlyRises) {
-  const Schedule schedule({"cosine", "", 0.01, 1000, 10});
+  const Schedule schedule(schedule_options("cosine", "", 0.01, 1000, 10));
   EXPECT_EQ(schedule.rate(10), 0.01 * 0.01);
   EXPECT_EQ(schedule.rate(999), 0.01 * 0.999);
 }

@@ -14,6 +14,7 @@
 #include "core/test_folder.h"
 #include "core/test_message.h"
 #include "train/memory_plan.h"
+#include "train/run_builder.h"
 #include "train/trainer.h"
 
 namespace galore {
@@ -85,7 +86,7 @@ class TestRun : public testing::Test {
       TrainOptions options;
       OptionTable table;
       const auto notes = resolve_settings(settings, options, table);
-      const TrainResult result = Trainer(options, table.resolved(), notes, make_model).run();
+      const TrainResult result = Trainer(options, notes, make_model).run();
       log_ = testing::internal::GetCapturedStderr();
       return result;
     } catch (...) {

@@ -1,20 +1,18 @@
 #include "train/train_options.h"
 
-#include <cmath>
 #include <limits>
 
-#include "core/dtypes.h"
-#include "core/errors.h"
-#include "core/memory.h"
-#include "kernels/device.h"
+#include "core/options.h"
+#include "models/model_config.h"
 #include "tasks/task.h"
+#include "train/foreign_options.h"
 
 namespace galore {
 namespace {
 
 constexpr double kMost = std::numeric_limits<double>::infinity();
 
-void declare_model(OptionTable& table, TrainOptions& o) {
+void declare_model(OptionTable& table, ModelSource& o, TaskOptions& task) {
   table.group("Model");
   table.add("model_name_or_path", &o.model_name_or_path, "Hugging Face directory to continue from")
       .alias("base_model");
@@ -22,8 +20,8 @@ void declare_model(OptionTable& table, TrainOptions& o) {
       .choices(model_size_names());
   table.add("config_name", &o.config_name, "train from scratch by a config.json").alias("model_config");
   table.add("tokenizer_name", &o.tokenizer_name, "tokenizer directory or file; default: the model's");
-  table.add("stage", &o.stage, "pre-training or fine-tuning").choices({"pt"});
-  table.add("task", &o.task, "what is trained").choices(task_names());
+  table.add("stage", &task.stage, "pre-training or fine-tuning").choices({"pt"});
+  table.add("task", &task.task, "what is trained").choices(task_names());
   table.add("dtype", &o.dtype, "of the weights").choices({"float32", "bfloat16", "fp32", "bf16"});
   table
       .add("bf16", &o.bf16,
@@ -39,7 +37,7 @@ void declare_model(OptionTable& table, TrainOptions& o) {
       .alias("activation_checkpointing");
 }
 
-void declare_data(OptionTable& table, TrainOptions& o) {
+void declare_data(OptionTable& table, DataOptions& o) {
   table.group("Data");
   table.add("train_file", &o.train_file, ".txt, .jsonl, .parquet (if built in) or .bin, one or many, globs");
   table.add("eval_file", &o.eval_file, "the same for evaluation");
@@ -111,7 +109,7 @@ void declare_training(OptionTable& table, TrainOptions& o) {
   table.add("warmup_steps", &o.warmup_steps, "updates of warm-up; below 1: a share of all").range(0, 1e15);
 }
 
-void declare_optimizer(OptionTable& table, TrainOptions& o) {
+void declare_optimizer(OptionTable& table, OptimizerChoice& o) {
   table.group("Optimizer");
   table.add("optim", &o.optim, "optimizer; galore methods lists them").alias("optimizer");
   table.add("optim_args", &o.optim_args, "its arguments, as k=v,k=v; galore methods NAME lists them");
@@ -130,7 +128,7 @@ void declare_optimizer(OptionTable& table, TrainOptions& o) {
       .range(0, 1e9);
 }
 
-void declare_events(OptionTable& table, TrainOptions& o) {
+void declare_events(OptionTable& table, EventOptions& o) {
   table.group("Evaluation, saving, logging");
   table.add("eval_strategy", &o.eval_strategy, "auto: steps if eval_steps is given, else at the end")
       .choices({"auto", "no", "steps", "epoch"})
@@ -162,7 +160,7 @@ void declare_events(OptionTable& table, TrainOptions& o) {
   table.add("disable_tqdm", &o.disable_tqdm, "no progress bar");
 }
 
-void declare_machine(OptionTable& table, TrainOptions& o) {
+void declare_machine(OptionTable& table, MachineOptions& o) {
   table.group("Machine");
   table.add("device", &o.device, "auto, cpu, cuda or cuda:N");
   table.add("threads", &o.threads, "0: all processors").range(0, 4096);
@@ -174,159 +172,16 @@ void declare_machine(OptionTable& table, TrainOptions& o) {
   table.add("memory_check", &o.memory_check, "refuse a run whose plan does not fit the memory");
 }
 
-void check_evaluation(const TrainOptions& o) {
-  if (!find_metric(find_task(o.task), o.metric_for_best_model))
-    fail_usage("metric_for_best_model", "expected a metric of the task {}, given '{}'", o.task,
-               o.metric_for_best_model);
-  const bool has_data = !o.eval_file.empty() || o.val_size > 0;
-  if (!o.eval_file.empty() && o.val_size > 0)
-    fail_usage("val_size", "expected eval_file or val_size, given both");
-  if (!has_data && o.eval_strategy != "no")
-    fail_usage("eval_strategy", "{}: expected eval_file or val_size, given neither", o.eval_strategy);
-  if (!has_data && o.eval_on_start)
-    fail_usage("eval_on_start", "expected eval_file or val_size, given neither");
-  if (o.save_strategy == "best" && o.eval_strategy == "no")
-    fail_usage("save_strategy", "best: expected evaluations during the run, given eval_strategy=no");
-  if (!o.load_best_model_at_end || o.save_strategy == "best") return;
-  // The best of the checkpoints that were evaluated can only be loaded if the evaluated ones are saved.
-  if (o.eval_strategy == "no" || o.save_strategy != o.eval_strategy)
-    fail_usage(
-        "load_best_model_at_end",
-        "expected save_strategy=best, or the same eval_strategy and save_strategy, given '{}' and '{}'",
-        o.eval_strategy, o.save_strategy);
-  const double ratio = o.save_steps / o.eval_steps;
-  if (o.save_strategy == "steps" && std::abs(ratio - std::round(ratio)) > 1e-9)
-    fail_usage("load_best_model_at_end",
-               "expected save_steps to be a multiple of eval_steps, given {} and {}", o.save_steps,
-               o.eval_steps);
-}
-
-void check_streaming(const TrainOptions& o) {
-  if (!o.streaming) return;
-  if (o.max_steps < 0)
-    fail_usage("max_steps",
-               "expected a number with streaming=true: how many rows the files hold is not known");
-  if (o.val_size > 0 && o.val_size != std::floor(o.val_size))
-    fail_usage("val_size",
-               "expected a number of rows with streaming=true, given {}: how many there are is not known",
-               o.val_size);
-}
-
-// Either a whole number or a share of all updates.
-void check_steps(const char* name, double steps) {
-  if (steps >= 1 && steps != std::floor(steps))
-    fail_usage(name, "expected a whole number or a share below 1, given {}", steps);
-}
-
-void check_combinations(const TrainOptions& o) {
-  const int sources = !o.model_name_or_path.empty() + !o.model_size.empty() + !o.config_name.empty();
-  if (sources != 1)
-    fail_usage("model", "expected exactly one of model_name_or_path, model_size and config_name, given {}",
-               sources);
-  if (o.compute_dtype == "bfloat16" && dtype_from_name(o.dtype) != at::kBFloat16)
-    fail_usage("compute_dtype", "bfloat16 needs bf16 weights, given dtype={}", o.dtype);
-  for (const std::string& target : o.report_to) {
-    if (target != "none" && target != "tensorboard" && target != "jsonl" && target != "csv" &&
-        target != "all")
-      fail_usage("report_to", "expected none, tensorboard, jsonl, csv or all, given '{}'", target);
-    if (target == "none" && o.report_to.size() > 1)
-      fail_usage("report_to", "expected none alone, given others with it");
-  }
-  const bool layerwise = o.optimizer.layerwise || o.optimizer.settings.layerwise;
-  if (o.spike_threshold > 0 && layerwise)
-    fail_usage("spike_threshold",
-               "layer-wise mode writes weights before the loss of an update is judged: expected 0");
-  // Refuses its arguments now, not when the data have been read.
-  [[maybe_unused]] const Schedule checked(
-      {o.lr_scheduler_type, o.lr_scheduler_kwargs, o.learning_rate, 0, 1});
-  parse_bytes("memory", "memory_limit", o.memory_limit);
-  if (o.auto_find_batch_size && o.optimizer.gradient == "projected" &&
-      o.optimizer.basis_gradient == "first_micro_batch")
-    fail_usage("auto_find_batch_size",
-               "expected basis_gradient=update: with first_micro_batch the micro-batches decide the bases");
-  check_steps("warmup_steps", o.warmup_steps);
-  check_steps("eval_steps", o.eval_steps);
-  check_steps("save_steps", o.save_steps);
-  check_steps("logging_steps", o.logging_steps);
-  check_evaluation(o);
-  check_streaming(o);
-}
-
-// What is allowed and does nothing here is said.
-void note_idle(const TrainOptions& o, OptionTable& table, std::vector<std::string>& notes) {
-  const auto note = [&](bool idle, const char* name, const char* reason) {
-    if (idle) notes.push_back(fmt::format("{} has no effect: {}", name, reason));
-  };
-  const bool wide = dtype_from_name(o.dtype) != at::kBFloat16;
-  const bool layerwise = o.optimizer.layerwise || o.optimizer.settings.layerwise;
-  note(wide && o.optimizer.rounding == "stochastic", "bf16_rounding", "the weights are fp32");
-  note(wide && o.optimizer.master_weights, "master_weights", "the weights are fp32");
-  note(!wide && o.optimizer.master_weights && o.optimizer.rounding == "stochastic", "bf16_rounding",
-       "master_weights keeps fp32 weights");
-  note(!layerwise && table.was_set("layerwise_clipping"), "layerwise_clipping",
-       "the whole model is updated at once");
-  note(o.max_steps >= 0 && table.was_set("num_train_epochs"), "num_train_epochs", "max_steps decides");
-  note(!o.streaming && table.was_set("buffer_size"), "buffer_size", "all rows are shuffled");
-  note(o.streaming && table.was_set("preprocessing_num_workers"), "preprocessing_num_workers",
-       "with streaming dataloader_num_workers decides");
-  note(o.save_strategy == "no" && o.save_total_limit > 0, "save_total_limit", "no checkpoints are saved");
-}
-
-void note_aliases(const OptionTable& table, std::vector<std::string>& notes) {
-  for (const auto& option : table.options())
-    if (option->was_set() && option->given_name() != option->name())
-      notes.push_back(fmt::format("{} is taken as {}", option->given_name(), option->name()));
-}
-
-// axolotl's words. Its auto asks whether the GPU can compute in bf16 and takes fp16 where not, which is not
-// here. A dtype that is given goes before auto.
-void resolve_bf16(TrainOptions& o, OptionTable& table, std::vector<std::string>& notes) {
-  if (o.bf16_word.empty()) return;
-  o.bf16 = o.bf16_word == "full" || (!table.was_set("dtype") && has_fast_bf16(o.device));
-  notes.push_back(fmt::format("bf16={} is taken as bf16={}", o.bf16_word, o.bf16));
-}
-
 }  // namespace
 
 void declare_options(OptionTable& table, TrainOptions& options) {
-  declare_model(table, options);
+  declare_model(table, options, options);
   declare_data(table, options);
   declare_training(table, options);
   declare_optimizer(table, options);
   declare_events(table, options);
   declare_machine(table, options);
   declare_options(table, options.foreign);
-}
-
-std::vector<std::string> resolve(TrainOptions& options, OptionTable& table) {
-  std::vector<std::string> notes;
-  note_aliases(table, notes);
-  resolve_bf16(options, table, notes);
-  const bool wide = dtype_from_name(options.dtype) != at::kBFloat16;
-  if (options.bf16 && wide && table.was_set("dtype"))
-    fail_usage("bf16", "expected dtype=bfloat16 or none, given dtype={}", options.dtype);
-  if (options.bf16) options.dtype = "bfloat16";
-  options.dtype = dtype_name(dtype_from_name(options.dtype));
-  resolve_foreign(options, table, notes);
-  if (options.data_seed < 0) options.data_seed = options.seed;
-  options.optimizer.seed = static_cast<uint64_t>(options.seed);
-  options.optimizer.may_discard = options.spike_threshold > 0;
-  options.optimizer.settings =
-      resolve_optimizer(options.optim, options.optim_args, given_adam_settings(table));
-  options.optimizer.overrides =
-      parse_overrides(options.optim, options.optim_args, given_adam_settings(table), options.optim_overrides);
-  if (options.optimizer.settings.learning_rate >= 0)
-    options.learning_rate = options.optimizer.settings.learning_rate;
-  if (options.eval_strategy == "auto") options.eval_strategy = options.eval_steps > 0 ? "steps" : "no";
-  const char* unsaved = options.load_best_model_at_end ? "best" : "no";
-  if (options.save_strategy == "auto") options.save_strategy = options.save_steps > 0 ? "steps" : unsaved;
-  if (options.eval_strategy == "steps" && options.eval_steps == 0) options.eval_steps = 500;
-  if (options.save_strategy == "steps" && options.save_steps == 0) options.save_steps = 500;
-  options.optimizer.tokens_per_update =
-      options.per_device_train_batch_size * options.gradient_accumulation_steps * options.max_length;
-  check_combinations(options);
-  note_idle(options, table, notes);
-  return notes;
 }
 
 std::vector<std::pair<std::string, std::string>> given_adam_settings(OptionTable& table) {
@@ -336,19 +191,11 @@ std::vector<std::pair<std::string, std::string>> given_adam_settings(OptionTable
   return given;
 }
 
-ModelOptions model_options(const TrainOptions& options) {
-  ModelOptions model;
-  model.weights_dtype = dtype_from_name(options.dtype);
-  model.gradient_checkpointing = options.gradient_checkpointing;
-  const bool narrow = model.weights_dtype == at::kBFloat16;
-  const bool wanted = options.compute_dtype == "bfloat16" ||
-                      (options.compute_dtype == "auto" && has_fast_bf16(options.device));
-  model.compute_dtype = narrow && wanted ? at::kBFloat16 : at::kFloat;
-  if (codes_weights(options.optimizer))
-    model.quantization = [optimizer = options.optimizer](const std::string& name) {
-      return weight_format(optimizer, name);
-    };
-  return model;
+std::vector<std::pair<std::string, std::string>> configuration_of(const TrainOptions& options) {
+  TrainOptions copy = options;
+  OptionTable table;
+  declare_options(table, copy);
+  return table.resolved();
 }
 
 }  // namespace galore

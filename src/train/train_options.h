@@ -1,16 +1,87 @@
-// Everything `galore train` can be told, in Hugging Face's names; declared once, in train_options.cpp.
+// The options of `galore train`, in Hugging Face's names; declared once, in train_options.cpp.
+//
+// Each part of a run owns a section, and its functions take that section alone. TrainOptions is all of them:
+// its names are as flat as those of the configuration file.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "core/options.h"
-#include "models/causal_lm.h"
-#include "optim/optimizer.h"
+#include "optim/optimizer_options.h"
 #include "train/schedule.h"
 
 namespace galore {
+
+class OptionTable;
+
+// The model: where its configuration, weights and tokenizer come from, and how it computes (run_builder.h).
+struct ModelSource {
+  std::string model_name_or_path, model_size, config_name, tokenizer_name;  // one of the first three
+  std::string dtype = "float32";                                            // of the weights
+  bool bf16 = false;
+  std::string bf16_word;  // auto or full, instead of a truth value
+  bool gradient_checkpointing = false;
+  std::string compute_dtype = "auto";
+};
+
+// What the model learns to do (tasks/task.h).
+struct TaskOptions {
+  std::string stage = "pt", task = "causal_lm";
+};
+
+// Rows and batches (inputs.h).
+struct DataOptions {
+  std::vector<std::string> train_file, eval_file;
+  int64_t max_length = 256;
+  bool packing = true;
+  std::string document_mode = "paragraph";
+  std::string bad_rows = "stop";
+  double val_size = 0;
+  int64_t max_samples = 0;
+  std::string cache_dir;
+  bool streaming = false;
+  int64_t buffer_size = 16384;
+  int64_t preprocessing_num_workers = 0, dataloader_num_workers = 1;
+  int64_t data_seed = -1;
+  int64_t per_device_train_batch_size = 8, per_device_eval_batch_size = 8, gradient_accumulation_steps = 1;
+  bool auto_find_batch_size = false;
+};
+
+// The optimizer: the names that users give, and the options that resolve() makes of them.
+struct OptimizerChoice {
+  std::string optim = "galore_adamw", optim_args, optim_overrides;
+  double adam_beta1 = 0.9, adam_beta2 = 0.999, adam_epsilon = 1e-8;
+  OptimizerOptions optimizer;
+  std::string nan_policy = "stop";
+  double spike_threshold = 0;
+};
+
+// What happens beside the updates: evaluations, checkpoints, logs.
+struct EventOptions {
+  std::string output_dir = "output";
+  bool overwrite_output_dir = false;
+  std::string eval_strategy = "auto", save_strategy = "auto";
+  double eval_steps = 0, save_steps = 0, logging_steps = 10;
+  bool logging_first_step = true, eval_on_start = false;
+  int64_t eval_max_batches = 0;
+  int64_t save_total_limit = 0;
+  bool save_only_model = false, load_best_model_at_end = false;
+  std::string metric_for_best_model = "eval_loss", resume_from_checkpoint;
+  std::vector<std::string> report_to{"jsonl"};
+  std::string run_name;
+  bool disable_tqdm = false;
+};
+
+struct MachineOptions {
+  int64_t seed = 42, threads = 0;
+  std::string device = "auto";
+  bool full_determinism = false;
+  std::string memory_limit = "0";
+  bool memory_check = true;
+};
 
 // Names of other programs that do not map one to one; resolve() turns them into ours and notes it.
 struct ForeignOptions {
@@ -28,79 +99,24 @@ struct ForeignOptions {
   std::map<std::string, std::string> without_effect;  // foreign_keys.cpp
 };
 
-struct TrainOptions {
-  // Model
-  std::string model_name_or_path, model_size, config_name, tokenizer_name;
-  std::string stage = "pt", task = "causal_lm";
-  std::string dtype = "float32";
-  bool bf16 = false;
-  std::string bf16_word;  // auto or full, instead of a truth value
-  bool gradient_checkpointing = false;
-  std::string compute_dtype = "auto";
-  // Data
-  std::vector<std::string> train_file, eval_file;
-  int64_t max_length = 256;
-  bool packing = true;
-  std::string document_mode = "paragraph";
-  std::string bad_rows = "stop";
-  double val_size = 0;
-  int64_t max_samples = 0;
-  std::string cache_dir;
-  bool streaming = false;
-  int64_t buffer_size = 16384;
-  int64_t preprocessing_num_workers = 0, dataloader_num_workers = 1;
-  int64_t data_seed = -1;
-  // Training
-  std::string output_dir = "output";
-  bool overwrite_output_dir = false;
-  int64_t per_device_train_batch_size = 8, per_device_eval_batch_size = 8, gradient_accumulation_steps = 1;
-  bool auto_find_batch_size = false;
-  int64_t max_steps = -1;
-  double num_train_epochs = 3;
-  double learning_rate = 1e-3;
-  std::string lr_scheduler_type = "linear", lr_scheduler_kwargs;
-  double warmup_steps = 0;
-  std::string optim = "galore_adamw", optim_args, optim_overrides;
-  double adam_beta1 = 0.9, adam_beta2 = 0.999, adam_epsilon = 1e-8;
-  OptimizerOptions optimizer;
-  std::string nan_policy = "stop";
-  double spike_threshold = 0;
-  // Evaluation, saving, logging
-  std::string eval_strategy = "auto", save_strategy = "auto";
-  double eval_steps = 0, save_steps = 0, logging_steps = 10;
-  bool logging_first_step = true, eval_on_start = false;
-  int64_t eval_max_batches = 0;
-  int64_t save_total_limit = 0;
-  bool save_only_model = false, load_best_model_at_end = false;
-  std::string metric_for_best_model = "eval_loss", resume_from_checkpoint;
-  std::vector<std::string> report_to{"jsonl"};
-  std::string run_name;
-  bool disable_tqdm = false;
-  // Machine
-  int64_t seed = 42, threads = 0;
-  std::string device = "auto";
-  bool full_determinism = false;
-  std::string memory_limit = "0";
-  bool memory_check = true;
+struct TrainOptions : ModelSource,
+                      TaskOptions,
+                      DataOptions,
+                      ScheduleOptions,
+                      OptimizerChoice,
+                      EventOptions,
+                      MachineOptions {
   ForeignOptions foreign;
 };
 
-void declare_options(OptionTable& table, ForeignOptions& options);
 void declare_options(OptionTable& table, TrainOptions& options);
-// Of two names for one thing the command line's goes before a file's; both in one place are refused, unless
-// they agree.
-void resolve_foreign(TrainOptions& options, OptionTable& table, std::vector<std::string>& notes);
-
-// Keys that ask for nothing here, with the reason as a note, and those that ask for what is lacking.
-void declare_foreign_keys(OptionTable& table, std::map<std::string, std::string>& values);
-void resolve_foreign_keys(OptionTable& table, std::vector<std::string>& notes);
-
 // After all sources were read: derives what aliases ask for, checks combinations, and returns notes for the
 // log.
 std::vector<std::string> resolve(TrainOptions& options, OptionTable& table);
+// Name and text of every option, in the order of their declaration: the saved configuration of a run.
+std::vector<std::pair<std::string, std::string>> configuration_of(const TrainOptions& options);
 
 // The Adam settings that the user gave, for resolve_optimizer.
 std::vector<std::pair<std::string, std::string>> given_adam_settings(OptionTable& table);
-ModelOptions model_options(const TrainOptions& options);
 
 }  // namespace galore

@@ -4,19 +4,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
-#include <map>
 
-#include "checkpoint/hugging_face.h"
 #include "checkpoint/run_checkpoint.h"
 #include "core/clock.h"
 #include "core/errors.h"
 #include "kernels/apply_direction.h"
 #include "kernels/device.h"
 #include "kernels/group_quantize.h"
-#include "report/loss_chart.h"
-#include "train/peak.h"
 #include "train/signals.h"
+#include "train/training_loop.h"
 
 namespace galore {
 namespace {
@@ -32,69 +28,71 @@ bool is_finite(const Parameter& parameter) {
 
 }  // namespace
 
-RunParts Trainer::parts(bool with_optimizer) {
-  return {*model_, with_optimizer ? optimizer_.get() : nullptr, tokenizer_.get(),
-          model_options_.weights_dtype};
+RunParts TrainingLoop::parts(bool with_optimizer) {
+  return {*run_.model, with_optimizer ? run_.optimizer.get() : nullptr, inputs_.tokenizer.get(),
+          inputs_.model_options.weights_dtype};
 }
 
-TrainResult Trainer::run() {
+TrainResult TrainingLoop::run() {
   const SignalGuard signals;
   evaluate_at_start();
   while (!done() && !SignalGuard::received()) step();
   if (!SignalGuard::received()) after_training();
   const int signal = SignalGuard::received();
-  if (signal != 0 && saved_step_ != state_.step) save();
+  if (signal != 0 && !keeper_.is_saved(state_)) save();
   return conclude(signal);
 }
 
-const StepMetrics& Trainer::step() {
+const StepMetrics& TrainingLoop::step() {
   evaluate_at_start();
   train_one_update();
   after_update();
-  return metrics_;
+  return recorder_.metrics();
 }
 
-TrainResult Trainer::finish() {
+TrainResult TrainingLoop::finish() {
   evaluate_at_start();
   after_training();
   return conclude(/*signal=*/0);
 }
 
-void Trainer::evaluate_at_start() {
+void TrainingLoop::evaluate_at_start() {
   if (started_ != 0) return;
   started_ = steady_seconds();
   if (options_.eval_on_start && state_.step == 0) evaluate_and_note();
 }
 
-Evaluation Trainer::evaluate() {
-  if (!eval_data_) fail_usage("eval_file", "expected eval_file or val_size for an evaluation, given neither");
+Evaluation TrainingLoop::evaluate() {
+  if (!inputs_.eval_data)
+    fail_usage("eval_file", "expected eval_file or val_size for an evaluation, given neither");
   evaluate_and_note();
   return *last_evaluation_;
 }
 
-std::vector<Batch> Trainer::next_batches() {
+std::vector<Batch> TrainingLoop::next_batches() {
   const double start = steady_seconds();
   std::vector<Batch> batches;
-  for (int64_t i = 0; i < options_.gradient_accumulation_steps; ++i) batches.push_back(*train_data_->next());
-  timings_.data += steady_seconds() - start;
+  for (int64_t i = 0; i < options_.gradient_accumulation_steps; ++i)
+    batches.push_back(*inputs_.train_data->next());
+  recorder_.add_data_seconds(steady_seconds() - start);
   return batches;
 }
 
-LossSum Trainer::train_batches(const std::vector<Batch>& batches, int64_t targets) {
+LossSum TrainingLoop::train_batches(const std::vector<Batch>& batches, int64_t targets) {
   const double scale = 1.0 / static_cast<double>(std::max<int64_t>(1, targets));
   LossSum loss;
   DropoutPlace place{static_cast<uint64_t>(options_.seed), state_.step, 0};
   for (const Batch& batch : batches) {
-    model_->set_dropout(place);
+    model().set_dropout(place);
     place.first_row += batch.ids.size(0);
-    const LossSum part = model_->train_step(batch, scale);
+    const LossSum part = model().train_step(batch, scale);
     loss.loss += part.loss;
     loss.num_tokens += part.num_tokens;
   }
   return loss;
 }
 
-void Trainer::train_one_update() {
+void TrainingLoop::train_one_update() {
   const double start = steady_seconds();
   const std::vector<Batch> batches = next_batches();
   int64_t targets = 0, positions = 0;
@@ -102,262 +100,137 @@ void Trainer::train_one_update() {
     targets += batch.targets.count;
     positions += batch.ids.numel();
   }
-  optimizer_->begin_update(schedule_->rate(state_.step), options_.gradient_accumulation_steps);
+  const double rate = schedule_->rate(state_.step);
+  run_.optimizer->begin_update(rate, options_.gradient_accumulation_steps);
   const double loss = train_batches(batches, targets).mean();
   const bool finite = std::isfinite(loss);
   // Nothing is saved here: the weights may have been on their way to this for a while, and the checkpoints
   // from before are the ones to go back to.
   if (!finite && options_.nan_policy == "stop") stop(state_.step + 1, "the loss is not finite");
   const bool accepted = finite && state_.spikes.accept(loss, options_.spike_threshold);
-  const UpdateReport report = optimizer_->finish_update(/*discard=*/!accepted);
+  const UpdateReport report = run_.optimizer->finish_update(/*discard=*/!accepted);
   if (!finite) require_finite_weights(state_.step + 1);
   ++state_.step;
-  state_.data = train_data_->position();
+  state_.data = inputs_.train_data->position();
   previous_epoch_ = state_.epoch;
-  state_.epoch = train_data_->epochs();
+  state_.epoch = inputs_.train_data->epochs();
   state_.tokens_seen += targets;
   if (!accepted) tell_skipped(loss, report);
   for (const std::string& notice : report.notices)
-    if (accepted) log_.say(notice);
-  record(loss, accepted, report, positions, steady_seconds() - start);
+    if (accepted) recorder_.log().say(notice);
+  recorder_.record({loss, accepted, report, positions, rate, steady_seconds() - start}, state_);
 }
 
-void Trainer::tell_skipped(double loss, const UpdateReport& report) {
-  log_.say(fmt::format("step {}: loss {}: the update was skipped", state_.step, loss));
-  const auto updated = static_cast<int64_t>(model_->parameters().size()) - report.num_skipped;
-  if (optimizer_->options().layerwise && updated > 0)
-    log_.say(
+void TrainingLoop::tell_skipped(double loss, const UpdateReport& report) {
+  recorder_.log().say(fmt::format("step {}: loss {}: the update was skipped", state_.step, loss));
+  const auto updated = static_cast<int64_t>(model().parameters().size()) - report.num_skipped;
+  if (run_.optimizer->options().layerwise && updated > 0)
+    recorder_.log().say(
         fmt::format("step {}: but {} weights whose gradients are finite had been updated in the backward "
                     "pass",
                     state_.step, updated));
 }
 
-void Trainer::record(double loss, bool accepted, const UpdateReport& report, int64_t tokens, double seconds) {
-  if (std::isfinite(loss)) {
-    state_.window.sum += loss;
-    ++state_.window.updates;
-  }
-  if (!accepted) ++state_.window.skipped;
-  timings_.seconds += seconds;
-  timings_.tokens += tokens;
-  timings_.optimizer += report.seconds;
-  timings_.refresh += report.refresh_seconds;
-  training_seconds_ += seconds;
-  trained_tokens_ += tokens;
-  measure(report);
-  note_refreshes(report);
-  metrics_.seconds_left = training_seconds_ / static_cast<double>(trained_tokens_) *
-                          static_cast<double>(tokens) * static_cast<double>(options_.max_steps - state_.step);
-  const bool first = state_.step == 1 && options_.logging_first_step;
-  if (!first && !is_due(options_.logging_steps, "steps") && state_.step != options_.max_steps)
-    return log_.progress(metrics_);
-  tell_refreshes();
-  log_.step(metrics_);
-  state_.history.push_back({{"step", static_cast<double>(metrics_.step)},
-                            {"epoch", metrics_.epoch},
-                            {"loss", metrics_.loss},
-                            {"grad_norm", metrics_.gradient_norm},
-                            {"learning_rate", metrics_.learning_rate}});
-  state_.window = {};
-  timings_ = {};
-}
-
-void Trainer::measure(const UpdateReport& report) {
-  StepMetrics& m = metrics_;
-  m.step = state_.step;
-  m.total_steps = options_.max_steps;
-  m.epoch = state_.epoch;
-  m.loss = state_.window.updates > 0 ? state_.window.sum / static_cast<double>(state_.window.updates)
-                                     : std::numeric_limits<double>::quiet_NaN();
-  m.skipped_updates = state_.window.skipped;
-  m.gradient_norm = report.gradient_norm;
-  m.norm_is_projected = report.norm_is_projected;
-  m.learning_rate = schedule_->rate(state_.step - 1);
-  m.tokens_per_second = static_cast<double>(timings_.tokens) / timings_.seconds;
-  m.product_rate_share = m.tokens_per_second * operations_per_token(config_, options_.max_length) / peak_;
-  const MemoryInUse memory = memory_in_use(device_);
-  m.memory_bytes = memory.current;
-  m.peak_memory_bytes = memory.peak;
-  m.tokens_seen = state_.tokens_seen;
-  m.optimizer_seconds = timings_.optimizer;
-  m.refresh_seconds = timings_.refresh;
-  m.data_seconds = timings_.data;
-  m.clip_factor = report.clip_factor;
-  m.mean_rank = report.mean_rank;
-}
-
-void Trainer::note_refreshes(const UpdateReport& report) {
-  for (const RefreshedBasis& basis : report.refreshed) {
-    refreshed_["ranks"][basis.parameter] = basis.rank;
-    if (basis.captured_energy)
-      refreshed_["captured_energy"][basis.parameter] = std::round(*basis.captured_energy * 1e6) / 1e6;
-  }
-}
-
-// With logged updates, because some users refresh in every one; and before a checkpoint, because a resumed
-// run would not know what was noted before it.
-void Trainer::tell_refreshes() {
-  if (refreshed_.is_null()) return;
-  nlohmann::ordered_json fields{{"step", state_.step}};
-  fields.update(refreshed_);
-  log_.event("subspace", fields);
-  refreshed_ = nullptr;
-}
-
-bool Trainer::is_due(double every, const std::string& strategy) const {
-  if (strategy == "epoch") return epoch_ended();
-  const int64_t steps = steps_of(every);
+bool TrainingLoop::is_due(double every, const std::string& strategy) const {
+  if (strategy == "epoch") return static_cast<int64_t>(state_.epoch) > static_cast<int64_t>(previous_epoch_);
+  const int64_t steps = steps_of(every, state_.max_steps);
   return strategy == "steps" && steps > 0 && state_.step % steps == 0;
 }
 
-void Trainer::after_update() {
-  if (eval_data_ && is_due(options_.eval_steps, options_.eval_strategy)) evaluate_and_note();
-  if (is_due(options_.save_steps, options_.save_strategy) || (options_.save_strategy == "best" && is_best()))
+void TrainingLoop::after_update() {
+  if (inputs_.eval_data && is_due(options_.eval_steps, options_.eval_strategy)) evaluate_and_note();
+  if (is_due(options_.save_steps, options_.save_strategy) ||
+      (options_.save_strategy == "best" && keeper_.is_best(state_)))
     save();
 }
 
 // The last update is evaluated and, where checkpoints are wanted, saved, as transformers does.
-void Trainer::after_training() {
-  if (eval_data_ && evaluated_step_ != state_.step) evaluate_and_note();
+void TrainingLoop::after_training() {
+  if (inputs_.eval_data && evaluated_step_ != state_.step) evaluate_and_note();
   if (SignalGuard::received()) return;
-  const bool wanted = options_.save_strategy == "best" ? is_best() : options_.save_strategy != "no";
-  if (wanted && saved_step_ != state_.step) save();
+  const bool wanted =
+      options_.save_strategy == "best" ? keeper_.is_best(state_) : options_.save_strategy != "no";
+  if (wanted && !keeper_.is_saved(state_)) save();
 }
 
-void Trainer::evaluate_and_note() {
-  const Evaluation result = galore::evaluate(*model_, task_, *eval_data_, options_.eval_max_batches,
-                                             [] { return SignalGuard::received() != 0; });
-  if (result.interrupted) return log_.say("the evaluation was left because the run is to stop");
+void TrainingLoop::evaluate_and_note() {
+  const Evaluation result =
+      galore::evaluate(model(), inputs_.task, *inputs_.eval_data, options_.eval_max_batches,
+                       [] { return SignalGuard::received() != 0; });
+  if (result.interrupted) return recorder_.log().say("the evaluation was left because the run is to stop");
   last_evaluation_ = result;
   evaluated_step_ = state_.step;
-  log_.say(fmt::format("step {}: {}  ({} tokens, {:.1f} s)", state_.step,
-                       text_of(result.metrics, "  ", /*all=*/true), result.num_tokens, result.seconds),
-           Tone::result);
-  nlohmann::ordered_json fields{{"step", state_.step}, {"epoch", state_.epoch}};
-  LogEntry entry{{"step", static_cast<double>(state_.step)}, {"epoch", state_.epoch}};
-  for (const Metric& metric : result.metrics) {
-    fields[metric.name] = metric.value;
-    if (!metric.is_for_comparison()) entry.emplace_back(metric.name, metric.value);
-  }
-  fields.update({{"num_tokens", result.num_tokens}, {"seconds", result.seconds}});
-  log_.event("eval", fields);
-  state_.history.push_back(entry);
-  const double metric = metric_of(result);
-  if (is_better(metric, state_.best_metric)) state_.best_metric = metric;
-  if (saved_step_ == state_.step) adopt_best();
+  recorder_.record(result, state_);
+  keeper_.judge(result, state_);
 }
 
-double Trainer::metric_of(const Evaluation& result) const { return result.value(best_by_.name); }
-
-bool Trainer::is_better(double metric, const std::optional<double>& best) const {
-  if (!std::isfinite(metric)) return false;
-  return !best || (best_by_.larger_is_better ? metric > *best : metric < *best);
-}
-
-bool Trainer::is_best() const {
-  if (evaluated_step_ != state_.step) return false;
-  return is_better(metric_of(*last_evaluation_), state_.best_checkpoint_metric);
-}
-
-void Trainer::adopt_best() {
-  if (!is_best()) return;
-  state_.best_checkpoint_metric = metric_of(*last_evaluation_);
-  state_.best_checkpoint = checkpoint_path(options_.output_dir, state_.step).string();
-}
-
-void Trainer::require_finite_weights(int64_t step) {
-  for (const Parameter* parameter : model_->parameters())
+void TrainingLoop::require_finite_weights(int64_t step) {
+  for (const Parameter* parameter : model().parameters())
     if (!is_finite(*parameter))
       stop(step, fmt::format("{} holds values that are not finite", parameter->name));
 }
 
-void Trainer::stop(int64_t step, const std::string& reason) {
-  log_.event("stopped", {{"step", step}, {"reason", reason}});
+void TrainingLoop::stop(int64_t step, const std::string& reason) {
+  recorder_.log().event("stopped", {{"step", step}, {"reason", reason}});
   const auto latest = find_latest(options_.output_dir);
   fail("train", "step {}: {}; the last checkpoint is {}", step, reason, latest ? latest->string() : "none");
 }
 
-Path Trainer::save() {
-  // Else the checkpoints that are good would be pruned in favour of one that is lost.
+Path TrainingLoop::save() {
+  // Otherwise good checkpoints would be pruned in favour of one that is lost.
   require_finite_weights(state_.step);
   const double start = steady_seconds();
-  tell_refreshes();
-  adopt_best();
-  const Path path = save_checkpoint(options_.output_dir, parts(!options_.save_only_model), state_);
-  saved_step_ = state_.step;
-  prune(options_.output_dir, options_.save_total_limit, state_.best_checkpoint);
-  draw_losses();
-  log_.say(fmt::format("saved {} in {:.1f} s", path.string(), steady_seconds() - start));
-  log_.event("checkpoint",
-             {{"step", state_.step}, {"path", path.string()}, {"seconds", steady_seconds() - start}});
+  recorder_.tell_refreshes(state_.step);
+  const Path path = keeper_.save(parts(!options_.save_only_model), state_);
+  recorder_.draw_losses(state_);
+  recorder_.log().say(fmt::format("saved {} in {:.1f} s", path.string(), steady_seconds() - start));
+  recorder_.log().event(
+      "checkpoint", {{"step", state_.step}, {"path", path.string()}, {"seconds", steady_seconds() - start}});
   return path;
 }
 
-void Trainer::draw_losses() const {
-  ChartPoints training, evaluation;
-  for (const LogEntry& entry : state_.history) {
-    const std::map<std::string, double> values(entry.begin(), entry.end());
-    if (values.contains("loss")) training.emplace_back(values.at("step"), values.at("loss"));
-    if (values.contains("eval_loss")) evaluation.emplace_back(values.at("step"), values.at("eval_loss"));
-  }
-  const std::string title = options_.run_name.empty() ? "Loss" : options_.run_name;
-  const std::string chart = loss_chart(title, training, evaluation);
-  const Path path = Path(options_.output_dir) / "training_loss.svg";
-  if (!chart.empty()) write_file_atomically(path, chart);
-}
-
-void Trainer::save_result() {
-  if (options_.load_best_model_at_end && !state_.best_checkpoint.empty() &&
-      is_complete_checkpoint(state_.best_checkpoint)) {
-    load_model(state_.best_checkpoint, model_->parameters());
-    log_.say("the last model is that of " + state_.best_checkpoint);
-  } else if (options_.load_best_model_at_end) {
-    log_.say("load_best_model_at_end: no evaluated checkpoint was saved; the last model is that of the end");
-  }
-  require_finite_weights(state_.step);
-  save_final_model(options_.output_dir, parts(false));
-  draw_losses();
-}
-
-// Of the evaluation whose metric is the best; -1: there was none.
-int64_t Trainer::best_step() const {
-  std::optional<double> best;
-  int64_t step = -1;
-  for (const LogEntry& entry : state_.history) {
-    const std::map<std::string, double> values(entry.begin(), entry.end());
-    if (!values.contains(best_by_.name) || !is_better(values.at(best_by_.name), best)) continue;
-    best = values.at(best_by_.name);
-    step = static_cast<int64_t>(values.at("step"));
-  }
-  return step;
-}
-
-TrainResult Trainer::conclude(int signal) {
+TrainResult TrainingLoop::conclude(int signal) {
   const double seconds = steady_seconds() - started_;
-  if (signal == 0) save_result();
+  if (signal == 0) {
+    keeper_.load_best(model(), state_, recorder_.log());
+    require_finite_weights(state_.step);
+    save_final_model(options_.output_dir, parts(false));
+    recorder_.draw_losses(state_);
+  }
   TrainResult result;
   result.steps = state_.step;
   result.tokens_seen = state_.tokens_seen;
   result.seconds = seconds;
-  result.tokens_per_second =
-      training_seconds_ > 0 ? static_cast<double>(trained_tokens_) / training_seconds_ : 0;
-  result.last_loss = metrics_.loss;
+  result.tokens_per_second = recorder_.tokens_per_second();
+  result.last_loss = recorder_.metrics().loss;
   result.evaluation = last_evaluation_;
   result.best_metric = state_.best_metric;
-  result.best_step = best_step();
-  result.peak_memory_bytes = memory_in_use(device_).peak;
-  result.planned_bytes = memory_.plan.total();
-  result.program_bytes = program_bytes_;
+  result.best_step = keeper_.best_step(state_);
+  result.peak_memory_bytes = memory_in_use(inputs_.device).peak;
+  result.planned_bytes = memory_.fit.plan.total();
+  result.program_bytes = memory_.program_bytes;
   result.output_dir = options_.output_dir;
   result.signal = signal;
-  log_.event("end", {{"step", state_.step},
-                     {"seconds", seconds},
-                     {"tokens_per_second", result.tokens_per_second},
-                     {"peak_memory_bytes", result.peak_memory_bytes},
-                     {"planned_bytes", result.planned_bytes},
-                     {"signal", signal}});
-  log_.finish_bar();
+  recorder_.log().event("end", {{"step", state_.step},
+                                {"seconds", seconds},
+                                {"tokens_per_second", result.tokens_per_second},
+                                {"peak_memory_bytes", result.peak_memory_bytes},
+                                {"planned_bytes", result.planned_bytes},
+                                {"signal", signal}});
+  recorder_.log().finish_bar();
   return result;
 }
+
+Trainer::Trainer(const TrainOptions& options, const std::vector<std::string>& notes,
+                 const MakeModel& make_model, const TakeLine& take_line)
+    : loop_(std::make_unique<TrainingLoop>(options, notes, make_model, take_line)) {}
+Trainer::~Trainer() = default;
+TrainResult Trainer::run() { return loop_->run(); }
+bool Trainer::done() const { return loop_->done(); }
+const StepMetrics& Trainer::step() { return loop_->step(); }
+Evaluation Trainer::evaluate() { return loop_->evaluate(); }
+Path Trainer::save() { return loop_->save(); }
+TrainResult Trainer::finish() { return loop_->finish(); }
+CausalLM& Trainer::model() { return loop_->model(); }
 
 }  // namespace galore

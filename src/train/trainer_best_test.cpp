@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "checkpoint/state_files.h"
 #include "train/test_run.h"
 #include "train/test_scripted_model.h"
 

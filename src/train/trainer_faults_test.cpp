@@ -4,6 +4,7 @@
 #include <csignal>
 #include <limits>
 
+#include "train/run_state.h"
 #include "train/test_run.h"
 #include "train/test_scripted_model.h"
 

@@ -3,6 +3,7 @@
 
 #include "checkpoint/state_files.h"
 #include "optim/presets.h"
+#include "train/run_state.h"
 #include "train/test_run.h"
 
 namespace galore {

@@ -12,7 +12,7 @@ class TrainerStepTest : public TestRun {
     TrainOptions options;
     OptionTable table;
     const auto notes = resolve_settings(settings, options, table);
-    return std::make_unique<Trainer>(options, table.resolved(), notes, make_causal_lm,
+    return std::make_unique<Trainer>(options, notes, make_causal_lm,
                                      [this](const std::string& line) { log_ += line + "\n"; });
   }
 };

@@ -10,7 +10,9 @@ namespace galore {
 
 // Returns the best of a few products of 2048 x 1024 and 1024 x 1024 matrices, in operations per second. It
 // takes about 0.2 s.
-double measure_peak(at::ScalarType dtype, at::Device device);
+double measure_product_rate(at::ScalarType dtype, at::Device device);
+// The rate that was measured once for this process, format, device and number of threads. Any thread may ask.
+double product_rate(at::ScalarType dtype, at::Device device);
 
 // Returns the multiplications and additions of the forward and backward pass for one token in a row of
 // `length`: 6 for each matrix weight (projected weights and head), and those of causal attention.

@@ -1,0 +1,93 @@
+#include "train/checkpoint_keeper.h"
+
+#include <ATen/Parallel.h>
+
+#include <cmath>
+#include <map>
+
+#include "checkpoint/run_checkpoint.h"
+
+namespace galore {
+CheckpointKeeper::CheckpointKeeper(const EventOptions& options, const MetricKind& best_by)
+    : options_(options),
+      best_by_(best_by),
+      resumed_(checkpoint_to_resume(options.resume_from_checkpoint, options.output_dir)),
+      first_state_(resumed_ ? read_run_state(*resumed_) : RunState()),
+      folder_(options.output_dir, resumed_, first_state_.step, options.overwrite_output_dir) {}
+
+void CheckpointKeeper::resume(const RunParts& parts, RunState& state, RunLog& log) {
+  for (const std::string& line : changed_options(first_state_.configuration, state.configuration))
+    log.say("note: " + line);
+  if (first_state_.threads > 0 && first_state_.threads != at::get_num_threads())
+    log.say(
+        fmt::format("note: {} threads computed until the checkpoint, {} go on: sums may be rounded "
+                    "differently",
+                    first_state_.threads, at::get_num_threads()));
+  load_checkpoint(*resumed_, parts);
+  const auto metric = first_state_.configuration.find("metric_for_best_model");
+  if (metric != first_state_.configuration.end() && metric->second != options_.metric_for_best_model) {
+    state.best_metric = state.best_checkpoint_metric = std::nullopt;
+    state.best_checkpoint.clear();
+  }
+  std::error_code ignored;
+  if (std::filesystem::equivalent(*resumed_, checkpoint_path(options_.output_dir, state.step), ignored))
+    saved_step_ = state.step;
+  log.say(fmt::format("resumed {} at step {}", resumed_->string(), state.step));
+}
+
+void CheckpointKeeper::clear_folder(RunLog& log) const {
+  for (const std::string& line : folder_.clear()) log.say(line);
+}
+
+bool CheckpointKeeper::is_better(double metric, const std::optional<double>& best) const {
+  if (!std::isfinite(metric)) return false;
+  return !best || (best_by_.larger_is_better ? metric > *best : metric < *best);
+}
+
+void CheckpointKeeper::judge(const Evaluation& evaluation, RunState& state) {
+  judged_ = {state.step, evaluation.value(best_by_.name)};
+  if (is_better(judged_.metric, state.best_metric)) state.best_metric = judged_.metric;
+  if (is_saved(state)) adopt_best(state);
+}
+
+bool CheckpointKeeper::is_best(const RunState& state) const {
+  return judged_.step == state.step && is_better(judged_.metric, state.best_checkpoint_metric);
+}
+
+void CheckpointKeeper::adopt_best(RunState& state) {
+  if (!is_best(state)) return;
+  state.best_checkpoint_metric = judged_.metric;
+  state.best_checkpoint = checkpoint_path(options_.output_dir, state.step).string();
+}
+
+Path CheckpointKeeper::save(const RunParts& parts, RunState& state) {
+  adopt_best(state);
+  const Path path = save_checkpoint(options_.output_dir, parts, state);
+  saved_step_ = state.step;
+  prune(options_.output_dir, options_.save_total_limit, state.best_checkpoint);
+  return path;
+}
+
+void CheckpointKeeper::load_best(CausalLM& model, const RunState& state, RunLog& log) const {
+  if (!options_.load_best_model_at_end) return;
+  if (state.best_checkpoint.empty() || !is_complete_checkpoint(state.best_checkpoint))
+    return log.say(
+        "load_best_model_at_end: no evaluated checkpoint was saved; the last model is that of the end");
+  load_model(state.best_checkpoint, model.parameters());
+  log.say("the last model is that of " + state.best_checkpoint);
+}
+
+int64_t CheckpointKeeper::best_step(const RunState& state) const {
+  std::optional<double> best;
+  int64_t step = -1;
+  for (const LogEntry& entry : state.history) {
+    const std::map<std::string, double> values(entry.begin(), entry.end());
+    const auto found = values.find(best_by_.name);
+    if (found == values.end() || !is_better(found->second, best)) continue;
+    best = found->second;
+    step = static_cast<int64_t>(values.at("step"));
+  }
+  return step;
+}
+
+}  // namespace galore

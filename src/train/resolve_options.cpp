@@ -1,0 +1,162 @@
+// What the options of a run mean together: names of other programs, derived settings, combinations that are
+// refused.
+#include <cmath>
+
+#include "core/dtypes.h"
+#include "core/errors.h"
+#include "core/memory.h"
+#include "kernels/device.h"
+#include "tasks/task.h"
+#include "train/foreign_options.h"
+
+namespace galore {
+namespace {
+
+void check_evaluation(const TrainOptions& o) {
+  if (!find_metric(find_task(o.task), o.metric_for_best_model))
+    fail_usage("metric_for_best_model", "expected a metric of the task {}, given '{}'", o.task,
+               o.metric_for_best_model);
+  const bool has_data = !o.eval_file.empty() || o.val_size > 0;
+  if (!o.eval_file.empty() && o.val_size > 0)
+    fail_usage("val_size", "expected eval_file or val_size, given both");
+  if (!has_data && o.eval_strategy != "no")
+    fail_usage("eval_strategy", "{}: expected eval_file or val_size, given neither", o.eval_strategy);
+  if (!has_data && o.eval_on_start)
+    fail_usage("eval_on_start", "expected eval_file or val_size, given neither");
+  if (o.save_strategy == "best" && o.eval_strategy == "no")
+    fail_usage("save_strategy", "best: expected evaluations during the run, given eval_strategy=no");
+  if (!o.load_best_model_at_end || o.save_strategy == "best") return;
+  // The best of the checkpoints that were evaluated can only be loaded if the evaluated ones are saved.
+  if (o.eval_strategy == "no" || o.save_strategy != o.eval_strategy)
+    fail_usage(
+        "load_best_model_at_end",
+        "expected save_strategy=best, or the same eval_strategy and save_strategy, given '{}' and '{}'",
+        o.eval_strategy, o.save_strategy);
+  const double ratio = o.save_steps / o.eval_steps;
+  if (o.save_strategy == "steps" && std::abs(ratio - std::round(ratio)) > 1e-9)
+    fail_usage("load_best_model_at_end",
+               "expected save_steps to be a multiple of eval_steps, given {} and {}", o.save_steps,
+               o.eval_steps);
+}
+
+void check_streaming(const TrainOptions& o) {
+  if (!o.streaming) return;
+  if (o.max_steps < 0)
+    fail_usage("max_steps",
+               "expected a number with streaming=true: how many rows the files hold is not known");
+  if (o.val_size > 0 && o.val_size != std::floor(o.val_size))
+    fail_usage("val_size",
+               "expected a number of rows with streaming=true, given {}: how many there are is not known",
+               o.val_size);
+}
+
+// Either a whole number or a share of all updates.
+void check_steps(const char* name, double steps) {
+  if (steps >= 1 && steps != std::floor(steps))
+    fail_usage(name, "expected a whole number or a share below 1, given {}", steps);
+}
+
+void check_combinations(const TrainOptions& o) {
+  const int sources = !o.model_name_or_path.empty() + !o.model_size.empty() + !o.config_name.empty();
+  if (sources != 1)
+    fail_usage("model", "expected exactly one of model_name_or_path, model_size and config_name, given {}",
+               sources);
+  if (o.compute_dtype == "bfloat16" && dtype_from_name(o.dtype) != at::kBFloat16)
+    fail_usage("compute_dtype", "bfloat16 needs bf16 weights, given dtype={}", o.dtype);
+  for (const std::string& target : o.report_to) {
+    if (target != "none" && target != "tensorboard" && target != "jsonl" && target != "csv" &&
+        target != "all")
+      fail_usage("report_to", "expected none, tensorboard, jsonl, csv or all, given '{}'", target);
+    if (target == "none" && o.report_to.size() > 1)
+      fail_usage("report_to", "expected none alone, given others with it");
+  }
+  const bool layerwise = o.optimizer.layerwise || o.optimizer.settings.layerwise;
+  if (o.spike_threshold > 0 && layerwise)
+    fail_usage("spike_threshold",
+               "layer-wise mode writes weights before the loss of an update is judged: expected 0");
+  // Refuses its arguments now, not when the data have been read.
+  ScheduleOptions schedule = o;
+  schedule.warmup_steps = 0;
+  schedule.max_steps = 1;
+  [[maybe_unused]] const Schedule checked(schedule);
+  parse_bytes("memory", "memory_limit", o.memory_limit);
+  if (o.auto_find_batch_size && o.optimizer.gradient == "projected" &&
+      o.optimizer.basis_gradient == "first_micro_batch")
+    fail_usage("auto_find_batch_size",
+               "expected basis_gradient=update: with first_micro_batch the micro-batches decide the bases");
+  check_steps("warmup_steps", o.warmup_steps);
+  check_steps("eval_steps", o.eval_steps);
+  check_steps("save_steps", o.save_steps);
+  check_steps("logging_steps", o.logging_steps);
+  check_evaluation(o);
+  check_streaming(o);
+}
+
+// What is allowed and does nothing here is said.
+void note_idle(const TrainOptions& o, OptionTable& table, std::vector<std::string>& notes) {
+  const auto note = [&](bool idle, const char* name, const char* reason) {
+    if (idle) notes.push_back(fmt::format("{} has no effect: {}", name, reason));
+  };
+  const bool wide = dtype_from_name(o.dtype) != at::kBFloat16;
+  const bool layerwise = o.optimizer.layerwise || o.optimizer.settings.layerwise;
+  note(wide && o.optimizer.rounding == "stochastic", "bf16_rounding", "the weights are fp32");
+  note(wide && o.optimizer.master_weights, "master_weights", "the weights are fp32");
+  note(!wide && o.optimizer.master_weights && o.optimizer.rounding == "stochastic", "bf16_rounding",
+       "master_weights keeps fp32 weights");
+  note(!layerwise && table.was_set("layerwise_clipping"), "layerwise_clipping",
+       "the whole model is updated at once");
+  note(o.max_steps >= 0 && table.was_set("num_train_epochs"), "num_train_epochs", "max_steps decides");
+  note(!o.streaming && table.was_set("buffer_size"), "buffer_size", "all rows are shuffled");
+  note(o.streaming && table.was_set("preprocessing_num_workers"), "preprocessing_num_workers",
+       "with streaming dataloader_num_workers decides");
+  note(o.save_strategy == "no" && o.save_total_limit > 0, "save_total_limit", "no checkpoints are saved");
+}
+
+void note_aliases(const OptionTable& table, std::vector<std::string>& notes) {
+  for (const auto& option : table.options())
+    if (option->was_set() && option->given_name() != option->name())
+      notes.push_back(fmt::format("{} is taken as {}", option->given_name(), option->name()));
+}
+
+// axolotl's words. Its auto asks whether the GPU can compute in bf16 and takes fp16 where not, which is not
+// here. A dtype that is given goes before auto.
+void resolve_bf16(TrainOptions& o, OptionTable& table, std::vector<std::string>& notes) {
+  if (o.bf16_word.empty()) return;
+  o.bf16 = o.bf16_word == "full" || (!table.was_set("dtype") && has_fast_bf16(o.device));
+  notes.push_back(fmt::format("bf16={} is taken as bf16={}", o.bf16_word, o.bf16));
+}
+
+}  // namespace
+
+std::vector<std::string> resolve(TrainOptions& options, OptionTable& table) {
+  std::vector<std::string> notes;
+  note_aliases(table, notes);
+  resolve_bf16(options, table, notes);
+  const bool wide = dtype_from_name(options.dtype) != at::kBFloat16;
+  if (options.bf16 && wide && table.was_set("dtype"))
+    fail_usage("bf16", "expected dtype=bfloat16 or none, given dtype={}", options.dtype);
+  if (options.bf16) options.dtype = "bfloat16";
+  options.dtype = dtype_name(dtype_from_name(options.dtype));
+  resolve_foreign(options, table, notes);
+  if (options.data_seed < 0) options.data_seed = options.seed;
+  options.optimizer.seed = static_cast<uint64_t>(options.seed);
+  options.optimizer.may_discard = options.spike_threshold > 0;
+  options.optimizer.settings =
+      resolve_optimizer(options.optim, options.optim_args, given_adam_settings(table));
+  options.optimizer.overrides =
+      parse_overrides(options.optim, options.optim_args, given_adam_settings(table), options.optim_overrides);
+  if (options.optimizer.settings.learning_rate >= 0)
+    options.learning_rate = options.optimizer.settings.learning_rate;
+  if (options.eval_strategy == "auto") options.eval_strategy = options.eval_steps > 0 ? "steps" : "no";
+  const char* unsaved = options.load_best_model_at_end ? "best" : "no";
+  if (options.save_strategy == "auto") options.save_strategy = options.save_steps > 0 ? "steps" : unsaved;
+  if (options.eval_strategy == "steps" && options.eval_steps == 0) options.eval_steps = 500;
+  if (options.save_strategy == "steps" && options.save_steps == 0) options.save_steps = 500;
+  options.optimizer.tokens_per_update =
+      options.per_device_train_batch_size * options.gradient_accumulation_steps * options.max_length;
+  check_combinations(options);
+  note_idle(options, table, notes);
+  return notes;
+}
+
+}  // namespace galore

@@ -1,0 +1,69 @@
+// Notes what a run does: in the log, in its history, and as numbers that a caller reads.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "optim/optimizer.h"
+#include "train/evaluation.h"
+#include "train/run_log.h"
+#include "train/run_state.h"
+#include "train/train_options.h"
+
+namespace galore {
+
+// One update, when it is finished.
+struct FinishedUpdate {
+  double loss = 0;
+  bool accepted = true;  // false: it was skipped
+  const UpdateReport& report;
+  int64_t tokens = 0;  // positions computed, padding included
+  double learning_rate = 0, seconds = 0;
+};
+
+class RunRecorder {
+ public:
+  RunRecorder(const EventOptions& options, const std::vector<MetricKind>& metrics, const TakeLine& take_line);
+
+  RunLog& log() { return log_; }
+  // Speed is measured against `product_rate` operations a second, of which a token takes
+  // `operations_per_token`.
+  void set_speed_of(double operations_per_token, double product_rate, at::Device device);
+  void add_data_seconds(double seconds) { timings_.data += seconds; }
+
+  // Adds to the state's window and history; logs what logging_steps asks for. `state` is that after the
+  // update.
+  void record(const FinishedUpdate& update, RunState& state);
+  void record(const Evaluation& evaluation, RunState& state);
+  // Refreshes are logged with logged updates, because some users refresh in every one; and before a
+  // checkpoint, because a resumed run would not know of those before it.
+  void tell_refreshes(int64_t step);
+  // training_loss.svg, of the whole run.
+  void draw_losses(const RunState& state) const;
+
+  const StepMetrics& metrics() const { return metrics_; }
+  // Of all updates since the trainer was made; 0 before the first.
+  double tokens_per_second() const;
+
+ private:
+  void add(const FinishedUpdate& update, LossWindow& window);
+  void measure(const FinishedUpdate& update, const RunState& state);
+  void note_refreshes(const UpdateReport& report);
+  bool is_logged(const RunState& state) const;
+
+  struct Timings {
+    double seconds = 0, optimizer = 0, refresh = 0, data = 0;
+    int64_t tokens = 0;
+  };
+  struct Speed {
+    double operations_per_token = 0, product_rate = 0;
+    at::Device device{at::kCPU};
+  };
+  EventOptions options_;
+  RunLog log_;
+  Speed speed_;
+  StepMetrics metrics_;
+  Timings timings_, total_;           // since the last log line; of all updates
+  nlohmann::ordered_json refreshed_;  // since the last log line: kind -> parameter -> value
+};
+
+}  // namespace galore

@@ -1,0 +1,93 @@
+// The work of a Trainer (trainer.h): what happens in which order. The parts that it directs have headers of
+// their own.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/batch_source.h"
+#include "tasks/task.h"
+#include "train/checkpoint_keeper.h"
+#include "train/memory_fit.h"
+#include "train/run_builder.h"
+#include "train/run_recorder.h"
+#include "train/trainer.h"
+
+namespace galore {
+
+// The inputs of a run, and the objects that compute on them.
+struct RunInputs {
+  const Task& task;
+  ModelConfig config;
+  ModelOptions model_options;
+  at::Device device;
+  std::shared_ptr<Tokenizer> tokenizer;                // null: the data are token ids
+  std::unique_ptr<BatchSource> train_data, eval_data;  // no eval_data: nothing is evaluated
+};
+
+// The plan of a run, beside that of AdamW with the same model and batches.
+struct RunMemory {
+  MemoryFit fit;
+  MemoryPlan adamw;
+  int64_t program_bytes = 0;  // held by the program and its libraries when the plan was announced
+};
+
+class TrainingLoop {
+ public:
+  // As Trainer's constructor; in trainer_setup.cpp.
+  TrainingLoop(const TrainOptions& options, const std::vector<std::string>& notes,
+               const MakeModel& make_model, const TakeLine& take_line);
+
+  TrainResult run();
+  const StepMetrics& step();
+  TrainResult finish();
+  Evaluation evaluate();
+  Path save();
+  bool done() const { return state_.step >= state_.max_steps; }
+  CausalLM& model() { return *run_.model; }
+
+ private:
+  using Configuration = std::vector<std::pair<std::string, std::string>>;
+
+  // Before the data are opened: preparing them may take hours.
+  void require_memory();
+  void open_data();
+  void plan_steps();
+  void plan_adamw();
+  void announce(const Configuration& configuration, const std::vector<std::string>& notes);
+  void announce_memory();
+  void prepare_model(const MakeModel& make_model);
+  void check_optimizer() const;
+  void announce_model();
+
+  void train_one_update();
+  std::vector<Batch> next_batches();
+  LossSum train_batches(const std::vector<Batch>& batches, int64_t targets);
+  void tell_skipped(double loss, const UpdateReport& report);
+  void evaluate_at_start();
+  void evaluate_and_note();
+  void after_update();
+  void after_training();
+  void require_finite_weights(int64_t step);
+  [[noreturn]] void stop(int64_t step, const std::string& reason);
+  bool is_due(double every, const std::string& strategy) const;
+  TrainResult conclude(int signal);
+  RunParts parts(bool with_optimizer);
+
+  TrainOptions options_;
+  RunInputs inputs_;
+  RunRecorder recorder_;
+  CheckpointKeeper keeper_;
+  RunState state_;
+  RunMemory memory_;
+  RunObjects run_;
+  std::unique_ptr<Schedule> schedule_;
+  std::optional<Evaluation> last_evaluation_;
+  int64_t evaluated_step_ = -1;
+  double previous_epoch_ = 0;
+  double started_ = 0;  // with the first update; 0: not yet
+};
+
+}  // namespace galore
