@@ -1,6 +1,5 @@
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -10,7 +9,7 @@
 #include "cli/commands.h"
 #include "core/errors.h"
 #include "kernels/device.h"
-#include "models/generate.h"
+#include "models/generate_text.h"
 #include "train/inputs.h"
 #include "train/run_builder.h"
 
@@ -96,55 +95,39 @@ std::vector<Prompt> prompts_of(const Settings& settings, const Tokenizer* tokeni
   return prompts;
 }
 
-// Decodes all tokens each time and returns the new part, because a token's text depends on the tokens before
-// it.
-class TextStream {
- public:
-  TextStream(const Tokenizer* tokenizer, const std::vector<int64_t>& prompt) : tokenizer_(tokenizer) {
-    for (const int64_t id : prompt) ids_.push_back(static_cast<int32_t>(id));
-    if (tokenizer_) shown_ = tokenizer_->decode(ids_, true);
-  }
-  std::string add(int64_t id) {
-    ids_.push_back(static_cast<int32_t>(id));
-    if (!tokenizer_) return "";
-    const std::string all = tokenizer_->decode(ids_, true);
-    // An incomplete character decodes to U+FFFD, so we wait for its other bytes.
-    if (all.ends_with("\xef\xbf\xbd") || all.size() <= shown_.size()) return "";
-    const std::string fresh = all.substr(shown_.size());
-    shown_ = all;
-    return fresh;
-  }
+void show(const std::string& text) {
+  fmt::print("{}", text);
+  std::fflush(stdout);
+}
 
- private:
-  const Tokenizer* tokenizer_;
-  std::vector<int32_t> ids_;
-  std::string shown_;
-};
+GeneratedText continue_ids(CausalLM& model, const Prompt& prompt, const Settings& settings) {
+  const auto receive = [&](int64_t id) {
+    if (!settings.json) show(fmt::format("{} ", id));
+    return true;
+  };
+  return {"", generate(model, prompt.ids, settings.generate, receive)};
+}
 
-bool holds_one(const std::string& text, const std::vector<std::string>& parts) {
-  return std::any_of(parts.begin(), parts.end(),
-                     [&](const std::string& part) { return text.find(part) != std::string::npos; });
+GeneratedText continue_text(CausalLM& model, const Tokenizer& tokenizer, const Prompt& prompt,
+                            const Settings& settings) {
+  const auto decode = [&](const std::vector<int64_t>& ids) {
+    return tokenizer.decode({ids.begin(), ids.end()}, /*skip_special_tokens=*/true);
+  };
+  const auto receive = [&](const std::string& fresh) {
+    if (!settings.json) show(fresh);
+  };
+  return generate_text(model, prompt.ids, settings.generate, settings.stop_strings, decode, receive);
 }
 
 void continue_prompt(CausalLM& model, const Tokenizer* tokenizer, const Prompt& prompt,
                      const Settings& settings) {
-  TextStream stream(tokenizer, prompt.ids);
-  std::string text;
   if (!settings.json) fmt::print("{}", prompt.text);
-  const auto receive = [&](int64_t id) {
-    const std::string fresh = tokenizer ? stream.add(id) : fmt::format("{} ", id);
-    text += tokenizer ? fresh : "";
-    if (!settings.json) {
-      fmt::print("{}", fresh);
-      std::fflush(stdout);
-    }
-    return !holds_one(text, settings.stop_strings);
-  };
-  const std::vector<int64_t> output = generate(model, prompt.ids, settings.generate, receive);
+  const GeneratedText result =
+      tokenizer ? continue_text(model, *tokenizer, prompt, settings) : continue_ids(model, prompt, settings);
   if (!settings.json) return fmt::print("\n");
-  fmt::print("{}\n", nlohmann::ordered_json{{"text", text}, {"output_ids", output}}.dump(
-                         -1, ' ', false, nlohmann::json::error_handler_t::replace));
-  std::fflush(stdout);
+  show(nlohmann::ordered_json{{"text", result.text}, {"output_ids", result.ids}}.dump(
+           -1, ' ', false, nlohmann::json::error_handler_t::replace) +
+       "\n");
 }
 
 }  // namespace
