@@ -1,6 +1,8 @@
 // A trainer that its caller drives update by update.
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "train/test_run.h"
 
 namespace galore {
@@ -52,6 +54,29 @@ TEST_F(TrainerStepTest, WhatIsSavedAtAnyStepGoesOnToTheBit) {
   while (!second->done()) second->step();
   EXPECT_EQ(second->finish().steps, 6);
   EXPECT_EQ(weights("run"), weights("whole"));
+}
+
+// Weights and files are those of the same runs one after the other.
+TEST_F(TrainerStepTest, TwoAtOnceDoNotDisturbEachOther) {
+  const auto run = [this](const std::string& name, const std::string& optim) {
+    at::set_num_threads(1);
+    TrainOptions options;
+    OptionTable table;
+    const auto notes = resolve_settings(
+        {output(name), eval_file(), "max_steps=12", "save_steps=5", "eval_steps=4", "optim=" + optim},
+        options, table);
+    Trainer(options, notes, make_causal_lm, [](const std::string&) {}).run();
+  };
+  run("a", "galore_adamw");
+  run("b", "galore_adamw_8bit_layerwise");
+  { const std::jthread first(run, "a2", "galore_adamw"), second(run, "b2", "galore_adamw_8bit_layerwise"); }
+  for (const std::string name : {"a", "b"}) {
+    EXPECT_EQ(weights(name + "2"), weights(name));
+    EXPECT_EQ(file_text(folder_ / (name + "2") / "checkpoint-10" / "optimizer.safetensors"),
+              file_text(folder_ / name / "checkpoint-10" / "optimizer.safetensors"));
+    EXPECT_EQ(steps_of(name + "2", "eval"), steps_of(name, "eval"));
+  }
+  EXPECT_NE(weights("a"), weights("b"));
 }
 
 TEST_F(TrainerStepTest, EvaluatesWhenAsked) {
