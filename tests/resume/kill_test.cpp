@@ -3,7 +3,10 @@
 #include <fmt/ranges.h>
 #include <unistd.h>
 
+#include <cstdlib>
+#include <iostream>
 #include <random>
+#include <string>
 
 #include "core/test_compression.h"
 #include "program.h"
@@ -51,12 +54,21 @@ class ProgramKills : public ProgramTest {
     EXPECT_EQ(status, -SIGKILL) << program.errors();
     return status == -SIGKILL;
   }
-  std::mt19937 random_{static_cast<unsigned>(::getpid())};
+  // GALORE_KILL_SEED repeats the times of an earlier run.
+  static unsigned seed() {
+    const char* given = std::getenv("GALORE_KILL_SEED");
+    return given ? static_cast<unsigned>(std::stoul(given)) : std::random_device()();
+  }
+  const unsigned seed_ = seed();
+  std::mt19937 random_{seed_};
 
   void expect_unharmed(int kills, const Settings& more);
 };
 
 void ProgramKills::expect_unharmed(int kills, const Settings& more) {
+  const std::string repeat = "GALORE_KILL_SEED=" + std::to_string(seed_) + " repeats these times";
+  std::cout << repeat << std::endl;  // a test that hangs is killed and fails without its trace
+  SCOPED_TRACE(repeat);
   int64_t saved = 0, dead_writers = 0;
   for (int number = 0; number < kills; ++number) {
     ASSERT_TRUE(start_and_kill(number, more));
