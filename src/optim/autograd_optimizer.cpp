@@ -40,6 +40,20 @@ class AutogradOptimizer::Hook : public torch::autograd::PostAccumulateGradHook {
   Weight& weight_;
 };
 
+// Attaches a hook to a weight's tensor for as long as it lives.
+class AutogradOptimizer::HookBinding {
+ public:
+  HookBinding(AutogradOptimizer& optimizer, Weight& weight) : tensor_(weight.tensor) {
+    torch::autograd::impl::set_post_acc_grad_hooks(tensor_, std::make_unique<Hook>(optimizer, weight));
+  }
+  ~HookBinding() { torch::autograd::impl::set_post_acc_grad_hooks(tensor_, nullptr); }
+  HookBinding(const HookBinding&) = delete;
+  HookBinding& operator=(const HookBinding&) = delete;
+
+ private:
+  at::Tensor tensor_;
+};
+
 AutogradOptimizer::AutogradOptimizer(const NamedTensors& parameters, const OptimizerOptions& options)
     : ledger_(device_of(parameters)), workspace_(ledger_) {
   ParameterList list;
@@ -47,17 +61,17 @@ AutogradOptimizer::AutogradOptimizer(const NamedTensors& parameters, const Optim
     check(name, tensor, ledger_.device());
     if (weight_format(options, name))
       fail_usage("weight_bits", "expected 16 in optim_args: autograd cannot read {} from codes", name);
-    weights_.push_back(std::make_unique<Weight>(Weight{{.name = name, .value = tensor.detach()}, tensor}));
-    list.push_back(&weights_.back()->parameter);
+    Weight& weight = *weights_.emplace_back(std::make_unique<Weight>());
+    weight.tensor = tensor;
+    weight.parameter.name = name;
+    weight.parameter.value = tensor.detach();
+    list.push_back(&weight.parameter);
   }
   optimizer_ = std::make_unique<Optimizer>(list, options, workspace_);
-  for (const auto& weight : weights_)
-    torch::autograd::impl::set_post_acc_grad_hooks(weight->tensor, std::make_unique<Hook>(*this, *weight));
+  for (const auto& weight : weights_) weight->binding = std::make_unique<HookBinding>(*this, *weight);
 }
 
-AutogradOptimizer::~AutogradOptimizer() {
-  for (const auto& weight : weights_) torch::autograd::impl::set_post_acc_grad_hooks(weight->tensor, nullptr);
-}
+AutogradOptimizer::~AutogradOptimizer() = default;
 
 void AutogradOptimizer::begin_update(double learning_rate, int64_t micro_batches) {
   for (const auto& weight : weights_) {

@@ -43,12 +43,14 @@ class AutogradOptimizer {
   const Ledger& ledger() const { return ledger_; }
 
  private:
+  class Hook;
+  class HookBinding;
   struct Weight {
     Parameter parameter;
     at::Tensor tensor;
     int64_t remaining = 0;  // reports of this update
+    std::unique_ptr<HookBinding> binding;
   };
-  class Hook;
   void take_gradient(Weight& weight);
 
   Ledger ledger_;

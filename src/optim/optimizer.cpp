@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 
 #include "core/clock.h"
@@ -9,30 +10,39 @@
 #include "kernels/group_quantize.h"
 
 namespace galore {
-Optimizer::Optimizer(ParameterList parameters, const OptimizerOptions& options, Workspace& workspace)
+namespace {
+
+template <typename Wanted>
+ParameterList those(const ParameterList& parameters, const Wanted& wanted) {
+  ParameterList found;
+  std::copy_if(parameters.begin(), parameters.end(), std::back_inserter(found), wanted);
+  return found;
+}
+
+}  // namespace
+
+Optimizer::Optimizer(const ParameterList& parameters, const OptimizerOptions& options, Workspace& workspace)
     : options_(options),
       workspace_(workspace),
-      grouping_(group_parameters(parameters, options.target_modules)) {
-  options_.settings.num_layers = count_layers(parameters);
+      parameters_(those(parameters, [](const Parameter* p) { return p->trainable; })),
+      frozen_in_codes_(those(parameters, [](const Parameter* p) { return !p->trainable && p->codes; })),
+      grouping_(group_parameters(parameters_, options.target_modules)) {
+  options_.settings.num_layers = count_layers(parameters_);
   for (WeightOverride& own : options_.overrides) own.settings.num_layers = options_.settings.num_layers;
   options_.layerwise = options.layerwise || options.settings.layerwise;
   if (options.settings.weight_decay >= 0) options_.weight_decay = options.settings.weight_decay;
   if (!options.settings.method) {
-    grouping_ = {std::vector<bool>(parameters.size(), false), "no parameter is projected", {}};
+    grouping_ = {std::vector<bool>(parameters_.size(), false), "no parameter is projected", {}};
   }
-  slots_.reserve(parameters.size());
-  for (size_t i = 0; i < parameters.size(); ++i) {
-    slots_.push_back(make_slot(*parameters[i], grouping_.projected[i]));
+  slots_.reserve(parameters_.size());
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    slots_.push_back(make_slot(*parameters_[i], grouping_.projected[i]));
     Slot& slot = slots_.back();
     slot.gradient =
-        std::make_unique<GradientBuffer>(*parameters[i], workspace, [this, &slot] { on_complete(slot); });
-    parameters[i]->sink = slot.gradient.get();
+        std::make_unique<GradientBuffer>(*parameters_[i], workspace, [this, &slot] { on_complete(slot); });
+    slot.binding.emplace(*parameters_[i], *slot.gradient);
   }
   stagger_refreshes();
-}
-
-Optimizer::~Optimizer() {
-  for (Slot& slot : slots_) slot.parameter->sink = nullptr;
 }
 
 Optimizer::Slot Optimizer::make_slot(Parameter& parameter, bool targeted) {
@@ -308,6 +318,8 @@ void Optimizer::visit(StateVisitor& visitor) {
     slot.method->visit(own);
     if (slot.lazy) slot.lazy->visit(own);
   }
+  // Their decoded values are in the model's files, but only the codes give the same weights to the last bit.
+  for (Parameter* parameter : frozen_in_codes_) visit_codes(*parameter, visitor);
 }
 
 }  // namespace galore

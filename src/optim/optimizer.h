@@ -48,9 +48,9 @@ struct UpdateReport {
 
 class Optimizer {
  public:
-  // Attaches itself to the parameters' sinks; the parameters must outlive it.
-  Optimizer(ParameterList parameters, const OptimizerOptions& options, Workspace& workspace);
-  ~Optimizer();
+  // Attaches a sink to every trainable parameter and detaches it when destroyed; the parameters must outlive
+  // it. A parameter that is not trainable gets no sink and no state.
+  Optimizer(const ParameterList& parameters, const OptimizerOptions& options, Workspace& workspace);
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
 
@@ -77,7 +77,8 @@ class Optimizer {
     std::unique_ptr<Method> method;
     std::unique_ptr<LazyLift> lazy;  // or null
     std::unique_ptr<GradientBuffer> gradient;
-    at::Tensor master;  // fp32 copy, or undefined
+    std::optional<SinkBinding> binding;  // of `gradient`
+    at::Tensor master;                   // fp32 copy, or undefined
     double weight_decay;
     int64_t step = 0;
     bool refresh_due = false;
@@ -116,6 +117,8 @@ class Optimizer {
 
   OptimizerOptions options_;
   Workspace& workspace_;
+  ParameterList parameters_;  // the trainable ones
+  ParameterList frozen_in_codes_;
   Grouping grouping_;
   std::vector<Slot> slots_;
   int64_t num_updates_ = 0;
