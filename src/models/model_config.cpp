@@ -35,11 +35,7 @@ int64_t ModelConfig::num_parameters() const {
 }
 
 int64_t ModelConfig::num_projected_parameters() const {
-  return count_weights(*this, [](const Parameter& parameter) {
-    const bool inside =
-        parameter.name.find("attn") != std::string::npos || parameter.name.find("mlp") != std::string::npos;
-    return inside && parameter.sizes().size() == 2;
-  });
+  return count_weights(*this, [](const Parameter& parameter) { return parameter.role == Role::matrix; });
 }
 
 ModelConfig model_config_for_size(const std::string& size) {

@@ -49,7 +49,8 @@ struct ModelConfig {
                             : layer_types.at(static_cast<size_t>(layer)) == "sliding_attention";
     return slides ? *sliding_window : 0;
   }
-  // Number of weights, and of those in the matrices that low-rank methods project (attention and MLP).
+  // The number of weights, and the number of those in matrices of linear layers, which low-rank methods
+  // project by default.
   int64_t num_parameters() const;
   int64_t num_projected_parameters() const;
 };

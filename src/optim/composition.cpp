@@ -103,13 +103,14 @@ OptimizerSettings settings_of(const Choice& choice) {
   return settings;
 }
 
-// Bytes of the moments of a targeted matrix and of the head, which is none.
+// Bytes of the moments of a targeted matrix and of a head, which is not targeted.
 int64_t moment_bytes_of(OptimizerSettings settings, const std::string& storage) {
   settings.storage.storage = storage;
   Ledger ledger(at::kMeta);
   Workspace workspace(ledger);
-  make_method(settings, "model.layers.0.mlp.up_proj.weight", {256, 256}, true, workspace);
-  make_method(settings, "lm_head.weight", {256, 256}, false, workspace);
+  const std::vector<int64_t> shape{256, 256};
+  make_method(settings, {.name = "matrix", .shape = shape, .layer = 0, .num_layers = 1}, workspace);
+  make_method(settings, {.name = "head", .shape = shape, .targeted = false, .role = Role::head}, workspace);
   return ledger.bytes(Owner::moments);
 }
 

@@ -71,7 +71,8 @@ TEST(Composition, StoresTheMomentsOfAnyMethodInCodes) {
     for (const auto& [m, n] : {std::pair<int64_t, int64_t>{64, 96}, {96, 64}, {70, 129}}) {
       Ledger ledger(at::kMeta);
       Workspace workspace(ledger);
-      const auto method = make_method(settings, kTall, {m, n}, true, workspace);
+      const auto method =
+          make_method(settings, {.name = kTall, .shape = {m, n}, .layer = 0, .num_layers = 1}, workspace);
       EXPECT_EQ(ledger.bytes(Owner::moments) + ledger.bytes(Owner::bases), state_bytes(settings, m, n))
           << optim << " " << m << " x " << n;
     }

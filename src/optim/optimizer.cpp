@@ -26,9 +26,8 @@ Optimizer::Optimizer(const ParameterList& parameters, const OptimizerOptions& op
       workspace_(workspace),
       parameters_(those(parameters, [](const Parameter* p) { return p->trainable; })),
       frozen_in_codes_(those(parameters, [](const Parameter* p) { return !p->trainable && p->codes; })),
+      num_layers_(count_layers(parameters_)),
       grouping_(group_parameters(parameters_, options.target_modules)) {
-  options_.settings.num_layers = count_layers(parameters_);
-  for (WeightOverride& own : options_.overrides) own.settings.num_layers = options_.settings.num_layers;
   options_.layerwise = options.layerwise || options.settings.layerwise;
   if (options.settings.weight_decay >= 0) options_.weight_decay = options.settings.weight_decay;
   if (!options.settings.method) {
@@ -46,13 +45,18 @@ Optimizer::Optimizer(const ParameterList& parameters, const OptimizerOptions& op
 }
 
 Optimizer::Slot Optimizer::make_slot(Parameter& parameter, bool targeted) {
-  const WeightOverride* own = find_override(options_.overrides, parameter.name);
+  const WeightOverride* own = find_override(options_.overrides, parameter);
   Slot slot;
   slot.parameter = &parameter;
   slot.settings = own ? &own->settings : &options_.settings;
   slot.learning_rate_factor = own ? own->learning_rate_factor : 1;
-  slot.method = make_method(*slot.settings, parameter.name, matrix_sizes(parameter),
-                            targeted || (own && is_matrix(parameter)), workspace_);
+  const MethodWeight weight{.name = parameter.name,
+                            .shape = matrix_sizes(parameter),
+                            .targeted = targeted || (own && is_matrix(parameter)),
+                            .role = parameter.role,
+                            .layer = parameter.layer,
+                            .num_layers = num_layers_};
+  slot.method = make_method(*slot.settings, weight, workspace_);
   const double decay =
       own && own->settings.weight_decay >= 0 ? own->settings.weight_decay : options_.weight_decay;
   slot.weight_decay = options_.decay_all || is_matrix(parameter) ? decay : 0;
@@ -145,7 +149,7 @@ void Optimizer::begin_update(double learning_rate, int64_t micro_batches) {
     update.micro_batches = micro_batches;
     const Turn turn = slot.method->turn(num_updates_);
     update.ignored = turn == Turn::resting;
-    if (turn == Turn::active) update.name = name_in_any_layer(slot.parameter->name);
+    if (turn == Turn::active) update.name = name_in_any_layer(slot.parameter->name, slot.parameter->layer);
     slot.forms_low_rank = may_form_low_rank(slot, micro_batches);
     if (slot.forms_low_rank) {
       update.subspace = slot.method->subspace();

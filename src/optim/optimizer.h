@@ -119,6 +119,7 @@ class Optimizer {
   Workspace& workspace_;
   ParameterList parameters_;  // the trainable ones
   ParameterList frozen_in_codes_;
+  int64_t num_layers_;
   Grouping grouping_;
   std::vector<Slot> slots_;
   int64_t num_updates_ = 0;

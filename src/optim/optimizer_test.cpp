@@ -336,6 +336,7 @@ TEST(FrozenParameters, HaveNoSinkAndNoStateAndAreNotWritten) {
   for (const auto& [name, value] : weights) {
     owned.push_back(std::make_unique<Parameter>());
     owned.back()->name = name;
+    owned.back()->role = role_by_name(name, value.dim());
     owned.back()->value = value.clone();
     owned.back()->trainable = name != kTall && name != kEmbedding;
     all.push_back(owned.back().get());

@@ -35,7 +35,6 @@ struct OptimizerSettings {
   std::optional<SpamOptions> spam;  // in front of the rule, of every weight
   StorageOptions storage;
   SubspaceOptions subspace;
-  int64_t num_layers = 0;                           // of the model; the optimizer fills it in
   std::optional<CodedWeightOptions> coded_weights;  // of targeted weights
 };
 

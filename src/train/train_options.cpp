@@ -343,7 +343,9 @@ ModelOptions model_options(const TrainOptions& options) {
   model.compute_dtype = narrow && wanted ? at::kBFloat16 : at::kFloat;
   if (codes_weights(options.optimizer))
     model.coding = [optimizer = options.optimizer](const std::string& name) {
-      return weight_format(optimizer, name);
+      Parameter matrix;  // only matrices of linear layers are asked for
+      matrix.name = name;
+      return weight_format(optimizer, matrix);
     };
   return model;
 }

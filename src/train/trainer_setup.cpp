@@ -165,7 +165,7 @@ void Trainer::prepare_model(const MakeModel& make_model) {
       !options_.optimizer.target_modules.empty())
     fail_usage("optim_target_modules", "'{}' matches no matrix of the model",
                optimizer_->grouping().unmatched[0]);
-  log_.say(optimizer_->grouping().report);
+  log_.say(optimizer_->grouping().summary);
   log_.say(fmt::format("{:.2f}M parameters, weights {}, computing in {} on {} with {} threads",
                        static_cast<double>(config_.num_parameters()) / 1e6, options_.dtype,
                        dtype_name(model_options_.compute_dtype), device_.str(), at::get_num_threads()));

@@ -40,12 +40,13 @@ class Resized {
 
 class AdaRankGrad : public Method {
  public:
-  AdaRankGrad(const AdaRankGradOptions& options, std::unique_ptr<Subspace> subspace, const Parts& parts)
+  AdaRankGrad(const AdaRankGradOptions& options, std::unique_ptr<Subspace> subspace,
+              const MethodInputs& inputs)
       : options_(options),
-        adam_(parts.settings.adamw),
+        adam_(inputs.settings.adamw),
         subspace_(std::move(subspace)),
-        moment1_(parts.settings.storage, /*is_signed=*/true, parts.workspace.ledger()),
-        moment2_(parts.settings.storage, /*is_signed=*/false, parts.workspace.ledger()) {
+        moment1_(inputs.settings.storage, /*is_signed=*/true, inputs.workspace.ledger()),
+        moment2_(inputs.settings.storage, /*is_signed=*/false, inputs.workspace.ledger()) {
     subspace_->choose_rank({options.min_rank, options.energy});
     resize();
   }
@@ -140,13 +141,14 @@ void declare_options(OptionTable& table, AdaRankGradOptions& options) {
       .origin("GaLore, section 5.1");
 }
 
-std::unique_ptr<Method> make_adarankgrad(const AdaRankGradOptions& options, const Parts& parts) {
-  SubspaceOptions subspace = parts.settings.subspace;
+std::unique_ptr<Method> make_adarankgrad(const AdaRankGradOptions& options, const MethodInputs& inputs) {
+  SubspaceOptions subspace = inputs.settings.subspace;
   if (!subspace.moment_transport)
     fail_usage("moment_transport", "expected true: moments of one rank mean nothing in a basis of another");
   if (options.max_rank > 0) subspace.rank = options.max_rank;
   return std::make_unique<AdaRankGrad>(
-      options, std::make_unique<Subspace>(subspace, parts.rows(), parts.columns(), parts.workspace), parts);
+      options, std::make_unique<Subspace>(subspace, inputs.rows(), inputs.columns(), inputs.workspace),
+      inputs);
 }
 
 std::shared_ptr<MethodKind> adarankgrad_kind(const AdaRankGradOptions& options) {

@@ -10,14 +10,14 @@ namespace {
 
 class Badam : public Method {
  public:
-  Badam(const BadamOptions& options, const Parts& parts)
+  Badam(const BadamOptions& options, const MethodInputs& inputs)
       : options_(options),
-        adam_(parts.settings.adamw),
-        layer_(layer_of(parts.name)),
-        num_layers_(std::max<int64_t>(1, parts.settings.num_layers)) {
-    const std::string name = "badam." + name_in_any_layer(parts.name);
+        adam_(inputs.settings.adamw),
+        layer_(inputs.weight.layer),
+        num_layers_(std::max<int64_t>(1, inputs.weight.num_layers)) {
+    const std::string name = "badam." + name_in_any_layer(inputs.weight.name, layer_);
     const auto shared = [&](const char* moment) {
-      return parts.workspace.get(Owner::moments, name + moment, parts.shape, at::kFloat).zero_();
+      return inputs.workspace.get(Owner::moments, name + moment, inputs.weight.shape, at::kFloat).zero_();
     };
     moment1_ = shared(".moment1");
     moment2_ = shared(".moment2");
@@ -69,9 +69,9 @@ void declare_options(OptionTable& table, BadamOptions& options) {
       .origin("BAdam, section 3.1");
 }
 
-std::unique_ptr<Method> make_badam(const BadamOptions& options, const Parts& parts) {
-  if (layer_of(parts.name) < 0) return make_plain(parts.rule(parts.shape));
-  return std::make_unique<Badam>(options, parts);
+std::unique_ptr<Method> make_badam(const BadamOptions& options, const MethodInputs& inputs) {
+  if (inputs.weight.layer < 0) return make_plain(inputs.rule(inputs.weight.shape));
+  return std::make_unique<Badam>(options, inputs);
 }
 
 std::shared_ptr<MethodKind> badam_kind(const BadamOptions& options) {

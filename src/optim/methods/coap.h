@@ -37,7 +37,7 @@ struct CoapOptions {
 };
 void declare_options(OptionTable& table, CoapOptions& options);
 
-std::unique_ptr<Method> make_coap(const CoapOptions& options, const Parts& parts);
+std::unique_ptr<Method> make_coap(const CoapOptions& options, const MethodInputs& inputs);
 std::shared_ptr<MethodKind> coap_kind(const CoapOptions& options = {});
 
 }  // namespace galore

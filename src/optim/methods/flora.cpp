@@ -11,21 +11,21 @@ namespace galore {
 namespace {
 
 // Clipping comes after the average.
-std::unique_ptr<UpdateRule> without_clipping(const Parts& parts) {
-  AdafactorOptions options = parts.settings.adafactor;
+std::unique_ptr<UpdateRule> without_clipping(const MethodInputs& inputs) {
+  AdafactorOptions options = inputs.settings.adafactor;
   options.clip_threshold = 1e30;
-  return make_adafactor(options, parts.settings.storage, parts.shape, parts.workspace);
+  return make_adafactor(options, inputs.settings.storage, inputs.weight.shape, inputs.workspace);
 }
 
 class Flora : public Method {
  public:
-  Flora(const FloraOptions& options, const Parts& parts)
+  Flora(const FloraOptions& options, const MethodInputs& inputs)
       : beta1_(options.beta1),
-        clip_threshold_(parts.settings.adafactor.clip_threshold),
-        workspace_(parts.workspace),
-        subspace_(parts.subspace()),
-        rule_(without_clipping(parts)) {
-    if (beta1_ > 0) moment_ = parts.moment(subspace_->low_rank_shape(), /*is_signed=*/true);
+        clip_threshold_(inputs.settings.adafactor.clip_threshold),
+        workspace_(inputs.workspace),
+        subspace_(inputs.subspace()),
+        rule_(without_clipping(inputs)) {
+    if (beta1_ > 0) moment_ = inputs.moment(subspace_->low_rank_shape(), /*is_signed=*/true);
   }
 
   Direction direction(at::Tensor gradient, const StepContext& context) override {
@@ -86,8 +86,8 @@ void declare_options(OptionTable& table, FloraOptions& options) {
       .origin("paper");
 }
 
-std::unique_ptr<Method> make_flora(const FloraOptions& options, const Parts& parts) {
-  return std::make_unique<Flora>(options, parts);
+std::unique_ptr<Method> make_flora(const FloraOptions& options, const MethodInputs& inputs) {
+  return std::make_unique<Flora>(options, inputs);
 }
 
 std::shared_ptr<MethodKind> flora_kind(const FloraOptions& options) {

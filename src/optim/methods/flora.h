@@ -30,7 +30,7 @@ struct FloraOptions {
 };
 void declare_options(OptionTable& table, FloraOptions& options);
 
-std::unique_ptr<Method> make_flora(const FloraOptions& options, const Parts& parts);
+std::unique_ptr<Method> make_flora(const FloraOptions& options, const MethodInputs& inputs);
 std::shared_ptr<MethodKind> flora_kind(const FloraOptions& options = {});
 
 }  // namespace galore

@@ -34,9 +34,9 @@ void declare_options(OptionTable& table, GaLoreOptions& options) {
       .alias("galore_scale");
 }
 
-std::unique_ptr<Method> make_galore(const GaLoreOptions& options, const Parts& parts) {
-  auto subspace = parts.subspace();
-  auto rule = parts.rule(subspace->low_rank_shape());
+std::unique_ptr<Method> make_galore(const GaLoreOptions& options, const MethodInputs& inputs) {
+  auto subspace = inputs.subspace();
+  auto rule = inputs.rule(subspace->low_rank_shape());
   return std::make_unique<GaLore>(options, std::move(subspace), std::move(rule));
 }
 

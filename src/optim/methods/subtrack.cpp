@@ -65,12 +65,12 @@ void declare_options(OptionTable& table, SubtrackOptions& options) {
       .origin("paper");
 }
 
-std::unique_ptr<Method> make_subtrack(const SubtrackOptions& options, const Parts& parts) {
-  if (parts.settings.subspace.subspace == "dct")
+std::unique_ptr<Method> make_subtrack(const SubtrackOptions& options, const MethodInputs& inputs) {
+  if (inputs.settings.subspace.subspace == "dct")
     fail_usage("subspace", "subtrack: expected a basis that can move, such as svd; given dct");
-  auto subspace = parts.subspace();
-  auto rule = parts.rule(subspace->low_rank_shape());
-  return std::make_unique<Subtrack>(options, std::move(subspace), std::move(rule), parts.workspace);
+  auto subspace = inputs.subspace();
+  auto rule = inputs.rule(subspace->low_rank_shape());
+  return std::make_unique<Subtrack>(options, std::move(subspace), std::move(rule), inputs.workspace);
 }
 
 std::shared_ptr<MethodKind> subtrack_kind(const SubtrackOptions& options) {
