@@ -123,5 +123,22 @@ TEST(Presets, StateBytesAreTheFormulaInNumbers) {
   EXPECT_EQ(bytes("galore_adamw_8bit", "rank=16,block_size=2048", 64, 300), 4 * 64 * 16 + 2 * 4800 + 8 * 3);
 }
 
+// Each copy has options of its own: those of the method too, which are behind a pointer.
+TEST(Settings, AreCopiedWithAllTheirOptions) {
+  const OptimizerSettings original = resolve_optimizer("galore_adamw", "scale=0.5,beta1=0.8");
+  OptimizerSettings copy = original, assigned;
+  assigned = original;
+  OptionTable table;
+  declare_options(table, copy);
+  table.set("test", "scale", "2");
+  table.set("test", "beta1", "0.7");
+  EXPECT_EQ(option_text(copy, "scale"), "2");
+  EXPECT_EQ(option_text(copy, "adam_beta1"), "0.7");
+  for (const OptimizerSettings& untouched : {original, assigned}) {
+    EXPECT_EQ(option_text(untouched, "scale"), "0.5");
+    EXPECT_EQ(option_text(untouched, "adam_beta1"), "0.8");
+  }
+}
+
 }  // namespace
 }  // namespace galore

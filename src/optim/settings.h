@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "optim/cloned.h"
 #include "optim/coded_weights.h"
 #include "optim/storage/moment.h"
 #include "optim/subspaces/subspace.h"
@@ -23,8 +24,8 @@ struct OptimizerSettings {
   std::string preset;
   bool layerwise = false;
   std::string rule = "adamw";  // adamw, adafactor, sgd, rms_prop
-  // Of targeted weights, with its options; null: the rule alone.
-  std::shared_ptr<MethodKind> method;
+  // The method of targeted weights, with its options; null: the rule alone.
+  Cloned<MethodKind> method;
   DecayOrder decay_order = DecayOrder::before;
   // Below 0: the trainer's. The trainer's schedule scales either learning rate.
   double learning_rate = -1, weight_decay = -1;

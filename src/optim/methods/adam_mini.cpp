@@ -39,7 +39,7 @@ std::unique_ptr<Method> make_adam_mini(const AdamMiniOptions&, const MethodInput
   return std::make_unique<AdamMini>(inputs);
 }
 
-std::shared_ptr<MethodKind> adam_mini_kind() {
+std::unique_ptr<MethodKind> adam_mini_kind() {
   return method_kind<AdamMiniOptions>("adam_mini", {.takes_every_weight = true}, make_adam_mini);
 }
 

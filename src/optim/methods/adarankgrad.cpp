@@ -151,7 +151,7 @@ std::unique_ptr<Method> make_adarankgrad(const AdaRankGradOptions& options, cons
       inputs);
 }
 
-std::shared_ptr<MethodKind> adarankgrad_kind(const AdaRankGradOptions& options) {
+std::unique_ptr<MethodKind> adarankgrad_kind(const AdaRankGradOptions& options) {
   return method_kind("adarankgrad", {.has_basis = true}, make_adarankgrad, options);
 }
 

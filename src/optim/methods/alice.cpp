@@ -161,7 +161,7 @@ std::unique_ptr<Method> make_alice(const AliceOptions& options, const MethodInpu
   return std::make_unique<Alice>(options, inputs);
 }
 
-std::shared_ptr<MethodKind> alice_kind(const AliceOptions& options) {
+std::unique_ptr<MethodKind> alice_kind(const AliceOptions& options) {
   return method_kind("alice", {}, make_alice, options);
 }
 

@@ -68,7 +68,7 @@ std::unique_ptr<Method> make_apollo(const ApolloOptions& options, const MethodIn
   return std::make_unique<Apollo>(options, std::move(subspace), std::move(rule), inputs.workspace);
 }
 
-std::shared_ptr<MethodKind> apollo_kind(const ApolloOptions& options) {
+std::unique_ptr<MethodKind> apollo_kind(const ApolloOptions& options) {
   return method_kind("apollo", {.has_basis = true}, make_apollo, options);
 }
 

@@ -43,6 +43,6 @@ struct ApolloOptions {
 void declare_options(OptionTable& table, ApolloOptions& options);
 
 std::unique_ptr<Method> make_apollo(const ApolloOptions& options, const MethodInputs& inputs);
-std::shared_ptr<MethodKind> apollo_kind(const ApolloOptions& options = {});
+std::unique_ptr<MethodKind> apollo_kind(const ApolloOptions& options = {});
 
 }  // namespace galore

@@ -74,7 +74,7 @@ std::unique_ptr<Method> make_badam(const BadamOptions& options, const MethodInpu
   return std::make_unique<Badam>(options, inputs);
 }
 
-std::shared_ptr<MethodKind> badam_kind(const BadamOptions& options) {
+std::unique_ptr<MethodKind> badam_kind(const BadamOptions& options) {
   return method_kind("badam", {.takes_every_weight = true}, make_badam, options);
 }
 

@@ -164,7 +164,7 @@ std::unique_ptr<Method> make_coap(const CoapOptions& options, const MethodInputs
   return std::make_unique<Coap>(options, inputs);
 }
 
-std::shared_ptr<MethodKind> coap_kind(const CoapOptions& options) {
+std::unique_ptr<MethodKind> coap_kind(const CoapOptions& options) {
   return method_kind("coap", {}, make_coap, options);
 }
 

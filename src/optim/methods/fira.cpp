@@ -36,7 +36,7 @@ std::unique_ptr<Method> make_fira(const FiraOptions& options, const MethodInputs
   return std::make_unique<Fira>(options, std::move(subspace), std::move(rule), inputs.workspace);
 }
 
-std::shared_ptr<MethodKind> fira_kind(const FiraOptions& options) {
+std::unique_ptr<MethodKind> fira_kind(const FiraOptions& options) {
   return method_kind("fira", {.has_basis = true}, make_fira, options);
 }
 

@@ -90,7 +90,7 @@ std::unique_ptr<Method> make_flora(const FloraOptions& options, const MethodInpu
   return std::make_unique<Flora>(options, inputs);
 }
 
-std::shared_ptr<MethodKind> flora_kind(const FloraOptions& options) {
+std::unique_ptr<MethodKind> flora_kind(const FloraOptions& options) {
   return method_kind("flora", {.has_basis = true}, make_flora, options);
 }
 

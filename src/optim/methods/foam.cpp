@@ -55,7 +55,7 @@ std::unique_ptr<Method> make_foam(const FoamOptions& options, const MethodInputs
   return std::make_unique<Foam>(options, inputs);
 }
 
-std::shared_ptr<MethodKind> foam_kind(const FoamOptions& options) {
+std::unique_ptr<MethodKind> foam_kind(const FoamOptions& options) {
   return method_kind("foam", {}, make_foam, options);
 }
 

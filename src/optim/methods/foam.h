@@ -30,6 +30,6 @@ struct FoamOptions {
 void declare_options(OptionTable& table, FoamOptions& options);
 
 std::unique_ptr<Method> make_foam(const FoamOptions& options, const MethodInputs& inputs);
-std::shared_ptr<MethodKind> foam_kind(const FoamOptions& options = {});
+std::unique_ptr<MethodKind> foam_kind(const FoamOptions& options = {});
 
 }  // namespace galore

@@ -70,7 +70,7 @@ std::unique_ptr<Method> make_frugal(const FrugalOptions& options, const MethodIn
   return std::make_unique<Frugal>(options, std::move(subspace), std::move(rule), inputs);
 }
 
-std::shared_ptr<MethodKind> frugal_kind(const FrugalOptions& options) {
+std::unique_ptr<MethodKind> frugal_kind(const FrugalOptions& options) {
   return method_kind("frugal", {.has_basis = true, .needs_orthonormal = true}, make_frugal, options);
 }
 

@@ -40,7 +40,7 @@ std::unique_ptr<Method> make_galore(const GaLoreOptions& options, const MethodIn
   return std::make_unique<GaLore>(options, std::move(subspace), std::move(rule));
 }
 
-std::shared_ptr<MethodKind> galore_kind(const GaLoreOptions& options) {
+std::unique_ptr<MethodKind> galore_kind(const GaLoreOptions& options) {
   return method_kind("galore", {.has_basis = true}, make_galore, options);
 }
 

@@ -64,7 +64,7 @@ std::unique_ptr<Method> make_gwt(const GwtOptions& options, const MethodInputs& 
   return std::make_unique<Gwt>(options, inputs);
 }
 
-std::shared_ptr<MethodKind> gwt_kind(const GwtOptions& options) {
+std::unique_ptr<MethodKind> gwt_kind(const GwtOptions& options) {
   return method_kind("gwt", {}, make_gwt, options);
 }
 

@@ -116,7 +116,7 @@ std::unique_ptr<Method> make_ldadam(const LdAdamOptions& options, const MethodIn
   return std::make_unique<LdAdam>(options, inputs);
 }
 
-std::shared_ptr<MethodKind> ldadam_kind(const LdAdamOptions& options) {
+std::unique_ptr<MethodKind> ldadam_kind(const LdAdamOptions& options) {
   return method_kind("ldadam", {}, make_ldadam, options);
 }
 

@@ -36,6 +36,6 @@ struct LdAdamOptions {
 void declare_options(OptionTable& table, LdAdamOptions& options);
 
 std::unique_ptr<Method> make_ldadam(const LdAdamOptions& options, const MethodInputs& inputs);
-std::shared_ptr<MethodKind> ldadam_kind(const LdAdamOptions& options = {});
+std::unique_ptr<MethodKind> ldadam_kind(const LdAdamOptions& options = {});
 
 }  // namespace galore

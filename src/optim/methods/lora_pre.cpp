@@ -150,7 +150,7 @@ std::unique_ptr<Method> make_lora_pre(const LoraPreOptions& options, const Metho
   return std::make_unique<LoraPre>(std::min({options.rank, inputs.rows(), inputs.columns()}), inputs);
 }
 
-std::shared_ptr<MethodKind> lora_pre_kind(const LoraPreOptions& options) {
+std::unique_ptr<MethodKind> lora_pre_kind(const LoraPreOptions& options) {
   return method_kind("lora_pre", {}, make_lora_pre, options);
 }
 

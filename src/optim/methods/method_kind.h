@@ -56,7 +56,8 @@ class MethodKind {
   virtual ~MethodKind() = default;
   const std::string& name() const { return name_; }
   const MethodTraits& traits() const { return traits_; }
-  // The method's own options, bound to this object.
+  virtual std::unique_ptr<MethodKind> clone() const = 0;
+  // Declares the method's own options, bound to this object.
   virtual void declare(OptionTable& table) = 0;
   virtual std::unique_ptr<Method> make(const MethodInputs& inputs) const = 0;
 
@@ -72,6 +73,7 @@ class MethodKindOf : public MethodKind {
   using Make = std::unique_ptr<Method> (*)(const Options& options, const MethodInputs& inputs);
   MethodKindOf(std::string name, MethodTraits traits, Make make, Options options)
       : MethodKind(std::move(name), traits), options_(std::move(options)), make_(make) {}
+  std::unique_ptr<MethodKind> clone() const override { return std::make_unique<MethodKindOf>(*this); }
   void declare(OptionTable& table) override { declare_options(table, options_); }
   std::unique_ptr<Method> make(const MethodInputs& inputs) const override { return make_(options_, inputs); }
   const Options& options() const { return options_; }
@@ -82,9 +84,9 @@ class MethodKindOf : public MethodKind {
 };
 
 template <class Options>
-std::shared_ptr<MethodKind> method_kind(std::string name, MethodTraits traits,
+std::unique_ptr<MethodKind> method_kind(std::string name, MethodTraits traits,
                                         typename MethodKindOf<Options>::Make make, Options options = {}) {
-  return std::make_shared<MethodKindOf<Options>>(std::move(name), traits, make, std::move(options));
+  return std::make_unique<MethodKindOf<Options>>(std::move(name), traits, make, std::move(options));
 }
 
 }  // namespace galore

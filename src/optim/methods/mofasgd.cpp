@@ -133,7 +133,7 @@ std::unique_ptr<Method> make_mofasgd(const MofaSgdOptions& options, const Method
   return std::make_unique<MofaSgd>(options, inputs);
 }
 
-std::shared_ptr<MethodKind> mofasgd_kind(const MofaSgdOptions& options) {
+std::unique_ptr<MethodKind> mofasgd_kind(const MofaSgdOptions& options) {
   return method_kind("mofasgd", {}, make_mofasgd, options);
 }
 

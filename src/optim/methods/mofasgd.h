@@ -31,6 +31,6 @@ struct MofaSgdOptions {
 void declare_options(OptionTable& table, MofaSgdOptions& options);
 
 std::unique_ptr<Method> make_mofasgd(const MofaSgdOptions& options, const MethodInputs& inputs);
-std::shared_ptr<MethodKind> mofasgd_kind(const MofaSgdOptions& options = {});
+std::unique_ptr<MethodKind> mofasgd_kind(const MofaSgdOptions& options = {});
 
 }  // namespace galore

@@ -59,7 +59,7 @@ std::unique_ptr<Method> make_muon(const MuonOptions& options, const MethodInputs
   return std::make_unique<Muon>(options, inputs);
 }
 
-std::shared_ptr<MethodKind> muon_kind(const MuonOptions& options) {
+std::unique_ptr<MethodKind> muon_kind(const MuonOptions& options) {
   return method_kind("muon", {}, make_muon, options);
 }
 

@@ -34,6 +34,6 @@ struct MuonOptions {
 void declare_options(OptionTable& table, MuonOptions& options);
 
 std::unique_ptr<Method> make_muon(const MuonOptions& options, const MethodInputs& inputs);
-std::shared_ptr<MethodKind> muon_kind(const MuonOptions& options = {});
+std::unique_ptr<MethodKind> muon_kind(const MuonOptions& options = {});
 
 }  // namespace galore

@@ -72,7 +72,7 @@ std::unique_ptr<Method> make_natural_galore(const NaturalGaLoreOptions& options,
   return std::make_unique<NaturalGaLore>(options, inputs.subspace(), inputs);
 }
 
-std::shared_ptr<MethodKind> natural_galore_kind(const NaturalGaLoreOptions& options) {
+std::unique_ptr<MethodKind> natural_galore_kind(const NaturalGaLoreOptions& options) {
   return method_kind("natural_galore", {.has_basis = true}, make_natural_galore, options);
 }
 

@@ -105,7 +105,7 @@ std::unique_ptr<Method> make_osd(const OsdOptions& options, const MethodInputs& 
   return std::make_unique<Osd>(options, inputs);
 }
 
-std::shared_ptr<MethodKind> osd_kind(const OsdOptions& options) {
+std::unique_ptr<MethodKind> osd_kind(const OsdOptions& options) {
   return method_kind("osd", {}, make_osd, options);
 }
 

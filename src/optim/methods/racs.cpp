@@ -80,7 +80,7 @@ std::unique_ptr<Method> make_racs(const RacsOptions& options, const MethodInputs
   return std::make_unique<Racs>(options, inputs);
 }
 
-std::shared_ptr<MethodKind> racs_kind(const RacsOptions& options) {
+std::unique_ptr<MethodKind> racs_kind(const RacsOptions& options) {
   return method_kind("racs", {}, make_racs, options);
 }
 

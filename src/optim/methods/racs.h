@@ -29,6 +29,6 @@ struct RacsOptions {
 void declare_options(OptionTable& table, RacsOptions& options);
 
 std::unique_ptr<Method> make_racs(const RacsOptions& options, const MethodInputs& inputs);
-std::shared_ptr<MethodKind> racs_kind(const RacsOptions& options = {});
+std::unique_ptr<MethodKind> racs_kind(const RacsOptions& options = {});
 
 }  // namespace galore

@@ -53,7 +53,7 @@ std::unique_ptr<Method> make_scale(const ScaleOptions& options, const MethodInpu
   return std::make_unique<Scale>(momentum, embedding ? Lines::columns : Lines::rows, inputs);
 }
 
-std::shared_ptr<MethodKind> scale_kind(const ScaleOptions& options) {
+std::unique_ptr<MethodKind> scale_kind(const ScaleOptions& options) {
   return method_kind("scale", {.takes_every_weight = true}, make_scale, options);
 }
 

@@ -46,7 +46,7 @@ std::unique_ptr<Method> make_sinkgd(const SinkgdOptions& options, const MethodIn
   return std::make_unique<Sinkgd>(options);
 }
 
-std::shared_ptr<MethodKind> sinkgd_kind(const SinkgdOptions& options) {
+std::unique_ptr<MethodKind> sinkgd_kind(const SinkgdOptions& options) {
   return method_kind("sinkgd", {}, make_sinkgd, options);
 }
 

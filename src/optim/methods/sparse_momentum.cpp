@@ -53,7 +53,7 @@ std::unique_ptr<Method> make_sparse_momentum(const SparseMomentumOptions& option
   return std::make_unique<SparseMomentum>(static_cast<int64_t>(options.density * elements), inputs);
 }
 
-std::shared_ptr<MethodKind> sparse_momentum_kind(const SparseMomentumOptions& options) {
+std::unique_ptr<MethodKind> sparse_momentum_kind(const SparseMomentumOptions& options) {
   return method_kind("sparse_momentum", {}, make_sparse_momentum, options);
 }
 

@@ -27,6 +27,6 @@ void declare_options(OptionTable& table, SparseMomentumOptions& options);
 // The settings' rule alone where density is 1, or the weight is no matrix.
 std::unique_ptr<Method> make_sparse_momentum(const SparseMomentumOptions& options,
                                              const MethodInputs& inputs);
-std::shared_ptr<MethodKind> sparse_momentum_kind(const SparseMomentumOptions& options = {});
+std::unique_ptr<MethodKind> sparse_momentum_kind(const SparseMomentumOptions& options = {});
 
 }  // namespace galore

@@ -111,7 +111,7 @@ std::unique_ptr<Method> make_stable_spam(const StableSpamOptions& options, const
   return std::make_unique<StableSpam>(options, inputs);
 }
 
-std::shared_ptr<MethodKind> stable_spam_kind(const StableSpamOptions& options) {
+std::unique_ptr<MethodKind> stable_spam_kind(const StableSpamOptions& options) {
   return method_kind("stable_spam", {.takes_every_weight = true}, make_stable_spam, options);
 }
 

@@ -73,7 +73,7 @@ std::unique_ptr<Method> make_subtrack(const SubtrackOptions& options, const Meth
   return std::make_unique<Subtrack>(options, std::move(subspace), std::move(rule), inputs.workspace);
 }
 
-std::shared_ptr<MethodKind> subtrack_kind(const SubtrackOptions& options) {
+std::unique_ptr<MethodKind> subtrack_kind(const SubtrackOptions& options) {
   return method_kind("subtrack", {.has_basis = true, .needs_orthonormal = true}, make_subtrack, options);
 }
 

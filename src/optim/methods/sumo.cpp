@@ -61,7 +61,7 @@ std::unique_ptr<Method> make_sumo(const SumoOptions& options, const MethodInputs
   return std::make_unique<Sumo>(options, std::move(subspace), std::move(momentum), inputs);
 }
 
-std::shared_ptr<MethodKind> sumo_kind(const SumoOptions& options) {
+std::unique_ptr<MethodKind> sumo_kind(const SumoOptions& options) {
   return method_kind("sumo", {.has_basis = true, .needs_orthonormal = true}, make_sumo, options);
 }
 

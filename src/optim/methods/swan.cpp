@@ -51,7 +51,7 @@ std::unique_ptr<Method> make_swan(const SwanOptions& options, const MethodInputs
   return std::make_unique<Swan>(options, inputs);
 }
 
-std::shared_ptr<MethodKind> swan_kind(const SwanOptions& options) {
+std::unique_ptr<MethodKind> swan_kind(const SwanOptions& options) {
   return method_kind("swan", {}, make_swan, options);
 }
 

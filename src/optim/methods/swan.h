@@ -29,6 +29,6 @@ struct SwanOptions {
 void declare_options(OptionTable& table, SwanOptions& options);
 
 std::unique_ptr<Method> make_swan(const SwanOptions& options, const MethodInputs& inputs);
-std::shared_ptr<MethodKind> swan_kind(const SwanOptions& options = {});
+std::unique_ptr<MethodKind> swan_kind(const SwanOptions& options = {});
 
 }  // namespace galore
