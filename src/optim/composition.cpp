@@ -4,6 +4,7 @@
 
 #include "core/errors.h"
 #include "optim/presets.h"
+#include "optim/update_rules/adamw.h"
 
 namespace galore {
 namespace {
@@ -76,7 +77,7 @@ void refuse_what_means_nothing(const Choice& choice) {
     fail_usage(kWhere,
                "limiter=norm_growth limits a scaled residual: expected residual=scaled or gradient, given {}",
                choice.residual);
-  if (choice.limiter == "spike_clip" && choice.rule != "adamw" && choice.rule != "rms_prop")
+  if (choice.limiter == "spike_clip" && !rule_kind(choice.rule)->traits().keeps_every_square)
     fail_usage(kWhere,
                "limiter=spike_clip compares with a second moment of every element, which {} does not keep: "
                "expected rule=adamw or rms_prop",
@@ -94,7 +95,7 @@ OptimizerSettings settings_of(const Choice& choice) {
   if (!choice.method.empty()) return named_settings(choice.method);
   refuse_what_means_nothing(choice);
   OptimizerSettings settings;
-  settings.rule = choice.rule;
+  settings.rule = rule_kind(choice.rule);
   if (choice.subspace != "none") {
     settings.method = find_preset(preset_with(choice.residual)).settings().method;
     settings.subspace.subspace = choice.subspace;
@@ -134,8 +135,10 @@ OptimizerSettings compose(const std::string& text,
   OptimizerSettings settings = settings_of(choice);
   settings.preset = text;
   if (choice.method.empty() || !value_of(items, "storage").empty()) settings.storage.storage = choice.storage;
-  if (settings.storage.storage == "blockwise_8bit")
-    settings.adamw.epsilon = std::max(settings.adamw.epsilon, kLeastEpsilon);
+  if (settings.storage.storage == "blockwise_8bit" && settings.rule->name() == "adamw") {
+    double& epsilon = options_of<AdamWOptions>(*settings.rule).epsilon;
+    epsilon = std::max(epsilon, kLeastEpsilon);
+  }
   OptionTable table;
   declare_options(table, settings);
   for (const auto& [key, value] : defaults)

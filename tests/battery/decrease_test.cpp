@@ -2,6 +2,7 @@
 // a logistic regression, each with a bias.
 #include <ATen/ATen.h>
 
+#include "optim/update_rules/sgd.h"
 #include "variants.h"
 
 namespace galore::battery {
@@ -67,10 +68,11 @@ double decrease(const Variant& variant, const Problem& problem) {
   // Rules that divide by the size of the gradient move by the rate itself; SGD by the rate times the
   // gradient, and the curvature of least squares is about 1 here. A tenth of that with momentum, which adds
   // up ten.
-  double rate = settings.rule != "sgd" ? 0.05 : settings.sgd.momentum > 0 ? 0.03 : 0.3;
+  const bool is_sgd = settings.rule->name() == "sgd";
+  double rate = !is_sgd ? 0.05 : options_of<SgdOptions>(*settings.rule).momentum > 0 ? 0.03 : 0.3;
   if (variant.targeted) rate /= scale_of(settings);
   // P P^T of a random P is no projection: it enlarges up to ten times where r is a fourth of n.
-  if (variant.subspace_is("random") && settings.rule == "sgd") rate /= 10;
+  if (variant.subspace_is("random") && is_sgd) rate /= 10;
   // Details are divided by the size of the coarse part, which may be a tenth of theirs.
   if (variant.optim == "gwt_adamw") rate /= 10;
   // A momentum comes back from four random directions with noise of twice its size.

@@ -9,7 +9,7 @@ namespace {
 class AdamMini : public Method {
  public:
   explicit AdamMini(const MethodInputs& inputs)
-      : adam_(inputs.settings.adamw),
+      : adam_(options_of<AdamWOptions>(*inputs.settings.rule)),
         moment1_(inputs.moment(inputs.weight.shape, /*is_signed=*/true)),
         moment2_(inputs.workspace.ledger().zeros(Owner::moments, {inputs.rows()}, at::kFloat)) {}
 

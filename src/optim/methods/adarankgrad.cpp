@@ -43,7 +43,7 @@ class AdaRankGrad : public Method {
   AdaRankGrad(const AdaRankGradOptions& options, std::unique_ptr<Subspace> subspace,
               const MethodInputs& inputs)
       : options_(options),
-        adam_(inputs.settings.adamw),
+        adam_(options_of<AdamWOptions>(*inputs.settings.rule)),
         subspace_(std::move(subspace)),
         moment1_(inputs.settings.storage, /*is_signed=*/true, inputs.workspace.ledger()),
         moment2_(inputs.settings.storage, /*is_signed=*/false, inputs.workspace.ledger()) {

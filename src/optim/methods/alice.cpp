@@ -17,7 +17,7 @@ class Alice : public Method {
  public:
   Alice(const AliceOptions& options, const MethodInputs& inputs)
       : options_(options),
-        adam_(inputs.settings.adamw),
+        adam_(options_of<AdamWOptions>(*inputs.settings.rule)),
         workspace_(inputs.workspace),
         subspace_({.rank = options.rank,
                    .update_proj_gap = options.update_proj_gap,

@@ -12,7 +12,7 @@ class Badam : public Method {
  public:
   Badam(const BadamOptions& options, const MethodInputs& inputs)
       : options_(options),
-        adam_(inputs.settings.adamw),
+        adam_(options_of<AdamWOptions>(*inputs.settings.rule)),
         layer_(inputs.weight.layer),
         num_layers_(std::max<int64_t>(1, inputs.weight.num_layers)) {
     const std::string name = "badam." + name_in_any_layer(inputs.weight.name, layer_);

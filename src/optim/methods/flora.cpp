@@ -6,13 +6,14 @@
 #include "kernels/apply_direction.h"
 #include "kernels/matmul.h"
 #include "optim/methods/subspace_method.h"
+#include "optim/update_rules/adafactor.h"
 
 namespace galore {
 namespace {
 
 // Clipping comes after the average.
 std::unique_ptr<UpdateRule> without_clipping(const MethodInputs& inputs) {
-  AdafactorOptions options = inputs.settings.adafactor;
+  AdafactorOptions options = options_of<AdafactorOptions>(*inputs.settings.rule);
   options.clip_threshold = 1e30;
   return make_adafactor(options, inputs.settings.storage, inputs.weight.shape, inputs.workspace);
 }
@@ -21,7 +22,7 @@ class Flora : public Method {
  public:
   Flora(const FloraOptions& options, const MethodInputs& inputs)
       : beta1_(options.beta1),
-        clip_threshold_(inputs.settings.adafactor.clip_threshold),
+        clip_threshold_(options_of<AdafactorOptions>(*inputs.settings.rule).clip_threshold),
         workspace_(inputs.workspace),
         subspace_(inputs.subspace()),
         rule_(without_clipping(inputs)) {

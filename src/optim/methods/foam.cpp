@@ -9,7 +9,9 @@ namespace {
 class Foam : public Method {
  public:
   Foam(const FoamOptions& options, const MethodInputs& inputs)
-      : options_(options), adam_(inputs.settings.adamw), block_(int64_t{1} << options.level) {
+      : options_(options),
+        adam_(options_of<AdamWOptions>(*inputs.settings.rule)),
+        block_(int64_t{1} << options.level) {
     const std::vector<int64_t> folded{inputs.rows(), kernels::num_blocks(inputs.columns(), block_)};
     moment1_ = inputs.moment(folded, /*is_signed=*/true);
     moment2_ = inputs.moment(folded, /*is_signed=*/false);

@@ -13,7 +13,7 @@ class Gwt : public Method {
  public:
   Gwt(const GwtOptions& options, const MethodInputs& inputs)
       : options_(options),
-        adam_(inputs.settings.adamw),
+        adam_(options_of<AdamWOptions>(*inputs.settings.rule)),
         block_(int64_t{1} << options.level),
         limiter_(options.limiter) {
     const std::vector<int64_t> coarse{inputs.rows(), kernels::num_blocks(inputs.columns(), block_)};

@@ -5,6 +5,7 @@
 #include "kernels/apply_direction.h"
 #include "kernels/matmul.h"
 #include "kernels/orthonormalize.h"
+#include "optim/update_rules/adamw.h"
 
 namespace galore {
 namespace {
@@ -13,7 +14,7 @@ class LdAdam : public Method {
  public:
   LdAdam(const LdAdamOptions& options, const MethodInputs& inputs)
       : rho_(options.rho),
-        beta1_(inputs.settings.adamw.beta1),
+        beta1_(options_of<AdamWOptions>(*inputs.settings.rule).beta1),
         left_(inputs.rows() <= inputs.columns()),
         workspace_(inputs.workspace),
         subspace_({.rank = options.rank,

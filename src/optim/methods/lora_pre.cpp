@@ -6,6 +6,7 @@
 #include "kernels/matmul.h"
 #include "kernels/orthonormalize.h"
 #include "kernels/serial_lapack.h"
+#include "optim/update_rules/adam_step.h"
 
 namespace galore {
 namespace {
@@ -84,7 +85,7 @@ class FactoredAverage {
 class LoraPre : public Method {
  public:
   LoraPre(int64_t rank, const MethodInputs& inputs)
-      : adam_(inputs.settings.adamw),
+      : adam_(options_of<AdamWOptions>(*inputs.settings.rule)),
         workspace_(inputs.workspace),
         first_(inputs, rank, 1 - std::sqrt(adam_.beta1)),
         second_(inputs, rank, 1 - std::pow(adam_.beta2, 0.25)) {}

@@ -4,6 +4,7 @@
 
 #include "kernels/apply_direction.h"
 #include "kernels/matmul.h"
+#include "optim/update_rules/adamw.h"
 
 namespace galore {
 namespace {

@@ -6,6 +6,7 @@
 
 #include "kernels/adamw.h"
 #include "kernels/clip.h"
+#include "optim/update_rules/adam_step.h"
 
 namespace galore {
 namespace {
@@ -14,7 +15,7 @@ class StableSpam : public Method {
  public:
   StableSpam(const StableSpamOptions& options, const MethodInputs& inputs)
       : options_(options),
-        adam_(inputs.settings.adamw),
+        adam_(options_of<AdamWOptions>(*inputs.settings.rule)),
         moment1_(inputs.moment(inputs.weight.shape, /*is_signed=*/true)),
         moment2_(inputs.moment(inputs.weight.shape, /*is_signed=*/false)) {}
 

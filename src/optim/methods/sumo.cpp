@@ -7,6 +7,7 @@
 #include "kernels/polar_factor.h"
 #include "optim/limiters/norm_growth.h"
 #include "optim/methods/subspace_method.h"
+#include "optim/update_rules/sgd.h"
 
 namespace galore {
 namespace {

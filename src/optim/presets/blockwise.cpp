@@ -15,7 +15,7 @@ void combine_badam(OptimizerSettings& settings) { settings.method = badam_kind()
 // driver, which takes accumulation and clipping too (layerwise_clipping says by what; LOMO computes every
 // gradient twice for the norm).
 void combine_lomo(OptimizerSettings& settings) {
-  settings.rule = "sgd";
+  settings.rule = rule_kind("sgd");
   settings.decay_order = DecayOrder::coupled;
   settings.layerwise = true;
 }
@@ -27,7 +27,7 @@ void combine_lomo(OptimizerSettings& settings) {
 // first moment, in the backward pass. Departure: the update is not multiplied by the root mean square of the
 // weight, which no method sees; the learning rate is Adafactor's without scale_parameter.
 void combine_adalomo(OptimizerSettings& settings) {
-  settings.rule = "adafactor";
+  settings.rule = rule_kind("adafactor");
   settings.layerwise = true;
 }
 
