@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 
+#include "optim/gradient_buffer.h"
 #include "optim/test_optimizer.h"
 
 namespace galore {

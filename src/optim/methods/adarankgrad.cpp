@@ -70,7 +70,7 @@ class AdaRankGrad : public Method {
   std::string refresh(const GradientOperator& gradient, const RandomStream& random, int64_t) override {
     const at::Tensor average = subspace_->wants_average() ? moment1_->read() : at::Tensor();
     const std::string notice = subspace_->refresh(gradient, random, average);
-    const at::Tensor& turn = subspace_->turn();
+    const at::Tensor& turn = subspace_->rotation();
     const bool of_columns = subspace_->side() == Side::right;
     if (turn.defined()) {
       moment1_.turn(turn, of_columns, subspace_->low_rank_shape());

@@ -23,10 +23,10 @@ class Badam : public Method {
     moment2_ = shared(".moment2");
   }
 
-  Turn turn(int64_t updates) override {
+  Activity activity(int64_t updates) override {
     const int64_t turn = updates / options_.switch_every;
     if (turn != turn_) begin(turn);
-    return active() ? Turn::active : Turn::resting;
+    return active() ? Activity::active : Activity::resting;
   }
 
   Direction direction(at::Tensor gradient, const StepContext&) override {

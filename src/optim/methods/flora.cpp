@@ -44,8 +44,8 @@ class Flora : public Method {
 
   std::string refresh(const GradientOperator& gradient, const RandomStream& random, int64_t) override {
     const std::string notice = subspace_->refresh(gradient, random, moment_ ? moment_->read() : at::Tensor());
-    if (moment_ && subspace_->turn().defined())
-      moment_->write(turned_state(moment_->read(), subspace_->turn(), subspace_->side() == Side::right));
+    if (moment_ && subspace_->rotation().defined())
+      moment_->write(turned_state(moment_->read(), subspace_->rotation(), subspace_->side() == Side::right));
     return notice;
   }
 

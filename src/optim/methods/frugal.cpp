@@ -26,7 +26,7 @@ class Frugal : public SubspaceMethod {
 
   std::string refresh(const GradientOperator& gradient, const RandomStream& random, int64_t) override {
     const std::string notice = SubspaceMethod::refresh(gradient, random, count_);
-    if (!subspace_->turn().defined()) {
+    if (!subspace_->rotation().defined()) {
       rule_->reset();
       count_ = 0;
     }

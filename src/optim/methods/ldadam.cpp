@@ -83,7 +83,7 @@ class LdAdam : public Method {
     const double factor = beta1_ / (1 - beta1_);
     add_to_error(rule_->average(), factor);
     subspace_.replace(left_ ? Side::left : Side::right, next);
-    rule_->transport(subspace_.turn(), !left_, steps);
+    rule_->transport(subspace_.rotation(), !left_, steps);
     add_to_error(rule_->average(), -factor);
   }
 

@@ -31,8 +31,9 @@ struct StepContext {
   }
 };
 
-// Where weights of the same name in all layers take turns, one of them is active in an update.
-enum class Turn { always, active, resting };
+// Whether a weight takes part in an update. Where the weights at one place of all layers take turns, one of
+// them is active in an update and the others rest.
+enum class Activity { always, active, resting };
 
 class Method {
  public:
@@ -41,9 +42,9 @@ class Method {
   // weight as it is, without decay.
   virtual Direction direction(at::Tensor gradient, const StepContext& context) = 0;
   virtual void visit(StateVisitor& visitor) = 0;
-  // Asked as the optimizer's update begins, after `updates` others. Resting: the gradient is not formed, and
-  // direction() is not called.
-  virtual Turn turn(int64_t /*updates*/) { return Turn::always; }
+  // Asked when an update begins that follows `updates` others. The gradient of a resting weight is not
+  // formed, and direction() is not called.
+  virtual Activity activity(int64_t /*updates*/) { return Activity::always; }
 
   // The basis that is refreshed now and then, if the method has one.
   virtual Subspace* subspace() { return nullptr; }

@@ -31,7 +31,7 @@ class Subtrack : public SubspaceMethod {
     bool moved = side != Side::right && move(gradient, Side::left);
     if (side != Side::left) moved |= move(gradient, Side::right);
     if (!moved) return "the gradient leads nowhere: keeps the old basis";
-    if (subspace_->turn().defined()) rule_->transport(subspace_->turn(), side == Side::right, steps);
+    if (subspace_->rotation().defined()) rule_->transport(subspace_->rotation(), side == Side::right, steps);
     return "";
   }
 
