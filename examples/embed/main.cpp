@@ -35,7 +35,7 @@ double loss_after_training(const std::string& preset, const std::string& optim_a
   options.settings = galore::resolve_optimizer(preset, optim_args);
   options.target_modules = {"encoder", "middle"};  // or "all-linear"; other weights are not projected
   galore::AutogradOptimizer optimizer(network.named_parameters().pairs(), options);
-  std::printf("%s\n", optimizer.optimizer().grouping().report.c_str());
+  std::printf("%s\n", optimizer.optimizer().grouping().summary.c_str());
 
   constexpr int kSteps = 200, kMicroBatches = 2;
   double loss_of_step = 0;

@@ -6,7 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <utility>
+#include <vector>
 
 #include "core/parameter.h"
 #include "kernels/embedding.h"
@@ -50,18 +50,14 @@ class FullGradientSink : public GradientSink {
 // Attaches a sink to every parameter, for as long as it lives.
 class GradientCollector {
  public:
-  GradientCollector(ParameterList parameters, Ledger& ledger, at::ScalarType dtype)
-      : parameters_(std::move(parameters)) {
-    for (Parameter* parameter : parameters_) {
-      sinks_[parameter->name] = std::make_unique<FullGradientSink>(ledger, parameter->sizes(), dtype);
-      parameter->sink = sinks_[parameter->name].get();
+  GradientCollector(const ParameterList& parameters, Ledger& ledger, at::ScalarType dtype) {
+    bindings_.reserve(parameters.size());
+    for (Parameter* parameter : parameters) {
+      auto& sink = sinks_[parameter->name];
+      sink = std::make_unique<FullGradientSink>(ledger, parameter->sizes(), dtype);
+      bindings_.emplace_back(*parameter, *sink);
     }
   }
-  ~GradientCollector() {
-    for (Parameter* parameter : parameters_) parameter->sink = nullptr;
-  }
-  GradientCollector(const GradientCollector&) = delete;
-  GradientCollector& operator=(const GradientCollector&) = delete;
 
   void clear() {
     for (auto& [name, sink] : sinks_) sink->clear();
@@ -69,8 +65,8 @@ class GradientCollector {
   const FullGradientSink& operator[](const std::string& name) const { return *sinks_.at(name); }
 
  private:
-  ParameterList parameters_;
   std::map<std::string, std::unique_ptr<FullGradientSink>> sinks_;
+  std::vector<SinkBinding> bindings_;
 };
 
 }  // namespace galore

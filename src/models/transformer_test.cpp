@@ -12,8 +12,8 @@ namespace {
 using namespace testing_models;
 
 WeightQuantization mlp_in_codes() {
-  return [](const std::string& name) -> std::optional<GroupFormat> {
-    if (name.find("mlp") == std::string::npos) return std::nullopt;
+  return [](const Parameter& matrix) -> std::optional<GroupFormat> {
+    if (matrix.name.find("mlp") == std::string::npos) return std::nullopt;
     return GroupFormat{8, 64};
   };
 }

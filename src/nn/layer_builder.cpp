@@ -18,7 +18,7 @@ LinearPointer QuantizedBuilder::linear(const Place& place, const LinearSize& siz
 
 void QuantizedBuilder::allocate(Parameter& parameter, at::IntArrayRef shape) const {
   const auto format =
-      parameter.role == Role::matrix ? quantization_(parameter.name) : std::optional<GroupFormat>();
+      parameter.role == Role::matrix ? quantization_(parameter) : std::optional<GroupFormat>();
   if (!format) return inner_->allocate(parameter, shape);
   parameter.codes = zero_group_codes(*format, shape, Owner::weights, ledger_);
 }

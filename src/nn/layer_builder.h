@@ -45,8 +45,9 @@ class DenseBuilder : public LayerBuilder {
   at::ScalarType dtype_;
 };
 
-// The 8-bit format in which a matrix is stored, by its parameter's name; nothing: it is not quantized.
-using WeightQuantization = std::function<std::optional<GroupFormat>(const std::string& name)>;
+// The 8-bit format in which a matrix is stored; nothing: it is not quantized. The parameter has its name,
+// role and layer.
+using WeightQuantization = std::function<std::optional<GroupFormat>(const Parameter& matrix)>;
 
 // Stores the matrices that `quantization` names as group codes and leaves everything else to `inner`.
 class QuantizedBuilder : public LayerBuilder {

@@ -102,8 +102,8 @@ TEST(LayerBuilder, RefusesAnInputGradientAfterTheReport) {
 
 TEST(LayerBuilder, QuantizesTheMatricesThatAreNamed) {
   Fixture f;
-  const auto named = [](const std::string& name) -> std::optional<GroupFormat> {
-    if (name.find("mlp") == std::string::npos) return std::nullopt;
+  const auto named = [](const Parameter& matrix) -> std::optional<GroupFormat> {
+    if (matrix.name.find("mlp") == std::string::npos) return std::nullopt;
     return GroupFormat{8, 64};
   };
   const QuantizedBuilder builder(std::make_unique<DenseBuilder>(f.ledger, at::kFloat), named, f.ledger);

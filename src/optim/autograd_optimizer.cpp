@@ -5,6 +5,7 @@
 #include <torch/csrc/autograd/variable.h>
 
 #include "core/errors.h"
+#include "optim/foreign_names.h"
 
 namespace galore {
 namespace {
@@ -40,27 +41,45 @@ class AutogradOptimizer::Hook : public torch::autograd::PostAccumulateGradHook {
   Weight& weight_;
 };
 
-AutogradOptimizer::AutogradOptimizer(const NamedTensors& parameters, const OptimizerOptions& options)
+// Attaches a hook to a weight's tensor for as long as it lives.
+class AutogradOptimizer::HookBinding {
+ public:
+  HookBinding(AutogradOptimizer& optimizer, Weight& weight) : tensor_(weight.tensor) {
+    torch::autograd::impl::set_post_acc_grad_hooks(tensor_, std::make_unique<Hook>(optimizer, weight));
+  }
+  ~HookBinding() { torch::autograd::impl::set_post_acc_grad_hooks(tensor_, nullptr); }
+  HookBinding(const HookBinding&) = delete;
+  HookBinding& operator=(const HookBinding&) = delete;
+
+ private:
+  at::Tensor tensor_;
+};
+
+AutogradOptimizer::AutogradOptimizer(const NamedTensors& parameters, const OptimizerOptions& given,
+                                     const Places& places)
     : ledger_(device_of(parameters)), workspace_(ledger_) {
+  OptimizerOptions options = given;
+  if (options.target_modules.empty() && places.empty()) options.target_modules = default_targets_by_name();
   ParameterList list;
   for (const auto& [name, tensor] : parameters) {
     check(name, tensor, ledger_.device());
-    if (weight_format(options, name))
-      fail_usage("weight_bits", "expected 16 in optim_args: autograd cannot read {} from codes", name);
     Weight& weight = *weights_.emplace_back(std::make_unique<Weight>());
-    weight.parameter.name = name;
-    weight.parameter.value = tensor.detach();
     weight.tensor = tensor;
+    weight.parameter.name = name;
+    const auto place = places.find(name);
+    const bool stated = place != places.end();
+    weight.parameter.role = stated ? place->second.role : role_by_name(name, tensor.dim());
+    weight.parameter.layer = stated ? place->second.layer : layer_by_name(name);
+    weight.parameter.value = tensor.detach();
+    if (weight_format(options, weight.parameter))
+      fail_usage("weight_bits", "expected 16 in optim_args: autograd cannot read {} from codes", name);
     list.push_back(&weight.parameter);
   }
   optimizer_ = std::make_unique<Optimizer>(list, options, workspace_);
-  for (const auto& weight : weights_)
-    torch::autograd::impl::set_post_acc_grad_hooks(weight->tensor, std::make_unique<Hook>(*this, *weight));
+  for (const auto& weight : weights_) weight->binding = std::make_unique<HookBinding>(*this, *weight);
 }
 
-AutogradOptimizer::~AutogradOptimizer() {
-  for (const auto& weight : weights_) torch::autograd::impl::set_post_acc_grad_hooks(weight->tensor, nullptr);
-}
+AutogradOptimizer::~AutogradOptimizer() = default;
 
 void AutogradOptimizer::begin_update(double learning_rate, int64_t micro_batches) {
   for (const auto& weight : weights_) {

@@ -10,6 +10,7 @@
 // the weight is written within backward() and at most two gradients exist at a time.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -22,11 +23,20 @@ namespace galore {
 class AutogradOptimizer {
  public:
   using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
+  struct Place {
+    Role role = Role::matrix;
+    int64_t layer = -1;
+  };
+  using Places = std::map<std::string, Place>;
 
-  // The tensors are leaves that require a gradient, contiguous, fp32 or bf16, and on one device; they are
-  // written in place. options.target_modules says by name which matrices are projected ("all-linear": all but
-  // embedding and head). Anything else is an Error, and so are weights in codes (weight_bits=8).
-  AutogradOptimizer(const NamedTensors& parameters, const OptimizerOptions& options);
+  // The tensors must be leaves that require a gradient, contiguous, fp32 or bf16, and on one device; they are
+  // written in place. `places` states by name what the tensors are in their module; the names themselves
+  // decide about those that it leaves out (optim/foreign_names.h). options.target_modules says which matrices
+  // are projected ("all-linear": all but embedding and head). If it is empty, all matrices are projected
+  // where places are given, else those with "attn" or "mlp" in their names. Anything else is an Error, and so
+  // are weights in codes (weight_bits=8).
+  AutogradOptimizer(const NamedTensors& parameters, const OptimizerOptions& options,
+                    const Places& places = {});
   ~AutogradOptimizer();
   AutogradOptimizer(const AutogradOptimizer&) = delete;
   AutogradOptimizer& operator=(const AutogradOptimizer&) = delete;
@@ -39,16 +49,19 @@ class AutogradOptimizer {
 
   // For its grouping, its options, and its state (StateWriter and StateReader in checkpoint/state_files.h).
   Optimizer& optimizer() { return *optimizer_; }
+  const Optimizer& optimizer() const { return *optimizer_; }
   // What state and gradients take, by owner; the weights are the caller's.
   const Ledger& ledger() const { return ledger_; }
 
  private:
+  class Hook;
+  class HookBinding;
   struct Weight {
     Parameter parameter;
     at::Tensor tensor;
     int64_t remaining = 0;  // reports of this update
+    std::unique_ptr<HookBinding> binding;
   };
-  class Hook;
   void take_gradient(Weight& weight);
 
   Ledger ledger_;

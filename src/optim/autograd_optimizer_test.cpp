@@ -124,6 +124,18 @@ TEST(AutogradOptimizer, ATensorThatNoPassReachesHasTheGradientZero) {
   EXPECT_FALSE(at::equal(network.weights[1].second, network.values()[0].second));
 }
 
+// Without roles the names decide; with them a name says nothing.
+TEST(AutogradOptimizer, TakesRolesFromItsCaller) {
+  const auto leaf = [] { return random({8, 8}, 1).set_requires_grad(true); };
+  OptimizerOptions options;
+  options.settings = resolve_optimizer("galore_adamw", "rank=4");
+  const AutogradOptimizer by_name({{"a", leaf()}, {"mlp.0", leaf()}}, options);
+  EXPECT_EQ(by_name.optimizer().grouping().projected, (std::vector<bool>{false, true}));
+  const AutogradOptimizer by_role({{"a", leaf()}, {"mlp.0", leaf()}}, options,
+                                  {{"a", {}}, {"mlp.0", {.role = Role::head}}});
+  EXPECT_EQ(by_role.optimizer().grouping().projected, (std::vector<bool>{true, false}));
+}
+
 TEST(AutogradOptimizer, ItLetsGoOfTheTensors) {
   const Network network;
   { const AutogradOptimizer optimizer(network.weights, options_of("adamw")); }

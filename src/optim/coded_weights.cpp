@@ -21,11 +21,11 @@ void declare_options(OptionTable& table, CodedWeightOptions& options) {
       .origin("Q-GaLore's code");
 }
 
-std::optional<GroupFormat> weight_format(const OptimizerOptions& options, const std::string& name) {
-  const WeightOverride* own = find_override(options.overrides, name);
+std::optional<GroupFormat> weight_format(const OptimizerOptions& options, const Parameter& matrix) {
+  const WeightOverride* own = find_override(options.overrides, matrix);
   const OptimizerSettings& settings = own ? own->settings : options.settings;
   if (!settings.coded_weights || settings.coded_weights->bits != 8) return std::nullopt;
-  if (!own && !is_targeted(name, options.target_modules)) return std::nullopt;
+  if (!own && !is_targeted(matrix, options.target_modules)) return std::nullopt;
   const int64_t group_size = settings.coded_weights->group_size;
   if (group_size % 2 != 0) fail_usage("weight_group_size", "expected an even number, given {}", group_size);
   return GroupFormat{8, group_size};
@@ -33,8 +33,9 @@ std::optional<GroupFormat> weight_format(const OptimizerOptions& options, const 
 
 void code_weights(const ParameterList& parameters, const OptimizerOptions& options, Ledger& ledger) {
   for (Parameter* parameter : parameters) {
-    const auto format = weight_format(options, parameter->name);
-    if (!format || !is_matrix(*parameter)) continue;
+    if (!is_matrix(*parameter)) continue;
+    const auto format = weight_format(options, *parameter);
+    if (!format) continue;
     parameter->codes = zero_group_codes(*format, parameter->sizes(), Owner::weights, ledger);
     const at::Tensor value = parameter->value.contiguous();
     kernels::encode_groups(value.scalar_type() == at::kBFloat16 ? value : value.to(at::kFloat),

@@ -21,9 +21,9 @@ struct CodedWeightOptions {
 };
 void declare_options(OptionTable& table, CodedWeightOptions& options);
 
-// The codes of the matrix of this name, if it is to be kept in codes: it is targeted, and its optimizer asks
-// for it.
-std::optional<GroupFormat> weight_format(const OptimizerOptions& options, const std::string& name);
+// The format of this matrix's codes, or nothing if it is not kept in codes. A matrix is kept in codes if it
+// is targeted and its optimizer asks for it. Its value may still be missing.
+std::optional<GroupFormat> weight_format(const OptimizerOptions& options, const Parameter& matrix);
 // Turns the values of matrices into codes where weight_format() says so, for parameters that did not ask.
 void code_weights(const ParameterList& parameters, const OptimizerOptions& options, Ledger& ledger);
 // Whether any weight may be.

@@ -18,11 +18,17 @@ OptimizerOptions options_with(const std::string& optim, const std::string& args 
 }
 
 TEST(CodedWeights, AreTheTargetedOnesOfThePresetsThatAskForIt) {
-  const auto is_coded = [](const OptimizerOptions& options, const std::string& name) {
-    return weight_format(options, name).has_value();
+  const auto format_of = [](const OptimizerOptions& options, const std::string& name) {
+    Parameter matrix;
+    matrix.name = name;
+    matrix.role = role_by_name(name, 2);
+    return weight_format(options, matrix);
+  };
+  const auto is_coded = [&](const OptimizerOptions& options, const std::string& name) {
+    return format_of(options, name).has_value();
   };
   OptimizerOptions options = options_with(kQGaLore, "weight_group_size=128");
-  for (const char* name : {kSquare, kTall, kWide}) EXPECT_EQ(weight_format(options, name)->group_size, 128);
+  for (const char* name : {kSquare, kTall, kWide}) EXPECT_EQ(format_of(options, name)->group_size, 128);
   for (const char* name : {kEmbedding, "lm_head.weight"}) EXPECT_FALSE(is_coded(options, name));
   options.target_modules = {"up_proj"};
   EXPECT_TRUE(is_coded(options, kTall));
@@ -33,7 +39,7 @@ TEST(CodedWeights, AreTheTargetedOnesOfThePresetsThatAskForIt) {
       parse_overrides(kQGaLore, "", {}, "pattern=up_proj,optim=adamw;pattern=down_proj,rank=2");
   EXPECT_FALSE(is_coded(options, kTall));
   EXPECT_TRUE(is_coded(options, kWide));
-  EXPECT_THROW(weight_format(options_with(kQGaLore, "weight_group_size=33"), kTall), UsageError);
+  EXPECT_THROW(format_of(options_with(kQGaLore, "weight_group_size=33"), kTall), UsageError);
 }
 
 TEST(CodedWeights, AreAllThatIsKept) {

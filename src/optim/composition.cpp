@@ -4,6 +4,7 @@
 
 #include "core/errors.h"
 #include "optim/presets.h"
+#include "optim/update_rules/adamw.h"
 
 namespace galore {
 namespace {
@@ -76,7 +77,7 @@ void refuse_what_means_nothing(const Choice& choice) {
     fail_usage(kWhere,
                "limiter=norm_growth limits a scaled residual: expected residual=scaled or gradient, given {}",
                choice.residual);
-  if (choice.limiter == "spike_clip" && choice.rule != "adamw" && choice.rule != "rms_prop")
+  if (choice.limiter == "spike_clip" && !rule_kind(choice.rule)->traits().keeps_every_square)
     fail_usage(kWhere,
                "limiter=spike_clip compares with a second moment of every element, which {} does not keep: "
                "expected rule=adamw or rms_prop",
@@ -94,7 +95,7 @@ OptimizerSettings settings_of(const Choice& choice) {
   if (!choice.method.empty()) return named_settings(choice.method);
   refuse_what_means_nothing(choice);
   OptimizerSettings settings;
-  settings.rule = choice.rule;
+  settings.rule = rule_kind(choice.rule);
   if (choice.subspace != "none") {
     settings.method = find_preset(preset_with(choice.residual)).settings().method;
     settings.subspace.subspace = choice.subspace;
@@ -103,13 +104,14 @@ OptimizerSettings settings_of(const Choice& choice) {
   return settings;
 }
 
-// Bytes of the moments of a targeted matrix and of the head, which is none.
+// Bytes of the moments of a targeted matrix and of a head, which is not targeted.
 int64_t moment_bytes_of(OptimizerSettings settings, const std::string& storage) {
   settings.storage.storage = storage;
   Ledger ledger(at::kMeta);
   Workspace workspace(ledger);
-  make_method(settings, "model.layers.0.mlp.up_proj.weight", {256, 256}, true, workspace);
-  make_method(settings, "lm_head.weight", {256, 256}, false, workspace);
+  const std::vector<int64_t> shape{256, 256};
+  make_method(settings, {.name = "matrix", .shape = shape, .layer = 0, .num_layers = 1}, workspace);
+  make_method(settings, {.name = "head", .shape = shape, .targeted = false, .role = Role::head}, workspace);
   return ledger.bytes(Owner::moments);
 }
 
@@ -133,8 +135,10 @@ OptimizerSettings compose(const std::string& text,
   OptimizerSettings settings = settings_of(choice);
   settings.preset = text;
   if (choice.method.empty() || !value_of(items, "storage").empty()) settings.storage.storage = choice.storage;
-  if (settings.storage.storage == "blockwise_8bit")
-    settings.adamw.epsilon = std::max(settings.adamw.epsilon, kLeastEpsilon);
+  if (settings.storage.storage == "blockwise_8bit" && settings.rule->name() == "adamw") {
+    double& epsilon = options_of<AdamWOptions>(*settings.rule).epsilon;
+    epsilon = std::max(epsilon, kLeastEpsilon);
+  }
   OptionTable table;
   declare_options(table, settings);
   for (const auto& [key, value] : defaults)

@@ -4,6 +4,7 @@
 
 #include "core/errors.h"
 #include "optim/test_optimizer.h"
+#include "optim/update_rules/adamw.h"
 
 namespace galore {
 namespace {
@@ -50,7 +51,7 @@ TEST(Composition, TakesOptionsOfItsPartsFromBothPlaces) {
       "rule=adamw,storage=blockwise_8bit,subspace=sketch,rank=8", "block_size=64,beta2=0.95");
   EXPECT_EQ(settings.storage.storage, "blockwise_8bit");
   EXPECT_EQ(settings.storage.block_size, 64);
-  EXPECT_EQ(settings.adamw.beta2, 0.95);
+  EXPECT_EQ(options_of<AdamWOptions>(*settings.rule).beta2, 0.95);
   EXPECT_EQ(settings.subspace.subspace, "sketch");
   EXPECT_EQ(settings.subspace.rank, 8);
   EXPECT_EQ(resolve_optimizer("rule=sgd,rank=8", "").subspace.subspace, "warm");
@@ -71,7 +72,8 @@ TEST(Composition, StoresTheMomentsOfAnyMethodInCodes) {
     for (const auto& [m, n] : {std::pair<int64_t, int64_t>{64, 96}, {96, 64}, {70, 129}}) {
       Ledger ledger(at::kMeta);
       Workspace workspace(ledger);
-      const auto method = make_method(settings, kTall, {m, n}, true, workspace);
+      const auto method =
+          make_method(settings, {.name = kTall, .shape = {m, n}, .layer = 0, .num_layers = 1}, workspace);
       EXPECT_EQ(ledger.bytes(Owner::moments) + ledger.bytes(Owner::bases), state_bytes(settings, m, n))
           << optim << " " << m << " x " << n;
     }
@@ -105,7 +107,7 @@ TEST(Composition, WithMomentsInCodesMovesWeightsAsTheMethodDoes) {
 
 TEST(Composition, KeepsEpsilonAboveWhatCodesRoundToZero) {
   const auto epsilon = [](const std::string& optim, const std::string& args) {
-    return resolve_optimizer(optim, args).adamw.epsilon;
+    return options_of<AdamWOptions>(*resolve_optimizer(optim, args).rule).epsilon;
   };
   EXPECT_EQ(epsilon("method=muon", ""), 1e-10);
   EXPECT_EQ(epsilon("method=muon,storage=blockwise_8bit", ""), 1e-8);

@@ -17,7 +17,9 @@ LazyLift::LazyLift(Parameter& parameter, Subspace& subspace, Ledger& ledger)
   parameter_.term = this;
 }
 
-LazyLift::~LazyLift() { parameter_.term = nullptr; }
+LazyLift::~LazyLift() {
+  if (parameter_.term == this) parameter_.term = nullptr;
+}
 
 void LazyLift::add(const Direction& direction, const kernels::WeightUpdate& update) {
   const at::Tensor& adapted = subspace_.side() == Side::right ? direction.left : direction.right;

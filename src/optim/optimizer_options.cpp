@@ -4,7 +4,7 @@ namespace galore {
 
 void declare_options(OptionTable& table, OptimizerOptions& options) {
   table.add("optim_target_modules", &options.target_modules,
-            "projected weights: names, regular expressions or all-linear; default attn,mlp");
+            "projected weights: names, regular expressions or all-linear, the default");
   table.add("weight_decay", &options.weight_decay, "decoupled decay, times the learning rate").range(0, 1e6);
   table.add("optim_layerwise", &options.layerwise,
             "update each weight during the backward pass and free its gradient");

@@ -40,6 +40,9 @@ struct OptimizerOptions {
   std::string lift = "eager";
   int64_t tokens_per_update = 0;  // 0: unknown
   uint64_t seed = 42;
+
+  // Whether the norm of whole gradients is computed, even where none is formed in full.
+  bool wants_exact_norm() const { return grad_norm == "exact" || (grad_norm == "auto" && max_grad_norm > 0); }
 };
 void declare_options(OptionTable& table, OptimizerOptions& options);
 

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 
+#include "optim/gradient_buffer.h"
 #include "optim/test_optimizer.h"
 
 namespace galore {
@@ -289,6 +290,80 @@ TEST(Optimizer, LetsGoOfItsParameters) {
   EXPECT_NE(run.parameter(kTall).sink, nullptr);
   run.optimizer.reset();
   EXPECT_EQ(run.parameter(kTall).sink, nullptr);
+}
+
+// Two weights; the second one is refused with lift=lazy and decay, because it is narrow.
+struct HalfRefused {
+  HalfRefused() {
+    wide.name = kSquare, narrow.name = kTall;
+    wide.value = random({16, 16}, 1), narrow.value = random({24, 16}, 2, at::kBFloat16);
+    wide.whole_products = narrow.whole_products = true;
+    options = with_settings({}, resolve_optimizer("galore_adamw", "rank=4"));
+    options.lift = "lazy";
+    options.weight_decay = 0.1;
+  }
+  Parameter wide, narrow;
+  OptimizerOptions options;
+  Ledger ledger{at::kCPU};
+  Workspace workspace{ledger};
+};
+
+TEST(Optimizer, LeavesNothingBehindWhenItsConstructionFails) {
+  HalfRefused given;
+  EXPECT_THROW(Optimizer({&given.wide, &given.narrow}, given.options, given.workspace), UsageError);
+  for (const Parameter* parameter : {&given.wide, &given.narrow}) {
+    EXPECT_EQ(parameter->sink, nullptr) << parameter->name;
+    EXPECT_EQ(parameter->term, nullptr) << parameter->name;
+  }
+  const Optimizer optimizer({&given.wide}, given.options, given.workspace);
+  EXPECT_NE(given.wide.sink, nullptr) << "the first weight alone is accepted";
+  EXPECT_NE(given.wide.term, nullptr);
+}
+
+// A tap or a second optimizer may have taken the sink's place since.
+TEST(Optimizer, LeavesASinkAloneThatIsNotItsOwn) {
+  HalfRefused given;
+  auto optimizer = std::make_unique<Optimizer>(ParameterList{&given.wide}, given.options, given.workspace);
+  GradientBuffer other(given.wide, given.workspace, [] {});
+  given.wide.sink = &other;
+  optimizer.reset();
+  EXPECT_EQ(given.wide.sink, &other);
+}
+
+TEST(FrozenParameters, HaveNoSinkAndNoStateAndAreNotWritten) {
+  NamedTensors weights = all_kinds();
+  std::vector<std::unique_ptr<Parameter>> owned;
+  ParameterList all, trainable;
+  for (const auto& [name, value] : weights) {
+    owned.push_back(std::make_unique<Parameter>());
+    owned.back()->name = name;
+    owned.back()->role = role_by_name(name, value.dim());
+    owned.back()->value = value.clone();
+    owned.back()->trainable = name != kTall && name != kEmbedding;
+    all.push_back(owned.back().get());
+    if (owned.back()->trainable) trainable.push_back(owned.back().get());
+  }
+  const OptimizerOptions options = with_settings({}, resolve_optimizer("galore_adamw", "rank=4"));
+  Ledger ledger(at::kCPU), small_ledger(at::kCPU);
+  Workspace workspace(ledger), small_workspace(small_ledger);
+  const int64_t state_of_trainable = [&] {
+    const Optimizer small(trainable, options, small_workspace);
+    return small_ledger.total();
+  }();
+  Optimizer optimizer(all, options, workspace);
+  EXPECT_EQ(ledger.total(), state_of_trainable);
+  optimizer.begin_update(0.1, 1);
+  for (size_t i = 0; i < all.size(); ++i) {
+    EXPECT_EQ(all[i]->sink != nullptr, all[i]->trainable) << all[i]->name;
+    if (!all[i]->sink) continue;
+    all[i]->sink->add(decaying(all[i]->sizes(), i));
+    all[i]->sink->use_done();
+  }
+  optimizer.finish_update();
+  for (size_t i = 0; i < all.size(); ++i)
+    EXPECT_EQ(same_bits(all[i]->value, weights[i].second), !all[i]->trainable) << all[i]->name;
+  for (const auto& [name, value] : StateCopy(optimizer).values)
+    EXPECT_TRUE(name.find(kTall) == std::string::npos && name.find(kEmbedding) == std::string::npos) << name;
 }
 
 TEST(Optimizer, MustHearFromEveryWeight) {

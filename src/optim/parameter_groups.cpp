@@ -9,7 +9,7 @@
 namespace galore {
 namespace {
 
-const std::vector<std::string> kDefaultTargets{"attn", "mlp"};
+const std::vector<std::string> kDefaultTargets{"all-linear"};
 
 std::string module_name(const std::string& parameter) {
   const std::string suffix = ".weight";
@@ -20,8 +20,11 @@ bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-bool matches(const std::string& module, const std::string& target) {
-  if (target == "all-linear" || target == "all_linear") return !is_embedding(module) && !is_head(module);
+}  // namespace
+
+bool matches_target(const Parameter& parameter, const std::string& target) {
+  if (target == "all-linear" || target == "all_linear") return parameter.role == Role::matrix;
+  const std::string module = module_name(parameter.name);
   if (contains(module, target)) return true;
   try {
     return std::regex_match(module, std::regex(target));
@@ -31,40 +34,22 @@ bool matches(const std::string& module, const std::string& target) {
   }
 }
 
-}  // namespace
-
-bool is_embedding(const std::string& parameter) {
-  return contains(parameter, "embed") || contains(parameter, "wte") || contains(parameter, "wpe");
-}
-
-bool is_head(const std::string& parameter) { return contains(parameter, "lm_head"); }
-
-int64_t layer_of(const std::string& parameter) {
-  static const std::regex pattern(R"((?:^|\.)(?:layers?|h)\.(\d{1,9})\.)");
-  std::smatch found;
-  return std::regex_search(parameter, found, pattern) ? std::stoll(found[1]) : -1;
+bool is_targeted(const Parameter& parameter, const std::vector<std::string>& targets) {
+  const auto& all = targets.empty() ? kDefaultTargets : targets;
+  return std::any_of(all.begin(), all.end(),
+                     [&](const std::string& target) { return matches_target(parameter, target); });
 }
 
 int64_t count_layers(const ParameterList& parameters) {
   std::set<int64_t> layers;
-  for (const Parameter* parameter : parameters) layers.insert(layer_of(parameter->name));
+  for (const Parameter* parameter : parameters) layers.insert(parameter->layer);
   return static_cast<int64_t>(layers.size() - layers.count(-1));
 }
 
-std::string name_in_any_layer(const std::string& parameter) {
-  const std::string number = "." + std::to_string(layer_of(parameter)) + ".";
-  const size_t at = parameter.find(number);
-  return at == std::string::npos ? parameter : std::string(parameter).replace(at, number.size(), ".*.");
-}
-
-bool matches_module(const std::string& parameter, const std::string& target) {
-  return matches(module_name(parameter), target);
-}
-
-bool is_targeted(const std::string& parameter, const std::vector<std::string>& targets) {
-  const auto names_it = [&](const std::string& target) { return matches_module(parameter, target); };
-  const auto& all = targets.empty() ? kDefaultTargets : targets;
-  return std::any_of(all.begin(), all.end(), names_it);
+std::string name_in_any_layer(const std::string& name, int64_t layer) {
+  const std::string number = "." + std::to_string(layer) + ".";
+  const size_t at = name.find(number);
+  return layer < 0 || at == std::string::npos ? name : std::string(name).replace(at, number.size(), ".*.");
 }
 
 std::vector<int64_t> matrix_sizes(const Parameter& parameter) {
@@ -85,7 +70,7 @@ Grouping group_parameters(const ParameterList& parameters, const std::vector<std
   for (const Parameter* parameter : parameters) {
     bool projected = false;
     for (size_t i = 0; i < targets.size() && is_matrix(*parameter); ++i) {
-      if (!matches(module_name(parameter->name), targets[i])) continue;
+      if (!matches_target(*parameter, targets[i])) continue;
       projected = true;
       ++hits[i];
     }
@@ -96,7 +81,7 @@ Grouping group_parameters(const ParameterList& parameters, const std::vector<std
   }
   for (size_t i = 0; i < targets.size(); ++i)
     if (hits[i] == 0) grouping.unmatched.push_back(targets[i]);
-  grouping.report = fmt::format(
+  grouping.summary = fmt::format(
       "{} of {} parameters are projected ({:.2f}M of {:.2f}M elements); the others get the rule alone",
       num_projected, parameters.size(), static_cast<double>(elements) / 1e6,
       static_cast<double>(all_elements) / 1e6);

@@ -1,4 +1,4 @@
-// Which weights are projected, by name.
+// Decides which weights are projected, and shows methods a weight as a matrix.
 #pragma once
 
 #include <string>
@@ -9,43 +9,38 @@
 namespace galore {
 
 struct Grouping {
-  std::vector<bool> projected;  // one a parameter
-  // One line for people: how many are projected, by which pattern, and what the others get.
-  std::string report;
+  std::vector<bool> projected;  // one value for each parameter
+  // One line for the user: how many parameters are projected, and what happens to the others.
+  std::string summary;
   std::vector<std::string> unmatched;  // targets that match no matrix
 };
 
-// `targets`: names (a part of the parameter's name), regular expressions (of the whole module name, without
-// ".weight"), or "all-linear" (every matrix except embedding and head). Empty: "attn" and "mlp", as the
-// authors' code. Only matrices are projected; norms, biases, embedding and head never are by default. The
-// caller decides what to do about targets that match nothing.
+// Chooses the parameters that are projected. `targets` holds names (a part of the parameter's name), regular
+// expressions (of the whole name without ".weight") and "all-linear", which means every parameter of
+// Role::matrix. An empty list means "all-linear". Norms and biases are never projected, embedding and head
+// only if a target names them. The caller decides what to do about targets that match nothing; a target that
+// matches no name and is no regular expression is a UsageError.
 Grouping group_parameters(const ParameterList& parameters, const std::vector<std::string>& targets);
 
-// Whether the matrix of this name is projected by these targets.
-bool is_targeted(const std::string& parameter, const std::vector<std::string>& targets);
-// What a weight is, by its name; a matrix shared by both is the embedding.
-bool is_embedding(const std::string& parameter);
-bool is_head(const std::string& parameter);
+// Whether these targets mean this parameter. Its value is not looked at and may be missing.
+bool is_targeted(const Parameter& parameter, const std::vector<std::string>& targets);
+// Whether one target means this parameter.
+bool matches_target(const Parameter& parameter, const std::string& target);
 
-// The number after "layers." in a name ("h." and "layer." of other models); -1: of no layer.
-int64_t layer_of(const std::string& parameter);
-// How many different ones there are.
+// The number of different layers that the parameters belong to.
 int64_t count_layers(const ParameterList& parameters);
 
-// The name without that number, "model.layers.*.mlp.up_proj.weight": what the same weight of all layers has
-// in common.
-std::string name_in_any_layer(const std::string& parameter);
+// The name with "*" in place of the layer's number, e.g. "model.layers.*.mlp.up_proj.weight". Weights that
+// stand at the same place of different layers share it.
+std::string name_in_any_layer(const std::string& name, int64_t layer);
 
-// Whether a target (one name or expression, as above) means this parameter, whatever its kind.
-bool matches_module(const std::string& parameter, const std::string& target);
-
-// What a method sees of a parameter: a convolution's O x I x kh x kw is the matrix O x (I kh kw), others are
-// as they are.
+// The sizes that a method sees: the kernel of a convolution, O x I x kh x kw, is the matrix O x (I kh kw);
+// tensors of one and two dimensions keep their sizes.
 std::vector<int64_t> matrix_sizes(const Parameter& parameter);
-// The value as that matrix, sharing its memory.
+// The value with those sizes; it shares the parameter's memory.
 at::Tensor matrix_of(const Parameter& parameter);
 
-// Norms and biases (one dimension): the usual trainers give them no weight decay.
+// Whether the parameter has two dimensions or more. Common trainers give no weight decay to the others.
 bool is_matrix(const Parameter& parameter);
 
 }  // namespace galore

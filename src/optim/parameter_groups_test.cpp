@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "core/errors.h"
+#include "optim/foreign_names.h"
 
 namespace galore {
 namespace {
@@ -31,6 +32,7 @@ class Groups : public testing::Test {
     for (const auto& [name, dimensions] : kNames) {
       owned_.push_back(std::make_unique<Parameter>());
       owned_.back()->name = name;
+      owned_.back()->role = role_by_name(name, dimensions);
       owned_.back()->value = dimensions == 2 ? at::zeros({4, 5}) : at::zeros({4});
       list_.push_back(owned_.back().get());
     }
@@ -52,10 +54,7 @@ const std::vector<std::string> kAttentionAndMlp{
     "model.layers.0.mlp.up_proj.weight", "model.layers.1.self_attn.q_proj.weight",
     "model.layers.11.mlp.up_proj.weight"};
 
-TEST_F(Groups, ProjectAttentionAndMlpByDefault) {
-  EXPECT_EQ(projected({}), kAttentionAndMlp);
-  EXPECT_EQ(projected({"attn", "mlp"}), kAttentionAndMlp);
-}
+TEST_F(Groups, TakeNamesOfAttentionAndMlp) { EXPECT_EQ(projected({"attn", "mlp"}), kAttentionAndMlp); }
 
 TEST_F(Groups, TakeNamesAsPartsOfModuleNames) {
   EXPECT_EQ(projected({"q_proj"}), (std::vector<std::string>{"model.layers.0.self_attn.q_proj.weight",
@@ -73,6 +72,7 @@ TEST_F(Groups, TakeRegularExpressionsOfWholeModuleNames) {
 TEST_F(Groups, TakeEveryLinearButEmbeddingAndHead) {
   std::vector<std::string> expected = kAttentionAndMlp;
   expected.push_back("classifier.dense.weight");
+  EXPECT_EQ(projected({}), expected) << "the default";
   EXPECT_EQ(projected({"all-linear"}), expected);
   EXPECT_EQ(projected({"all_linear"}), expected);
 }
@@ -90,15 +90,29 @@ TEST_F(Groups, ProjectAnEmbeddingOnlyWhenNamed) {
   EXPECT_EQ(projected({"lm_head"}), std::vector<std::string>{"lm_head.weight"});
 }
 
+// Names say nothing about a weight that states its role.
+TEST_F(Groups, GoByTheRole) {
+  for (auto& parameter : owned_)
+    parameter->role = parameter->name == "transformer.wte.weight" ? Role::matrix : Role::adapter;
+  EXPECT_EQ(projected({}), std::vector<std::string>{"transformer.wte.weight"});
+}
+
+TEST(NameInAnyLayer, HasAStarForTheNumberOfItsLayer) {
+  EXPECT_EQ(name_in_any_layer("model.layers.12.mlp.up_proj.weight", 12), "model.layers.*.mlp.up_proj.weight");
+  EXPECT_EQ(name_in_any_layer("experts.3.layers.1.up.weight", 1), "experts.3.layers.*.up.weight");
+  EXPECT_EQ(name_in_any_layer("lm_head.weight", -1), "lm_head.weight");
+  EXPECT_EQ(name_in_any_layer("up.weight", 3), "up.weight");
+}
+
 TEST_F(Groups, ReportTargetsThatMatchNothing) {
   EXPECT_TRUE(group_parameters(list_, {}).unmatched.empty());
   EXPECT_EQ(group_parameters(list_, {"attn", "k_proj", "norm"}).unmatched,
             (std::vector<std::string>{"k_proj", "norm"}));
 }
 
-TEST_F(Groups, CountEveryParameterInTheReport) {
-  const std::string report = group_parameters(list_, {}).report;
-  EXPECT_NE(report.find("5 of 13 parameters"), std::string::npos) << report;
+TEST_F(Groups, CountEveryParameterInTheSummary) {
+  const std::string summary = group_parameters(list_, {}).summary;
+  EXPECT_NE(summary.find("6 of 13 parameters"), std::string::npos) << summary;
 }
 
 TEST_F(Groups, RefuseWhatIsNeitherNameNorExpression) {

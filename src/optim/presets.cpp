@@ -87,12 +87,12 @@ int64_t state_bytes(const OptimizerSettings& settings, int64_t rows, int64_t col
   return state_bytes(find_preset(settings.preset).state, sizes, option);
 }
 
-std::unique_ptr<Method> make_method(const OptimizerSettings& settings, const std::string& name,
-                                    at::IntArrayRef shape, bool targeted, Workspace& workspace) {
-  const Parts parts(settings, name, shape, targeted, workspace);
-  if (settings.method && (targeted || settings.method->traits().takes_every_weight))
-    return settings.method->make(parts);
-  return make_plain(parts.rule(shape));
+std::unique_ptr<Method> make_method(const OptimizerSettings& settings, const MethodWeight& weight,
+                                    Workspace& workspace) {
+  const MethodInputs inputs(settings, weight, workspace);
+  if (settings.method && (weight.targeted || settings.method->traits().takes_every_weight))
+    return settings.method->make(inputs);
+  return make_plain(inputs.rule(weight.shape));
 }
 
 }  // namespace galore

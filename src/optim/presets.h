@@ -41,9 +41,9 @@ OptimizerSettings resolve_optimizer(const std::string& name, const std::string& 
 // proj_type=full, which no row describes.
 int64_t state_bytes(const OptimizerSettings& settings, int64_t rows, int64_t columns);
 
-// The parts for one weight. `targeted` false: the rule alone, unless the method takes every weight. shape: of
-// the weight.
-std::unique_ptr<Method> make_method(const OptimizerSettings& settings, const std::string& name,
-                                    at::IntArrayRef shape, bool targeted, Workspace& workspace);
+// The method that trains one weight. A weight that is not targeted gets the update rule alone, unless the
+// method takes every weight.
+std::unique_ptr<Method> make_method(const OptimizerSettings& settings, const MethodWeight& weight,
+                                    Workspace& workspace);
 
 }  // namespace galore

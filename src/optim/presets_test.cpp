@@ -7,6 +7,7 @@
 #include "core/errors.h"
 #include "core/test_message.h"
 #include "optim/presets/notes.h"
+#include "optim/update_rules/adamw.h"
 
 namespace galore {
 namespace {
@@ -56,27 +57,27 @@ TEST(Presets, TakeDefaultsOnlyForOptionsTheyHaveAndThatAreNotGiven) {
   const std::vector<std::pair<std::string, std::string>> defaults{{"adam_beta1", "0.5"},
                                                                   {"adam_beta2", "0.6"}};
   const auto adamw = resolve_optimizer("adamw", "beta2=0.7,eps=1e-3", defaults);
-  EXPECT_EQ(adamw.adamw.beta1, 0.5);
-  EXPECT_EQ(adamw.adamw.beta2, 0.7);
-  EXPECT_EQ(adamw.adamw.epsilon, 1e-3);
+  EXPECT_EQ(options_of<AdamWOptions>(*adamw.rule).beta1, 0.5);
+  EXPECT_EQ(options_of<AdamWOptions>(*adamw.rule).beta2, 0.7);
+  EXPECT_EQ(options_of<AdamWOptions>(*adamw.rule).epsilon, 1e-3);
   EXPECT_NO_THROW(resolve_optimizer("sgd", "momentum=0.9", defaults));
 }
 
 TEST(Presets, KeepThePublishedDefaults) {
   const auto galore = resolve_optimizer("galore_adamw", "");
-  EXPECT_EQ(galore.adamw.epsilon, 1e-6);  // galore_torch
-  EXPECT_TRUE(galore.adamw.epsilon_before_correction);
+  EXPECT_EQ(options_of<AdamWOptions>(*galore.rule).epsilon, 1e-6);  // galore_torch
+  EXPECT_TRUE(options_of<AdamWOptions>(*galore.rule).epsilon_before_correction);
   EXPECT_EQ(galore.decay_order, DecayOrder::after);
   EXPECT_EQ(galore.subspace.update_proj_gap, 200);
   EXPECT_EQ(option_text(galore, "scale"), "0.25");
   const auto coded = resolve_optimizer("galore_adamw_8bit", "");
-  EXPECT_EQ(coded.adamw.epsilon, 1e-8);  // bitsandbytes
-  EXPECT_FALSE(coded.adamw.epsilon_before_correction);
+  EXPECT_EQ(options_of<AdamWOptions>(*coded.rule).epsilon, 1e-8);  // bitsandbytes
+  EXPECT_FALSE(options_of<AdamWOptions>(*coded.rule).epsilon_before_correction);
   EXPECT_EQ(coded.decay_order, DecayOrder::after);
   EXPECT_EQ(coded.storage.min_8bit_size, 4096);
   const auto torch = resolve_optimizer("adamw", "");
   EXPECT_EQ(torch.decay_order, DecayOrder::before);
-  EXPECT_FALSE(torch.adamw.epsilon_before_correction);
+  EXPECT_FALSE(options_of<AdamWOptions>(*torch.rule).epsilon_before_correction);
   EXPECT_EQ(resolve_optimizer("galore_adafactor", "").decay_order, DecayOrder::before);
   EXPECT_EQ(resolve_optimizer("sgd", "").decay_order, DecayOrder::coupled);
 }
@@ -121,6 +122,23 @@ TEST(Presets, StateBytesAreTheFormulaInNumbers) {
   EXPECT_EQ(bytes("apollo_adamw", "rank=4,proj=svd", 10, 30), 4 * 10 * 4 + 8 * 30 * 4);
   EXPECT_EQ(bytes("galore_adamw", "rank=99", 10, 30), 4 * (100 + 2 * 300));
   EXPECT_EQ(bytes("galore_adamw_8bit", "rank=16,block_size=2048", 64, 300), 4 * 64 * 16 + 2 * 4800 + 8 * 3);
+}
+
+// Each copy has options of its own: those of the method too, which are behind a pointer.
+TEST(Settings, AreCopiedWithAllTheirOptions) {
+  const OptimizerSettings original = resolve_optimizer("galore_adamw", "scale=0.5,beta1=0.8");
+  OptimizerSettings copy = original, assigned;
+  assigned = original;
+  OptionTable table;
+  declare_options(table, copy);
+  table.set("test", "scale", "2");
+  table.set("test", "beta1", "0.7");
+  EXPECT_EQ(option_text(copy, "scale"), "2");
+  EXPECT_EQ(option_text(copy, "adam_beta1"), "0.7");
+  for (const OptimizerSettings& untouched : {original, assigned}) {
+    EXPECT_EQ(option_text(untouched, "scale"), "0.5");
+    EXPECT_EQ(option_text(untouched, "adam_beta1"), "0.8");
+  }
 }
 
 }  // namespace

@@ -5,11 +5,12 @@
 #include <optional>
 #include <string>
 
+#include "optim/cloned.h"
 #include "optim/coded_weights.h"
 #include "optim/storage/moment.h"
 #include "optim/subspaces/subspace.h"
+#include "optim/update_rules/rule_kind.h"
 #include "optim/update_rules/spam.h"
-#include "optim/update_rules/update_rule.h"
 
 namespace galore {
 
@@ -22,20 +23,15 @@ enum class DecayOrder { before, after, coupled };
 struct OptimizerSettings {
   std::string preset;
   bool layerwise = false;
-  std::string rule = "adamw";  // adamw, adafactor, sgd, rms_prop
-  // Of targeted weights, with its options; null: the rule alone.
-  std::shared_ptr<MethodKind> method;
+  Cloned<RuleKind> rule = rule_kind("adamw");  // with its options
+  // The method of targeted weights, with its options; null: the rule alone.
+  Cloned<MethodKind> method;
   DecayOrder decay_order = DecayOrder::before;
   // Below 0: the trainer's. The trainer's schedule scales either learning rate.
   double learning_rate = -1, weight_decay = -1;
-  AdamWOptions adamw;
-  AdafactorOptions adafactor;
-  SgdOptions sgd;
-  RmsPropOptions rms_prop;
   std::optional<SpamOptions> spam;  // in front of the rule, of every weight
   StorageOptions storage;
   SubspaceOptions subspace;
-  int64_t num_layers = 0;                           // of the model; the optimizer fills it in
   std::optional<CodedWeightOptions> coded_weights;  // of targeted weights
 };
 
@@ -46,8 +42,6 @@ void declare_options(OptionTable& table, OptimizerSettings& settings);
 // The text of one of them; "" if these settings have no such option.
 std::string option_text(const OptimizerSettings& settings, const std::string& name);
 
-// The values of `rule`.
-std::vector<std::string> rule_names();
 // In the full space or in a subspace, for a tensor of `shape`.
 std::unique_ptr<UpdateRule> make_rule(const OptimizerSettings& settings, at::IntArrayRef shape,
                                       Workspace& workspace);

@@ -14,6 +14,7 @@
 
 #include "kernels/group_quantize.h"
 #include "kernels/test_tensors.h"
+#include "optim/foreign_names.h"
 #include "optim/optimizer.h"
 
 namespace galore::testing_optimizer {
@@ -120,6 +121,8 @@ class TestRun {
       parameters_.push_back(std::make_unique<Parameter>());
       parameters_.back()->name = name;
       parameters_.back()->value = device.is_meta() ? value.to(at::kMeta) : value.clone();
+      parameters_.back()->role = role_by_name(name, value.dim());
+      parameters_.back()->layer = layer_by_name(name);
       if (name == kEmbedding) parameters_.back()->uses = embedding_uses;
     }
     code_weights(list(), options, ledger);

@@ -50,9 +50,9 @@ std::vector<WeightOverride> parse_overrides(const std::string& optim, const std:
 }
 
 const WeightOverride* find_override(const std::vector<WeightOverride>& overrides,
-                                    const std::string& parameter) {
+                                    const Parameter& parameter) {
   for (const WeightOverride& candidate : overrides)
-    if (matches_module(parameter, candidate.pattern)) return &candidate;
+    if (matches_target(parameter, candidate.pattern)) return &candidate;
   return nullptr;
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/parameter.h"
 #include "optim/settings.h"
 
 namespace galore {
@@ -21,8 +22,7 @@ struct WeightOverride {
 std::vector<WeightOverride> parse_overrides(const std::string& optim, const std::string& optim_args,
                                             const std::vector<std::pair<std::string, std::string>>& defaults,
                                             const std::string& text);
-// The first whose pattern matches the parameter, or null.
-const WeightOverride* find_override(const std::vector<WeightOverride>& overrides,
-                                    const std::string& parameter);
+// The first override whose pattern matches the parameter, or null.
+const WeightOverride* find_override(const std::vector<WeightOverride>& overrides, const Parameter& parameter);
 
 }  // namespace galore

@@ -2,6 +2,7 @@
 
 #include "core/errors.h"
 #include "kernels/weight_term.h"
+#include "optim/foreign_names.h"
 
 namespace galore {
 namespace {
@@ -22,6 +23,8 @@ std::vector<std::unique_ptr<Parameter>> read_weights(const SafetensorsReader& tr
     parameters.push_back(std::make_unique<Parameter>());
     parameters.back()->name = info.name.substr(std::string(kWeightsPrefix).size());
     parameters.back()->value = trace.read(info.name);
+    parameters.back()->role = role_by_name(parameters.back()->name, parameters.back()->value.dim());
+    parameters.back()->layer = layer_by_name(parameters.back()->name);
     if (info.dtype == at::kDouble) parameters.back()->value = parameters.back()->value.to(at::kFloat);
   }
   if (parameters.empty())
@@ -76,6 +79,7 @@ ReplayResult replay(const SafetensorsReader& trace, const ReplayOptions& options
   OptimizerOptions optimizer_options = options.optimizer;
   optimizer_options.settings = resolve_optimizer(options.optim, options.optim_args, adam);
   optimizer_options.decay_all = true;
+  if (optimizer_options.target_modules.empty()) optimizer_options.target_modules = default_targets_by_name();
   std::map<std::string, at::ScalarType> dtypes;
   for (const Parameter* parameter : parameters) dtypes[parameter->name] = parameter->value.scalar_type();
   code_weights(parameters, optimizer_options, ledger);
@@ -84,7 +88,7 @@ ReplayResult replay(const SafetensorsReader& trace, const ReplayOptions& options
   const double learning_rate = own_rate >= 0 ? own_rate : options.learning_rate;
 
   ReplayResult result;
-  result.notices.push_back(optimizer.grouping().report);
+  result.notices.push_back(optimizer.grouping().summary);
   for (int64_t step = 0; step < steps; ++step) {
     optimizer.begin_update(learning_rate, 1);
     for (Parameter* parameter : parameters) {

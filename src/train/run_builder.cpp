@@ -21,7 +21,7 @@ ModelOptions model_options(const ModelSource& source, const std::string& device,
       source.compute_dtype == "bfloat16" || (source.compute_dtype == "auto" && has_fast_bf16(device));
   model.compute_dtype = narrow && wanted ? at::kBFloat16 : at::kFloat;
   if (codes_weights(optimizer))
-    model.quantization = [optimizer](const std::string& name) { return weight_format(optimizer, name); };
+    model.quantization = [optimizer](const Parameter& matrix) { return weight_format(optimizer, matrix); };
   return model;
 }
 

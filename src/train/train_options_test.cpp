@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "optim/update_rules/adamw.h"
 #include "train/test_options.h"
 
 namespace galore {
@@ -90,11 +91,14 @@ TEST(TrainOptions, UnknownKeysAreRefusedWithTheNearest) {
 }
 
 TEST(TrainOptions, AdamSettingsGoBehindOptimArgsAndBeforeThePreset) {
-  EXPECT_EQ(Given({}).options.optimizer.settings.adamw.epsilon, 1e-6) << "the preset's";
-  EXPECT_EQ(Given({"adam_epsilon=1e-5"}).options.optimizer.settings.adamw.epsilon, 1e-5);
-  EXPECT_EQ(
-      Given({"adam_epsilon=1e-5", "optim_args=adam_epsilon=1e-4"}).options.optimizer.settings.adamw.epsilon,
-      1e-4);
+  EXPECT_EQ(options_of<AdamWOptions>(*Given({}).options.optimizer.settings.rule).epsilon, 1e-6)
+      << "the preset's";
+  EXPECT_EQ(options_of<AdamWOptions>(*Given({"adam_epsilon=1e-5"}).options.optimizer.settings.rule).epsilon,
+            1e-5);
+  EXPECT_EQ(options_of<AdamWOptions>(
+                *Given({"adam_epsilon=1e-5", "optim_args=adam_epsilon=1e-4"}).options.optimizer.settings.rule)
+                .epsilon,
+            1e-4);
   EXPECT_EQ(Given({"learning_rate=0.5", "optim_args=learning_rate=0.25"}).options.learning_rate, 0.25);
 }
 

@@ -148,7 +148,7 @@ void TrainingLoop::check_optimizer() const {
 void TrainingLoop::announce_model() {
   RunLog& log = recorder_.log();
   const ModelConfig& config = inputs_.config;
-  log.say(run_.optimizer->grouping().report);
+  log.say(run_.optimizer->grouping().summary);
   log.say(fmt::format("{:.2f}M parameters, weights {}, computing in {} on {} with {} threads",
                       static_cast<double>(config.num_parameters()) / 1e6, options_.dtype,
                       dtype_name(inputs_.model_options.compute_dtype), inputs_.device.str(),

@@ -20,7 +20,7 @@ int64_t state_in(const Ledger& ledger) { return ledger.bytes(Owner::moments) + l
 OptimizerSettings without_method(OptimizerSettings settings) {
   for (const Preset& candidate : presets()) {
     const OptimizerSettings plain = candidate.settings();
-    if (plain.method || plain.rule != settings.rule) continue;
+    if (plain.method || plain.rule->name() != settings.rule->name()) continue;
     if (plain.storage.storage != settings.storage.storage) continue;
     settings.preset = candidate.name;
     settings.method = nullptr;

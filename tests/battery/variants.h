@@ -84,7 +84,8 @@ inline std::vector<std::string> optional_state(const Preset& preset) {
 inline std::vector<std::string> other_choices(const Preset& preset) {
   std::vector<std::string> all;
   OptionTable table;
-  if (const auto method = preset.settings().method) method->declare(table);
+  OptimizerSettings settings = preset.settings();
+  if (settings.method) settings.method->declare(table);
   for (const auto& option : table.options()) {
     std::vector<std::string> values = option->allowed();
     if (option->type() == "bool") values = {"true", "false"};

@@ -9,6 +9,7 @@
 #include "core/errors.h"
 #include "core/test_folder.h"
 #include "optim/presets.h"
+#include "optim/update_rules/adamw.h"
 #include "train/train_options.h"
 
 namespace galore {
@@ -52,7 +53,8 @@ std::vector<std::string> command_names() {
 TEST(Configuration, CommandLineBeforeFileBeforePresetBeforeDefault) {
   const std::string model = "model_size: 60m\n";
   const auto epsilon = [&](const std::string& yaml, const std::vector<std::string>& arguments) {
-    return Resolved(model + yaml, arguments).options.optimizer.settings.adamw.epsilon;
+    return options_of<AdamWOptions>(*Resolved(model + yaml, arguments).options.optimizer.settings.rule)
+        .epsilon;
   };
   EXPECT_EQ(epsilon("optim: adamw_torch\n", {}), 1e-8) << "the default";
   EXPECT_EQ(epsilon("", {}), 1e-6) << "the preset galore_adamw's";
@@ -119,7 +121,7 @@ TEST(Configuration, AnOptimizerMayBeAMapAndWeightsMayHaveTheirOwn) {
   EXPECT_EQ(optimizer.overrides[0].pattern, "down_proj");
   EXPECT_EQ(optimizer.overrides[0].settings.subspace.rank, 8);
   EXPECT_EQ(optimizer.overrides[0].learning_rate_factor, 0.5);
-  EXPECT_EQ(optimizer.overrides[1].settings.method, nullptr);
+  EXPECT_FALSE(optimizer.overrides[1].settings.method);
   const Resolved named(
       "model_size: 60m\noutput_dir: o\ntrain_file: f.txt\noptim: {method: muon, storage: blockwise_8bit}\n",
       {"optim_args=momentum=0.9"});

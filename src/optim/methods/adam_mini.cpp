@@ -1,7 +1,6 @@
 #include "optim/methods/adam_mini.h"
 
 #include "kernels/row_adam.h"
-#include "optim/parameter_groups.h"
 #include "optim/update_rules/adam_step.h"
 
 namespace galore {
@@ -9,10 +8,10 @@ namespace {
 
 class AdamMini : public Method {
  public:
-  explicit AdamMini(const Parts& parts)
-      : adam_(parts.settings.adamw),
-        moment1_(parts.moment(parts.shape, /*is_signed=*/true)),
-        moment2_(parts.workspace.ledger().zeros(Owner::moments, {parts.rows()}, at::kFloat)) {}
+  explicit AdamMini(const MethodInputs& inputs)
+      : adam_(options_of<AdamWOptions>(*inputs.settings.rule)),
+        moment1_(inputs.moment(inputs.weight.shape, /*is_signed=*/true)),
+        moment2_(inputs.workspace.ledger().zeros(Owner::moments, {inputs.rows()}, at::kFloat)) {}
 
   Direction direction(at::Tensor gradient, const StepContext& context) override {
     at::Tensor m = moment1_->read();
@@ -34,13 +33,13 @@ class AdamMini : public Method {
 
 }  // namespace
 
-std::unique_ptr<Method> make_adam_mini(const AdamMiniOptions&, const Parts& parts) {
-  if (parts.shape.size() != 2 || is_embedding(parts.name) || is_head(parts.name))
-    return make_plain(parts.rule(parts.shape));
-  return std::make_unique<AdamMini>(parts);
+std::unique_ptr<Method> make_adam_mini(const AdamMiniOptions&, const MethodInputs& inputs) {
+  if (inputs.weight.shape.size() != 2 || inputs.weight.role != Role::matrix)
+    return make_plain(inputs.rule(inputs.weight.shape));
+  return std::make_unique<AdamMini>(inputs);
 }
 
-std::shared_ptr<MethodKind> adam_mini_kind() {
+std::unique_ptr<MethodKind> adam_mini_kind() {
   return method_kind<AdamMiniOptions>("adam_mini", {.takes_every_weight = true}, make_adam_mini);
 }
 

@@ -23,7 +23,7 @@ namespace galore {
 struct AdamMiniOptions {};
 inline void declare_options(OptionTable&, AdamMiniOptions&) {}
 
-std::unique_ptr<Method> make_adam_mini(const AdamMiniOptions& options, const Parts& parts);
-std::shared_ptr<MethodKind> adam_mini_kind();
+std::unique_ptr<Method> make_adam_mini(const AdamMiniOptions& options, const MethodInputs& inputs);
+std::unique_ptr<MethodKind> adam_mini_kind();
 
 }  // namespace galore

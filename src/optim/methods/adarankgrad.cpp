@@ -40,12 +40,13 @@ class Resized {
 
 class AdaRankGrad : public Method {
  public:
-  AdaRankGrad(const AdaRankGradOptions& options, std::unique_ptr<Subspace> subspace, const Parts& parts)
+  AdaRankGrad(const AdaRankGradOptions& options, std::unique_ptr<Subspace> subspace,
+              const MethodInputs& inputs)
       : options_(options),
-        adam_(parts.settings.adamw),
+        adam_(options_of<AdamWOptions>(*inputs.settings.rule)),
         subspace_(std::move(subspace)),
-        moment1_(parts.settings.storage, /*is_signed=*/true, parts.workspace.ledger()),
-        moment2_(parts.settings.storage, /*is_signed=*/false, parts.workspace.ledger()) {
+        moment1_(inputs.settings.storage, /*is_signed=*/true, inputs.workspace.ledger()),
+        moment2_(inputs.settings.storage, /*is_signed=*/false, inputs.workspace.ledger()) {
     subspace_->choose_rank({options.min_rank, options.energy});
     resize();
   }
@@ -69,7 +70,7 @@ class AdaRankGrad : public Method {
   std::string refresh(const GradientOperator& gradient, const RandomStream& random, int64_t) override {
     const at::Tensor average = subspace_->wants_average() ? moment1_->read() : at::Tensor();
     const std::string notice = subspace_->refresh(gradient, random, average);
-    const at::Tensor& turn = subspace_->turn();
+    const at::Tensor& turn = subspace_->rotation();
     const bool of_columns = subspace_->side() == Side::right;
     if (turn.defined()) {
       moment1_.turn(turn, of_columns, subspace_->low_rank_shape());
@@ -142,16 +143,17 @@ void declare_options(OptionTable& table, AdaRankGradOptions& options) {
       .origin("GaLore, section 5.1");
 }
 
-std::unique_ptr<Method> make_adarankgrad(const AdaRankGradOptions& options, const Parts& parts) {
-  SubspaceOptions subspace = parts.settings.subspace;
+std::unique_ptr<Method> make_adarankgrad(const AdaRankGradOptions& options, const MethodInputs& inputs) {
+  SubspaceOptions subspace = inputs.settings.subspace;
   if (!subspace.moment_transport)
     fail_usage("moment_transport", "expected true: moments of one rank mean nothing in a basis of another");
   if (options.max_rank > 0) subspace.rank = options.max_rank;
   return std::make_unique<AdaRankGrad>(
-      options, std::make_unique<Subspace>(subspace, parts.rows(), parts.columns(), parts.workspace), parts);
+      options, std::make_unique<Subspace>(subspace, inputs.rows(), inputs.columns(), inputs.workspace),
+      inputs);
 }
 
-std::shared_ptr<MethodKind> adarankgrad_kind(const AdaRankGradOptions& options) {
+std::unique_ptr<MethodKind> adarankgrad_kind(const AdaRankGradOptions& options) {
   return method_kind("adarankgrad", {.has_basis = true}, make_adarankgrad, options);
 }
 

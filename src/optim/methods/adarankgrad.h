@@ -41,7 +41,7 @@ struct AdaRankGradOptions {
 };
 void declare_options(OptionTable& table, AdaRankGradOptions& options);
 
-std::unique_ptr<Method> make_adarankgrad(const AdaRankGradOptions& options, const Parts& parts);
-std::shared_ptr<MethodKind> adarankgrad_kind(const AdaRankGradOptions& options = {});
+std::unique_ptr<Method> make_adarankgrad(const AdaRankGradOptions& options, const MethodInputs& inputs);
+std::unique_ptr<MethodKind> adarankgrad_kind(const AdaRankGradOptions& options = {});
 
 }  // namespace galore

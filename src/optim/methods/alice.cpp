@@ -15,22 +15,22 @@ namespace {
 
 class Alice : public Method {
  public:
-  Alice(const AliceOptions& options, const Parts& parts)
+  Alice(const AliceOptions& options, const MethodInputs& inputs)
       : options_(options),
-        adam_(parts.settings.adamw),
-        workspace_(parts.workspace),
+        adam_(options_of<AdamWOptions>(*inputs.settings.rule)),
+        workspace_(inputs.workspace),
         subspace_({.rank = options.rank,
                    .update_proj_gap = options.update_proj_gap,
                    .subspace = "svd",
                    .refresh = "together"},
-                  parts.rows(), parts.columns(), parts.workspace),
-        lines_(subspace_.side(), /*one_factor=*/false, parts.workspace),
+                  inputs.rows(), inputs.columns(), inputs.workspace),
+        lines_(subspace_.side(), /*one_factor=*/false, inputs.workspace),
         limiter_(options.limiter) {
     Ledger& ledger = workspace_.ledger();
-    const int64_t rank = subspace_.rank(), lines = std::max(parts.rows(), parts.columns());
-    outside_dimensions_ = static_cast<double>(std::min(parts.rows(), parts.columns()) - rank);
-    moment1_ = parts.moment(subspace_.low_rank_shape(), /*is_signed=*/true);
-    moment2_ = parts.moment(subspace_.low_rank_shape(), /*is_signed=*/false);
+    const int64_t rank = subspace_.rank(), lines = std::max(inputs.rows(), inputs.columns());
+    outside_dimensions_ = static_cast<double>(std::min(inputs.rows(), inputs.columns()) - rank);
+    moment1_ = inputs.moment(subspace_.low_rank_shape(), /*is_signed=*/true);
+    moment2_ = inputs.moment(subspace_.low_rank_shape(), /*is_signed=*/false);
     tracked_ = ledger.zeros(Owner::moments, {rank, rank}, at::kFloat);
     outside_ = ledger.zeros(Owner::moments, {lines}, at::kFloat);
   }
@@ -158,11 +158,11 @@ void declare_options(OptionTable& table, AliceOptions& options) {
       .origin("Alice, appendix F.2");
 }
 
-std::unique_ptr<Method> make_alice(const AliceOptions& options, const Parts& parts) {
-  return std::make_unique<Alice>(options, parts);
+std::unique_ptr<Method> make_alice(const AliceOptions& options, const MethodInputs& inputs) {
+  return std::make_unique<Alice>(options, inputs);
 }
 
-std::shared_ptr<MethodKind> alice_kind(const AliceOptions& options) {
+std::unique_ptr<MethodKind> alice_kind(const AliceOptions& options) {
   return method_kind("alice", {}, make_alice, options);
 }
 

@@ -53,7 +53,7 @@ struct AliceOptions {
 };
 void declare_options(OptionTable& table, AliceOptions& options);
 
-std::unique_ptr<Method> make_alice(const AliceOptions& options, const Parts& parts);
-std::shared_ptr<MethodKind> alice_kind(const AliceOptions& options = {});
+std::unique_ptr<Method> make_alice(const AliceOptions& options, const MethodInputs& inputs);
+std::unique_ptr<MethodKind> alice_kind(const AliceOptions& options = {});
 
 }  // namespace galore

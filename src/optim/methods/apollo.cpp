@@ -62,13 +62,13 @@ void declare_options(OptionTable& table, ApolloOptions& options) {
       .origin("paper, section 5.1");
 }
 
-std::unique_ptr<Method> make_apollo(const ApolloOptions& options, const Parts& parts) {
-  auto subspace = parts.subspace();
-  auto rule = parts.rule(subspace->low_rank_shape());
-  return std::make_unique<Apollo>(options, std::move(subspace), std::move(rule), parts.workspace);
+std::unique_ptr<Method> make_apollo(const ApolloOptions& options, const MethodInputs& inputs) {
+  auto subspace = inputs.subspace();
+  auto rule = inputs.rule(subspace->low_rank_shape());
+  return std::make_unique<Apollo>(options, std::move(subspace), std::move(rule), inputs.workspace);
 }
 
-std::shared_ptr<MethodKind> apollo_kind(const ApolloOptions& options) {
+std::unique_ptr<MethodKind> apollo_kind(const ApolloOptions& options) {
   return method_kind("apollo", {.has_basis = true}, make_apollo, options);
 }
 

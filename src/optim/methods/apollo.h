@@ -43,7 +43,7 @@ struct ApolloOptions {
 };
 void declare_options(OptionTable& table, ApolloOptions& options);
 
-std::unique_ptr<Method> make_apollo(const ApolloOptions& options, const Parts& parts);
-std::shared_ptr<MethodKind> apollo_kind(const ApolloOptions& options = {});
+std::unique_ptr<Method> make_apollo(const ApolloOptions& options, const MethodInputs& inputs);
+std::unique_ptr<MethodKind> apollo_kind(const ApolloOptions& options = {});
 
 }  // namespace galore

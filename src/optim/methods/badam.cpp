@@ -10,23 +10,23 @@ namespace {
 
 class Badam : public Method {
  public:
-  Badam(const BadamOptions& options, const Parts& parts)
+  Badam(const BadamOptions& options, const MethodInputs& inputs)
       : options_(options),
-        adam_(parts.settings.adamw),
-        layer_(layer_of(parts.name)),
-        num_layers_(std::max<int64_t>(1, parts.settings.num_layers)) {
-    const std::string name = "badam." + name_in_any_layer(parts.name);
+        adam_(options_of<AdamWOptions>(*inputs.settings.rule)),
+        layer_(inputs.weight.layer),
+        num_layers_(std::max<int64_t>(1, inputs.weight.num_layers)) {
+    const std::string name = "badam." + name_in_any_layer(inputs.weight.name, layer_);
     const auto shared = [&](const char* moment) {
-      return parts.workspace.get(Owner::moments, name + moment, parts.shape, at::kFloat).zero_();
+      return inputs.workspace.get(Owner::moments, name + moment, inputs.weight.shape, at::kFloat).zero_();
     };
     moment1_ = shared(".moment1");
     moment2_ = shared(".moment2");
   }
 
-  Turn turn(int64_t updates) override {
+  Activity activity(int64_t updates) override {
     const int64_t turn = updates / options_.switch_every;
     if (turn != turn_) begin(turn);
-    return active() ? Turn::active : Turn::resting;
+    return active() ? Activity::active : Activity::resting;
   }
 
   Direction direction(at::Tensor gradient, const StepContext&) override {
@@ -69,12 +69,12 @@ void declare_options(OptionTable& table, BadamOptions& options) {
       .origin("BAdam, section 3.1");
 }
 
-std::unique_ptr<Method> make_badam(const BadamOptions& options, const Parts& parts) {
-  if (layer_of(parts.name) < 0) return make_plain(parts.rule(parts.shape));
-  return std::make_unique<Badam>(options, parts);
+std::unique_ptr<Method> make_badam(const BadamOptions& options, const MethodInputs& inputs) {
+  if (inputs.weight.layer < 0) return make_plain(inputs.rule(inputs.weight.shape));
+  return std::make_unique<Badam>(options, inputs);
 }
 
-std::shared_ptr<MethodKind> badam_kind(const BadamOptions& options) {
+std::unique_ptr<MethodKind> badam_kind(const BadamOptions& options) {
   return method_kind("badam", {.takes_every_weight = true}, make_badam, options);
 }
 

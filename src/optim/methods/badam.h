@@ -27,7 +27,7 @@ struct BadamOptions {
 };
 void declare_options(OptionTable& table, BadamOptions& options);
 
-std::unique_ptr<Method> make_badam(const BadamOptions& options, const Parts& parts);
-std::shared_ptr<MethodKind> badam_kind(const BadamOptions& options = {});
+std::unique_ptr<Method> make_badam(const BadamOptions& options, const MethodInputs& inputs);
+std::unique_ptr<MethodKind> badam_kind(const BadamOptions& options = {});
 
 }  // namespace galore

@@ -13,16 +13,16 @@ namespace {
 
 class Coap : public Method {
  public:
-  Coap(const CoapOptions& options, const Parts& parts)
+  Coap(const CoapOptions& options, const MethodInputs& inputs)
       : options_(options),
-        workspace_(parts.workspace),
+        workspace_(inputs.workspace),
         subspace_({.rank = options.rank,
                    .update_proj_gap = options.update_proj_gap,
                    .subspace = "svd",
                    .refresh = "together"},
-                  parts.rows(), parts.columns(), parts.workspace),
+                  inputs.rows(), inputs.columns(), inputs.workspace),
         left_(subspace_.side() == Side::left),
-        rule_(parts.rule(subspace_.low_rank_shape())) {}
+        rule_(inputs.rule(subspace_.low_rank_shape())) {}
 
   Direction direction(at::Tensor gradient, const StepContext& context) override {
     if (context.refresh_due) {
@@ -161,11 +161,11 @@ void declare_options(OptionTable& table, CoapOptions& options) {
   table.add("scale", &options.scale, "factor on the lifted direction").range(0, 1e9).origin(origin);
 }
 
-std::unique_ptr<Method> make_coap(const CoapOptions& options, const Parts& parts) {
-  return std::make_unique<Coap>(options, parts);
+std::unique_ptr<Method> make_coap(const CoapOptions& options, const MethodInputs& inputs) {
+  return std::make_unique<Coap>(options, inputs);
 }
 
-std::shared_ptr<MethodKind> coap_kind(const CoapOptions& options) {
+std::unique_ptr<MethodKind> coap_kind(const CoapOptions& options) {
   return method_kind("coap", {}, make_coap, options);
 }
 

@@ -38,7 +38,7 @@ struct CoapOptions {
 };
 void declare_options(OptionTable& table, CoapOptions& options);
 
-std::unique_ptr<Method> make_coap(const CoapOptions& options, const Parts& parts);
-std::shared_ptr<MethodKind> coap_kind(const CoapOptions& options = {});
+std::unique_ptr<Method> make_coap(const CoapOptions& options, const MethodInputs& inputs);
+std::unique_ptr<MethodKind> coap_kind(const CoapOptions& options = {});
 
 }  // namespace galore

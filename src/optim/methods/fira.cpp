@@ -30,13 +30,13 @@ class Fira : public SubspaceMethod {
 
 void declare_options(OptionTable& table, FiraOptions& options) { declare_options(table, options.residual); }
 
-std::unique_ptr<Method> make_fira(const FiraOptions& options, const Parts& parts) {
-  auto subspace = parts.subspace();
-  auto rule = parts.rule(subspace->low_rank_shape());
-  return std::make_unique<Fira>(options, std::move(subspace), std::move(rule), parts.workspace);
+std::unique_ptr<Method> make_fira(const FiraOptions& options, const MethodInputs& inputs) {
+  auto subspace = inputs.subspace();
+  auto rule = inputs.rule(subspace->low_rank_shape());
+  return std::make_unique<Fira>(options, std::move(subspace), std::move(rule), inputs.workspace);
 }
 
-std::shared_ptr<MethodKind> fira_kind(const FiraOptions& options) {
+std::unique_ptr<MethodKind> fira_kind(const FiraOptions& options) {
   return method_kind("fira", {.has_basis = true}, make_fira, options);
 }
 

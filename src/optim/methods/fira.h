@@ -37,7 +37,7 @@ struct FiraOptions {
 };
 void declare_options(OptionTable& table, FiraOptions& options);
 
-std::unique_ptr<Method> make_fira(const FiraOptions& options, const Parts& parts);
-std::shared_ptr<MethodKind> fira_kind(const FiraOptions& options = {});
+std::unique_ptr<Method> make_fira(const FiraOptions& options, const MethodInputs& inputs);
+std::unique_ptr<MethodKind> fira_kind(const FiraOptions& options = {});
 
 }  // namespace galore

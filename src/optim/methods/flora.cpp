@@ -6,26 +6,27 @@
 #include "kernels/apply_direction.h"
 #include "kernels/matmul.h"
 #include "optim/methods/subspace_method.h"
+#include "optim/update_rules/adafactor.h"
 
 namespace galore {
 namespace {
 
 // Clipping comes after the average.
-std::unique_ptr<UpdateRule> without_clipping(const Parts& parts) {
-  AdafactorOptions options = parts.settings.adafactor;
+std::unique_ptr<UpdateRule> without_clipping(const MethodInputs& inputs) {
+  AdafactorOptions options = options_of<AdafactorOptions>(*inputs.settings.rule);
   options.clip_threshold = 1e30;
-  return make_adafactor(options, parts.settings.storage, parts.shape, parts.workspace);
+  return make_adafactor(options, inputs.settings.storage, inputs.weight.shape, inputs.workspace);
 }
 
 class Flora : public Method {
  public:
-  Flora(const FloraOptions& options, const Parts& parts)
+  Flora(const FloraOptions& options, const MethodInputs& inputs)
       : beta1_(options.beta1),
-        clip_threshold_(parts.settings.adafactor.clip_threshold),
-        workspace_(parts.workspace),
-        subspace_(parts.subspace()),
-        rule_(without_clipping(parts)) {
-    if (beta1_ > 0) moment_ = parts.moment(subspace_->low_rank_shape(), /*is_signed=*/true);
+        clip_threshold_(options_of<AdafactorOptions>(*inputs.settings.rule).clip_threshold),
+        workspace_(inputs.workspace),
+        subspace_(inputs.subspace()),
+        rule_(without_clipping(inputs)) {
+    if (beta1_ > 0) moment_ = inputs.moment(subspace_->low_rank_shape(), /*is_signed=*/true);
   }
 
   Direction direction(at::Tensor gradient, const StepContext& context) override {
@@ -44,8 +45,8 @@ class Flora : public Method {
 
   std::string refresh(const GradientOperator& gradient, const RandomStream& random, int64_t) override {
     const std::string notice = subspace_->refresh(gradient, random, moment_ ? moment_->read() : at::Tensor());
-    if (moment_ && subspace_->turn().defined())
-      moment_->write(turned_state(moment_->read(), subspace_->turn(), subspace_->side() == Side::right));
+    if (moment_ && subspace_->rotation().defined())
+      moment_->write(turned_state(moment_->read(), subspace_->rotation(), subspace_->side() == Side::right));
     return notice;
   }
 
@@ -87,11 +88,11 @@ void declare_options(OptionTable& table, FloraOptions& options) {
       .origin("paper");
 }
 
-std::unique_ptr<Method> make_flora(const FloraOptions& options, const Parts& parts) {
-  return std::make_unique<Flora>(options, parts);
+std::unique_ptr<Method> make_flora(const FloraOptions& options, const MethodInputs& inputs) {
+  return std::make_unique<Flora>(options, inputs);
 }
 
-std::shared_ptr<MethodKind> flora_kind(const FloraOptions& options) {
+std::unique_ptr<MethodKind> flora_kind(const FloraOptions& options) {
   return method_kind("flora", {.has_basis = true}, make_flora, options);
 }
 

@@ -28,7 +28,7 @@ struct FloraOptions {
 };
 void declare_options(OptionTable& table, FloraOptions& options);
 
-std::unique_ptr<Method> make_flora(const FloraOptions& options, const Parts& parts);
-std::shared_ptr<MethodKind> flora_kind(const FloraOptions& options = {});
+std::unique_ptr<Method> make_flora(const FloraOptions& options, const MethodInputs& inputs);
+std::unique_ptr<MethodKind> flora_kind(const FloraOptions& options = {});
 
 }  // namespace galore

@@ -8,11 +8,13 @@ namespace {
 
 class Foam : public Method {
  public:
-  Foam(const FoamOptions& options, const Parts& parts)
-      : options_(options), adam_(parts.settings.adamw), block_(int64_t{1} << options.level) {
-    const std::vector<int64_t> folded{parts.rows(), kernels::num_blocks(parts.columns(), block_)};
-    moment1_ = parts.moment(folded, /*is_signed=*/true);
-    moment2_ = parts.moment(folded, /*is_signed=*/false);
+  Foam(const FoamOptions& options, const MethodInputs& inputs)
+      : options_(options),
+        adam_(options_of<AdamWOptions>(*inputs.settings.rule)),
+        block_(int64_t{1} << options.level) {
+    const std::vector<int64_t> folded{inputs.rows(), kernels::num_blocks(inputs.columns(), block_)};
+    moment1_ = inputs.moment(folded, /*is_signed=*/true);
+    moment2_ = inputs.moment(folded, /*is_signed=*/false);
   }
 
   Direction direction(at::Tensor gradient, const StepContext& context) override {
@@ -53,11 +55,11 @@ void declare_options(OptionTable& table, FoamOptions& options) {
       .origin("the authors' code");
 }
 
-std::unique_ptr<Method> make_foam(const FoamOptions& options, const Parts& parts) {
-  return std::make_unique<Foam>(options, parts);
+std::unique_ptr<Method> make_foam(const FoamOptions& options, const MethodInputs& inputs) {
+  return std::make_unique<Foam>(options, inputs);
 }
 
-std::shared_ptr<MethodKind> foam_kind(const FoamOptions& options) {
+std::unique_ptr<MethodKind> foam_kind(const FoamOptions& options) {
   return method_kind("foam", {}, make_foam, options);
 }
 

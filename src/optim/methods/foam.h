@@ -29,7 +29,7 @@ struct FoamOptions {
 };
 void declare_options(OptionTable& table, FoamOptions& options);
 
-std::unique_ptr<Method> make_foam(const FoamOptions& options, const Parts& parts);
-std::shared_ptr<MethodKind> foam_kind(const FoamOptions& options = {});
+std::unique_ptr<Method> make_foam(const FoamOptions& options, const MethodInputs& inputs);
+std::unique_ptr<MethodKind> foam_kind(const FoamOptions& options = {});
 
 }  // namespace galore

@@ -9,11 +9,11 @@ namespace {
 class Frugal : public SubspaceMethod {
  public:
   Frugal(const FrugalOptions& options, std::unique_ptr<Subspace> subspace, std::unique_ptr<UpdateRule> rule,
-         const Parts& parts)
+         const MethodInputs& inputs)
       : SubspaceMethod(std::move(subspace), std::move(rule)),
         options_(options),
-        is_whole_(subspace_->orthonormal() && subspace_->rank() == std::min(parts.rows(), parts.columns())),
-        workspace_(parts.workspace) {}
+        is_whole_(subspace_->orthonormal() && subspace_->rank() == std::min(inputs.rows(), inputs.columns())),
+        workspace_(inputs.workspace) {}
 
   Direction direction(at::Tensor gradient, const StepContext& context) override {
     const at::Tensor low_rank = project(gradient, context);
@@ -26,7 +26,7 @@ class Frugal : public SubspaceMethod {
 
   std::string refresh(const GradientOperator& gradient, const RandomStream& random, int64_t) override {
     const std::string notice = SubspaceMethod::refresh(gradient, random, count_);
-    if (!subspace_->turn().defined()) {
+    if (!subspace_->rotation().defined()) {
       rule_->reset();
       count_ = 0;
     }
@@ -64,13 +64,13 @@ void declare_options(OptionTable& table, FrugalOptions& options) {
       .origin("paper, Algorithm 1");
 }
 
-std::unique_ptr<Method> make_frugal(const FrugalOptions& options, const Parts& parts) {
-  auto subspace = parts.subspace();
-  auto rule = parts.rule(subspace->low_rank_shape());
-  return std::make_unique<Frugal>(options, std::move(subspace), std::move(rule), parts);
+std::unique_ptr<Method> make_frugal(const FrugalOptions& options, const MethodInputs& inputs) {
+  auto subspace = inputs.subspace();
+  auto rule = inputs.rule(subspace->low_rank_shape());
+  return std::make_unique<Frugal>(options, std::move(subspace), std::move(rule), inputs);
 }
 
-std::shared_ptr<MethodKind> frugal_kind(const FrugalOptions& options) {
+std::unique_ptr<MethodKind> frugal_kind(const FrugalOptions& options) {
   return method_kind("frugal", {.has_basis = true, .needs_orthonormal = true}, make_frugal, options);
 }
 

@@ -26,7 +26,7 @@ struct FrugalOptions {
 };
 void declare_options(OptionTable& table, FrugalOptions& options);
 
-std::unique_ptr<Method> make_frugal(const FrugalOptions& options, const Parts& parts);
-std::shared_ptr<MethodKind> frugal_kind(const FrugalOptions& options = {});
+std::unique_ptr<Method> make_frugal(const FrugalOptions& options, const MethodInputs& inputs);
+std::unique_ptr<MethodKind> frugal_kind(const FrugalOptions& options = {});
 
 }  // namespace galore

@@ -14,8 +14,8 @@ TEST(Frugal, WithoutSignsIsGaLoreUntilARefresh) {
   for (const auto& [m, n] : kShapes) {
     OneMethod frugal("frugal_adamw", "rank=4,sign_scale=0", m, n);
     OneMethod galore("galore_adamw", "rank=4,scale=1", m, n);
-    galore.settings.adamw = frugal.settings.adamw;
-    galore.method = make_method(galore.settings, "weight", {m, n}, true, galore.workspace);
+    galore.settings.rule = frugal.settings.rule;
+    galore.method = make_method(galore.settings, {.name = "weight", .shape = {m, n}}, galore.workspace);
     for (int t = 1; t <= 4; ++t) {
       const at::Tensor g = decaying({m, n}, static_cast<uint64_t>(t));
       EXPECT_TRUE(same_bits(frugal.full(g, t, t == 1), galore.full(g, t, t == 1)));
@@ -53,8 +53,8 @@ TEST(Frugal, HasNoResidualOfAWholeBasis) {
 TEST(Frugal, TurnsMomentsWhereAskedTo) {
   OneMethod turning("frugal_adamw", "rank=4,sign_scale=0,moment_transport=true,subspace=svd", 24, 16);
   OneMethod galore("galore_adamw", "rank=4,scale=1,moment_transport=true,subspace=svd", 24, 16);
-  galore.settings.adamw = turning.settings.adamw;
-  galore.method = make_method(galore.settings, "weight", {24, 16}, true, galore.workspace);
+  galore.settings.rule = turning.settings.rule;
+  galore.method = make_method(galore.settings, {.name = "weight", .shape = {24, 16}}, galore.workspace);
   for (int t = 1; t <= 5; ++t) {
     const at::Tensor g = decaying({24, 16}, static_cast<uint64_t>(t));
     EXPECT_TRUE(same_bits(turning.full(g, t, t % 3 == 1), galore.full(g, t, t % 3 == 1)));

@@ -34,13 +34,13 @@ void declare_options(OptionTable& table, GaLoreOptions& options) {
       .alias("galore_scale");
 }
 
-std::unique_ptr<Method> make_galore(const GaLoreOptions& options, const Parts& parts) {
-  auto subspace = parts.subspace();
-  auto rule = parts.rule(subspace->low_rank_shape());
+std::unique_ptr<Method> make_galore(const GaLoreOptions& options, const MethodInputs& inputs) {
+  auto subspace = inputs.subspace();
+  auto rule = inputs.rule(subspace->low_rank_shape());
   return std::make_unique<GaLore>(options, std::move(subspace), std::move(rule));
 }
 
-std::shared_ptr<MethodKind> galore_kind(const GaLoreOptions& options) {
+std::unique_ptr<MethodKind> galore_kind(const GaLoreOptions& options) {
   return method_kind("galore", {.has_basis = true}, make_galore, options);
 }
 

@@ -32,7 +32,7 @@ struct GaLoreOptions {
 };
 void declare_options(OptionTable& table, GaLoreOptions& options);
 
-std::unique_ptr<Method> make_galore(const GaLoreOptions& options, const Parts& parts);
-std::shared_ptr<MethodKind> galore_kind(const GaLoreOptions& options = {});
+std::unique_ptr<Method> make_galore(const GaLoreOptions& options, const MethodInputs& inputs);
+std::unique_ptr<MethodKind> galore_kind(const GaLoreOptions& options = {});
 
 }  // namespace galore

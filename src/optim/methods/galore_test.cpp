@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "optim/methods/test_method.h"
+#include "optim/update_rules/adamw.h"
 
 namespace galore {
 namespace {
@@ -51,8 +52,8 @@ TEST(GaLore, WithAWholeBasisAndAdamWIsAdamWInTheRotatedAxes) {
   for (const std::string type : {"right", "left", "full"}) {
     const int64_t m = type == "left" ? 16 : 24, n = type == "left" ? 24 : 16;
     OneMethod galore("galore_adamw", full_rank(type), m, n);
-    const auto adamw =
-        make_adamw(galore.settings.adamw, {}, galore.method->subspace()->low_rank_shape(), galore.workspace);
+    const auto adamw = make_adamw(options_of<AdamWOptions>(*galore.settings.rule), {},
+                                  galore.method->subspace()->low_rank_shape(), galore.workspace);
     for (int t = 1; t <= 5; ++t) {
       const at::Tensor g = random({m, n}, static_cast<uint64_t>(t));
       const at::Tensor given = galore.full(g, t, t == 1);

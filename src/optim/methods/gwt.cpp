@@ -11,14 +11,14 @@ namespace {
 
 class Gwt : public Method {
  public:
-  Gwt(const GwtOptions& options, const Parts& parts)
+  Gwt(const GwtOptions& options, const MethodInputs& inputs)
       : options_(options),
-        adam_(parts.settings.adamw),
+        adam_(options_of<AdamWOptions>(*inputs.settings.rule)),
         block_(int64_t{1} << options.level),
         limiter_(options.limiter) {
-    const std::vector<int64_t> coarse{parts.rows(), kernels::num_blocks(parts.columns(), block_)};
-    moment1_ = parts.moment(coarse, /*is_signed=*/true);
-    moment2_ = parts.moment(coarse, /*is_signed=*/false);
+    const std::vector<int64_t> coarse{inputs.rows(), kernels::num_blocks(inputs.columns(), block_)};
+    moment1_ = inputs.moment(coarse, /*is_signed=*/true);
+    moment2_ = inputs.moment(coarse, /*is_signed=*/false);
   }
 
   Direction direction(at::Tensor gradient, const StepContext& context) override {
@@ -60,11 +60,11 @@ void declare_options(OptionTable& table, GwtOptions& options) {
       .origin("the authors' code");
 }
 
-std::unique_ptr<Method> make_gwt(const GwtOptions& options, const Parts& parts) {
-  return std::make_unique<Gwt>(options, parts);
+std::unique_ptr<Method> make_gwt(const GwtOptions& options, const MethodInputs& inputs) {
+  return std::make_unique<Gwt>(options, inputs);
 }
 
-std::shared_ptr<MethodKind> gwt_kind(const GwtOptions& options) {
+std::unique_ptr<MethodKind> gwt_kind(const GwtOptions& options) {
   return method_kind("gwt", {}, make_gwt, options);
 }
 

@@ -30,7 +30,7 @@ struct GwtOptions {
 };
 void declare_options(OptionTable& table, GwtOptions& options);
 
-std::unique_ptr<Method> make_gwt(const GwtOptions& options, const Parts& parts);
-std::shared_ptr<MethodKind> gwt_kind(const GwtOptions& options = {});
+std::unique_ptr<Method> make_gwt(const GwtOptions& options, const MethodInputs& inputs);
+std::unique_ptr<MethodKind> gwt_kind(const GwtOptions& options = {});
 
 }  // namespace galore

@@ -5,24 +5,25 @@
 #include "kernels/apply_direction.h"
 #include "kernels/matmul.h"
 #include "kernels/orthonormalize.h"
+#include "optim/update_rules/adamw.h"
 
 namespace galore {
 namespace {
 
 class LdAdam : public Method {
  public:
-  LdAdam(const LdAdamOptions& options, const Parts& parts)
+  LdAdam(const LdAdamOptions& options, const MethodInputs& inputs)
       : rho_(options.rho),
-        beta1_(parts.settings.adamw.beta1),
-        left_(parts.rows() <= parts.columns()),
-        workspace_(parts.workspace),
+        beta1_(options_of<AdamWOptions>(*inputs.settings.rule).beta1),
+        left_(inputs.rows() <= inputs.columns()),
+        workspace_(inputs.workspace),
         subspace_({.rank = options.rank,
                    .proj_type = left_ ? "left" : "right",
                    .subspace = "svd",
                    .moment_transport = true},
-                  parts.rows(), parts.columns(), parts.workspace),
-        rule_(parts.rule(subspace_.low_rank_shape())),
-        error_(parts.workspace.ledger().zeros(Owner::moments, parts.shape, at::kFloat)) {}
+                  inputs.rows(), inputs.columns(), inputs.workspace),
+        rule_(inputs.rule(subspace_.low_rank_shape())),
+        error_(inputs.workspace.ledger().zeros(Owner::moments, inputs.weight.shape, at::kFloat)) {}
 
   Direction direction(at::Tensor gradient, const StepContext& context) override {
     error_.add_(gradient);  // holds a until the new error replaces it
@@ -82,7 +83,7 @@ class LdAdam : public Method {
     const double factor = beta1_ / (1 - beta1_);
     add_to_error(rule_->average(), factor);
     subspace_.replace(left_ ? Side::left : Side::right, next);
-    rule_->transport(subspace_.turn(), !left_, steps);
+    rule_->transport(subspace_.rotation(), !left_, steps);
     add_to_error(rule_->average(), -factor);
   }
 
@@ -112,11 +113,11 @@ void declare_options(OptionTable& table, LdAdamOptions& options) {
       .origin("the authors' code");
 }
 
-std::unique_ptr<Method> make_ldadam(const LdAdamOptions& options, const Parts& parts) {
-  return std::make_unique<LdAdam>(options, parts);
+std::unique_ptr<Method> make_ldadam(const LdAdamOptions& options, const MethodInputs& inputs) {
+  return std::make_unique<LdAdam>(options, inputs);
 }
 
-std::shared_ptr<MethodKind> ldadam_kind(const LdAdamOptions& options) {
+std::unique_ptr<MethodKind> ldadam_kind(const LdAdamOptions& options) {
   return method_kind("ldadam", {}, make_ldadam, options);
 }
 

@@ -33,7 +33,7 @@ struct LdAdamOptions {
 };
 void declare_options(OptionTable& table, LdAdamOptions& options);
 
-std::unique_ptr<Method> make_ldadam(const LdAdamOptions& options, const Parts& parts);
-std::shared_ptr<MethodKind> ldadam_kind(const LdAdamOptions& options = {});
+std::unique_ptr<Method> make_ldadam(const LdAdamOptions& options, const MethodInputs& inputs);
+std::unique_ptr<MethodKind> ldadam_kind(const LdAdamOptions& options = {});
 
 }  // namespace galore

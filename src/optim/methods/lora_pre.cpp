@@ -6,6 +6,7 @@
 #include "kernels/matmul.h"
 #include "kernels/orthonormalize.h"
 #include "kernels/serial_lapack.h"
+#include "optim/update_rules/adam_step.h"
 
 namespace galore {
 namespace {
@@ -13,10 +14,10 @@ namespace {
 // The product left right of thin matrices, which follows an average of matrices.
 class FactoredAverage {
  public:
-  FactoredAverage(const Parts& parts, int64_t rank, double rate)
-      : rank_(rank), rate_(rate), workspace_(parts.workspace) {
-    left_ = parts.workspace.ledger().zeros(Owner::moments, {parts.rows(), rank}, at::kFloat);
-    right_ = parts.workspace.ledger().zeros(Owner::moments, {rank, parts.columns()}, at::kFloat);
+  FactoredAverage(const MethodInputs& inputs, int64_t rank, double rate)
+      : rank_(rank), rate_(rate), workspace_(inputs.workspace) {
+    left_ = inputs.workspace.ledger().zeros(Owner::moments, {inputs.rows(), rank}, at::kFloat);
+    right_ = inputs.workspace.ledger().zeros(Owner::moments, {rank, inputs.columns()}, at::kFloat);
   }
 
   // Starts with the best approximation of scale x. Returns false when x is zero or the decomposition fails.
@@ -83,11 +84,11 @@ class FactoredAverage {
 
 class LoraPre : public Method {
  public:
-  LoraPre(int64_t rank, const Parts& parts)
-      : adam_(parts.settings.adamw),
-        workspace_(parts.workspace),
-        first_(parts, rank, 1 - std::sqrt(adam_.beta1)),
-        second_(parts, rank, 1 - std::pow(adam_.beta2, 0.25)) {}
+  LoraPre(int64_t rank, const MethodInputs& inputs)
+      : adam_(options_of<AdamWOptions>(*inputs.settings.rule)),
+        workspace_(inputs.workspace),
+        first_(inputs, rank, 1 - std::sqrt(adam_.beta1)),
+        second_(inputs, rank, 1 - std::pow(adam_.beta2, 0.25)) {}
 
   Direction direction(at::Tensor gradient, const StepContext& context) override {
     const at::Tensor m = buffer("lora_pre.first", gradient);
@@ -146,11 +147,11 @@ void declare_options(OptionTable& table, LoraPreOptions& options) {
   table.add("rank", &options.rank, "rank of the two moments").range(1, 1e9);
 }
 
-std::unique_ptr<Method> make_lora_pre(const LoraPreOptions& options, const Parts& parts) {
-  return std::make_unique<LoraPre>(std::min({options.rank, parts.rows(), parts.columns()}), parts);
+std::unique_ptr<Method> make_lora_pre(const LoraPreOptions& options, const MethodInputs& inputs) {
+  return std::make_unique<LoraPre>(std::min({options.rank, inputs.rows(), inputs.columns()}), inputs);
 }
 
-std::shared_ptr<MethodKind> lora_pre_kind(const LoraPreOptions& options) {
+std::unique_ptr<MethodKind> lora_pre_kind(const LoraPreOptions& options) {
   return method_kind("lora_pre", {}, make_lora_pre, options);
 }
 

@@ -32,7 +32,7 @@ struct LoraPreOptions {
 };
 void declare_options(OptionTable& table, LoraPreOptions& options);
 
-std::unique_ptr<Method> make_lora_pre(const LoraPreOptions& options, const Parts& parts);
-std::shared_ptr<MethodKind> lora_pre_kind(const LoraPreOptions& options = {});
+std::unique_ptr<Method> make_lora_pre(const LoraPreOptions& options, const MethodInputs& inputs);
+std::unique_ptr<MethodKind> lora_pre_kind(const LoraPreOptions& options = {});
 
 }  // namespace galore

@@ -32,9 +32,9 @@ struct StepContext {
   }
 };
 
-// Whether a weight takes part in every update (always) or takes turns with the weights of the same name in
-// other layers. Of such weights one is active in an update and the others rest.
-enum class Turn { always, active, resting };
+// Whether a weight takes part in an update. Where the weights at one place of all layers take turns, one of
+// them is active in an update and the others rest.
+enum class Activity { always, active, resting };
 
 class Method {
  public:
@@ -43,9 +43,9 @@ class Method {
   // An empty direction leaves the weight as it is, without decay.
   virtual Direction direction(at::Tensor gradient, const StepContext& context) = 0;
   virtual void visit(StateVisitor& visitor) = 0;
-  // The optimizer asks this at the beginning of an update, after `updates` earlier ones. While a weight
-  // rests, its gradient is not formed and direction() is not called.
-  virtual Turn turn(int64_t /*updates*/) { return Turn::always; }
+  // Asked when an update begins that follows `updates` others. The gradient of a resting weight is not
+  // formed, and direction() is not called.
+  virtual Activity activity(int64_t /*updates*/) { return Activity::always; }
 
   // Returns the basis that is refreshed at intervals, or null when the method has none.
   virtual Subspace* subspace() { return nullptr; }

@@ -4,11 +4,11 @@
 
 namespace galore {
 
-std::unique_ptr<UpdateRule> Parts::rule(at::IntArrayRef of_shape) const {
+std::unique_ptr<UpdateRule> MethodInputs::rule(at::IntArrayRef of_shape) const {
   return make_rule(settings, of_shape, workspace);
 }
 
-std::unique_ptr<Subspace> Parts::subspace() const {
+std::unique_ptr<Subspace> MethodInputs::subspace() const {
   const MethodKind& kind = *settings.method;
   if (kind.traits().needs_orthonormal && settings.subspace.subspace == "random")
     fail_usage("subspace", "{}: expected an orthonormal basis, such as orthogonal; given random",
@@ -16,7 +16,7 @@ std::unique_ptr<Subspace> Parts::subspace() const {
   return std::make_unique<Subspace>(settings.subspace, rows(), columns(), workspace);
 }
 
-std::unique_ptr<Moment> Parts::moment(at::IntArrayRef of_shape, bool is_signed) const {
+std::unique_ptr<Moment> MethodInputs::moment(at::IntArrayRef of_shape, bool is_signed) const {
   return make_moment(settings.storage, of_shape, is_signed, workspace.ledger());
 }
 

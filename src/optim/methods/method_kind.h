@@ -5,46 +5,49 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/memory.h"
 #include "core/options.h"
+#include "core/parameter.h"
 #include "optim/methods/method.h"
 #include "optim/settings.h"
 
 namespace galore {
 
-// The inputs for making a method for one weight. `targeted` tells that the weight is one of
-// optim_target_modules.
-class Parts {
+// What a method is told of its weight.
+struct MethodWeight {
+  std::string name;
+  std::vector<int64_t> shape;  // as in matrix_sizes()
+  bool targeted = true;        // it is one of optim_target_modules
+  Role role = Role::matrix;
+  int64_t layer = -1, num_layers = 0;  // the weight's layer, -1 for none, and the model's number of layers
+};
+
+// From what a method is made for one weight.
+class MethodInputs {
  public:
-  Parts(const OptimizerSettings& settings, std::string name, at::IntArrayRef shape, bool targeted,
-        Workspace& workspace)
-      : settings(settings),
-        name(std::move(name)),
-        shape(shape.vec()),
-        targeted(targeted),
-        workspace(workspace) {}
+  MethodInputs(const OptimizerSettings& settings, MethodWeight weight, Workspace& workspace)
+      : settings(settings), weight(std::move(weight)), workspace(workspace) {}
 
   // The sizes of a matrix.
-  int64_t rows() const { return shape.at(0); }
-  int64_t columns() const { return shape.at(1); }
-  // Makes the settings' update rule for a tensor of `shape`, such as a low-rank gradient.
+  int64_t rows() const { return weight.shape.at(0); }
+  int64_t columns() const { return weight.shape.at(1); }
+  // The settings' rule for a tensor of `shape`, such as a low-rank gradient.
   std::unique_ptr<UpdateRule> rule(at::IntArrayRef shape) const;
   std::unique_ptr<Subspace> subspace() const;
   // Makes a moment of zeros, in the storage format of the settings. `is_signed` is false for squares.
   std::unique_ptr<Moment> moment(at::IntArrayRef shape, bool is_signed) const;
 
   const OptimizerSettings& settings;
-  const std::string name;
-  const std::vector<int64_t> shape;
-  const bool targeted;
+  const MethodWeight weight;
   Workspace& workspace;
 };
 
 struct MethodTraits {
-  bool has_basis = false;           // it uses Parts::subspace() and takes the options of a subspace
-  bool needs_orthonormal = false;   // it refuses subspace=random, because P P^T must be a projection
-  bool takes_every_weight = false;  // it takes every weight, targeted or not, of any number of dimensions
+  bool has_basis = false;           // it is made of MethodInputs::subspace(), and has its options
+  bool needs_orthonormal = false;   // subspace=random is refused: P P^T must be a projection
+  bool takes_every_weight = false;  // not the targeted ones alone, whatever their number of dimensions
 };
 
 class MethodKind {
@@ -53,9 +56,10 @@ class MethodKind {
   virtual ~MethodKind() = default;
   const std::string& name() const { return name_; }
   const MethodTraits& traits() const { return traits_; }
-  // Declares the method's own options; they are stored in this object.
+  virtual std::unique_ptr<MethodKind> clone() const = 0;
+  // Declares the method's own options, bound to this object.
   virtual void declare(OptionTable& table) = 0;
-  virtual std::unique_ptr<Method> make(const Parts& parts) const = 0;
+  virtual std::unique_ptr<Method> make(const MethodInputs& inputs) const = 0;
 
  private:
   std::string name_;
@@ -66,11 +70,12 @@ class MethodKind {
 template <class Options>
 class MethodKindOf : public MethodKind {
  public:
-  using Make = std::unique_ptr<Method> (*)(const Options& options, const Parts& parts);
+  using Make = std::unique_ptr<Method> (*)(const Options& options, const MethodInputs& inputs);
   MethodKindOf(std::string name, MethodTraits traits, Make make, Options options)
       : MethodKind(std::move(name), traits), options_(std::move(options)), make_(make) {}
+  std::unique_ptr<MethodKind> clone() const override { return std::make_unique<MethodKindOf>(*this); }
   void declare(OptionTable& table) override { declare_options(table, options_); }
-  std::unique_ptr<Method> make(const Parts& parts) const override { return make_(options_, parts); }
+  std::unique_ptr<Method> make(const MethodInputs& inputs) const override { return make_(options_, inputs); }
   const Options& options() const { return options_; }
 
  private:
@@ -79,9 +84,9 @@ class MethodKindOf : public MethodKind {
 };
 
 template <class Options>
-std::shared_ptr<MethodKind> method_kind(std::string name, MethodTraits traits,
+std::unique_ptr<MethodKind> method_kind(std::string name, MethodTraits traits,
                                         typename MethodKindOf<Options>::Make make, Options options = {}) {
-  return std::make_shared<MethodKindOf<Options>>(std::move(name), traits, make, std::move(options));
+  return std::make_unique<MethodKindOf<Options>>(std::move(name), traits, make, std::move(options));
 }
 
 }  // namespace galore

@@ -16,14 +16,14 @@ struct Factors {
 
 class MofaSgd : public Method {
  public:
-  MofaSgd(const MofaSgdOptions& options, const Parts& parts)
+  MofaSgd(const MofaSgdOptions& options, const MethodInputs& inputs)
       : options_(options),
-        rank_(std::min({options.rank, parts.rows(), parts.columns()})),
-        noise_(rounding_noise(parts.rows(), parts.columns())),
-        workspace_(parts.workspace) {
-    Ledger& ledger = parts.workspace.ledger();
-    left_ = ledger.zeros(Owner::moments, {parts.rows(), rank_}, at::kFloat);
-    right_ = ledger.zeros(Owner::moments, {parts.columns(), rank_}, at::kFloat);
+        rank_(std::min({options.rank, inputs.rows(), inputs.columns()})),
+        noise_(rounding_noise(inputs.rows(), inputs.columns())),
+        workspace_(inputs.workspace) {
+    Ledger& ledger = inputs.workspace.ledger();
+    left_ = ledger.zeros(Owner::moments, {inputs.rows(), rank_}, at::kFloat);
+    right_ = ledger.zeros(Owner::moments, {inputs.columns(), rank_}, at::kFloat);
     values_ = ledger.zeros(Owner::moments, {rank_}, at::kFloat);
   }
 
@@ -129,11 +129,11 @@ void declare_options(OptionTable& table, MofaSgdOptions& options) {
   table.add("scale", &options.scale, "factor on the direction").range(0, 1e9);
 }
 
-std::unique_ptr<Method> make_mofasgd(const MofaSgdOptions& options, const Parts& parts) {
-  return std::make_unique<MofaSgd>(options, parts);
+std::unique_ptr<Method> make_mofasgd(const MofaSgdOptions& options, const MethodInputs& inputs) {
+  return std::make_unique<MofaSgd>(options, inputs);
 }
 
-std::shared_ptr<MethodKind> mofasgd_kind(const MofaSgdOptions& options) {
+std::unique_ptr<MethodKind> mofasgd_kind(const MofaSgdOptions& options) {
   return method_kind("mofasgd", {}, make_mofasgd, options);
 }
 

@@ -33,7 +33,7 @@ struct MofaSgdOptions {
 };
 void declare_options(OptionTable& table, MofaSgdOptions& options);
 
-std::unique_ptr<Method> make_mofasgd(const MofaSgdOptions& options, const Parts& parts);
-std::shared_ptr<MethodKind> mofasgd_kind(const MofaSgdOptions& options = {});
+std::unique_ptr<Method> make_mofasgd(const MofaSgdOptions& options, const MethodInputs& inputs);
+std::unique_ptr<MethodKind> mofasgd_kind(const MofaSgdOptions& options = {});
 
 }  // namespace galore

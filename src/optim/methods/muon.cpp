@@ -11,11 +11,11 @@ namespace {
 
 class Muon : public Method {
  public:
-  Muon(const MuonOptions& options, const Parts& parts)
+  Muon(const MuonOptions& options, const MethodInputs& inputs)
       : options_(options),
-        aspect_(static_cast<double>(parts.rows()) / static_cast<double>(parts.columns())),
-        workspace_(parts.workspace),
-        average_(parts.moment(parts.shape, /*is_signed=*/true)) {}
+        aspect_(static_cast<double>(inputs.rows()) / static_cast<double>(inputs.columns())),
+        workspace_(inputs.workspace),
+        average_(inputs.moment(inputs.weight.shape, /*is_signed=*/true)) {}
 
   Direction direction(at::Tensor gradient, const StepContext&) override {
     const at::Tensor average = average_->read();
@@ -55,11 +55,11 @@ void declare_options(OptionTable& table, MuonOptions& options) {
   table.add("scale", &options.scale, "factor on the direction").range(0, 1e9);
 }
 
-std::unique_ptr<Method> make_muon(const MuonOptions& options, const Parts& parts) {
-  return std::make_unique<Muon>(options, parts);
+std::unique_ptr<Method> make_muon(const MuonOptions& options, const MethodInputs& inputs) {
+  return std::make_unique<Muon>(options, inputs);
 }
 
-std::shared_ptr<MethodKind> muon_kind(const MuonOptions& options) {
+std::unique_ptr<MethodKind> muon_kind(const MuonOptions& options) {
   return method_kind("muon", {}, make_muon, options);
 }
 

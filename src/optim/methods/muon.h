@@ -33,7 +33,7 @@ struct MuonOptions {
 };
 void declare_options(OptionTable& table, MuonOptions& options);
 
-std::unique_ptr<Method> make_muon(const MuonOptions& options, const Parts& parts);
-std::shared_ptr<MethodKind> muon_kind(const MuonOptions& options = {});
+std::unique_ptr<Method> make_muon(const MuonOptions& options, const MethodInputs& inputs);
+std::unique_ptr<MethodKind> muon_kind(const MuonOptions& options = {});
 
 }  // namespace galore

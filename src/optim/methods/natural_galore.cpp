@@ -11,10 +11,11 @@ namespace {
 
 class NaturalGaLore : public SubspaceMethod {
  public:
-  NaturalGaLore(const NaturalGaLoreOptions& options, std::unique_ptr<Subspace> subspace, const Parts& parts)
-      : SubspaceMethod(std::move(subspace), parts.rule(subspace->low_rank_shape())),
+  NaturalGaLore(const NaturalGaLoreOptions& options, std::unique_ptr<Subspace> subspace,
+                const MethodInputs& inputs)
+      : SubspaceMethod(std::move(subspace), inputs.rule(subspace->low_rank_shape())),
         options_(options),
-        history_(parts.workspace.ledger().zeros(
+        history_(inputs.workspace.ledger().zeros(
             Owner::moments, {options.history, c10::multiply_integers(subspace_->low_rank_shape())},
             at::kFloat)) {}
 
@@ -66,11 +67,11 @@ void declare_options(OptionTable& table, NaturalGaLoreOptions& options) {
   table.add("damping", &options.damping, "added to the Fisher matrix's diagonal").range(1e-12, 1e9);
 }
 
-std::unique_ptr<Method> make_natural_galore(const NaturalGaLoreOptions& options, const Parts& parts) {
-  return std::make_unique<NaturalGaLore>(options, parts.subspace(), parts);
+std::unique_ptr<Method> make_natural_galore(const NaturalGaLoreOptions& options, const MethodInputs& inputs) {
+  return std::make_unique<NaturalGaLore>(options, inputs.subspace(), inputs);
 }
 
-std::shared_ptr<MethodKind> natural_galore_kind(const NaturalGaLoreOptions& options) {
+std::unique_ptr<MethodKind> natural_galore_kind(const NaturalGaLoreOptions& options) {
   return method_kind("natural_galore", {.has_basis = true}, make_natural_galore, options);
 }
 

@@ -30,7 +30,7 @@ struct NaturalGaLoreOptions {
 };
 void declare_options(OptionTable& table, NaturalGaLoreOptions& options);
 
-std::unique_ptr<Method> make_natural_galore(const NaturalGaLoreOptions& options, const Parts& parts);
-std::shared_ptr<MethodKind> natural_galore_kind(const NaturalGaLoreOptions& options = {});
+std::unique_ptr<Method> make_natural_galore(const NaturalGaLoreOptions& options, const MethodInputs& inputs);
+std::unique_ptr<MethodKind> natural_galore_kind(const NaturalGaLoreOptions& options = {});
 
 }  // namespace galore

@@ -4,19 +4,21 @@
 
 #include "kernels/apply_direction.h"
 #include "kernels/matmul.h"
+#include "optim/update_rules/adamw.h"
 
 namespace galore {
 namespace {
 
 class Osd : public Method {
  public:
-  Osd(const OsdOptions& options, const Parts& parts)
+  Osd(const OsdOptions& options, const MethodInputs& inputs)
       : options_(options),
-        workspace_(parts.workspace),
-        subspace_({.rank = options.rank, .subspace = "svd"}, parts.rows(), parts.columns(), parts.workspace),
+        workspace_(inputs.workspace),
+        subspace_({.rank = options.rank, .subspace = "svd"}, inputs.rows(), inputs.columns(),
+                  inputs.workspace),
         left_(subspace_.side() == Side::left),
-        rule_(parts.rule(subspace_.low_rank_shape())),
-        rule_of_basis_(make_adamw({}, {}, subspace_.basis().sizes(), parts.workspace)) {}
+        rule_(inputs.rule(subspace_.low_rank_shape())),
+        rule_of_basis_(make_adamw({}, {}, subspace_.basis().sizes(), inputs.workspace)) {}
 
   Direction direction(at::Tensor gradient, const StepContext& context) override {
     const bool first = !subspace_.established();
@@ -102,11 +104,11 @@ void declare_options(OptionTable& table, OsdOptions& options) {
       .origin("paper, section 5");
 }
 
-std::unique_ptr<Method> make_osd(const OsdOptions& options, const Parts& parts) {
-  return std::make_unique<Osd>(options, parts);
+std::unique_ptr<Method> make_osd(const OsdOptions& options, const MethodInputs& inputs) {
+  return std::make_unique<Osd>(options, inputs);
 }
 
-std::shared_ptr<MethodKind> osd_kind(const OsdOptions& options) {
+std::unique_ptr<MethodKind> osd_kind(const OsdOptions& options) {
   return method_kind("osd", {}, make_osd, options);
 }
 

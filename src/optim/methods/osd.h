@@ -31,7 +31,7 @@ struct OsdOptions {
 };
 void declare_options(OptionTable& table, OsdOptions& options);
 
-std::unique_ptr<Method> make_osd(const OsdOptions& options, const Parts& parts);
-std::shared_ptr<MethodKind> osd_kind(const OsdOptions& options = {});
+std::unique_ptr<Method> make_osd(const OsdOptions& options, const MethodInputs& inputs);
+std::unique_ptr<MethodKind> osd_kind(const OsdOptions& options = {});
 
 }  // namespace galore

@@ -19,10 +19,11 @@ at::Tensor inverse_root(const at::Tensor& x, double factor) {
 
 class Racs : public Method {
  public:
-  Racs(const RacsOptions& options, const Parts& parts) : options_(options), limiter_(options.limiter) {
-    Ledger& ledger = parts.workspace.ledger();
-    rows_ = ledger.zeros(Owner::moments, {parts.rows()}, at::kFloat);
-    columns_ = ledger.zeros(Owner::moments, {parts.columns()}, at::kFloat);
+  Racs(const RacsOptions& options, const MethodInputs& inputs)
+      : options_(options), limiter_(options.limiter) {
+    Ledger& ledger = inputs.workspace.ledger();
+    rows_ = ledger.zeros(Owner::moments, {inputs.rows()}, at::kFloat);
+    columns_ = ledger.zeros(Owner::moments, {inputs.columns()}, at::kFloat);
   }
 
   Direction direction(at::Tensor gradient, const StepContext&) override {
@@ -75,11 +76,11 @@ void declare_options(OptionTable& table, RacsOptions& options) {
       .origin("RACS, appendix F.2");
 }
 
-std::unique_ptr<Method> make_racs(const RacsOptions& options, const Parts& parts) {
-  return std::make_unique<Racs>(options, parts);
+std::unique_ptr<Method> make_racs(const RacsOptions& options, const MethodInputs& inputs) {
+  return std::make_unique<Racs>(options, inputs);
 }
 
-std::shared_ptr<MethodKind> racs_kind(const RacsOptions& options) {
+std::unique_ptr<MethodKind> racs_kind(const RacsOptions& options) {
   return method_kind("racs", {}, make_racs, options);
 }
 

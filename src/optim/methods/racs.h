@@ -28,7 +28,7 @@ struct RacsOptions {
 };
 void declare_options(OptionTable& table, RacsOptions& options);
 
-std::unique_ptr<Method> make_racs(const RacsOptions& options, const Parts& parts);
-std::shared_ptr<MethodKind> racs_kind(const RacsOptions& options = {});
+std::unique_ptr<Method> make_racs(const RacsOptions& options, const MethodInputs& inputs);
+std::unique_ptr<MethodKind> racs_kind(const RacsOptions& options = {});
 
 }  // namespace galore

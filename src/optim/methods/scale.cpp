@@ -2,7 +2,6 @@
 
 #include "kernels/averages.h"
 #include "kernels/line_norms.h"
-#include "optim/parameter_groups.h"
 
 namespace galore {
 namespace {
@@ -11,8 +10,8 @@ using kernels::Lines;
 
 class Scale : public Method {
  public:
-  Scale(double momentum, Lines lines, const Parts& parts) : momentum_(momentum), lines_(lines) {
-    if (momentum > 0) average_ = parts.moment(parts.shape, /*is_signed=*/true);
+  Scale(double momentum, Lines lines, const MethodInputs& inputs) : momentum_(momentum), lines_(lines) {
+    if (momentum > 0) average_ = inputs.moment(inputs.weight.shape, /*is_signed=*/true);
   }
 
   Direction direction(at::Tensor gradient, const StepContext&) override {
@@ -47,14 +46,14 @@ void declare_options(OptionTable& table, ScaleOptions& options) {
       .origin("the authors' code");
 }
 
-std::unique_ptr<Method> make_scale(const ScaleOptions& options, const Parts& parts) {
-  if (parts.shape.size() != 2) return make_plain(parts.rule(parts.shape));
-  const bool embedding = is_embedding(parts.name);
-  const double momentum = is_head(parts.name) && !embedding ? options.head_momentum : 0;
-  return std::make_unique<Scale>(momentum, embedding ? Lines::columns : Lines::rows, parts);
+std::unique_ptr<Method> make_scale(const ScaleOptions& options, const MethodInputs& inputs) {
+  if (inputs.weight.shape.size() != 2) return make_plain(inputs.rule(inputs.weight.shape));
+  const bool embedding = inputs.weight.role == Role::embedding;
+  const double momentum = inputs.weight.role == Role::head ? options.head_momentum : 0;
+  return std::make_unique<Scale>(momentum, embedding ? Lines::columns : Lines::rows, inputs);
 }
 
-std::shared_ptr<MethodKind> scale_kind(const ScaleOptions& options) {
+std::unique_ptr<MethodKind> scale_kind(const ScaleOptions& options) {
   return method_kind("scale", {.takes_every_weight = true}, make_scale, options);
 }
 

@@ -29,7 +29,7 @@ struct ScaleOptions {
 };
 void declare_options(OptionTable& table, ScaleOptions& options);
 
-std::unique_ptr<Method> make_scale(const ScaleOptions& options, const Parts& parts);
-std::shared_ptr<MethodKind> scale_kind(const ScaleOptions& options = {});
+std::unique_ptr<Method> make_scale(const ScaleOptions& options, const MethodInputs& inputs);
+std::unique_ptr<MethodKind> scale_kind(const ScaleOptions& options = {});
 
 }  // namespace galore

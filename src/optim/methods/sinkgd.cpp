@@ -43,11 +43,11 @@ void declare_options(OptionTable& table, SinkgdOptions& options) {
   table.add("scale", &options.scale, "factor on the direction").range(0, 1e9);
 }
 
-std::unique_ptr<Method> make_sinkgd(const SinkgdOptions& options, const Parts&) {
+std::unique_ptr<Method> make_sinkgd(const SinkgdOptions& options, const MethodInputs&) {
   return std::make_unique<Sinkgd>(options);
 }
 
-std::shared_ptr<MethodKind> sinkgd_kind(const SinkgdOptions& options) {
+std::unique_ptr<MethodKind> sinkgd_kind(const SinkgdOptions& options) {
   return method_kind("sinkgd", {}, make_sinkgd, options);
 }
 

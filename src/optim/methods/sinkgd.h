@@ -24,7 +24,7 @@ struct SinkgdOptions {
 };
 void declare_options(OptionTable& table, SinkgdOptions& options);
 
-std::unique_ptr<Method> make_sinkgd(const SinkgdOptions& options, const Parts& parts);
-std::shared_ptr<MethodKind> sinkgd_kind(const SinkgdOptions& options = {});
+std::unique_ptr<Method> make_sinkgd(const SinkgdOptions& options, const MethodInputs& inputs);
+std::unique_ptr<MethodKind> sinkgd_kind(const SinkgdOptions& options = {});
 
 }  // namespace galore

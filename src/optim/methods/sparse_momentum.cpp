@@ -7,12 +7,12 @@ namespace {
 
 class SparseMomentum : public Method {
  public:
-  SparseMomentum(int64_t chosen, const Parts& parts)
+  SparseMomentum(int64_t chosen, const MethodInputs& inputs)
       : chosen_(chosen),
-        elements_(parts.rows() * parts.columns()),
-        spam_(parts.settings.spam.value_or(SpamOptions{.interval = 0})),
-        workspace_(parts.workspace),
-        rule_(parts.rule({chosen})),
+        elements_(inputs.rows() * inputs.columns()),
+        spam_(inputs.settings.spam.value_or(SpamOptions{.interval = 0})),
+        workspace_(inputs.workspace),
+        rule_(inputs.rule({chosen})),
         mask_(workspace_.ledger().zeros(Owner::moments, {kernels::mask_words(elements_)}, at::kInt)) {}
 
   Direction direction(at::Tensor gradient, const StepContext& context) override {
@@ -46,13 +46,14 @@ void declare_options(OptionTable& table, SparseMomentumOptions& options) {
       .range(1e-6, 1);
 }
 
-std::unique_ptr<Method> make_sparse_momentum(const SparseMomentumOptions& options, const Parts& parts) {
-  if (options.density == 1 || !parts.targeted) return make_plain(parts.rule(parts.shape));
-  const double elements = static_cast<double>(parts.rows() * parts.columns());
-  return std::make_unique<SparseMomentum>(static_cast<int64_t>(options.density * elements), parts);
+std::unique_ptr<Method> make_sparse_momentum(const SparseMomentumOptions& options,
+                                             const MethodInputs& inputs) {
+  if (options.density == 1 || !inputs.weight.targeted) return make_plain(inputs.rule(inputs.weight.shape));
+  const double elements = static_cast<double>(inputs.rows() * inputs.columns());
+  return std::make_unique<SparseMomentum>(static_cast<int64_t>(options.density * elements), inputs);
 }
 
-std::shared_ptr<MethodKind> sparse_momentum_kind(const SparseMomentumOptions& options) {
+std::unique_ptr<MethodKind> sparse_momentum_kind(const SparseMomentumOptions& options) {
   return method_kind("sparse_momentum", {}, make_sparse_momentum, options);
 }
 

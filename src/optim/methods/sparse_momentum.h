@@ -25,8 +25,9 @@ struct SparseMomentumOptions {
 };
 void declare_options(OptionTable& table, SparseMomentumOptions& options);
 
-// Makes the settings' rule alone when density is 1 or the weight is not a matrix.
-std::unique_ptr<Method> make_sparse_momentum(const SparseMomentumOptions& options, const Parts& parts);
-std::shared_ptr<MethodKind> sparse_momentum_kind(const SparseMomentumOptions& options = {});
+// The settings' rule alone where density is 1, or the weight is no matrix.
+std::unique_ptr<Method> make_sparse_momentum(const SparseMomentumOptions& options,
+                                             const MethodInputs& inputs);
+std::unique_ptr<MethodKind> sparse_momentum_kind(const SparseMomentumOptions& options = {});
 
 }  // namespace galore

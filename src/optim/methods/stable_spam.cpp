@@ -6,17 +6,18 @@
 
 #include "kernels/adamw.h"
 #include "kernels/clip.h"
+#include "optim/update_rules/adam_step.h"
 
 namespace galore {
 namespace {
 
 class StableSpam : public Method {
  public:
-  StableSpam(const StableSpamOptions& options, const Parts& parts)
+  StableSpam(const StableSpamOptions& options, const MethodInputs& inputs)
       : options_(options),
-        adam_(parts.settings.adamw),
-        moment1_(parts.moment(parts.shape, /*is_signed=*/true)),
-        moment2_(parts.moment(parts.shape, /*is_signed=*/false)) {}
+        adam_(options_of<AdamWOptions>(*inputs.settings.rule)),
+        moment1_(inputs.moment(inputs.weight.shape, /*is_signed=*/true)),
+        moment2_(inputs.moment(inputs.weight.shape, /*is_signed=*/false)) {}
 
   Direction direction(at::Tensor gradient, const StepContext& context) override {
     const int64_t t = context.step;
@@ -107,11 +108,11 @@ void declare_options(OptionTable& table, StableSpamOptions& options) {
       .origin("the authors' code");
 }
 
-std::unique_ptr<Method> make_stable_spam(const StableSpamOptions& options, const Parts& parts) {
-  return std::make_unique<StableSpam>(options, parts);
+std::unique_ptr<Method> make_stable_spam(const StableSpamOptions& options, const MethodInputs& inputs) {
+  return std::make_unique<StableSpam>(options, inputs);
 }
 
-std::shared_ptr<MethodKind> stable_spam_kind(const StableSpamOptions& options) {
+std::unique_ptr<MethodKind> stable_spam_kind(const StableSpamOptions& options) {
   return method_kind("stable_spam", {.takes_every_weight = true}, make_stable_spam, options);
 }
 

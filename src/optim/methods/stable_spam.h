@@ -37,7 +37,7 @@ struct StableSpamOptions {
 };
 void declare_options(OptionTable& table, StableSpamOptions& options);
 
-std::unique_ptr<Method> make_stable_spam(const StableSpamOptions& options, const Parts& parts);
-std::shared_ptr<MethodKind> stable_spam_kind(const StableSpamOptions& options = {});
+std::unique_ptr<Method> make_stable_spam(const StableSpamOptions& options, const MethodInputs& inputs);
+std::unique_ptr<MethodKind> stable_spam_kind(const StableSpamOptions& options = {});
 
 }  // namespace galore

@@ -6,8 +6,8 @@ std::string SubspaceMethod::refresh(const GradientOperator& gradient, const Rand
                                     int64_t steps) {
   const at::Tensor average = subspace_->wants_average() ? rule_->average() : at::Tensor();
   const std::string notice = subspace_->refresh(gradient, random, average);
-  if (subspace_->turn().defined())
-    rule_->transport(subspace_->turn(), subspace_->side() == Side::right, steps);
+  if (subspace_->rotation().defined())
+    rule_->transport(subspace_->rotation(), subspace_->side() == Side::right, steps);
   return notice;
 }
 

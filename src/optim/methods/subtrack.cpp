@@ -32,7 +32,7 @@ class Subtrack : public SubspaceMethod {
     bool moved = side != Side::right && move(gradient, Side::left);
     if (side != Side::left) moved |= move(gradient, Side::right);
     if (!moved) return "the gradient leads nowhere: keeps the old basis";
-    if (subspace_->turn().defined()) rule_->transport(subspace_->turn(), side == Side::right, steps);
+    if (subspace_->rotation().defined()) rule_->transport(subspace_->rotation(), side == Side::right, steps);
     return "";
   }
 
@@ -67,15 +67,15 @@ void declare_options(OptionTable& table, SubtrackOptions& options) {
       .origin("paper");
 }
 
-std::unique_ptr<Method> make_subtrack(const SubtrackOptions& options, const Parts& parts) {
-  if (parts.settings.subspace.subspace == "dct")
+std::unique_ptr<Method> make_subtrack(const SubtrackOptions& options, const MethodInputs& inputs) {
+  if (inputs.settings.subspace.subspace == "dct")
     fail_usage("subspace", "subtrack: expected a basis that can move, such as svd; given dct");
-  auto subspace = parts.subspace();
-  auto rule = parts.rule(subspace->low_rank_shape());
-  return std::make_unique<Subtrack>(options, std::move(subspace), std::move(rule), parts.workspace);
+  auto subspace = inputs.subspace();
+  auto rule = inputs.rule(subspace->low_rank_shape());
+  return std::make_unique<Subtrack>(options, std::move(subspace), std::move(rule), inputs.workspace);
 }
 
-std::shared_ptr<MethodKind> subtrack_kind(const SubtrackOptions& options) {
+std::unique_ptr<MethodKind> subtrack_kind(const SubtrackOptions& options) {
   return method_kind("subtrack", {.has_basis = true, .needs_orthonormal = true}, make_subtrack, options);
 }
 

@@ -30,7 +30,7 @@ struct SubtrackOptions {
 };
 void declare_options(OptionTable& table, SubtrackOptions& options);
 
-std::unique_ptr<Method> make_subtrack(const SubtrackOptions& options, const Parts& parts);
-std::shared_ptr<MethodKind> subtrack_kind(const SubtrackOptions& options = {});
+std::unique_ptr<Method> make_subtrack(const SubtrackOptions& options, const MethodInputs& inputs);
+std::unique_ptr<MethodKind> subtrack_kind(const SubtrackOptions& options = {});
 
 }  // namespace galore

@@ -7,6 +7,7 @@
 #include "kernels/polar_factor.h"
 #include "optim/limiters/norm_growth.h"
 #include "optim/methods/subspace_method.h"
+#include "optim/update_rules/sgd.h"
 
 namespace galore {
 namespace {
@@ -14,10 +15,10 @@ namespace {
 class Sumo : public SubspaceMethod {
  public:
   Sumo(const SumoOptions& options, std::unique_ptr<Subspace> subspace, std::unique_ptr<UpdateRule> momentum,
-       const Parts& parts)
+       const MethodInputs& inputs)
       : SubspaceMethod(std::move(subspace), std::move(momentum)),
-        factor_(options.scale * std::sqrt(static_cast<double>(std::max(parts.rows(), parts.columns())))),
-        workspace_(parts.workspace),
+        factor_(options.scale * std::sqrt(static_cast<double>(std::max(inputs.rows(), inputs.columns())))),
+        workspace_(inputs.workspace),
         limiter_(options.limiter) {}
 
   Direction direction(at::Tensor gradient, const StepContext& context) override {
@@ -54,14 +55,14 @@ void declare_options(OptionTable& table, SumoOptions& options) {
   table.add("scale", &options.scale, "factor on the direction").range(0, 1e9);
 }
 
-std::unique_ptr<Method> make_sumo(const SumoOptions& options, const Parts& parts) {
-  auto subspace = parts.subspace();
-  auto momentum = make_sgd({.momentum = options.momentum}, parts.settings.storage, subspace->low_rank_shape(),
-                           parts.workspace);
-  return std::make_unique<Sumo>(options, std::move(subspace), std::move(momentum), parts);
+std::unique_ptr<Method> make_sumo(const SumoOptions& options, const MethodInputs& inputs) {
+  auto subspace = inputs.subspace();
+  auto momentum = make_sgd({.momentum = options.momentum}, inputs.settings.storage,
+                           subspace->low_rank_shape(), inputs.workspace);
+  return std::make_unique<Sumo>(options, std::move(subspace), std::move(momentum), inputs);
 }
 
-std::shared_ptr<MethodKind> sumo_kind(const SumoOptions& options) {
+std::unique_ptr<MethodKind> sumo_kind(const SumoOptions& options) {
   return method_kind("sumo", {.has_basis = true, .needs_orthonormal = true}, make_sumo, options);
 }
 

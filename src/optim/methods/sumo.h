@@ -32,7 +32,7 @@ struct SumoOptions {
 };
 void declare_options(OptionTable& table, SumoOptions& options);
 
-std::unique_ptr<Method> make_sumo(const SumoOptions& options, const Parts& parts);
-std::shared_ptr<MethodKind> sumo_kind(const SumoOptions& options = {});
+std::unique_ptr<Method> make_sumo(const SumoOptions& options, const MethodInputs& inputs);
+std::unique_ptr<MethodKind> sumo_kind(const SumoOptions& options = {});
 
 }  // namespace galore

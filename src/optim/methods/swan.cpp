@@ -11,7 +11,8 @@ namespace {
 
 class Swan : public Method {
  public:
-  Swan(const SwanOptions& options, const Parts& parts) : options_(options), workspace_(parts.workspace) {}
+  Swan(const SwanOptions& options, const MethodInputs& inputs)
+      : options_(options), workspace_(inputs.workspace) {}
 
   Direction direction(at::Tensor gradient, const StepContext&) override {
     standardize_rows(gradient);
@@ -46,11 +47,11 @@ void declare_options(OptionTable& table, SwanOptions& options) {
   table.add("scale", &options.scale, "factor on the direction").range(0, 1e9);
 }
 
-std::unique_ptr<Method> make_swan(const SwanOptions& options, const Parts& parts) {
-  return std::make_unique<Swan>(options, parts);
+std::unique_ptr<Method> make_swan(const SwanOptions& options, const MethodInputs& inputs) {
+  return std::make_unique<Swan>(options, inputs);
 }
 
-std::shared_ptr<MethodKind> swan_kind(const SwanOptions& options) {
+std::unique_ptr<MethodKind> swan_kind(const SwanOptions& options) {
   return method_kind("swan", {}, make_swan, options);
 }
 

@@ -26,7 +26,7 @@ struct SwanOptions {
 };
 void declare_options(OptionTable& table, SwanOptions& options);
 
-std::unique_ptr<Method> make_swan(const SwanOptions& options, const Parts& parts);
-std::shared_ptr<MethodKind> swan_kind(const SwanOptions& options = {});
+std::unique_ptr<Method> make_swan(const SwanOptions& options, const MethodInputs& inputs);
+std::unique_ptr<MethodKind> swan_kind(const SwanOptions& options = {});
 
 }  // namespace galore

@@ -36,7 +36,7 @@ inline at::Tensor polar(const at::Tensor& x) {
 struct OneMethod {
   OneMethod(const std::string& optim, const std::string& args, int64_t m, int64_t n, bool targeted = true)
       : settings(resolve_optimizer(optim, args)),
-        method(make_method(settings, "weight", {m, n}, targeted, workspace)) {}
+        method(make_method(settings, {.name = "weight", .shape = {m, n}, .targeted = targeted}, workspace)) {}
 
   Direction direction(const at::Tensor& gradient, int64_t step, bool refresh) {
     return method->direction(gradient.clone(),

@@ -15,7 +15,7 @@ void combine_badam(OptimizerSettings& settings) { settings.method = badam_kind()
 // driver does this, and also accumulates and clips; layerwise_clipping chooses the norm to clip by. LOMO
 // computes every gradient twice to get the norm.
 void combine_lomo(OptimizerSettings& settings) {
-  settings.rule = "sgd";
+  settings.rule = rule_kind("sgd");
   settings.decay_order = DecayOrder::coupled;
   settings.layerwise = true;
 }
@@ -28,7 +28,7 @@ void combine_lomo(OptimizerSettings& settings) {
 // square of the weight, because no method sees the weight. The learning rate is Adafactor's without
 // scale_parameter.
 void combine_adalomo(OptimizerSettings& settings) {
-  settings.rule = "adafactor";
+  settings.rule = rule_kind("adafactor");
   settings.layerwise = true;
 }
 

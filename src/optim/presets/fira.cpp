@@ -19,12 +19,12 @@ void combine_fira_adamw_8bit(OptimizerSettings& settings) {
 
 void combine_fira_adafactor(OptimizerSettings& settings) {
   settings.method = fira_kind();
-  settings.rule = "adafactor";
+  settings.rule = rule_kind("adafactor");
 }
 
 void combine_fira_rmsprop(OptimizerSettings& settings) {
   settings.method = fira_kind();
-  settings.rule = "rms_prop";
+  settings.rule = rule_kind("rms_prop");
   settings.decay_order = DecayOrder::after;
 }
 

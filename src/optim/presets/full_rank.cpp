@@ -1,4 +1,5 @@
 #include "optim/presets/rows.h"
+#include "optim/update_rules/rms_prop.h"
 
 namespace galore {
 namespace rows {
@@ -14,16 +15,15 @@ namespace {
 
 using namespace rows;
 
-void combine_adafactor(OptimizerSettings& settings) { settings.rule = "adafactor"; }
+void combine_adafactor(OptimizerSettings& settings) { settings.rule = rule_kind("adafactor"); }
 
 void combine_rms_prop(OptimizerSettings& settings) {
-  settings.rule = "rms_prop";
-  settings.rms_prop = {.beta = 0.99, .epsilon = 1e-8};
+  settings.rule = rms_prop_kind({.beta = 0.99, .epsilon = 1e-8});
   settings.decay_order = DecayOrder::coupled;
 }
 
 void combine_sgd(OptimizerSettings& settings) {
-  settings.rule = "sgd";
+  settings.rule = rule_kind("sgd");
   settings.decay_order = DecayOrder::coupled;
 }
 

@@ -9,6 +9,7 @@
 #include "optim/methods/sinkgd.h"
 #include "optim/methods/swan.h"
 #include "optim/presets/rows.h"
+#include "optim/update_rules/adamw.h"
 
 namespace galore {
 namespace {
@@ -18,7 +19,7 @@ using namespace rows;
 void combine_foam_adamw(OptimizerSettings& settings) {
   settings.method = foam_kind();
   settings.decay_order = DecayOrder::after;
-  settings.adamw = {.beta2 = 0.95, .epsilon_before_correction = true};
+  settings.rule = adamw_kind({.beta2 = 0.95, .epsilon_before_correction = true});
 }
 
 void combine_gwt_adamw(OptimizerSettings& settings) {
@@ -28,12 +29,12 @@ void combine_gwt_adamw(OptimizerSettings& settings) {
 
 void combine_muon(OptimizerSettings& settings) {
   settings.method = muon_kind();
-  settings.adamw = {.beta2 = 0.95, .epsilon = 1e-10};
+  settings.rule = adamw_kind({.beta2 = 0.95, .epsilon = 1e-10});
 }
 
 void combine_scale(OptimizerSettings& settings) {
   settings.method = scale_kind();
-  settings.adamw.epsilon_before_correction = true;
+  settings.rule = adamw_kind({.epsilon_before_correction = true});
 }
 
 void combine_racs(OptimizerSettings& settings) { settings.method = racs_kind(); }

@@ -1,14 +1,15 @@
 #include "optim/methods/galore.h"
 
 #include "optim/presets/rows.h"
+#include "optim/update_rules/adamw.h"
 
 namespace galore {
 namespace rows {
 
 void combine_adamw_of_galore(OptimizerSettings& settings) {
   settings.decay_order = DecayOrder::after;
-  settings.adamw.epsilon = 1e-6;  // the default of galore_torch; the paper prints 1e-8
-  settings.adamw.epsilon_before_correction = true;
+  // The default of galore_torch; the paper prints 1e-8.
+  settings.rule = adamw_kind({.epsilon = 1e-6, .epsilon_before_correction = true});
 }
 
 std::vector<StateTensor> low_rank_adam_state() { return {{"mr", kBasis}, {"nr", kMoment}, {"nr", kMoment}}; }
@@ -55,12 +56,12 @@ void combine_q_galore_adamw_8bit(OptimizerSettings& settings) {
 
 void combine_galore_adafactor(OptimizerSettings& settings) {
   settings.method = galore_kind();
-  settings.rule = "adafactor";
+  settings.rule = rule_kind("adafactor");
 }
 
 void combine_galore_sgd(OptimizerSettings& settings) {
   settings.method = galore_kind();
-  settings.rule = "sgd";
+  settings.rule = rule_kind("sgd");
   settings.decay_order = DecayOrder::coupled;
 }
 

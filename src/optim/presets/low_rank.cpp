@@ -6,6 +6,7 @@
 #include "optim/methods/natural_galore.h"
 #include "optim/methods/sumo.h"
 #include "optim/presets/rows.h"
+#include "optim/update_rules/adafactor.h"
 
 namespace galore {
 namespace {
@@ -29,8 +30,7 @@ void combine_sumo(OptimizerSettings& settings) {
 }
 
 void combine_flora(OptimizerSettings& settings) {
-  settings.rule = "adafactor";
-  settings.adafactor.beta1 = -1;  // Flora has its own first moment
+  settings.rule = adafactor_kind({.beta1 = -1});  // Flora's own
   settings.method = flora_kind();
   settings.subspace.subspace = "random";
   settings.subspace.update_proj_gap = 1000;

@@ -4,6 +4,7 @@
 #include "optim/methods/osd.h"
 #include "optim/methods/subtrack.h"
 #include "optim/presets/rows.h"
+#include "optim/update_rules/adamw.h"
 
 namespace galore {
 namespace {
@@ -18,7 +19,7 @@ void combine_subtrack_adamw(OptimizerSettings& settings) {
 
 void combine_ldadam_adamw(OptimizerSettings& settings) {
   settings.method = ldadam_kind();
-  settings.adamw = {.beta1 = 0.908, .beta2 = 0.99};
+  settings.rule = adamw_kind({.beta1 = 0.908, .beta2 = 0.99});
 }
 
 void combine_osd_adamw(OptimizerSettings& settings) {

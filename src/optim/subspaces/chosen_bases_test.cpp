@@ -62,10 +62,10 @@ TEST_F(Dct, TakesTheColumnsThatHoldTheGradient) {
 TEST_F(Dct, KeepsColumnsInTheirPlaces) {
   const auto basis = subspace("right", 4, /*transport=*/true);
   basis->refresh(along({1, 5, 8, 9}), stream(0));
-  EXPECT_FALSE(basis->turn().defined());
+  EXPECT_FALSE(basis->rotation().defined());
   basis->refresh(along({2, 5, 7, 9}), stream(1));
   EXPECT_TRUE(same_bits(basis->right(), columns_of(12, {5, 2, 7, 9})));
-  EXPECT_TRUE(at::equal(basis->turn(), at::diag(at::tensor({1.0f, 0.0f, 0.0f, 1.0f}))));
+  EXPECT_TRUE(at::equal(basis->rotation(), at::diag(at::tensor({1.0f, 0.0f, 0.0f, 1.0f}))));
   basis->refresh(along({9, 0, 7, 11}), stream(2));
   EXPECT_TRUE(same_bits(basis->right(), columns_of(12, {0, 11, 7, 9})));
 }

@@ -201,7 +201,7 @@ std::string Subspace::regenerate(const RandomStream& random) {
   if (right_)
     static_cast<RegeneratedBasis&>(*right_).renew(
         {{random.key()[0] + (left_ ? 1 : 0), random.key()[1]}, random.step()});
-  if (turns) turn_ = at::mm(old.t(), left_ ? left() : right());
+  if (turns) rotation_ = at::mm(old.t(), left_ ? left() : right());
   established_ = 1;
   return "";
 }
@@ -235,12 +235,12 @@ ChosenColumns choose_columns(const GradientOperator& gradient, StoredBasis* left
 
 std::string Subspace::refresh(const GradientOperator& gradient, const RandomStream& random,
                               const at::Tensor& average) {
-  turn_.reset();
+  rotation_.reset();
   oblique_ = regenerated();
   if (regenerated()) return regenerate(random);
   if (is_chosen(options_)) {
     const ChosenColumns chosen = choose_columns(gradient, left_.get(), right_.get(), workspace_);
-    if (options_.moment_transport && established_) turn_ = chosen.turn;
+    if (options_.moment_transport && established_) rotation_ = chosen.turn;
     if (chosen.notice.empty()) established_ = 1;
     return chosen.notice;
   }
@@ -328,15 +328,15 @@ void Subspace::take(StoredBasis& stored, const Known& known, const RandomStream&
     }
   }
   if (options_.signs != "lapack") basis = aligned(basis, old);
-  if (options_.moment_transport && old.defined() && side_ != Side::both) turn_ = at::mm(old.t(), basis);
+  if (options_.moment_transport && old.defined() && side_ != Side::both) rotation_ = at::mm(old.t(), basis);
   stored.write(basis);
 }
 
 void Subspace::replace(Side side, const at::Tensor& basis, bool oblique) {
   oblique_ = oblique;
   StoredBasis& stored = side == Side::left ? *left_ : *right_;
-  turn_.reset();
-  if (options_.moment_transport && side_ != Side::both) turn_ = at::mm(stored.read().t(), basis);
+  rotation_.reset();
+  if (options_.moment_transport && side_ != Side::both) rotation_ = at::mm(stored.read().t(), basis);
   stored.write(basis);
 }
 

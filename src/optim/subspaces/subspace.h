@@ -128,7 +128,8 @@ class Subspace {
     return refresh(DenseGradient(gradient), random);
   }
   // Takes a basis that a method has moved itself, of one of its sides, after a refresh has established it.
-  // Not where it is random or dct. turn() is as after a refresh. `oblique`: its columns are not orthonormal.
+  // Not where it is random or dct. rotation() is as after a refresh. `oblique`: its columns are not
+  // orthonormal.
   void replace(Side side, const at::Tensor& basis, bool oblique = false);
   // From now on refreshes choose the rank. Before the first one it is the largest. Not of side `both`, nor of
   // random bases: these keep their rank.
@@ -136,7 +137,7 @@ class Subspace {
   bool chooses_rank() const { return choice_.has_value(); }
   // With `moment_transport`, after a refresh that replaced a basis: old^T new (old r x new r), which turns
   // low-rank tensors of the old basis into the new one's coordinates; else undefined. Not of side `both`.
-  const at::Tensor& turn() const { return turn_; }
+  const at::Tensor& rotation() const { return rotation_; }
   bool wants_average() const { return options_.subspace == "sketch"; }
   // Whether a refresh has determined at least one direction.
   bool established() const { return established_ != 0; }
@@ -207,7 +208,7 @@ class Subspace {
   std::optional<RankChoice> choice_;
   int64_t max_rank_;
   std::optional<bool> next_is_due_;
-  at::Tensor turn_;
+  at::Tensor rotation_;
   bool oblique_ = false;  // the basis that is read has no orthonormal columns
   std::optional<double> captured_energy_;
   int64_t established_ = 0;

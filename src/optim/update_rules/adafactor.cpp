@@ -1,7 +1,11 @@
+#include "optim/update_rules/adafactor.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
 #include <cmath>
 
 #include "kernels/apply_direction.h"
-#include "optim/update_rules/update_rule.h"
 
 namespace galore {
 namespace {
@@ -10,8 +14,6 @@ double root_mean_square(const at::Tensor& x) {
   return std::sqrt(kernels::sum_squares(x) / static_cast<double>(x.numel()));
 }
 
-// Departure: the first moment averages directions without the learning rate, because a rule does not know the
-// rate. The published code averages them with it; under a constant rate the results are equal.
 class Adafactor : public UpdateRule {
  public:
   Adafactor(const AdafactorOptions& options, const StorageOptions& storage, at::IntArrayRef shape,
@@ -108,6 +110,10 @@ void declare_options(OptionTable& table, AdafactorOptions& options) {
 std::unique_ptr<UpdateRule> make_adafactor(const AdafactorOptions& options, const StorageOptions& storage,
                                            at::IntArrayRef shape, Workspace& workspace) {
   return std::make_unique<Adafactor>(options, storage, shape, workspace);
+}
+
+std::unique_ptr<RuleKind> adafactor_kind(const AdafactorOptions& options) {
+  return std::make_unique<RuleKindOf<AdafactorOptions>>("adafactor", RuleTraits{}, make_adafactor, options);
 }
 
 }  // namespace galore

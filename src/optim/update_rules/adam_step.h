@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "kernels/adamw.h"
-#include "optim/update_rules/update_rule.h"
+#include "optim/update_rules/adamw.h"
 
 namespace galore {
 

@@ -1,7 +1,10 @@
-#include "kernels/adamw.h"
+#include "optim/update_rules/adamw.h"
+
+#include <ATen/ATen.h>
 
 #include <cmath>
 
+#include "kernels/adamw.h"
 #include "kernels/blockwise_8bit.h"
 #include "optim/update_rules/adam_step.h"
 
@@ -66,10 +69,6 @@ class AdamW : public UpdateRule {
 
 }  // namespace
 
-at::Tensor turned_state(const at::Tensor& x, const at::Tensor& turn, bool of_columns) {
-  return of_columns ? at::mm(x, turn) : at::mm(turn.t(), x);
-}
-
 void declare_options(OptionTable& table, AdamWOptions& options) {
   table.add("adam_beta1", &options.beta1, "decay of the first moment").range(0, 1 - 1e-9).alias("beta1");
   table.add("adam_beta2", &options.beta2, "decay of the second moment").range(0, 1 - 1e-12).alias("beta2");
@@ -81,6 +80,11 @@ void declare_options(OptionTable& table, AdamWOptions& options) {
 std::unique_ptr<UpdateRule> make_adamw(const AdamWOptions& options, const StorageOptions& storage,
                                        at::IntArrayRef shape, Workspace& workspace) {
   return std::make_unique<AdamW>(options, storage, shape, workspace);
+}
+
+std::unique_ptr<RuleKind> adamw_kind(const AdamWOptions& options) {
+  return std::make_unique<RuleKindOf<AdamWOptions>>("adamw", RuleTraits{.keeps_every_square = true},
+                                                    make_adamw, options);
 }
 
 }  // namespace galore

@@ -1,5 +1,8 @@
+#include "optim/update_rules/rms_prop.h"
+
+#include <ATen/ATen.h>
+
 #include "kernels/averages.h"
-#include "optim/update_rules/update_rule.h"
 
 namespace galore {
 namespace {
@@ -43,6 +46,11 @@ void declare_options(OptionTable& table, RmsPropOptions& options) {
 std::unique_ptr<UpdateRule> make_rms_prop(const RmsPropOptions& options, const StorageOptions& storage,
                                           at::IntArrayRef shape, Workspace& workspace) {
   return std::make_unique<RmsProp>(options, storage, shape, workspace);
+}
+
+std::unique_ptr<RuleKind> rms_prop_kind(const RmsPropOptions& options) {
+  return std::make_unique<RuleKindOf<RmsPropOptions>>("rms_prop", RuleTraits{.keeps_every_square = true},
+                                                      make_rms_prop, options);
 }
 
 }  // namespace galore

@@ -1,5 +1,8 @@
+#include "optim/update_rules/sgd.h"
+
+#include <ATen/ATen.h>
+
 #include "kernels/averages.h"
-#include "optim/update_rules/update_rule.h"
 
 namespace galore {
 namespace {
@@ -52,6 +55,10 @@ void declare_options(OptionTable& table, SgdOptions& options) {
 std::unique_ptr<UpdateRule> make_sgd(const SgdOptions& options, const StorageOptions& storage,
                                      at::IntArrayRef shape, Workspace& workspace) {
   return std::make_unique<Sgd>(options, storage, shape, workspace);
+}
+
+std::unique_ptr<RuleKind> sgd_kind(const SgdOptions& options) {
+  return std::make_unique<RuleKindOf<SgdOptions>>("sgd", RuleTraits{}, make_sgd, options);
 }
 
 }  // namespace galore

@@ -5,6 +5,9 @@
 
 #include "optim/presets.h"
 #include "optim/test_optimizer.h"
+#include "optim/update_rules/adafactor.h"
+#include "optim/update_rules/adamw.h"
+#include "optim/update_rules/sgd.h"
 
 namespace galore {
 namespace {

@@ -37,47 +37,7 @@ class UpdateRule {
   }
 };
 
-// Returns x turn or turn^T x.
+// x turn (`of_columns`) or turn^T x.
 at::Tensor turned_state(const at::Tensor& x, const at::Tensor& turn, bool of_columns);
-
-// --- AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101). The optimizer applies the weight decay, not the
-// rule.
-struct AdamWOptions {
-  double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
-  // GaLore's code adds epsilon to sqrt(v) before the bias correction. Adam's paper and torch add it after.
-  bool epsilon_before_correction = false;
-};
-void declare_options(OptionTable& table, AdamWOptions& options);
-std::unique_ptr<UpdateRule> make_adamw(const AdamWOptions& options, const StorageOptions& storage,
-                                       at::IntArrayRef shape, Workspace& workspace);
-
-// --- Adafactor (Shazeer and Stern 2018, arXiv 1804.04235) without relative_step and scale_parameter, as
-// GaLore uses it. Matrices keep row and column means of the squared gradient; other tensors keep all of it.
-struct AdafactorOptions {
-  double beta1 = 0;  // 0: no first moment; -1: no first moment and no option for it
-  double decay_rate = -0.8, epsilon = 1e-30, clip_threshold = 1.0;
-};
-void declare_options(OptionTable& table, AdafactorOptions& options);
-std::unique_ptr<UpdateRule> make_adafactor(const AdafactorOptions& options, const StorageOptions& storage,
-                                           at::IntArrayRef shape, Workspace& workspace);
-
-// --- SGD with momentum in PyTorch's form: m = momentum m + (1 - dampening) g; the direction is m (or g +
-// momentum m).
-struct SgdOptions {
-  double momentum = 0, dampening = 0;
-  bool nesterov = false;
-};
-void declare_options(OptionTable& table, SgdOptions& options);
-std::unique_ptr<UpdateRule> make_sgd(const SgdOptions& options, const StorageOptions& storage,
-                                     at::IntArrayRef shape, Workspace& workspace);
-
-// --- RMSProp (Tieleman and Hinton 2012, lecture 6.5): v = beta v + (1 - beta) g^2; the direction is g /
-// (sqrt(v) + epsilon), without bias correction, as Fira uses it. PyTorch's defaults are 0.99 and 1e-8.
-struct RmsPropOptions {
-  double beta = 0.9, epsilon = 1e-6;
-};
-void declare_options(OptionTable& table, RmsPropOptions& options);
-std::unique_ptr<UpdateRule> make_rms_prop(const RmsPropOptions& options, const StorageOptions& storage,
-                                          at::IntArrayRef shape, Workspace& workspace);
 
 }  // namespace galore

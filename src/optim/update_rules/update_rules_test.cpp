@@ -7,7 +7,10 @@
 #include <functional>
 
 #include "optim/test_optimizer.h"
-#include "optim/update_rules/update_rule.h"
+#include "optim/update_rules/adafactor.h"
+#include "optim/update_rules/adamw.h"
+#include "optim/update_rules/rms_prop.h"
+#include "optim/update_rules/sgd.h"
 
 namespace galore {
 namespace {

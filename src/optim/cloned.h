@@ -1,0 +1,42 @@
+// A pointer to an object that a copy of the pointer clones: two owners never share one object.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <utility>
+
+namespace galore {
+
+// T needs a const member function clone() that returns a pointer to a copy. T may be incomplete wherever a
+// Cloned<T> is copied or destroyed; it must be complete where one is made of an object.
+template <class T>
+class Cloned {
+ public:
+  Cloned() = default;
+  Cloned(std::nullptr_t) {}
+  template <class U>
+  Cloned(std::unique_ptr<U> object)
+      : object_(std::move(object)),
+        clone_([](const T& original) -> std::shared_ptr<T> { return original.clone(); }) {}
+  Cloned(const Cloned& other)
+      : object_(other.object_ ? other.clone_(*other.object_) : nullptr), clone_(other.clone_) {}
+  Cloned(Cloned&& other) noexcept = default;
+  Cloned& operator=(Cloned other) noexcept {
+    object_.swap(other.object_);
+    std::swap(clone_, other.clone_);
+    return *this;
+  }
+  ~Cloned() = default;
+
+  explicit operator bool() const { return object_ != nullptr; }
+  T& operator*() { return *object_; }
+  const T& operator*() const { return *object_; }
+  T* operator->() { return object_.get(); }
+  const T* operator->() const { return object_.get(); }
+
+ private:
+  std::shared_ptr<T> object_;  // never shared: it remembers how an incomplete T is destroyed
+  std::shared_ptr<T> (*clone_)(const T& original) = nullptr;
+};
+
+}  // namespace galore

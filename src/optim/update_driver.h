@@ -1,0 +1,58 @@
+// Leads all weights through an update: how their gradients are formed, when they are complete, by how much
+// they are clipped, and in which order methods and weights are called.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/memory.h"
+#include "core/state_visitor.h"
+#include "optim/update_report.h"
+#include "optim/weight_state.h"
+#include "optim/weight_writer.h"
+
+namespace galore {
+
+class UpdateDriver {
+ public:
+  using Weights = std::vector<std::unique_ptr<WeightState>>;
+
+  // Attaches itself to the weights. `options` must outlive it.
+  UpdateDriver(const OptimizerOptions& options, Weights weights, Workspace& workspace);
+  UpdateDriver(const UpdateDriver&) = delete;
+  UpdateDriver& operator=(const UpdateDriver&) = delete;
+
+  // As Optimizer::begin_update() and finish_update().
+  void begin(double learning_rate, int64_t micro_batches);
+  UpdateReport finish(bool discard);
+
+  const Weights& weights() const { return weights_; }
+  int64_t num_updates() const { return num_updates_; }
+  void visit(StateVisitor& visitor);
+
+ private:
+  void stagger_refreshes();
+  void complete(WeightState& weight);
+  void project_at_once(WeightState& weight);
+  void refresh(WeightState& weight, const GradientOperator& gradient);
+  void apply(WeightState& weight, double clip_factor);
+  Direction direction_of(WeightState& weight, at::Tensor gradient);
+  double clip_factor_for(double norm) const;
+  double layerwise_clip_factor(const WeightState& weight) const;
+  void add_notice(const WeightState& weight, const std::string& notice);
+  void report_notices();
+  void report_mean_rank();
+
+  const OptimizerOptions& options_;
+  Weights weights_;
+  WeightWriter writer_;
+  int64_t num_updates_ = 0;
+  double previous_norm_ = 0;  // 0: none yet
+  UpdateReport report_;
+  std::vector<std::pair<std::string, std::string>> notices_;  // parameter and text
+};
+
+}  // namespace galore

@@ -1,0 +1,124 @@
+#include "optim/weight_state.h"
+
+#include <cmath>
+#include <utility>
+
+#include "core/errors.h"
+#include "optim/parameter_groups.h"
+#include "optim/presets.h"
+
+namespace galore {
+
+WeightState::WeightState(Parameter& parameter, const OptimizerOptions& options, const WeightOverride* own)
+    : parameter(parameter), options(options), settings(own ? own->settings : options.settings) {
+  const double decay = own && settings.weight_decay >= 0 ? settings.weight_decay : options.weight_decay;
+  if (own) learning_rate_factor = own->learning_rate_factor;
+  if (options.decay_all || is_matrix(parameter)) weight_decay = decay;
+}
+
+WeightState::WeightState(Parameter& parameter, const OptimizerOptions& options, bool targeted,
+                         int64_t num_layers, Workspace& workspace)
+    : WeightState(parameter, options, find_override(options.overrides, parameter)) {
+  const bool has_own_settings = &settings != &options.settings;
+  const MethodWeight weight{.name = parameter.name,
+                            .shape = matrix_sizes(parameter),
+                            .targeted = targeted || (has_own_settings && is_matrix(parameter)),
+                            .role = parameter.role,
+                            .layer = parameter.layer,
+                            .num_layers = num_layers};
+  method = make_method(settings, weight, workspace);
+  if (options.master_weights) copy_to_master(workspace.ledger());
+  lazy = make_lazy_lift(workspace.ledger());
+}
+
+void WeightState::copy_to_master(Ledger& ledger) {
+  if (parameter.codes)
+    fail_usage(
+        "master_weights",
+        "expected false: {} is kept in 8-bit codes and nowhere else (weight_bits=16 in optim_args: in bf16)",
+        parameter.name);
+  if (parameter.value.scalar_type() == at::kFloat) return;
+  master = ledger.empty(Owner::master_weights, matrix_sizes(parameter), at::kFloat);
+  master.copy_(parameter.value.view(master.sizes()));
+}
+
+std::unique_ptr<LazyLift> WeightState::make_lazy_lift(Ledger& ledger) const {
+  Subspace* basis = method->reads_low_rank() ? method->subspace() : nullptr;
+  if (options.lift == "eager" || !basis || basis->side() == Side::both || basis->chooses_rank() ||
+      !parameter.whole_products)
+    return nullptr;
+  const bool narrow = parameter.codes || (parameter.value.scalar_type() != at::kFloat && !master.defined());
+  const auto sizes = matrix_sizes(parameter);
+  if (options.lift == "auto" && (options.tokens_per_update == 0 || (narrow && weight_decay > 0) ||
+                                 !lazy_lift_is_cheaper(options.tokens_per_update, sizes[0], sizes[1])))
+    return nullptr;
+  if (narrow && weight_decay > 0)
+    fail_usage("lift", "expected eager, or weight_decay=0: decay would round {} with every update",
+               parameter.name);
+  return std::make_unique<LazyLift>(parameter, *basis, ledger);
+}
+
+void WeightState::attach(Workspace& workspace, std::function<void()> on_complete) {
+  gradient = std::make_unique<GradientBuffer>(parameter, workspace, std::move(on_complete));
+  binding.emplace(parameter, *gradient);
+}
+
+bool WeightState::decay_belongs_to_basis() const {
+  return settings.decay_order == DecayOrder::coupled && weight_decay > 0;
+}
+
+// The new basis comes from products with the gradient, which then never exists in full.
+bool WeightState::refreshes_by_products(int64_t micro_batches) const {
+  return parameter.whole_products && (micro_batches == 1 || options.basis_gradient == "first_micro_batch") &&
+         searches_by_products(settings.subspace.subspace) && subspace()->side() != Side::both &&
+         !options.may_discard && !decay_belongs_to_basis();
+}
+
+// Where the exact norm is wanted, the gradient may stay in the subspace only if one product gives its norm.
+bool WeightState::may_form_low_rank(int64_t micro_batches) const {
+  if (options.gradient != "projected" || !method->reads_low_rank()) return false;
+  if (refresh_due && !refreshes_by_products(micro_batches)) return false;
+  return !options.wants_exact_norm() ||
+         (micro_batches == 1 && parameter.uses == 1 && parameter.whole_products);
+}
+
+bool WeightState::projects_at_once() const {
+  return options.gradient == "projected" && method->reads_low_rank() && !forms_low_rank &&
+         !options.layerwise && !options.may_discard && !decay_belongs_to_basis();
+}
+
+GradientBuffer::Update WeightState::plan_update(int64_t micro_batches, int64_t updates) {
+  refresh_due = subspace() && subspace()->due(updates);
+  squared_norm = 0;
+  GradientBuffer::Update update;
+  update.micro_batches = micro_batches;
+  const Activity activity = method->activity(updates);
+  update.ignored = activity == Activity::resting;
+  if (activity == Activity::active) update.name = name_in_any_layer(parameter.name, parameter.layer);
+  forms_low_rank = may_form_low_rank(micro_batches);
+  if (forms_low_rank) {
+    update.subspace = subspace();
+    update.exact_norm = options.wants_exact_norm();
+  }
+  update.shared = (options.layerwise || projects_at_once()) && micro_batches == 1 && parameter.uses == 1;
+  return update;
+}
+
+bool WeightState::gradient_is_finite(double factor) const {
+  return std::isfinite(static_cast<float>(squared_norm * factor * factor));
+}
+
+RandomStream WeightState::stream(const char* purpose, int64_t update) const {
+  return {options.seed, purpose, parameter.name, static_cast<uint64_t>(update)};
+}
+
+void WeightState::visit(StateVisitor& visitor) {
+  PrefixVisitor own(visitor, parameter.name + ".");
+  own.scalar("step", step);
+  if (master.defined()) own.tensor("master_weight", master);
+  if (parameter.codes) visit_codes(parameter, visitor);
+  method->visit(own);
+  if (lazy) lazy->visit(own);
+}
+
+}  // namespace galore

@@ -1,0 +1,43 @@
+// Brings directions into weights: whole or in factors, into fp32, bf16 or 8-bit codes, at once or lazily.
+#pragma once
+
+#include <cstdint>
+
+#include "core/memory.h"
+#include "kernels/apply_direction.h"
+#include "optim/direction.h"
+#include "optim/weight_state.h"
+
+namespace galore {
+
+class WeightWriter {
+ public:
+  explicit WeightWriter(Workspace& workspace) : workspace_(workspace) {}
+
+  // Before an update that follows `updates` others.
+  void begin(double learning_rate, int64_t updates) {
+    learning_rate_ = learning_rate;
+    updates_ = updates;
+  }
+  // The weight, or its lazy part, minus the learning rate times `direction`, with decoupled decay. An empty
+  // direction changes nothing.
+  void take(WeightState& weight, Direction direction);
+  // Adds the lazy part to the weight, before the basis changes that it refers to.
+  void fold(WeightState& weight);
+  // gradient += weight_decay W, or its projection where the gradient is a projection.
+  void add_decay(WeightState& weight, const at::Tensor& gradient);
+
+ private:
+  at::Tensor full_size_buffer(const WeightState& weight);
+  at::Tensor dense(const WeightState& weight, Direction direction);
+  void add_factors(const at::Tensor& target, const Direction& direction, double factor);
+  kernels::WeightUpdate weight_update(const WeightState& weight) const;
+  void write(WeightState& weight, kernels::WeightUpdate update, Direction direction);
+  void write_codes(WeightState& weight, kernels::WeightUpdate update, Direction direction);
+
+  Workspace& workspace_;
+  double learning_rate_ = 0;
+  int64_t updates_ = 0;
+};
+
+}  // namespace galore
