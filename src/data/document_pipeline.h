@@ -40,6 +40,7 @@ class DocumentPipeline {
   };
 
   void run();
+  void stop();
   void fill(Block& block);
   void work_on(Block& block);
   // The next number for a worker; false: there is nothing more to do.
