@@ -25,7 +25,7 @@ void declare_eval_options(OptionTable& table, EvalOptions& o) {
   table.add("eval_file", &o.run.eval_file,
             ".txt, .jsonl, .parquet (if built in) or .bin, one or many, globs");
   table.add("max_length", &o.run.max_length, "tokens in a row").range(2, 1e9).alias("cutoff_len");
-  table.add("packing", &o.run.packing, "join documents; false: one document a row");
+  declare_packing(table, o.run);
   table.add("document_mode", &o.run.document_mode, "what a document is in a .txt file")
       .choices({"paragraph", "line", "file"});
   table.add("per_device_eval_batch_size", &o.run.per_device_eval_batch_size, "rows in a batch")

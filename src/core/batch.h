@@ -30,4 +30,10 @@ struct Batch {
   int64_t length() const { return ids.size(1); }
 };
 
+// The targets of a causal model: position t predicts the label at t + 1, and the last position of a row
+// predicts nothing. labels: B x T int64, with kIgnoredLabel where nothing is to be predicted.
+Targets next_token_targets(const at::Tensor& labels);
+// Rows that begin at position 0 and see all earlier positions.
+Batch next_token_batch(const at::Tensor& ids, const at::Tensor& labels);
+
 }  // namespace galore

@@ -32,6 +32,14 @@ void check_shape(const ModelConfig& c) {
 
 }  // namespace
 
+LossSum CausalLM::train_step(const at::Tensor& ids, const at::Tensor& labels, double gradient_scale) {
+  return train_step(next_token_batch(ids, labels), gradient_scale);
+}
+
+LossSum CausalLM::evaluate(const at::Tensor& ids, const at::Tensor& labels) {
+  return evaluate(next_token_batch(ids, labels));
+}
+
 std::unique_ptr<CausalLM> make_causal_lm(const ModelConfig& config, const ModelOptions& options,
                                          Ledger& ledger) {
   check_shape(config);

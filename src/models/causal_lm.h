@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 
+#include "core/batch.h"
 #include "core/memory.h"
 #include "core/parameter.h"
 #include "models/model_config.h"
@@ -45,14 +46,17 @@ class CausalLM {
   // Weights from N(0, initializer_range), norms 1, biases 0, a weight in codes piece by piece; depends only
   // on seed and the parameters' names.
   virtual void initialize(uint64_t seed) = 0;
-  // One micro-batch forward and backward. ids, labels: [rows, length] int64 on the CPU; labels are shifted
-  // here (the logits at position i predict the label at i + 1); -100 is ignored. Gradients are those of
+  // One micro-batch forward and backward: position t predicts targets.labels at t. Gradients are those of
   // gradient_scale x (sum of token losses): pass 1 / (tokens of the whole update) for a token-weighted mean.
-  virtual LossSum train_step(const at::Tensor& ids, const at::Tensor& labels, double gradient_scale) = 0;
+  virtual LossSum train_step(const Batch& batch, double gradient_scale) = 0;
+  // The same for next-token prediction. ids, labels: [rows, length] int64 on the CPU, one label for each id;
+  // position t predicts the label of t + 1. kIgnoredLabel (-100) is not counted.
+  LossSum train_step(const at::Tensor& ids, const at::Tensor& labels, double gradient_scale);
   // The configuration's dropout, from the next train_step on, which stands there; before this is called, and
   // outside of training, there is none.
   virtual void set_dropout(const DropoutPlace&) {}
-  virtual LossSum evaluate(const at::Tensor& ids, const at::Tensor& labels) = 0;
+  virtual LossSum evaluate(const Batch& batch) = 0;
+  LossSum evaluate(const at::Tensor& ids, const at::Tensor& labels);
   // [rows, length, vocabulary] in fp32; forms the whole matrix, for tests and short inputs.
   virtual at::Tensor logits(const at::Tensor& ids) = 0;
 

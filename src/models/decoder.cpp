@@ -26,6 +26,12 @@ void check_indices(const at::Tensor& values, int64_t vocabulary, const char* wha
   }
 }
 
+// Attention takes no key ranges yet: a batch whose rows hold several isolated examples cannot be computed.
+void refuse_key_ranges(const Batch& batch) {
+  if (batch.positions.defined() || batch.first_key.defined() || batch.end_key.defined())
+    fail("input_ids", "rows of several isolated examples are not supported yet: expected packing=false");
+}
+
 class Cache : public KeyValueCache {
  public:
   Cache(int64_t max_length, const std::vector<LayerCache::Size>& sizes, at::ScalarType dtype, Ledger& ledger)
@@ -174,12 +180,14 @@ at::Tensor Decoder::token_buffer(const Pass& pass, const at::Tensor& ids) {
   return tokens;
 }
 
-at::Tensor Decoder::label_buffer(const Pass& pass, const at::Tensor& ids, const at::Tensor& labels) {
-  if (labels.sizes() != ids.sizes()) fail("labels", "expected the shape of input_ids");
+at::Tensor Decoder::label_buffer(const Pass& pass, const Batch& batch) {
+  refuse_key_ranges(batch);
+  const at::Tensor& labels = batch.targets.labels;
+  if (labels.sizes() != batch.ids.sizes()) fail("labels", "expected the shape of input_ids");
   if (!labels.is_meta()) check_indices(labels, config_.vocab_size, "labels", true);
-  const at::Tensor shifted = workspace_.get(Owner::workspace, "labels", {pass.tokens()}, at::kLong);
-  shift_labels(shifted, labels);
-  return shifted;
+  const at::Tensor buffer = workspace_.get(Owner::workspace, "labels", {pass.tokens()}, at::kLong);
+  if (!buffer.is_meta()) buffer.view(labels.sizes()).copy_(labels);
+  return buffer;
 }
 
 void Decoder::set_dropout(const DropoutPlace& place) {
@@ -194,10 +202,10 @@ void Decoder::drop_embedding(const Pass& pass, const at::Tensor& x) const {
           pass.dropout->place.first_row, Write::replace);
 }
 
-LossSum Decoder::train_step(const at::Tensor& ids, const at::Tensor& labels, double gradient_scale) {
-  Pass pass = pass_for(ids);
+LossSum Decoder::train_step(const Batch& batch, double gradient_scale) {
+  Pass pass = pass_for(batch.ids);
   pass.dropout = dropout_ ? &*dropout_ : nullptr;
-  const at::Tensor tokens = token_buffer(pass, ids), shifted = label_buffer(pass, ids, labels);
+  const at::Tensor tokens = token_buffer(pass, batch.ids), labels = label_buffer(pass, batch);
   forward_and_keep(pass, tokens);
 
   const at::Tensor last = stream(pass, layers_.size());
@@ -205,7 +213,7 @@ LossSum Decoder::train_step(const at::Tensor& ids, const at::Tensor& labels, dou
   const at::Tensor hidden_gradient = pass.scratch("layer.normalized_gradient", last.sizes());
   const at::Tensor statistics = final_norm_->statistics(pass, "final_statistics", pass.tokens());
   final_norm_->forward(pass, last, hidden, statistics);
-  const LossSum loss = head_.train(pass, hidden, shifted, gradient_scale, hidden_gradient);
+  const LossSum loss = head_.train(pass, hidden, labels, gradient_scale, hidden_gradient);
 
   const at::Tensor gradient = pass.scratch("stream_gradient", last.sizes());
   if (!gradient.is_meta()) gradient.zero_();
@@ -249,10 +257,10 @@ at::Tensor Decoder::hidden_states(const Pass& pass, const at::Tensor& tokens) {
   return hidden;
 }
 
-LossSum Decoder::evaluate(const at::Tensor& ids, const at::Tensor& labels) {
-  const Pass pass = pass_for(ids);
-  const at::Tensor tokens = token_buffer(pass, ids), shifted = label_buffer(pass, ids, labels);
-  return head_.evaluate(pass, hidden_states(pass, tokens), shifted);
+LossSum Decoder::evaluate(const Batch& batch) {
+  const Pass pass = pass_for(batch.ids);
+  const at::Tensor tokens = token_buffer(pass, batch.ids), labels = label_buffer(pass, batch);
+  return head_.evaluate(pass, hidden_states(pass, tokens), labels);
 }
 
 at::Tensor Decoder::logits(const at::Tensor& ids) {

@@ -33,9 +33,9 @@ class Decoder : public CausalLM {
   const ModelConfig& config() const override { return config_; }
   ParameterList parameters() override;
   void initialize(uint64_t seed) override;
-  LossSum train_step(const at::Tensor& ids, const at::Tensor& labels, double gradient_scale) override;
+  LossSum train_step(const Batch& batch, double gradient_scale) override;
   void set_dropout(const DropoutPlace& place) override;
-  LossSum evaluate(const at::Tensor& ids, const at::Tensor& labels) override;
+  LossSum evaluate(const Batch& batch) override;
   at::Tensor logits(const at::Tensor& ids) override;
   std::unique_ptr<KeyValueCache> new_cache(int64_t max_length) override;
   at::Tensor next_logits(const at::Tensor& ids, KeyValueCache& cache) override;
@@ -45,7 +45,7 @@ class Decoder : public CausalLM {
   Pass layer_pass(const Pass& pass, size_t layer) const;
   // The ids as one row on the model's device, checked against the vocabulary.
   at::Tensor token_buffer(const Pass& pass, const at::Tensor& ids);
-  at::Tensor label_buffer(const Pass& pass, const at::Tensor& ids, const at::Tensor& labels);
+  at::Tensor label_buffer(const Pass& pass, const Batch& batch);
   at::Tensor stream(const Pass& pass, size_t layer) const;
   RotaryTables rotary_tables(const Pass& pass, int64_t first);
   bool has_positions() const { return !plan_.positions.empty(); }

@@ -58,8 +58,8 @@ class Counting : public CausalLM {
   const ModelConfig& config() const override { return config_; }
   ParameterList parameters() override { return {}; }
   void initialize(uint64_t) override {}
-  LossSum train_step(const at::Tensor&, const at::Tensor&, double) override { return {}; }
-  LossSum evaluate(const at::Tensor&, const at::Tensor&) override { return {}; }
+  LossSum train_step(const Batch&, double) override { return {}; }
+  LossSum evaluate(const Batch&) override { return {}; }
   at::Tensor logits(const at::Tensor&) override { return {}; }
   std::unique_ptr<KeyValueCache> new_cache(int64_t) override { return std::make_unique<Cache>(); }
   at::Tensor next_logits(const at::Tensor& ids, KeyValueCache&) override {

@@ -86,12 +86,4 @@ at::Tensor LanguageHead::logits(const Pass& pass, const at::Tensor& hidden) cons
   return out.to(at::kFloat);
 }
 
-void shift_labels(const at::Tensor& out, const at::Tensor& given) {
-  const int64_t length = given.size(1);
-  const at::Tensor shifted = out.view(given.sizes());
-  if (out.is_meta()) return;
-  shifted.narrow(1, 0, length - 1).copy_(given.narrow(1, 1, length - 1));
-  shifted.narrow(1, length - 1, 1).fill_(kIgnoredLabel);
-}
-
 }  // namespace galore

@@ -10,7 +10,7 @@ namespace galore {
 
 struct LossSum {
   double loss = 0;         // sum of the token losses, natural logarithm
-  int64_t num_tokens = 0;  // labels that count (not -100), after the shift
+  int64_t num_tokens = 0;  // labels that count (not -100)
   double mean() const { return num_tokens > 0 ? loss / static_cast<double>(num_tokens) : 0; }
 };
 
@@ -21,8 +21,8 @@ class LanguageHead {
   explicit LanguageHead(Parameter& weight, int64_t chunk_bytes = int64_t{64} << 20)
       : weight_(weight), chunk_bytes_(chunk_bytes) {}
 
-  // hidden: T x n; labels: T, already shifted. hidden_gradient (T x n) = gradient_scale * dL/d(hidden);
-  // reports the weight's gradient chunk by chunk.
+  // hidden: T x n; labels: T, the id that each position predicts. hidden_gradient (T x n) = gradient_scale *
+  // dL/d(hidden); reports the weight's gradient chunk by chunk.
   LossSum train(const Pass& pass, const at::Tensor& hidden, const at::Tensor& labels, double gradient_scale,
                 const at::Tensor& hidden_gradient);
   LossSum evaluate(const Pass& pass, const at::Tensor& hidden, const at::Tensor& labels) const;
@@ -37,8 +37,5 @@ class LanguageHead {
   Parameter& weight_;
   int64_t chunk_bytes_;
 };
-
-// labels[row, i] = given[row, i + 1], and -100 at the end of each row: rows x length, flattened.
-void shift_labels(const at::Tensor& out, const at::Tensor& given);
 
 }  // namespace galore

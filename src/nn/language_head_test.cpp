@@ -72,11 +72,5 @@ TEST(LanguageHead, DoesNotCopyALargeWeight) {
             int64_t{(64 + 16 + 1)} << 20);  // a chunk of logits, a part of the weight, the losses
 }
 
-TEST(LanguageHead, ShiftsLabelsWithinEachRow) {
-  const at::Tensor given = at::arange(6, at::kLong).view({2, 3}), out = at::empty({6}, at::kLong);
-  shift_labels(out, given);
-  EXPECT_TRUE(at::equal(out, at::tensor({1, 2, -100, 4, 5, -100}, at::kLong)));
-}
-
 }  // namespace
 }  // namespace galore

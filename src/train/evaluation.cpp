@@ -19,7 +19,7 @@ Evaluation evaluate(CausalLM& model, BatchSource& data, int64_t max_batches,
     }
     const auto batch = data.next();
     if (!batch) break;
-    const LossSum loss = model.evaluate(batch->ids, batch->labels);
+    const LossSum loss = model.evaluate(*batch);
     total.loss += loss.loss;
     total.num_tokens += loss.num_tokens;
     sum_of_means += loss.mean();

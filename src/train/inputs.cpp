@@ -12,11 +12,16 @@
 namespace galore {
 namespace {
 
+Packing packing_of(const TrainOptions& options) {
+  if (!options.packing_word.empty()) return Packing::isolated;
+  return options.packing ? Packing::joined : Packing::none;
+}
+
 TokenizationOptions tokenization_options(const TrainOptions& options, const Tokenizer* tokenizer) {
   TokenizationOptions tokenization;
   tokenization.text_documents = text_documents_from_name(options.document_mode);
   if (options.bad_rows == "skip") tokenization.broken_rows = BrokenRows::skip;
-  if (tokenizer && options.packing) tokenization.separator = tokenizer->eos_id();
+  if (tokenizer && packing_of(options) != Packing::none) tokenization.separator = tokenizer->eos_id();
   tokenization.workers = options.preprocessing_num_workers;
   return tokenization;
 }
@@ -32,7 +37,7 @@ std::unique_ptr<BatchSource> open_batches(const std::vector<std::string>& files,
         tokenizer, messages);
   const DatasetOptions dataset{files, options.cache_dir, tokenization};
   return std::make_unique<RowBatchSource>(std::make_shared<TokenDataset>(dataset, tokenizer, messages),
-                                          batches);
+                                          batches, messages);
 }
 
 BatchOptions batch_options(const TrainOptions& options, const Tokenizer* tokenizer,
@@ -40,7 +45,7 @@ BatchOptions batch_options(const TrainOptions& options, const Tokenizer* tokeniz
   BatchOptions batch;
   batch.rows = options.per_device_train_batch_size;
   batch.max_length = options.max_length;
-  batch.packing = options.packing;
+  batch.packing = packing_of(options);
   batch.seed = static_cast<uint64_t>(options.data_seed);
   batch.vocab_size = config.vocab_size;
   batch.max_samples = options.max_samples;

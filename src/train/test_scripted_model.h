@@ -25,15 +25,15 @@ class ScriptedModel : public CausalLM {
   ScriptedModel(std::unique_ptr<CausalLM> model, Script script)
       : model_(std::move(model)), script_(std::move(script)) {}
 
-  LossSum train_step(const at::Tensor& ids, const at::Tensor& labels, double gradient_scale) override {
+  LossSum train_step(const Batch& batch, double gradient_scale) override {
     ++trained_;
-    LossSum loss = model_->train_step(ids, labels, gradient_scale * script_.gradient(trained_));
+    LossSum loss = model_->train_step(batch, gradient_scale * script_.gradient(trained_));
     loss.loss = script_.train(trained_, loss.mean()) * static_cast<double>(loss.num_tokens);
     return loss;
   }
   void set_dropout(const DropoutPlace& place) override { model_->set_dropout(place); }
-  LossSum evaluate(const at::Tensor& ids, const at::Tensor& labels) override {
-    LossSum loss = model_->evaluate(ids, labels);
+  LossSum evaluate(const Batch& batch) override {
+    LossSum loss = model_->evaluate(batch);
     loss.loss = script_.evaluate(++evaluated_, loss.mean()) * static_cast<double>(loss.num_tokens);
     return loss;
   }

@@ -48,8 +48,7 @@ void declare_data(OptionTable& table, TrainOptions& o) {
       .alias("sequence_len")
       .alias("max_seq_len")
       .alias("max_seq_length");
-  table.add("packing", &o.packing, "join documents; false: one document a row, cut and padded")
-      .alias("sample_packing");
+  declare_packing(table, o).alias("sample_packing");
   table.add("document_mode", &o.document_mode, "what a document is in a .txt file")
       .choices({"paragraph", "line", "file"});
   table.add("bad_rows", &o.bad_rows, "broken .jsonl or .parquet rows stop the run, or are left out")
@@ -281,6 +280,7 @@ void resolve_bf16(TrainOptions& o, OptionTable& table, std::vector<std::string>&
   if (o.bf16_word.empty()) return;
   o.bf16 = o.bf16_word == "full" || (!table.was_set("dtype") && has_fast_bf16(o.device));
   notes.push_back(fmt::format("bf16={} is taken as bf16={}", o.bf16_word, o.bf16));
+  o.bf16_word.clear();
 }
 
 }  // namespace
@@ -293,6 +293,13 @@ void declare_options(OptionTable& table, TrainOptions& options) {
   declare_events(table, options);
   declare_machine(table, options);
   declare_options(table, options.foreign);
+}
+
+Option& declare_packing(OptionTable& table, TrainOptions& options) {
+  return table
+      .add("packing", &options.packing,
+           "join documents; isolated: whole ones share a row and see themselves alone; false: one a row")
+      .words({"isolated"}, &options.packing_word);
 }
 
 std::vector<std::string> resolve(TrainOptions& options, OptionTable& table) {

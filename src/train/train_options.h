@@ -41,6 +41,7 @@ struct TrainOptions {
   std::vector<std::string> train_file, eval_file;
   int64_t max_length = 256;
   bool packing = true;
+  std::string packing_word;  // isolated, instead of a truth value
   std::string document_mode = "paragraph";
   std::string bad_rows = "stop";
   double val_size = 0;
@@ -91,6 +92,8 @@ void declare_options(OptionTable& table, TrainOptions& options);
 // they agree.
 void resolve_foreign(TrainOptions& options, OptionTable& table, std::vector<std::string>& notes);
 
+// Declares `packing` for a command that reads data.
+Option& declare_packing(OptionTable& table, TrainOptions& options);
 // Keys that ask for nothing here, with the reason as a note, and those that ask for what is lacking.
 void declare_foreign_keys(OptionTable& table, std::map<std::string, std::string>& values);
 void resolve_foreign_keys(OptionTable& table, std::vector<std::string>& notes);

@@ -21,12 +21,6 @@
 namespace galore {
 namespace {
 
-// Labels that count after the model's shift: all but the first of each row, and not -100.
-int64_t count_targets(const Batch& batch) {
-  const at::Tensor targets = batch.labels.narrow(1, 1, batch.labels.size(1) - 1);
-  return targets.ne(-100).sum().item<int64_t>();
-}
-
 bool is_finite(const Parameter& parameter) {
   const auto all_finite = [](const at::Tensor& x) { return std::isfinite(kernels::sum_squares(x)); };
   if (parameter.has_term()) {
@@ -92,8 +86,8 @@ LossSum Trainer::train_batches(const std::vector<Batch>& batches, int64_t target
   DropoutPlace place{static_cast<uint64_t>(options_.seed), state_.step, 0};
   for (const Batch& batch : batches) {
     model_->set_dropout(place);
-    place.first_row += batch.ids.size(0);
-    const LossSum part = model_->train_step(batch.ids, batch.labels, scale);
+    place.first_row += batch.rows();
+    const LossSum part = model_->train_step(batch, scale);
     loss.loss += part.loss;
     loss.num_tokens += part.num_tokens;
   }
@@ -105,7 +99,7 @@ void Trainer::train_one_update() {
   const std::vector<Batch> batches = next_batches();
   int64_t targets = 0, positions = 0;
   for (const Batch& batch : batches) {
-    targets += count_targets(batch);
+    targets += batch.targets.count;
     positions += batch.ids.numel();
   }
   optimizer_->begin_update(schedule_->rate(state_.step), options_.gradient_accumulation_steps);
