@@ -24,7 +24,11 @@ void declare_eval_options(OptionTable& table, EvalOptions& o) {
   table.add("tokenizer_name", &o.run.tokenizer_name, "default: the model's");
   table.add("eval_file", &o.run.eval_file,
             ".txt, .jsonl, .parquet (if built in) or .bin, one or many, globs");
-  table.add("max_length", &o.run.max_length, "tokens in a row").range(2, 1e9).alias("cutoff_len");
+  table
+      .add("max_length", &o.run.max_length,
+           "tokens in a row; unset: 256, or the model's positions if it has fewer")
+      .range(2, 1e9)
+      .alias("cutoff_len");
   declare_packing(table, o.run);
   table.add("document_mode", &o.run.document_mode, "what a document is in a .txt file")
       .choices({"paragraph", "line", "file"});
@@ -51,9 +55,12 @@ int eval_command(const std::vector<std::string>& arguments) {
   set_threads(options.run.threads);
   Ledger ledger(device_of(options.run.device));
   const ModelConfig config = model_config_of(options.run);
+  std::vector<std::string> notes;
+  fit_max_length(options.run, config, table.was_set("max_length"), notes);
+  const auto say = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
+  for (const std::string& note : notes) say("note: " + note);
   const auto tokenizer = tokenizer_of(options.run);
-  const auto data = open_eval_data(options.run, tokenizer.get(), config,
-                                   [](const std::string& line) { fmt::print(stderr, "{}\n", line); });
+  const auto data = open_eval_data(options.run, tokenizer.get(), config, say);
   const auto model = make_causal_lm(config, model_options(options.run), ledger);
   load_weights(options.run.model_name_or_path, model->parameters());
   const Evaluation result = evaluate(*model, *data, options.max_batches);

@@ -24,6 +24,7 @@ struct Settings {
   std::vector<std::string> prompt_ids, stop_strings;
   int64_t seed = 42;
   bool json = false;
+  bool new_tokens_given = false;  // max_new_tokens by the user
 };
 
 void declare_generate_options(OptionTable& table, Settings& s) {
@@ -34,7 +35,10 @@ void declare_generate_options(OptionTable& table, Settings& s) {
   table.add("prompt_ids", &s.prompt_ids, "token ids to continue, as 1,2,3");
   table.group("Generation; what is not given is generation_config.json's");
   GenerateOptions& g = s.generate;
-  table.add("max_new_tokens", &g.max_new_tokens, "tokens at most").range(1, 1e9);
+  table
+      .add("max_new_tokens", &g.max_new_tokens,
+           "tokens at most; unset: 64, or as many as learned positions leave")
+      .range(1, 1e9);
   table.add("do_sample", &g.do_sample,
             "false: the most probable token each time; true by itself where an option of sampling is given");
   table.add("temperature", &g.temperature, "divides the logits").range(1e-6, 1e6);
@@ -122,6 +126,20 @@ bool holds_one(const std::string& text, const std::vector<std::string>& parts) {
                      [&](const std::string& part) { return text.find(part) != std::string::npos; });
 }
 
+// Generation ends with a model's learned positions, unless the user asks for more: then it is an error.
+GenerateOptions options_for(const Settings& settings, const ModelConfig& config, int64_t prompt_tokens) {
+  GenerateOptions options = settings.generate;
+  const int64_t positions = config.max_position_embeddings, left = positions - prompt_tokens;
+  if (options.max_new_tokens <= left || !has_learned_positions(config)) return options;
+  if (settings.new_tokens_given || left < 1)
+    fail_usage("max_new_tokens",
+               "expected at most {}: the prompt has {} tokens and the model {} learned positions "
+               "(max_position_embeddings), given {}",
+               std::max<int64_t>(left, 0), prompt_tokens, positions, options.max_new_tokens);
+  options.max_new_tokens = left;
+  return options;
+}
+
 void continue_prompt(CausalLM& model, const Tokenizer* tokenizer, const Prompt& prompt,
                      const Settings& settings) {
   TextStream stream(tokenizer, prompt.ids);
@@ -136,7 +154,9 @@ void continue_prompt(CausalLM& model, const Tokenizer* tokenizer, const Prompt& 
     }
     return !holds_one(text, settings.stop_strings);
   };
-  const std::vector<int64_t> output = generate(model, prompt.ids, settings.generate, receive);
+  const GenerateOptions options =
+      options_for(settings, model.config(), static_cast<int64_t>(prompt.ids.size()));
+  const std::vector<int64_t> output = generate(model, prompt.ids, options, receive);
   if (!settings.json) return fmt::print("\n");
   fmt::print("{}\n", nlohmann::ordered_json{{"text", text}, {"output_ids", output}}.dump(
                          -1, ' ', false, nlohmann::json::error_handler_t::replace));
@@ -153,6 +173,7 @@ int generate_command(const std::vector<std::string>& arguments) {
   if (settings.run.model_name_or_path.empty()) fail_usage("generate", "expected --model_name_or_path DIR");
   set_threads(settings.run.threads);
   const ModelConfig config = model_config_of(settings.run);
+  settings.new_tokens_given = table.was_set("max_new_tokens");
   take_defaults(config, table, settings);
   const auto tokenizer = tokenizer_of(settings.run);
   const std::vector<Prompt> prompts = prompts_of(settings, tokenizer.get());

@@ -8,6 +8,7 @@
 #include "core/errors.h"
 #include "data/prefetch.h"
 #include "data/stream_source.h"
+#include "models/architectures.h"
 
 namespace galore {
 namespace {
@@ -72,6 +73,8 @@ ModelConfig model_config_of(const TrainOptions& options) {
   if (!options.model_size.empty()) return model_config_for_size(options.model_size);
   return read_model_config(options.config_name.empty() ? options.model_name_or_path : options.config_name);
 }
+
+bool has_learned_positions(const ModelConfig& config) { return !plan_of(config).positions.empty(); }
 
 std::shared_ptr<Tokenizer> tokenizer_of(const TrainOptions& options) {
   if (!options.tokenizer_name.empty()) return load_tokenizer(options.tokenizer_name);

@@ -15,6 +15,8 @@ namespace galore {
 void set_threads(int64_t threads);
 
 ModelConfig model_config_of(const TrainOptions& options);
+// Whether a table of max_position_embeddings rows limits the length of a sequence.
+bool has_learned_positions(const ModelConfig& config);
 // Null when neither tokenizer_name nor a model directory with a tokenizer is given: token files need none.
 std::shared_ptr<Tokenizer> tokenizer_of(const TrainOptions& options);
 

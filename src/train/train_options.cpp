@@ -1,12 +1,14 @@
 #include "train/train_options.h"
 
 #include <cmath>
+#include <filesystem>
 #include <limits>
 
 #include "core/dtypes.h"
 #include "core/errors.h"
 #include "core/memory.h"
 #include "kernels/device.h"
+#include "train/inputs.h"
 
 namespace galore {
 namespace {
@@ -42,7 +44,9 @@ void declare_data(OptionTable& table, TrainOptions& o) {
   table.group("Data");
   table.add("train_file", &o.train_file, ".txt, .jsonl, .parquet (if built in) or .bin, one or many, globs");
   table.add("eval_file", &o.eval_file, "the same for evaluation");
-  table.add("max_length", &o.max_length, "tokens in a row")
+  table
+      .add("max_length", &o.max_length,
+           "tokens in a row; unset: 256, or the model's positions if it has fewer")
       .range(2, 1e9)
       .alias("cutoff_len")
       .alias("sequence_len")
@@ -283,6 +287,13 @@ void resolve_bf16(TrainOptions& o, OptionTable& table, std::vector<std::string>&
   o.bf16_word.clear();
 }
 
+// Where the options name no model or one that is missing, the error comes when the model is needed.
+void resolve_max_length(TrainOptions& o, OptionTable& table, std::vector<std::string>& notes) {
+  const std::string& file = o.config_name.empty() ? o.model_name_or_path : o.config_name;
+  if (o.model_size.empty() && !std::filesystem::exists(file)) return;
+  fit_max_length(o, model_config_of(o), table.was_set("max_length"), notes);
+}
+
 }  // namespace
 
 void declare_options(OptionTable& table, TrainOptions& options) {
@@ -302,6 +313,20 @@ Option& declare_packing(OptionTable& table, TrainOptions& options) {
       .words({"isolated"}, &options.packing_word);
 }
 
+void fit_max_length(TrainOptions& options, const ModelConfig& config, bool given,
+                    std::vector<std::string>& notes) {
+  const int64_t positions = config.max_position_embeddings;
+  if (options.max_length <= positions) return;
+  if (!given) {
+    options.max_length = positions;
+    notes.push_back(fmt::format("max_length is {}, which is all positions of the model", positions));
+  } else if (has_learned_positions(config)) {
+    fail_usage("max_length",
+               "expected at most {}, the model's learned positions (max_position_embeddings), given {}",
+               positions, options.max_length);
+  }
+}
+
 std::vector<std::string> resolve(TrainOptions& options, OptionTable& table) {
   std::vector<std::string> notes;
   note_aliases(table, notes);
@@ -311,6 +336,7 @@ std::vector<std::string> resolve(TrainOptions& options, OptionTable& table) {
     fail_usage("bf16", "expected dtype=bfloat16 or none, given dtype={}", options.dtype);
   if (options.bf16) options.dtype = "bfloat16";
   options.dtype = dtype_name(dtype_from_name(options.dtype));
+  resolve_max_length(options, table, notes);
   resolve_foreign(options, table, notes);
   if (options.data_seed < 0) options.data_seed = options.seed;
   options.optimizer.seed = static_cast<uint64_t>(options.seed);

@@ -94,6 +94,11 @@ void resolve_foreign(TrainOptions& options, OptionTable& table, std::vector<std:
 
 // Declares `packing` for a command that reads data.
 Option& declare_packing(OptionTable& table, TrainOptions& options);
+// Without `given`, lowers max_length to the model's positions (max_position_embeddings) and notes it. A given
+// length above a table of learned positions is a UsageError.
+void fit_max_length(TrainOptions& options, const ModelConfig& config, bool given,
+                    std::vector<std::string>& notes);
+
 // Keys that ask for nothing here, with the reason as a note, and those that ask for what is lacking.
 void declare_foreign_keys(OptionTable& table, std::map<std::string, std::string>& values);
 void resolve_foreign_keys(OptionTable& table, std::vector<std::string>& notes);
