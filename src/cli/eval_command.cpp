@@ -28,15 +28,20 @@ void declare_eval_options(OptionTable& table, EvalOptions& o) {
   table.add("tokenizer_name", &o.model.tokenizer_name, "tokenizer directory or file; default: the model's");
   table.add("eval_file", &o.data.eval_file,
             ".txt, .jsonl, .parquet (if built in) or .bin, one or many, globs");
-  table.add("max_length", &o.data.max_length, "tokens in a row").range(2, 1e9).alias("cutoff_len");
-  table.add("packing", &o.data.packing, "join documents; false: one document for each row");
+  table
+      .add("max_length", &o.data.max_length,
+           "tokens in a row; unset: 256, or the model's positions if it has fewer")
+      .range(2, 1e9)
+      .alias("cutoff_len");
+  declare_packing(table, o.data);
   table.add("document_mode", &o.data.document_mode, "the unit of a .txt file that is one document")
       .choices({"paragraph", "line", "file"});
   table.add("per_device_eval_batch_size", &o.data.per_device_eval_batch_size, "rows in a batch")
       .range(1, 1e9)
       .alias("batch_size");
   table.add("max_batches", &o.max_batches, "largest number of batches; 0: all").range(0, 1e15);
-  table.add("dtype", &o.model.dtype, "number format of the weights in memory").choices({"float32", "bfloat16"});
+  table.add("dtype", &o.model.dtype, "number format of the weights in memory")
+      .choices({"float32", "bfloat16"});
   table.add("cache_dir", &o.data.cache_dir, "folder that keeps tokens; default: ~/.cache/galore");
   table.add("device", &o.machine.device, "auto, cpu, cuda or cuda:N");
   table.add("threads", &o.machine.threads, "number of threads; 0: one for each processor").range(0, 4096);
@@ -68,9 +73,12 @@ int eval_command(const Arguments& arguments) {
   if (options.data.eval_file.empty()) fail_usage("eval", "expected --eval_file FILE");
   set_threads(options.machine.threads);
   const ModelConfig config = model_config_of(options.model);
+  std::vector<std::string> notes;
+  fit_max_length(options.data, config, table.was_set("max_length"), notes);
+  const auto say = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
+  for (const std::string& note : notes) say("note: " + note);
   const auto tokenizer = tokenizer_of(options.model);
-  const auto data = open_eval_data(options.data, tokenizer.get(), config,
-                                   [](const std::string& line) { fmt::print(stderr, "{}\n", line); });
+  const auto data = open_eval_data(options.data, tokenizer.get(), config, say);
   const RunObjects run = build_model(config, model_options(options.model, options.machine.device),
                                      device_of(options.machine.device));
   set_weights(*run.model, options.model, options.machine.seed);

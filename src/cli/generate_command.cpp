@@ -24,6 +24,7 @@ struct Settings {
   std::vector<std::string> prompt_ids, stop_strings;
   int64_t seed = 42;
   bool json = false;
+  bool new_tokens_given = false;  // max_new_tokens by the user
 };
 
 void declare_generate_options(OptionTable& table, Settings& s) {
@@ -34,7 +35,10 @@ void declare_generate_options(OptionTable& table, Settings& s) {
   table.add("prompt_ids", &s.prompt_ids, "token ids to continue, as 1,2,3");
   table.group("Generation; defaults come from generation_config.json");
   GenerateOptions& g = s.generate;
-  table.add("max_new_tokens", &g.max_new_tokens, "largest number of new tokens").range(1, 1e9);
+  table
+      .add("max_new_tokens", &g.max_new_tokens,
+           "largest number of new tokens; unset: 64, or as many as learned positions leave")
+      .range(1, 1e9);
   table.add("do_sample", &g.do_sample,
             "false: take the most probable token each time; an option of sampling switches it on");
   table.add("temperature", &g.temperature, "divides the logits").range(1e-6, 1e6);
@@ -48,7 +52,8 @@ void declare_generate_options(OptionTable& table, Settings& s) {
   table.add("stop_strings", &s.stop_strings, "texts after which generation ends, as a,b");
   table.add("seed", &s.seed, "seed of the sampling").range(0, 1e18);
   table.group("Machine");
-  table.add("dtype", &s.model.dtype, "number format of the weights in memory").choices({"float32", "bfloat16"});
+  table.add("dtype", &s.model.dtype, "number format of the weights in memory")
+      .choices({"float32", "bfloat16"});
   table.add("device", &s.machine.device, "auto, cpu, cuda or cuda:N");
   table.add("threads", &s.machine.threads, "number of threads; 0: one for each processor").range(0, 4096);
   table.add("json", &s.json, "print one JSON object for each prompt");
@@ -100,30 +105,47 @@ void show(const std::string& text) {
   std::fflush(stdout);
 }
 
-GeneratedText continue_ids(CausalLM& model, const Prompt& prompt, const Settings& settings) {
+GeneratedText continue_ids(CausalLM& model, const Prompt& prompt, const Settings& settings,
+                           const GenerateOptions& options) {
   const auto receive = [&](int64_t id) {
     if (!settings.json) show(fmt::format("{} ", id));
     return true;
   };
-  return {"", generate(model, prompt.ids, settings.generate, receive)};
+  return {"", generate(model, prompt.ids, options, receive)};
 }
 
 GeneratedText continue_text(CausalLM& model, const Tokenizer& tokenizer, const Prompt& prompt,
-                            const Settings& settings) {
+                            const Settings& settings, const GenerateOptions& options) {
   const auto decode = [&](const std::vector<int64_t>& ids) {
     return tokenizer.decode({ids.begin(), ids.end()}, /*skip_special_tokens=*/true);
   };
   const auto receive = [&](const std::string& fresh) {
     if (!settings.json) show(fresh);
   };
-  return generate_text(model, prompt.ids, settings.generate, settings.stop_strings, decode, receive);
+  return generate_text(model, prompt.ids, options, settings.stop_strings, decode, receive);
+}
+
+// Generation ends with a model's learned positions, unless the user asks for more: then it is an error.
+GenerateOptions options_for(const Settings& settings, const ModelConfig& config, int64_t prompt_tokens) {
+  GenerateOptions options = settings.generate;
+  const int64_t positions = config.max_position_embeddings, left = positions - prompt_tokens;
+  if (options.max_new_tokens <= left || !has_learned_positions(config)) return options;
+  if (settings.new_tokens_given || left < 1)
+    fail_usage("max_new_tokens",
+               "expected at most {}: the prompt has {} tokens and the model {} learned positions "
+               "(max_position_embeddings), given {}",
+               std::max<int64_t>(left, 0), prompt_tokens, positions, options.max_new_tokens);
+  options.max_new_tokens = left;
+  return options;
 }
 
 void continue_prompt(CausalLM& model, const Tokenizer* tokenizer, const Prompt& prompt,
                      const Settings& settings) {
+  const GenerateOptions options =
+      options_for(settings, model.config(), static_cast<int64_t>(prompt.ids.size()));
   if (!settings.json) fmt::print("{}", prompt.text);
-  const GeneratedText result =
-      tokenizer ? continue_text(model, *tokenizer, prompt, settings) : continue_ids(model, prompt, settings);
+  const GeneratedText result = tokenizer ? continue_text(model, *tokenizer, prompt, settings, options)
+                                         : continue_ids(model, prompt, settings, options);
   if (!settings.json) return fmt::print("\n");
   show(nlohmann::ordered_json{{"text", result.text}, {"output_ids", result.ids}}.dump(
            -1, ' ', false, nlohmann::json::error_handler_t::replace) +
@@ -138,6 +160,7 @@ int generate_command(const Arguments& arguments) {
   declare_generate_options(table, settings);
   if (!parse_arguments("generate", table, arguments)) return 0;
   if (settings.model.model_name_or_path.empty()) fail_usage("generate", "expected --model_name_or_path DIR");
+  settings.new_tokens_given = table.was_set("max_new_tokens");
   set_threads(settings.machine.threads);
   const ModelConfig config = model_config_of(settings.model);
   take_defaults(config, table, settings);

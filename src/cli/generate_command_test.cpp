@@ -137,5 +137,30 @@ TEST_F(GenerateCommandTest, WhatIsWrongWithThePromptIsSaid) {
   EXPECT_NE(complaint({"--prompt_file", at("empty.txt")}).find(expected), std::string::npos);
 }
 
+// GPT-2 has a table of positions; here for 20 tokens.
+TEST_F(GenerateCommandTest, LearnedPositionsLimitTheNewTokens) {
+  const ModelConfig config = parse_model_config("test", R"({"model_type": "gpt2", "vocab_size": 30,
+    "n_embd": 32, "n_layer": 1, "n_head": 4, "n_positions": 20})");
+  Ledger ledger(at::kCPU);
+  const auto model = make_causal_lm(config, {}, ledger);
+  model->initialize(5);
+  save_model(folder_ / "gpt2", config, model->parameters(), at::kFloat);
+  const auto generated = [this](std::vector<std::string> more) {
+    more.insert(more.begin(), {"--model_name_or_path", at("gpt2"), "--threads=1", "--json"});
+    testing::internal::CaptureStdout();
+    const std::string said = message_of([&] { generate_command(more); });
+    const std::string output = testing::internal::GetCapturedStdout();
+    return said.empty() ? std::to_string(Json::parse(output).at("output_ids").size()) : said;
+  };
+  EXPECT_EQ(generated({"--prompt_ids=1,2,3"}), "17");
+  EXPECT_EQ(generated({"--prompt_ids=1,2,3", "--max_new_tokens=17"}), "17");
+  EXPECT_EQ(
+      generated({"--prompt_ids=1,2,3", "--max_new_tokens=18"}),
+      "[max_new_tokens] expected at most 17: the prompt has 3 tokens and the model 20 learned positions "
+      "(max_position_embeddings), given 18");
+  EXPECT_TRUE(generated({"--prompt_ids=1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20"})
+                  .starts_with("[max_new_tokens] expected at most 0"));
+}
+
 }  // namespace
 }  // namespace galore

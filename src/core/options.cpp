@@ -125,7 +125,9 @@ Option& OptionTable::declare(const std::string& name, T* target, const char* typ
   Option* option = options_.back().get();
   option->group_ = group_;
   option->default_text_ = to_text(*target);
-  option->get_ = [target] { return to_text(*target); };
+  option->get_ = [option, target] {
+    return option->word_ && !option->word_->empty() ? *option->word_ : to_text(*target);
+  };
   option->set_ = [option, target](const std::string& where, const std::string& text) {
     if (!option->take_word(where, text)) {
       T value{};

@@ -40,8 +40,8 @@ class Option {
   }
   // A name that the table has already is our mistake, and an assertion.
   Option& alias(std::string name);
-  // Of a truth value: these words are taken, too, and the one given last is left in `target`; "" where it was
-  // a truth value.
+  // For bool options: these words are accepted too. `*target` holds the last word given, or "" if the last
+  // value was true or false. text() is the word while there is one.
   Option& words(std::vector<std::string> values, std::string* target) {
     words_ = std::move(values);
     word_ = target;

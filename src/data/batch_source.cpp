@@ -1,19 +1,24 @@
 #include "data/batch_source.h"
 
-#include <ATen/ATen.h>
-
 #include <algorithm>
 #include <cmath>
 
 #include "core/errors.h"
 
 namespace galore {
-
 void check_sizes(const BatchOptions& options) {
   if (options.rows < 1)
     fail("data", "per_device_train_batch_size: expected at least 1, given {}", options.rows);
   if (options.max_length < 1) fail("data", "max_length: expected at least 1, given {}", options.max_length);
   if (options.pad_id < 0) fail("data", "pad_id: expected at least 0, given {}", options.pad_id);
+}
+
+Batch batch_of(const std::vector<ExampleRow>& rows, const BatchOptions& options) {
+  const bool joined = options.packing == Packing::joined && rows.front().ends.empty();
+  const bool whole_rows = joined && !options.evaluation;
+  const int64_t shortest = std::min<int64_t>(2, options.max_length);  // a token and the one that it predicts
+  return build_batch(rows, {options.pad_id, whole_rows ? options.max_length : shortest},
+                     options.make_targets);
 }
 
 std::optional<Batch> BatchSource::next() {
@@ -27,26 +32,51 @@ std::optional<Batch> BatchSource::next() {
   }
 }
 
-RowBatchSource::RowBatchSource(std::shared_ptr<const TokenDataset> dataset, const BatchOptions& options)
+RowBatchSource::RowBatchSource(std::shared_ptr<const TokenDataset> dataset, const BatchOptions& options,
+                               const DataMessages& messages)
     : dataset_(std::move(dataset)), options_(options), num_tokens_(dataset_->num_tokens()) {
   check_sizes(options);
+  options_.packing = packing_in_use(options.packing, dataset_->kinds());
   limit_samples();
+  if (options_.packing == Packing::isolated) pack_examples(messages);
   choose_split(count_rows());
 }
 
-// Documents are limited by their tokens where they are joined.
+// Where documents are joined or packed, max_samples counts documents, not rows.
 void RowBatchSource::limit_samples() {
+  if (!dataset_->has_documents()) return;
+  num_documents_ = dataset_->num_documents();
   const int64_t samples = options_.max_samples;
-  if (samples <= 0 || !dataset_->has_documents() || !options_.packing) return;
-  if (samples < dataset_->num_documents()) {
+  if (samples <= 0 || options_.packing == Packing::none) return;
+  if (samples < num_documents_) {
+    num_documents_ = samples;
     const TokenRange last = dataset_->document(samples - 1);
     num_tokens_ = last.begin + last.count;
   }
   options_.max_samples = 0;
 }
 
+// Training packs the documents in a random order, the same one in every epoch: neighbours in a file are often
+// alike. Both parts of a split need the same rows.
+void RowBatchSource::pack_examples(const DataMessages& messages) {
+  std::vector<int32_t> lengths = dataset_->document_lengths(num_documents_);
+  const auto count_of_cut =
+      std::count_if(lengths.begin(), lengths.end(), [this](int32_t n) { return n > options_.max_length; });
+  if (count_of_cut > 0 && messages)
+    messages(cut_message(count_of_cut, dataset_->name(), options_.max_length));
+  const bool in_order = options_.evaluation && options_.split == DataSplit::all;
+  if (options_.shuffle && !in_order) {
+    packing_order_.emplace(lengths.size(), options_.seed, "data packing");
+    std::vector<int32_t> ordered(lengths.size());
+    for (size_t i = 0; i < lengths.size(); ++i) ordered[i] = lengths[(*packing_order_)(i)];
+    lengths.swap(ordered);
+  }
+  packed_.emplace(lengths, options_.max_length);
+}
+
 int64_t RowBatchSource::count_rows() const {
-  if (!cut_in_rows()) return dataset_->num_documents();
+  if (options_.packing == Packing::none) return num_documents_;
+  if (packed_) return packed_->num_rows();
   const int64_t whole = num_tokens_ / options_.max_length;
   const bool rest = num_tokens_ % options_.max_length != 0;
   const bool keep_rest = options_.split == DataSplit::all && (options_.evaluation || whole == 0);
@@ -83,16 +113,30 @@ int64_t RowBatchSource::row_at(int64_t epoch, int64_t index) {
   return static_cast<int64_t>((*split_order_)(static_cast<uint64_t>(first_row_ + index)));
 }
 
-void RowBatchSource::fill(int64_t row, int64_t* ids, int64_t* labels) const {
-  TokenRange range{row * options_.max_length, options_.max_length};
-  if (cut_in_rows())
-    range.count = std::min(range.count, num_tokens_ - range.begin);
-  else
-    range = dataset_->document(row);
-  const int64_t count = std::min(range.count, options_.max_length);
-  dataset_->read(range.begin, count, ids, labels, options_.vocab_size);
-  std::fill(ids + count, ids + options_.max_length, options_.pad_id);
-  std::fill(labels + count, labels + options_.max_length, kIgnoredLabel);
+void RowBatchSource::append(ExampleRow& row, TokenRange range) const {
+  const size_t before = row.ids.size(),
+               count = static_cast<size_t>(std::min(range.count, options_.max_length));
+  row.ids.resize(before + count);
+  row.labels.resize(before + count);
+  dataset_->read(range.begin, static_cast<int64_t>(count), row.ids.data() + before,
+                 row.labels.data() + before, options_.vocab_size);
+}
+
+ExampleRow RowBatchSource::read(int64_t number) const {
+  ExampleRow row;
+  if (options_.packing == Packing::none) {
+    append(row, dataset_->document(number));
+  } else if (!packed_) {
+    const int64_t begin = number * options_.max_length;
+    append(row, {begin, std::min(options_.max_length, num_tokens_ - begin)});
+  } else {
+    for (const uint32_t example : packed_->row(number)) {
+      const uint64_t document = packing_order_ ? (*packing_order_)(example) : example;
+      append(row, dataset_->document(static_cast<int64_t>(document)));
+      row.ends.push_back(static_cast<int64_t>(row.ids.size()));
+    }
+  }
+  return row;
 }
 
 BatchSource::MakeBatch RowBatchSource::plan() {
@@ -107,16 +151,9 @@ BatchSource::MakeBatch RowBatchSource::plan() {
     if (++position_.index == num_rows_) position_ = {position_.epoch + 1, 0};
   }
   return [this, rows = std::move(rows)] {
-    const auto count = static_cast<int64_t>(rows.size());
-    const at::Tensor all_ids = at::empty({count, options_.max_length}, at::kLong);
-    const at::Tensor all_labels = at::empty_like(all_ids);
-    int64_t* ids = all_ids.mutable_data_ptr<int64_t>();
-    int64_t* labels = all_labels.mutable_data_ptr<int64_t>();
-    for (const int64_t row : rows) {
-      fill(row, ids, labels);
-      ids += options_.max_length, labels += options_.max_length;
-    }
-    return next_token_batch(all_ids, all_labels);
+    std::vector<ExampleRow> examples;
+    for (const int64_t row : rows) examples.push_back(read(row));
+    return batch_of(examples, options_);
   };
 }
 

@@ -5,36 +5,13 @@
 #include <map>
 #include <set>
 
-#include "data/data_test.h"
 #include "data/prefetch.h"
+#include "data/test_batches.h"
 
 namespace galore {
 namespace {
 
-class BatchSourceTest : public DataTest {
- protected:
-  // 1000 documents of 1 to 13 tokens; every token of a document is its number, so that losses show.
-  std::shared_ptr<const TokenDataset> dataset(bool separator) {
-    std::string rows;
-    for (int i = 0; i < 1000; ++i) {
-      rows += "{\"input_ids\":[" + std::to_string(i);
-      for (int j = 0; j < i % 13; ++j) rows += "," + std::to_string(i);
-      rows += "]}\n";
-    }
-    write("rows.jsonl", rows);
-    DatasetOptions options;
-    options.files = {(folder_ / "rows.jsonl").string()};
-    options.cache_folder = folder_ / "cache";
-    if (separator) options.tokenization.separator = 5000;
-    return std::make_shared<TokenDataset>(options, nullptr);
-  }
-  static BatchOptions batches(bool packing, int64_t rows, int64_t length) {
-    BatchOptions options;
-    options.rows = rows, options.max_length = length, options.packing = packing;
-    options.pad_id = 9999;
-    return options;
-  }
-};
+class BatchSourceTest : public RowsTest {};
 
 std::vector<int64_t> flat(const at::Tensor& tensor) {
   const at::Tensor whole = tensor.contiguous();
@@ -80,12 +57,12 @@ TEST(PermutationTest, DependsOnSeedPurposeAndEpochAndLooksRandom) {
 
 TEST_F(BatchSourceTest, PackingAccountsForEveryToken) {
   const auto data = dataset(true);
-  auto options = batches(true, 4, 32);
+  auto options = batches(Packing::joined, 4, 32);
   options.evaluation = true;
   RowBatchSource source(data, options);
   std::vector<int64_t> ids, labels;
   while (const auto batch = source.next()) {
-    const auto more_ids = flat(batch->ids), more_labels = flat(batch->labels);
+    const auto more_ids = flat(batch->ids), more_labels = flat(batch->targets.labels);
     ids.insert(ids.end(), more_ids.begin(), more_ids.end());
     labels.insert(labels.end(), more_labels.begin(), more_labels.end());
   }
@@ -100,20 +77,21 @@ TEST_F(BatchSourceTest, PackingAccountsForEveryToken) {
   expected.insert(expected.end(), padding, 9999);
   EXPECT_EQ(ids, expected);
   std::fill(expected.end() - static_cast<int64_t>(padding), expected.end(), kIgnoredLabel);
-  EXPECT_EQ(labels, expected);
+  for (size_t i = 0; i < expected.size(); ++i)
+    ASSERT_EQ(labels[i], i % 32 == 31 ? kIgnoredLabel : expected[i + 1]) << i;
   EXPECT_FALSE(source.next());
 }
 
 TEST_F(BatchSourceTest, TrainingTakesEveryRowOnceAnEpoch) {
   const auto data = dataset(true);
-  RowBatchSource source(data, batches(true, 1, 32));
+  RowBatchSource source(data, batches(Packing::joined, 1, 32));
   const int64_t rows = source.rows_per_epoch();
   EXPECT_EQ(rows, data->num_tokens() / 32);
   const auto first = take(source, static_cast<int>(rows)), second = take(source, static_cast<int>(rows));
   EXPECT_NE(first, second);
   EXPECT_EQ(std::multiset(first.begin(), first.end()), std::multiset(second.begin(), second.end()));
   EXPECT_EQ(source.position(), (DataPosition{2, 0}));
-  auto in_order = batches(true, 1, 32);
+  auto in_order = batches(Packing::joined, 1, 32);
   in_order.evaluation = true;
   RowBatchSource ordered(data, in_order);
   const auto all = take(ordered, static_cast<int>(rows));
@@ -122,7 +100,7 @@ TEST_F(BatchSourceTest, TrainingTakesEveryRowOnceAnEpoch) {
 }
 
 TEST_F(BatchSourceTest, OneDocumentPerRowIsCutAndPadded) {
-  auto options = batches(false, 1000, 8);
+  auto options = batches(Packing::none, 1000, 8);
   options.evaluation = true;
   RowBatchSource source(dataset(false), options);
   const auto batch = source.next();
@@ -132,14 +110,14 @@ TEST_F(BatchSourceTest, OneDocumentPerRowIsCutAndPadded) {
     for (int64_t j = 0; j < 8; ++j) {
       const bool inside = j <= i % 13;
       ASSERT_EQ(batch->ids[i][j].item<int64_t>(), inside ? i : 9999);
-      ASSERT_EQ(batch->labels[i][j].item<int64_t>(), inside ? i : kIgnoredLabel);
+      ASSERT_EQ(batch->targets.labels[i][j].item<int64_t>(), j < i % 13 && j < 7 ? i : kIgnoredLabel);
     }
 }
 
 // Within an epoch and across its end, with and without prefetching, from every position.
 TEST_F(BatchSourceTest, ResumesExactly) {
   const auto data = dataset(true);
-  for (const bool packing : {true, false}) {
+  for (const Packing packing : {Packing::joined, Packing::isolated, Packing::none}) {
     const auto options = batches(packing, 7, 256);
     RowBatchSource source(data, options);
     const int count = static_cast<int>(2 * source.rows_per_epoch() / 7 + 2);
@@ -150,7 +128,7 @@ TEST_F(BatchSourceTest, ResumesExactly) {
       all.push_back(flat(source.next()->ids));
     }
     EXPECT_EQ(positions.back().epoch, 2);
-    for (int i = 0; i < count; i += packing ? 1 : 13) {
+    for (int i = 0; i < count; i += packing == Packing::none ? 13 : 1) {
       RowBatchSource resumed(data, options);
       resumed.seek(positions[static_cast<size_t>(i)]);
       EXPECT_EQ(take(resumed, 3)[0], all[static_cast<size_t>(i)]);
@@ -165,7 +143,7 @@ TEST_F(BatchSourceTest, ResumesExactly) {
 
 TEST_F(BatchSourceTest, SplitsAreDisjointAndComplete) {
   const auto data = dataset(false);
-  auto options = batches(false, 1, 4);
+  auto options = batches(Packing::none, 1, 4);
   std::map<int64_t, int> seen;
   options.val_size = 0.1;
   for (const DataSplit split : {DataSplit::train, DataSplit::validation}) {
@@ -181,27 +159,49 @@ TEST_F(BatchSourceTest, SplitsAreDisjointAndComplete) {
 }
 
 TEST_F(BatchSourceTest, SamplesAreTheFirstDocuments) {
-  for (const bool packing : {true, false}) {
+  for (const Packing packing : {Packing::joined, Packing::isolated, Packing::none}) {
+    const bool packs = packing != Packing::none;
     auto options = batches(packing, 1, 32);
     options.evaluation = true;
     options.max_samples = 15;
-    RowBatchSource source(dataset(packing), options);
+    RowBatchSource source(dataset(packs), options);
     // 15 documents of 1 to 13, 1 and 2 tokens, each with its separator.
-    EXPECT_EQ(source.rows_per_epoch(), packing ? (91 + 3 + 15 + 31) / 32 : 15);
+    EXPECT_EQ(source.rows_per_epoch(), packs ? (91 + 3 + 15 + 31) / 32 : 15);
     int64_t largest = 0;
     while (const auto batch = source.next())
       for (const int64_t id : flat(batch->ids))
         if (id < 5000) largest = std::max(largest, id);
     EXPECT_EQ(largest, 14);
+    if (packing == Packing::isolated) continue;
     options.max_samples = 5000;
-    EXPECT_EQ(RowBatchSource(dataset(packing), options).rows_per_epoch(), packing ? 250 : 1000);
+    EXPECT_EQ(RowBatchSource(dataset(packs), options).rows_per_epoch(), packs ? 250 : 1000);
   }
+}
+
+// Rows of training that joins documents keep max_length; all others are padded to the longest of their batch.
+TEST_F(BatchSourceTest, RowsArePaddedToTheLongestOfTheBatch) {
+  auto options = batches(Packing::none, 3, 512);
+  options.evaluation = true;
+  RowBatchSource source(dataset(false), options);
+  for (const int64_t length : {3, 6, 9, 12, 13, 5}) EXPECT_EQ(source.next()->length(), length);
+  options.evaluation = options.shuffle = false;
+  RowBatchSource training(dataset(false), options);
+  EXPECT_EQ(training.next()->length(), 3);
+  options.rows = 1;
+  EXPECT_EQ(RowBatchSource(dataset(false), options).next()->length(), 2) << "a token and its prediction";
+  options.max_length = 1;
+  EXPECT_EQ(RowBatchSource(dataset(false), options).next()->length(), 1);
+  options = batches(Packing::joined, 1, 100000);
+  EXPECT_EQ(RowBatchSource(dataset(true), options).next()->length(), 100000);
+  options.evaluation = true;
+  const auto data = dataset(true);
+  EXPECT_EQ(RowBatchSource(data, options).next()->length(), data->num_tokens());
 }
 
 // What is made by several threads is handed out in the order of one.
 TEST_F(BatchSourceTest, TheNumberOfWorkersChangesNothing) {
   const auto data = dataset(true);
-  const auto options = batches(true, 5, 64);
+  const auto options = batches(Packing::isolated, 5, 64);
   RowBatchSource plain(data, options);
   const auto expected = take(plain, 100);
   for (const int64_t workers : {1, 2, 7}) {
@@ -214,7 +214,7 @@ TEST_F(BatchSourceTest, TheNumberOfWorkersChangesNothing) {
 
 TEST_F(BatchSourceTest, ImpossiblePositionsAndIdsAreErrors) {
   const auto data = dataset(true);
-  auto options = batches(true, 2, 64);
+  auto options = batches(Packing::joined, 2, 64);
   RowBatchSource source(data, options);
   EXPECT_THROW(source.seek({0, source.rows_per_epoch()}), Error);
   EXPECT_THROW(source.seek({-1, 0}), Error);
@@ -226,8 +226,23 @@ TEST_F(BatchSourceTest, ImpossiblePositionsAndIdsAreErrors) {
   EXPECT_EQ(ahead.position(), DataPosition());
 }
 
+#ifndef __SANITIZE_ADDRESS__
+TEST_F(BatchSourceTest, AThreadThatCannotStartIsAnError) {
+  const auto start_too_many = [this] {
+    auto source = std::make_unique<RowBatchSource>(dataset(true), batches(Packing::joined, 1, 8));
+    const RestrictedMemory restricted(64 << 20);
+    try {
+      PrefetchSource(std::move(source), 64);
+    } catch (const std::system_error&) {
+      std::_Exit(0);
+    }
+  };
+  EXPECT_EXIT(start_too_many(), testing::ExitedWithCode(0), "");
+}
+#endif
+
 TEST_F(BatchSourceTest, PrefetchingAnEvaluationEnds) {
-  auto options = batches(false, 300, 4);
+  auto options = batches(Packing::none, 300, 4);
   options.evaluation = true;
   PrefetchSource ahead(std::make_unique<RowBatchSource>(dataset(false), options));
   int64_t rows = 0;
@@ -237,12 +252,12 @@ TEST_F(BatchSourceTest, PrefetchingAnEvaluationEnds) {
 }
 
 TEST_F(BatchSourceTest, ATextShorterThanARowGivesOnePaddedRow) {
-  RowBatchSource source(dataset(true), batches(true, 2, 100000));
+  RowBatchSource source(dataset(true), batches(Packing::joined, 2, 100000));
   EXPECT_EQ(source.rows_per_epoch(), 1);
   const auto batch = source.next();
   EXPECT_EQ(batch->ids.size(0), 2);
   EXPECT_EQ(source.position(), (DataPosition{2, 0}));
-  EXPECT_EQ(batch->labels[0][99999].item<int64_t>(), kIgnoredLabel);
+  EXPECT_EQ(batch->targets.labels[0][99999].item<int64_t>(), kIgnoredLabel);
 }
 
 }  // namespace

@@ -21,10 +21,10 @@ struct CorpusOptions {
 
 class Corpus {
  public:
-  // `begin`: the place of a document, or the beginning.
+  // Reading begins at `begin`, the place of a document; {} is the begin of the first file.
   Corpus(CorpusOptions options, const DocumentPlace& begin);
 
-  // False at the end of the only epoch. An epoch without documents is an Error.
+  // False at the end, which only a corpus with `once` has. An epoch without documents is an Error.
   bool next(Document& document);
   const Path& path(int64_t file) const { return options_.files[static_cast<size_t>(file)]; }
 
@@ -35,14 +35,14 @@ class Corpus {
 
   CorpusOptions options_;
   DocumentPlace place_;
-  std::unique_ptr<DocumentReader> reader_;  // null: of file place_.file, from its beginning
+  std::unique_ptr<DocumentReader> reader_;  // of file place_.file
   std::vector<int64_t> bytes_before_;       // on disk, of each file, and of all
 };
 
-// Names and sizes of the files: the same number while they are the same ones.
+// A hash of the files' names and sizes.
 uint64_t corpus_fingerprint(const std::vector<Path>& files);
 
-// A token file as a reader of parts; text.offset counts tokens.
+// Reads a token file in parts of `part_tokens`. The offset of `begin` counts tokens.
 std::unique_ptr<DocumentReader> open_token_parts(const Path& path, int64_t part_tokens,
                                                  const TextPlace& begin);
 

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <fstream>
 
@@ -32,6 +34,24 @@ class ByteTokenizer : public Tokenizer {
   std::optional<int64_t> pad_id() const override { return std::nullopt; }
   std::string fingerprint() const override { return "bytes"; }
   std::vector<Path> files() const override { return {}; }
+};
+
+// While it exists, this process may map only so many bytes more than it has mapped (Linux).
+class RestrictedMemory {
+ public:
+  explicit RestrictedMemory(int64_t more_bytes) {
+    int64_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    ::getrlimit(RLIMIT_AS, &before_);
+    const rlimit limit{static_cast<rlim_t>(pages * ::getpagesize() + more_bytes), before_.rlim_max};
+    ::setrlimit(RLIMIT_AS, &limit);
+  }
+  ~RestrictedMemory() { ::setrlimit(RLIMIT_AS, &before_); }
+  RestrictedMemory(const RestrictedMemory&) = delete;
+  RestrictedMemory& operator=(const RestrictedMemory&) = delete;
+
+ private:
+  rlimit before_{};
 };
 
 class DataTest : public testing::Test {

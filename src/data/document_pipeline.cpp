@@ -9,10 +9,17 @@ constexpr size_t kBlockBytes = 256u << 10;
 
 DocumentPipeline::DocumentPipeline(Read read, Work work, int64_t workers)
     : read_(std::move(read)), work_(std::move(work)), workers_(workers) {
-  for (int64_t i = 0; i < workers; ++i) threads_.emplace_back([this] { run(); });
+  try {
+    for (int64_t i = 0; i < workers; ++i) threads_.emplace_back([this] { run(); });
+  } catch (...) {
+    stop();  // the threads that did start wait for this object
+    throw;
+  }
 }
 
-DocumentPipeline::~DocumentPipeline() {
+DocumentPipeline::~DocumentPipeline() { stop(); }
+
+void DocumentPipeline::stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;

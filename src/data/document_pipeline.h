@@ -1,7 +1,7 @@
 // Documents in the order in which they are read, worked on ahead by several threads.
 //
-// What comes out does not depend on the number of threads: each takes the next block of documents from the
-// reader, one thread at a time, and finished blocks are handed out by their number.
+// The result does not depend on the number of threads: each thread takes the next block of documents from the
+// reader, one thread at a time, and finished blocks are handed out in the order of their numbers.
 #pragma once
 
 #include <condition_variable>
@@ -21,14 +21,14 @@ class DocumentPipeline {
   using Read = std::function<bool(Document&)>;  // the next document; false at the end
   using Work = std::function<void(Document&)>;  // on any thread, several at a time
 
-  // With 0 workers all is done in next(). At most one more block than there are workers waits at a time; a
+  // With 0 workers next() does all the work. At most one more block than there are workers waits at a time; a
   // block is 256 KiB of text, or one document.
   DocumentPipeline(Read read, Work work, int64_t workers);
   ~DocumentPipeline();
   DocumentPipeline(const DocumentPipeline&) = delete;
   DocumentPipeline& operator=(const DocumentPipeline&) = delete;
 
-  // False at the end. What `read` or `work` threw is thrown here, behind the documents before.
+  // False at the end. An exception of `read` or `work` is rethrown here, behind the documents before it.
   bool next(Document& document);
 
  private:
@@ -40,6 +40,7 @@ class DocumentPipeline {
   };
 
   void run();
+  void stop();
   void fill(Block& block);
   void work_on(Block& block);
   // The next number for a worker; false: there is nothing more to do.

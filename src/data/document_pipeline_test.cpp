@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "core/errors.h"
+#include "data/data_test.h"
 
 namespace galore {
 namespace {
@@ -77,9 +78,29 @@ TEST(DocumentPipeline, ErrorsComeInTheirPlace) {
 
 TEST(DocumentPipeline, EndsWithoutHavingBeenReadToItsEnd) {
   int64_t read = 0;
-  DocumentPipeline pipeline(
-      numbers(1000, &read), [](Document&) {}, 4);
+  {
+    DocumentPipeline pipeline(
+        numbers(1000, &read), [](Document&) {}, 4);
+  }
+  EXPECT_LE(read, 5) << "a block for each worker and one more; all threads have ended";
 }
+
+#ifndef __SANITIZE_ADDRESS__
+// Stacks of 8 MiB do not fit: a thread cannot be created, those before it are ended, and the error is thrown.
+TEST(DocumentPipelineDeathTest, AThreadThatCannotStartIsAnError) {
+  const auto start_too_many = [] {
+    const RestrictedMemory restricted(64 << 20);
+    int64_t read = 0;
+    try {
+      DocumentPipeline(
+          numbers(1000, &read), [](Document&) {}, 64);
+    } catch (const std::system_error&) {
+      std::_Exit(0);
+    }
+  };
+  EXPECT_EXIT(start_too_many(), testing::ExitedWithCode(0), "");
+}
+#endif
 
 }  // namespace
 }  // namespace galore

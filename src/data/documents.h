@@ -2,9 +2,9 @@
 //
 // .txt: paragraphs separated by blank lines (default), one document per line, or the whole file.
 // .jsonl: one row per line, {"text": "..."} or {"input_ids": [...]} with optional "labels" of the same length
-//         (-100: not counted). Other keys are ignored. A broken row is an Error with file and line, or comes
-//         as a document with a fault.
-// Either may be compressed: .txt.gz, .jsonl.zst.
+//         (-100: not counted). Other keys are ignored. A broken row is an Error with file and line, or a
+//         document with a fault.
+// Both kinds may be compressed: .txt.gz, .jsonl.zst.
 // .parquet: rows with the same columns (parquet.h), in a build with GALORE_PARQUET.
 #pragma once
 
@@ -23,12 +23,12 @@ enum class TextDocuments { paragraph, line, file };
 TextDocuments text_documents_from_name(const std::string& name);
 const char* text_documents_name(TextDocuments kind);
 
-// Where a document was looked for, in files that are read one after the other, epoch after epoch.
+// The place at which a document was looked for. Files are read one after the other, epoch after epoch.
 struct DocumentPlace {
   int64_t epoch = 0;
   int64_t file = 0;      // its number
   int64_t document = 0;  // documents of the epoch before it
-  TextPlace text;        // of a token file: tokens before it; of a .parquet: rows
+  TextPlace text;        // its offset counts tokens in a token file and rows in a .parquet
 
   bool operator==(const DocumentPlace&) const = default;
 };
@@ -39,12 +39,12 @@ inline constexpr size_t kLargestDocument = 16u << 20;
 struct Document {
   bool tokenized = false;  // else `text` counts
   bool has_labels = false;
-  bool is_part = false;  // of a longer sequence of tokens: nothing belongs between it and the next
+  bool is_part = false;  // of a longer sequence of tokens, so it gets no separator
   std::string text;
   std::vector<int32_t> ids, labels;
-  int64_t line = 0;   // where it begins, from 1; of a .parquet: which row it is
-  std::string fault;  // what is wrong with it, or ""
-  // Of a corpus: where it was looked for, and the share of the epoch that was read before.
+  int64_t line = 0;   // the line of its begin, from 1; in a .parquet the number of its row
+  std::string fault;  // the error message of a broken row, or ""
+  // Set by a corpus: the place at which it was looked for, and the share of the epoch that was read before.
   DocumentPlace place;
   double share = 0;
 
@@ -54,13 +54,13 @@ struct Document {
   }
 };
 
-// An Error unless the document of this file has labels as the first one had.
+// An Error unless this document has labels exactly if the first document of its file has them.
 void require_labels_as_before(bool first_has_labels, const Document& document, const Path& path);
 
 // Broken rows that were left out.
 struct SkippedRows {
   int64_t count = 0;
-  std::string first;  // where the first one stands and what is wrong with it
+  std::string first;  // the error message of the first one, with its file and line
 
   void add(const std::string& fault) {
     if (count++ == 0) first = fault;
@@ -72,16 +72,15 @@ class DocumentReader {
   virtual ~DocumentReader() = default;
   // False at the end. Documents without content are left out.
   virtual bool next(Document& document) = 0;
-  // Behind the last document; a reader that begins there finds the documents that follow it.
+  // The place behind the last document: a reader that begins there finds the documents that follow.
   virtual TextPlace place() const = 0;
-  // Of the file that has been read: 0 to 1.
+  // The share of the file that was read, 0 to 1.
   virtual double share() const = 0;
 };
 
 enum class BrokenRows { stop, skip };
 
-// By the file's extension: .txt (and .md, .text), .jsonl (and .json when it has one row per line) or
-// .parquet.
+// The file's extension decides: .txt (and .md, .text), .jsonl (and .json with one row per line) or .parquet.
 std::unique_ptr<DocumentReader> open_documents(const Path& path, TextDocuments kind,
                                                BrokenRows broken = BrokenRows::stop,
                                                const TextPlace& begin = {});

@@ -1,8 +1,8 @@
 // A keyed permutation of 0..size-1 that needs no memory: the order of rows in an epoch.
 //
 // A balanced Feistel network over the smallest even number of bits that covers the size, with Philox as the
-// round function; values outside the range are sent through again (cycle walking; Black and Rogaway, "Ciphers
-// with arbitrary finite domains", CT-RSA 2002). Below 4 passes on average.
+// round function. Values outside the range are sent through again (cycle walking; Black and Rogaway, "Ciphers
+// with arbitrary finite domains", CT-RSA 2002), which takes below 4 passes on average.
 #pragma once
 
 #include <cstdint>

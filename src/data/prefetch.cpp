@@ -21,7 +21,12 @@ void PrefetchSource::take_position() {
 void PrefetchSource::start() {
   stopping_ = ended_ = false;
   planned_ = handed_out_ = 0;
-  for (int64_t i = 0; i < workers_; ++i) threads_.emplace_back([this] { work(); });
+  try {
+    for (int64_t i = 0; i < workers_; ++i) threads_.emplace_back([this] { work(); });
+  } catch (...) {
+    stop();  // the threads that did start wait for this object
+    throw;
+  }
 }
 
 void PrefetchSource::stop() {

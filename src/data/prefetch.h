@@ -1,7 +1,8 @@
 // Makes batches on other threads, a few ahead of the consumer, in the order of the source.
 //
-// position() is that of the last batch that was handed out, not of the last one that was made, so a resumed
-// run sees exactly the batches that the interrupted one had not. What the source throws is thrown by next().
+// position() is the place behind the last batch that was handed out, not behind the last one that was made.
+// So a resumed run sees exactly the batches that the interrupted run had not seen. Exceptions of the source
+// are rethrown by next().
 #pragma once
 
 #include <condition_variable>
@@ -24,7 +25,8 @@ class PrefetchSource : public BatchSource {
   ~PrefetchSource() override;
 
   MakeBatch plan() override;
-  std::optional<Batch> next() override;  // without going back where it was: that would end the threads
+  // After an Error the position is not restored, because that would end the threads.
+  std::optional<Batch> next() override;
   DataPosition position() const override { return position_; }
   double epochs() const override { return epochs_; }
   void seek(const DataPosition& position) override;
@@ -33,7 +35,7 @@ class PrefetchSource : public BatchSource {
  private:
   struct Item {
     std::optional<Batch> batch;  // none: the end
-    DataPosition position;       // behind it
+    DataPosition position;       // behind the batch
     double epochs = 0;
     std::exception_ptr error;
   };
@@ -41,7 +43,8 @@ class PrefetchSource : public BatchSource {
   void start();
   void stop();
   void work();
-  // The number of the next batch and what makes it; null: the end, or `item` has an error.
+  // Gives the number of the next batch and returns the function that makes it; null at the end and if `item`
+  // has got an error.
   MakeBatch plan_next(int64_t& number, Item& item);
   void take_position();
 

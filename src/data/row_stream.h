@@ -1,4 +1,4 @@
-// Rows of tokens in the order of the files, never more of them in memory than are being made.
+// Rows of tokens in the order of the files. Only the row that is being made is in memory.
 #pragma once
 
 #include <functional>
@@ -7,34 +7,38 @@
 
 #include "data/corpus.h"
 #include "data/document_pipeline.h"
+#include "data/packing.h"
 #include "data/tokenization.h"
 
 namespace galore {
 
-// Where a row begins: enough to make it and all that follow once more.
+// The begin of a row: enough to make this row and all later ones once more.
 struct RowPlace {
   DocumentPlace document;
-  int64_t token = 0;  // tokens of that document that stand in rows before
-  int64_t row = 0;    // rows of the epoch before it
+  int64_t token = 0;  // the number of the document's tokens in earlier rows
+  int64_t row = 0;    // the number of the epoch's earlier rows
 
   bool operator==(const RowPlace&) const = default;
 };
 
 struct StreamedRow {
   RowPlace place;
-  double share = 0;                  // of the epoch that was read before
+  double share = 0;                  // the share of the epoch that was read before it
   std::vector<int32_t> ids, labels;  // at most max_length; labels empty: they equal the ids
+  std::vector<int32_t> ends;         // of the row's examples, if they are isolated
 };
 
 struct RowStreamOptions {
   CorpusOptions corpus;
   TokenizationOptions tokenization;
   int64_t max_length = 512;
-  bool packing = true;           // else a document a row, cut; .bin files are always cut in rows
-  bool keep_rest = false;        // the last row of an epoch though it is not full (packing; for evaluation)
+  FileKinds kinds;  // with what is known of the files before they are read
+  // A row of isolated examples ends where the next one does not fit.
+  Packing packing = Packing::joined;
+  bool keep_rest = false;        // the last row of an epoch though it is not full (joined; for evaluation)
   int64_t vocab_size = 0;        // ids at or above it are an Error; 0: not checked
-  int64_t first_row = 0;         // of each epoch: those before it are left out
-  int64_t last_row = INT64_MAX;  // not this one and those behind it
+  int64_t first_row = 0;         // rows of an epoch before this one are left out
+  int64_t last_row = INT64_MAX;  // this row of an epoch and all behind it are left out
   int64_t workers = 1;           // threads that tokenize ahead; 0: none
 };
 
@@ -50,13 +54,17 @@ class RowStream {
   bool next(StreamedRow& row);
 
  private:
-  // Into document_; false at the end of the corpus.
+  // Reads into document_; false at the end of the corpus.
   bool next_document();
+  // Refuses labels in one part of a file, and finds packing_.
+  void note_labels();
   bool end_epoch(StreamedRow& row);
-  // Of document_ to row_, as many tokens as it takes.
+  void tell_of_epoch();
+  // Moves as many tokens from document_ to row_ as fit.
   void take_tokens();
+  void clear_row();
   bool full() const;
-  // True: the row is one of those that are wanted.
+  // Hands out row_. False if first_row and last_row leave it out.
   bool give(StreamedRow& row);
   void check(const Document& document) const;
 
@@ -64,12 +72,16 @@ class RowStream {
   Corpus corpus_;
   Messages messages_;
   Document document_;
-  size_t taken_ = 0;     // of its tokens
-  int64_t first_token_;  // of the first document
+  size_t taken_ = 0;     // the number of its tokens that were moved to rows
+  int64_t first_token_;  // of the first document: those before it were moved already
   int64_t epoch_, rows_;
   StreamedRow row_;
-  std::optional<bool> has_labels_;
+  FileKinds kinds_;
+  Packing packing_;                 // in use
+  std::optional<bool> has_labels_;  // the rows of file labels_file_
+  int64_t labels_file_ = -1;
   SkippedRows skipped_;
+  int64_t cut_ = 0;  // isolated examples of the first epoch
   bool ended_ = false;
   DocumentPipeline pipeline_;  // last: its threads use the others
 };

@@ -1,10 +1,10 @@
-// Shuffles a stream of rows through a buffer of bounded size, and can go on from anywhere in it.
+// Shuffles a stream of rows through a buffer of bounded size. It can resume at any row.
 //
 // The rows of an epoch form windows of `capacity` rows (the last one of fewer), each handed out in the order
-// of a keyed permutation. The place of a row that was handed out takes the next row of the stream, so that
-// while one window empties the next one fills: as many rows are in memory as a window has, and reading is
-// steady. All of that follows from where the window begins: a position is that place and how many of its rows
-// are gone, and nothing of the buffer needs saving.
+// of a keyed permutation. The slot of a row that was handed out takes the next row of the stream. So the next
+// window fills while the current one empties, no more rows are in memory than a window has, and reading is
+// steady. The begin of the window decides everything else: a position is that begin with the number of rows
+// that were handed out, and the buffer itself is never saved.
 #pragma once
 
 #include <deque>
@@ -24,16 +24,16 @@ class ShuffleBuffer {
   // Capacity 1 keeps the order.
   ShuffleBuffer(int64_t capacity, uint64_t seed, Read read);
 
-  // False when all rows are handed out.
+  // False if all rows were handed out.
   bool next(StreamedRow& row);
-  // Hands out so many rows to nobody.
+  // Leaves out the next `rows` rows.
   void skip(int64_t rows);
 
-  // Of the row that was handed out last: its window, and that window's rows that are gone.
+  // The window of the row that was handed out last, and the number of the window's rows that were handed out.
   const RowPlace& window() const { return windows_.front().begin; }
   int64_t gone() const { return windows_.empty() ? 0 : windows_.front().gone; }
   bool started() const { return !windows_.empty(); }
-  // Epochs that have been handed out, with the share of the one at hand.
+  // The number of epochs that were handed out; its fraction is the share of the current epoch.
   double epochs() const;
   // Rows in memory.
   int64_t held() const { return static_cast<int64_t>(rows_.size() - free_.size()); }

@@ -1,7 +1,5 @@
 #include "data/stream_source.h"
 
-#include <ATen/ATen.h>
-
 #include <algorithm>
 #include <cmath>
 
@@ -14,10 +12,11 @@ namespace {
 // What decides which rows there are and in what order: a position is one within that.
 int64_t fingerprint_of(const StreamOptions& options, const std::vector<Path>& files) {
   const BatchOptions& b = options.batches;
-  const std::string text = fmt::format(
-      "{:x} {} {} {} {} {} {} {} {} {}", corpus_fingerprint(files), options.buffer_size, b.max_length,
-      b.packing, b.seed, b.max_samples, b.val_size, text_documents_name(options.tokenization.text_documents),
-      options.tokenization.separator.value_or(-1), options.tokenization.add_special_tokens);
+  const std::string text =
+      fmt::format("{:x} {} {} {} {} {} {} {} {} {}", corpus_fingerprint(files), options.buffer_size,
+                  b.max_length, packing_name(b.packing), b.seed, b.max_samples, b.val_size,
+                  text_documents_name(options.tokenization.text_documents),
+                  options.tokenization.separator.value_or(-1), options.tokenization.add_special_tokens);
   return static_cast<int64_t>(fnv1a(text) >> 1) | 1;
 }
 
@@ -32,6 +31,12 @@ void check(const StreamOptions& options) {
          b.val_size);
   if (b.split != DataSplit::all && b.val_size < 1)
     fail("data", "val_size: expected at least 1, given {}", b.val_size);
+}
+
+ExampleRow example_row(const StreamedRow& row) {
+  const std::vector<int32_t>& labels = row.labels.empty() ? row.ids : row.labels;
+  return {
+      {row.ids.begin(), row.ids.end()}, {labels.begin(), labels.end()}, {row.ends.begin(), row.ends.end()}};
 }
 
 }  // namespace
@@ -50,6 +55,10 @@ StreamBatchSource::StreamBatchSource(const StreamOptions& options, const Tokeniz
     for (const Path& path : expand_glob(pattern)) files_.push_back(path);
   if (files_.empty()) fail("data", "expected at least one data file, given none");
   fingerprint_ = fingerprint_of(options, files_);
+  const auto tokens =
+      std::find_if(files_.begin(), files_.end(), [](const Path& file) { return file.extension() == ".bin"; });
+  if (tokens != files_.end()) kinds_.tokens = tokens->string();
+  options_.batches.packing = packing_in_use(options.batches.packing, kinds_);
 }
 
 RowStreamOptions StreamBatchSource::row_options() const {
@@ -61,6 +70,7 @@ RowStreamOptions StreamBatchSource::row_options() const {
   rows.tokenization = options_.tokenization;
   rows.max_length = batches.max_length;
   rows.packing = batches.packing;
+  rows.kinds = kinds_;
   rows.keep_rest = batches.evaluation && batches.split == DataSplit::all;
   rows.vocab_size = batches.vocab_size;
   rows.workers = options_.workers;
@@ -88,22 +98,11 @@ BatchSource::MakeBatch StreamBatchSource::plan() {
     row = {};
   }
   if (rows->empty()) return nullptr;
-  return [this, rows] { return batch_of(*rows); };
-}
-
-Batch StreamBatchSource::batch_of(std::vector<StreamedRow>& rows) const {
-  const int64_t length = options_.batches.max_length;
-  const auto count = static_cast<int64_t>(rows.size());
-  const at::Tensor all_ids = at::empty({count, length}, at::kLong), all_labels = at::empty_like(all_ids);
-  int64_t* ids = all_ids.mutable_data_ptr<int64_t>();
-  int64_t* labels = all_labels.mutable_data_ptr<int64_t>();
-  for (const StreamedRow& row : rows) {
-    std::fill(std::copy(row.ids.begin(), row.ids.end(), ids), ids + length, options_.batches.pad_id);
-    const std::vector<int32_t>& targets = row.labels.empty() ? row.ids : row.labels;
-    std::fill(std::copy(targets.begin(), targets.end(), labels), labels + length, kIgnoredLabel);
-    ids += length, labels += length;
-  }
-  return next_token_batch(all_ids, all_labels);
+  return [this, rows] {
+    std::vector<ExampleRow> examples;
+    for (const StreamedRow& row : *rows) examples.push_back(example_row(row));
+    return batch_of(examples, options_.batches);
+  };
 }
 
 DataPosition StreamBatchSource::position() const {

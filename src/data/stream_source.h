@@ -1,8 +1,8 @@
-// Batches of files that are read through, never kept: in order, shuffled within a buffer, tokenized
-// meanwhile.
+// Batches of files that are read from begin to end in every epoch and never cached. Documents are tokenized
+// while training goes on, and rows are shuffled within a buffer.
 //
-// An epoch's number of rows is not known before its end. The position is where the window of the buffer
-// begins (file, byte, token) and how many of its rows are handed out: seek() reads that window again.
+// The number of rows in an epoch is not known before its end. The position is the begin of the buffer's
+// window (file, byte, token) and the number of its rows that were handed out: seek() reads that window again.
 #pragma once
 
 #include <memory>
@@ -19,11 +19,11 @@ struct StreamOptions {
   TokenizationOptions tokenization;
   BatchOptions batches;         // val_size must be a whole number: the first rows of the stream
   int64_t buffer_size = 16384;  // rows; 1 keeps the order
-  int64_t workers = 1;          // threads that tokenize; 0: none, next() does
+  int64_t workers = 1;          // threads that tokenize; 0: next() tokenizes
 };
 
-// What the rows of the buffer and the documents on their way to it take at most, if they have no labels and
-// the documents are not huge.
+// The bytes that the rows of the buffer and the documents on their way to it take at most, if the rows have
+// no labels and the documents are not huge.
 int64_t stream_bytes(int64_t buffer_size, int64_t max_length, int64_t workers);
 
 class StreamBatchSource : public BatchSource {
@@ -36,21 +36,21 @@ class StreamBatchSource : public BatchSource {
   double epochs() const override { return buffer_ ? buffer_->epochs() : 0; }
   void seek(const DataPosition& position) override;
   int64_t rows_per_epoch() const override { return 0; }
-  // In memory, at most buffer_size.
+  // The number of rows in memory, at most buffer_size.
   int64_t rows_held() const { return buffer_ ? buffer_->held() : 0; }
 
  private:
   void begin(const RowPlace& place);
   RowStreamOptions row_options() const;
-  Batch batch_of(std::vector<StreamedRow>& rows) const;
 
   StreamOptions options_;
   const Tokenizer* tokenizer_;
   DataMessages messages_;
   std::vector<Path> files_;
+  FileKinds kinds_;  // which of them is a token file
   int64_t fingerprint_;
-  std::unique_ptr<RowStream> rows_;        // of buffer_
-  std::unique_ptr<ShuffleBuffer> buffer_;  // null: nothing was asked for yet
+  std::unique_ptr<RowStream> rows_;        // fills buffer_
+  std::unique_ptr<ShuffleBuffer> buffer_;  // null until the first batch is planned
 };
 
 }  // namespace galore

@@ -7,33 +7,13 @@
 
 #include "core/memory.h"
 #include "core/test_compression.h"
-#include "data/data_test.h"
 #include "data/prefetch.h"
+#include "data/test_batches.h"
 
 namespace galore {
 namespace {
 
 using testing_compression::gzip, testing_compression::zstd;
-using Row = std::vector<int64_t>;
-
-std::vector<Row> rows_of(const at::Tensor& tensor) {
-  std::vector<Row> rows;
-  for (int64_t i = 0; i < tensor.size(0); ++i) {
-    const int64_t* first = tensor.const_data_ptr<int64_t>() + i * tensor.size(1);
-    rows.emplace_back(first, first + tensor.size(1));
-  }
-  return rows;
-}
-
-std::vector<Row> take_rows(BatchSource& source, int64_t batches) {
-  std::vector<Row> taken;
-  for (int64_t i = 0; i < batches; ++i) {
-    const auto batch = source.next();
-    if (!batch) break;
-    for (Row& row : rows_of(batch->ids)) taken.push_back(std::move(row));
-  }
-  return taken;
-}
 
 class StreamTest : public DataTest {
  protected:
@@ -53,7 +33,8 @@ class StreamTest : public DataTest {
     StreamOptions stream;
     stream.files = {(folder_ / "[1-3].*").string()};
     stream.buffer_size = buffer_size;
-    stream.batches.rows = 3, stream.batches.max_length = 16, stream.batches.packing = packing;
+    stream.batches.rows = 3, stream.batches.max_length = 16,
+    stream.batches.packing = packing ? Packing::joined : Packing::none;
     stream.batches.pad_id = 300;
     if (packing) stream.tokenization.separator = 257;
     return stream;
@@ -140,9 +121,10 @@ TEST(ShuffleBuffer, ShufflesWithinItsWindows) {
 // From every batch of four epochs, whatever the number of workers: the same batches, positions and epochs
 // follow.
 TEST_F(StreamTest, ResumesExactlyFromEveryPosition) {
-  for (const bool packing : {true, false})
+  for (const Packing packing : {Packing::joined, Packing::isolated, Packing::none})
     for (const int64_t buffer : {1, 7, 1000}) {
-      StreamOptions stream = options(packing, buffer);
+      StreamOptions stream = options(packing != Packing::none, buffer);
+      stream.batches.packing = packing;
       const auto whole = source(stream);
       std::vector<DataPosition> positions{whole->position()};
       std::vector<double> epochs{0};
@@ -154,7 +136,7 @@ TEST_F(StreamTest, ResumesExactlyFromEveryPosition) {
         EXPECT_GE(epochs.back(), epochs[epochs.size() - 2]);
       }
       EXPECT_EQ(positions.back().epoch, 3);
-      for (size_t i = 0; i + 3 < batches.size(); i += packing ? 2 : 9) {
+      for (size_t i = 0; i + 3 < batches.size(); i += packing == Packing::none ? 9 : 2) {
         stream.workers = static_cast<int64_t>(i) % 3;
         const auto resumed = source(stream);
         resumed->seek(positions[i]);
@@ -262,16 +244,6 @@ TEST_F(StreamTest, BrokenRowsAreLeftOutAndCountedOnce) {
   EXPECT_NE(said[0].find("left out 2 broken rows; the first: ["), std::string::npos) << said[0];
 }
 
-TEST_F(StreamTest, LabelsComeWithTheirIds) {
-  StreamOptions stream = options(true);
-  stream.files = {write("labels.jsonl", "{\"input_ids\":[1,2,3],\"labels\":[-100,2,3]}\n").string()};
-  stream.batches.evaluation = true;
-  const auto batch = source(stream)->next();
-  Row labels{-100, 2, 3, 257};
-  labels.resize(16, kIgnoredLabel);
-  EXPECT_EQ(rows_of(batch->labels)[0], labels);
-}
-
 TEST_F(StreamTest, APositionIsOneInTheseData) {
   const StreamOptions stream = options(true);
   const auto training = source(stream);
@@ -283,7 +255,8 @@ TEST_F(StreamTest, APositionIsOneInTheseData) {
   EXPECT_EQ(complaint_at(stream, position), "");
   for (const auto& change : std::vector<std::function<void(StreamOptions&)>>{
            [](StreamOptions& o) { o.buffer_size = 8; }, [](StreamOptions& o) { o.batches.max_length = 8; },
-           [](StreamOptions& o) { o.batches.seed = 1; }, [](StreamOptions& o) { o.batches.packing = false; },
+           [](StreamOptions& o) { o.batches.seed = 1; },
+           [](StreamOptions& o) { o.batches.packing = Packing::none; },
            [](StreamOptions& o) { o.batches.max_samples = 9; }}) {
     StreamOptions other = stream;
     change(other);

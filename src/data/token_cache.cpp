@@ -84,9 +84,10 @@ class CacheWriter {
 std::string cache_name(const Path& data, const Tokenizer* tokenizer, const TokenizationOptions& options) {
   const bool has_rows = is_json_lines(data) || is_parquet(data);
   const std::string settings =
-      fmt::format("{}{}{}", has_rows ? "rows" : text_documents_name(options.text_documents),
-                  options.add_special_tokens ? "" : "-plain",
-                  options.separator ? fmt::format("-sep{}", *options.separator) : "") +
+      fmt::format(
+          "{}{}{}", has_rows ? "rows" : text_documents_name(options.text_documents),
+          options.add_special_tokens ? "" : "-plain",
+          options.separator ? fmt::format("-{}{}", has_rows ? "end" : "sep", *options.separator) : "") +
       (options.broken_rows == BrokenRows::skip && has_rows ? "-skip" : "");
   return fmt::format("{}-{}-{}-{}", data.stem().string(), data_fingerprint(data),
                      tokenizer ? tokenizer->fingerprint() : "ids", settings);

@@ -15,7 +15,7 @@
 
 namespace galore {
 
-// What the user should know: that tokenization began and ended.
+// Receives lines for the user, such as the begin and the end of a tokenization.
 using DataMessages = std::function<void(const std::string&)>;
 
 // Null `tokenizer`: only rows with input_ids are accepted.
@@ -23,10 +23,10 @@ std::unique_ptr<TokenFile> open_or_build_cache(const Path& data, const Tokenizer
                                                const TokenizationOptions& options, const Path& folder,
                                                const DataMessages& messages = {});
 
-// Content up to 256 MiB; above that size, time of change and 256 samples, because reading a file larger than
-// memory at each start would cost minutes.
+// A hash of the content of files up to 256 MiB. Of larger files the size, the time of the last change and 256
+// samples are hashed, because reading a file larger than memory at each start would take minutes.
 std::string data_fingerprint(const Path& path);
-// $XDG_CACHE_HOME/galore, $HOME/.cache/galore, or .cache/galore here.
+// $XDG_CACHE_HOME/galore, else $HOME/.cache/galore, else .cache/galore in the working folder.
 Path default_cache_folder();
 
 }  // namespace galore

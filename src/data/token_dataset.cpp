@@ -12,6 +12,13 @@ size_t owner_of(const std::vector<int64_t>& firsts, int64_t index) {
   return static_cast<size_t>(std::upper_bound(firsts.begin(), firsts.end(), index) - firsts.begin()) - 1;
 }
 
+void note_kind(FileKinds& kinds, const TokenFile& file, const Path& path) {
+  if (file.num_tokens() == 0) return;
+  std::string& documents = file.has_labels() ? kinds.with_labels : kinds.without_labels;
+  std::string& first = file.has_documents() ? documents : kinds.tokens;
+  if (first.empty()) first = path.string();
+}
+
 }  // namespace
 
 TokenDataset::TokenDataset(const DatasetOptions& options, const Tokenizer* tokenizer,
@@ -25,14 +32,15 @@ TokenDataset::TokenDataset(const DatasetOptions& options, const Tokenizer* token
       first_token_.push_back(first_token_.back() + files_.back()->num_tokens());
       first_document_.push_back(first_document_.back() + files_.back()->num_documents());
       has_documents_ = has_documents_ && files_.back()->has_documents();
+      note_kind(kinds_, *files_.back(), path);
+      if (files_.size() == 1) first_name_ = path.string();
     }
   if (files_.empty()) fail("data", "expected at least one data file, given none");
   if (num_tokens() == 0) fail("data", "{} holds no tokens", options.files.front());
 }
 
 std::string TokenDataset::name() const {
-  const std::string first = files_.front()->path().string();
-  return files_.size() == 1 ? first : fmt::format("{} and {} more", first, files_.size() - 1);
+  return files_.size() == 1 ? first_name_ : fmt::format("{} and {} more", first_name_, files_.size() - 1);
 }
 
 TokenRange TokenDataset::document(int64_t index) const {
@@ -41,6 +49,17 @@ TokenRange TokenDataset::document(int64_t index) const {
   TokenRange range = files_[owner]->document(index - first_document_[owner]);
   range.begin += first_token_[owner];
   return range;
+}
+
+std::vector<int32_t> TokenDataset::document_lengths(int64_t count) const {
+  GALORE_ASSERT(has_documents_ && count >= 0 && count <= num_documents());
+  std::vector<int32_t> lengths;
+  lengths.reserve(static_cast<size_t>(count));
+  for (const auto& file : files_) {
+    const auto missing = count - static_cast<int64_t>(lengths.size());
+    file->append_lengths(std::min(missing, file->num_documents()), lengths);
+  }
+  return lengths;
 }
 
 void TokenDataset::read(int64_t begin, int64_t count, int64_t* ids, int64_t* labels,

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "data/packing.h"
 #include "data/token_cache.h"
 #include "data/token_file.h"
 
@@ -25,16 +26,22 @@ class TokenDataset {
   // False as soon as one file has no document boundaries (.bin).
   bool has_documents() const { return has_documents_; }
   int64_t num_documents() const { return first_document_.back(); }
-  // Begin (within the whole sequence) and count of a document's tokens.
+  // The begin (within the whole sequence) and the number of a document's tokens.
   TokenRange document(int64_t index) const;
-  // `count` ids and labels from token `begin`; ids at or above `vocab_size` (when not 0) are an Error.
+  // The number of tokens of each of the first `count` documents.
+  std::vector<int32_t> document_lengths(int64_t count) const;
+  const FileKinds& kinds() const { return kinds_; }
+  // Reads `count` ids and labels from token `begin` on. An id or label at or above `vocab_size` is an Error,
+  // unless vocab_size is 0.
   void read(int64_t begin, int64_t count, int64_t* ids, int64_t* labels, int64_t vocab_size = 0) const;
-  // For messages: the first file and how many there are.
+  // For messages: the first file, and the number of the others.
   std::string name() const;
 
  private:
   std::vector<std::unique_ptr<TokenFile>> files_;
   std::vector<int64_t> first_token_ = {0}, first_document_ = {0};  // of each file, and the end
+  std::string first_name_;
+  FileKinds kinds_;
   bool has_documents_ = true;
 };
 

@@ -115,9 +115,28 @@ TokenRange TokenFile::document(int64_t index) const {
   GALORE_ASSERT(index >= 0 && index < num_documents_);
   std::array<int64_t, 2> bounds{};
   offsets_->read(static_cast<uint64_t>(index) * 8, bounds.data(), sizeof bounds);
-  if (bounds[0] < 0 || bounds[1] < bounds[0] || bounds[1] > num_tokens_)
-    fail(offsets_->path().string(), "document {} is damaged; delete the file to have it built again", index);
+  check_bounds(index, bounds[0], bounds[1]);
   return {bounds[0], bounds[1] - bounds[0]};
+}
+
+void TokenFile::check_bounds(int64_t index, int64_t begin, int64_t end) const {
+  if (begin < 0 || end <= begin || end > num_tokens_)
+    fail(offsets_->path().string(), "document {} is damaged; delete the file to have it built again", index);
+}
+
+void TokenFile::append_lengths(int64_t count, std::vector<int32_t>& lengths) const {
+  GALORE_ASSERT(count >= 0 && count <= num_documents_);
+  std::vector<int64_t> bounds(static_cast<size_t>(std::min(count, kReadTokens)) + 1);
+  for (int64_t done = 0; done < count;) {
+    const int64_t now = std::min(kReadTokens, count - done);
+    offsets_->read(static_cast<uint64_t>(done) * 8, bounds.data(), static_cast<size_t>(now + 1) * 8);
+    for (int64_t i = 0; i < now; ++i) {
+      const int64_t begin = bounds[static_cast<size_t>(i)], end = bounds[static_cast<size_t>(i) + 1];
+      check_bounds(done + i, begin, end);
+      lengths.push_back(static_cast<int32_t>(std::min<int64_t>(end - begin, INT32_MAX)));
+    }
+    done += now;
+  }
 }
 
 void TokenFile::read(int64_t begin, int64_t count, int64_t* ids, int64_t* labels) const {

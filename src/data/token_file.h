@@ -23,7 +23,7 @@ struct TokenRange {
 
 class TokenFile {
  public:
-  // Sizes that do not fit the header or the content are Errors.
+  // A size that does not fit the header or the content is an Error.
   static std::unique_ptr<TokenFile> open_shard(const Path& path);
   // `stem` is the cache's path without extension. Null when there is no cache or it is not whole.
   static std::unique_ptr<TokenFile> open_cache(const Path& stem);
@@ -36,11 +36,14 @@ class TokenFile {
   bool has_labels() const { return labels_ != nullptr; }
   int token_bytes() const { return token_bytes_; }
   TokenRange document(int64_t index) const;
-  // ids, labels: `count` numbers from token `begin`. Without stored labels they equal the ids.
+  // Appends the number of tokens of each of the first `count` documents.
+  void append_lengths(int64_t count, std::vector<int32_t>& lengths) const;
+  // Reads `count` ids and labels from token `begin` on. Labels that are not stored equal the ids.
   void read(int64_t begin, int64_t count, int64_t* ids, int64_t* labels) const;
 
  private:
   TokenFile() = default;
+  void check_bounds(int64_t index, int64_t begin, int64_t end) const;
 
   std::unique_ptr<RandomAccessFile> tokens_, offsets_, labels_;
   uint64_t data_begin_ = 0;

@@ -21,10 +21,9 @@ void tokenize(Document& document, const Path& path, const Tokenizer* tokenizer,
     document.fault = fmt::format("[{}] expected ids from 0 to {}, given {}", where(), limit - 1, id);
     return;
   }
-  if (!options.separator || document.is_part || document.ids.empty()) return;
-  if (document.ids.back() == *options.separator) return;
-  document.ids.push_back(static_cast<int32_t>(*options.separator));
-  if (document.has_labels) document.labels.push_back(static_cast<int32_t>(*options.separator));
+  if (!options.separator || document.is_part || document.has_labels || document.ids.empty()) return;
+  if (document.ids.back() != *options.separator)
+    document.ids.push_back(static_cast<int32_t>(*options.separator));
 }
 
 SkippedRows tokenize_documents(DocumentReader& reader, const Path& path, const Tokenizer* tokenizer,

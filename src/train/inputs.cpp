@@ -7,15 +7,21 @@
 #include "core/errors.h"
 #include "data/prefetch.h"
 #include "data/stream_source.h"
+#include "models/architecture.h"
 
 namespace galore {
 namespace {
+
+Packing packing_of(const DataOptions& options) {
+  if (!options.packing_word.empty()) return Packing::isolated;
+  return options.packing ? Packing::joined : Packing::none;
+}
 
 TokenizationOptions tokenization_options(const DataOptions& options, const Tokenizer* tokenizer) {
   TokenizationOptions tokenization;
   tokenization.text_documents = text_documents_from_name(options.document_mode);
   if (options.bad_rows == "skip") tokenization.broken_rows = BrokenRows::skip;
-  if (tokenizer && options.packing) tokenization.separator = tokenizer->eos_id();
+  if (tokenizer && packing_of(options) != Packing::none) tokenization.separator = tokenizer->eos_id();
   tokenization.workers = options.preprocessing_num_workers;
   return tokenization;
 }
@@ -31,7 +37,7 @@ std::unique_ptr<BatchSource> open_batches(const std::vector<std::string>& files,
         tokenizer, messages);
   const DatasetOptions dataset{files, options.cache_dir, tokenization};
   return std::make_unique<RowBatchSource>(std::make_shared<TokenDataset>(dataset, tokenizer, messages),
-                                          batches);
+                                          batches, messages);
 }
 
 BatchOptions batch_options(const DataOptions& options, const Tokenizer* tokenizer,
@@ -39,7 +45,7 @@ BatchOptions batch_options(const DataOptions& options, const Tokenizer* tokenize
   BatchOptions batch;
   batch.rows = options.per_device_train_batch_size;
   batch.max_length = options.max_length;
-  batch.packing = options.packing;
+  batch.packing = packing_of(options);
   batch.seed = static_cast<uint64_t>(options.data_seed);
   batch.vocab_size = config.vocab_size;
   batch.max_samples = options.max_samples;
@@ -60,6 +66,10 @@ void set_threads(int64_t threads) {
   const int count =
       threads > 0 ? static_cast<int>(threads) : static_cast<int>(std::thread::hardware_concurrency());
   at::set_num_threads(count);
+}
+
+bool has_learned_positions(const ModelConfig& config) {
+  return !architecture(config.model_type).plan(config).positions.empty();
 }
 
 std::shared_ptr<Tokenizer> tokenizer_of(const ModelSource& source) {

@@ -11,9 +11,11 @@
 
 namespace galore {
 
-// 0: all processors. Also of our own kernels.
+// The number of threads of the tensor library and of our own kernels; 0: one for each processor.
 void set_threads(int64_t threads);
 
+// Whether a table of max_position_embeddings rows limits the length of a sequence.
+bool has_learned_positions(const ModelConfig& config);
 // Null when neither tokenizer_name nor a model directory with a tokenizer is given: token files need none.
 std::shared_ptr<Tokenizer> tokenizer_of(const ModelSource& source);
 

@@ -1,6 +1,7 @@
 // What the options of a run mean together: names of other programs, derived settings, combinations that are
 // refused.
 #include <cmath>
+#include <filesystem>
 
 #include "core/dtypes.h"
 #include "core/errors.h"
@@ -8,6 +9,8 @@
 #include "kernels/device.h"
 #include "tasks/task.h"
 #include "train/foreign_options.h"
+#include "train/inputs.h"
+#include "train/run_builder.h"
 
 namespace galore {
 namespace {
@@ -124,9 +127,38 @@ void resolve_bf16(TrainOptions& o, OptionTable& table, std::vector<std::string>&
   if (o.bf16_word.empty()) return;
   o.bf16 = o.bf16_word == "full" || (!table.was_set("dtype") && has_fast_bf16(o.device));
   notes.push_back(fmt::format("bf16={} is taken as bf16={}", o.bf16_word, o.bf16));
+  o.bf16_word.clear();
+}
+
+// Where the options name no model or one that is missing, the error comes when the model is needed.
+void resolve_max_length(TrainOptions& o, OptionTable& table, std::vector<std::string>& notes) {
+  const std::string& file = o.config_name.empty() ? o.model_name_or_path : o.config_name;
+  if (o.model_size.empty() && !std::filesystem::exists(file)) return;
+  fit_max_length(o, model_config_of(o), table.was_set("max_length"), notes);
 }
 
 }  // namespace
+
+Option& declare_packing(OptionTable& table, DataOptions& options) {
+  return table
+      .add("packing", &options.packing,
+           "join documents; isolated: whole ones share a row and see themselves alone; false: one a row")
+      .words({"isolated"}, &options.packing_word);
+}
+
+void fit_max_length(DataOptions& options, const ModelConfig& config, bool given,
+                    std::vector<std::string>& notes) {
+  const int64_t positions = config.max_position_embeddings;
+  if (options.max_length <= positions) return;
+  if (!given) {
+    options.max_length = positions;
+    notes.push_back(fmt::format("max_length is {}, which is all positions of the model", positions));
+  } else if (has_learned_positions(config)) {
+    fail_usage("max_length",
+               "expected at most {}, the model's learned positions (max_position_embeddings), given {}",
+               positions, options.max_length);
+  }
+}
 
 std::vector<std::string> resolve(TrainOptions& options, OptionTable& table) {
   std::vector<std::string> notes;
@@ -137,6 +169,7 @@ std::vector<std::string> resolve(TrainOptions& options, OptionTable& table) {
     fail_usage("bf16", "expected dtype=bfloat16 or none, given dtype={}", options.dtype);
   if (options.bf16) options.dtype = "bfloat16";
   options.dtype = dtype_name(dtype_from_name(options.dtype));
+  resolve_max_length(options, table, notes);
   resolve_foreign(options, table, notes);
   if (options.data_seed < 0) options.data_seed = options.seed;
   options.optimizer.seed = static_cast<uint64_t>(options.seed);

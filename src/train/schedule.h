@@ -35,8 +35,8 @@ int64_t steps_of(double count, int64_t max_steps);
 
 class Schedule {
  public:
-  // `options.max_steps` must be known. Throws UsageError for unknown types and for kwargs that the type does not
-  // have.
+  // `options.max_steps` must be known. Throws UsageError for unknown types and for kwargs that the type does
+  // not have.
   explicit Schedule(const ScheduleOptions& options);
   double rate(int64_t update) const;
 

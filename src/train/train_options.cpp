@@ -41,14 +41,15 @@ void declare_data(OptionTable& table, DataOptions& o) {
   table.group("Data");
   table.add("train_file", &o.train_file, ".txt, .jsonl, .parquet (if built in) or .bin, one or many, globs");
   table.add("eval_file", &o.eval_file, "the same for evaluation");
-  table.add("max_length", &o.max_length, "tokens in a row")
+  table
+      .add("max_length", &o.max_length,
+           "tokens in a row; unset: 256, or the model's positions if it has fewer")
       .range(2, 1e9)
       .alias("cutoff_len")
       .alias("sequence_len")
       .alias("max_seq_len")
       .alias("max_seq_length");
-  table.add("packing", &o.packing, "join documents; false: one document a row, cut and padded")
-      .alias("sample_packing");
+  declare_packing(table, o).alias("sample_packing");
   table.add("document_mode", &o.document_mode, "what a document is in a .txt file")
       .choices({"paragraph", "line", "file"});
   table.add("bad_rows", &o.bad_rows, "broken .jsonl or .parquet rows stop the run, or are left out")

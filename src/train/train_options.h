@@ -15,7 +15,9 @@
 
 namespace galore {
 
+class Option;
 class OptionTable;
+struct ModelConfig;
 
 // The model: where its configuration, weights and tokenizer come from, and how it computes (run_builder.h).
 struct ModelSource {
@@ -37,6 +39,7 @@ struct DataOptions {
   std::vector<std::string> train_file, eval_file;
   int64_t max_length = 256;
   bool packing = true;
+  std::string packing_word;  // isolated, instead of a truth value
   std::string document_mode = "paragraph";
   std::string bad_rows = "stop";
   double val_size = 0;
@@ -113,6 +116,12 @@ void declare_options(OptionTable& table, TrainOptions& options);
 // After all sources were read: derives what aliases ask for, checks combinations, and returns notes for the
 // log.
 std::vector<std::string> resolve(TrainOptions& options, OptionTable& table);
+// Declares `packing` for a command that reads data.
+Option& declare_packing(OptionTable& table, DataOptions& options);
+// Without `given`, lowers max_length to the model's positions (max_position_embeddings) and notes it. A given
+// length above a table of learned positions is a UsageError.
+void fit_max_length(DataOptions& options, const ModelConfig& config, bool given,
+                    std::vector<std::string>& notes);
 // Name and text of every option, in the order of their declaration: the saved configuration of a run.
 std::vector<std::pair<std::string, std::string>> configuration_of(const TrainOptions& options);
 

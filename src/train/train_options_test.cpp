@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "core/files.h"
+#include "core/test_folder.h"
 #include "optim/update_rules/adamw.h"
 #include "train/test_options.h"
 
@@ -66,6 +68,42 @@ TEST(TrainOptions, EveryPromisedAliasIsKnown) {
   for (const char* name : {"total_batch_size", "max_train_tokens", "warmup_ratio", "min_lr_ratio",
                            "use_galore", "galore_layerwise", "galore_target", "galore_scale"})
     EXPECT_NE(table.find(name), nullptr) << name;
+}
+
+TEST(TrainOptions, PackingHasAWordMore) {
+  const auto text = [](const std::string& value) {
+    return Given({"packing=" + value}).table.find("packing")->text();
+  };
+  EXPECT_EQ(text("isolated"), "isolated");
+  EXPECT_EQ(text("no"), "false");
+  EXPECT_EQ(Given({"packing=true"}, {"packing=isolated"}).table.find("packing")->text(), "true");
+  EXPECT_EQ(Given({"bf16=full"}).table.find("bf16")->text(), "true") << "other words are resolved";
+  EXPECT_COMPLAINT("packing: expected one of true,false,isolated, given 'apart'", {"packing=apart"});
+}
+
+TEST(TrainOptions, MaxLengthKeepsToThePositions) {
+  const TestFolder folder;
+  const auto model = [&](const std::string& keys) {
+    write_file_atomically(folder / "config.json", "{" + keys + R"(, "vocab_size": 64, "hidden_size": 32,
+      "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4})");
+    return "config_name=" + (folder / "config.json").string();
+  };
+  const auto length = [](const Settings& settings) { return Given(settings).options.max_length; };
+  const std::string none = "model_size=";
+  const std::string rotary = model(R"("model_type": "llama", "max_position_embeddings": 40)");
+  EXPECT_EQ(length({none, rotary}), 40);
+  EXPECT_TRUE(Given({none, rotary}).noted("max_length is 40, which is all positions of the model"));
+  EXPECT_EQ(Given({none, rotary, "batch_size=2", "max_train_tokens=800"}).options.max_steps, 10);
+  EXPECT_EQ(length({none, rotary, "max_length=100"}), 100) << "rotary positions may be exceeded";
+  EXPECT_EQ(length({none, rotary, "max_length=20"}), 20);
+  const std::string learned = model(R"("model_type": "gpt2", "n_positions": 50)");
+  EXPECT_EQ(length({none, learned}), 50);
+  EXPECT_EQ(length({none, learned, "max_length=50"}), 50);
+  EXPECT_EQ(
+      complaint({none, learned, "cutoff_len=51"}),
+      "[max_length] expected at most 50, the model's learned positions (max_position_embeddings), given 51");
+  EXPECT_EQ(length({}), 256);
+  EXPECT_EQ(length({none, "config_name=" + (folder / "missing").string()}), 256);
 }
 
 TEST(TrainOptions, AStreamNeedsItsEnd) {

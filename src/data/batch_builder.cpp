@@ -1,0 +1,81 @@
+#include "data/batch_builder.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "core/errors.h"
+#include "core/labels.h"
+
+namespace galore {
+namespace {
+
+at::Tensor padded(const std::vector<ExampleRow>& rows, std::vector<int64_t> ExampleRow::*values,
+                  int64_t length, int64_t padding) {
+  const at::Tensor tensor = at::empty({static_cast<int64_t>(rows.size()), length}, at::kLong);
+  int64_t* out = tensor.mutable_data_ptr<int64_t>();
+  for (const ExampleRow& row : rows) {
+    std::fill(std::copy((row.*values).begin(), (row.*values).end(), out), out + length, padding);
+    out += length;
+  }
+  return tensor;
+}
+
+void fill_ranges(Batch& batch, const ExampleEnds& ends) {
+  const int64_t length = batch.length();
+  batch.positions = at::empty(batch.ids.sizes(), at::kLong);
+  batch.first_key = at::empty(batch.ids.sizes(), at::kInt);
+  batch.end_key = at::empty(batch.ids.sizes(), at::kInt);
+  int64_t* position = batch.positions.mutable_data_ptr<int64_t>();
+  int32_t* first = batch.first_key.mutable_data_ptr<int32_t>();
+  int32_t* end = batch.end_key.mutable_data_ptr<int32_t>();
+  for (const std::vector<int64_t>& row : ends) {
+    int64_t begin = 0;
+    size_t example = 0;
+    for (int64_t t = 0; t < length; ++t) {
+      while (example < row.size() && t >= row[example]) begin = row[example++];
+      if (example == row.size()) begin = t;  // padding
+      *position++ = t - begin;
+      *first++ = static_cast<int32_t>(begin);
+      *end++ = static_cast<int32_t>(t + 1);
+    }
+  }
+}
+
+}  // namespace
+
+// The first token of an example would be the target of the example before it.
+Targets next_token_targets(const ExampleRows& rows) {
+  const at::Tensor labels = rows.labels.clone();
+  int64_t* label = labels.mutable_data_ptr<int64_t>();
+  const int64_t length = labels.size(1);
+  for (const std::vector<int64_t>& ends : rows.ends) {
+    for (const int64_t end : ends)
+      if (end < length) label[end] = kIgnoredLabel;
+    label += length;
+  }
+  return next_token_targets(labels);
+}
+
+Batch build_batch(const std::vector<ExampleRow>& rows, const RowPadding& padding,
+                  const MakeTargets& make_targets) {
+  int64_t length = padding.min_length;
+  bool holds_several = false;
+  ExampleRows examples;
+  for (const ExampleRow& row : rows) {
+    GALORE_ASSERT(!row.ids.empty() && row.labels.size() == row.ids.size());
+    length = std::max(length, static_cast<int64_t>(row.ids.size()));
+    holds_several = holds_several || row.ends.size() > 1;
+    examples.ends.push_back(row.ends);
+    if (row.ends.empty()) examples.ends.back().push_back(static_cast<int64_t>(row.ids.size()));
+  }
+  examples.ids = padded(rows, &ExampleRow::ids, length, padding.id);
+  examples.labels = padded(rows, &ExampleRow::labels, length, kIgnoredLabel);
+  Batch batch;
+  batch.ids = examples.ids;
+  if (holds_several) fill_ranges(batch, examples.ends);
+  batch.targets = make_targets ? make_targets(examples) : next_token_targets(examples);
+  return batch;
+}
+
+}  // namespace galore

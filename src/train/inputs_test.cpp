@@ -1,0 +1,117 @@
+// Batches of a run's data through a model: padding and packing must not show in the losses.
+#include "train/inputs.h"
+
+#include "train/test_run.h"
+
+namespace galore {
+namespace {
+
+constexpr const char* kSizes = R"("vocab_size": 64, "hidden_size": 32, "intermediate_size": 48,
+  "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2)";
+
+class InputsTest : public TestRun {
+ protected:
+  InputsTest() {
+    std::string rows;
+    for (const int64_t length : {3, 10, 1, 20, 7, 5, 16, 12, 4}) rows += row(length, length);
+    write_file_atomically(folder_ / "rows.jsonl", rows);
+  }
+  // One row of the file; the first `masked` labels do not count.
+  static std::string row(int64_t length, uint64_t seed, int64_t masked = -1) {
+    nlohmann::json row;
+    row["input_ids"] = tiny_tokens(length, seed);
+    if (masked >= 0) {
+      row["labels"] = row["input_ids"];
+      for (int64_t i = 0; i < masked; ++i) row["labels"][static_cast<size_t>(i)] = -100;
+    }
+    return row.dump() + "\n";
+  }
+  // A model of random weights by these keys of config.json.
+  void make_model(const std::string& keys) {
+    write_file_atomically(folder_ / "tiny.json", "{" + keys + ", " + kSizes + "}");
+    config_ = read_model_config(folder_ / "tiny.json");
+    model_ = make_causal_lm(config_, {}, ledger_);
+    model_->initialize(3);
+  }
+  TrainOptions options(const Settings& settings) const {
+    TrainOptions options;
+    OptionTable table;
+    resolve_settings(settings, options, table);
+    return options;
+  }
+  Evaluation evaluated(const TrainOptions& options) {
+    return evaluate(*model_, find_task("causal_lm"), *open_eval_data(options, nullptr, config_, {}));
+  }
+  Settings settings(const Settings& more) const {
+    Settings all{"eval_file=" + (folder_ / "rows.jsonl").string(), "packing=false"};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  }
+
+  Ledger ledger_{at::kCPU};
+  ModelConfig config_;
+  std::unique_ptr<CausalLM> model_;
+};
+
+// The longest row has 20 tokens: more positions than that change nothing, whether the model has them or not.
+TEST_F(InputsTest, EvaluationDoesNotDependOnMaxLength) {
+  for (const char* keys :
+       {R"("model_type": "gpt2", "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 24)",
+        R"("model_type": "llama", "max_position_embeddings": 24,
+           "rope_scaling": {"rope_type": "dynamic", "factor": 4.0})"}) {
+    make_model(keys);
+    TrainOptions run = options(settings({"max_length=24"}));
+    const Evaluation expected = evaluated(run);
+    EXPECT_EQ(expected.num_tokens, 2 + 9 + 0 + 19 + 6 + 4 + 15 + 11 + 3);
+    run.max_length = 500;
+    const Evaluation longer = evaluated(run);
+    EXPECT_EQ(longer.value("eval_loss"), expected.value("eval_loss")) << keys;
+    EXPECT_EQ(longer.num_tokens, expected.num_tokens);
+  }
+}
+
+TEST_F(InputsTest, PaddingDoesNotChangeTheLossOfARow) {
+  make_model(R"("model_type": "llama", "max_position_embeddings": 64)");
+  const Evaluation alone = evaluated(options(settings({"max_length=64", "per_device_eval_batch_size=1"})));
+  for (const char* rows : {"2", "9"}) {
+    const Evaluation together =
+        evaluated(options(settings({"max_length=64", std::string("per_device_eval_batch_size=") + rows})));
+    EXPECT_EQ(together.num_tokens, alone.num_tokens);
+    // Products of other sizes may sum in another order: some units of the 24th bit.
+    EXPECT_NEAR(together.value("eval_loss") / alone.value("eval_loss"), 1, 1e-6);
+  }
+}
+
+// Examples that share a row see only themselves: the loss is that of one example a row.
+TEST_F(InputsTest, IsolatedExamplesGiveTheLossOfOneARow) {
+  write_file_atomically(folder_ / "labels.jsonl", row(10, 1, 4) + row(6, 2, 0) + row(8, 3, 7));
+  const auto loss = [&](const char* file, const char* packing) {
+    const Evaluation result =
+        evaluated(options({"eval_file=" + (folder_ / file).string(), "max_length=64", packing}));
+    return std::pair(result.value("eval_loss"), result.num_tokens);
+  };
+  for (const char* keys :
+       {R"("model_type": "llama", "max_position_embeddings": 64)",
+        R"("model_type": "gpt2", "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64)"}) {
+    make_model(keys);
+    const auto apart = loss("rows.jsonl", "packing=false"), isolated = loss("rows.jsonl", "packing=isolated");
+    EXPECT_EQ(isolated.second, apart.second);
+    EXPECT_NEAR(isolated.first / apart.first, 1, 1e-6) << keys;  // fp32 sums in another order
+    EXPECT_GT(std::abs(loss("rows.jsonl", "packing=true").first / apart.first - 1), 1e-4)
+        << "joined documents see each other";
+    // Rows with labels are examples of their own without being asked to.
+    const auto masked = loss("labels.jsonl", "packing=false"), packed = loss("labels.jsonl", "packing=true");
+    EXPECT_EQ(packed.second, masked.second);
+    EXPECT_NEAR(packed.first / masked.first, 1, 1e-6) << keys;
+  }
+}
+
+TEST_F(InputsTest, MaskedRowsLearnNothingMore) {
+  write_file_atomically(folder_ / "labels.jsonl", row(10, 1, 4) + row(6, 2, 0) + row(8, 3, 7));
+  const TrainResult result = train({output("run"), "train_file=" + (folder_ / "labels.jsonl").string(),
+                                    "packing=false", "per_device_train_batch_size=3", "max_steps=1"});
+  EXPECT_EQ(result.tokens_seen, 6 + 5 + 1);
+}
+
+}  // namespace
+}  // namespace galore
