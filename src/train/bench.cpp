@@ -33,7 +33,7 @@ int64_t minor_faults() {
   return usage.ru_minflt;
 }
 
-// The smallest value that at least this share of them does not exceed.
+// Returns the smallest value that at least this share of `values` does not exceed.
 double percentile(std::vector<double> values, double share) {
   if (values.empty()) return 0;
   const auto count = static_cast<double>(values.size());
@@ -44,7 +44,7 @@ double percentile(std::vector<double> values, double share) {
 
 double median(const std::vector<double>& values) { return percentile(values, 0.5); }
 
-// A micro-batch of random tokens, the same in every run.
+// Returns a micro-batch of random tokens, which are the same in every run.
 Batch random_batch(const TrainOptions& options, const ModelConfig& config, int64_t number) {
   at::Tensor ids = at::empty({options.per_device_train_batch_size, options.max_length}, at::kLong);
   RandomStream random(static_cast<uint64_t>(options.seed), "bench", "", static_cast<uint64_t>(number));

@@ -1,4 +1,5 @@
-// Speed and memory of training, on synthetic tokens: the model, the optimizer and nothing else.
+// Measures speed and memory of training on synthetic tokens: model and optimizer alone, without data and
+// files.
 #pragma once
 
 #include "train/memory_fit.h"
@@ -6,7 +7,7 @@
 namespace galore {
 
 struct BenchResult {
-  double tokens_per_second = 0;               // median step, without what it spent in refreshes
+  double tokens_per_second = 0;               // median step, without the time of its refreshes
   double tokens_per_second_with_refresh = 0;  // refreshes of the timed steps, or one spread over the gap
   double step_seconds = 0, optimizer_seconds = 0, refresh_seconds = 0;
   double slow_refresh_share = 0;  // 99th percentile of a step's time in refreshes, over the median step
@@ -20,8 +21,8 @@ struct BenchResult {
   int64_t minor_faults_per_step = 0;  // pages touched for the first time: 0 when buffers are reused
 };
 
-// `options` are resolved. `steps` counted updates, after two that warm up. What does not fit the memory is
-// refused (memory_fit.h).
+// Times `steps` updates after two updates of warm-up. `options` are resolved. A run that does not fit the
+// memory is refused (memory_fit.h).
 BenchResult bench(TrainOptions options, int64_t steps, const Say& say);
 
 }  // namespace galore

@@ -1,4 +1,4 @@
-// Keys of other programs' configurations that ask for nothing here, and those that ask for what is lacking.
+// Keys of other programs' configurations that have no effect here, or that ask for a feature that we lack.
 #include <algorithm>
 
 #include "core/errors.h"
@@ -7,7 +7,8 @@
 namespace galore {
 namespace {
 
-// A value among `idle` has no effect (`why`); any other is refused with what is expected. "*" is every value.
+// A value in `idle` has no effect, for the reason `why`. Any other value is refused, naming `expected`. "*"
+// stands for every value.
 struct ForeignKey {
   const char* name;
   std::vector<std::string> idle;

@@ -1,5 +1,5 @@
-// Names of other programs: LLaMA-Factory's, axolotl's and the research scripts', as far as they do not map
-// one to one onto ours (those are aliases).
+// Names of LLaMA-Factory, axolotl and the research scripts that are not simply other names of our options
+// (those are aliases).
 #include "train/foreign_options.h"
 
 #include <algorithm>
@@ -15,7 +15,7 @@ void note(Notes& notes, const char* from, const std::string& to) {
   notes.push_back(fmt::format("{} is taken as {}", from, to));
 }
 
-// Whether the foreign name `name` decides what `own` may have said, too.
+// Returns whether the foreign option `name` takes precedence over our option `own`, which may be set too.
 bool decides(OptionTable& table, const char* name, const char* own, bool agree = false) {
   const Option *foreign = table.find(name), *ours = table.find(own);
   if (!foreign->was_set()) return false;
@@ -102,7 +102,7 @@ bool has_argument(const std::string& arguments, const std::string& name) {
   });
 }
 
-// The research scripts' rank and the like, behind what optim_args says already: the last one counts.
+// Appends rank and similar options of the research scripts to optim_args, where the last value counts.
 void resolve_arguments(TrainOptions& o, OptionTable& table, Notes& notes) {
   const ForeignOptions& f = o.foreign;
   struct Argument {

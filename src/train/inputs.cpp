@@ -26,7 +26,7 @@ TokenizationOptions tokenization_options(const DataOptions& options, const Token
   return tokenization;
 }
 
-// Of all files in their order, or of a stream of them.
+// Opens all files in their order, as data of known length or as a stream.
 std::unique_ptr<BatchSource> open_batches(const std::vector<std::string>& files, const DataOptions& options,
                                           const Tokenizer* tokenizer, const BatchOptions& batches,
                                           const DataMessages& messages) {
@@ -89,7 +89,7 @@ std::unique_ptr<BatchSource> open_train_data(const DataOptions& options, const T
   if (options.val_size > 0) batch.split = DataSplit::train;
   auto rows = open_batches(options.train_file, options, tokenizer, batch, messages);
   if (options.dataloader_num_workers == 0) return rows;
-  // A stream's work is done by its own threads.
+  // A stream has worker threads of its own, so one thread that fetches its batches ahead is enough.
   return std::make_unique<PrefetchSource>(std::move(rows),
                                           options.streaming ? 1 : options.dataloader_num_workers);
 }

@@ -1,4 +1,4 @@
-// From options to a run's tokenizer and data.
+// Opens the tokenizer and the data of a run by its options.
 #pragma once
 
 #include <memory>
@@ -11,18 +11,19 @@
 
 namespace galore {
 
-// The number of threads of the tensor library and of our own kernels; 0: one for each processor.
+// Sets the number of threads of libtorch and of our kernels; 0: one for each processor.
 void set_threads(int64_t threads);
 
-// Whether a table of max_position_embeddings rows limits the length of a sequence.
+// Returns whether a table of max_position_embeddings rows limits the length of a sequence.
 bool has_learned_positions(const ModelConfig& config);
-// Null when neither tokenizer_name nor a model directory with a tokenizer is given: token files need none.
+// Returns null if neither tokenizer_name nor a model directory with a tokenizer is given: token files need
+// none.
 std::shared_ptr<Tokenizer> tokenizer_of(const ModelSource& source);
 
-// The training rows without end, made ahead on other threads. `tokenizer` must outlive them.
+// Returns an endless source of training rows, which other threads make ahead. `tokenizer` must outlive it.
 std::unique_ptr<BatchSource> open_train_data(const DataOptions& options, const Tokenizer* tokenizer,
                                              const ModelConfig& config, const DataMessages& messages);
-// A source that goes once through the evaluation data; null when there are none.
+// Returns a source that goes once through the evaluation data, or null if there are none.
 std::unique_ptr<BatchSource> open_eval_data(const DataOptions& options, const Tokenizer* tokenizer,
                                             const ModelConfig& config, const DataMessages& messages);
 

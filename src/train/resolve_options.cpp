@@ -1,5 +1,5 @@
-// What the options of a run mean together: names of other programs, derived settings, combinations that are
-// refused.
+// Resolves the options of a run: names of other programs become ours, settings are derived from others, and
+// combinations that cannot work are refused.
 #include <cmath>
 #include <filesystem>
 
@@ -29,7 +29,7 @@ void check_evaluation(const TrainOptions& o) {
   if (o.save_strategy == "best" && o.eval_strategy == "no")
     fail_usage("save_strategy", "best: expected evaluations during the run, given eval_strategy=no");
   if (!o.load_best_model_at_end || o.save_strategy == "best") return;
-  // The best of the checkpoints that were evaluated can only be loaded if the evaluated ones are saved.
+  // The best checkpoint can be loaded only if every evaluated step is saved.
   if (o.eval_strategy == "no" || o.save_strategy != o.eval_strategy)
     fail_usage(
         "load_best_model_at_end",
@@ -53,7 +53,7 @@ void check_streaming(const TrainOptions& o) {
                o.val_size);
 }
 
-// Either a whole number or a share of all updates.
+// Refuses a number of updates above 1 that is not whole; below 1 it is a share of all updates.
 void check_steps(const char* name, double steps) {
   if (steps >= 1 && steps != std::floor(steps))
     fail_usage(name, "expected a whole number or a share below 1, given {}", steps);
@@ -77,7 +77,7 @@ void check_combinations(const TrainOptions& o) {
   if (o.spike_threshold > 0 && layerwise)
     fail_usage("spike_threshold",
                "layer-wise mode writes weights before the loss of an update is judged: expected 0");
-  // Refuses its arguments now, not when the data have been read.
+  // The schedule refuses its arguments here, before the data are read.
   ScheduleOptions schedule = o;
   schedule.warmup_steps = 0;
   schedule.max_steps = 1;
@@ -95,7 +95,7 @@ void check_combinations(const TrainOptions& o) {
   check_streaming(o);
 }
 
-// What is allowed and does nothing here is said.
+// Notes options that are allowed but have no effect in this combination.
 void note_idle(const TrainOptions& o, OptionTable& table, std::vector<std::string>& notes) {
   const auto note = [&](bool idle, const char* name, const char* reason) {
     if (idle) notes.push_back(fmt::format("{} has no effect: {}", name, reason));
@@ -121,8 +121,8 @@ void note_aliases(const OptionTable& table, std::vector<std::string>& notes) {
       notes.push_back(fmt::format("{} is taken as {}", option->given_name(), option->name()));
 }
 
-// axolotl's words. Its auto asks whether the GPU can compute in bf16 and takes fp16 where not, which is not
-// here. A dtype that is given goes before auto.
+// axolotl also accepts bf16=auto and bf16=full. Its auto uses bf16 if the GPU can, and fp16 otherwise; we
+// have no fp16. An explicit dtype takes precedence over auto.
 void resolve_bf16(TrainOptions& o, OptionTable& table, std::vector<std::string>& notes) {
   if (o.bf16_word.empty()) return;
   o.bf16 = o.bf16_word == "full" || (!table.was_set("dtype") && has_fast_bf16(o.device));

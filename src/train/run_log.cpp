@@ -51,7 +51,8 @@ RunLog::RunLog(const LogOptions& options)
 
 RunLog::~RunLog() { finish_bar(); }
 
-// What is not wanted this time is pruned, too: an older run's file beside this run's would mislead.
+// Formats that are not asked for are pruned too, because a file of an older run next to this run's would
+// mislead.
 void RunLog::open(int64_t resume_step) {
   std::filesystem::create_directories(options_.output_dir);
   const std::lock_guard lock(events_);
@@ -108,7 +109,7 @@ std::string format_bar(const StepMetrics& m, int columns) {
                   format_bytes(static_cast<double>(m.memory_bytes)), format_duration(m.seconds_left));
   const int width = std::clamp(columns - static_cast<int>(right.size()) - 3, 0, 40);
   const int filled = static_cast<int>(std::lround(std::clamp(share, 0.0, 1.0) * width));
-  // Where there is no room for a bar, the numbers have it all.
+  // A terminal without room for a bar shows the numbers alone.
   std::string line = width == 0 ? right.substr(1)
                                 : fmt::format("[{}{}]{}", std::string(static_cast<size_t>(filled), '#'),
                                               std::string(static_cast<size_t>(width - filled), '.'), right);
@@ -116,7 +117,7 @@ std::string format_bar(const StepMetrics& m, int columns) {
   return line;
 }
 
-// A terminal that has become narrower since has broken the bar into several rows.
+// If the terminal has become narrower, the bar occupies several rows.
 std::string RunLog::erase_bar() const {
   const int rows = std::max(bar_length_ - 1, 0) / terminal_columns(STDERR_FILENO);
   return rows > 0 ? fmt::format("\r\033[{}A\033[J", rows) : "\r\033[K";

@@ -1,4 +1,4 @@
-// What a run says: events into files (report/log_sink.h), and lines or a progress bar for people.
+// The log of a run: events go into files (report/log_sink.h), lines or a progress bar are for people.
 #pragma once
 
 #include <chrono>
@@ -17,14 +17,14 @@
 
 namespace galore {
 
-// Takes a line for people, without its line end. It is called from any thread, but from one at a time; it
-// must not call the run that logs.
+// Takes a line for people, without its line end. It may be called from any thread, by one at a time. It must
+// not call the run that logs.
 using TakeLine = std::function<void(const std::string&)>;
 
 struct LogOptions {
   Path output_dir;
   bool jsonl = true, csv = false, progress_bar = true, tensorboard = false;
-  TakeLine take_line = {};               // gets the lines, and there is no bar; null: they go to stderr
+  TakeLine take_line = {};               // receives the lines, and no bar is drawn; null: they go to stderr
   std::vector<MetricKind> metrics = {};  // of evaluations
 };
 
@@ -35,17 +35,17 @@ class RunLog {
   RunLog(const RunLog&) = delete;
   RunLog& operator=(const RunLog&) = delete;
 
-  // Opens the files; events until then are kept in memory, so that a run which is refused leaves an older log
-  // as it was. Events of steps above `resume_step` belong to a run that was interrupted: they are dropped.
-  // Below 0: a new log.
+  // Opens the files. Earlier events wait in memory, so that a run which is refused leaves an older log
+  // unchanged. Events of steps above `resume_step` belong to an interrupted run and are dropped. A negative
+  // `resume_step` begins a new log.
   void open(int64_t resume_step);
-  // Into all files of the options (report/log_sink.h), with the time. From any thread.
+  // Writes an event with its time into all files that the options ask for. Any thread may call it.
   void event(const std::string& name, const nlohmann::ordered_json& fields);
-  // A line for people, on stderr or into take_line; one that begins with "note: " has its tone. From any
-  // thread.
+  // Writes a line for people to stderr, or gives it to take_line. A line that begins with "note: " is shown
+  // in the colour of notes. Any thread may call it.
   void say(const std::string& line, Tone tone = Tone::plain);
   void step(const StepMetrics& metrics);
-  // Between logged steps: only moves the bar, ten times a second at most.
+  // Moves the bar between logged steps, at most ten times a second.
   void progress(const StepMetrics& metrics);
   void finish_bar();
 
@@ -57,15 +57,15 @@ class RunLog {
   std::mutex events_;  // guards open_, pending_ and files_
   bool open_ = false;
   std::vector<LogEvent> pending_;                // until the files are open
-  std::vector<std::unique_ptr<LogSink>> files_;  // those that are wanted
+  std::vector<std::unique_ptr<LogSink>> files_;  // the formats that the options ask for
   const bool bar_, coloured_;
   std::mutex terminal_;  // guards the terminal, or take_line, and the members below
   int bar_length_ = 0;   // as drawn; 0: there is none
   std::chrono::steady_clock::time_point drawn_;
 };
 
-// `metrics` as the bar of a terminal of so many columns: at least one less, for a bar that wraps cannot be
-// redrawn.
+// The progress bar for a terminal with `columns` columns. It is at least one column shorter, because a bar
+// that wraps cannot be redrawn.
 std::string format_bar(const StepMetrics& metrics, int columns);
 
 // "1:02:03" or "02:03".

@@ -22,7 +22,7 @@ void copy_tokenizer(const Tokenizer* tokenizer, const Path& directory) {
   }
 }
 
-// Options that do not change what a run computes; the threads that computed are compared by their number.
+// Options that do not change results. `threads` may, but the number of threads is compared by itself.
 constexpr const char* kOfNoConsequence[] = {
     "resume_from_checkpoint", "output_dir",   "overwrite_output_dir",
     "disable_tqdm",           "json",         "threads",
@@ -54,7 +54,7 @@ TrainerState trainer_state_of(const RunState& state) {
   return trainer;
 }
 
-// A run that was moved names its best checkpoint by the old place: it is looked for beside `checkpoint`, too.
+// If a run was moved, its best checkpoint has another path: we look for it next to `checkpoint` too.
 std::string best_checkpoint_of(const TrainerState& trainer, const Path& checkpoint) {
   const Path best = trainer.best_model_checkpoint;
   if (best.empty() || is_complete_checkpoint(best)) return best.string();
@@ -71,7 +71,7 @@ int64_t counter(const TrainerState& trainer, const Path& checkpoint, const char*
   return found->second;
 }
 
-// What checkpoints of earlier versions do not have.
+// The default serves checkpoints of earlier versions, which lack some values.
 template <typename T>
 T value_or(const std::map<std::string, T>& values, const char* name, T otherwise) {
   const auto found = values.find(name);
@@ -148,7 +148,7 @@ void load_model(const Path& checkpoint, const ParameterList& parameters) {
   if (!std::filesystem::exists(checkpoint / kOptimizerName)) return;
   StateReader optimizer(checkpoint / kOptimizerName);
   for (Parameter* parameter : parameters)
-    // Codes without what was still to be lifted into them are not the weight.
+    // With a lazy lift, the weight is the codes plus the update that is not yet folded in.
     if (parameter->codes && !optimizer.has(lifted_name(parameter->name))) visit_codes(*parameter, optimizer);
 }
 

@@ -1,4 +1,5 @@
-// A run's checkpoints: everything that makes the next update the same as if nothing had happened.
+// The state of a run between two updates, and its checkpoints. A run that resumes from a checkpoint computes
+// the same updates as one that was never interrupted.
 #pragma once
 
 #include <map>
@@ -16,9 +17,9 @@
 
 namespace galore {
 
-// What the next log line averages.
+// Losses since the last log line, which the next one averages.
 struct LossWindow {
-  double sum = 0;  // of the losses that are finite
+  double sum = 0;  // of finite losses
   int64_t updates = 0, skipped = 0;
 };
 
@@ -26,12 +27,12 @@ struct RunState {
   int64_t step = 0, max_steps = 0, tokens_seen = 0;
   double epoch = 0;
   DataPosition data;
-  // The best evaluation of all, and of those at whose step a checkpoint was saved: that checkpoint.
+  // The best of all evaluations, and the best of those for which a checkpoint was saved, with its path.
   std::optional<double> best_metric, best_checkpoint_metric;
   std::string best_checkpoint;
   LossWindow window;
   SpikeGuard spikes;
-  int64_t threads = 0;  // that computed; 0: unknown
+  int64_t threads = 0;  // number of threads that computed; 0: unknown
   std::vector<LogEntry> history;
   std::map<std::string, std::string> configuration;  // the resolved options
 };
@@ -48,16 +49,16 @@ Path save_checkpoint(const Path& output_dir, const RunParts& parts, const RunSta
 // Writes the model and the tokenizer's files into a folder that transformers loads.
 void save_final_model(const Path& directory, const RunParts& parts);
 
-// Which checkpoint resume_from_checkpoint asks for: a path, "true" (the latest must exist), "auto" (if there
-// is one) or "" / "false".
+// Finds the checkpoint that resume_from_checkpoint asks for. The option is a path, "true" (the latest, which
+// must exist), "auto" (the latest, if there is one), or "" or "false" (none).
 std::optional<Path> checkpoint_to_resume(const std::string& resume_from, const Path& output_dir);
-// The counters alone. A checkpoint without optimizer state is an Error: it cannot be resumed.
+// Reads the counters of a checkpoint. A checkpoint without optimizer state cannot be resumed and is an Error.
 RunState read_run_state(const Path& checkpoint);
-// The weights; those in codes exactly as they were, if the checkpoint has its optimizer's state.
+// Loads the weights. Quantized weights get their exact codes if the checkpoint holds optimizer state.
 void load_model(const Path& checkpoint, const ParameterList& parameters);
-// Weights and optimizer.
+// Loads weights and optimizer state.
 void load_checkpoint(const Path& checkpoint, const RunParts& parts);
-// One line for each option that differs from the checkpoint's.
+// Returns one line for each option whose value has changed.
 std::vector<std::string> changed_options(const std::map<std::string, std::string>& before,
                                          const std::map<std::string, std::string>& now);
 

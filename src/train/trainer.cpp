@@ -104,8 +104,8 @@ void TrainingLoop::train_one_update() {
   run_.optimizer->begin_update(rate, options_.gradient_accumulation_steps);
   const double loss = train_batches(batches, targets).mean();
   const bool finite = std::isfinite(loss);
-  // Nothing is saved here: the weights may have been on their way to this for a while, and the checkpoints
-  // from before are the ones to go back to.
+  // Nothing is saved here, because the weights may have gone wrong many updates ago. The user should go back
+  // to an earlier checkpoint.
   if (!finite && options_.nan_policy == "stop") stop(state_.step + 1, "the loss is not finite");
   const bool accepted = finite && state_.spikes.accept(loss, options_.spike_threshold);
   const UpdateReport report = run_.optimizer->finish_update(/*discard=*/!accepted);
@@ -144,7 +144,7 @@ void TrainingLoop::after_update() {
     save();
 }
 
-// The last update is evaluated and, where checkpoints are wanted, saved, as transformers does.
+// Evaluates the last update and saves it if checkpoints are asked for, as transformers does.
 void TrainingLoop::after_training() {
   if (inputs_.eval_data && evaluated_step_ != state_.step) evaluate_and_note();
   if (SignalGuard::received()) return;
@@ -177,7 +177,7 @@ void TrainingLoop::stop(int64_t step, const std::string& reason) {
 }
 
 Path TrainingLoop::save() {
-  // Otherwise good checkpoints would be pruned in favour of one that is lost.
+  // Otherwise pruning would remove good checkpoints and keep one with broken weights.
   require_finite_weights(state_.step);
   const double start = steady_seconds();
   recorder_.tell_refreshes(state_.step);

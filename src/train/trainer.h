@@ -51,15 +51,15 @@ class Trainer {
   //   while (!trainer.done()) trainer.step();
   //   trainer.finish();
   bool done() const;
-  // One update, then the evaluation and the checkpoint that the options ask for after it. The loss is the
-  // mean since the last update that logging_steps asked to be logged: of this update alone with
-  // logging_steps=1.
+  // Runs one update, then the evaluation and the checkpoint that the options ask for after it. The returned
+  // loss is the mean since the last logged update; with logging_steps=1 it is the loss of this update.
   const StepMetrics& step();
   // Evaluates now, over eval_file; without one it is an Error.
   Evaluation evaluate();
   // Writes checkpoint-<step> now, where resume_from_checkpoint goes on, and returns its path.
   Path save();
-  // The last evaluation and checkpoint, as the options ask, and the model into output_dir.
+  // Runs the last evaluation, saves the last checkpoint, as the options ask, and writes the model into
+  // output_dir.
   TrainResult finish();
   CausalLM& model();
 

@@ -1,4 +1,4 @@
-// What a TrainingLoop does before its first update; the loop is in trainer.cpp.
+// The constructor of TrainingLoop: all work before the first update. The loop is in trainer.cpp.
 #include <ATen/Parallel.h>
 
 #include <cmath>
@@ -61,7 +61,7 @@ void TrainingLoop::open_data() {
   if (tokenizer->pad_id()) config.pad_token_id = tokenizer->pad_id();
 }
 
-// The updates that num_train_epochs stands for: those done, and those that the rest of the rows gives. A
+// With num_train_epochs, counts the updates already done and those that the remaining rows give, because a
 // resumed run may have another batch size or accumulation.
 void TrainingLoop::plan_steps() {
   ScheduleOptions schedule = options_;
@@ -133,7 +133,7 @@ void TrainingLoop::prepare_model(const MakeModel& make_model) {
                          product_rate(inputs_.model_options.compute_dtype, inputs_.device), inputs_.device);
 }
 
-// Refuses options of which nothing in this model makes use.
+// Refuses options that no weight of this model can follow.
 void TrainingLoop::check_optimizer() const {
   const Optimizer& optimizer = *run_.optimizer;
   if (options_.optimizer.lift == "lazy" && !optimizer.lifts_lazily())
