@@ -140,8 +140,7 @@ void declare_optimizer(OptionTable& table, OptimizerChoice& o) {
       .range(0, 1e9);
 }
 
-void declare_events(OptionTable& table, EventOptions& o) {
-  table.group("Evaluation, saving, logging");
+void declare_evaluation(OptionTable& table, EventOptions& o) {
   table
       .add("eval_strategy", &o.eval_strategy,
            "when to evaluate; auto: steps if eval_steps is given, otherwise only at the end")
@@ -155,6 +154,9 @@ void declare_events(OptionTable& table, EventOptions& o) {
   table.add("eval_on_start", &o.eval_on_start, "evaluate before the first update");
   table.add("eval_max_batches", &o.eval_max_batches, "largest number of batches in an evaluation; 0: all")
       .range(0, 1e15);
+}
+
+void declare_saving(OptionTable& table, EventOptions& o) {
   table
       .add("save_strategy", &o.save_strategy,
            "when to save; auto: steps if save_steps is given, otherwise only the final model")
@@ -176,6 +178,12 @@ void declare_events(OptionTable& table, EventOptions& o) {
       .add("resume_from_checkpoint", &o.resume_from_checkpoint,
            "path of a checkpoint; true: the latest, which must exist; auto: the latest, if there is one")
       .alias("continue_from");
+}
+
+void declare_events(OptionTable& table, EventOptions& o) {
+  table.group("Evaluation, saving, logging");
+  declare_evaluation(table, o);
+  declare_saving(table, o);
   table
       .add("logging_steps", &o.logging_steps,
            "number of updates between log lines; below 1: a share of all updates")
