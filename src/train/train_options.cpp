@@ -40,6 +40,26 @@ void declare_model(OptionTable& table, ModelSource& o, TaskOptions& task) {
       .alias("activation_checkpointing");
 }
 
+void declare_reading(OptionTable& table, DataOptions& o) {
+  table.add("streaming", &o.streaming,
+            "read the files anew in each epoch instead of caching their tokens; needs max_steps");
+  table
+      .add("buffer_size", &o.buffer_size,
+           "streaming: number of rows in memory from which the next one is drawn")
+      .range(1, 1e9);
+  table
+      .add("preprocessing_num_workers", &o.preprocessing_num_workers,
+           "number of threads that tokenize a file for the cache; 0: as many as compute")
+      .range(0, 256)
+      .alias("dataset_processes")
+      .alias("dataset_num_proc");
+  table
+      .add("dataloader_num_workers", &o.dataloader_num_workers,
+           "number of threads that read ahead (streaming: and tokenize); 0: the training thread reads")
+      .range(0, 256);
+  table.add("data_seed", &o.data_seed, "seed of the shuffling; -1: the value of seed").range(-1, 1e18);
+}
+
 void declare_data(OptionTable& table, DataOptions& o) {
   table.group("Data");
   table.add("train_file", &o.train_file, ".txt, .jsonl, .parquet (if built in) or .bin, one or many, globs");
@@ -66,23 +86,7 @@ void declare_data(OptionTable& table, DataOptions& o) {
       .range(0, kMost);
   table.add("cache_dir", &o.cache_dir, "folder that keeps tokens; default: ~/.cache/galore")
       .alias("tokenized_path");
-  table.add("streaming", &o.streaming,
-            "read the files anew in each epoch instead of caching their tokens; needs max_steps");
-  table
-      .add("buffer_size", &o.buffer_size,
-           "streaming: number of rows in memory from which the next one is drawn")
-      .range(1, 1e9);
-  table
-      .add("preprocessing_num_workers", &o.preprocessing_num_workers,
-           "number of threads that tokenize a file for the cache; 0: as many as compute")
-      .range(0, 256)
-      .alias("dataset_processes")
-      .alias("dataset_num_proc");
-  table
-      .add("dataloader_num_workers", &o.dataloader_num_workers,
-           "number of threads that read ahead (streaming: and tokenize); 0: the training thread reads")
-      .range(0, 256);
-  table.add("data_seed", &o.data_seed, "seed of the shuffling; -1: the value of seed").range(-1, 1e18);
+  declare_reading(table, o);
 }
 
 void declare_training(OptionTable& table, TrainOptions& o) {
