@@ -9,7 +9,7 @@
 #include "cli/commands.h"
 #include "core/errors.h"
 #include "kernels/device.h"
-#include "models/generate_text.h"
+#include "models/generate.h"
 #include "train/inputs.h"
 #include "train/run_builder.h"
 

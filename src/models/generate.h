@@ -1,8 +1,9 @@
-// Continues a sequence of tokens.
+// Continues a sequence of tokens, or a text.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "models/causal_lm.h"
@@ -37,5 +38,34 @@ struct Candidate {
 // logits: [vocabulary], fp32, on the CPU; sequence: all tokens so far.
 std::vector<Candidate> sampling_candidates(const at::Tensor& logits, const std::vector<int64_t>& sequence,
                                            const GenerateOptions& options);
+
+// The text of a sequence of tokens.
+using Decode = std::function<std::string(const std::vector<int64_t>&)>;
+
+// Text of tokens that come one by one. All tokens are decoded each time, because the text of a token depends
+// on those before it.
+class TextStream {
+ public:
+  TextStream(Decode decode, std::vector<int64_t> prompt);
+  // The text that this token completes; "" while a character lacks bytes.
+  std::string add(int64_t id);
+
+ private:
+  Decode decode_;
+  std::vector<int64_t> ids_;
+  std::string shown_;
+};
+
+struct GeneratedText {
+  std::string text;
+  std::vector<int64_t> ids;  // new tokens only
+};
+
+// Generation ends at the options' limits, or with the token by which the new text holds one of
+// `stop_strings`. `receive` gets each piece of new text.
+GeneratedText generate_text(CausalLM& model, const std::vector<int64_t>& prompt,
+                            const GenerateOptions& options, const std::vector<std::string>& stop_strings,
+                            const Decode& decode,
+                            const std::function<void(const std::string&)>& receive = {});
 
 }  // namespace galore

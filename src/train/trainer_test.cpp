@@ -204,6 +204,18 @@ TEST_F(TrainerTest, AModelFolderIsContinued) {
   EXPECT_EQ(weights("second"), weights("first"));
 }
 
+TEST_F(TrainerTest, TheTokenizersFilesStandBesideTheModel) {
+  const nlohmann::json model{
+      {"type", "BPE"}, {"vocab", {{"a", 0}, {"b", 1}}}, {"merges", nlohmann::json::array()}};
+  std::filesystem::create_directory(folder_ / "tokenizer");
+  write_file_atomically(folder_ / "tokenizer" / "tokenizer.json",
+                        nlohmann::json{{"version", "1.0"}, {"model", model}}.dump());
+  train({output("run"), "max_steps=2", "save_steps=1", "tokenizer_name=" + (folder_ / "tokenizer").string()});
+  for (const char* place : {"run", "run/checkpoint-1"})
+    EXPECT_EQ(file_text(folder_ / place / "tokenizer.json"),
+              file_text(folder_ / "tokenizer" / "tokenizer.json"));
+}
+
 TEST_F(TrainerTest, NarrowWeightsAreTrainedAndSaved) {
   for (const char* more : {"bf16_rounding=stochastic", "master_weights=true"}) {
     const TrainResult result = train({output(more), "max_steps=40", "bf16=true", more});
