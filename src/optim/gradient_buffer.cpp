@@ -1,16 +1,22 @@
 #include "optim/gradient_buffer.h"
 
+#include <optional>
 #include <utility>
 
 #include "core/errors.h"
 #include "kernels/apply_direction.h"
 #include "kernels/embedding.h"
 #include "optim/parameter_groups.h"
+#include "optim/subspaces/summed_operator.h"
 
 namespace galore {
 
-GradientBuffer::GradientBuffer(Parameter& parameter, Workspace& workspace, std::function<void()> on_complete)
-    : parameter_(parameter), workspace_(workspace), on_complete_(std::move(on_complete)) {}
+GradientBuffer::GradientBuffer(Parameter& parameter, Workspace& workspace, std::function<void()> on_complete,
+                               Collective& collective)
+    : parameter_(parameter),
+      workspace_(workspace),
+      collective_(collective),
+      on_complete_(std::move(on_complete)) {}
 
 void GradientBuffer::begin(const Update& update) {
   update_ = update;
@@ -64,13 +70,19 @@ void GradientBuffer::add_product(const at::Tensor& output_gradient, const at::Te
   if (!projected()) return accumulate_product(output_gradient, input);
   const OuterProduct product(output_gradient, input, workspace_);
   const auto refresh = std::exchange(update_.refresh, nullptr);
-  if (refresh) refresh(product);
+  const GradientOperator* whole = &product;
+  std::optional<SummedOperator> summed;
+  if (refresh && collective_.size() > 1) whole = &summed.emplace(product, collective_, workspace_);
+  if (refresh) refresh(*whole);
   if (update_.exact_norm) exact_squared_norm_ += product.squared_norm();
   Subspace& subspace = *update_.subspace;
   accumulate_product(
       subspace.side() == Side::right ? output_gradient : product.reduced_output(subspace.left()),
       subspace.side() == Side::left ? input : product.reduced_input(subspace.right()));
-  if (refresh) subspace.measure(product, buffer_);
+  if (!refresh) return;
+  at::Tensor low_rank = buffer_;
+  if (summed) collective_.sum(low_rank = buffer_.clone());
+  subspace.measure(*whole, low_rank);
 }
 
 void GradientBuffer::add_rows(const at::Tensor& indices, const at::Tensor& gradient) {
@@ -104,6 +116,10 @@ void GradientBuffer::use_done() {
     buffer_.zero_();
   }
   if (--remaining_ > 0) return;
+  if (collective_.size() > 1 && !update_.ignored) {
+    GALORE_ASSERT(!(projected() && update_.exact_norm));
+    collective_.sum(buffer_);
+  }
   on_complete_();
   if (update_.shared) buffer_.reset();
 }

@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 
+#include "core/collective.h"
 #include "core/memory.h"
 #include "core/parameter.h"
 #include "optim/subspaces/subspace.h"
@@ -12,8 +13,10 @@ namespace galore {
 
 class GradientBuffer : public GradientSink {
  public:
-  // `on_complete` is called once an update, when every use of every micro-batch has reported.
-  GradientBuffer(Parameter& parameter, Workspace& workspace, std::function<void()> on_complete);
+  // `on_complete` is called once an update, when every use of every micro-batch has reported and the
+  // processes' gradients have been summed.
+  GradientBuffer(Parameter& parameter, Workspace& workspace, std::function<void()> on_complete,
+                 Collective& collective = single_process());
 
   struct Update {
     int64_t micro_batches = 1;
@@ -23,7 +26,8 @@ class GradientBuffer : public GradientSink {
     // With a subspace: called once, before the first product is projected, to take a new basis from it; of
     // parameters with whole_products. With several micro-batches the first one decides.
     std::function<void(const GradientOperator&)> refresh = nullptr;
-    // With a subspace and whole_products: the norm of the gradient in full is wanted as well.
+    // With a subspace and whole_products: the norm of the gradient in full is wanted as well. Not with
+    // several processes, which do not know it.
     bool exact_norm = false;
     // The buffer may be shared with other parameters: this one is consumed by `on_complete`, before the next
     // one reports.
@@ -62,6 +66,7 @@ class GradientBuffer : public GradientSink {
 
   Parameter& parameter_;
   Workspace& workspace_;
+  Collective& collective_;
   std::function<void()> on_complete_;
   Update update_;
   at::Tensor buffer_;

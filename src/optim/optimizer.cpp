@@ -22,7 +22,8 @@ Grouping group(const ParameterList& trainable, const OptimizerOptions& options) 
 
 }  // namespace
 
-Optimizer::Optimizer(const ParameterList& parameters, const OptimizerOptions& options, Workspace& workspace)
+Optimizer::Optimizer(const ParameterList& parameters, const OptimizerOptions& options, Workspace& workspace,
+                     Collective& collective)
     : options_(options),
       frozen_in_codes_(those(parameters, [](const Parameter* p) { return !p->trainable && p->codes; })) {
   options_.layerwise = options.layerwise || options.settings.layerwise;
@@ -34,7 +35,7 @@ Optimizer::Optimizer(const ParameterList& parameters, const OptimizerOptions& op
   for (size_t i = 0; i < trainable.size(); ++i)
     weights.push_back(std::make_unique<WeightState>(*trainable[i], options_, grouping_.projected[i],
                                                     num_layers, workspace));
-  driver_ = std::make_unique<UpdateDriver>(options_, std::move(weights), workspace);
+  driver_ = std::make_unique<UpdateDriver>(options_, std::move(weights), workspace, collective);
 }
 
 Optimizer::~Optimizer() = default;

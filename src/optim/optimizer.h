@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "core/collective.h"
 #include "core/memory.h"
 #include "core/parameter.h"
 #include "core/state_visitor.h"
@@ -27,8 +28,11 @@ class UpdateDriver;
 class Optimizer {
  public:
   // Attaches a sink to every trainable parameter and detaches it when destroyed; the parameters must outlive
-  // it. A parameter that is not trainable gets no sink and no state.
-  Optimizer(const ParameterList& parameters, const OptimizerOptions& options, Workspace& workspace);
+  // it. A parameter that is not trainable gets no sink and no state. With several processes each reports the
+  // gradient of its share of a batch, and all make the same update from the sum; their parameters must begin
+  // equal.
+  Optimizer(const ParameterList& parameters, const OptimizerOptions& options, Workspace& workspace,
+            Collective& collective = single_process());
   ~Optimizer();
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;

@@ -9,10 +9,12 @@
 
 namespace galore {
 
-UpdateDriver::UpdateDriver(const OptimizerOptions& options, Weights weights, Workspace& workspace)
-    : options_(options), weights_(std::move(weights)), writer_(workspace) {
+UpdateDriver::UpdateDriver(const OptimizerOptions& options, Weights weights, Workspace& workspace,
+                           Collective& collective)
+    : options_(options), collective_(collective), weights_(std::move(weights)), writer_(workspace) {
   for (const auto& weight : weights_)
-    weight->attach(workspace, [this, state = weight.get()] { complete(*state); });
+    weight->attach(
+        workspace, [this, state = weight.get()] { complete(*state); }, collective);
   stagger_refreshes();
 }
 
@@ -29,7 +31,7 @@ void UpdateDriver::begin(double learning_rate, int64_t micro_batches) {
   writer_.begin(learning_rate, num_updates_);
   report_ = {};
   for (const auto& weight : weights_) {
-    GradientBuffer::Update update = weight->plan_update(micro_batches, num_updates_);
+    GradientBuffer::Update update = weight->plan_update(micro_batches, num_updates_, collective_.size());
     if (weight->forms_low_rank && weight->refresh_due)
       update.refresh = [this, state = weight.get()](const GradientOperator& gradient) {
         refresh(*state, gradient);

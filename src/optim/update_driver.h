@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/collective.h"
 #include "core/memory.h"
 #include "core/state_visitor.h"
 #include "optim/update_report.h"
@@ -20,8 +21,9 @@ class UpdateDriver {
  public:
   using Weights = std::vector<std::unique_ptr<WeightState>>;
 
-  // Attaches itself to the weights. `options` must outlive it.
-  UpdateDriver(const OptimizerOptions& options, Weights weights, Workspace& workspace);
+  // Attaches itself to the weights. The references must outlive it.
+  UpdateDriver(const OptimizerOptions& options, Weights weights, Workspace& workspace,
+               Collective& collective);
   UpdateDriver(const UpdateDriver&) = delete;
   UpdateDriver& operator=(const UpdateDriver&) = delete;
 
@@ -47,6 +49,7 @@ class UpdateDriver {
   void report_mean_rank();
 
   const OptimizerOptions& options_;
+  Collective& collective_;
   Weights weights_;
   WeightWriter writer_;
   int64_t num_updates_ = 0;

@@ -58,8 +58,8 @@ std::unique_ptr<LazyLift> WeightState::make_lazy_lift(Ledger& ledger) const {
   return std::make_unique<LazyLift>(parameter, *basis, ledger);
 }
 
-void WeightState::attach(Workspace& workspace, std::function<void()> on_complete) {
-  gradient = std::make_unique<GradientBuffer>(parameter, workspace, std::move(on_complete));
+void WeightState::attach(Workspace& workspace, std::function<void()> on_complete, Collective& collective) {
+  gradient = std::make_unique<GradientBuffer>(parameter, workspace, std::move(on_complete), collective);
   binding.emplace(parameter, *gradient);
 }
 
@@ -70,16 +70,16 @@ bool WeightState::decay_belongs_to_basis() const {
 // The new basis comes from products with the gradient, which then never exists in full.
 bool WeightState::refreshes_by_products(int64_t micro_batches) const {
   return parameter.whole_products && (micro_batches == 1 || options.basis_gradient == "first_micro_batch") &&
-         searches_by_products(settings.subspace.subspace) && subspace()->side() != Side::both &&
+         basis_kind(settings.subspace.subspace).traits.by_products && subspace()->side() != Side::both &&
          !options.may_discard && !decay_belongs_to_basis();
 }
 
 // Where the exact norm is wanted, the gradient may stay in the subspace only if one product gives its norm.
-bool WeightState::may_form_low_rank(int64_t micro_batches) const {
+bool WeightState::may_form_low_rank(int64_t micro_batches, int num_processes) const {
   if (options.gradient != "projected" || !method->reads_low_rank()) return false;
   if (refresh_due && !refreshes_by_products(micro_batches)) return false;
   return !options.wants_exact_norm() ||
-         (micro_batches == 1 && parameter.uses == 1 && parameter.whole_products);
+         (num_processes == 1 && micro_batches == 1 && parameter.uses == 1 && parameter.whole_products);
 }
 
 bool WeightState::projects_at_once() const {
@@ -87,7 +87,7 @@ bool WeightState::projects_at_once() const {
          !options.layerwise && !options.may_discard && !decay_belongs_to_basis();
 }
 
-GradientBuffer::Update WeightState::plan_update(int64_t micro_batches, int64_t updates) {
+GradientBuffer::Update WeightState::plan_update(int64_t micro_batches, int64_t updates, int num_processes) {
   refresh_due = subspace() && subspace()->due(updates);
   squared_norm = 0;
   GradientBuffer::Update update;
@@ -95,7 +95,7 @@ GradientBuffer::Update WeightState::plan_update(int64_t micro_batches, int64_t u
   const Activity activity = method->activity(updates);
   update.ignored = activity == Activity::resting;
   if (activity == Activity::active) update.name = name_in_any_layer(parameter.name, parameter.layer);
-  forms_low_rank = may_form_low_rank(micro_batches);
+  forms_low_rank = may_form_low_rank(micro_batches, num_processes);
   if (forms_low_rank) {
     update.subspace = subspace();
     update.exact_norm = options.wants_exact_norm();

@@ -26,11 +26,11 @@ struct WeightState {
   WeightState& operator=(const WeightState&) = delete;
 
   // Attaches the gradient buffer to the parameter; it calls `on_complete` once an update.
-  void attach(Workspace& workspace, std::function<void()> on_complete);
+  void attach(Workspace& workspace, std::function<void()> on_complete, Collective& collective);
 
   // Decides how this update, which follows `updates` others, forms the gradient. The result leaves `refresh`
   // to the caller.
-  GradientBuffer::Update plan_update(int64_t micro_batches, int64_t updates);
+  GradientBuffer::Update plan_update(int64_t micro_batches, int64_t updates, int num_processes);
 
   // Whether decay is added to the gradient and the basis is taken from the sum, which is known only after
   // clipping.
@@ -68,7 +68,7 @@ struct WeightState {
   void copy_to_master(Ledger& ledger);
   std::unique_ptr<LazyLift> make_lazy_lift(Ledger& ledger) const;
   bool refreshes_by_products(int64_t micro_batches) const;
-  bool may_form_low_rank(int64_t micro_batches) const;
+  bool may_form_low_rank(int64_t micro_batches, int num_processes) const;
 };
 
 }  // namespace galore

@@ -1,11 +1,14 @@
 #include "optim/methods/lora_pre.h"
 
+#include <ATen/ATen.h>
+
 #include <algorithm>
 #include <cmath>
 
 #include "kernels/matmul.h"
 #include "kernels/orthonormalize.h"
 #include "kernels/serial_lapack.h"
+#include "optim/subspaces/svd.h"
 #include "optim/update_rules/adam_step.h"
 
 namespace galore {

@@ -5,7 +5,7 @@
 // belongs to one parameter and owns its state.
 #pragma once
 
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 
 #include <cstdint>
 #include <memory>

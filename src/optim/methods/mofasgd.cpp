@@ -1,10 +1,13 @@
 #include "optim/methods/mofasgd.h"
 
+#include <ATen/ATen.h>
+
 #include <algorithm>
 
 #include "kernels/matmul.h"
 #include "kernels/orthonormalize.h"
 #include "kernels/serial_lapack.h"
+#include "optim/subspaces/svd.h"
 
 namespace galore {
 namespace {
