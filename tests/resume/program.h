@@ -12,6 +12,8 @@
 #include <chrono>
 #include <optional>
 
+#include "checkpoint/safetensors.h"
+#include "train/run_state.h"
 #include "train/test_run.h"
 
 namespace galore {

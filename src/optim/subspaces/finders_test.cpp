@@ -4,6 +4,8 @@
 #include <limits>
 
 #include "optim/subspaces/failing_operator.h"
+#include "optim/subspaces/iteration.h"
+#include "optim/subspaces/svd.h"
 #include "optim/subspaces/test_subspace.h"
 
 namespace galore {
