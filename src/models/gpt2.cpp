@@ -9,15 +9,14 @@ TransformerPlan gpt2_plan(const ModelConfig& c) {
   LayerSize size;
   size.attention = {c.hidden_size, c.num_attention_heads, c.num_attention_heads, c.head_dim};
   size.attention.bias = size.attention.output_bias = size.attention.inputs_first = true;
-  size.attention.fused = "c_attn";
-  size.attention.output = "c_proj";
+  size.attention.fused = "attn.c_attn";
+  size.attention.output = "attn.c_proj";
   size.mlp = {c.hidden_size, c.intermediate_size, /*bias=*/true,
               c.hidden_act == "gelu" ? Activation::gelu : Activation::gelu_tanh, /*inputs_first=*/true};
-  size.mlp.up = "c_fc";
-  size.mlp.down = "c_proj";
+  size.mlp.up = "mlp.c_fc";
+  size.mlp.down = "mlp.c_proj";
   size.norm_epsilon = c.norm_epsilon;
   size.norm = NormKind::layer;
-  size.attention_name = "attn";
   size.input_norm = "ln_1";
   size.middle_norm = "ln_2";
   TransformerPlan plan;

@@ -16,10 +16,11 @@ struct AttentionSize {
   bool head_norms = false;   // queries and keys are normalized, each head by itself (Qwen3)
   double norm_epsilon = 1e-6;
   bool inputs_first = false;  // of all matrices
-  // The checkpoint's names. With `fused`, one matrix of that name gives queries, keys and values (GPT-2).
-  std::string query = "q_proj", key = "k_proj", value = "v_proj", output = "o_proj";
-  std::string fused = "";
-  std::string query_norm = "q_norm", key_norm = "k_norm";
+  // The checkpoint's names inside a layer. With `fused`, one matrix of that name gives queries, keys and
+  // values (GPT-2).
+  std::string query = "self_attn.q_proj", key = "self_attn.k_proj", value = "self_attn.v_proj",
+              output = "self_attn.o_proj", fused = "";
+  std::string query_norm = "self_attn.q_norm", key_norm = "self_attn.k_norm";
 };
 
 // B x T x heads x D each.

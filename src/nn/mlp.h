@@ -19,8 +19,8 @@ struct MlpSize {
   bool bias = false;
   Activation activation = Activation::silu_gated;
   bool inputs_first = false;  // of all matrices
-  // The checkpoint's names of the matrices; without a gate `gate` is not used.
-  std::string gate = "gate_proj", up = "up_proj", down = "down_proj";
+  // The checkpoint's names inside a layer; without a gate `gate` is not used.
+  std::string gate = "mlp.gate_proj", up = "mlp.up_proj", down = "mlp.down_proj";
 };
 
 class Mlp {

@@ -5,9 +5,7 @@
 namespace galore {
 
 TransformerLayer::TransformerLayer(const Place& place, const LayerSize& size, const LayerBuilder& builder)
-    : size_(size),
-      attention_(place.at(size.attention_name), size.attention, builder),
-      mlp_(make_mlp(place.at(size.mlp_name), size.mlp, builder)) {
+    : size_(size), attention_(place, size.attention, builder), mlp_(make_mlp(place, size.mlp, builder)) {
   const NormSize norm{size.attention.hidden, size.norm_epsilon, size.norm};
   input_norm_ = make_norm(place.at(size.input_norm), norm, builder);
   middle_norm_ = make_norm(place.at(size.middle_norm), norm, builder);

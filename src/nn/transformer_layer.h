@@ -15,9 +15,8 @@ struct LayerSize {
   MlpSize mlp;
   double norm_epsilon = 1e-6;
   NormKind norm = NormKind::rms;
-  // The checkpoint's names of the layer's parts.
-  std::string attention_name = "self_attn", mlp_name = "mlp", input_norm = "input_layernorm",
-              middle_norm = "post_attention_layernorm";
+  // The checkpoint's names inside a layer.
+  std::string input_norm = "input_layernorm", middle_norm = "post_attention_layernorm";
 };
 
 class TransformerLayer {
