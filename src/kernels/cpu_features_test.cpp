@@ -1,0 +1,65 @@
+#include "kernels/cpu_features.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+
+namespace galore {
+namespace {
+
+// The output of this program's test KernelLevel.HoldsTogether, run with a variable of the environment.
+std::string output_with(const std::string& assignment) {
+  const std::string command = assignment + " '" + std::filesystem::read_symlink("/proc/self/exe").string() +
+                              "' --gtest_filter=KernelLevel.HoldsTogether 2>&1";
+  std::string text;
+  std::array<char, 4096> buffer{};
+  FILE* pipe = ::popen(command.c_str(), "r");
+  if (!pipe) return text;
+  for (size_t count = 0; (count = std::fread(buffer.data(), 1, buffer.size(), pipe)) > 0;)
+    text.append(buffer.data(), count);
+  ::pclose(pipe);
+  return text;
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+TEST(KernelLevel, HoldsTogether) {
+  const std::string level = kernel_level();
+  std::printf("level: %s.\n", level.c_str());
+  EXPECT_EQ(has_fast_bf16(), level.starts_with("avx512_bf16/"));
+  if (prefers_onednn_fp32()) {
+    EXPECT_TRUE(level.starts_with("avx512") && !contains(level, "/intel")) << level;
+  }
+  EXPECT_FALSE(contains(level, "highway-none")) << level;
+  EXPECT_EQ(level.find(' '), std::string::npos) << level;
+}
+
+TEST(KernelLevel, IsHeldByTheEnvironment) {
+  for (const std::string held : {"avx2", "avx512"}) {
+    const std::string text = output_with("GALORE_MAX_CPU=" + held);
+    EXPECT_TRUE(contains(text, "[  PASSED  ] 1 test")) << text;
+    EXPECT_FALSE(contains(text, "level: avx512_bf16")) << text;
+    if (held == "avx2") {
+      EXPECT_FALSE(contains(text, "level: avx512") || contains(text, "highway-avx3")) << text;
+    }
+  }
+  EXPECT_TRUE(contains(output_with(""), kernel_level() + ".\n"));
+}
+
+TEST(KernelLevel, NamesTheVariablesOfTheLibraries) {
+  const std::string text = output_with("MKL_ENABLE_INSTRUCTIONS=AVX2 ONEDNN_MAX_CPU_ISA=AVX2");
+  EXPECT_TRUE(contains(text, "/mkl-avx2/onednn-avx2")) << text;
+}
+
+TEST(KernelLevel, RefusesALevelThatDoesNotExist) {
+  const std::string text = output_with("GALORE_MAX_CPU=avx3");
+  EXPECT_TRUE(contains(text, "[GALORE_MAX_CPU] expected avx2 or avx512, given 'avx3'")) << text;
+}
+
+}  // namespace
+}  // namespace galore
