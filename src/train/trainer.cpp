@@ -359,6 +359,7 @@ TrainResult Trainer::conclude(int signal) {
   result.peak_memory_bytes = memory_in_use(device_).peak;
   result.planned_bytes = memory_.plan.total();
   result.program_bytes = program_bytes_;
+  result.library_bytes = memory_.libraries;
   result.output_dir = options_.output_dir;
   result.signal = signal;
   log_.event("end", {{"step", state_.step},

@@ -139,11 +139,10 @@ void Trainer::announce(const std::vector<std::string>& notes) {
   log_.say("the run " + describe(memory_));
   if (const auto published = published_memory(options_.model_size, {plan, reference}); !published.empty())
     log_.say(published);
-  nlohmann::ordered_json memory{{"planned_bytes", plan.total()},
-                                {"adamw_bytes", reference.total()},
-                                {"program_bytes", program_bytes_},
-                                {"at_hand_bytes", memory_.at_hand.bytes},
-                                {"limited_by", memory_.at_hand.source}};
+  nlohmann::ordered_json memory{
+      {"planned_bytes", plan.total()},          {"adamw_bytes", reference.total()},
+      {"program_bytes", program_bytes_},        {"library_bytes", memory_.libraries},
+      {"at_hand_bytes", memory_.at_hand.bytes}, {"limited_by", memory_.at_hand.source}};
   for (int owner = 0; owner < kNumOwners; ++owner)
     memory[owner_name(static_cast<Owner>(owner))] = plan.bytes[static_cast<size_t>(owner)];
   log_.event("memory", memory);
