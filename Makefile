@@ -7,7 +7,7 @@ FAST_TESTS ?= -LE slow
 sources = $(shell scripts/list-files 'src/*.h' 'src/*.cpp' 'src/*.cu' 'src/*.cuh' 'tests/*.h' 'tests/*.cpp' \
 	'bench/*.cpp' 'examples/*.cpp' 'cmake/*.cpp')
 
-.PHONY: help setup build debug test demo format check-format check tidy asan cuda check-cuda bench-peers results docs api package clean
+.PHONY: help setup build debug test test-avx2 demo format check-format check tidy asan cuda check-cuda bench-peers results docs api package clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -26,6 +26,11 @@ test:  ## build the program, its tests and the examples, then run all tests
 	@scripts/setup --tests
 	@scripts/build $(PRESET) $(JOBS)
 	@ctest --test-dir build/$(PRESET) --output-on-failure -j$(JOBS)
+
+test-avx2:  ## run all tests as on a processor with AVX2 only, on one thread
+	@scripts/setup --tests
+	@scripts/build $(PRESET) $(JOBS)
+	@scripts/test-avx2 build/$(PRESET) $(JOBS)
 
 demo: build  ## train a small LLaMA on the King James Bible: two to five minutes on two cores once built
 	@scripts/demo

@@ -26,6 +26,7 @@ void print_json(const BenchResult& r) {
                                     {"peak_memory_bytes", r.peak_memory_bytes},
                                     {"planned_bytes", r.planned_bytes},
                                     {"program_bytes", r.program_bytes},
+                                    {"library_bytes", r.library_bytes},
                                     {"per_device_train_batch_size", r.rows},
                                     {"gradient_accumulation_steps", r.micro_batches},
                                     {"first_step_seconds", r.first_step_seconds},
@@ -43,11 +44,12 @@ void print_speed(const BenchResult& r) {
       "most {:.2f} times the median\n",
       r.step_seconds, r.optimizer_seconds, r.refresh_seconds, r.slow_step_share);
   fmt::print(
-      "first step done after {:.2f} s; peak memory {} (planned {} and {} for the program); {} page faults a "
+      "first step done after {:.2f} s; peak memory {} (planned {} and {} for the program, {} of it for "
+      "libraries); {} page faults a "
       "step\n",
       r.first_step_seconds, format_bytes(static_cast<double>(r.peak_memory_bytes)),
       format_bytes(static_cast<double>(r.planned_bytes)), format_bytes(static_cast<double>(r.program_bytes)),
-      r.minor_faults_per_step);
+      format_bytes(static_cast<double>(r.library_bytes)), r.minor_faults_per_step);
 }
 
 }  // namespace

@@ -51,6 +51,7 @@ nlohmann::ordered_json fit_json(const MemoryFit& fit, bool is_known) {
     json[canonical_name(owner_name(static_cast<Owner>(owner)))] = plan.bytes[static_cast<size_t>(owner)];
   json["total"] = plan.total();
   json["program"] = fit.program;
+  json["libraries"] = fit.libraries;
   if (!is_known) return json;
   json["at_hand"] = fit.at_hand.bytes;
   json["limited_by"] = fit.at_hand.source;

@@ -19,6 +19,7 @@ nlohmann::ordered_json result_json(const TrainResult& result) {
                               {"peak_memory_bytes", result.peak_memory_bytes},
                               {"planned_bytes", result.planned_bytes},
                               {"program_bytes", result.program_bytes},
+                              {"library_bytes", result.library_bytes},
                               {"output_dir", result.output_dir.string()}};
   if (result.best_metric) {
     json["best_metric"] = *result.best_metric;

@@ -9,6 +9,7 @@
 #include "kernels/convert.h"
 #include "kernels/cpu_features.h"
 #include "kernels/group_quantize.h"
+#include "kernels/product_count.h"
 
 // Exported by libtorch_cpu but in none of its installed headers. Weak: where a libtorch does not have it, the
 // address is null and MKL is used.
@@ -104,6 +105,7 @@ void multiply_parts(const at::Tensor& out, const at::Tensor& gradient, const Wei
 void matrix_product(const at::Tensor& out, const at::Tensor& left, const at::Tensor& right, Write write) {
   GALORE_ASSERT(left.size(1) == right.size(0) && out.size(0) == left.size(0) && out.size(1) == right.size(1));
   GALORE_ASSERT(out.scalar_type() == left.scalar_type() && out.scalar_type() == right.scalar_type());
+  if (out.is_meta()) ProductCount::note(out, left, right, write);
   if (out.is_meta() || out.numel() == 0) return;
   if (use_onednn(out, left)) return multiply_by_onednn(out, left, right, write);
   at::Tensor result = out;

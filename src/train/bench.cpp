@@ -107,9 +107,10 @@ BenchResult bench(TrainOptions options, int64_t steps, const Say& say) {
   const ModelConfig config = model_config_of(options);
   const ModelOptions model_settings = model_options(options);
   const at::Device device = device_of(options.device);
-  fit_memory(options, config, memory_at_hand(options, device), {}, say);
+  const MemoryFit fit = fit_memory(options, config, memory_at_hand(options, device), {}, say);
   BenchResult result;
-  const int64_t resident_before = resident_bytes();
+  result.program_bytes = program_bytes(fit.plan);
+  result.library_bytes = fit.libraries;
   RunObjects run = build_model(config, model_settings, device);
   set_weights(*run.model, options, options.seed);
   add_optimizer(run, options.optimizer);
@@ -128,7 +129,6 @@ BenchResult bench(TrainOptions options, int64_t steps, const Say& say) {
   result.first_step_seconds = timings.first;
   result.peak_memory_bytes = memory_in_use(device).peak;
   result.planned_bytes = run.ledger->total();
-  result.program_bytes = resident_before + library_growth_bytes(run.ledger->bytes(Owner::bases) > 0);
   result.rows = options.per_device_train_batch_size;
   result.micro_batches = options.gradient_accumulation_steps;
   result.minor_faults_per_step = timings.faults;

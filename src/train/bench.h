@@ -17,6 +17,7 @@ struct BenchResult {
   double first_step_seconds = 0;  // from the start of the process to the end of the first update
   int64_t peak_memory_bytes = 0;
   int64_t planned_bytes = 0, program_bytes = 0;  // the plan, and what it does not count (memory_plan.h)
+  int64_t library_bytes = 0;                     // of program_bytes
   int64_t rows = 0, micro_batches = 0;           // of an update, as auto_find_batch_size found them
   int64_t minor_faults_per_step = 0;  // pages touched for the first time: 0 when buffers are reused
 };

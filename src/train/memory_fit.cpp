@@ -91,6 +91,7 @@ MemoryAtHand memory_at_hand(const TrainOptions& options, at::Device device) {
   MemoryAtHand at_hand = memory_at_hand(device);
   if (const int64_t limit = parse_bytes("memory", "memory_limit", options.memory_limit); limit > 0)
     at_hand.bytes = limit, at_hand.source = "memory_limit";
+  if (device.is_cpu()) at_hand.held -= measured_library_bytes();
   return at_hand;
 }
 
@@ -101,8 +102,9 @@ int64_t data_bytes(const TrainOptions& options) {
 
 MemoryFit memory_fit(const TrainOptions& options, const ModelConfig& config, const MemoryAtHand& at_hand) {
   MemoryFit fit{plan_memory(config, model_options(options), options.optimizer, workload_of(options)), at_hand,
-                0};
-  fit.program = program_bytes(fit.plan, at_hand.held) + data_bytes(options);
+                0, 0};
+  fit.libraries = library_bytes(fit.plan.libraries);
+  fit.program = at_hand.held + fit.libraries + data_bytes(options);
   return fit;
 }
 

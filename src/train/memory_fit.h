@@ -14,13 +14,14 @@ namespace galore {
 struct MemoryFit {
   MemoryPlan plan;
   MemoryAtHand at_hand;
-  int64_t program = 0;  // what the plan does not count (memory_plan.h)
+  int64_t program = 0;    // that the plan does not count (memory_plan.h)
+  int64_t libraries = 0;  // of the program's (memory_libraries.h)
   int64_t need() const { return plan.total() + program; }
   bool fits() const { return need() <= at_hand.bytes; }
 };
 
 Workload workload_of(const TrainOptions& options);
-// memory_limit, or else what the system says.
+// memory_limit, or else the system's limits. The libraries' measured part does not count as held.
 MemoryAtHand memory_at_hand(const TrainOptions& options, at::Device device);
 // What a stream of data keeps in the memory that the run computes in; 0 without one.
 int64_t data_bytes(const TrainOptions& options);

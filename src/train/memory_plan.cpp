@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "core/batch.h"
+#include "kernels/product_count.h"
 #include "tasks/task.h"
 #include "train/run_builder.h"
 
@@ -36,22 +37,16 @@ int64_t MemoryPlan::weights_and_states() const {
          bytes_of(*this, Owner::moments) + bytes_of(*this, Owner::bases);
 }
 
-int64_t library_growth_bytes(bool computes_bases) {
-  int64_t mebibytes = computes_bases ? 53 : 25;
-#if defined(__x86_64__)
-  if (computes_bases && __builtin_cpu_is("intel")) mebibytes = 30;
-#endif
-  return mebibytes << 20;
-}
-
 int64_t program_bytes(const MemoryPlan& plan, int64_t resident) {
-  return resident + library_growth_bytes(bytes_of(plan, Owner::bases) > 0);
+  const int64_t measured = measured_library_bytes();  // before the next line measures more
+  return resident - measured + library_bytes(plan.libraries);
 }
 
 int64_t MemoryPlan::total() const { return std::accumulate(bytes.begin(), bytes.end(), int64_t{0}); }
 
 MemoryPlan plan_memory(const ModelConfig& config, const ModelOptions& model_options,
                        const OptimizerOptions& optimizer_options, const Workload& workload) {
+  ProductCount products;
   RunObjects run = build_model(config, model_options, at::kMeta);
   add_optimizer(run, optimizer_options);
   run.model->set_dropout({});
@@ -74,6 +69,7 @@ MemoryPlan plan_memory(const ModelConfig& config, const ModelOptions& model_opti
       optimizer_options.settings.preset + (run.optimizer->options().layerwise ? " layer-wise" : "");
   for (int owner = 0; owner < kNumOwners; ++owner)
     plan.bytes[static_cast<size_t>(owner)] = run.ledger->bytes(static_cast<Owner>(owner));
+  plan.libraries = {model_options.compute_dtype, run.ledger->bytes(Owner::bases) > 0, products.distinct()};
   return plan;
 }
 
@@ -93,8 +89,11 @@ std::string format_plans(const std::vector<MemoryPlan>& plans) {
   }
   row("total", [](const MemoryPlan& plan) { return cell(plan.total()); });
   row("saved", [&](const MemoryPlan& plan) { return &plan == &reference ? "" : saving(plan, reference); });
-  return table + fmt::format("\nsaved: against {}; the program and its libraries take about {} more",
-                             reference.optimizer, cell(program_bytes(plans.front())));
+  const int64_t program = program_bytes(plans.front());
+  return table + fmt::format(
+                     "\nsaved: against {}; the program and its libraries take about {} more\n"
+                     "libraries: {} of them, once they compute, measured on this machine",
+                     reference.optimizer, cell(program), cell(library_bytes(plans.front().libraries)));
 }
 
 std::string published_memory(const std::string& model_size, const std::vector<MemoryPlan>& plans) {

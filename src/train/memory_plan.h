@@ -11,6 +11,7 @@
 #include "core/memory.h"
 #include "models/causal_lm.h"
 #include "optim/optimizer.h"
+#include "train/memory_libraries.h"
 
 namespace galore {
 
@@ -22,6 +23,7 @@ struct Workload {
 struct MemoryPlan {
   std::string optimizer;
   std::array<int64_t, kNumOwners> bytes{};
+  LibraryUse libraries;
   int64_t total() const;
   // Weights, their copies, moments and bases: what the papers count.
   int64_t weights_and_states() const;
@@ -30,12 +32,8 @@ struct MemoryPlan {
 MemoryPlan plan_memory(const ModelConfig& config, const ModelOptions& model,
                        const OptimizerOptions& optimizer, const Workload& workload);
 
-// Measured growth beyond the plan over a run (bench/runs has the figures): stacks of the threads, generated
-// code and packing buffers of the matrix products; and the pages that a decomposition brings in, where bases
-// are computed: fewer on Intel's processors, for which MKL has other kernels.
-int64_t library_growth_bytes(bool computes_bases);
-// What the program and its libraries take, which no plan counts: resident memory at the moment of asking (the
-// tensor library's own pages, tokenizer, data), and the growth that the plan's run will bring.
+// The memory of the program and its libraries, which no plan counts: the resident memory now (pages of the
+// program and of libtorch, tokenizer, data) without the libraries' measured part, and library_bytes().
 int64_t program_bytes(const MemoryPlan& plan, int64_t resident = resident_bytes());
 
 // Rows by owner, one column a plan, in binary units, and what each saves against AdamW's, or else the last

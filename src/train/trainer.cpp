@@ -209,6 +209,7 @@ TrainResult TrainingLoop::conclude(int signal) {
   result.peak_memory_bytes = memory_in_use(inputs_.device).peak;
   result.planned_bytes = memory_.fit.plan.total();
   result.program_bytes = memory_.program_bytes;
+  result.library_bytes = memory_.fit.libraries;
   result.output_dir = options_.output_dir;
   result.signal = signal;
   recorder_.log().event("end", {{"step", state_.step},

@@ -24,7 +24,7 @@ struct TrainResult {
   std::optional<Evaluation> evaluation;
   std::optional<double> best_metric;  // by metric_for_best_model; of best_step
   int64_t best_step = -1;
-  int64_t peak_memory_bytes = 0, planned_bytes = 0, program_bytes = 0;
+  int64_t peak_memory_bytes = 0, planned_bytes = 0, program_bytes = 0, library_bytes = 0;
   Path output_dir;
   int signal = 0;  // the run ended because of it, after a checkpoint; 0: it is done
 };

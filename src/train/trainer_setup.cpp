@@ -116,6 +116,7 @@ void TrainingLoop::announce_memory() {
   nlohmann::ordered_json memory{{"planned_bytes", plan.total()},
                                 {"adamw_bytes", memory_.adamw.total()},
                                 {"program_bytes", memory_.program_bytes},
+                                {"library_bytes", memory_.fit.libraries},
                                 {"at_hand_bytes", memory_.fit.at_hand.bytes},
                                 {"limited_by", memory_.fit.at_hand.source}};
   for (int owner = 0; owner < kNumOwners; ++owner)
