@@ -5,12 +5,10 @@
 add_library(galore_options INTERFACE)
 # The flag and not CMake's OpenMP target, which links the compiler's libgomp by its path: libtorch brings one of the same
 # name, and one program cannot have two.
+# -Werror only on request: a compiler that we have not tried may warn where ours does not, which must not stop its user.
 target_compile_options(galore_options INTERFACE
-  "$<BUILD_INTERFACE:$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic>>" $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>)
-# A compiler that we have not tried may warn where ours does not; that must not stop its user.
-if(GALORE_WERROR)
-  target_compile_options(galore_options INTERFACE "$<BUILD_INTERFACE:$<$<COMPILE_LANGUAGE:CXX>:-Werror>>")
-endif()
+  "$<BUILD_INTERFACE:$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;$<$<BOOL:${GALORE_WERROR}>:-Werror>>>"
+  $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>)
 target_link_options(galore_options INTERFACE $<$<LINK_LANGUAGE:CXX>:-fopenmp> $<$<LINK_LANGUAGE:CUDA>:-fopenmp>)
 target_include_directories(galore_options INTERFACE "$<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/src>")
 target_compile_features(galore_options INTERFACE cxx_std_20)
