@@ -10,12 +10,13 @@
 namespace galore::kernels {
 namespace {
 
-cpu::BlockAdamTask task_of(at::Tensor& gradient, at::Tensor& m, at::Tensor& v) {
+cpu::BlockAdamTask block_task(at::Tensor& gradient, at::Tensor& m, at::Tensor& v) {
   return {gradient.mutable_data_ptr<float>(), m.mutable_data_ptr<float>(), v.mutable_data_ptr<float>(),
           gradient.size(0), gradient.size(1)};
 }
 
-void check(const BlockAdam& step, const at::Tensor& gradient, const at::Tensor& m, const at::Tensor& v) {
+void check_block_adam(const BlockAdam& step, const at::Tensor& gradient, const at::Tensor& m,
+                      const at::Tensor& v) {
   GALORE_ASSERT(step.block > 0 && std::has_single_bit(static_cast<uint64_t>(step.block)));
   GALORE_ASSERT(gradient.is_contiguous() && m.is_contiguous() && v.is_contiguous());
   GALORE_ASSERT(m.size(0) == gradient.size(0) && m.size(1) == num_blocks(gradient.size(1), step.block) &&
@@ -25,17 +26,17 @@ void check(const BlockAdam& step, const at::Tensor& gradient, const at::Tensor& 
 }  // namespace
 
 void folded_adam_direction(const BlockAdam& step, at::Tensor& gradient, at::Tensor& m, at::Tensor& v) {
-  check(step, gradient, m, v);
+  check_block_adam(step, gradient, m, v);
   if (gradient.is_meta()) return;
   if (!gradient.is_cpu()) return composed::folded_adam_direction(step, gradient, m, v);
-  cpu::folded_adam_direction(step, task_of(gradient, m, v));
+  cpu::folded_adam_direction(step, block_task(gradient, m, v));
 }
 
 double haar_adam_direction(const BlockAdam& step, at::Tensor& gradient, at::Tensor& m, at::Tensor& v) {
-  check(step, gradient, m, v);
+  check_block_adam(step, gradient, m, v);
   if (gradient.is_meta()) return 0;
   if (!gradient.is_cpu()) return composed::haar_adam_direction(step, gradient, m, v);
-  return cpu::haar_adam_direction(step, task_of(gradient, m, v));
+  return cpu::haar_adam_direction(step, block_task(gradient, m, v));
 }
 
 namespace composed {

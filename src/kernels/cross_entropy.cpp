@@ -8,7 +8,7 @@
 namespace galore {
 namespace {
 
-void check(const at::Tensor& losses, const at::Tensor& logits, const at::Tensor& labels) {
+void check_losses(const at::Tensor& losses, const at::Tensor& logits, const at::Tensor& labels) {
   GALORE_ASSERT(logits.dim() == 2 && logits.is_contiguous());
   GALORE_ASSERT(losses.numel() == logits.size(0) && losses.scalar_type() == at::kDouble);
   GALORE_ASSERT(labels.numel() == logits.size(0) && labels.scalar_type() == at::kLong);
@@ -19,14 +19,14 @@ void check(const at::Tensor& losses, const at::Tensor& logits, const at::Tensor&
 
 void cross_entropy(const at::Tensor& losses, const at::Tensor& logits, const at::Tensor& labels,
                    double gradient_scale) {
-  check(losses, logits, labels);
+  check_losses(losses, logits, labels);
   if (logits.is_meta()) return;
   if (logits.is_cpu() && kernels::cpu::cross_entropy(losses, logits, labels, &gradient_scale)) return;
   reference::cross_entropy(losses, logits, labels, gradient_scale);
 }
 
 void cross_entropy_loss(const at::Tensor& losses, const at::Tensor& logits, const at::Tensor& labels) {
-  check(losses, logits, labels);
+  check_losses(losses, logits, labels);
   if (logits.is_meta()) return;
   if (logits.is_cpu() && kernels::cpu::cross_entropy(losses, logits, labels, nullptr)) return;
   reference::cross_entropy_loss(losses, logits, labels);

@@ -91,7 +91,7 @@ void for_marked(const uint32_t* mask, int64_t begin, int64_t end, int64_t place,
       function(32 * word + std::countr_zero(bits), place++);
 }
 
-void check(const at::Tensor& packed, const at::Tensor& x, const at::Tensor& mask) {
+void check_mask(const at::Tensor& packed, const at::Tensor& x, const at::Tensor& mask) {
   GALORE_ASSERT(packed.is_contiguous() && x.is_contiguous() && mask.numel() == mask_words(x.numel()));
 }
 
@@ -130,7 +130,7 @@ void mark_smallest(const at::Tensor& mask, int64_t elements, int64_t chosen, con
 }
 
 void gather_marked(at::Tensor& packed, const at::Tensor& x, const at::Tensor& mask) {
-  check(packed, x, mask);
+  check_mask(packed, x, mask);
   if (x.is_meta()) return;
   if (!x.is_cpu()) return composed::gather_marked(packed, x, mask);
   const uint32_t* words = words_of(mask);
@@ -145,7 +145,7 @@ void gather_marked(at::Tensor& packed, const at::Tensor& x, const at::Tensor& ma
 }
 
 void scatter_marked(at::Tensor& x, const at::Tensor& packed, const at::Tensor& mask) {
-  check(packed, x, mask);
+  check_mask(packed, x, mask);
   if (x.is_meta()) return;
   if (!x.is_cpu()) return composed::scatter_marked(x, packed, mask);
   const uint32_t* words = words_of(mask);

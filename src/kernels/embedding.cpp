@@ -8,7 +8,7 @@
 namespace galore {
 namespace {
 
-void check(const at::Tensor& rows, const at::Tensor& table, const at::Tensor& indices) {
+void check_rows(const at::Tensor& rows, const at::Tensor& table, const at::Tensor& indices) {
   GALORE_ASSERT(rows.dim() == 2 && table.dim() == 2 && rows.size(1) == table.size(1));
   GALORE_ASSERT(indices.numel() == rows.size(0) && indices.scalar_type() == at::kLong);
   GALORE_ASSERT(rows.is_contiguous() && table.is_contiguous() && indices.is_contiguous());
@@ -17,14 +17,14 @@ void check(const at::Tensor& rows, const at::Tensor& table, const at::Tensor& in
 }  // namespace
 
 void embedding(const at::Tensor& out, const at::Tensor& table, const at::Tensor& indices) {
-  check(out, table, indices);
+  check_rows(out, table, indices);
   if (out.is_meta()) return;
   if (out.is_cpu() && kernels::cpu::embedding(out, table, indices)) return;
   reference::embedding(out, table, indices);
 }
 
 void add_rows(const at::Tensor& table, const at::Tensor& indices, const at::Tensor& rows) {
-  check(rows, table, indices);
+  check_rows(rows, table, indices);
   if (table.is_meta()) return;
   if (table.is_cpu() && kernels::cpu::add_rows(table, indices, rows)) return;
   reference::add_rows(table, indices, rows);

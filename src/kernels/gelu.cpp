@@ -9,7 +9,7 @@ namespace {
 
 const char* approximation(Gelu kind) { return kind == Gelu::tanh ? "tanh" : "none"; }
 
-void check(const at::Tensor& a, const at::Tensor& b) {
+void check_gelu(const at::Tensor& a, const at::Tensor& b) {
   GALORE_ASSERT(a.sizes() == b.sizes() && a.scalar_type() == b.scalar_type());
   GALORE_ASSERT(a.is_contiguous() && b.is_contiguous());
 }
@@ -17,14 +17,14 @@ void check(const at::Tensor& a, const at::Tensor& b) {
 }  // namespace
 
 void gelu(const at::Tensor& out, const at::Tensor& x, Gelu kind) {
-  check(out, x);
+  check_gelu(out, x);
   if (out.is_meta()) return;
   at::Tensor result = out;
   at::gelu_out(result, x, approximation(kind));
 }
 
 void gelu_backward(const at::Tensor& x, const at::Tensor& gradient, Gelu kind) {
-  check(x, gradient);
+  check_gelu(x, gradient);
   if (x.is_meta()) return;
   at::Tensor result = x;
   at::gelu_backward_out(result, gradient, x, approximation(kind));

@@ -9,7 +9,7 @@
 namespace galore::kernels {
 namespace {
 
-cpu::RawGroups raw(const GroupCodes& codes) {
+cpu::RawGroups raw_groups(const GroupCodes& codes) {
   return {codes.codes.mutable_data_ptr<uint8_t>(), codes.scales.mutable_data_ptr<float>(),
           codes.zeros.mutable_data_ptr<uint8_t>(), codes.format, codes.numel()};
 }
@@ -18,7 +18,7 @@ bool on_cpu(const at::Tensor& tensor, const GroupCodes& codes) {
   return tensor.is_cpu() && codes.codes.is_cpu();
 }
 
-void check(const at::Tensor& tensor, const GroupCodes& codes) {
+void check_codes(const at::Tensor& tensor, const GroupCodes& codes) {
   GALORE_ASSERT(tensor.is_contiguous() && tensor.numel() == codes.numel());
 }
 
@@ -68,21 +68,21 @@ void decode_block_composed(const GroupCodes& source, const Block& block, const a
 }  // namespace
 
 void encode_groups(const at::Tensor& source, const GroupCodes& destination, const RandomStream* stochastic) {
-  check(source, destination);
+  check_codes(source, destination);
   if (source.is_meta()) return;
   const bool done = on_cpu(source, destination) && cpu::with_element(source, [&](auto* element) {
                       using T = cpu::Element<decltype(element)>;
-                      cpu::encode_groups(source.const_data_ptr<T>(), raw(destination), stochastic);
+                      cpu::encode_groups(source.const_data_ptr<T>(), raw_groups(destination), stochastic);
                     });
   if (!done) composed::encode_groups(source, destination, stochastic);
 }
 
 void decode_groups(const GroupCodes& source, const at::Tensor& destination) {
-  check(destination, source);
+  check_codes(destination, source);
   if (destination.is_meta()) return;
   const bool done = on_cpu(destination, source) && cpu::with_element(destination, [&](auto* element) {
                       using T = cpu::Element<decltype(element)>;
-                      cpu::decode_groups(raw(source), destination.mutable_data_ptr<T>());
+                      cpu::decode_groups(raw_groups(source), destination.mutable_data_ptr<T>());
                     });
   if (!done) composed::decode_groups(source, destination);
 }
@@ -94,7 +94,7 @@ void decode_block(const GroupCodes& source, const Block& block, const at::Tensor
   const bool done =
       on_cpu(destination, source) && cpu::with_element(destination, [&](auto* element) {
         using T = cpu::Element<decltype(element)>;
-        cpu::decode_block(raw(source), block, source.shape[1], destination.mutable_data_ptr<T>());
+        cpu::decode_block(raw_groups(source), block, source.shape[1], destination.mutable_data_ptr<T>());
       });
   if (!done) decode_block_composed(source, block, destination);
 }
@@ -111,10 +111,11 @@ GroupCodes part_of(const GroupCodes& codes, int64_t first, int64_t count) {
 }
 
 void update_groups(const WeightUpdate& update, const at::Tensor& direction, const GroupCodes& weight) {
-  check(direction, weight);
+  check_codes(direction, weight);
   if (direction.is_meta()) return;
   if (!on_cpu(direction, weight)) return composed::update_groups(update, direction, weight);
-  cpu::update_groups({update.factors(), direction.const_data_ptr<float>(), update.stochastic}, raw(weight));
+  cpu::update_groups({update.factors(), direction.const_data_ptr<float>(), update.stochastic},
+                     raw_groups(weight));
 }
 
 bool is_finite(const GroupCodes& codes) {

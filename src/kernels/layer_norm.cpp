@@ -11,7 +11,7 @@ namespace {
 // Partial sums of the gradients: a fixed number, so that the result does not depend on the threads.
 constexpr int64_t kPartialSums = 16;
 
-void check(const LayerNormInputs& inputs) {
+void check_layer_norm(const LayerNormInputs& inputs) {
   GALORE_ASSERT(inputs.x.dim() == 2 && inputs.x.is_contiguous());
   GALORE_ASSERT(inputs.statistics.numel() == 2 * inputs.x.size(0));
   GALORE_ASSERT(inputs.statistics.scalar_type() == at::kFloat && inputs.statistics.is_contiguous());
@@ -37,7 +37,7 @@ void layer_norm_statistics(const at::Tensor& statistics, const at::Tensor& x, do
 }
 
 void layer_norm(const at::Tensor& out, const LayerNormInputs& inputs, const at::Tensor& bias) {
-  check(inputs);
+  check_layer_norm(inputs);
   check_alike(out, inputs.x);
   if (out.is_meta()) return;
   if (out.is_cpu() && kernels::cpu::layer_norm(out, inputs, bias)) return;
@@ -46,7 +46,7 @@ void layer_norm(const at::Tensor& out, const LayerNormInputs& inputs, const at::
 
 void layer_norm_backward(const LayerNormGradients& gradients, const at::Tensor& gradient,
                          const LayerNormInputs& inputs, Workspace& workspace) {
-  check(inputs);
+  check_layer_norm(inputs);
   check_alike(gradient, inputs.x);
   check_alike(gradients.x, inputs.x);
   const int64_t n = gradient.size(1);

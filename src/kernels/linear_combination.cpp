@@ -7,7 +7,7 @@
 namespace galore::kernels {
 namespace {
 
-void check(const at::Tensor& a, const at::Tensor& b) {
+void check_terms(const at::Tensor& a, const at::Tensor& b) {
   GALORE_ASSERT(a.is_contiguous() && b.is_contiguous() && a.numel() == b.numel());
 }
 
@@ -15,8 +15,8 @@ void check(const at::Tensor& a, const at::Tensor& b) {
 
 void combine(const at::Tensor& out, const at::Tensor& x, const at::Tensor& y,
              const Combination& combination) {
-  check(out, x);
-  check(out, y);
+  check_terms(out, x);
+  check_terms(out, y);
   if (out.is_meta()) return;
   if (!out.is_cpu()) return composed::combine(out, x, y, combination);
   cpu::combine({out.mutable_data_ptr<float>(), x.const_data_ptr<float>(), y.const_data_ptr<float>()},

@@ -11,8 +11,8 @@ namespace {
 // Partial sums of the weight gradient: a fixed number, so that the result does not depend on the threads.
 constexpr int64_t kPartialSums = 16;
 
-void check(const at::Tensor& out, const at::Tensor& inverse_rms, const at::Tensor& x,
-           const at::Tensor& weight) {
+void check_rms_norm(const at::Tensor& out, const at::Tensor& inverse_rms, const at::Tensor& x,
+                    const at::Tensor& weight) {
   GALORE_ASSERT(x.dim() == 2 && out.sizes() == x.sizes() && out.scalar_type() == x.scalar_type());
   GALORE_ASSERT(inverse_rms.numel() == x.size(0) && inverse_rms.scalar_type() == at::kFloat);
   GALORE_ASSERT(weight.numel() == x.size(1) && weight.scalar_type() == at::kFloat);
@@ -23,7 +23,7 @@ void check(const at::Tensor& out, const at::Tensor& inverse_rms, const at::Tenso
 
 void rms_norm(const at::Tensor& out, const at::Tensor& inverse_rms, const at::Tensor& x,
               const at::Tensor& weight, double epsilon) {
-  check(out, inverse_rms, x, weight);
+  check_rms_norm(out, inverse_rms, x, weight);
   if (x.is_meta()) return;
   if (x.is_cpu() && kernels::cpu::rms_norm(out, inverse_rms, x, weight, epsilon)) return;
   reference::rms_norm(out, inverse_rms, x, weight, epsilon);
@@ -31,7 +31,7 @@ void rms_norm(const at::Tensor& out, const at::Tensor& inverse_rms, const at::Te
 
 void rms_norm_again(const at::Tensor& out, const at::Tensor& inverse_rms, const at::Tensor& x,
                     const at::Tensor& weight) {
-  check(out, inverse_rms, x, weight);
+  check_rms_norm(out, inverse_rms, x, weight);
   if (x.is_meta()) return;
   if (x.is_cpu() && kernels::cpu::rms_norm_again(out, inverse_rms, x, weight)) return;
   reference::rms_norm_again(out, inverse_rms, x, weight);
@@ -39,7 +39,7 @@ void rms_norm_again(const at::Tensor& out, const at::Tensor& inverse_rms, const 
 
 void rms_norm_backward(const at::Tensor& x_gradient, const at::Tensor& weight_gradient,
                        const at::Tensor& gradient, const RmsNormInputs& inputs, Workspace& workspace) {
-  check(gradient, inputs.inverse_rms, inputs.x, inputs.weight);
+  check_rms_norm(gradient, inputs.inverse_rms, inputs.x, inputs.weight);
   GALORE_ASSERT(x_gradient.sizes() == gradient.sizes() && x_gradient.scalar_type() == gradient.scalar_type());
   GALORE_ASSERT(weight_gradient.numel() == gradient.size(1) && weight_gradient.scalar_type() == at::kFloat);
   const at::Tensor partial =

@@ -8,7 +8,7 @@
 namespace galore {
 namespace {
 
-void check(const at::Tensor& a, const at::Tensor& b, const at::Tensor& c) {
+void check_swiglu(const at::Tensor& a, const at::Tensor& b, const at::Tensor& c) {
   GALORE_ASSERT(a.sizes() == b.sizes() && a.sizes() == c.sizes());
   GALORE_ASSERT(a.scalar_type() == b.scalar_type() && a.scalar_type() == c.scalar_type());
   GALORE_ASSERT(a.is_contiguous() && b.is_contiguous() && c.is_contiguous());
@@ -17,14 +17,14 @@ void check(const at::Tensor& a, const at::Tensor& b, const at::Tensor& c) {
 }  // namespace
 
 void swiglu(const at::Tensor& out, const at::Tensor& gate, const at::Tensor& up) {
-  check(out, gate, up);
+  check_swiglu(out, gate, up);
   if (out.is_meta()) return;
   if (out.is_cpu() && kernels::cpu::swiglu(out, gate, up)) return;
   reference::swiglu(out, gate, up);
 }
 
 void swiglu_backward(const at::Tensor& gate, const at::Tensor& up, const at::Tensor& product) {
-  check(gate, up, product);
+  check_swiglu(gate, up, product);
   if (gate.is_meta()) return;
   if (gate.is_cpu() && kernels::cpu::swiglu_backward(gate, up, product)) return;
   reference::swiglu_backward(gate, up, product);

@@ -12,7 +12,7 @@ cpu::TwoSidedTask task_of(const at::Tensor& gradient, const at::Tensor& rows, co
           gradient.size(0), gradient.size(1)};
 }
 
-void check(const at::Tensor& gradient, const at::Tensor& rows, const at::Tensor& columns) {
+void check_two_sided(const at::Tensor& gradient, const at::Tensor& rows, const at::Tensor& columns) {
   GALORE_ASSERT(gradient.dim() == 2 && gradient.is_contiguous() && rows.is_contiguous() &&
                 columns.is_contiguous());
   GALORE_ASSERT(rows.numel() == gradient.size(0) && columns.numel() == gradient.size(1));
@@ -22,7 +22,7 @@ void check(const at::Tensor& gradient, const at::Tensor& rows, const at::Tensor&
 
 void weigh_rows_then_columns(const at::Tensor& rows, const at::Tensor& sums, const at::Tensor& gradient,
                              const at::Tensor& columns, const HalfStep& step) {
-  check(gradient, rows, columns);
+  check_two_sided(gradient, rows, columns);
   GALORE_ASSERT(sums.numel() == columns.numel() && sums.scalar_type() == at::kDouble && sums.is_contiguous());
   if (gradient.is_meta()) return;
   if (!gradient.is_cpu()) return composed::weigh_rows_then_columns(rows, sums, gradient, columns, step);
@@ -30,7 +30,7 @@ void weigh_rows_then_columns(const at::Tensor& rows, const at::Tensor& sums, con
 }
 
 double scale_rows_and_columns(const at::Tensor& gradient, const at::Tensor& rows, const at::Tensor& columns) {
-  check(gradient, rows, columns);
+  check_two_sided(gradient, rows, columns);
   if (gradient.is_meta()) return 0;
   if (!gradient.is_cpu()) return composed::scale_rows_and_columns(gradient, rows, columns);
   return cpu::scale_rows_and_columns(task_of(gradient, rows, columns));
