@@ -1,4 +1,4 @@
-# Short names for what one does here; `make` alone lists them. Everything may be run again at no cost.
+# Short names for the usual work; `make` alone lists them. Targets that have nothing to do finish at once.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PRESET ?= release
@@ -35,7 +35,7 @@ test-avx2:  ## run all tests as on a processor with AVX2 only, on one thread
 demo: build  ## train a small LLaMA on the King James Bible: two to five minutes on two cores once built
 	@scripts/demo
 
-format:  ## rewrite the sources in the house's format
+format:  ## rewrite the sources in the format of .clang-format
 	@clang-format -i $(sources)
 
 check-format:  ## fail when clang-format would change a source

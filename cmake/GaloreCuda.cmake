@@ -1,4 +1,5 @@
-# The CUDA language for the kernels in src/kernels/cuda, by the compiler that scripts/find-nvcc names.
+# The CUDA language for the kernels in src/kernels/cuda, by the compiler that scripts/find-nvcc
+# names.
 include(CheckLanguage)
 if(NOT CMAKE_CUDA_COMPILER)
   execute_process(COMMAND "${CMAKE_SOURCE_DIR}/scripts/find-nvcc" OUTPUT_VARIABLE GALORE_NVCC OUTPUT_STRIP_TRAILING_WHITESPACE)
@@ -14,11 +15,13 @@ if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)  # CMake 3.25 does not know that nv
   set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
 endif()
 set(CMAKE_CUDA_STANDARD 20)
-# libtorch loads the shared runtime; a second, static one in the program would know nothing of the first.
+# libtorch loads the shared runtime; a second, static one in the program would know nothing of the
+# first.
 set(CMAKE_CUDA_RUNTIME_LIBRARY Shared)
 
-# How *.cu are compiled. -fmad=false: a product and a sum are rounded one by one, as on the CPU, so that results are equal
-# to the bit; where one rounding is meant the kernels say fmaf. They wait for memory, not for this.
+# Sets the options of *.cu. With -fmad=false a product and a sum are rounded one after the other, as
+# on the CPU, so that results are equal to the bit; kernels that mean one rounding call fmaf. Speed
+# does not suffer: memory bounds the kernels.
 function(galore_cuda_options target)
   target_compile_options(${target} PRIVATE
     "$<$<COMPILE_LANGUAGE:CUDA>:-fmad=false;--expt-relaxed-constexpr;-Xcompiler=-Wall,-Wextra>")
@@ -34,8 +37,9 @@ function(galore_cuda_sources name)
   galore_cuda_options(galore_${name})
 endfunction()
 
-# The target cuda_objects compiles cuda/*.cu and cuda/*.cpp, tests and all, and without_cuda.cpp. It needs no device, no
-# driver and none of CUDA's libraries; scripts/check-cuda builds it and compares which symbols the objects define.
+# The target cuda_objects compiles cuda/*.cu and cuda/*.cpp, tests and all, and without_cuda.cpp. It
+# needs no device, no driver and none of CUDA's libraries; scripts/check-cuda builds it and compares
+# which symbols the objects define.
 function(galore_cuda_objects)
   find_package(GTest REQUIRED)
   file(GLOB sources CONFIGURE_DEPENDS cuda/*.cu cuda/*.cpp)

@@ -1,11 +1,11 @@
-# One library per folder of src/, with explicit links; unit tests lie beside the sources as *_test.cpp. What is installed
-# of them, and how: GaloreInstall.cmake.
+# Every folder of src/ is a library with explicit links; its unit tests are the *_test.cpp in it.
+# GaloreInstall.cmake says which of the libraries and headers are installed.
 
-# Compile options of everything that is ours. OpenMP: without it at::parallel_for is silently serial.
+# All our targets link these options. Without OpenMP at::parallel_for is silently serial.
 add_library(galore_options INTERFACE)
-# The flag and not CMake's OpenMP target, which links the compiler's libgomp by its path: libtorch brings one of the same
-# name, and one program cannot have two.
-# -Werror only on request: a compiler that we have not tried may warn where ours does not, which must not stop its user.
+# We pass the flag, because CMake's OpenMP target links the compiler's libgomp by its path: libtorch
+# ships a library of the same name, and one program cannot load both. We set -Werror only on request: a
+# compiler that we have not tried may warn where ours does not, which must not stop its user.
 target_compile_options(galore_options INTERFACE
   "$<BUILD_INTERFACE:$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;$<$<BOOL:${GALORE_WERROR}>:-Werror>>>"
   $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>)
@@ -13,15 +13,15 @@ target_link_options(galore_options INTERFACE $<$<LINK_LANGUAGE:CXX>:-fopenmp> $<
 target_include_directories(galore_options INTERFACE "$<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/src>")
 target_compile_features(galore_options INTERFACE cxx_std_20)
 
-# libtorch brings headers of another fmt version (12) than the installed library: without this folder in front of
-# libtorch's, nothing that formats text links.
+# libtorch ships the headers of fmt 12, and Debian another version of the library. Code that formats
+# text links only when this folder is searched before libtorch's.
 find_path(GALORE_FMT_HEADERS fmt/core.h PATHS /usr/include NO_DEFAULT_PATH REQUIRED)
 file(MAKE_DIRECTORY "${CMAKE_BINARY_DIR}/fmt_first")
 file(CREATE_LINK "${GALORE_FMT_HEADERS}/fmt" "${CMAKE_BINARY_DIR}/fmt_first/fmt" SYMBOLIC)
 target_include_directories(galore_options SYSTEM BEFORE INTERFACE "$<BUILD_INTERFACE:${CMAKE_BINARY_DIR}/fmt_first>")
 target_link_libraries(galore_options INTERFACE Libtorch::cpu fmt::fmt)
 
-# Torch headers cost seconds per file; every folder reuses one precompiled set.
+# libtorch's headers take seconds per file, so every folder reuses one set of precompiled headers.
 add_library(galore_pch STATIC "${CMAKE_SOURCE_DIR}/cmake/pch.cpp")
 target_precompile_headers(galore_pch PRIVATE <ATen/ATen.h> <fmt/core.h> <map> <memory> <string> <vector>)
 target_link_libraries(galore_pch PRIVATE galore_options)
@@ -31,8 +31,9 @@ if(GALORE_TESTS)
   include(GoogleTest)
 endif()
 
-# galore_folder(<name> [PROGRAM] LINKS <lower folders and libraries...> EXCLUDE <patterns...>): all .cpp files of the
-# current folder but those whose path below it matches a pattern. PROGRAM: not of the library, only of the program.
+# galore_folder(<name> [PROGRAM] LINKS <lower folders and libraries...> EXCLUDE <patterns...>) makes
+# the library galore_<name> of all .cpp files of the current folder, except those with a path that
+# matches a pattern. With PROGRAM it belongs to the program and is not installed for embedders.
 function(galore_folder name)
   cmake_parse_arguments(ARG "PROGRAM" "" "LINKS;EXCLUDE" ${ARGN})
   if(NOT ARG_PROGRAM)
@@ -58,10 +59,11 @@ function(galore_folder name)
   endif()
 endfunction()
 
-# galore_test(<name> SOURCES ... LINKS ... [LABELS slow]): a GoogleTest program; every case is a test of CTest or, with
-# GALORE_TEST_PROGRAMS, the whole program is: loading libtorch under a sanitizer takes half a second each time.
-# OMP_WAIT_POLICY: CTest runs as many programs as there are processors, each with as many threads, and threads that spin
-# while they wait take the processors from those that work: 34 s against 1.7 s for three at once on two processors.
+# galore_test(<name> SOURCES ... LINKS ... [LABELS slow]) makes a GoogleTest program. Every case is
+# one CTest test. With GALORE_TEST_PROGRAMS the whole program is one, because loading libtorch under
+# a sanitizer takes half a second each time. CTest runs as many programs at once as there are
+# processors, each with as many threads. Threads that spin while they wait take the processors from
+# threads that work (34 s against 1.7 s for three programs on two processors), so they sleep.
 function(galore_test name)
   cmake_parse_arguments(ARG "" "LABELS" "SOURCES;LINKS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})

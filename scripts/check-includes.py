@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
-"""Checks every #include of ours. In src/ an arrow of inclusion may only point downwards, and every arrow that a row below
-allows must be in use; tests and benchmarks may include all of src/; examples see only the headers that embedders see."""
+"""Checks the #include lines of all sources.
+
+In src/ a folder may include only the folders of its row below, and every folder in a row must be
+used. Tests and benchmarks may include all of src/, examples only the public headers.
+"""
 
 import pathlib
 import re

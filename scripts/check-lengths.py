@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Checks that every source and script has at most 400 lines, and every function at most 40.
 
-Functions of Python are found by its parser, all others by their format (clang-format, Google style): a line that ends with
-"{" and holds ")", outside another function, opens one, and the next "}" in the column of its first line ends it.
+Functions of Python are found by its parser, all others by their format (clang-format, Google
+style): a line that ends with "{" and holds ")", outside another function, opens one, and the next
+"}" in the column of its first line ends it.
 """
 
 import ast
