@@ -1,5 +1,5 @@
-// Attention of one layer over 2048 tokens, forward and backward: as separate rows, as one row, and as one row
-// of eight documents that are kept apart, which should take as long as eight rows.
+// Times attention of one layer over 2048 tokens, forward and backward: as separate rows, as one row, and as
+// one row of eight documents that are kept apart. The packed row should take as long as eight rows.
 #include <fmt/core.h>
 
 #include <memory>
@@ -21,7 +21,7 @@ struct Heads {
   Workspace workspace{ledger};
 };
 
-// `rows` rows of documents of `document` tokens.
+// Makes `rows` rows of documents with `document` tokens each.
 std::shared_ptr<Heads> heads_of(int64_t rows, int64_t document, at::ScalarType dtype) {
   const std::array<int64_t, 4> shape{rows, kAttended / rows, kHeads, kDim};
   const auto heads = std::make_shared<Heads>();
@@ -36,7 +36,8 @@ std::shared_ptr<Heads> heads_of(int64_t rows, int64_t document, at::ScalarType d
   return heads;
 }
 
-// Of `products` matrix products over the pairs of a query and a key that it sees, documents of one length.
+// Counts the operations of `products` matrix products over the pairs of a query and a key that it sees, for
+// documents of one length.
 double operations(double products, int64_t document) {
   return products * 2 * kDim * kHeads * double(kAttended) * double(document + 1) / 2;
 }

@@ -33,7 +33,7 @@ struct KernelCase {
 std::vector<KernelCase> optimizer_cases();
 // Returns the kernels of a layer and the loss: norms, activation, rotary embedding, loss, conversions.
 std::vector<KernelCase> layer_cases();
-// Attention over separate rows and over one packed row.
+// Returns cases of attention over separate rows and over one packed row.
 std::vector<KernelCase> attention_cases();
 
 at::Tensor normal(at::IntArrayRef shape, at::ScalarType dtype = at::kFloat, double deviation = 1);

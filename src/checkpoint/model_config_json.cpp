@@ -55,8 +55,8 @@ class ConfigReader {
       fail("config", "{}: '{}' must be true or false, given {}", where_, key.name, shown(*value));
     target = value == nullptr ? key.fallback != 0 : value->get<bool>();
   }
-  // A token's id: null and negative mean none; of a list (several ends of text) the first counts. Null is not
-  // the same as a missing key, which has transformers' default.
+  // Reads a token's id: null and negative numbers mean none, and of a list (several tokens that end a text)
+  // the first counts. Null differs from a missing key, which has transformers' default.
   void set(const ConfigKey& key, const Json* value, std::optional<int64_t>& target) const {
     if (value != nullptr && value->is_array()) value = value->empty() ? nullptr : &value->front();
     int64_t id = json_.contains(key.name) ? static_cast<int64_t>(kNone) : static_cast<int64_t>(key.fallback);
@@ -95,7 +95,7 @@ void read_activation(const std::string& where, const Architecture& format, const
   config.hidden_act = found->get<std::string>();
 }
 
-// Whether this kind of layer can be computed where the format allows windows as it does.
+// Returns true when this kind of layer can be computed, given the format's windows.
 bool is_layer_type(const Json& type, const Architecture& format, const ModelConfig& config) {
   const bool windowed = config.sliding_window.has_value();
   if (format.windows == Windows::all) return type == (windowed ? "sliding_attention" : "full_attention");
@@ -118,7 +118,8 @@ void read_windows(const std::string& where, const Architecture& format, const Js
   if (format.windows == Windows::some) config.layer_types = found->get<std::vector<std::string>>();
 }
 
-// One object with all that says something about the rotary embedding, wherever this version put it.
+// Collects all keys about the rotary embedding in one object, from any place that a version of transformers
+// uses.
 void read_rope(const std::string& where, const Architecture& format, const Json& json, ModelConfig& config) {
   for (const char* name : {"rope_scaling", "rope_parameters"}) {
     const auto found = json.find(name);
@@ -153,7 +154,8 @@ Json to_json(double value) { return value; }
 Json to_json(bool value) { return value; }
 Json to_json(const std::optional<int64_t>& value) { return value ? Json(*value) : Json(nullptr); }
 
-// A list of ids that has the one in use stays: all of them end a text.
+// Returns true for a list of ids that contains the current one. The list is kept, because each of its ids
+// ends a text.
 bool says_already(const Json& json, const char* name, const Json& value) {
   const auto found = json.find(name);
   return found != json.end() && found->is_array() && !value.is_null() &&

@@ -15,7 +15,7 @@ namespace galore {
 // Prints the help of a command to stdout.
 void print_help(const std::string& command, const OptionTable& table);
 
-// What follows a command's name on the command line.
+// The words after a command's name on the command line.
 struct Arguments {
   using ShowHelp = std::function<void(const std::string& command, const OptionTable&)>;
 
@@ -35,7 +35,8 @@ struct Arguments {
 // underscores are equal. Returns false when help was asked for and shown. Wrong usage is a UsageError.
 bool parse_arguments(const std::string& command, OptionTable& table, const Arguments& arguments);
 
-// Returns the text of `galore COMMAND --help`: every option under its heading, with type, default, range and help.
+// Returns the text of `galore COMMAND --help`: every option under its heading, with type, default, range and
+// help.
 std::string help_text(const std::string& command, const OptionTable& table);
 
 }  // namespace galore

@@ -14,7 +14,7 @@ class SingleProcess : public Collective {
 }  // namespace
 
 Collective& single_process() {
-  static SingleProcess alone;  // it has no state
+  static SingleProcess alone;  // this object has no state, so all threads may share it
   return alone;
 }
 

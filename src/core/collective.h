@@ -1,5 +1,5 @@
-// Where numbers of several processes are added up. One process trains on a share of each batch; gradients are
-// sums over tokens, so the sum of the processes' gradients is the gradient of the batch.
+// Sums tensors of several processes. Each process trains on a share of every batch. Gradients are sums over
+// tokens, so the sum of the processes' gradients is the gradient of the batch.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -11,16 +11,16 @@ namespace galore {
 class Collective {
  public:
   virtual ~Collective() = default;
-  // The number of this process, from 0.
+  // Returns the number of this process, counted from 0.
   virtual int index() const = 0;
   virtual int size() const = 0;
-  // tensor = the sum of the processes' tensors, in place. The tensor is contiguous.
+  // Replaces `tensor` by the sum of the processes' tensors. The tensor must be contiguous.
   virtual void sum(const at::Tensor& tensor) = 0;
-  // tensor = the tensor of process `from`.
+  // Replaces `tensor` by the tensor of process `from`.
   virtual void broadcast(const at::Tensor& tensor, int from) = 0;
 };
 
-// A process that is alone: all calls do nothing.
+// Returns the collective of a process that trains alone: its calls change nothing.
 Collective& single_process();
 
 }  // namespace galore

@@ -1,4 +1,4 @@
-// A sink in front of a parameter's sink: it sees what layers report and passes it on.
+// A gradient tap stands in front of a parameter's sink: it sees the reports of layers and passes them on.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -9,11 +9,12 @@
 
 namespace galore {
 
-// Stands in front of the parameter's present sink for as long as it lives and restores that sink when it is
-// destroyed. Taps are destroyed in the reverse order of their making, and before the sink behind them. A
-// parameter without a sink has no gradient to tap: the tap is told of the reports and passes nothing on.
+// The constructor puts the tap in front of the parameter's present sink, and the destructor restores that
+// sink. Destroy taps in the reverse order of their construction, and before the sink behind them. If the
+// parameter has no sink, the tap receives the reports and passes nothing on.
 //
-// A subclass overrides the functions whose reports it wants and calls the base class's to pass them on.
+// A subclass overrides the functions for the reports that it needs and calls the base class's functions to
+// pass them on.
 class GradientTap : public GradientSink {
  public:
   explicit GradientTap(Parameter& parameter)

@@ -1,4 +1,4 @@
-// A member of this type makes a class neither copyable nor movable, and leaves an aggregate an aggregate.
+// A class with a member of this type can be neither copied nor moved. An aggregate stays an aggregate.
 #pragma once
 
 namespace galore {

@@ -1,5 +1,5 @@
-// The charts of a report: which fields of events each one draws, and how. The page and the reader of
-// histories both go by this table.
+// The charts of a report: the event fields that each chart draws, and its style. The page and the reader of
+// histories both use this table.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -12,19 +12,19 @@ namespace galore {
 
 struct ChartSpec {
   std::string title;
-  std::vector<std::string> series;  // names of fields; drawn in one colour a run
-  std::string format;               // of values: a name of `formats` in page/format.js
+  std::vector<std::string> series;  // names of event fields; each run has one colour
+  std::string format;               // format of values: a name of `formats` in page/format.js
   int digits = 0;                   // for the format "fixed"
-  bool smooth = false;              // by the page's control
-  bool dots = false;                // few points: each is marked
-  bool logarithmic = false;         // where the reader asks for it
-  std::string note = {};            // beside the title
-  std::string noted_series = {};    // the note is shown only if this one is drawn; "": always
+  bool smooth = false;              // the page's control may smooth it
+  bool dots = false;                // marks each point, for series with few points
+  bool logarithmic = false;         // drawn logarithmically if the reader asks for it
+  std::string note = {};            // text next to the title
+  std::string noted_series = {};    // shows the note only if this series is drawn; "": always
 };
 
-// In the order of the page. `metrics` are those of evaluations.
+// Returns the charts in the order of the page. `metrics` are the metrics of evaluations.
 std::vector<ChartSpec> charts(const std::vector<MetricKind>& metrics);
-// As page/page.js reads them.
+// Returns the charts as JSON for page/page.js.
 nlohmann::ordered_json charts_json(const std::vector<ChartSpec>& charts);
 
 }  // namespace galore

@@ -45,7 +45,7 @@ class CsvSink : public LogSink {
  private:
   std::string header() const { return fmt::format("{}\n", fmt::join(columns_, ",")); }
 
-  // Rows begin with the step.
+  // Returns true for a complete row of a step up to `step`. Rows start with the step.
   bool is_row_until(const std::string& line, int64_t step) const {
     int64_t row_step = 0;
     const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), row_step);
@@ -60,7 +60,7 @@ class CsvSink : public LogSink {
   }
 
   Path path_;
-  std::vector<std::string> columns_;  // events carry these names
+  std::vector<std::string> columns_;  // names of event fields
   std::optional<AppendedFile> file_;
 };
 

@@ -11,7 +11,7 @@
 namespace galore {
 namespace {
 
-// Two that are drawn, one for comparison: each is a column and has a tag.
+// Two metrics are drawn and one is for comparison. Each is a column and has a tag.
 const std::vector<MetricKind> kMetrics{{.name = "eval_loss", .title = "Loss"},
                                        {.name = "accuracy", .title = "Accuracy"},
                                        {.name = "eval_other"}};

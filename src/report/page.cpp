@@ -21,7 +21,7 @@ std::string script_data(const nlohmann::ordered_json& data) {
   return text;
 }
 
-// The owners of planned bytes, as a run's "memory" event names them.
+// Returns the owners of planned bytes, with the names from a run's "memory" event.
 nlohmann::ordered_json owners() {
   nlohmann::ordered_json names = nlohmann::ordered_json::array();
   for (int owner = 0; owner < kNumOwners; ++owner) names.push_back(owner_name(static_cast<Owner>(owner)));

@@ -10,7 +10,8 @@
 
 namespace galore {
 
-// `runs` are results of read_run() with the same charts. Runs with equal names get their paths as names.
+// Returns the page of `runs`, which are results of read_run() with the same charts. Runs with equal names are
+// named by their paths.
 std::string report_page(std::vector<nlohmann::ordered_json> runs, const std::vector<ChartSpec>& charts);
 
 }  // namespace galore

@@ -24,7 +24,7 @@ struct Refreshes {
 
 class History {
  public:
-  // The series are those that `charts` draw.
+  // Keeps the series that `charts` draw.
   History(const Path& path, const std::vector<ChartSpec>& charts) {
     for (const ChartSpec& chart : charts)
       series_.insert(series_.end(), chart.series.begin(), chart.series.end());

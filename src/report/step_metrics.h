@@ -1,4 +1,4 @@
-// The numbers of one update, as a log line shows them.
+// The numbers of one update for a log line.
 #pragma once
 
 #include <cstdint>
@@ -8,14 +8,15 @@ namespace galore {
 struct StepMetrics {
   int64_t step = 0, total_steps = 0;
   double epoch = 0, loss = 0, gradient_norm = 0, learning_rate = 0, tokens_per_second = 0;
-  double product_rate_share = 0;  // computing rate over the measured rate of matrix products
+  double product_rate_share = 0;  // computing rate divided by the measured rate of matrix products
   int64_t memory_bytes = 0, peak_memory_bytes = 0, tokens_seen = 0;
   int64_t skipped_updates = 0;  // since the last line
   double seconds_left = 0, clip_factor = 1;
-  double optimizer_seconds = 0, refresh_seconds = 0;  // since the last line; refreshes count in both
-  double data_seconds = 0;                            // since the last line: waited for batches
+  // since the last line; the time of refreshes is part of both
+  double optimizer_seconds = 0, refresh_seconds = 0;
+  double data_seconds = 0;  // time spent waiting for batches since the last line
   bool norm_is_projected = false;
-  double mean_rank = 0;  // of subspaces whose ranks are chosen; 0: there are none
+  double mean_rank = 0;  // mean over subspaces with chosen ranks; 0: there are none
 };
 
 }  // namespace galore

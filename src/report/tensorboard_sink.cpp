@@ -24,7 +24,7 @@ std::vector<EventScalar> scalars_of_step(const LogEvent& event) {
   return scalars;
 }
 
-// Hugging Face's tags: "eval_loss" is eval/loss.
+// Returns Hugging Face's tag: "eval_loss" becomes eval/loss.
 std::string tag_of(const MetricKind& metric) {
   const std::string prefix = "eval_";
   return "eval/" + (metric.name.starts_with(prefix) ? metric.name.substr(prefix.size()) : metric.name);

@@ -66,15 +66,15 @@ double decrease(const Variant& variant, const Problem& problem) {
               {{kTall, random({problem.m, problem.n}, 3) * 0.1}, {kNorm, random({problem.m}, 4) * 0.1}},
               options);
   const OptimizerSettings& settings = run.optimizer->options().settings;
-  // Rules that divide by the size of the gradient move by the rate itself; SGD by the rate times the
-  // gradient, and the curvature of least squares is about 1 here. A tenth of that with momentum, which adds
-  // up ten.
+  // A rule that divides by the size of the gradient moves weights by the rate itself. SGD moves them by the
+  // rate times the gradient, and the curvature of least squares is about 1 here. Momentum sums about ten
+  // gradients, so it gets a tenth of SGD's rate.
   const bool is_sgd = settings.rule->name() == "sgd";
   double rate = !is_sgd ? 0.05 : options_of<SgdOptions>(*settings.rule).momentum > 0 ? 0.03 : 0.3;
   if (variant.targeted) rate /= scale_of(settings);
-  // P P^T of a random P is no projection: it enlarges up to ten times where r is a fourth of n.
+  // P P^T is not a projection for a random P: it enlarges up to ten times when r is a quarter of n.
   if (variant.subspace_is("random") && is_sgd) rate /= 10;
-  // Details are divided by the size of the coarse part, which may be a tenth of theirs.
+  // Details are divided by the size of the coarse part, which can be a tenth of their own size.
   if (variant.optim == "gwt_adamw") rate /= 10;
   // A momentum that is restored from four random directions has noise of twice its size.
   if (variant.optim == "flora" && variant.targeted) rate /= 10;

@@ -54,7 +54,7 @@ class ProgramKills : public ProgramTest {
     EXPECT_EQ(status, -SIGKILL) << program.errors();
     return status == -SIGKILL;
   }
-  // GALORE_KILL_SEED repeats the times of an earlier run.
+  // The environment variable GALORE_KILL_SEED repeats the times of an earlier run.
   static unsigned seed() {
     const char* given = std::getenv("GALORE_KILL_SEED");
     return given ? static_cast<unsigned>(std::stoul(given)) : std::random_device()();
@@ -67,7 +67,8 @@ class ProgramKills : public ProgramTest {
 
 void ProgramKills::expect_unharmed(int kills, const Settings& more) {
   const std::string repeat = "GALORE_KILL_SEED=" + std::to_string(seed_) + " repeats these times";
-  std::cout << repeat << std::endl;  // a test that hangs is killed and fails without its trace
+  // The line is flushed now, because a hanging test is killed and fails without its trace.
+  std::cout << repeat << std::endl;
   SCOPED_TRACE(repeat);
   int64_t saved = 0, dead_writers = 0;
   for (int number = 0; number < kills; ++number) {

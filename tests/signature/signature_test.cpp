@@ -1,11 +1,11 @@
-// The signature: a tiny LLaMA and a tiny GPT-2 train for 30 updates on one thread, and one hash stands for
-// every loss and every weight. A change that moves code keeps all hashes; a change of results on purpose
-// replaces them and says why in its commit.
+// The signature test trains a tiny LLaMA and a tiny GPT-2 for 30 updates on one thread. One hash stands for
+// every loss and every weight. A change that only moves code keeps all hashes. A change that alters results
+// on purpose replaces them and explains why in its commit.
 //
-// Processors with other instructions, and libraries that choose their kernels by vendor, round in other ways.
-// So the table has rows by kernel level (kernels/cpu_features.h), and the hash is compared where the level
-// has a row. On every level, losses and the norm of all weights are compared with one set of numbers, to the
-// distance that rounding may make.
+// Processors with other instructions, and libraries that choose kernels by vendor, round differently. The
+// table therefore has rows by kernel level (kernels/cpu_features.h), and the hash is compared only if the
+// level has a row. On every level, losses and the norm of all weights are compared with one set of numbers,
+// within the distance that rounding can cause.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
@@ -26,11 +26,11 @@ constexpr int64_t kUpdates = 30, kMicroBatches = 2, kBatchRows = 2, kLength = 24
 
 struct Case {
   const char *model_type, *optim;
-  double first_loss, last_loss, weight_norm;  // on every level
-  int64_t planned_bytes;                      // by both drivers, which keep all gradients with accumulation
+  double first_loss, last_loss, weight_norm;  // expected on every level
+  int64_t planned_bytes;  // planned for both drivers, which keep all gradients with accumulation
 };
 
-// Takes the same losses and weights with both drivers: they agree to the bit.
+// Both drivers must give the same losses and weights to the bit.
 constexpr Case kCases[] = {
     {"llama", "adamw_torch", 4.266084, 0.964447, 23.526668, 772992},
     {"llama", "galore_adamw", 4.266084, 1.227499, 21.624321, 720672},
@@ -42,7 +42,7 @@ constexpr Case kCases[] = {
     {"gpt2", "fira_adamw", 4.310832, 1.201656, 19.496353, 718560},
 };
 
-// What was seen on the levels named.
+// The results that were measured on the named levels.
 struct Row {
   std::vector<std::string> levels;
   uint64_t hashes[std::size(kCases)];
@@ -79,7 +79,7 @@ ModelConfig tiny(const std::string& model_type) {
   return config;
 }
 
-// Each token follows from the last one with a few surprises, so that there is something to learn.
+// Each token follows from the token before, with a few surprises, so that the model can learn something.
 at::Tensor ids_of(int64_t micro_batch) {
   RandomStream random(3, "signature", "", static_cast<uint64_t>(micro_batch));
   at::Tensor ids = at::empty({kBatchRows, kLength}, at::kLong);
@@ -161,7 +161,7 @@ TEST_P(SignatureOf, IsThatOfThisKernelLevel) {
   if (row != kRows.end()) {
     EXPECT_EQ(whole.hash, row->hashes[GetParam()]);
   }
-  // A row for a level that has none, or for a change on purpose, is copied from here.
+  // After a deliberate change, or for a level without a row, copy the row from this output.
   std::printf("%s 0x%016lx: %.6f, %.6f, %.6f\n", kernel_level().c_str(), whole.hash, whole.first_loss,
               whole.last_loss, whole.weight_norm);
 }
@@ -170,8 +170,8 @@ TEST_P(SignatureOf, IsOneForBothDrivers) { EXPECT_EQ(train(one(), true).hash, tr
 
 TEST_P(SignatureOf, IsNearTheNumbersOfAllKernelLevels) {
   const Signature whole = train(one(), false);
-  // Rounding alone, amplified by 30 updates. AVX2 and AVX-512 differ by less than 1e-6 on an EPYC; libraries
-  // of another vendor's processor may sum in another order everywhere.
+  // The tolerance covers rounding alone, amplified by 30 updates. AVX2 and AVX-512 differ by less than 1e-6
+  // on an EPYC; libraries may sum in another order on processors of another vendor.
   constexpr double kRounding = 2e-3;
   EXPECT_NEAR(whole.first_loss, one().first_loss, 1e-5);
   EXPECT_NEAR(whole.last_loss, one().last_loss, kRounding * one().last_loss);

@@ -34,11 +34,9 @@ def basis_in_projector(optimizer, parameter):
 
 def compare(package, what, make, module, preset, options, trace="main", decay=0.0, basis=None, only=None, prepare=None,
             step_of=None):
-    """make(targeted parameters, others, {name: parameter}) -> the package's optimizer.
-    basis(optimizer, parameter) -> B.
+    """make(targeted parameters, others, {name: parameter}) -> the package's optimizer. basis(optimizer, parameter) -> B.
 
-    prepare(reference objects, their weights) may change them before the first step.
-    step_of(optimizer) replaces step().
+    prepare(reference objects, their weights) may change them before the first step. step_of(optimizer) replaces step().
     """
     weights, gradients = split(FAMILY / f"trace_{trace}.safetensors")
     if only:

@@ -32,8 +32,8 @@ struct StepContext {
   }
 };
 
-// Whether a weight takes part in an update. Where the weights at one place of all layers take turns, one of
-// them is active in an update and the others rest.
+// Says whether a weight takes part in an update. If the weights at one place of all layers take turns, one of
+// them is active in each update, and the others rest.
 enum class Activity { always, active, resting };
 
 class Method {
@@ -43,8 +43,8 @@ class Method {
   // An empty direction leaves the weight as it is, without decay.
   virtual Direction direction(at::Tensor gradient, const StepContext& context) = 0;
   virtual void visit(StateVisitor& visitor) = 0;
-  // Asked when an update begins that follows `updates` others. The gradient of a resting weight is not
-  // formed, and direction() is not called.
+  // Called when the update after `updates` others begins. The gradient of a resting weight is not formed, and
+  // direction() is not called for it.
   virtual Activity activity(int64_t /*updates*/) { return Activity::always; }
 
   // Returns the basis that is refreshed at intervals, or null when the method has none.

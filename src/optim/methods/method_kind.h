@@ -15,16 +15,16 @@
 
 namespace galore {
 
-// What a method is told of its weight.
+// Describes a weight to its method.
 struct MethodWeight {
   std::string name;
-  std::vector<int64_t> shape;  // as in matrix_sizes()
-  bool targeted = true;        // it is one of optim_target_modules
+  std::vector<int64_t> shape;  // the sizes from matrix_sizes()
+  bool targeted = true;        // true if optim_target_modules names it
   Role role = Role::matrix;
-  int64_t layer = -1, num_layers = 0;  // the weight's layer, -1 for none, and the model's number of layers
+  int64_t layer = -1, num_layers = 0;  // the weight's layer (-1: none) and the model's number of layers
 };
 
-// From what a method is made for one weight.
+// The inputs from which a method is made for one weight.
 class MethodInputs {
  public:
   MethodInputs(const OptimizerSettings& settings, MethodWeight weight, Workspace& workspace)
@@ -33,7 +33,7 @@ class MethodInputs {
   // The sizes of a matrix.
   int64_t rows() const { return weight.shape.at(0); }
   int64_t columns() const { return weight.shape.at(1); }
-  // The settings' rule for a tensor of `shape`, such as a low-rank gradient.
+  // Makes the settings' update rule for a tensor of `shape`, such as a low-rank gradient.
   std::unique_ptr<UpdateRule> rule(at::IntArrayRef shape) const;
   std::unique_ptr<Subspace> subspace() const;
   // Makes a moment of zeros, in the storage format of the settings. `is_signed` is false for squares.
@@ -45,10 +45,10 @@ class MethodInputs {
 };
 
 struct MethodTraits {
-  bool has_basis = false;           // it is made of MethodInputs::subspace(), and has its options
-  bool needs_orthonormal = false;   // subspace=random is refused: P P^T must be a projection
+  bool has_basis = false;           // the method uses MethodInputs::subspace() and has its options
+  bool needs_orthonormal = false;   // it refuses subspace=random, because P P^T must be a projection
   bool moves_basis = false;         // it replaces its basis, so only a searched one will do
-  bool takes_every_weight = false;  // not the targeted ones alone, whatever their number of dimensions
+  bool takes_every_weight = false;  // it takes every weight, targeted or not, of any number of dimensions
 };
 
 class MethodKind {

@@ -25,7 +25,7 @@ struct SparseMomentumOptions {
 };
 void declare_options(OptionTable& table, SparseMomentumOptions& options);
 
-// The settings' rule alone where density is 1, or the weight is no matrix.
+// Makes the settings' rule alone when density is 1 or the weight is not a matrix.
 std::unique_ptr<Method> make_sparse_momentum(const SparseMomentumOptions& options,
                                              const MethodInputs& inputs);
 std::unique_ptr<MethodKind> sparse_momentum_kind(const SparseMomentumOptions& options = {});

@@ -8,7 +8,7 @@ namespace rows {
 
 void combine_adamw_of_galore(OptimizerSettings& settings) {
   settings.decay_order = DecayOrder::after;
-  // The default of galore_torch; the paper prints 1e-8.
+  // This is the default of galore_torch; the paper prints 1e-8.
   settings.rule = adamw_kind({.epsilon = 1e-6, .epsilon_before_correction = true});
 }
 

@@ -30,7 +30,7 @@ void combine_sumo(OptimizerSettings& settings) {
 }
 
 void combine_flora(OptimizerSettings& settings) {
-  settings.rule = adafactor_kind({.beta1 = -1});  // Flora's own
+  settings.rule = adafactor_kind({.beta1 = -1});  // Flora has its own first moment
   settings.method = flora_kind();
   settings.subspace.subspace = "random";
   settings.subspace.update_proj_gap = 1000;

@@ -1,4 +1,4 @@
-// AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101) without its decay, which the optimizer does.
+// AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101) without its decay, which the optimizer applies.
 //
 //   m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
 //   direction = (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon)

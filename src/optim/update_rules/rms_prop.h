@@ -1,5 +1,5 @@
 // RMSProp (Tieleman and Hinton 2012, lecture 6.5): v = beta v + (1 - beta) g^2, direction g / (sqrt(v) +
-// epsilon), without bias correction, as Fira runs it. PyTorch's defaults are 0.99 and 1e-8.
+// epsilon), without bias correction, as in Fira's code. PyTorch's defaults are 0.99 and 1e-8.
 #pragma once
 
 #include "optim/update_rules/rule_kind.h"

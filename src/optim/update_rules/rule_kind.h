@@ -1,5 +1,5 @@
-// What the rest of the optimizer knows of an update rule: its name, its options and how to make it for a
-// tensor. The rule's own file tells it, so a new rule is its file and one row of the table in rules.cpp.
+// Describes an update rule to the rest of the optimizer: its name, its options and how to make it for a
+// tensor. A new rule is one file and one row of the table in rules.cpp.
 #pragma once
 
 #include <memory>
@@ -13,7 +13,7 @@
 namespace galore {
 
 struct RuleTraits {
-  bool keeps_every_square = false;  // UpdateRule::variance() is an average for every element
+  bool keeps_every_square = false;  // UpdateRule::variance() has an average for every element
 };
 
 class RuleKind {
@@ -25,7 +25,7 @@ class RuleKind {
   virtual std::unique_ptr<RuleKind> clone() const = 0;
   // Declares the rule's options, bound to this object.
   virtual void declare(OptionTable& table) = 0;
-  // A rule for a tensor of `shape`, with empty state.
+  // Makes a rule with empty state for a tensor of `shape`.
   virtual std::unique_ptr<UpdateRule> make(const StorageOptions& storage, at::IntArrayRef shape,
                                            Workspace& workspace) const = 0;
 
@@ -34,7 +34,7 @@ class RuleKind {
   RuleTraits traits_;
 };
 
-// For a rule whose options are a struct with a declare_options() of its own.
+// The kind of a rule with an options struct that has its own declare_options().
 template <class Options>
 class RuleKindOf : public RuleKind {
  public:
@@ -55,10 +55,11 @@ class RuleKindOf : public RuleKind {
   Make make_;
 };
 
-// Fails unless `holds`: a part asked for the options of another rule than the one it was combined with.
+// Fails unless `holds`. A failure means that a part asked for the options of a rule with which it was not
+// combined.
 void assert_rule_has_options(bool holds);
 
-// The options of a rule that is known to have these.
+// Returns the options of a rule that must have options of this type.
 template <class Options>
 Options& options_of(RuleKind& rule) {
   auto* const known = dynamic_cast<RuleKindOf<Options>*>(&rule);
@@ -72,7 +73,8 @@ const Options& options_of(const RuleKind& rule) {
   return known->options;
 }
 
-// The table. An unknown name is an assertion: the option `rule` refuses it before.
+// Returns the rule with this name from the table. An unknown name fails an assertion, because the option
+// `rule` has refused it before.
 std::unique_ptr<RuleKind> rule_kind(const std::string& name);
 std::vector<std::string> rule_names();
 

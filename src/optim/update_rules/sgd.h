@@ -1,5 +1,5 @@
-// SGD with momentum in PyTorch's form: m = momentum m + (1 - dampening) g, direction m, or g + momentum m
-// with nesterov.
+// SGD with momentum in PyTorch's form: m = momentum m + (1 - dampening) g. The direction is m, or g +
+// momentum m with nesterov.
 #pragma once
 
 #include "optim/update_rules/rule_kind.h"

@@ -37,7 +37,7 @@ class UpdateRule {
   }
 };
 
-// x turn (`of_columns`) or turn^T x.
+// Returns x turn if `of_columns`, and turn^T x otherwise.
 at::Tensor turned_state(const at::Tensor& x, const at::Tensor& turn, bool of_columns);
 
 }  // namespace galore

@@ -40,7 +40,7 @@ class BpeTrainer {
   struct Candidate {
     int64_t count;
     uint64_t pair;
-    bool operator<(const Candidate& other) const {  // the queue puts the greatest first
+    bool operator<(const Candidate& other) const {  // reversed, because the queue puts the greatest first
       return count != other.count ? count < other.count : pair > other.pair;
     }
   };
