@@ -9,15 +9,15 @@
 namespace galore {
 
 void declare_options(OptionTable& table, CodedWeightOptions& options) {
-  table.add("weight_bits", &options.bits, "of targeted weights; 16: they are kept like all others")
+  table.add("weight_bits", &options.bits, "bits for each targeted weight; 16: stored like all other weights")
       .choices({"8", "16"})
       .origin("Q-GaLore's code");
-  table.add("weight_group_size", &options.group_size, "weights in codes that share a scale")
+  table.add("weight_group_size", &options.group_size, "quantized weights that share a scale")
       .range(2, 65536)
       .origin("Q-GaLore's code");
   table
       .add("stochastic_round", &options.stochastic_round,
-           "round updates into codes at random, so that they are right on the average; false: to nearest")
+           "round quantized updates at random, so that they are right on average; false: to nearest")
       .origin("Q-GaLore's code");
 }
 

@@ -11,31 +11,29 @@ void declare_options(OptionTable& table, OptimizerOptions& options) {
   table.add("max_grad_norm", &options.max_grad_norm, "largest gradient norm; 0 does not clip")
       .range(0, 1e30)
       .alias("grad_clipping");
-  table.add("layerwise_clipping", &options.layerwise_clipping, "what layer-wise mode clips by")
+  table.add("layerwise_clipping", &options.layerwise_clipping, "norm by which layer-wise mode clips")
       .choices({"previous_norm", "per_tensor"});
   table
-      .add(
-          "gradient", &options.gradient,
-          "full: form every gradient; projected: of projected weights only its projection, between refreshes")
+      .add("gradient", &options.gradient,
+           "full: form every gradient; projected: form only the projection of projected weights' gradients, "
+           "between refreshes")
       .choices({"full", "projected"});
   table
       .add("grad_norm", &options.grad_norm,
-           "the norm that is logged and clipped by, where no gradient is formed: projected, inside the "
-           "subspaces; exact, of whole gradients, which costs time; auto: exact where max_grad_norm clips")
+           "norm for the log and for clipping when gradients are not formed: projected: inside the "
+           "subspaces; exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set")
       .choices({"auto", "exact", "projected"});
   table
       .add("basis_gradient", &options.basis_gradient,
-           "with gradient=projected and accumulation, what a basis is taken from: the whole update's "
-           "gradient, "
-           "formed for the weights that are due, or its first_micro_batch's, never formed")
+           "gradient from which a basis is found, with gradient=projected and accumulation: the whole "
+           "update's, formed for the weights that are due, or its first_micro_batch's, which is never formed")
       .choices({"update", "first_micro_batch"});
   table.add("bf16_rounding", &options.rounding, "how updates are rounded into bf16 weights")
       .choices({"nearest", "stochastic"});
   table
       .add("lift", &options.lift,
-           "how directions of a subspace reach their weight: eager, with every update; lazy, when the basis "
-           "changes, "
-           "layers compute with both until then; auto: lazy where that costs less")
+           "when directions of a subspace are added to their weight: eager: in every update; lazy: when the "
+           "basis changes, and layers compute with both until then; auto: lazy if it costs less")
       .choices({"eager", "lazy", "auto"});
   table.add("master_weights", &options.master_weights, "keep fp32 copies of bf16 weights");
 }

@@ -176,12 +176,15 @@ void declare_arguments(OptionTable& table, ForeignOptions& o) {
 
 void declare_options(OptionTable& table, ForeignOptions& o) {
   table.group("Names of other programs");
-  table.add("total_batch_size", &o.total_batch_size, "rows in an update; decides gradient_accumulation_steps")
+  table.add("total_batch_size", &o.total_batch_size, "rows in an update; sets gradient_accumulation_steps")
       .range(1, 1e12);
-  table.add("max_train_tokens", &o.max_train_tokens, "decides max_steps; 1.1B is understood").range(1, 1e18);
+  table
+      .add("max_train_tokens", &o.max_train_tokens, "number of training tokens, such as 1.1B; sets max_steps")
+      .range(1, 1e18);
   table.add("warmup_ratio", &o.warmup_ratio, "warm-up as a share of all updates").range_below(0, 1);
-  table.add("min_lr_ratio", &o.min_lr_ratio, "the cosine schedule ends at this share").range(0, 1);
-  table.add("use_galore", &o.use_galore, "LLaMA-Factory: the optimizer within GaLore");
+  table.add("min_lr_ratio", &o.min_lr_ratio, "share of the peak rate at which the cosine schedule ends")
+      .range(0, 1);
+  table.add("use_galore", &o.use_galore, "LLaMA-Factory: use the optimizer inside GaLore");
   table.add("galore_layerwise", &o.galore_layerwise, "LLaMA-Factory: optim_layerwise");
   table.add("galore_target", &o.galore_target, "LLaMA-Factory: optim_target_modules");
   table.add("use_apollo", &o.use_apollo, "LLaMA-Factory: optim=apollo_adamw");

@@ -181,7 +181,7 @@ TEST(ForeignOptions, Bf16MayBeLeftToTheDevice) {
   EXPECT_EQ(Given({"bf16=auto", "dtype=float32", "device=cuda"}).options.dtype, "float32");
   EXPECT_EQ(complaint({}, {"bf16=perhaps"}),
             "[config.yaml:2] bf16: expected one of true,false,auto,full, given 'perhaps'");
-  EXPECT_TRUE(Given({"infer_dtype=auto"}).noted("infer_dtype has no effect: galore generate has dtype"));
+  EXPECT_TRUE(Given({"infer_dtype=auto"}).noted("infer_dtype has no effect: use the option dtype of galore generate"));
 }
 
 TEST(ForeignOptions, WhatIsLackingIsNamedWithItsPlace) {

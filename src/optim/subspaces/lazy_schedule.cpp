@@ -17,13 +17,15 @@ constexpr double kLargestGap = 1e15;  // of update_proj_gap
 void declare_options(OptionTable& table, LazyOptions& options) {
   table
       .add("cos_threshold", &options.cos_threshold,
-           "mean |cosine| of a basis's first vectors from which on it is refreshed more rarely; 0: never")
+           "refresh a basis less often from this mean |cosine| of its successive first vectors on; 0: never")
       .range(0, 1)
       .origin("Q-GaLore's code");
-  table.add("gamma_proj", &options.gamma_proj, "factor on the gap between refreshes then")
+  table
+      .add("gamma_proj", &options.gamma_proj,
+           "factor on the gap between refreshes when cos_threshold is reached")
       .range(1, 1e6)
       .origin("Q-GaLore's code");
-  table.add("queue_size", &options.queue_size, "refreshes that the mean is taken over")
+  table.add("queue_size", &options.queue_size, "number of refreshes in the mean cosine")
       .range(1, 1000)
       .origin("Q-GaLore's code");
 }
