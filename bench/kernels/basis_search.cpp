@@ -11,7 +11,7 @@
 #include <functional>
 
 #include "bench/kernels/clock.h"
-#include "optim/subspaces/subspace.h"
+#include "optim/subspaces/iteration.h"
 
 namespace galore {
 namespace {

@@ -4,6 +4,7 @@
 
 #include "core/errors.h"
 #include "optim/presets.h"
+#include "optim/subspaces/basis_kind.h"
 #include "optim/update_rules/adamw.h"
 
 namespace galore {

@@ -8,7 +8,7 @@
 #include "optim/cloned.h"
 #include "optim/coded_weights.h"
 #include "optim/storage/moment.h"
-#include "optim/subspaces/subspace.h"
+#include "optim/subspaces/subspace_options.h"
 #include "optim/update_rules/rule_kind.h"
 #include "optim/update_rules/spam.h"
 

@@ -4,6 +4,7 @@
 
 #include "core/errors.h"
 #include "core/options.h"
+#include "optim/subspaces/basis_kind.h"
 
 namespace galore {
 namespace {
@@ -44,12 +45,13 @@ std::string coded_basis_text(const std::string& elements, const SubspaceOptions&
   return fmt::format("{}{} + 5 ceil({} / proj_group_size)", elements, bits == 4 ? " / 2" : "", elements);
 }
 
-// Made again whenever it is read.
-bool is_regenerated(const SubspaceOptions& subspace) { return subspace.subspace == "random"; }
+bool keeps(const SubspaceOptions& subspace, BasisTraits::Kept kept) {
+  return basis_kind(subspace.subspace).traits.kept == kept;
+}
 
 int64_t bytes_of_basis(int64_t count, const StateSizes& sizes) {
-  if (is_regenerated(sizes.subspace)) return 0;
-  if (sizes.subspace.subspace == "dct") return 4 * sizes.r;  // numbers of columns
+  if (keeps(sizes.subspace, BasisTraits::Kept::nothing)) return 0;
+  if (keeps(sizes.subspace, BasisTraits::Kept::column_numbers)) return 4 * sizes.r;
   const bool lazy = sizes.subspace.lazy.cos_threshold > 0;
   return basis_bytes(sizes.subspace.basis_format(), count) + (lazy ? 4 * sizes.m : 0);
 }
@@ -86,7 +88,7 @@ std::string state_formula(const std::vector<StateTensor>& tensors, const Storage
       more += fmt::format(", 4{} more with {}", tensor.elements, tensor.needs);
       continue;
     }
-    if (tensor.kind == StateTensor::Kind::basis && is_regenerated(subspace)) {
+    if (tensor.kind == StateTensor::Kind::basis && keeps(subspace, BasisTraits::Kept::nothing)) {
       more += fmt::format(", 4{} more unless subspace=random", tensor.elements);
       continue;
     }

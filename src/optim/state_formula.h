@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "optim/storage/moment.h"
-#include "optim/subspaces/subspace.h"
+#include "optim/subspaces/subspace_options.h"
 
 namespace galore {
 

@@ -70,7 +70,7 @@ bool WeightState::decay_belongs_to_basis() const {
 // The new basis comes from products with the gradient, which then never exists in full.
 bool WeightState::refreshes_by_products(int64_t micro_batches) const {
   return parameter.whole_products && (micro_batches == 1 || options.basis_gradient == "first_micro_batch") &&
-         searches_by_products(settings.subspace.subspace) && subspace()->side() != Side::both &&
+         basis_kind(settings.subspace.subspace).traits.by_products && subspace()->side() != Side::both &&
          !options.may_discard && !decay_belongs_to_basis();
 }
 

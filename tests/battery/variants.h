@@ -47,8 +47,12 @@ inline bool projects(const Preset& preset) {
 // The values of `subspace` that it takes.
 inline std::vector<std::string> subspaces_of(const Preset& preset) {
   std::vector<std::string> names = subspace_names();
-  if (preset.settings().method->traits().needs_orthonormal) std::erase(names, "random");
-  if (preset.name == "subtrack_adamw") std::erase(names, "dct");  // it moves its basis
+  const MethodTraits traits = preset.settings().method->traits();
+  std::erase_if(names, [&](const std::string& name) {
+    const BasisKind& basis = basis_kind(name);
+    return (traits.needs_orthonormal && !basis.traits.orthonormal) ||
+           (traits.moves_basis && !basis.is_searched());
+  });
   return names;
 }
 

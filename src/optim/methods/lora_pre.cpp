@@ -6,6 +6,7 @@
 #include "kernels/matmul.h"
 #include "kernels/orthonormalize.h"
 #include "kernels/serial_lapack.h"
+#include "optim/subspaces/svd.h"
 #include "optim/update_rules/adam_step.h"
 
 namespace galore {

@@ -10,9 +10,13 @@ std::unique_ptr<UpdateRule> MethodInputs::rule(at::IntArrayRef of_shape) const {
 
 std::unique_ptr<Subspace> MethodInputs::subspace() const {
   const MethodKind& kind = *settings.method;
-  if (kind.traits().needs_orthonormal && settings.subspace.subspace == "random")
-    fail_usage("subspace", "{}: expected an orthonormal basis, such as orthogonal; given random",
-               kind.name());
+  const BasisKind& basis = basis_kind(settings.subspace.subspace);
+  if (kind.traits().needs_orthonormal && !basis.traits.orthonormal)
+    fail_usage("subspace", "{}: expected an orthonormal basis, such as orthogonal; given {}", kind.name(),
+               basis.name);
+  if (kind.traits().moves_basis && !basis.is_searched())
+    fail_usage("subspace", "{}: expected a basis that can move, such as svd; given {}", kind.name(),
+               basis.name);
   return std::make_unique<Subspace>(settings.subspace, rows(), columns(), workspace);
 }
 

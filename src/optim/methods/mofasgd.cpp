@@ -5,6 +5,7 @@
 #include "kernels/matmul.h"
 #include "kernels/orthonormalize.h"
 #include "kernels/serial_lapack.h"
+#include "optim/subspaces/svd.h"
 
 namespace galore {
 namespace {

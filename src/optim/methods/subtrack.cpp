@@ -66,15 +66,14 @@ void declare_options(OptionTable& table, SubtrackOptions& options) {
 }
 
 std::unique_ptr<Method> make_subtrack(const SubtrackOptions& options, const MethodInputs& inputs) {
-  if (inputs.settings.subspace.subspace == "dct")
-    fail_usage("subspace", "subtrack: expected a basis that can move, such as svd; given dct");
   auto subspace = inputs.subspace();
   auto rule = inputs.rule(subspace->low_rank_shape());
   return std::make_unique<Subtrack>(options, std::move(subspace), std::move(rule), inputs.workspace);
 }
 
 std::unique_ptr<MethodKind> subtrack_kind(const SubtrackOptions& options) {
-  return method_kind("subtrack", {.has_basis = true, .needs_orthonormal = true}, make_subtrack, options);
+  return method_kind("subtrack", {.has_basis = true, .needs_orthonormal = true, .moves_basis = true},
+                     make_subtrack, options);
 }
 
 }  // namespace galore

@@ -1,3 +1,5 @@
+#include "optim/subspaces/captured_energy.h"
+
 #include <ATen/ATen.h>
 
 #include <algorithm>
@@ -8,7 +10,6 @@
 #include "kernels/orthonormalize.h"
 #include "kernels/random_normal.h"
 #include "kernels/serial_lapack.h"
-#include "optim/subspaces/subspace.h"
 
 namespace galore {
 namespace {
@@ -31,16 +32,15 @@ at::Tensor solved(const at::Tensor& factor, const at::Tensor& x) {
   return at::linalg_solve_triangular(factor, x.to(at::kDouble), /*upper=*/false);
 }
 
-}  // namespace
-
-// tr(K^-1 R^T R), K the basis's Gram matrix, is that of the gradient's projection onto the basis's span.
-double Subspace::inside_squared_norm(const at::Tensor& low_rank) {
-  if (!oblique_) return kernels::sum_squares(low_rank);
-  workspace_.ledger().note_transient(8 * (2 * low_rank.numel() + rank_ * rank_));
+// tr(K^-1 R^T R), K the basis's Gram matrix, is the squared norm of the gradient's projection onto the span.
+double inside_squared_norm(const at::Tensor& low_rank, const BasisSpan& span, Workspace& workspace) {
+  if (!span.oblique) return kernels::sum_squares(low_rank);
+  const int64_t rank = span.basis.rank();
+  workspace.ledger().note_transient(8 * (2 * low_rank.numel() + rank * rank));
   at::Tensor inside = low_rank;
   for (const bool of_columns : {false, true}) {
-    if (!(of_columns ? right_ : left_)) continue;
-    const at::Tensor factor = gram_factor(of_columns ? right() : left(), workspace_);
+    if (span.side == (of_columns ? Side::left : Side::right)) continue;
+    const at::Tensor factor = gram_factor(of_columns ? span.basis.right() : span.basis.left(), workspace);
     if (!factor.defined()) return std::nan("");
     if (factor.is_meta()) continue;
     inside = of_columns ? solved(factor, inside.t()).t() : solved(factor, inside);
@@ -49,37 +49,41 @@ double Subspace::inside_squared_norm(const at::Tensor& low_rank) {
 }
 
 // The mean squared norm of G w, w columns of normal numbers less their part inside the span (Hutchinson's
-// estimator of a trace, 1990): without bias, since the search knows none of them, with a relative standard
-// deviation of sqrt(2 / 16) at most, where one direction alone is left outside. Not of side `both`.
-double Subspace::outside_squared_norm(const GradientOperator& gradient) {
-  const bool is_left = side_ == Side::left;
-  const int64_t rows = is_left ? m_ : n_;
+// estimator of a trace, 1990). It has no bias, since the search knows none of the columns, and a relative
+// standard deviation of at most sqrt(2 / 16), where one direction alone is left outside. Not of side `both`.
+double outside_squared_norm(const GradientOperator& gradient, const BasisSpan& span, Workspace& workspace) {
+  const bool is_left = span.side == Side::left;
+  const int64_t rows = is_left ? gradient.rows() : gradient.columns();
+  const int64_t others = is_left ? gradient.columns() : gradient.rows();
   const auto buffer = [&](const char* name, int64_t size) {
-    return workspace_.get(Owner::workspace, name, {size, kProbes}, at::kFloat);
+    return workspace.get(Owner::workspace, name, {size, kProbes}, at::kFloat);
   };
-  const at::Tensor probes = buffer("energy.probes", rows), inside = buffer("energy.inside", rank_);
+  const at::Tensor probes = buffer("energy.probes", rows);
+  const at::Tensor inside = buffer("energy.inside", span.basis.rank());
   random_normal(probes, 1, RandomStream(0, "captured energy"));
-  const at::Tensor p = basis();
+  const at::Tensor p = is_left ? span.basis.left() : span.basis.right();
   matrix_product(inside, p.t(), probes, Write::replace);
-  if (oblique_) {
-    const at::Tensor factor = gram_factor(p, workspace_);
+  if (span.oblique) {
+    const at::Tensor factor = gram_factor(p, workspace);
     if (!factor.defined()) return std::nan("");
     if (!factor.is_meta()) inside.copy_(at::cholesky_solve(inside.to(at::kDouble), factor));
   }
-  const at::Tensor outside = buffer("energy.outside", rows),
-                   image = buffer("energy.image", is_left ? n_ : m_);
+  const at::Tensor outside = buffer("energy.outside", rows), image = buffer("energy.image", others);
   matrix_product(outside, p, inside.neg_(), Write::replace);
   outside.add_(probes);
   is_left ? gradient.transpose_times(image, outside) : gradient.times(image, outside);
   return kernels::sum_squares(image) / kProbes;
 }
 
-void Subspace::measure(const GradientOperator& gradient, const at::Tensor& low_rank) {
+}  // namespace
+
+std::optional<double> captured_energy(const GradientOperator& gradient, const at::Tensor& low_rank,
+                                      const BasisSpan& span, Workspace& workspace) {
   const std::optional<double> known = gradient.known_squared_norm();
-  const double inside = inside_squared_norm(low_rank);
-  const double share = inside / (known ? *known : inside + outside_squared_norm(gradient));
-  captured_energy_.reset();
-  if (std::isfinite(share)) captured_energy_ = std::clamp(share, 0.0, 1.0);
+  const double inside = inside_squared_norm(low_rank, span, workspace);
+  const double share = inside / (known ? *known : inside + outside_squared_norm(gradient, span, workspace));
+  if (!std::isfinite(share)) return std::nullopt;
+  return std::clamp(share, 0.0, 1.0);
 }
 
 }  // namespace galore

@@ -18,25 +18,45 @@
 // its text; its code takes the columns.
 #pragma once
 
-#include "optim/subspaces/stored_basis.h"
+#include <optional>
+#include <string>
+
+#include "optim/subspaces/basis.h"
 
 namespace galore {
 
-class DctBasis : public StoredBasis {
+// One side of it.
+class DctColumns {
  public:
   // The first columns, until select().
-  DctBasis(const BasisShape& shape, Workspace& workspace);
-  at::Tensor read() override;
-  void write(const at::Tensor& basis) override;  // an assertion
-  void visit(const std::string& name, StateVisitor& visitor) override;
+  DctColumns(const BasisShape& shape, Workspace& workspace);
+  at::Tensor read();
+  void visit(const std::string& name, StateVisitor& visitor);
 
-  // Takes the columns of the largest `sizes` (fp64, one a column of Q). Returns old^T new, r x r, fp32.
+  // Takes the columns of the largest `sizes` (fp64, one for each column of Q). Returns old^T new, r x r,
+  // fp32.
   at::Tensor select(const at::Tensor& sizes);
 
  private:
   BasisShape shape_;
   Workspace& workspace_;
   at::Tensor columns_;  // r, int32
+};
+
+class DctBasis : public Basis {
+ public:
+  explicit DctBasis(const BasisInputs& inputs);
+  Refreshed refresh(const GradientOperator& gradient, const RandomStream& random,
+                    const at::Tensor& average) override;
+  at::Tensor left() override { return left_->read(); }
+  at::Tensor right() override { return right_->read(); }
+  void visit(StateVisitor& visitor) override;
+
+ private:
+  std::string choose(const GradientOperator& gradient);
+
+  Workspace& workspace_;
+  std::optional<DctColumns> left_, right_;
 };
 
 }  // namespace galore

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "kernels/random_normal.h"
+#include "optim/subspaces/svd.h"
 
 namespace galore {
 namespace {

@@ -8,7 +8,7 @@
 // stand in falling order of singular values; moments keep their coordinates at a refresh, as in GaLore.
 #pragma once
 
-#include "optim/subspaces/subspace.h"
+#include "optim/subspaces/basis_finder.h"
 
 namespace galore {
 

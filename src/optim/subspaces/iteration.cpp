@@ -1,10 +1,11 @@
+#include "optim/subspaces/iteration.h"
+
 #include <ATen/ATen.h>
 
 #include "kernels/matmul.h"
 #include "kernels/orthonormalize.h"
 #include "kernels/random_normal.h"
 #include "kernels/serial_lapack.h"
-#include "optim/subspaces/subspace.h"
 
 namespace galore {
 namespace {

@@ -1,6 +1,11 @@
+#include "optim/subspaces/orthogonal.h"
+
+#include <ATen/ATen.h>
+
+#include <string>
+
 #include "kernels/orthonormalize.h"
 #include "kernels/random_normal.h"
-#include "optim/subspaces/subspace.h"
 
 namespace galore {
 namespace {
@@ -16,15 +21,17 @@ at::Tensor orthonormal(int64_t rows, const char* side, const RandomStream& strea
 
 }  // namespace
 
+RandomStream second_stream(const RandomStream& stream) {
+  return {{stream.key()[0] + 1, stream.key()[1]}, stream.step()};
+}
+
 std::optional<SingularVectors> find_at_random(const GradientOperator& gradient, const BasisRequest& request) {
   const RandomStream& stream = request.random;
   SingularVectors found;
   if (request.side != Side::right) found.left = orthonormal(gradient.rows(), "left", stream, request);
-  if (request.side != Side::left) {  // two bases take neighbouring streams
-    const uint32_t next = request.side == Side::both ? 1 : 0;
+  if (request.side != Side::left)
     found.right = orthonormal(gradient.columns(), "right",
-                              {{stream.key()[0] + next, stream.key()[1]}, stream.step()}, request);
-  }
+                              request.side == Side::both ? second_stream(stream) : stream, request);
   found.values = at::ones({request.rank}, at::kFloat);
   return found;
 }

@@ -1,20 +1,21 @@
 #include "optim/subspaces/stored_basis.h"
 
-#include <cmath>
+#include <ATen/ATen.h>
+
 #include <string_view>
 
 #include "core/dtypes.h"
 #include "core/errors.h"
 #include "kernels/group_quantize.h"
-#include "kernels/random_normal.h"
 
 namespace galore {
-namespace {
 
-at::Tensor buffer_of(const BasisShape& shape, Workspace& workspace) {
+at::Tensor basis_buffer(const BasisShape& shape, Workspace& workspace) {
   return workspace.get(Owner::workspace, std::string("optimizer.basis.") + shape.side,
                        {shape.rows, shape.rank}, at::kFloat);
 }
+
+namespace {
 
 class TensorBasis : public StoredBasis {
  public:
@@ -23,7 +24,7 @@ class TensorBasis : public StoredBasis {
         workspace_(workspace),
         value_(workspace.ledger().zeros(Owner::bases, {shape.rows, shape.rank}, dtype)) {}
   at::Tensor read() override {
-    return value_.scalar_type() == at::kFloat ? value_ : buffer_of(shape_, workspace_).copy_(value_);
+    return value_.scalar_type() == at::kFloat ? value_ : basis_buffer(shape_, workspace_).copy_(value_);
   }
   void write(const at::Tensor& basis) override { value_.copy_(basis); }
   void visit(const std::string& name, StateVisitor& visitor) override { visitor.tensor(name, value_); }
@@ -61,7 +62,7 @@ class CodedBasis : public StoredBasis {
  private:
   // In the order of the codes.
   at::Tensor buffer() const {
-    const at::Tensor values = buffer_of(shape_, workspace_);
+    const at::Tensor values = basis_buffer(shape_, workspace_);
     return transposed_ ? values.view({shape_.rank, shape_.rows}) : values;
   }
   at::Tensor in_columns(const at::Tensor& values) const { return transposed_ ? values.t() : values; }
@@ -89,29 +90,6 @@ int64_t basis_bytes(const BasisFormat& format, int64_t count) {
   if (const int64_t bits = code_bits(format); bits > 0)
     return group_code_bytes({bits, format.group_size}, count);
   return static_cast<int64_t>(c10::elementSize(dtype_from_name(format.dtype))) * count;
-}
-
-void RegeneratedBasis::renew(const RandomStream& stream) {
-  key_ = static_cast<int64_t>(uint64_t{stream.key()[0]} | uint64_t{stream.key()[1]} << 32);
-  step_ = static_cast<int64_t>(stream.step());
-}
-
-at::Tensor RegeneratedBasis::read() {
-  const at::Tensor basis = buffer_of(shape_, workspace_);
-  const auto key = static_cast<uint64_t>(key_);
-  const RandomStream stream({static_cast<uint32_t>(key), static_cast<uint32_t>(key >> 32)},
-                            static_cast<uint64_t>(step_));
-  random_normal(basis, 1 / std::sqrt(static_cast<double>(shape_.rank)), stream);
-  return basis;
-}
-
-void RegeneratedBasis::write(const at::Tensor&) {
-  GALORE_ASSERT(!"a regenerated basis follows from its stream alone");
-}
-
-void RegeneratedBasis::visit(const std::string& name, StateVisitor& visitor) {
-  visitor.scalar(name + "_key", key_);
-  visitor.scalar(name + "_step", step_);
 }
 
 }  // namespace galore

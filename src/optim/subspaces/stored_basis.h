@@ -1,20 +1,17 @@
-// Where a basis lives between refreshes.
+// One side of a searched basis, between refreshes.
 //
 //   float32, bfloat16   a tensor: 4 or 2 bytes an element
 //   int8, int4          codes in groups (kernels/group_quantize.h): 1 or 1/2 byte an element and 5 a group.
 //                       A group lies along a vector of a right basis and across the vectors of a left one, as
 //                       in Q-GaLore's code (arXiv 2407.08296)
-//   regenerated         nowhere: independent normal numbers of deviation 1/sqrt(rank), made again from the
-//                       random stream of the last refresh whenever they are read
 #pragma once
 
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 
 #include <memory>
 #include <string>
 
 #include "core/memory.h"
-#include "core/random.h"
 #include "core/state_visitor.h"
 
 namespace galore {
@@ -45,18 +42,7 @@ int64_t code_bits(const BasisFormat& format);
 // Bytes of a basis of so many elements.
 int64_t basis_bytes(const BasisFormat& format, int64_t count);
 
-class RegeneratedBasis : public StoredBasis {
- public:
-  RegeneratedBasis(const BasisShape& shape, Workspace& workspace) : shape_(shape), workspace_(workspace) {}
-  void renew(const RandomStream& stream);
-  at::Tensor read() override;
-  void write(const at::Tensor& basis) override;  // an assertion
-  void visit(const std::string& name, StateVisitor& visitor) override;
-
- private:
-  BasisShape shape_;
-  Workspace& workspace_;
-  int64_t key_ = 0, step_ = 0;
-};
+// The workspace buffer that bases of one side share while they are read, fp32.
+at::Tensor basis_buffer(const BasisShape& shape, Workspace& workspace);
 
 }  // namespace galore

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "optim/subspaces/random_basis.h"
 #include "optim/subspaces/subspace.h"
 
 namespace galore {
@@ -14,7 +15,7 @@ class StoredBasisTest : public testing::Test {
 };
 
 TEST_F(StoredBasisTest, OfNormalNumbersFollowsFromItsStreamAndTakesNoMemory) {
-  RegeneratedBasis basis({4000, 25, "right"}, workspace_), other({4000, 25, "left"}, workspace_);
+  RegeneratedColumns basis({4000, 25, "right"}, workspace_), other({4000, 25, "left"}, workspace_);
   basis.renew(RandomStream(1, "refresh", "weight", 8));
   const at::Tensor first = basis.read().clone();
   EXPECT_EQ(ledger_.bytes(Owner::bases), 0);

@@ -1,6 +1,8 @@
-#include <algorithm>
+#include "optim/subspaces/svd.h"
 
-#include "optim/subspaces/subspace.h"
+#include <ATen/ATen.h>
+
+#include <algorithm>
 
 namespace galore {
 namespace {
