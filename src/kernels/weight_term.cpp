@@ -34,7 +34,7 @@ void add_term(const at::Tensor& out, const at::Tensor& x, const WeightTerm::Fact
 at::Tensor effective_value(const Parameter& parameter) {
   at::Tensor value;
   if (parameter.codes) {
-    value = at::empty(parameter.sizes(), at::kFloat);
+    value = at::empty(parameter.sizes(), parameter.codes->codes.options().dtype(at::kFloat));
     kernels::decode_groups(*parameter.codes, value);
   } else {
     value = parameter.value.detach().clone();

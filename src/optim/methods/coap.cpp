@@ -1,5 +1,7 @@
 #include "optim/methods/coap.h"
 
+#include <ATen/ATen.h>
+
 #include <cmath>
 
 #include "kernels/apply_direction.h"
@@ -129,7 +131,8 @@ class Coap : public Method {
     const at::Tensor a = (1 / (size_x * size_g * count)).to(at::kFloat).unsqueeze(1);
     const at::Tensor b = (cosine / (size_x * size_x * count)).to(at::kFloat).unsqueeze(1);
     if (left_) {
-      at::mul_out(const_cast<at::Tensor&>(of_basis), with_g, a).sub_(p.mm(gram) * b);
+      at::Tensor out = of_basis;
+      at::mul_out(out, with_g, a).sub_(p.mm(gram) * b);
     } else {
       of_basis.copy_(product("coap.moment_slope", gradient.t(), m * a)).sub_(p.mm(m.t().mm(m * b)));
     }

@@ -1,5 +1,7 @@
 #include "optim/methods/flora.h"
 
+#include <ATen/ATen.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -62,9 +64,8 @@ class Flora : public Method {
   void average(const at::Tensor& update) {
     const at::Tensor low_rank = subspace_->project(update);
     at::Tensor m = moment_->read();
-    const at::Tensor before =
-        workspace_.get(Owner::workspace, "optimizer.low_rank_copy", m.sizes(), at::kFloat);
-    at::mul_out(const_cast<at::Tensor&>(before), m, at::scalar_tensor(beta1_, m.options()));
+    at::Tensor before = workspace_.get(Owner::workspace, "optimizer.low_rank_copy", m.sizes(), at::kFloat);
+    at::mul_out(before, m, at::scalar_tensor(beta1_, m.options()));
     m.mul_(beta1_).add_(low_rank, 1 - beta1_);
     moment_->write(m);
     update.mul_(1 - beta1_);

@@ -1,5 +1,7 @@
 #include "optim/methods/frugal.h"
 
+#include <ATen/ATen.h>
+
 #include "kernels/matmul.h"
 #include "optim/methods/subspace_method.h"
 

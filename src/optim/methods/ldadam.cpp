@@ -1,5 +1,7 @@
 #include "optim/methods/ldadam.h"
 
+#include <ATen/ATen.h>
+
 #include <cmath>
 
 #include "kernels/apply_direction.h"

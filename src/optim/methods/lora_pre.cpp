@@ -1,5 +1,7 @@
 #include "optim/methods/lora_pre.h"
 
+#include <ATen/ATen.h>
+
 #include <algorithm>
 #include <cmath>
 

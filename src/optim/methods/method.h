@@ -4,7 +4,7 @@
 // one parameter and owns its state.
 #pragma once
 
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 
 #include <cstdint>
 #include <memory>

@@ -1,5 +1,7 @@
 #include "optim/methods/mofasgd.h"
 
+#include <ATen/ATen.h>
+
 #include <algorithm>
 
 #include "kernels/matmul.h"

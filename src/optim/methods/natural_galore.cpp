@@ -1,5 +1,7 @@
 #include "optim/methods/natural_galore.h"
 
+#include <ATen/ATen.h>
+
 #include <algorithm>
 
 #include "core/errors.h"

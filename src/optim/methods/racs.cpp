@@ -1,5 +1,7 @@
 #include "optim/methods/racs.h"
 
+#include <ATen/ATen.h>
+
 #include <cmath>
 
 #include "kernels/line_norms.h"

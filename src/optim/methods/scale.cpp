@@ -1,5 +1,7 @@
 #include "optim/methods/scale.h"
 
+#include <ATen/ATen.h>
+
 #include "kernels/averages.h"
 #include "kernels/line_norms.h"
 

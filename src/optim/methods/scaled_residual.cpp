@@ -1,5 +1,7 @@
 #include "optim/methods/scaled_residual.h"
 
+#include <ATen/ATen.h>
+
 #include "kernels/matmul.h"
 
 namespace galore {

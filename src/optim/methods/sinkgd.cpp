@@ -1,5 +1,7 @@
 #include "optim/methods/sinkgd.h"
 
+#include <ATen/ATen.h>
+
 #include <cmath>
 
 #include "kernels/apply_direction.h"

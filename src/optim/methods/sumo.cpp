@@ -1,5 +1,7 @@
 #include "optim/methods/sumo.h"
 
+#include <ATen/ATen.h>
+
 #include <algorithm>
 #include <cmath>
 

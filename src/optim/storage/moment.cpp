@@ -1,5 +1,7 @@
 #include "optim/storage/moment.h"
 
+#include <ATen/ATen.h>
+
 #include "core/errors.h"
 
 namespace galore {

@@ -5,7 +5,7 @@
 //                   min_8bit_size elements stay float32
 #pragma once
 
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 
 #include <memory>
 #include <string>

@@ -5,7 +5,7 @@
 // outputs, n inputs, c columns.
 #pragma once
 
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 
 #include <algorithm>
 #include <optional>

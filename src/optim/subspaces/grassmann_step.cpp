@@ -1,5 +1,7 @@
 #include "optim/subspaces/grassmann_step.h"
 
+#include <ATen/ATen.h>
+
 #include <cmath>
 
 #include "kernels/matmul.h"

@@ -30,9 +30,8 @@ void multiply_basis(const at::Tensor& image, const at::Tensor& probe, const Grad
   inner(probe, gradient, state.old, state.side);
   outer(image, gradient, probe, state.side);
   image.mul_(1 - state.beta);
-  const at::Tensor part =
-      buffer(state.workspace, "subspace.turn", state.tracked.size(0), state.tracked.size(1));
-  at::mul_out(const_cast<at::Tensor&>(part), state.tracked, at::scalar_tensor(state.beta, part.options()));
+  at::Tensor part = buffer(state.workspace, "subspace.turn", state.tracked.size(0), state.tracked.size(1));
+  at::mul_out(part, state.tracked, at::scalar_tensor(state.beta, part.options()));
   matrix_product(image, state.old, part, Write::accumulate);
 }
 
