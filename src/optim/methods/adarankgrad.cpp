@@ -4,39 +4,11 @@
 
 #include "core/errors.h"
 #include "kernels/apply_direction.h"
+#include "optim/storage/resizable_moment.h"
 #include "optim/update_rules/adam_step.h"
 
 namespace galore {
 namespace {
-
-// A moment that can change its shape.
-class Resized {
- public:
-  Resized(const StorageOptions& storage, bool is_signed, Ledger& ledger)
-      : storage_(storage), is_signed_(is_signed), ledger_(ledger) {}
-
-  // Replaces the moment by zeros of the new shape, unless the shape is the same.
-  void resize(const std::vector<int64_t>& shape) {
-    if (shape == shape_) return;
-    if (moment_) ledger_.add(Owner::moments, -moment_bytes(storage_, c10::multiply_integers(shape_)));
-    shape_ = shape;
-    moment_ = make_moment(storage_, shape_, is_signed_, ledger_);
-  }
-  void turn(const at::Tensor& turn, bool of_columns, const std::vector<int64_t>& shape) {
-    const at::Tensor value = turned_state(moment_->read(), turn, of_columns);
-    resize(shape);
-    moment_->write(value);
-  }
-  Moment& operator*() { return *moment_; }
-  Moment* operator->() { return moment_.get(); }
-
- private:
-  StorageOptions storage_;
-  bool is_signed_;
-  Ledger& ledger_;
-  std::vector<int64_t> shape_;
-  std::unique_ptr<Moment> moment_;
-};
 
 class AdaRankGrad : public Method {
  public:
@@ -70,11 +42,11 @@ class AdaRankGrad : public Method {
   std::string refresh(const GradientOperator& gradient, const RandomStream& random, int64_t) override {
     const at::Tensor average = subspace_->wants_average() ? moment1_->read() : at::Tensor();
     const std::string notice = subspace_->refresh(gradient, random, average);
-    const at::Tensor& turn = subspace_->rotation();
+    const at::Tensor& rotation = subspace_->rotation();
     const bool of_columns = subspace_->side() == Side::right;
-    if (turn.defined()) {
-      moment1_.turn(turn, of_columns, subspace_->low_rank_shape());
-      moment2_.turn(turn.square(), of_columns, subspace_->low_rank_shape());
+    if (rotation.defined()) {
+      moment1_.rotate(rotation, of_columns, subspace_->low_rank_shape());
+      moment2_.rotate(rotation.square(), of_columns, subspace_->low_rank_shape());
     }
     resize();
     return notice;
@@ -117,8 +89,8 @@ class AdaRankGrad : public Method {
   AdaRankGradOptions options_;
   AdamWOptions adam_;
   std::unique_ptr<Subspace> subspace_;
-  Resized moment1_, moment2_;
-  int64_t since_ = 0;  // updates since the last refresh, including the update of the refresh
+  ResizableMoment moment1_, moment2_;
+  int64_t since_ = 0;  // updates since the last refresh began, that one included
   double refreshed_norm_ = 0, last_norm_ = 0;
 };
 

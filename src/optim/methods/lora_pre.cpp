@@ -5,93 +5,19 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/matmul.h"
-#include "kernels/orthonormalize.h"
-#include "kernels/serial_lapack.h"
-#include "optim/subspaces/svd.h"
+#include "optim/storage/factored_average.h"
 #include "optim/update_rules/adam_step.h"
 
 namespace galore {
 namespace {
-
-// The product left right of thin matrices, which follows an average of matrices.
-class FactoredAverage {
- public:
-  FactoredAverage(const MethodInputs& inputs, int64_t rank, double rate)
-      : rank_(rank), rate_(rate), workspace_(inputs.workspace) {
-    left_ = inputs.workspace.ledger().zeros(Owner::moments, {inputs.rows(), rank}, at::kFloat);
-    right_ = inputs.workspace.ledger().zeros(Owner::moments, {rank, inputs.columns()}, at::kFloat);
-  }
-
-  // Starts with the best approximation of scale x. Returns false when x is zero or the decomposition fails.
-  bool start(const at::Tensor& x, double scale, const RandomStream& random) {
-    const auto found =
-        find_by_svd(DenseGradient(x), {Side::both, rank_, /*previous=*/{}, random, workspace_});
-    if (x.is_meta()) return true;
-    if (!found || found->values[0].item<float>() == 0) return false;
-    const at::Tensor root = (found->values.narrow(0, 0, rank_) * scale).sqrt();
-    at::mul_out(left_, found->left.narrow(1, 0, rank_), root);
-    right_.copy_((found->right.narrow(1, 0, rank_) * root).t());
-    return true;
-  }
-
-  void follow(const at::Tensor& x) {
-    const at::Tensor of_left = buffer("lora_pre.left", left_.sizes()),
-                     of_right = buffer("lora_pre.right", right_.sizes());
-    const at::Tensor right_columns = buffer("lora_pre.columns", {right_.size(1), rank_});
-    right_columns.copy_(right_.t());
-    matrix_product(of_left, x, right_.t(), Write::replace);
-    matrix_product(of_right, left_.t(), x, Write::replace);
-    const at::Tensor to_left = solved(right_columns, of_left.t()), to_right = solved(left_, of_right);
-    if (x.is_meta()) return;
-    left_.mul_(1 - rate_).add_(to_left.t(), rate_);
-    right_.mul_(1 - rate_).add_(to_right, rate_);
-  }
-
-  void write_to(const at::Tensor& out) const { matrix_product(out, left_, right_, Write::replace); }
-
-  void visit(PrefixVisitor visitor) {
-    visitor.tensor("left", left_);
-    visitor.tensor("right", right_);
-  }
-
- private:
-  at::Tensor buffer(const char* name, at::IntArrayRef sizes) {
-    return workspace_.get(Owner::workspace, name, sizes, at::kFloat);
-  }
-
-  // Returns (thin^T thin + damping)^-1 x, computed in fp64 because the condition may reach 10^6.
-  at::Tensor solved(const at::Tensor& thin, const at::Tensor& x) {
-    const at::Tensor gram = workspace_.get(Owner::workspace, "lora_pre.gram", {rank_, rank_}, at::kDouble);
-    gram_matrix(gram, thin, workspace_);
-    workspace_.ledger().note_transient(2 * 8 * (x.numel() + gram.numel()));
-    if (x.is_meta()) return {};
-    const double mean = gram.trace().item<double>() / static_cast<double>(rank_);
-    if (mean == 0) return at::zeros_like(x);
-    gram.diagonal().add_(1e-6 * mean);
-    return at::mm(inverse_of(gram), x.to(at::kDouble)).to(at::kFloat);
-  }
-
-  // Returns the inverse of a matrix with a condition of at most 10^6. A product with it is as exact as
-  // solving, and faster.
-  at::Tensor inverse_of(const at::Tensor& gram) const {
-    const SerialLapack serial(rank_);
-    return at::cholesky_inverse(std::get<0>(at::linalg_cholesky_ex(gram)));
-  }
-
-  int64_t rank_;
-  double rate_;
-  Workspace& workspace_;
-  at::Tensor left_, right_;
-};
 
 class LoraPre : public Method {
  public:
   LoraPre(int64_t rank, const MethodInputs& inputs)
       : adam_(options_of<AdamWOptions>(*inputs.settings.rule)),
         workspace_(inputs.workspace),
-        first_(inputs, rank, 1 - std::sqrt(adam_.beta1)),
-        second_(inputs, rank, 1 - std::pow(adam_.beta2, 0.25)) {}
+        first_(inputs.rows(), inputs.columns(), rank, 1 - std::sqrt(adam_.beta1), inputs.workspace),
+        second_(inputs.rows(), inputs.columns(), rank, 1 - std::pow(adam_.beta2, 0.25), inputs.workspace) {}
 
   Direction direction(at::Tensor gradient, const StepContext& context) override {
     const at::Tensor m = buffer("lora_pre.first", gradient);

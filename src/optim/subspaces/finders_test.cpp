@@ -44,7 +44,7 @@ std::optional<SingularVectors> search(BasisFinder finder, const at::Tensor& matr
   return finder(DenseGradient(matrix), {side, rank, previous, kStream, workspace});
 }
 
-double captured_energy(const at::Tensor& matrix, const at::Tensor& right) {
+double energy_inside(const at::Tensor& matrix, const at::Tensor& right) {
   return matrix.matmul(right).square().sum().item<double>();
 }
 
@@ -136,15 +136,15 @@ TEST(RandomizedIteration, CapturesTheEnergyOfTheExactBasis) {
     for (const int64_t rank : {4, 16, 64}) {
       const double exact = known.values.narrow(0, 0, rank).square().sum().item<double>();
       const auto cold = search(find_by_randomized_iteration, known.matrix, Side::right, rank, {});
-      EXPECT_GE(captured_energy(known.matrix, cold->right), 0.99 * exact) << i << " " << rank;
+      EXPECT_GE(energy_inside(known.matrix, cold->right), 0.99 * exact) << i << " " << rank;
       const auto left = search(find_by_randomized_iteration, known.matrix, Side::left, rank, {});
-      EXPECT_GE(captured_energy(known.matrix.t(), left->left), 0.99 * exact) << i << " " << rank;
+      EXPECT_GE(energy_inside(known.matrix.t(), left->left), 0.99 * exact) << i << " " << rank;
       // From an old basis: also when it is one of another gradient.
       const auto warm = search(find_by_randomized_iteration, known.matrix, Side::right, rank, cold->right);
-      EXPECT_GE(captured_energy(known.matrix, warm->right), 0.99 * exact) << i << " " << rank;
+      EXPECT_GE(energy_inside(known.matrix, warm->right), 0.99 * exact) << i << " " << rank;
       const at::Tensor other = orthonormal(100, rank, 9);
       const auto turned = search(find_by_randomized_iteration, known.matrix, Side::right, rank, other);
-      EXPECT_GE(captured_energy(known.matrix, turned->right), 0.99 * exact) << i << " " << rank;
+      EXPECT_GE(energy_inside(known.matrix, turned->right), 0.99 * exact) << i << " " << rank;
     }
   }
 }
@@ -159,7 +159,7 @@ TEST(WarmIteration, FollowsAGradientThatDrifts) {
     const auto old = search(find_by_svd, known.matrix, Side::right, rank);
     const auto exact = search(find_by_svd, moved, Side::right, rank);
     const auto warm = search(find_by_warm_iteration, moved, Side::right, rank, old->right);
-    EXPECT_GE(captured_energy(moved, warm->right), 0.99 * captured_energy(moved, exact->right)) << rank;
+    EXPECT_GE(energy_inside(moved, warm->right), 0.99 * energy_inside(moved, exact->right)) << rank;
   }
 }
 

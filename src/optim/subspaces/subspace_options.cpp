@@ -27,26 +27,28 @@ void declare_options(OptionTable& table, SubspaceOptions& options) {
       .alias("proj");  // APOLLO's, with the values random and svd
   table
       .add("refresh", &options.refresh,
-           "when bases are refreshed: together: all every update_proj_gap updates; staggered: spread over "
-           "these updates; auto: staggered for subspace=warm")
+           "when bases are refreshed: together every update_proj_gap updates, or staggered over them; auto: "
+           "staggered for subspace=warm")
       .choices({"auto", "together", "staggered"});
-  table.add("signs", &options.signs, "signs of basis vectors: aligned with the old vectors, or LAPACK's")
+  table
+      .add("signs", &options.signs,
+           "signs of basis vectors: aligned with the old ones, or as LAPACK leaves them")
       .choices({"aligned", "lapack"});
   table
       .add("oversampling", &options.oversampling,
-           "random columns added to the old basis in a search by iteration")
+           "columns of random numbers beside the old basis in a search by iteration")
       .range(0, 1e6);
-  table.add("rotate", &options.rotate, "rotate the basis that an iteration finds into singular directions");
+  table.add("rotate", &options.rotate, "turn what an iteration finds into singular directions");
   table.add("moment_transport", &options.moment_transport,
-            "rotate the moments into the new basis at a refresh, as in LDAdam");
+            "turn the moments into the new basis at a refresh, as LDAdam does");
   if (options.proj_bits > 0) {
-    table.add("proj_bits", &options.proj_bits, "bits for each number of the basis; 4 and 8 are quantized")
+    table.add("proj_bits", &options.proj_bits, "bits of a number of the basis; 4 and 8 are codes")
         .choices({"4", "8", "16", "32"});
   } else {
-    table.add("basis_dtype", &options.basis_dtype, "number format of the stored basis")
+    table.add("basis_dtype", &options.basis_dtype, "number format the basis is kept in")
         .choices({"float32", "bfloat16", "int8", "int4"});
   }
-  table.add("proj_group_size", &options.proj_group_size, "numbers of a quantized basis that share a scale")
+  table.add("proj_group_size", &options.proj_group_size, "numbers of a basis in codes that share a scale")
       .range(2, 65536);
   declare_options(table, options.lazy);
 }
