@@ -4,7 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
+#include "core/memory.h"
+#include "kernels/attention.h"
+#include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/key_blocks.h"
 #include "kernels/dropout.h"
 
@@ -16,7 +20,11 @@ struct Head {
   T* data;
   size_t stride;
   Head shifted(size_t features) const { return {data + features, stride}; }
+  Head block(size_t index) const { return {data + index * kBlock * stride, stride}; }
 };
+
+// Positions of block `index` of T.
+inline size_t block_length(size_t length, size_t index) { return std::min(kBlock, length - index * kBlock); }
 
 // A query's weights in segments, one a block of keys.
 static_assert(kBlock == kDropoutSegment);
@@ -52,10 +60,46 @@ struct AttentionBackwardTask {
 
 // Floats of scratch memory that one thread needs.
 inline size_t forward_scratch(size_t length, size_t dim) {
-  return 3 * padded(length) * padded(dim) + kBlock * (kBlock + padded(dim) + 2);
+  return 2 * padded(length) * padded(dim) + kBlock * (kBlock + 2 * padded(dim) + 2);
 }
 inline size_t backward_scratch(size_t length, size_t dim) {
-  return 8 * padded(length) * padded(dim) + 2 * kBlock * kBlock + 2 * padded(length);
+  return 5 * padded(length) * padded(dim) + kBlock * (2 * kBlock + 3 * padded(dim) + 2);
+}
+// Threads x floats.
+at::Tensor thread_scratch(size_t floats, Workspace& workspace);
+float* scratch_of_this_thread(const at::Tensor& scratch);
+
+KeyRanges ranges_of(const AttentionTensors& tensors, int64_t row);
+// One entry for each row, or one for all rows without ranges of their own.
+std::vector<BlockPairs> block_pairs(const AttentionTensors& tensors);
+// Of the query heads from `head` on.
+std::optional<TaskDropout> task_dropout(const AttentionTensors& tensors, int64_t row, int64_t head);
+
+// The heads from `head` on of one row of x: B x T x heads x D.
+template <typename T>
+Head<T> head_of(const at::Tensor& x, int64_t row, int64_t head) {
+  const auto stride = static_cast<size_t>(x.size(2) * x.size(3));
+  return {data<T>(x) + row * x.stride(0) + head * x.size(3), stride};
+}
+
+// Task number `index` of B x K; scratch is not set.
+template <typename T>
+AttentionTask<T> task_of(const AttentionTensors& t, const std::vector<BlockPairs>& pairs, int64_t index) {
+  const int64_t heads = t.query.size(2), key_heads = t.key.size(2), group = heads / key_heads;
+  const int64_t row = index / key_heads, key_head = index % key_heads, head = key_head * group;
+  const int64_t length = t.query.size(1);
+  return {static_cast<size_t>(length),
+          static_cast<size_t>(t.query.size(3)),
+          static_cast<size_t>(group),
+          head_of<T>(t.query, row, head),
+          head_of<T>(t.key, row, key_head),
+          head_of<T>(t.value, row, key_head),
+          head_of<T>(t.out, row, head),
+          data<float>(t.logsumexp) + (row * heads + head) * length,
+          nullptr,
+          ranges_of(t, row),
+          &pairs[pairs.size() == 1 ? 0 : static_cast<size_t>(row)],
+          task_dropout(t, row, head)};
 }
 
 }  // namespace galore::kernels::cpu

@@ -1,0 +1,53 @@
+// What the forward and the backward pass of attention share; included once per instruction set.
+#if defined(GALORE_ATTENTION_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef GALORE_ATTENTION_INL_H
+#undef GALORE_ATTENTION_INL_H
+#else
+#define GALORE_ATTENTION_INL_H
+#endif
+
+#include "kernels/cpu/attention_tasks.h"
+#include "kernels/cpu/dropout-inl.h"
+#include "kernels/cpu/exponential-inl.h"
+#include "kernels/cpu/tiles-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace galore::kernels::cpu::HWY_NAMESPACE {
+
+constexpr float kHidden = -1e30f;  // stands for minus infinity, without its special cases
+
+// The dropout of one query head's weights.
+struct HeadDropout {
+  const TaskDropout* task;  // null: none
+  size_t head, length;
+};
+
+template <typename T>
+HeadDropout dropout_of(const AttentionTask<T>& task, size_t head) {
+  return {task.dropout ? &*task.dropout : nullptr, head, task.length};
+}
+
+// Multiplies the pair's rows of a square of weights, or of their gradients, by the factors of dropout.
+HWY_INLINE void drop_square(float* square, const HeadDropout& dropout, const BlockPair& pair) {
+  if (!dropout.task) return;
+  const FloatTag d;
+  HWY_ALIGN float factors[kBlock];
+  const size_t first = pair.queries * kBlock;
+  for (size_t row = pair.first_row; row < pair.end_row && first + row < dropout.length; ++row) {
+    const uint64_t segment = dropout.task->segment(dropout.head, dropout.length, first + row, pair.keys);
+    dropout_factors(factors, dropout.task->stream, segment, dropout.task->scale);
+    float* values = square + row * kBlock;
+    for (size_t k = 0; k < kBlock; k += hn::Lanes(d))
+      hn::StoreU(hn::Mul(hn::LoadU(d, values + k), hn::LoadU(d, factors + k)), d, values + k);
+  }
+}
+
+// Overwrites the scores outside `visible` in a row of a block, so that their exponentials are 0.
+HWY_INLINE void hide_scores(float* scores, const Span& visible) {
+  std::fill(scores, scores + visible.begin, kHidden);
+  for (size_t i = visible.end; i < kBlock; ++i) scores[i] = kHidden;
+}
+
+}  // namespace galore::kernels::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif
