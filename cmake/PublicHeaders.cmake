@@ -5,9 +5,9 @@
 #   cmake -DGALORE_SOURCE=src -DGALORE_PUBLIC_HEADERS=folder -P cmake/PublicHeaders.cmake
 cmake_minimum_required(VERSION 3.25)
 set(headers
-  optim/autograd_optimizer.h optim/optimizer.h optim/presets.h optim/weight_overrides.h  # optimizers for modules of others
+  optim/autograd_optimizer.h optim/optimizer.h  # optimizers for modules of others
   checkpoint/state_files.h checkpoint/safetensors.h checkpoint/hugging_face.h  # files
-  models/causal_lm.h models/generate.h tokenizer/tokenizer.h data/batch_source.h  # our models
+  models/causal_lm.h models/generate.h tokenizer/tokenizer.h train/inputs.h  # our models
   train/trainer.h train/schedule.h train/evaluation.h)  # our loop
 
 file(REMOVE_RECURSE "${GALORE_PUBLIC_HEADERS}/galore")

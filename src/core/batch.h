@@ -30,6 +30,22 @@ struct Batch {
   int64_t length() const { return ids.size(1); }
 };
 
+// The sum of the losses of one or several batches.
+struct LossSum {
+  double loss = 0;         // sum of the losses of all targets; of tokens: natural logarithm
+  int64_t num_tokens = 0;  // targets that count
+  double mean() const { return num_tokens > 0 ? loss / static_cast<double>(num_tokens) : 0; }
+};
+
+// The place of a micro-batch in a training run. Dropout masks depend on it, on the place in the model and on
+// the element alone. So recomputation and a resumed run draw the same masks, and an update draws the same
+// masks however it is cut into micro-batches.
+struct DropoutPlace {
+  uint64_t seed = 0;
+  int64_t update = 0;
+  int64_t first_row = 0;  // number of the update's rows before this micro-batch
+};
+
 // The targets of a causal model: position t predicts the label at t + 1, and the last position of a row
 // predicts nothing. labels: B x T int64, with kIgnoredLabel where nothing is to be predicted.
 Targets next_token_targets(const at::Tensor& labels);

@@ -4,6 +4,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -78,6 +79,10 @@ struct Parameter {
 };
 
 using ParameterList = std::vector<Parameter*>;
+
+// The 8-bit format in which a matrix is stored; nothing: it is not quantized. The parameter has its name,
+// role and layer.
+using WeightQuantization = std::function<std::optional<GroupFormat>(const Parameter& matrix)>;
 
 // Attaches a sink to a parameter and detaches it when destroyed, unless another sink has taken its place
 // since then. The parameter must outlive the binding.

@@ -1,11 +1,10 @@
-#include "data/batch_source.h"
-
 #include <ATen/ATen.h>
 
 #include <map>
 #include <set>
 
 #include "data/prefetch.h"
+#include "data/row_batch_source.h"
 #include "data/test_batches.h"
 
 namespace galore {

@@ -5,7 +5,7 @@
 #include <map>
 #include <set>
 
-#include "data/batch_source.h"
+#include "data/row_batch_source.h"
 #include "data/stream_source.h"
 #include "data/test_batches.h"
 

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "data/batch_options.h"
 #include "data/batch_source.h"
 #include "data/row_stream.h"
 #include "data/shuffle_buffer.h"

@@ -8,6 +8,7 @@
 #include "core/memory.h"
 #include "core/test_compression.h"
 #include "data/prefetch.h"
+#include "data/row_batch_source.h"
 #include "data/test_batches.h"
 
 namespace galore {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "data/batch_options.h"
 #include "data/batch_source.h"
 #include "data/data_test.h"
 

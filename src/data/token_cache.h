@@ -6,17 +6,14 @@
 // footer.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 
+#include "data/batch_source.h"
 #include "data/token_file.h"
 #include "data/tokenization.h"
 
 namespace galore {
-
-// Receives lines for the user, such as the begin and the end of a tokenization.
-using DataMessages = std::function<void(const std::string&)>;
 
 // Null `tokenizer`: only rows with input_ids are accepted.
 std::unique_ptr<TokenFile> open_or_build_cache(const Path& data, const Tokenizer* tokenizer,

@@ -13,12 +13,6 @@
 
 namespace galore {
 
-struct LossSum {
-  double loss = 0;         // sum of the losses of all targets; of tokens: natural logarithm
-  int64_t num_tokens = 0;  // targets that count
-  double mean() const { return num_tokens > 0 ? loss / static_cast<double>(num_tokens) : 0; }
-};
-
 // What metrics compare with the targets. A language head leaves it empty: its metrics need only the loss, and
 // the matrix of all logits never exists.
 struct Predictions {

@@ -5,7 +5,9 @@
 #include "core/errors.h"
 #include "heads/language_head.h"
 #include "models/architecture.h"
+#include "models/trunk.h"
 #include "nn/initialize.h"
+#include "nn/layer_builder.h"
 
 namespace galore {
 namespace {
@@ -99,13 +101,14 @@ void check_shape(const ModelConfig& c) {
   }
 }
 
-}  // namespace
-
+// Dense matrices, or quantized ones where the options say so.
 std::unique_ptr<LayerBuilder> layer_builder(const ModelOptions& options, Ledger& ledger) {
   auto builder = std::make_unique<DenseBuilder>(ledger, options.weights_dtype);
   if (!options.quantization) return builder;
   return std::make_unique<QuantizedBuilder>(std::move(builder), options.quantization, ledger);
 }
+
+}  // namespace
 
 std::unique_ptr<CausalLM> make_causal_lm(const ModelConfig& config, const ModelOptions& options,
                                          Ledger& ledger) {

@@ -9,10 +9,8 @@
 #include "core/batch.h"
 #include "core/memory.h"
 #include "core/parameter.h"
-#include "heads/head.h"
+#include "models/key_value_cache.h"
 #include "models/model_config.h"
-#include "models/trunk.h"
-#include "nn/layer_builder.h"
 
 namespace galore {
 
@@ -60,9 +58,6 @@ class CausalLM {
     return evaluate(next_token_batch(ids, labels));
   }
 };
-
-// The builder of a model's layers: dense, or with the matrices quantized that the options name.
-std::unique_ptr<LayerBuilder> layer_builder(const ModelOptions& options, Ledger& ledger);
 
 // The model of config.model_type, its weights allocated (not initialized) on the ledger's device. An unknown
 // model_type is an Error. The ledger must outlive the model.

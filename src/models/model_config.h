@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "nn/rotary_embedding.h"
+#include "nn/rope_scaling.h"
 
 namespace galore {
 

@@ -9,21 +9,14 @@
 #include "core/batch.h"
 #include "core/memory.h"
 #include "core/parameter.h"
+#include "models/key_value_cache.h"
 #include "models/model_config.h"
-#include "nn/dropout.h"
 #include "nn/pass.h"
 
 namespace galore {
 
 // What a forward pass leaves behind: the inputs of a backward pass, or nothing.
 enum class Keep { for_backward, nothing };
-
-// Keys and values of one sequence under generation.
-class KeyValueCache {
- public:
-  virtual ~KeyValueCache() = default;
-  virtual int64_t length() const = 0;
-};
 
 class Trunk {
  public:

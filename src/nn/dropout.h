@@ -3,17 +3,10 @@
 
 #include <string>
 
+#include "core/batch.h"
 #include "kernels/dropout.h"
 
 namespace galore {
-
-// Where a micro-batch stands: masks depend on this, on the place in the model and on the element alone, so
-// that recomputation and a resumed run draw the same ones, and an update the same ones however it is cut.
-struct DropoutPlace {
-  uint64_t seed = 0;
-  int64_t update = 0;
-  int64_t first_row = 0;  // rows of the update before this micro-batch
-};
 
 struct Dropout {
   double embedding = 0, residual = 0, attention = 0;  // probabilities

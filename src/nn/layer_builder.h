@@ -2,7 +2,6 @@
 // adapters are one builder each, and no model knows them.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,10 +43,6 @@ class DenseBuilder : public LayerBuilder {
   Ledger& ledger_;
   at::ScalarType dtype_;
 };
-
-// The 8-bit format in which a matrix is stored; nothing: it is not quantized. The parameter has its name,
-// role and layer.
-using WeightQuantization = std::function<std::optional<GroupFormat>(const Parameter& matrix)>;
 
 // Stores the matrices that `quantization` names as group codes and leaves everything else to `inner`.
 class QuantizedBuilder : public LayerBuilder {

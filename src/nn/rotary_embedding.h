@@ -7,20 +7,9 @@
 #include <string>
 
 #include "core/memory.h"
+#include "nn/rope_scaling.h"
 
 namespace galore {
-
-// rope_scaling of transformers: rescales the rotary frequencies for contexts longer than those trained on.
-struct RopeScaling {
-  std::string type = "default";  // default, linear, dynamic, llama3, yarn
-  double factor = 1;
-  double low_freq_factor = 1, high_freq_factor = 4;  // llama3
-  int64_t original_max_position_embeddings = 0;      // llama3, yarn; 0: max_position_embeddings
-  // yarn (Peng et al., 2023): between beta_fast and beta_slow turns over the original context, frequencies go
-  // from unscaled to scaled. 0: transformers' attention factor, 0.1 ln(factor) + 1, or by the two mscale.
-  double beta_fast = 32, beta_slow = 1, attention_factor = 0, mscale = 0, mscale_all_dim = 0;
-  bool truncate = true;  // the bounds of that range are whole dimensions
-};
 
 struct RotaryOptions {
   int64_t head_dim = 64;

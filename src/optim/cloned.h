@@ -1,14 +1,16 @@
 // A pointer to an object that a copy of the pointer clones: two owners never share one object.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 namespace galore {
 
-// T needs a const member function clone() that returns a pointer to a copy. T may be incomplete wherever a
-// Cloned<T> is copied or destroyed; it must be complete where one is made of an object.
+// T is a value, or has a const member function clone() that returns a pointer to a copy. T may be incomplete
+// wherever a Cloned<T> is copied or destroyed; it must be complete where one is made of an object.
 template <class T>
 class Cloned {
  public:
@@ -18,6 +20,11 @@ class Cloned {
   Cloned(std::unique_ptr<U> object)
       : object_(std::move(object)),
         clone_([](const T& original) -> std::shared_ptr<T> { return original.clone(); }) {}
+  // T is a value: the object is copied.
+  template <class U>
+  requires std::same_as<std::remove_cvref_t<U>, T> Cloned(U&& object)
+      : object_(std::make_shared<T>(std::forward<U>(object))),
+        clone_([](const T& original) { return std::make_shared<T>(original); }) {}
   Cloned(const Cloned& other)
       : object_(other.object_ ? other.clone_(*other.object_) : nullptr), clone_(other.clone_) {}
   Cloned(Cloned&& other) noexcept = default;
@@ -28,6 +35,7 @@ class Cloned {
   }
   ~Cloned() = default;
 
+  operator const T&() const& { return *object_; }
   explicit operator bool() const { return object_ != nullptr; }
   T& operator*() { return *object_; }
   const T& operator*() const { return *object_; }

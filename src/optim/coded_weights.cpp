@@ -23,7 +23,7 @@ void declare_options(OptionTable& table, CodedWeightOptions& options) {
 
 std::optional<GroupFormat> weight_format(const OptimizerOptions& options, const Parameter& matrix) {
   const WeightOverride* own = find_override(options.overrides, matrix);
-  const OptimizerSettings& settings = own ? own->settings : options.settings;
+  const OptimizerSettings& settings = own ? *own->settings : *options.settings;
   if (!settings.coded_weights || settings.coded_weights->bits != 8) return std::nullopt;
   if (!own && !is_targeted(matrix, options.target_modules)) return std::nullopt;
   const int64_t group_size = settings.coded_weights->group_size;
@@ -48,8 +48,9 @@ bool codes_weights(const OptimizerOptions& options) {
   const auto asks = [](const OptimizerSettings& settings) {
     return settings.coded_weights && settings.coded_weights->bits == 8;
   };
-  return asks(options.settings) || std::any_of(options.overrides.begin(), options.overrides.end(),
-                                               [&](const WeightOverride& own) { return asks(own.settings); });
+  return asks(*options.settings) ||
+         std::any_of(options.overrides.begin(), options.overrides.end(),
+                     [&](const WeightOverride& own) { return asks(*own.settings); });
 }
 
 void visit_codes(Parameter& parameter, StateVisitor& visitor) {

@@ -72,9 +72,9 @@ TEST(CodedWeights, TakeTheStepOfWeightsInFp32) {
         options.weight_decay = 0.5;
         const std::string args = optim == "adamw" ? "" : "rank=4,update_proj_gap=2,refresh=together";
         options.settings = resolve_optimizer(optim, args);
-        options.settings.decay_order = order;
+        options.settings->decay_order = order;
         TestRun plain(options, all_kinds());
-        options.settings.coded_weights = CodedWeightOptions{8, 32, false};
+        options.settings->coded_weights = CodedWeightOptions{8, 32, false};
         TestRun coded(options, all_kinds());
         for (const char* name : {kSquare, kTall, kWide})
           plain.parameter(name).value.copy_(coded.weight(name));

@@ -16,7 +16,7 @@ ParameterList those(const ParameterList& parameters, const Wanted& wanted) {
 }
 
 Grouping group(const ParameterList& trainable, const OptimizerOptions& options) {
-  if (options.settings.method) return group_parameters(trainable, options.target_modules);
+  if (options.settings->method) return group_parameters(trainable, options.target_modules);
   return {std::vector<bool>(trainable.size(), false), "no parameter is projected", {}};
 }
 
@@ -26,8 +26,8 @@ Optimizer::Optimizer(const ParameterList& parameters, const OptimizerOptions& op
                      Collective& collective)
     : options_(options),
       frozen_in_codes_(those(parameters, [](const Parameter* p) { return !p->trainable && p->codes; })) {
-  options_.layerwise = options.layerwise || options.settings.layerwise;
-  if (options.settings.weight_decay >= 0) options_.weight_decay = options.settings.weight_decay;
+  options_.layerwise = options.layerwise || options.settings->layerwise;
+  if (options.settings->weight_decay >= 0) options_.weight_decay = options.settings->weight_decay;
   const ParameterList trainable = those(parameters, [](const Parameter* p) { return p->trainable; });
   grouping_ = group(trainable, options_);
   const int64_t num_layers = count_layers(parameters);

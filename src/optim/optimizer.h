@@ -13,17 +13,17 @@
 #include <string>
 #include <vector>
 
-#include "core/collective.h"
 #include "core/memory.h"
 #include "core/parameter.h"
 #include "core/state_visitor.h"
 #include "optim/optimizer_options.h"
-#include "optim/parameter_groups.h"
 #include "optim/update_report.h"
 
 namespace galore {
 
+class Collective;
 class UpdateDriver;
+Collective& single_process();  // core/collective.h
 
 class Optimizer {
  public:

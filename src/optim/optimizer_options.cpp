@@ -1,6 +1,11 @@
 #include "optim/optimizer_options.h"
 
+#include "core/options.h"
+#include "optim/settings.h"
+
 namespace galore {
+
+OptimizerOptions::OptimizerOptions() : settings(OptimizerSettings{}) {}
 
 void declare_options(OptionTable& table, OptimizerOptions& options) {
   table.add("optim_target_modules", &options.target_modules,

@@ -1,17 +1,34 @@
 // What a user may choose of an optimizer beside its preset.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "core/options.h"
-#include "optim/presets.h"
-#include "optim/weight_overrides.h"
+#include "optim/cloned.h"
 
 namespace galore {
 
+class OptionTable;
+struct OptimizerSettings;  // optim/settings.h
+
+// `name` may be a composition (composition.h). `defaults`: settings of the trainer, used where optim_args
+// does not say otherwise and the preset has the option (adam_beta1 and the like). `where` goes into messages.
+Cloned<OptimizerSettings> resolve_optimizer(
+    const std::string& name, const std::string& optim_args,
+    const std::vector<std::pair<std::string, std::string>>& defaults = {});
+
+struct WeightOverride {
+  std::string pattern;  // as optim_target_modules
+  Cloned<OptimizerSettings> settings;
+  double learning_rate_factor = 1;
+};
+
 struct OptimizerOptions {
-  OptimizerSettings settings;
+  OptimizerOptions();  // AdamW
+
+  Cloned<OptimizerSettings> settings;
   std::vector<std::string> target_modules;
   // Weights with settings of their own. A matrix that one names is targeted.
   std::vector<WeightOverride> overrides;

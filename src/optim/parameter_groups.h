@@ -5,15 +5,9 @@
 #include <vector>
 
 #include "core/parameter.h"
+#include "optim/update_report.h"
 
 namespace galore {
-
-struct Grouping {
-  std::vector<bool> projected;  // one value for each parameter
-  // One line for the user: how many parameters are projected, and what happens to the others.
-  std::string summary;
-  std::vector<std::string> unmatched;  // targets that match no matrix
-};
 
 // Chooses the parameters that are projected. `targets` holds names (a part of the parameter's name), regular
 // expressions (of the whole name without ".weight") and "all-linear", which means every parameter of

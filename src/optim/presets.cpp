@@ -57,8 +57,9 @@ OptimizerSettings named_settings(const std::string& name) {
   return settings;
 }
 
-OptimizerSettings resolve_optimizer(const std::string& name, const std::string& optim_args,
-                                    const std::vector<std::pair<std::string, std::string>>& defaults) {
+Cloned<OptimizerSettings> resolve_optimizer(
+    const std::string& name, const std::string& optim_args,
+    const std::vector<std::pair<std::string, std::string>>& defaults) {
   if (is_composition(name)) return compose(optim_args.empty() ? name : name + "," + optim_args, defaults);
   OptimizerSettings settings = named_settings(name);
   OptionTable table;

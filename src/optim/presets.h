@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "optim/methods/method_kind.h"
+#include "optim/optimizer_options.h"
 #include "optim/settings.h"
 #include "optim/state_formula.h"
 
@@ -31,11 +32,6 @@ const std::vector<Preset>& presets();
 const Preset& find_preset(const std::string& name);
 // Of this preset, before any option is given; layer-wise with the suffix.
 OptimizerSettings named_settings(const std::string& name);
-
-// `name` may be a composition (composition.h). `defaults`: settings of the trainer, used where optim_args
-// does not say otherwise and the preset has the option (adam_beta1 and the like). `where` goes into messages.
-OptimizerSettings resolve_optimizer(const std::string& name, const std::string& optim_args,
-                                    const std::vector<std::pair<std::string, std::string>>& defaults = {});
 
 // Bytes of moments and bases of a rows x columns weight that is targeted, by the preset's `state`. Not for
 // proj_type=full, which no row describes.

@@ -31,4 +31,11 @@ struct UpdateReport {
   std::vector<std::string> notices;
 };
 
+struct Grouping {
+  std::vector<bool> projected;  // one value for each parameter
+  // One line for the user: how many parameters are projected, and what happens to the others.
+  std::string summary;
+  std::vector<std::string> unmatched;  // targets that match no matrix
+};
+
 }  // namespace galore

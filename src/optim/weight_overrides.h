@@ -6,15 +6,10 @@
 #include <vector>
 
 #include "core/parameter.h"
-#include "optim/settings.h"
+#include "optim/optimizer_options.h"
 
 namespace galore {
 
-struct WeightOverride {
-  std::string pattern;  // as optim_target_modules
-  OptimizerSettings settings;
-  double learning_rate_factor = 1;
-};
 // "pattern=down_proj,optim=adamw;pattern=layers.0,rank=64,learning_rate_factor=0.5": what is not said is as
 // in the run, whose optimizer the first three arguments are (as resolve_optimizer's). Of a named optimizer
 // the run's optim_args are not taken over. Where a pattern is missing, an option unknown or a value bad, it

@@ -10,7 +10,7 @@
 namespace galore {
 
 WeightState::WeightState(Parameter& parameter, const OptimizerOptions& options, const WeightOverride* own)
-    : parameter(parameter), options(options), settings(own ? own->settings : options.settings) {
+    : parameter(parameter), options(options), settings(own ? *own->settings : *options.settings) {
   const double decay = own && settings.weight_decay >= 0 ? settings.weight_decay : options.weight_decay;
   if (own) learning_rate_factor = own->learning_rate_factor;
   if (options.decay_all || is_matrix(parameter)) weight_decay = decay;
@@ -19,7 +19,7 @@ WeightState::WeightState(Parameter& parameter, const OptimizerOptions& options, 
 WeightState::WeightState(Parameter& parameter, const OptimizerOptions& options, bool targeted,
                          int64_t num_layers, Workspace& workspace)
     : WeightState(parameter, options, find_override(options.overrides, parameter)) {
-  const bool has_own_settings = &settings != &options.settings;
+  const bool has_own_settings = &settings != &*options.settings;
   const MethodWeight weight{.name = parameter.name,
                             .shape = matrix_sizes(parameter),
                             .targeted = targeted || (has_own_settings && is_matrix(parameter)),

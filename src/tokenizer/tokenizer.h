@@ -12,9 +12,19 @@
 #include <vector>
 
 #include "core/files.h"
-#include "tokenizer/post_processors/post_processor.h"
 
 namespace galore {
+
+// The ids of a text and, for each id, the part of the input that it belongs to ("token_type_ids").
+struct IdSequence {
+  std::vector<int32_t> ids;
+  std::vector<int32_t> type_ids;
+
+  void append(int32_t id, int32_t type_id) {
+    ids.push_back(id);
+    type_ids.push_back(type_id);
+  }
+};
 
 // All functions are const, and several threads may call them at once.
 class Tokenizer {

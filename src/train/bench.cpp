@@ -124,7 +124,7 @@ BenchResult bench(TrainOptions options, int64_t steps, const Say& say) {
   result.optimizer_seconds = median(timings.optimizer);
   result.refresh_seconds = timings.first_refresh;
   result.tokens_per_second = tokens / result.step_seconds;
-  const double refresh_per_step = refresh_seconds_per_step(timings, options.optimizer.settings.subspace);
+  const double refresh_per_step = refresh_seconds_per_step(timings, options.optimizer.settings->subspace);
   result.tokens_per_second_with_refresh = tokens / (result.step_seconds + refresh_per_step);
   result.first_step_seconds = timings.first;
   result.peak_memory_bytes = memory_in_use(device).peak;

@@ -53,20 +53,20 @@ TEST(ForeignOptions, LlamaFactory) {
 
 TEST(ForeignOptions, UseGaloreWrapsEveryOptimizer) {
   const auto preset = [](const std::string& optim) {
-    return Given({"use_galore=true", "optim=" + optim}).options.optimizer.settings.preset;
+    return Given({"use_galore=true", "optim=" + optim}).options.optimizer.settings->preset;
   };
   EXPECT_EQ(preset("adamw_torch"), "galore_adamw");
   EXPECT_EQ(preset("adamw_bnb_8bit"), "galore_adamw_8bit");
   EXPECT_EQ(preset("adafactor"), "galore_adafactor");
   EXPECT_EQ(preset("galore_adafactor"), "galore_adafactor");
-  EXPECT_TRUE(Given({"use_galore=true", "optim=adamw_layerwise"}).options.optimizer.settings.layerwise);
+  EXPECT_TRUE(Given({"use_galore=true", "optim=adamw_layerwise"}).options.optimizer.settings->layerwise);
 }
 
 TEST(ForeignOptions, ResearchScripts) {
   const Given given(
       {"rank=256", "update_proj_gap=50", "galore_scale=0.5", "proj_type=left", "optim_args=adam_beta2=0.95"});
   EXPECT_EQ(given.options.optim_args, "adam_beta2=0.95,rank=256,update_proj_gap=50,scale=0.5,proj_type=left");
-  EXPECT_EQ(given.options.optimizer.settings.subspace.rank, 256);
+  EXPECT_EQ(given.options.optimizer.settings->subspace.rank, 256);
   EXPECT_NE(complaint({"rank=8", "optim=adamw_torch"}).find("optim_args of adamw_torch"), std::string::npos);
 }
 
@@ -75,7 +75,7 @@ TEST(ForeignOptions, Axolotl) {
                      "qgalore_scale=0.5", "qgalore_proj_type=std", "qgalore_proj_bits=8",
                      "qgalore_proj_group_size=128", "qgalore_cos_threshold=0.3", "qgalore_gamma_proj=3",
                      "qgalore_queue_size=4", "qgalore_proj_quant=true"});
-  const SubspaceOptions& subspace = given.options.optimizer.settings.subspace;
+  const SubspaceOptions& subspace = given.options.optimizer.settings->subspace;
   EXPECT_EQ(subspace.rank, 256);
   EXPECT_EQ(subspace.update_proj_gap, 50);
   EXPECT_EQ(option_text(given.options.optimizer.settings, "scale"), "0.5");
@@ -85,7 +85,7 @@ TEST(ForeignOptions, Axolotl) {
   EXPECT_EQ(subspace.lazy.gamma_proj, 3);
   EXPECT_EQ(subspace.lazy.queue_size, 4);
   const Given unquantized({"optim=q_galore_adamw_8bit", "qgalore_proj_quant=false"});
-  EXPECT_EQ(unquantized.options.optimizer.settings.subspace.basis_format().dtype, "bfloat16");
+  EXPECT_EQ(unquantized.options.optimizer.settings->subspace.basis_format().dtype, "bfloat16");
   EXPECT_EQ(Given({"use_galore=true", "optim=q_galore_adamw_8bit"}).options.optim, "q_galore_adamw_8bit");
 }
 
@@ -102,7 +102,7 @@ TEST(ForeignOptions, ALlamaFactoryFileForGalore) {
                          "num_train_epochs=2",       "warmup_ratio=0.1",
                          "lr_scheduler_type=cosine", "pure_bf16=true",
                          "ddp_timeout=180000000"});
-  EXPECT_EQ(given.options.optimizer.settings.preset, "galore_adamw");
+  EXPECT_EQ(given.options.optimizer.settings->preset, "galore_adamw");
   EXPECT_TRUE(given.options.optimizer.layerwise);
   EXPECT_EQ(given.options.dtype, "bfloat16");
   EXPECT_TRUE(given.noted("plot_loss has no effect: training_loss.svg is always drawn"));
@@ -112,13 +112,13 @@ TEST(ForeignOptions, LlamaFactoryFilesForApolloAndBAdam) {
   const Given apollo({}, {"use_apollo=true", "apollo_layerwise=true", "apollo_target=all", "apollo_rank=64",
                           "apollo_scale=32.0", "apollo_scale_type=channel", "apollo_proj=random",
                           "apollo_update_interval=100", "apollo_scale_front=false"});
-  EXPECT_EQ(apollo.options.optimizer.settings.preset, "apollo_adamw");
+  EXPECT_EQ(apollo.options.optimizer.settings->preset, "apollo_adamw");
   EXPECT_TRUE(apollo.options.optimizer.layerwise);
-  EXPECT_EQ(apollo.options.optimizer.settings.subspace.rank, 64);
+  EXPECT_EQ(apollo.options.optimizer.settings->subspace.rank, 64);
   EXPECT_EQ(option_text(apollo.options.optimizer.settings, "scale"), "32");
   const Given badam({}, {"use_badam=true", "badam_mode=layer", "badam_switch_mode=ascending",
                          "badam_switch_interval=50", "badam_verbose=2"});
-  EXPECT_EQ(badam.options.optimizer.settings.preset, "badam");
+  EXPECT_EQ(badam.options.optimizer.settings->preset, "badam");
   EXPECT_EQ(option_text(badam.options.optimizer.settings, "switch_every"), "50");
   EXPECT_NE(complaint({"use_badam=true", "badam_switch_mode=random"}).find("expected ascending"),
             std::string::npos);
@@ -132,7 +132,7 @@ TEST(ForeignOptions, AnAxolotlFile) {
            "wandb_project=", "micro_batch_size=2", "num_epochs=1", "optimizer=galore_adamw_8bit_layerwise",
            "optim_args=rank=64,update_proj_gap=50,scale=0.25", "lr_scheduler=cosine", "tf32=false",
            "fp16=", "flash_attention=true", "evals_per_epoch="});
-  EXPECT_EQ(given.options.optimizer.settings.preset, "galore_adamw_8bit");
+  EXPECT_EQ(given.options.optimizer.settings->preset, "galore_adamw_8bit");
   EXPECT_EQ(given.options.val_size, 0.05);
   EXPECT_TRUE(given.noted("load_in_8bit has no effect: it is off"));
 }
@@ -181,7 +181,8 @@ TEST(ForeignOptions, Bf16MayBeLeftToTheDevice) {
   EXPECT_EQ(Given({"bf16=auto", "dtype=float32", "device=cuda"}).options.dtype, "float32");
   EXPECT_EQ(complaint({}, {"bf16=perhaps"}),
             "[config.yaml:2] bf16: expected one of true,false,auto,full, given 'perhaps'");
-  EXPECT_TRUE(Given({"infer_dtype=auto"}).noted("infer_dtype has no effect: use the option dtype of galore generate"));
+  EXPECT_TRUE(Given({"infer_dtype=auto"})
+                  .noted("infer_dtype has no effect: use the option dtype of galore generate"));
 }
 
 TEST(ForeignOptions, WhatIsLackingIsNamedWithItsPlace) {
@@ -199,8 +200,8 @@ TEST(ForeignOptions, TheCommandLineGoesBeforeTheFile) {
       Given({"max_train_tokens=1M", "max_length=100", "batch_size=10"}, {"max_steps=7"}).options.max_steps,
       1000);
   EXPECT_EQ(Given({"warmup_steps=7"}, {"warmup_ratio=0.1"}).options.warmup_steps, 7);
-  EXPECT_EQ(Given({"optim_args=rank=16"}, {"rank=8"}).options.optimizer.settings.subspace.rank, 16);
-  EXPECT_EQ(Given({"rank=8"}, {"optim_args=rank=16"}).options.optimizer.settings.subspace.rank, 8);
+  EXPECT_EQ(Given({"optim_args=rank=16"}, {"rank=8"}).options.optimizer.settings->subspace.rank, 16);
+  EXPECT_EQ(Given({"rank=8"}, {"optim_args=rank=16"}).options.optimizer.settings->subspace.rank, 8);
   EXPECT_EQ(
       Given({"gradient_accumulation_steps=2"}, {"total_batch_size=64"}).options.gradient_accumulation_steps,
       2);

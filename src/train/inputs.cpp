@@ -6,6 +6,7 @@
 
 #include "core/errors.h"
 #include "data/prefetch.h"
+#include "data/row_batch_source.h"
 #include "data/stream_source.h"
 #include "models/architecture.h"
 

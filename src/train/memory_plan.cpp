@@ -66,7 +66,7 @@ MemoryPlan plan_memory(const ModelConfig& config, const ModelOptions& model_opti
   if (workload.eval_rows > 0) run.model->evaluate(rows_of(workload.eval_rows));
   MemoryPlan plan;
   plan.optimizer =
-      optimizer_options.settings.preset + (run.optimizer->options().layerwise ? " layer-wise" : "");
+      optimizer_options.settings->preset + (run.optimizer->options().layerwise ? " layer-wise" : "");
   for (int owner = 0; owner < kNumOwners; ++owner)
     plan.bytes[static_cast<size_t>(owner)] = run.ledger->bytes(static_cast<Owner>(owner));
   plan.libraries = {model_options.compute_dtype, run.ledger->bytes(Owner::bases) > 0, products.distinct()};

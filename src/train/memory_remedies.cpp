@@ -54,7 +54,7 @@ std::string eight_bit_form(const TrainOptions& options) {
   const std::string storage = ",storage=blockwise_8bit";
   if (is_composition(options.optim)) return options.optim + storage;
   const std::string base = find_preset(options.optim).name;
-  const std::string suffix = options.optimizer.settings.layerwise ? "_layerwise" : "";
+  const std::string suffix = options.optimizer.settings->layerwise ? "_layerwise" : "";
   const std::string wanted = base.substr(0, base.rfind("_torch")) + "_8bit";
   const auto& all = presets();
   const bool is_named =
@@ -63,7 +63,7 @@ std::string eight_bit_form(const TrainOptions& options) {
 }
 
 Changes eight_bit(const TrainOptions& options) {
-  if (options.optimizer.settings.storage.storage != "float32") return {};
+  if (options.optimizer.settings->storage.storage != "float32") return {};
   const auto settings = parse_pairs("optim_args", options.optim_args);
   Change change{"optim=" + eight_bit_form(options), options};
   change.options.optim = change.text.substr(change.text.find('=') + 1);
@@ -86,10 +86,10 @@ Changes smaller_rank(const TrainOptions& options) {
   if (option_text(options.optimizer.settings, "rank").empty()) return {};
   Changes changes;
   // Below a quarter of the rank that was asked for it would be another method's experiment.
-  const int64_t rank = options.optimizer.settings.subspace.rank;
+  const int64_t rank = options.optimizer.settings->subspace.rank;
   for (int64_t smaller = rank / 2; smaller > 0 && smaller >= rank / 4; smaller /= 2) {
     changes.push_back({fmt::format("rank={} in optim_args", smaller), options});
-    changes.back().options.optimizer.settings.subspace.rank = smaller;
+    changes.back().options.optimizer.settings->subspace.rank = smaller;
   }
   return changes;
 }

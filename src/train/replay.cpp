@@ -84,7 +84,7 @@ ReplayResult replay(const SafetensorsReader& trace, const ReplayOptions& options
   for (const Parameter* parameter : parameters) dtypes[parameter->name] = parameter->value.scalar_type();
   code_weights(parameters, optimizer_options, ledger);
   Optimizer optimizer(parameters, optimizer_options, workspace);
-  const double own_rate = optimizer_options.settings.learning_rate;
+  const double own_rate = optimizer_options.settings->learning_rate;
   const double learning_rate = own_rate >= 0 ? own_rate : options.learning_rate;
 
   ReplayResult result;

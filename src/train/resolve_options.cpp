@@ -73,7 +73,7 @@ void check_combinations(const TrainOptions& o) {
     if (target == "none" && o.report_to.size() > 1)
       fail_usage("report_to", "expected none alone, given others with it");
   }
-  const bool layerwise = o.optimizer.layerwise || o.optimizer.settings.layerwise;
+  const bool layerwise = o.optimizer.layerwise || o.optimizer.settings->layerwise;
   if (o.spike_threshold > 0 && layerwise)
     fail_usage("spike_threshold",
                "layer-wise mode writes weights before the loss of an update is judged: expected 0");
@@ -101,7 +101,7 @@ void note_idle(const TrainOptions& o, OptionTable& table, std::vector<std::strin
     if (idle) notes.push_back(fmt::format("{} has no effect: {}", name, reason));
   };
   const bool wide = dtype_from_name(o.dtype) != at::kBFloat16;
-  const bool layerwise = o.optimizer.layerwise || o.optimizer.settings.layerwise;
+  const bool layerwise = o.optimizer.layerwise || o.optimizer.settings->layerwise;
   note(wide && o.optimizer.rounding == "stochastic", "bf16_rounding", "the weights are fp32");
   note(wide && o.optimizer.master_weights, "master_weights", "the weights are fp32");
   note(!wide && o.optimizer.master_weights && o.optimizer.rounding == "stochastic", "bf16_rounding",
@@ -178,8 +178,8 @@ std::vector<std::string> resolve(TrainOptions& options, OptionTable& table) {
       resolve_optimizer(options.optim, options.optim_args, given_adam_settings(table));
   options.optimizer.overrides =
       parse_overrides(options.optim, options.optim_args, given_adam_settings(table), options.optim_overrides);
-  if (options.optimizer.settings.learning_rate >= 0)
-    options.learning_rate = options.optimizer.settings.learning_rate;
+  if (options.optimizer.settings->learning_rate >= 0)
+    options.learning_rate = options.optimizer.settings->learning_rate;
   if (options.eval_strategy == "auto") options.eval_strategy = options.eval_steps > 0 ? "steps" : "no";
   const char* unsaved = options.load_best_model_at_end ? "best" : "no";
   if (options.save_strategy == "auto") options.save_strategy = options.save_steps > 0 ? "steps" : unsaved;

@@ -19,7 +19,7 @@ TEST(TrainOptions, DefaultsResolve) {
   EXPECT_EQ(given.options.eval_strategy, "no");
   EXPECT_EQ(given.options.save_strategy, "no");
   EXPECT_EQ(given.options.data_seed, given.options.seed);
-  EXPECT_EQ(given.options.optimizer.settings.preset, "galore_adamw");
+  EXPECT_EQ(given.options.optimizer.settings->preset, "galore_adamw");
 }
 
 TEST(TrainOptions, AliasesAreTakenAndNoted) {
@@ -129,14 +129,15 @@ TEST(TrainOptions, UnknownKeysAreRefusedWithTheNearest) {
 }
 
 TEST(TrainOptions, AdamSettingsGoBehindOptimArgsAndBeforeThePreset) {
-  EXPECT_EQ(options_of<AdamWOptions>(*Given({}).options.optimizer.settings.rule).epsilon, 1e-6)
+  EXPECT_EQ(options_of<AdamWOptions>(*Given({}).options.optimizer.settings->rule).epsilon, 1e-6)
       << "the preset's";
-  EXPECT_EQ(options_of<AdamWOptions>(*Given({"adam_epsilon=1e-5"}).options.optimizer.settings.rule).epsilon,
+  EXPECT_EQ(options_of<AdamWOptions>(*Given({"adam_epsilon=1e-5"}).options.optimizer.settings->rule).epsilon,
             1e-5);
-  EXPECT_EQ(options_of<AdamWOptions>(
-                *Given({"adam_epsilon=1e-5", "optim_args=adam_epsilon=1e-4"}).options.optimizer.settings.rule)
-                .epsilon,
-            1e-4);
+  EXPECT_EQ(
+      options_of<AdamWOptions>(
+          *Given({"adam_epsilon=1e-5", "optim_args=adam_epsilon=1e-4"}).options.optimizer.settings->rule)
+          .epsilon,
+      1e-4);
   EXPECT_EQ(Given({"learning_rate=0.5", "optim_args=learning_rate=0.25"}).options.learning_rate, 0.25);
 }
 

@@ -42,6 +42,12 @@ class Trainer {
   // constructor throws, output_dir is as an earlier run left it.
   Trainer(const TrainOptions& options, const std::vector<std::string>& notes,
           const MakeModel& make_model = make_causal_lm, const TakeLine& take_line = {});
+  // For programs that still pass the text of the options, which the options themselves hold.
+  [[deprecated("leave out the configuration")]] Trainer(
+      const TrainOptions& options, const std::vector<std::pair<std::string, std::string>>& /*configuration*/,
+      const std::vector<std::string>& notes, const MakeModel& make_model = make_causal_lm,
+      const TakeLine& take_line = {})
+      : Trainer(options, notes, make_model, take_line) {}
   ~Trainer();
 
   // The whole run. SIGINT and SIGTERM save a checkpoint and end it.

@@ -53,7 +53,7 @@ std::vector<std::string> command_names() {
 TEST(Configuration, CommandLineBeforeFileBeforePresetBeforeDefault) {
   const std::string model = "model_size: 60m\n";
   const auto epsilon = [&](const std::string& yaml, const std::vector<std::string>& arguments) {
-    return options_of<AdamWOptions>(*Resolved(model + yaml, arguments).options.optimizer.settings.rule)
+    return options_of<AdamWOptions>(*Resolved(model + yaml, arguments).options.optimizer.settings->rule)
         .epsilon;
   };
   EXPECT_EQ(epsilon("optim: adamw_torch\n", {}), 1e-8) << "the default";
@@ -79,7 +79,7 @@ TEST(Configuration, ListsAndMapsOfAFile) {
                                    .options;
   EXPECT_EQ(options.train_file, (std::vector<std::string>{"a.txt", "b.txt"}));
   EXPECT_EQ(options.eval_file, (std::vector<std::string>{"c.txt", "d.txt"}));
-  EXPECT_EQ(options.optimizer.settings.subspace.rank, 64);
+  EXPECT_EQ(options.optimizer.settings->subspace.rank, 64);
   EXPECT_EQ(options.lr_scheduler_kwargs, "min_lr_rate=0.1");
 }
 
@@ -115,8 +115,8 @@ TEST(Configuration, AnOptimizerMayBeAMapAndWeightsMayHaveTheirOwn) {
       "  - {pattern: layers.0, optim: adamw}\n",
       {});
   const OptimizerOptions& optimizer = resolved.options.optimizer;
-  EXPECT_EQ(optimizer.settings.storage.storage, "blockwise_8bit");
-  EXPECT_EQ(optimizer.settings.subspace.rank, 16);
+  EXPECT_EQ(optimizer.settings->storage.storage, "blockwise_8bit");
+  EXPECT_EQ(optimizer.settings->subspace.rank, 16);
   ASSERT_EQ(optimizer.overrides.size(), 2u);
   EXPECT_EQ(optimizer.overrides[0].pattern, "down_proj");
   EXPECT_EQ(optimizer.overrides[0].settings.subspace.rank, 8);
@@ -125,7 +125,7 @@ TEST(Configuration, AnOptimizerMayBeAMapAndWeightsMayHaveTheirOwn) {
   const Resolved named(
       "model_size: 60m\noutput_dir: o\ntrain_file: f.txt\noptim: {method: muon, storage: blockwise_8bit}\n",
       {"optim_args=momentum=0.9"});
-  EXPECT_EQ(named.options.optimizer.settings.storage.storage, "blockwise_8bit");
+  EXPECT_EQ(named.options.optimizer.settings->storage.storage, "blockwise_8bit");
   EXPECT_EQ(option_text(named.options.optimizer.settings, "momentum"), "0.9");
 }
 

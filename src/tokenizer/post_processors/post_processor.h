@@ -7,18 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "tokenizer/tokenizer.h"
+
 namespace galore {
-
-// The ids of a text and, for each id, the part of the input that it belongs to ("token_type_ids").
-struct IdSequence {
-  std::vector<int32_t> ids;
-  std::vector<int32_t> type_ids;
-
-  void append(int32_t id, int32_t type_id) {
-    ids.push_back(id);
-    type_ids.push_back(type_id);
-  }
-};
 
 class PostProcessor {
  public:

@@ -1,0 +1,24 @@
+#include "data/batch_options.h"
+
+#include <algorithm>
+
+#include "core/errors.h"
+
+namespace galore {
+
+void check_sizes(const BatchOptions& options) {
+  if (options.rows < 1)
+    fail("data", "per_device_train_batch_size: expected at least 1, given {}", options.rows);
+  if (options.max_length < 1) fail("data", "max_length: expected at least 1, given {}", options.max_length);
+  if (options.pad_id < 0) fail("data", "pad_id: expected at least 0, given {}", options.pad_id);
+}
+
+Batch batch_of(const std::vector<ExampleRow>& rows, const BatchOptions& options) {
+  const bool joined = options.packing == Packing::joined && rows.front().ends.empty();
+  const bool whole_rows = joined && !options.evaluation;
+  const int64_t shortest = std::min<int64_t>(2, options.max_length);  // a token and the one that it predicts
+  return build_batch(rows, {options.pad_id, whole_rows ? options.max_length : shortest},
+                     options.make_targets);
+}
+
+}  // namespace galore

@@ -1,0 +1,49 @@
+// How rows and batches are made of examples.
+//
+// A document of a data file is an example. How examples share rows is the packing:
+//   joined: the examples are one long sequence, cut into rows of max_length. Training leaves out the last
+//     incomplete row of an epoch, unless it is the only row; evaluation keeps it.
+//   isolated: whole examples share a row of at most max_length. Each has positions from 0 and attends to
+//     itself alone (batch_builder.h). An example longer than max_length is cut. Every row is kept.
+//   none: each example is a row, cut to max_length (the protocol of the GaLore paper's code).
+// Rows whose file brings labels are isolated where `joined` is asked for: masked labels mean nothing without
+// the example that they belong to. Files without document boundaries (.bin) are always joined.
+//
+// Rows of joined training have max_length tokens. The rows of all other batches are padded to the longest
+// row of the batch.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "data/batch_builder.h"
+#include "data/packing.h"
+
+namespace galore {
+
+enum class DataSplit { all, train, validation };
+
+struct BatchOptions {
+  int64_t rows = 8;          // of a micro-batch
+  int64_t max_length = 512;  // tokens of a row
+  Packing packing = Packing::joined;
+  bool evaluation = false;  // once, in order, with the last partial row and batch
+  bool shuffle = true;      // of the rows, anew each epoch; never for evaluation
+  uint64_t seed = 42;       // of the order and the split
+  int64_t pad_id = 0;
+  int64_t vocab_size = 0;  // ids at or above it are an Error; 0: not checked
+  // Uses only the first documents, at most so many. Rows of .bin files count as documents. 0: all.
+  int64_t max_samples = 0;
+  // A share (below 1) or a number of rows for DataSplit::validation; all others are for `train`. The choice
+  // depends on the seed alone. Joined rows of a split are full.
+  double val_size = 0;
+  DataSplit split = DataSplit::all;
+  MakeTargets make_targets = {};  // none: next-token prediction
+};
+
+// An Error for sizes that no batch can have.
+void check_sizes(const BatchOptions& options);
+// The batch of these rows, padded as `options` ask.
+Batch batch_of(const std::vector<ExampleRow>& rows, const BatchOptions& options);
+
+}  // namespace galore

@@ -1,0 +1,145 @@
+#include "data/row_batch_source.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/errors.h"
+
+namespace galore {
+
+RowBatchSource::RowBatchSource(std::shared_ptr<const TokenDataset> dataset, const BatchOptions& options,
+                               const DataMessages& messages)
+    : dataset_(std::move(dataset)), options_(options), num_tokens_(dataset_->num_tokens()) {
+  check_sizes(options);
+  options_.packing = packing_in_use(options.packing, dataset_->kinds());
+  limit_samples();
+  if (options_.packing == Packing::isolated) pack_examples(messages);
+  choose_split(count_rows());
+}
+
+// Where documents are joined or packed, max_samples counts documents, not rows.
+void RowBatchSource::limit_samples() {
+  if (!dataset_->has_documents()) return;
+  num_documents_ = dataset_->num_documents();
+  const int64_t samples = options_.max_samples;
+  if (samples <= 0 || options_.packing == Packing::none) return;
+  if (samples < num_documents_) {
+    num_documents_ = samples;
+    const TokenRange last = dataset_->document(samples - 1);
+    num_tokens_ = last.begin + last.count;
+  }
+  options_.max_samples = 0;
+}
+
+// Training packs the documents in a random order, the same one in every epoch: neighbours in a file are often
+// alike. Both parts of a split need the same rows.
+void RowBatchSource::pack_examples(const DataMessages& messages) {
+  std::vector<int32_t> lengths = dataset_->document_lengths(num_documents_);
+  const auto count_of_cut =
+      std::count_if(lengths.begin(), lengths.end(), [this](int32_t n) { return n > options_.max_length; });
+  if (count_of_cut > 0 && messages)
+    messages(cut_message(count_of_cut, dataset_->name(), options_.max_length));
+  const bool in_order = options_.evaluation && options_.split == DataSplit::all;
+  if (options_.shuffle && !in_order) {
+    packing_order_.emplace(lengths.size(), options_.seed, "data packing");
+    std::vector<int32_t> ordered(lengths.size());
+    for (size_t i = 0; i < lengths.size(); ++i) ordered[i] = lengths[(*packing_order_)(i)];
+    lengths.swap(ordered);
+  }
+  packed_.emplace(lengths, options_.max_length);
+}
+
+int64_t RowBatchSource::count_rows() const {
+  if (options_.packing == Packing::none) return num_documents_;
+  if (packed_) return packed_->num_rows();
+  const int64_t whole = num_tokens_ / options_.max_length;
+  const bool rest = num_tokens_ % options_.max_length != 0;
+  const bool keep_rest = options_.split == DataSplit::all && (options_.evaluation || whole == 0);
+  return whole + (rest && keep_rest ? 1 : 0);
+}
+
+void RowBatchSource::choose_split(int64_t all_rows) {
+  if (options_.max_samples > 0) all_rows = std::min(all_rows, options_.max_samples);
+  num_rows_ = all_rows;
+  if (options_.split != DataSplit::all) {
+    const double size = options_.val_size;
+    if (!(size > 0)) fail("data", "val_size: expected above 0, given {}", size);
+    const double wanted = size < 1 ? std::ceil(size * static_cast<double>(all_rows)) : std::floor(size);
+    if (wanted >= static_cast<double>(all_rows))
+      fail("data", "val_size: {} leaves no rows to train on; {} has {} rows", size, dataset_->name(),
+           all_rows);
+    const auto validation = static_cast<int64_t>(wanted);
+    split_order_.emplace(static_cast<uint64_t>(all_rows), options_.seed, "data split");
+    first_row_ = options_.split == DataSplit::train ? validation : 0;
+    num_rows_ = options_.split == DataSplit::train ? all_rows - validation : validation;
+  }
+  if (num_rows_ == 0) fail("data", "{} gives no row of {} tokens", dataset_->name(), options_.max_length);
+}
+
+int64_t RowBatchSource::row_at(int64_t epoch, int64_t index) {
+  if (options_.shuffle && !options_.evaluation) {
+    if (order_epoch_ != epoch)
+      epoch_order_.emplace(static_cast<uint64_t>(num_rows_), options_.seed, "data order",
+                           static_cast<uint64_t>(epoch));
+    order_epoch_ = epoch;
+    index = static_cast<int64_t>((*epoch_order_)(static_cast<uint64_t>(index)));
+  }
+  if (!split_order_) return index;
+  return static_cast<int64_t>((*split_order_)(static_cast<uint64_t>(first_row_ + index)));
+}
+
+void RowBatchSource::append(ExampleRow& row, TokenRange range) const {
+  const size_t before = row.ids.size(),
+               count = static_cast<size_t>(std::min(range.count, options_.max_length));
+  row.ids.resize(before + count);
+  row.labels.resize(before + count);
+  dataset_->read(range.begin, static_cast<int64_t>(count), row.ids.data() + before,
+                 row.labels.data() + before, options_.vocab_size);
+}
+
+ExampleRow RowBatchSource::read(int64_t number) const {
+  ExampleRow row;
+  if (options_.packing == Packing::none) {
+    append(row, dataset_->document(number));
+  } else if (!packed_) {
+    const int64_t begin = number * options_.max_length;
+    append(row, {begin, std::min(options_.max_length, num_tokens_ - begin)});
+  } else {
+    for (const uint32_t example : packed_->row(number)) {
+      const uint64_t document = packing_order_ ? (*packing_order_)(example) : example;
+      append(row, dataset_->document(static_cast<int64_t>(document)));
+      row.ends.push_back(static_cast<int64_t>(row.ids.size()));
+    }
+  }
+  return row;
+}
+
+BatchSource::MakeBatch RowBatchSource::plan() {
+  int64_t count = options_.rows;
+  if (options_.evaluation) {
+    count = position_.epoch > 0 ? 0 : std::min(count, num_rows_ - position_.index);
+    if (count == 0) return nullptr;
+  }
+  std::vector<int64_t> rows;
+  for (int64_t i = 0; i < count; ++i) {
+    rows.push_back(row_at(position_.epoch, position_.index));
+    if (++position_.index == num_rows_) position_ = {position_.epoch + 1, 0};
+  }
+  return [this, rows = std::move(rows)] {
+    std::vector<ExampleRow> examples;
+    for (const int64_t row : rows) examples.push_back(read(row));
+    return batch_of(examples, options_);
+  };
+}
+
+void RowBatchSource::seek(const DataPosition& position) {
+  if (position.stream != StreamPosition())
+    fail("data", "the saved position is one in a stream: expected streaming=true");
+  if (position.epoch < 0 || position.index < 0 || position.index >= num_rows_)
+    fail("data",
+         "the saved position is row {} of epoch {}, {} has {} rows per epoch; the data or max_length changed",
+         position.index, position.epoch, dataset_->name(), num_rows_);
+  position_ = position;
+}
+
+}  // namespace galore

@@ -1,0 +1,52 @@
+// Batches of data that can be read at any place: token files and the caches of tokenized text.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "data/batch_options.h"
+#include "data/batch_source.h"
+#include "data/example_packing.h"
+#include "data/permutation.h"
+#include "data/token_dataset.h"
+
+namespace galore {
+
+class RowBatchSource : public BatchSource {
+ public:
+  // An Error by packing_in_use() where the files do not fit together. `messages` gets the number of isolated
+  // examples that were cut.
+  RowBatchSource(std::shared_ptr<const TokenDataset> dataset, const BatchOptions& options,
+                 const DataMessages& messages = {});
+
+  MakeBatch plan() override;
+  DataPosition position() const override { return position_; }
+  double epochs() const override {
+    return static_cast<double>(position_.epoch) +
+           static_cast<double>(position_.index) / static_cast<double>(num_rows_);
+  }
+  void seek(const DataPosition& position) override;
+  int64_t rows_per_epoch() const override { return num_rows_; }
+
+ private:
+  void limit_samples();
+  void pack_examples(const DataMessages& messages);
+  int64_t count_rows() const;
+  void choose_split(int64_t all_rows);
+  // The number, within all data, of the row at place `index` of the epoch.
+  int64_t row_at(int64_t epoch, int64_t index);
+  ExampleRow read(int64_t row) const;
+  void append(ExampleRow& row, TokenRange range) const;
+
+  std::shared_ptr<const TokenDataset> dataset_;
+  BatchOptions options_;  // the packing is the one in use
+  int64_t num_tokens_, num_documents_ = 0, num_rows_ = 0, first_row_ = 0;
+  std::optional<ExamplePacking> packed_;      // with Packing::isolated
+  std::optional<Permutation> packing_order_;  // of the documents; none: the order of the files
+  std::optional<Permutation> split_order_, epoch_order_;
+  int64_t order_epoch_ = -1;
+  DataPosition position_;
+};
+
+}  // namespace galore

@@ -1,0 +1,15 @@
+// State of a sequence under generation.
+#pragma once
+
+#include <cstdint>
+
+namespace galore {
+
+// Keys and values of one sequence under generation.
+class KeyValueCache {
+ public:
+  virtual ~KeyValueCache() = default;
+  virtual int64_t length() const = 0;
+};
+
+}  // namespace galore
