@@ -5,6 +5,7 @@
 #include <torch/csrc/autograd/variable.h>
 
 #include "core/errors.h"
+#include "optim/coded_weights.h"
 #include "optim/foreign_names.h"
 
 namespace galore {

@@ -5,6 +5,9 @@
 #include "core/errors.h"
 #include "kernels/group_quantize.h"
 #include "optim/optimizer.h"
+#include "optim/parameter_groups.h"
+#include "optim/settings.h"
+#include "optim/weight_overrides.h"
 
 namespace galore {
 

@@ -45,7 +45,7 @@ TEST(Decay, StandsWhereThePresetSays) {
     TestRun with(preset.name, args, all_kinds(), decaying_options());
     TestRun without(preset.name, args, all_kinds());
     with.update(1, kRate), without.update(1, kRate);
-    const DecayOrder order = with.optimizer->options().settings.decay_order;
+    const DecayOrder order = with.optimizer->options().settings->decay_order;
     if (order == DecayOrder::coupled) continue;
     for (const char* name : {kEmbedding, kSquare, kTall, kWide}) {
       const at::Tensor first = start(name), step = without.weight(name) - first;

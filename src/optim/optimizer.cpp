@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "optim/parameter_groups.h"
+#include "optim/settings.h"
 #include "optim/update_driver.h"
 
 namespace galore {

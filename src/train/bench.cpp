@@ -9,6 +9,7 @@
 #include "core/clock.h"
 #include "core/random.h"
 #include "kernels/device.h"
+#include "optim/settings.h"
 #include "tasks/task.h"
 #include "train/product_rate.h"
 #include "train/run_builder.h"

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/errors.h"
+#include "optim/presets.h"
 
 namespace galore {
 namespace {

@@ -6,6 +6,7 @@
 
 #include "core/batch.h"
 #include "kernels/product_count.h"
+#include "optim/settings.h"
 #include "tasks/task.h"
 #include "train/run_builder.h"
 

@@ -7,6 +7,7 @@
 #include "core/dtypes.h"
 #include "core/errors.h"
 #include "optim/composition.h"
+#include "optim/presets.h"
 #include "train/memory_fit.h"
 
 namespace galore {

@@ -2,7 +2,9 @@
 
 #include "core/errors.h"
 #include "kernels/weight_term.h"
+#include "optim/coded_weights.h"
 #include "optim/foreign_names.h"
+#include "optim/presets.h"
 
 namespace galore {
 namespace {

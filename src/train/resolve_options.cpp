@@ -7,6 +7,8 @@
 #include "core/errors.h"
 #include "core/memory.h"
 #include "kernels/device.h"
+#include "optim/presets.h"
+#include "optim/weight_overrides.h"
 #include "tasks/task.h"
 #include "train/foreign_options.h"
 #include "train/inputs.h"

@@ -3,6 +3,7 @@
 #include "checkpoint/hugging_face.h"
 #include "core/dtypes.h"
 #include "kernels/device.h"
+#include "optim/coded_weights.h"
 
 namespace galore {
 

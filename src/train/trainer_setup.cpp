@@ -6,6 +6,7 @@
 #include "core/dtypes.h"
 #include "core/errors.h"
 #include "kernels/device.h"
+#include "optim/presets.h"
 #include "train/inputs.h"
 #include "train/product_rate.h"
 #include "train/training_loop.h"
@@ -140,7 +141,7 @@ void TrainingLoop::check_optimizer() const {
   if (options_.optimizer.lift == "lazy" && !optimizer.lifts_lazily())
     fail_usage("lift", "expected eager: {} has no weight whose update stays inside a subspace",
                options_.optim);
-  if (optimizer.options().settings.method && !optimizer.grouping().unmatched.empty() &&
+  if (optimizer.options().settings->method && !optimizer.grouping().unmatched.empty() &&
       !options_.optimizer.target_modules.empty())
     fail_usage("optim_target_modules", "'{}' matches no matrix of the model",
                optimizer.grouping().unmatched[0]);
