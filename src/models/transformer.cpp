@@ -123,13 +123,14 @@ at::Tensor Transformer::forward_and_keep(const Pass& pass, const at::Tensor& tok
   return stream(pass, layers_.size());
 }
 
-at::Tensor Transformer::forward_only(const Pass& given, const at::Tensor& tokens) {
-  const Pass pass = layer_pass(given, 0);  // buffers that training has as well
+// Uses buffers that training has as well.
+at::Tensor Transformer::forward_only(const Pass& pass, const at::Tensor& tokens) {
+  const Pass shared = layer_pass(pass, 0);
   const RotaryTables tables = rotary_tables(pass, 0);
   at::Tensor in = stream(pass, 0), out = stream(pass, 1);
   embedding_.forward(pass, tokens, 0, in);
   for (const auto& layer : layers_) {
-    layer->forward(pass, tables, in, out);
+    layer->forward(shared, tables, in, out);
     std::swap(in, out);
   }
   return in;

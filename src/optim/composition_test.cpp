@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include "core/errors.h"
+#include "optim/presets.h"
 #include "optim/test_optimizer.h"
 #include "optim/update_rules/adamw.h"
 
@@ -54,7 +55,7 @@ TEST(Composition, TakesOptionsOfItsPartsFromBothPlaces) {
   EXPECT_EQ(options_of<AdamWOptions>(*settings.rule).beta2, 0.95);
   EXPECT_EQ(settings.subspace.subspace, "sketch");
   EXPECT_EQ(settings.subspace.rank, 8);
-  EXPECT_EQ(resolve_optimizer("rule=sgd,rank=8", "").subspace.subspace, "warm");
+  EXPECT_EQ(resolve_optimizer("rule=sgd,rank=8", "")->subspace.subspace, "warm");
 }
 
 // Every named optimizer takes the other storage and keeps what its formula says then, or is refused because
@@ -107,7 +108,7 @@ TEST(Composition, WithMomentsInCodesMovesWeightsAsTheMethodDoes) {
 
 TEST(Composition, KeepsEpsilonAboveWhatCodesRoundToZero) {
   const auto epsilon = [](const std::string& optim, const std::string& args) {
-    return options_of<AdamWOptions>(*resolve_optimizer(optim, args).rule).epsilon;
+    return options_of<AdamWOptions>(*resolve_optimizer(optim, args)->rule).epsilon;
   };
   EXPECT_EQ(epsilon("method=muon", ""), 1e-10);
   EXPECT_EQ(epsilon("method=muon,storage=blockwise_8bit", ""), 1e-8);

@@ -42,9 +42,9 @@ TEST(Presets, AreFoundByNameAliasAndSuffix) {
     EXPECT_EQ(find_preset(preset.name).name, preset.name);
     EXPECT_EQ(find_preset(preset.name + "_layerwise").name, preset.name);
     for (const std::string& alias : preset.aliases) EXPECT_EQ(find_preset(alias).name, preset.name);
-    EXPECT_EQ(resolve_optimizer(preset.name, "").layerwise, preset.name.ends_with("lomo"));
-    EXPECT_TRUE(resolve_optimizer(preset.name + "_layerwise", "").layerwise);
-    EXPECT_EQ(resolve_optimizer(preset.name + "-LAYERWISE", "").preset, preset.name);
+    EXPECT_EQ(resolve_optimizer(preset.name, "")->layerwise, preset.name.ends_with("lomo"));
+    EXPECT_TRUE(resolve_optimizer(preset.name + "_layerwise", "")->layerwise);
+    EXPECT_EQ(resolve_optimizer(preset.name + "-LAYERWISE", "")->preset, preset.name);
   }
 }
 
@@ -57,29 +57,29 @@ TEST(Presets, TakeDefaultsOnlyForOptionsTheyHaveAndThatAreNotGiven) {
   const std::vector<std::pair<std::string, std::string>> defaults{{"adam_beta1", "0.5"},
                                                                   {"adam_beta2", "0.6"}};
   const auto adamw = resolve_optimizer("adamw", "beta2=0.7,eps=1e-3", defaults);
-  EXPECT_EQ(options_of<AdamWOptions>(*adamw.rule).beta1, 0.5);
-  EXPECT_EQ(options_of<AdamWOptions>(*adamw.rule).beta2, 0.7);
-  EXPECT_EQ(options_of<AdamWOptions>(*adamw.rule).epsilon, 1e-3);
+  EXPECT_EQ(options_of<AdamWOptions>(*adamw->rule).beta1, 0.5);
+  EXPECT_EQ(options_of<AdamWOptions>(*adamw->rule).beta2, 0.7);
+  EXPECT_EQ(options_of<AdamWOptions>(*adamw->rule).epsilon, 1e-3);
   EXPECT_NO_THROW(resolve_optimizer("sgd", "momentum=0.9", defaults));
 }
 
 TEST(Presets, KeepThePublishedDefaults) {
   const auto galore = resolve_optimizer("galore_adamw", "");
-  EXPECT_EQ(options_of<AdamWOptions>(*galore.rule).epsilon, 1e-6);  // galore_torch
-  EXPECT_TRUE(options_of<AdamWOptions>(*galore.rule).epsilon_before_correction);
-  EXPECT_EQ(galore.decay_order, DecayOrder::after);
-  EXPECT_EQ(galore.subspace.update_proj_gap, 200);
+  EXPECT_EQ(options_of<AdamWOptions>(*galore->rule).epsilon, 1e-6);  // galore_torch
+  EXPECT_TRUE(options_of<AdamWOptions>(*galore->rule).epsilon_before_correction);
+  EXPECT_EQ(galore->decay_order, DecayOrder::after);
+  EXPECT_EQ(galore->subspace.update_proj_gap, 200);
   EXPECT_EQ(option_text(galore, "scale"), "0.25");
   const auto coded = resolve_optimizer("galore_adamw_8bit", "");
-  EXPECT_EQ(options_of<AdamWOptions>(*coded.rule).epsilon, 1e-8);  // bitsandbytes
-  EXPECT_FALSE(options_of<AdamWOptions>(*coded.rule).epsilon_before_correction);
-  EXPECT_EQ(coded.decay_order, DecayOrder::after);
-  EXPECT_EQ(coded.storage.min_8bit_size, 4096);
+  EXPECT_EQ(options_of<AdamWOptions>(*coded->rule).epsilon, 1e-8);  // bitsandbytes
+  EXPECT_FALSE(options_of<AdamWOptions>(*coded->rule).epsilon_before_correction);
+  EXPECT_EQ(coded->decay_order, DecayOrder::after);
+  EXPECT_EQ(coded->storage.min_8bit_size, 4096);
   const auto torch = resolve_optimizer("adamw", "");
-  EXPECT_EQ(torch.decay_order, DecayOrder::before);
-  EXPECT_FALSE(options_of<AdamWOptions>(*torch.rule).epsilon_before_correction);
-  EXPECT_EQ(resolve_optimizer("galore_adafactor", "").decay_order, DecayOrder::before);
-  EXPECT_EQ(resolve_optimizer("sgd", "").decay_order, DecayOrder::coupled);
+  EXPECT_EQ(torch->decay_order, DecayOrder::before);
+  EXPECT_FALSE(options_of<AdamWOptions>(*torch->rule).epsilon_before_correction);
+  EXPECT_EQ(resolve_optimizer("galore_adafactor", "")->decay_order, DecayOrder::before);
+  EXPECT_EQ(resolve_optimizer("sgd", "")->decay_order, DecayOrder::coupled);
 }
 
 // The paper: GaLore keeps m r + 2 n r numbers where Adam keeps 2 m n.

@@ -16,6 +16,9 @@
 #include "kernels/test_tensors.h"
 #include "optim/foreign_names.h"
 #include "optim/optimizer.h"
+#include "optim/parameter_groups.h"
+#include "optim/presets.h"
+#include "optim/weight_overrides.h"
 
 namespace galore::testing_optimizer {
 

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "kernels/device.h"
+#include "optim/presets.h"
 #include "train/test_options.h"
 
 namespace galore {

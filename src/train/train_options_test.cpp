@@ -4,6 +4,7 @@
 
 #include "core/files.h"
 #include "core/test_folder.h"
+#include "optim/settings.h"
 #include "optim/update_rules/adamw.h"
 #include "train/test_options.h"
 

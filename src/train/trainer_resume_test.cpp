@@ -3,6 +3,7 @@
 
 #include "checkpoint/state_files.h"
 #include "optim/presets.h"
+#include "optim/settings.h"
 #include "train/run_state.h"
 #include "train/test_run.h"
 
@@ -34,7 +35,7 @@ std::vector<Case> make_cases() {
     const std::vector<std::string> of_preset = {"optim=" + preset.name, "optim_args=" + arguments};
     for (const char* layerwise : {"false", "true"}) {
       Case plain{preset.name + (*layerwise == 't' ? "_layerwise" : ""), of_preset};
-      plain.settings->push_back(std::string("optim_layerwise=") + layerwise);
+      plain.settings.push_back(std::string("optim_layerwise=") + layerwise);
       Case hard = plain;
       hard.name += "_hard";
       hard.settings.insert(hard.settings.end(),

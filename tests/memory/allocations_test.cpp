@@ -8,8 +8,10 @@
 #include <cstdlib>
 
 #include "core/random.h"
+#include "optim/presets.h"
 #include "train/inputs.h"
 #include "train/memory_fit.h"
+#include "train/run_builder.h"
 #include "train/test_options.h"
 
 namespace galore {

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "core/files.h"
+#include "optim/presets.h"
 #include "train/replay.h"
 
 namespace galore {

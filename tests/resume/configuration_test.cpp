@@ -119,9 +119,9 @@ TEST(Configuration, AnOptimizerMayBeAMapAndWeightsMayHaveTheirOwn) {
   EXPECT_EQ(optimizer.settings->subspace.rank, 16);
   ASSERT_EQ(optimizer.overrides.size(), 2u);
   EXPECT_EQ(optimizer.overrides[0].pattern, "down_proj");
-  EXPECT_EQ(optimizer.overrides[0].settings.subspace.rank, 8);
+  EXPECT_EQ(optimizer.overrides[0].settings->subspace.rank, 8);
   EXPECT_EQ(optimizer.overrides[0].learning_rate_factor, 0.5);
-  EXPECT_FALSE(optimizer.overrides[1].settings.method);
+  EXPECT_FALSE(optimizer.overrides[1].settings->method);
   const Resolved named(
       "model_size: 60m\noutput_dir: o\ntrain_file: f.txt\noptim: {method: muon, storage: blockwise_8bit}\n",
       {"optim_args=momentum=0.9"});
