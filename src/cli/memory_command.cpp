@@ -94,7 +94,7 @@ int memory_command(const Arguments& arguments) {
                     [](const std::string& line) { fmt::print(stderr, "{}\n", line); });
   std::vector<MemoryFit> fits;
   for (const std::string& optim : compare.empty() ? std::vector<std::string>{"", "adamw_torch"} : compare)
-    fits.push_back(memory_fit(with_optimizer(options, optim, table), config, at_hand));
+    fits.push_back(plan_fit(with_optimizer(options, optim, table), config, at_hand));
   if (!json) print_plans(fits, options, known.has_value());
   for (const MemoryFit& fit : fits)
     if (json) fmt::print("{}\n", fit_json(fit, known.has_value()).dump());

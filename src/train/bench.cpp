@@ -108,7 +108,7 @@ BenchResult bench(TrainOptions options, int64_t steps, const Say& say) {
   const ModelConfig config = model_config_of(options);
   const ModelOptions model_settings = model_options(options);
   const at::Device device = device_of(options.device);
-  const MemoryFit fit = fit_memory(options, config, memory_at_hand(options, device), {}, say);
+  const MemoryFit fit = require_fit(options, config, memory_at_hand(options, device), {}, say);
   BenchResult result;
   result.program_bytes = program_bytes(fit.plan);
   result.library_bytes = fit.libraries;

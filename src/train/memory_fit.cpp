@@ -36,7 +36,7 @@ class BatchFinder {
   MemoryFit fit_of(const BatchSize& size) const {
     TrainOptions options = options_;
     set_batch_size(options, size);
-    return memory_fit(options, config_, at_hand_);
+    return plan_fit(options, config_, at_hand_);
   }
   // The largest that fits; if none does, the one that needs least. A smaller batch may need more:
   // accumulation costs layer-wise mode a buffer a weight.
@@ -100,7 +100,7 @@ int64_t data_bytes(const TrainOptions& options) {
   return stream_bytes(options.buffer_size, options.max_length, options.dataloader_num_workers);
 }
 
-MemoryFit memory_fit(const TrainOptions& options, const ModelConfig& config, const MemoryAtHand& at_hand) {
+MemoryFit plan_fit(const TrainOptions& options, const ModelConfig& config, const MemoryAtHand& at_hand) {
   MemoryFit fit{plan_memory(config, model_options(options), options.optimizer, workload_of(options)), at_hand,
                 0, 0};
   fit.libraries = library_bytes(fit.plan.libraries);
@@ -131,10 +131,10 @@ void find_batch_size(TrainOptions& options, const ModelConfig& config, const Mem
   set_batch_size(options, BatchFinder(options, config, at_hand).choose(before, say));
 }
 
-MemoryFit fit_memory(TrainOptions& options, const ModelConfig& config, const MemoryAtHand& at_hand,
-                     const std::map<std::string, std::string>& before, const Say& say) {
+MemoryFit require_fit(TrainOptions& options, const ModelConfig& config, const MemoryAtHand& at_hand,
+                      const std::map<std::string, std::string>& before, const Say& say) {
   if (options.auto_find_batch_size) find_batch_size(options, config, at_hand, before, say);
-  MemoryFit fit = memory_fit(options, config, at_hand);
+  MemoryFit fit = plan_fit(options, config, at_hand);
   if (fit.fits()) return fit;
   if (options.memory_check)
     fail("memory",

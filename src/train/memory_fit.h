@@ -25,7 +25,7 @@ Workload workload_of(const TrainOptions& options);
 MemoryAtHand memory_at_hand(const TrainOptions& options, at::Device device);
 // What a stream of data keeps in the memory that the run computes in; 0 without one.
 int64_t data_bytes(const TrainOptions& options);
-MemoryFit memory_fit(const TrainOptions& options, const ModelConfig& config, const MemoryAtHand& at_hand);
+MemoryFit plan_fit(const TrainOptions& options, const ModelConfig& config, const MemoryAtHand& at_hand);
 
 struct BatchSize {
   int64_t rows, micro_batches;
@@ -45,8 +45,8 @@ void find_batch_size(TrainOptions& options, const ModelConfig& config, const Mem
                      const std::map<std::string, std::string>& before, const Say& say);
 // The same if the options ask for it; what does not fit then is an Error that says what to change, unless
 // memory_check is off.
-MemoryFit fit_memory(TrainOptions& options, const ModelConfig& config, const MemoryAtHand& at_hand,
-                     const std::map<std::string, std::string>& before, const Say& say);
+MemoryFit require_fit(TrainOptions& options, const ModelConfig& config, const MemoryAtHand& at_hand,
+                      const std::map<std::string, std::string>& before, const Say& say);
 
 // "fits: it needs 345.92 MiB, at hand are 22.00 GiB (physical memory that is available)"
 std::string describe(const MemoryFit& fit);

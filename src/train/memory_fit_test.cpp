@@ -28,7 +28,7 @@ struct Plan {
     options.compute_dtype = "bfloat16";
   }
 
-  MemoryFit fit() const { return memory_fit(options, config, at_hand); }
+  MemoryFit fit() const { return plan_fit(options, config, at_hand); }
   std::string remedies() const { return galore::remedies(options, config, fit()); }
   std::string needs() const { return "(" + format_bytes(static_cast<double>(fit().need())) + ")"; }
 };
@@ -187,7 +187,7 @@ class TrainerMemory : public TestRun {
     const MemoryAtHand now = memory_at_hand(at::kCPU);  // once: what the process holds moves by itself
     const auto need = [&](int64_t count) {
       set_batch_size(options, {count, 256 / count});
-      return memory_fit(options, model_config_of(options), now).need();
+      return plan_fit(options, model_config_of(options), now).need();
     };
     EXPECT_GT(need(2 * rows) - need(rows), 24 << 20);
     return fmt::format("memory_limit={}", (need(rows) + need(2 * rows)) / 2);

@@ -191,7 +191,7 @@ class Search {
   // Nothing for what the optimizer refuses.
   std::optional<MemoryFit> fit_of(const TrainOptions& options) const {
     try {
-      return memory_fit(options, config_, at_hand_);
+      return plan_fit(options, config_, at_hand_);
     } catch (const Error&) {
       return std::nullopt;
     }

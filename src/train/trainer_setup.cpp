@@ -46,8 +46,8 @@ TrainingLoop::TrainingLoop(const TrainOptions& options, const std::vector<std::s
 
 void TrainingLoop::require_memory() {
   memory_.fit =
-      fit_memory(options_, inputs_.config, memory_at_hand(options_, inputs_.device), state_.configuration,
-                 [this](const std::string& line) { recorder_.log().say(line); });
+      require_fit(options_, inputs_.config, memory_at_hand(options_, inputs_.device), state_.configuration,
+                  [this](const std::string& line) { recorder_.log().say(line); });
 }
 
 void TrainingLoop::open_data() {
