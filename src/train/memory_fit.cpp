@@ -81,30 +81,30 @@ class BatchFinder {
 
 }  // namespace
 
-Workload workload_of(const TrainOptions& options) {
-  const bool evaluates = !options.eval_file.empty() || options.val_size > 0;
-  return {options.per_device_train_batch_size, evaluates ? options.per_device_eval_batch_size : 0,
-          options.max_length, options.gradient_accumulation_steps, options.task};
+Workload workload_of(const DataOptions& data, const TaskOptions& task) {
+  const bool evaluates = !data.eval_file.empty() || data.val_size > 0;
+  return {data.per_device_train_batch_size, evaluates ? data.per_device_eval_batch_size : 0, data.max_length,
+          data.gradient_accumulation_steps, task.task};
 }
 
-MemoryAtHand memory_at_hand(const TrainOptions& options, at::Device device) {
+MemoryAtHand memory_at_hand(const MachineOptions& machine, at::Device device) {
   MemoryAtHand at_hand = memory_at_hand(device);
-  if (const int64_t limit = parse_bytes("memory", "memory_limit", options.memory_limit); limit > 0)
+  if (const int64_t limit = parse_bytes("memory", "memory_limit", machine.memory_limit); limit > 0)
     at_hand.bytes = limit, at_hand.source = "memory_limit";
   if (device.is_cpu()) at_hand.held -= measured_library_bytes();
   return at_hand;
 }
 
-int64_t data_bytes(const TrainOptions& options) {
-  if (!options.streaming || !device_of(options.device).is_cpu()) return 0;
-  return stream_bytes(options.buffer_size, options.max_length, options.dataloader_num_workers);
+int64_t data_bytes(const DataOptions& data, const MachineOptions& machine) {
+  if (!data.streaming || !device_of(machine.device).is_cpu()) return 0;
+  return stream_bytes(data.buffer_size, data.max_length, data.dataloader_num_workers);
 }
 
 MemoryFit plan_fit(const TrainOptions& options, const ModelConfig& config, const MemoryAtHand& at_hand) {
-  MemoryFit fit{plan_memory(config, model_options(options), options.optimizer, workload_of(options)), at_hand,
-                0, 0};
+  MemoryFit fit{plan_memory(config, model_options(options), options.optimizer, workload_of(options, options)),
+                at_hand, 0, 0};
   fit.libraries = library_bytes(fit.plan.libraries);
-  fit.program = at_hand.held + fit.libraries + data_bytes(options);
+  fit.program = at_hand.held + fit.libraries + data_bytes(options, options);
   return fit;
 }
 
@@ -113,17 +113,17 @@ std::string BatchSize::text() const {
                      micro_batches);
 }
 
-std::vector<BatchSize> equal_batches(const TrainOptions& options) {
-  const int64_t total = options.per_device_train_batch_size * options.gradient_accumulation_steps;
+std::vector<BatchSize> equal_batches(const DataOptions& data) {
+  const int64_t total = data.per_device_train_batch_size * data.gradient_accumulation_steps;
   std::vector<BatchSize> sizes;
-  for (int64_t rows = options.per_device_train_batch_size; rows > 0; --rows)
+  for (int64_t rows = data.per_device_train_batch_size; rows > 0; --rows)
     if (total % rows == 0) sizes.push_back({rows, total / rows});
   return sizes;
 }
 
-void set_batch_size(TrainOptions& options, const BatchSize& size) {
-  options.per_device_train_batch_size = size.rows;
-  options.gradient_accumulation_steps = size.micro_batches;
+void set_batch_size(DataOptions& data, const BatchSize& size) {
+  data.per_device_train_batch_size = size.rows;
+  data.gradient_accumulation_steps = size.micro_batches;
 }
 
 void find_batch_size(TrainOptions& options, const ModelConfig& config, const MemoryAtHand& at_hand,

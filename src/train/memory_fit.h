@@ -1,4 +1,5 @@
-// Whether a run fits the memory at hand, said before anything is allocated; and the batch size that does.
+// Decides before anything is allocated whether a run fits the available memory, and finds a batch size that
+// fits.
 #pragma once
 
 #include <functional>
@@ -14,44 +15,47 @@ namespace galore {
 struct MemoryFit {
   MemoryPlan plan;
   MemoryAtHand at_hand;
-  int64_t program = 0;    // that the plan does not count (memory_plan.h)
-  int64_t libraries = 0;  // of the program's (memory_libraries.h)
+  int64_t program = 0;    // program and libraries, which the plan does not count (memory_plan.h)
+  int64_t libraries = 0;  // their part in `program` (memory_libraries.h)
   int64_t need() const { return plan.total() + program; }
   bool fits() const { return need() <= at_hand.bytes; }
 };
 
-Workload workload_of(const TrainOptions& options);
-// memory_limit, or else the system's limits. The libraries' measured part does not count as held.
-MemoryAtHand memory_at_hand(const TrainOptions& options, at::Device device);
-// What a stream of data keeps in the memory that the run computes in; 0 without one.
-int64_t data_bytes(const TrainOptions& options);
+Workload workload_of(const DataOptions& data, const TaskOptions& task);
+// Returns memory_limit if it is set, and the limits of the system otherwise. The measured part of the
+// libraries does not count as held.
+MemoryAtHand memory_at_hand(const MachineOptions& machine, at::Device device);
+// Returns the bytes of a stream's buffers, if they are in the memory of the device; 0 without a stream.
+int64_t data_bytes(const DataOptions& data, const MachineOptions& machine);
+// Plans the run and compares its need with the available memory.
 MemoryFit plan_fit(const TrainOptions& options, const ModelConfig& config, const MemoryAtHand& at_hand);
 
 struct BatchSize {
   int64_t rows, micro_batches;
-  std::string text() const;  // as options
+  std::string text() const;  // as two options and their values
 };
-// Those with the rows of an update that the options say, from theirs downwards: the update stays the same but
-// for rounding.
-std::vector<BatchSize> equal_batches(const TrainOptions& options);
-void set_batch_size(TrainOptions& options, const BatchSize& size);
+// Returns the batch sizes with the same number of rows in an update, from that of the options downwards. The
+// update stays the same except for rounding.
+std::vector<BatchSize> equal_batches(const DataOptions& data);
+void set_batch_size(DataOptions& data, const BatchSize& size);
 
 using Say = std::function<void(const std::string&)>;
 
-// auto_find_batch_size: sets the first of equal_batches() that fits, and says so. A resumed run, whose
-// checkpoint's configuration is `before`, keeps the checkpoint's choice if that is among them and fits: it
-// goes on to the bit.
+// Sets the first of equal_batches() that fits (auto_find_batch_size), and reports it by `say`. A resumed run
+// keeps the choice of its checkpoint, whose configuration is `before`, if that still fits, so that its
+// results are the same to the bit.
 void find_batch_size(TrainOptions& options, const ModelConfig& config, const MemoryAtHand& at_hand,
                      const std::map<std::string, std::string>& before, const Say& say);
-// The same if the options ask for it; what does not fit then is an Error that says what to change, unless
-// memory_check is off.
+// Does find_batch_size() if the options ask for it, and plans the run. A run that does not fit is an Error
+// that names remedies, unless memory_check is off.
 MemoryFit require_fit(TrainOptions& options, const ModelConfig& config, const MemoryAtHand& at_hand,
                       const std::map<std::string, std::string>& before, const Say& say);
 
 // "fits: it needs 345.92 MiB, at hand are 22.00 GiB (physical memory that is available)"
 std::string describe(const MemoryFit& fit);
 
-// What to change for a run that does not fit, by plan: in one clause, or "no option makes it smaller".
+// Returns changes of options by which the run fits according to their plans, in one clause, or "no option
+// makes it smaller".
 std::string remedies(const TrainOptions& options, const ModelConfig& config, const MemoryFit& fit);
 
 }  // namespace galore

@@ -89,8 +89,9 @@ void TrainingLoop::plan_adamw() {
   plain.optimizer.settings = resolve_optimizer("adamw_torch", "");
   plain.optimizer.overrides.clear();
   plain.optimizer.layerwise = false;
-  memory_.adamw = plan_memory(inputs_.config, model_options(plain), plain.optimizer, workload_of(options_));
-  memory_.program_bytes = program_bytes(memory_.fit.plan) + data_bytes(options_);
+  memory_.adamw =
+      plan_memory(inputs_.config, model_options(plain), plain.optimizer, workload_of(options_, options_));
+  memory_.program_bytes = program_bytes(memory_.fit.plan) + data_bytes(options_, options_);
 }
 
 void TrainingLoop::announce(const Configuration& configuration, const std::vector<std::string>& notes) {

@@ -105,7 +105,7 @@ TEST_P(Allocations, AreWhatIsPlanned) {
   settings.insert(settings.end(), GetParam().begin(), GetParam().end());
   const TrainOptions options = Given(settings).options;
   const ModelConfig config = model_config_of(options);
-  const Workload workload = workload_of(options);
+  const Workload workload = workload_of(options, options);
   const auto planned =
       static_cast<double>(plan_memory(config, model_options(options), options.optimizer, workload).total());
   const Held held = run(config, options, workload);
