@@ -86,6 +86,10 @@ bool is_of_weight(const std::string& name) { return name.find(".weight_") != std
 // The memory plan runs an update on the meta device and counts what first and later updates allocate. Its
 // figures for searches of a basis cover their worst case.
 TEST_P(State, PlansWhatItTakes) {
+  // A plan counts the completion of a basis of lower rank, which may not happen: up to a seventh of everything
+  // for matrices as small as these. Methods that make their bases themselves refresh in another way after the
+  // first update, which is the only one here: up to nine tenths.
+  const double most = projects(preset()) ? 1.15 : 2;
   for (const Variant& variant : variants(preset())) {
     for (const bool layerwise : {false, true}) {
       OptimizerOptions options = variant.options();
@@ -96,7 +100,7 @@ TEST_P(State, PlansWhatItTakes) {
       if (!projects(preset())) run.update(2);
       if (projects(preset()) || has_option(preset(), "rank")) {
         EXPECT_GE(planned.ledger.total(), run.ledger.total()) << variant.text();
-        EXPECT_LE(planned.ledger.total(), 1.05 * run.ledger.total()) << variant.text();
+        EXPECT_LE(planned.ledger.total(), most * run.ledger.total()) << variant.text();
       } else {
         EXPECT_EQ(planned.ledger.total(), run.ledger.total()) << variant.text();
       }
