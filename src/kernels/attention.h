@@ -1,7 +1,7 @@
 // Softmax attention with grouped key and value heads, where each position sees one range of the keys of its
 // row. Causal attention is the default; key ranges also describe packed documents that are kept apart,
 // padding and bidirectional attention. Work is done only for blocks of 64 queries and 64 keys in which a
-// query sees a key, so a packed row costs what its documents cost as rows of their own.
+// query sees a key, so a packed row costs what its documents cost as rows.
 //
 // Legend: B rows, T positions, H query heads, K key and value heads (H is a multiple of K; query head h reads
 // key head h / (H/K)), D features of a head. Scores are scaled by 1/sqrt(D) (Vaswani et al., 2017). All

@@ -139,14 +139,14 @@ std::string name_of_case(const testing::TestParamInfo<Case>& info) {
 constexpr const char* kKinds[] = {"causal",        "documents", "bidirectional documents",
                                   "bidirectional", "padded",    "future",
                                   "random",        "nothing"};
-INSTANTIATE_TEST_SUITE_P(Kinds, AttentionRanges,
-                         testing::Combine(testing::ValuesIn(kKinds),
-                                          testing::Values(RangeShape{1, 2, 2, 8}, RangeShape{65, 4, 2, 64},
-                                                          RangeShape{512, 1, 1, 16},
-                                                          RangeShape{200, 2, 1, 12, 20},
-                                                          RangeShape{130, 4, 2, 16, 70, 0.3}),
-                                          testing::Values(at::kFloat, at::kBFloat16)),
-                         name_of_case);
+INSTANTIATE_TEST_SUITE_P(
+    Kinds, AttentionRanges,
+    testing::Combine(testing::ValuesIn(kKinds),
+                     testing::Values(RangeShape{1, 2, 2, 8}, RangeShape{65, 4, 2, 64},
+                                     RangeShape{200, 2, 1, 12, 20}, RangeShape{700, 2, 2, 8},
+                                     RangeShape{512, 2, 1, 16, 0, 0.2}, RangeShape{130, 4, 2, 16, 70, 0.3}),
+                     testing::Values(at::kFloat, at::kBFloat16)),
+    name_of_case);
 
 // One query at a time over the keys of its range, without any mask.
 at::Tensor by_definition(const AttentionTensors& t) {
@@ -246,25 +246,26 @@ TEST(AttentionRangesGiven, CausalOnesAreTheDefaultToTheBit) {
 // x: R x T x ... as one row of R T positions, or back.
 at::Tensor packed(const at::Tensor& x) { return x.flatten(0, 1).unsqueeze(0); }
 
-// Documents that fill whole blocks are summed in the blocks of a row of their own.
+// Documents are summed in the blocks of a row of their own, wherever they begin.
 TEST(AttentionRangesGiven, PackedDocumentsAreTheirOwnRowsToTheBit) {
-  constexpr int64_t kDocuments = 8, kLength = 128;
-  const std::array<int64_t, 4> shape{kDocuments, kLength, 2, 16};
-  const AttentionTensors rows{random(shape, at::kFloat, 1), random(shape, at::kFloat, 2),
-                              random(shape, at::kFloat, 3), at::empty(shape),
-                              at::empty({kDocuments, 2, kLength})};
-  const at::Tensor out_gradient = random(shape, at::kFloat, 4);
-  const at::Tensor first = (at::arange(kDocuments, at::kInt) * kLength).repeat_interleave(kLength);
-  AttentionTensors row{packed(rows.query), packed(rows.key), packed(rows.value), packed(at::empty(shape)),
-                       at::empty({1, 2, kDocuments * kLength})};
-  row.first_key = first.unsqueeze(0);
-  row.end_key = at::arange(1, kDocuments * kLength + 1, at::kInt).unsqueeze(0);
-  const Results apart = run_both_ways(rows, out_gradient),
-                together = run_both_ways(row, packed(out_gradient));
-  EXPECT_TRUE(together.tensors.out.equal(packed(apart.tensors.out)));
-  EXPECT_TRUE(together.gradients.query.equal(packed(apart.gradients.query)));
-  EXPECT_TRUE(together.gradients.key.equal(packed(apart.gradients.key)));
-  EXPECT_TRUE(together.gradients.value.equal(packed(apart.gradients.value)));
+  constexpr int64_t kDocuments = 8;
+  for (const int64_t length : {128, 150}) {
+    const std::array<int64_t, 4> shape{kDocuments, length, 2, 16};
+    const AttentionTensors rows{random(shape, at::kFloat, 1), random(shape, at::kFloat, 2),
+                                random(shape, at::kFloat, 3), at::empty(shape),
+                                at::empty({kDocuments, 2, length})};
+    const at::Tensor out_gradient = random(shape, at::kFloat, 4);
+    AttentionTensors row{packed(rows.query), packed(rows.key), packed(rows.value), packed(at::empty(shape)),
+                         at::empty({1, 2, kDocuments * length})};
+    row.first_key = (at::arange(kDocuments, at::kInt) * length).repeat_interleave(length).unsqueeze(0);
+    row.end_key = at::arange(1, kDocuments * length + 1, at::kInt).unsqueeze(0);
+    const Results apart = run_both_ways(rows, out_gradient);
+    const Results together = run_both_ways(row, packed(out_gradient));
+    EXPECT_TRUE(together.tensors.out.equal(packed(apart.tensors.out)));
+    EXPECT_TRUE(together.gradients.query.equal(packed(apart.gradients.query)));
+    EXPECT_TRUE(together.gradients.key.equal(packed(apart.gradients.key)));
+    EXPECT_TRUE(together.gradients.value.equal(packed(apart.gradients.value)));
+  }
 }
 
 TEST(AttentionRangesGiven, PositionsWithoutKeysGiveZeros) {

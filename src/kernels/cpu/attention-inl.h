@@ -34,7 +34,7 @@ HWY_INLINE void drop_square(float* square, const HeadDropout& dropout, const Blo
   HWY_ALIGN float factors[kBlock];
   const size_t first = pair.queries * kBlock;
   for (size_t row = pair.first_row; row < pair.end_row && first + row < dropout.length; ++row) {
-    const uint64_t segment = dropout.task->segment(dropout.head, dropout.length, first + row, pair.keys);
+    const uint64_t segment = dropout.task->segment(dropout.head, first + row, pair.keys);
     dropout_factors(factors, dropout.task->stream, segment, dropout.task->scale);
     float* values = square + row * kBlock;
     for (size_t k = 0; k < kBlock; k += hn::Lanes(d))

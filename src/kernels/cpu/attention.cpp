@@ -88,7 +88,7 @@ HWY_INLINE void attend(const QueryBlock& block, const float* query, const float*
 template <typename T>
 void store_block(const QueryBlock& block, const AttentionTask<T>& task, size_t head, size_t index) {
   const Head<T> out = task.out.shifted(head * task.dim).block(index);
-  float* logsumexp = task.logsumexp + head * task.length + index * kBlock;
+  float* logsumexp = task.logsumexp.from(head).data + index * kBlock;
   for (size_t row = 0; row < block_length(task.length, index); ++row) {
     const float sum = block.sum[row];  // at least 1, except for a position that sees no key
     unpack(Head<T>{out.data + row * out.stride, out.stride}, block.out + row * block.width, 1, task.dim,
@@ -146,13 +146,13 @@ bool attention(const AttentionTensors& tensors, Workspace& workspace) {
              dim = static_cast<size_t>(tensors.query.size(3));
   const at::Tensor scratch = thread_scratch(forward_scratch(length, dim), workspace);
   if (scratch.is_meta()) return true;
-  const std::vector<BlockPairs> pairs = block_pairs(tensors);
+  const std::vector<Segment> segments = segments_of(tensors);
   return with_element(tensors.query, [&](auto* element) {
     using T = Element<decltype(element)>;
-    const int64_t tasks = tensors.key.size(0) * tensors.key.size(2);
+    const int64_t tasks = static_cast<int64_t>(segments.size()) * tensors.key.size(2);
     at::parallel_for(0, tasks, 1, [&](int64_t begin, int64_t end) {
       for (int64_t index = begin; index < end; ++index) {
-        AttentionTask<T> task = task_of<T>(tensors, pairs, index);
+        AttentionTask<T> task = task_of<T>(tensors, segments, index);
         task.scratch = scratch_of_this_thread(scratch);
         call(task);
       }

@@ -93,7 +93,7 @@ template <typename T>
 void pack_statistics(const BackwardBuffers& b, const AttentionTask<T>& task, size_t head, size_t index) {
   const FloatTag d;
   const Head<T> out = task.out.shifted(head * task.dim).block(index);
-  const float* logsumexp = task.logsumexp + head * task.length + index * kBlock;
+  const float* logsumexp = task.logsumexp.from(head).data + index * kBlock;
   for (size_t row = 0; row < block_length(task.length, index); ++row) {
     b.logsumexp[row] = logsumexp[row];
     Float sum = hn::Zero(d);
@@ -175,17 +175,21 @@ bool attention_backward(const AttentionGradients& gradients, const at::Tensor& o
              dim = static_cast<size_t>(tensors.query.size(3));
   const at::Tensor scratch = thread_scratch(backward_scratch(length, dim), workspace);
   if (scratch.is_meta()) return true;
-  const std::vector<BlockPairs> pairs = block_pairs(tensors);
+  const std::vector<Segment> segments = segments_of(tensors);
   return with_element(tensors.query, [&](auto* element) {
     using T = Element<decltype(element)>;
     const int64_t key_heads = tensors.key.size(2), group = tensors.query.size(2) / key_heads;
-    at::parallel_for(0, tensors.key.size(0) * key_heads, 1, [&](int64_t begin, int64_t end) {
+    const int64_t tasks = static_cast<int64_t>(segments.size()) * key_heads;
+    at::parallel_for(0, tasks, 1, [&](int64_t begin, int64_t end) {
       for (int64_t index = begin; index < end; ++index) {
-        const int64_t row = index / key_heads, head = index % key_heads;
-        AttentionBackwardTask<T> task{
-            task_of<T>(tensors, pairs, index), head_of<T>(out_gradient, row, head * group),
-            head_of<T>(gradients.query, row, head * group), head_of<T>(gradients.key, row, head),
-            head_of<T>(gradients.value, row, head)};
+        const Segment& segment = segments[static_cast<size_t>(index / key_heads)];
+        const int64_t head = index % key_heads;
+        const auto of = [&](const at::Tensor& x, int64_t number) {
+          return head_of<T>(x, segment.row, number).from(segment.ranges.offset);
+        };
+        AttentionBackwardTask<T> task{task_of<T>(tensors, segments, index), of(out_gradient, head * group),
+                                      of(gradients.query, head * group), of(gradients.key, head),
+                                      of(gradients.value, head)};
         task.forward.scratch = scratch_of_this_thread(scratch);
         call(task);
       }

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -20,7 +21,8 @@ struct Head {
   T* data;
   size_t stride;
   Head shifted(size_t features) const { return {data + features, stride}; }
-  Head block(size_t index) const { return {data + index * kBlock * stride, stride}; }
+  Head from(size_t position) const { return {data + position * stride, stride}; }
+  Head block(size_t index) const { return from(index * kBlock); }
 };
 
 // Positions of block `index` of T.
@@ -31,21 +33,22 @@ static_assert(kBlock == kDropoutSegment);
 struct TaskDropout {
   RandomStream stream;
   DropoutScale scale;
-  uint64_t first_segment;  // of the task's first query head
+  uint64_t first_segment;  // of the task's first query of its first head
+  size_t row_length;       // T
   size_t blocks;           // of T
 
   // Of the weights that query `query` of head `head` gives to key block `block`.
-  uint64_t segment(size_t head, size_t length, size_t query, size_t block) const {
-    return first_segment + (head * length + query) * blocks + block;
+  uint64_t segment(size_t head, size_t query, size_t block) const {
+    return first_segment + (head * row_length + query) * blocks + block;
   }
 };
 
-// One key head and the `group` query heads that read it, which lie side by side.
+// A segment of one row, a key head and the `group` query heads that read it, which lie side by side.
 template <typename T>
 struct AttentionTask {
   size_t length, dim, group;
   Head<T> query, key, value, out;
-  float* logsumexp;  // group x T
+  Head<float> logsumexp;  // head h begins at data + h * stride
   float* scratch;
   KeyRanges ranges;
   const BlockPairs* pairs;  // of `ranges`
@@ -69,11 +72,16 @@ inline size_t backward_scratch(size_t length, size_t dim) {
 at::Tensor thread_scratch(size_t floats, Workspace& workspace);
 float* scratch_of_this_thread(const at::Tensor& scratch);
 
-KeyRanges ranges_of(const AttentionTensors& tensors, int64_t row);
-// One entry for each row, or one for all rows without ranges of their own.
-std::vector<BlockPairs> block_pairs(const AttentionTensors& tensors);
+// Positions of one row that see no keys but their own.
+struct Segment {
+  int64_t row;
+  KeyRanges ranges;
+  std::shared_ptr<const BlockPairs> pairs;  // rows without ranges of their own share them
+};
+std::vector<Segment> segments_of(const AttentionTensors& tensors);
 // Of the query heads from `head` on.
-std::optional<TaskDropout> task_dropout(const AttentionTensors& tensors, int64_t row, int64_t head);
+std::optional<TaskDropout> task_dropout(const AttentionTensors& tensors, const Segment& segment,
+                                        int64_t head);
 
 // The heads from `head` on of one row of x: B x T x heads x D.
 template <typename T>
@@ -82,24 +90,26 @@ Head<T> head_of(const at::Tensor& x, int64_t row, int64_t head) {
   return {data<T>(x) + row * x.stride(0) + head * x.size(3), stride};
 }
 
-// Task number `index` of B x K; scratch is not set.
+// Task number `index` of segments x K; scratch is not set.
 template <typename T>
-AttentionTask<T> task_of(const AttentionTensors& t, const std::vector<BlockPairs>& pairs, int64_t index) {
+AttentionTask<T> task_of(const AttentionTensors& t, const std::vector<Segment>& segments, int64_t index) {
   const int64_t heads = t.query.size(2), key_heads = t.key.size(2), group = heads / key_heads;
-  const int64_t row = index / key_heads, key_head = index % key_heads, head = key_head * group;
+  const Segment& segment = segments[static_cast<size_t>(index / key_heads)];
+  const int64_t row = segment.row, key_head = index % key_heads, head = key_head * group;
   const int64_t length = t.query.size(1);
-  return {static_cast<size_t>(length),
+  const size_t begin = segment.ranges.offset;
+  return {segment.ranges.length,
           static_cast<size_t>(t.query.size(3)),
           static_cast<size_t>(group),
-          head_of<T>(t.query, row, head),
-          head_of<T>(t.key, row, key_head),
-          head_of<T>(t.value, row, key_head),
-          head_of<T>(t.out, row, head),
-          data<float>(t.logsumexp) + (row * heads + head) * length,
+          head_of<T>(t.query, row, head).from(begin),
+          head_of<T>(t.key, row, key_head).from(begin),
+          head_of<T>(t.value, row, key_head).from(begin),
+          head_of<T>(t.out, row, head).from(begin),
+          {data<float>(t.logsumexp) + (row * heads + head) * length + begin, static_cast<size_t>(length)},
           nullptr,
-          ranges_of(t, row),
-          &pairs[pairs.size() == 1 ? 0 : static_cast<size_t>(row)],
-          task_dropout(t, row, head)};
+          segment.ranges,
+          segment.pairs.get(),
+          task_dropout(t, segment, head)};
 }
 
 }  // namespace galore::kernels::cpu

@@ -14,6 +14,25 @@ uint8_t rounded_up(size_t n) { return rounded_down(n + kTileRows - 1); }
 
 }  // namespace
 
+std::vector<Span> independent_segments(const KeyRanges& row, size_t multiple) {
+  // The first key that a position sees, or a later one.
+  std::vector<size_t> needed(row.length + 1, row.length);
+  for (size_t t = row.length; t-- > 0;) {
+    const Span seen = row.of(t);
+    needed[t] = seen.empty() ? needed[t + 1] : std::min(needed[t + 1], seen.begin);
+  }
+  std::vector<Span> segments;
+  size_t begin = 0, reach = 0;  // keys before `reach` are seen by positions before t
+  for (size_t t = 1; t < row.length; ++t) {
+    reach = std::max(reach, row.of(t - 1).end);
+    if (t - begin < kBlock || t % multiple != 0 || reach > t || needed[t] < t) continue;
+    segments.push_back({begin, t});
+    begin = t;
+  }
+  segments.push_back({begin, row.length});
+  return segments;
+}
+
 BlockPairs::BlockPairs(const KeyRanges& ranges) {
   const size_t blocks = padded(ranges.length) / kBlock;
   first_.reserve(blocks + 1);

@@ -21,26 +21,41 @@ struct Span {
   bool empty() const { return begin >= end; }
 };
 
-// The keys that each position of one row sees.
+// The keys that each position of a row, or of a segment of it, sees. Positions and keys are numbered from the
+// segment's first.
 struct KeyRanges {
-  const int32_t *first, *end;  // T each: position t sees [first, end). Null: [0, t + 1)
-  size_t length;               // T
-  size_t window;               // position t sees none of the keys before t + 1 - window
+  const int32_t *first,
+      *end;  // `length` each: position t sees [first, end), counted from the row's first; null: [0, t + 1)
+  size_t length;
+  size_t window;      // position t sees none of the keys before t + 1 - window
+  size_t offset = 0;  // of the segment in its row
 
   Span of(size_t query) const {
-    const size_t last = end ? static_cast<size_t>(end[query]) : query + 1;
-    const size_t begin = first ? static_cast<size_t>(first[query]) : 0;
-    return {query + 1 > window ? std::max(begin, query + 1 - window) : begin, last};
+    const size_t position = offset + query;
+    const size_t last = end ? static_cast<size_t>(end[query]) : position + 1;
+    size_t begin = first ? static_cast<size_t>(first[query]) : 0;
+    if (position + 1 > window) begin = std::max(begin, position + 1 - window);
+    return begin < last ? Span{begin - offset, last - offset} : Span{0, 0};
   }
-  // The keys of block `block` that the query sees, numbered from the block's first; positions from T on see
-  // none.
+  // The keys of block `block` that the query sees, numbered from the block's first; positions from `length`
+  // on see none.
   Span columns(size_t query, size_t block) const {
     if (query >= length) return {0, 0};
     const Span seen = of(query);
-    const size_t begin = block * kBlock, end = begin + kBlock;
-    return {std::clamp(seen.begin, begin, end) - begin, std::clamp(seen.end, begin, end) - begin};
+    const size_t begin = block * kBlock, last = begin + kBlock;
+    return {std::clamp(seen.begin, begin, last) - begin, std::clamp(seen.end, begin, last) - begin};
+  }
+  // Of a segment of the row that has ranges of its own.
+  KeyRanges segment(const Span& positions) const {
+    return {first + positions.begin, end + positions.begin, positions.size(), window,
+            offset + positions.begin};
   }
 };
+
+// Cuts a row with ranges of its own where no position sees a key beyond the cut, as between packed documents,
+// into segments of a block at least (but the last) that begin at multiples of `multiple`. Attention treats a
+// segment as a row, so that documents cost what they cost as rows, wherever they begin.
+std::vector<Span> independent_segments(const KeyRanges& row, size_t multiple);
 
 // Rows and columns outside the two spans, which are multiples of kTileRows, hold no key that a query sees.
 struct BlockPair {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <random>
 
 namespace galore::kernels::cpu {
@@ -15,21 +16,19 @@ BlockPairs pairs_of(const Bounds& first, const Bounds& end, size_t window) {
 
 BlockPairs causal_pairs(size_t length) { return BlockPairs({nullptr, nullptr, length, length}); }
 
-// `count` causal documents of `length` positions in one row.
-BlockPairs document_pairs(size_t count, size_t length) {
+// The bounds of `count` causal documents of `length` positions in one row.
+std::pair<Bounds, Bounds> documents_of(size_t count, size_t length) {
   Bounds first, end;
   for (size_t t = 0; t < count * length; ++t) {
     first.push_back(static_cast<int32_t>(t / length * length));
     end.push_back(static_cast<int32_t>(t + 1));
   }
-  return pairs_of(first, end, first.size());
+  return {first, end};
 }
 
-// Multiply-adds of the forward pass per feature: scores of whole blocks of keys, then weights times values.
-size_t products(const BlockPairs& pairs) {
-  size_t sum = 0;
-  for (const BlockPair& pair : pairs.all()) sum += pair.rows().size() * (kBlock + pair.columns().size());
-  return sum;
+std::vector<Span> segments_of_row(const std::pair<Bounds, Bounds>& bounds, size_t multiple) {
+  const auto& [first, end] = bounds;
+  return independent_segments({first.data(), end.data(), first.size(), first.size()}, multiple);
 }
 
 TEST(BlockPairs, OfACausalRowAreALowerTriangle) {
@@ -46,18 +45,47 @@ TEST(BlockPairs, OfACausalRowAreALowerTriangle) {
   EXPECT_EQ(pairs.of(2).size(), 3);
 }
 
-TEST(BlockPairs, OfEightDocumentsAreThoseOfEightRows) {
-  EXPECT_EQ(document_pairs(8, 256).all().size(), 8 * causal_pairs(256).all().size());
-  EXPECT_EQ(document_pairs(8, 256).all().size(), 80);
+TEST(BlockPairs, OfEightDocumentsInOneRowAreThoseOfEightRows) {
+  const auto [first, end] = documents_of(8, 256);
+  EXPECT_EQ(pairs_of(first, end, 8 * 256).all().size(), 80);
+  EXPECT_EQ(8 * causal_pairs(256).all().size(), 80);
   EXPECT_EQ(causal_pairs(8 * 256).all().size(), 528);
 }
 
-// Documents that do not end with a block share one with the next, and their scores reach over one more block
-// of keys for about half of their queries: half a block of 64 in the 2.5 that a query of 256 positions sees
-// on average.
-TEST(BlockPairs, OfUnevenDocumentsCostLittleMore) {
-  for (const size_t length : {193, 250, 300, 511})
-    EXPECT_LE(products(document_pairs(8, length)), 1.15 * 8 * products(causal_pairs(length))) << length;
+TEST(Segments, OfDocumentsAreRowsWhereverTheyBegin) {
+  for (const size_t length : {64, 100, 250, 256}) {
+    const auto bounds = documents_of(8, length);
+    const KeyRanges row{bounds.first.data(), bounds.second.data(), 8 * length, 8 * length};
+    const std::vector<Span> segments = segments_of_row(bounds, 1);
+    ASSERT_EQ(segments.size(), 8) << length;
+    for (size_t i = 0; i < 8; ++i) {
+      EXPECT_EQ(segments[i].begin, i * length);
+      EXPECT_EQ(segments[i].end, (i + 1) * length);
+      const BlockPairs given(row.segment(segments[i])), expected = causal_pairs(length);
+      ASSERT_EQ(given.all().size(), expected.all().size());
+      for (size_t pair = 0; pair < expected.all().size(); ++pair)
+        EXPECT_EQ(std::memcmp(&given.all()[pair], &expected.all()[pair], sizeof(BlockPair)), 0);
+    }
+  }
+}
+
+TEST(Segments, AreABlockAtLeastAndBeginWhereTheyMay) {
+  const auto begins = [](const std::vector<Span>& segments) {
+    std::vector<size_t> numbers;
+    for (const Span& segment : segments) numbers.push_back(segment.begin);
+    return numbers;
+  };
+  EXPECT_EQ(begins(segments_of_row(documents_of(10, 30), 1)), (std::vector<size_t>{0, 90, 180, 270}));
+  EXPECT_EQ(begins(segments_of_row(documents_of(8, 48), 64)), (std::vector<size_t>{0, 192}));
+}
+
+TEST(Segments, AreNotCutWhereAKeyIsSeenAcross) {
+  auto bounds = documents_of(4, 100);
+  EXPECT_EQ(segments_of_row(bounds, 1).size(), 4);
+  bounds.first[210] = 199;  // looks back over the cut at 200
+  EXPECT_EQ(segments_of_row(bounds, 1).size(), 3);
+  bounds.second[50] = 101;  // looks ahead over the cut at 100
+  EXPECT_EQ(segments_of_row(bounds, 1).size(), 2);
 }
 
 TEST(BlockPairs, LeaveOutTheGapBetweenRangesOfOneBlock) {
