@@ -19,7 +19,7 @@
 namespace galore {
 namespace {
 
-// Tensors of older files that are no weights: rotary tables, and GPT-2's causal mask.
+// Returns true for tensors of older files that are not weights: rotary tables and GPT-2's causal mask.
 bool is_ignorable(const std::string& name) {
   constexpr std::string_view kEndings[] = {"rotary_emb.inv_freq", ".attn.masked_bias",
                                            "self_attn.masked_bias", ".attn.bias"};
@@ -27,14 +27,15 @@ bool is_ignorable(const std::string& name) {
                      [&](std::string_view ending) { return name.ends_with(ending); });
 }
 
-// The table of token embeddings, or null. A model lists it before its table of positions.
+// Returns the table of token embeddings, or null. A model lists this table before its table of positions.
 Parameter* embedding_of(const ParameterList& parameters) {
   const auto found = std::find_if(parameters.begin(), parameters.end(),
                                   [](const Parameter* p) { return p->role == Role::embedding; });
   return found == parameters.end() ? nullptr : *found;
 }
 
-// The part of all names that a model without its head, saved alone, leaves out: "model." or "transformer.".
+// Returns the prefix of all names, "model." or "transformer.". Files of a model that was saved without its
+// head lack the prefix.
 std::string trunk_prefix(const Parameter* embedding) {
   return embedding ? embedding->name.substr(0, embedding->name.find('.') + 1) : "";
 }
@@ -53,7 +54,7 @@ class Matcher {
     for (Parameter* parameter : parameters) by_name_.emplace(parameter->name, parameter);
   }
 
-  // Pairs of tensor and parameter, in the files' order; throws unless every one has its partner.
+  // Returns pairs of tensor and parameter in the files' order. Throws unless each of them has a partner.
   std::vector<Match> match(const WeightFiles& files) {
     for (const StoredTensor& stored : files.tensors()) add(stored);
     std::vector<std::string> missing;
@@ -79,7 +80,7 @@ class Matcher {
       return;
     }
     check(stored, *parameter);
-    if (tied_head) return;  // transformers ignores the stored copy, too
+    if (tied_head) return;  // transformers also ignores the stored copy
     if (!found_.emplace(parameter->name, name).second)
       fail("weights", "{}: both {} and {} are given", directory_, quoted_name(found_.at(parameter->name)),
            quoted_name(name));
@@ -108,7 +109,7 @@ class Matcher {
   Parameter* embedding_;  // or null
   std::string prefix_;
   std::map<std::string, Parameter*> by_name_;
-  std::map<std::string, std::string> found_;  // parameter -> the file's name for it
+  std::map<std::string, std::string> found_;  // parameter -> its name in the file
   std::vector<std::string> unexpected_;
   std::vector<Match> matches_;
 };
@@ -125,7 +126,7 @@ void read_into_codes(const StoredTensor& stored, const GroupCodes& codes) {
   }
 }
 
-// Greedy, in order: the next tensor that does not fit begins a new shard.
+// Splits greedily and in order: the next tensor that does not fit begins a new shard.
 std::vector<std::vector<TensorToWrite>> split_into_shards(const ParameterList& parameters,
                                                           at::ScalarType dtype, uint64_t shard_bytes) {
   std::vector<std::vector<TensorToWrite>> shards(1);
@@ -159,7 +160,7 @@ std::string index_text(const std::vector<std::vector<TensorToWrite>>& shards) {
       {{"metadata", {{"total_size", bytes}, {"total_parameters", elements}}}, {"weight_map", map}});
 }
 
-// Weight files in the folder that are not among the names just written.
+// Removes weight files in the folder that are not among the names just written.
 void remove_stale_weights(const Path& directory, const std::vector<std::string>& written) {
   for (const auto& entry : std::filesystem::directory_iterator(directory)) {
     const std::string name = entry.path().filename().string();
@@ -175,7 +176,7 @@ void make_folder(const Path& directory) {
     fail("save", "cannot create the folder {}: {}", directory.string(), error.message());
 }
 
-// Shards on disk under temporary names, not yet committed.
+// Writes the shards to disk under temporary names, without committing them.
 std::vector<std::unique_ptr<AtomicFile>> write_shards(const Path& directory,
                                                       const std::vector<std::vector<TensorToWrite>>& shards) {
   std::vector<std::unique_ptr<AtomicFile>> files;
@@ -204,7 +205,8 @@ void save_model(const Path& directory, const ModelConfig& config, const Paramete
   make_folder(directory);
   const auto shards = split_into_shards(parameters, dtype, shard_bytes);
   auto files = write_shards(directory, shards);
-  // From here to the last line the folder would mix two models, and says so by having no config.json.
+  // Until the last line the folder would mix two models. It has no config.json during this time, which shows
+  // that it is incomplete.
   std::filesystem::remove(directory / "config.json");
   std::vector<std::string> written;
   for (size_t i = 0; i < files.size(); ++i) {

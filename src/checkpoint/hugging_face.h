@@ -1,5 +1,5 @@
-// Model folders of transformers: config.json, generation_config.json and model.safetensors (or shards with
-// model.safetensors.index.json), read and written so that either side can load the other's.
+// Reads and writes model folders of transformers: config.json, generation_config.json and model.safetensors
+// (or shards with model.safetensors.index.json). Either program can load the other's folders.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -13,29 +13,30 @@
 
 namespace galore {
 
-// `source`: a config.json, or a folder that holds one. Keys that are missing have transformers' defaults. An
-// Error names the key: an unknown model_type, a value outside its range, and a setting that would change the
-// mathematics and is not supported (another activation, quantization, ...). Other unknown keys are ignored.
+// Reads the configuration from `source`, which is a config.json or a folder with one. Missing keys get
+// transformers' defaults. An Error names the key if model_type is unknown, a value is outside its range, or a
+// setting that is not supported would change the mathematics (another activation, quantization, ...). Other
+// unknown keys are ignored.
 ModelConfig read_model_config(const Path& source);
-// The configuration from the text of a config.json; `where` names the text in messages.
+// Reads the configuration from the text of a config.json. Messages call the text `where`.
 ModelConfig parse_model_config(const std::string& where, const std::string& text);
-// The text of config.json; `dtype` becomes "torch_dtype". Keys of `config.source` that we do not compute with
-// are kept.
+// Returns the text of config.json, in which `dtype` is "torch_dtype". Keys of `config.source` that have no
+// counterpart in ModelConfig are kept.
 std::string model_config_text(const ModelConfig& config, at::ScalarType dtype);
-// The text of generation_config.json: the text that was read, with the configuration's token ids.
+// Returns the text of generation_config.json: the text that was read, with the configuration's token ids.
 std::string generation_config_text(const ModelConfig& config);
 
-// Fills every parameter from the folder's weights, converting F64, F32, BF16 and F16 to the parameter's
-// dtype, or coding them; buffers of a few MB are all the extra memory. Names may lack the leading "model." (a
-// headless save). A parameter without tensor, a tensor without parameter and a wrong shape are Errors that
-// name them. Allowed without a parameter: "lm_head.weight" when the head is tied, and the rotary tables old
-// files carry.
+// Fills every parameter from the folder's weights. Converts F64, F32, BF16 and F16 to the parameter's dtype,
+// or quantizes them; the only additional memory is buffers of a few MB. Names may lack the leading "model."
+// (a headless save). A parameter without tensor, a tensor without parameter and a wrong shape are Errors that
+// name them. Allowed without a parameter are "lm_head.weight" when the head is tied, and the rotary tables of
+// old files.
 void load_weights(const Path& directory, const ParameterList& parameters);
 inline constexpr uint64_t kShardBytes = 5'000'000'000;  // transformers' max_shard_size
 
-// Writes a folder that transformers loads; creates it if need be. All weights are on disk under temporary
-// names before the first file changes, and config.json comes last, so a full disk leaves an older model in
-// place and a folder without config.json is unfinished. Weight files of an older save are removed.
+// Writes a folder that transformers loads, and creates it if necessary. All weights are on disk under
+// temporary names before the first file changes, and config.json comes last. So a full disk leaves an older
+// model in place, and a folder without config.json is unfinished. Weight files of an older save are removed.
 void save_model(const Path& directory, const ModelConfig& config, const ParameterList& parameters,
                 at::ScalarType dtype, uint64_t shard_bytes = kShardBytes);
 

@@ -61,8 +61,8 @@ TEST(HuggingFace, DtypesAreConverted) {
   EXPECT_TRUE(at::equal(half["model.norm.weight"].value, expected));
 }
 
-// A weight in codes is written decoded, in the model's dtype, and read into codes again; both in pieces, of
-// which its 2.4M elements are several.
+// A quantized weight is written decoded, in the model's dtype, and quantized again when it is read. Both work
+// in pieces; its 2.4M elements are several pieces.
 TEST(HuggingFace, WeightsInCodesAreWrittenDecoded) {
   const std::string name = "model.layers.0.mlp.up_proj.weight";
   ModelConfig config = tiny_config();
@@ -109,7 +109,7 @@ TEST(HuggingFace, ShardsOfAnOlderSaveAreRemoved) {
   EXPECT_FALSE(fs::exists(folder / kIndexName));
   size_t files = 0;
   for ([[maybe_unused]] const auto& entry : fs::directory_iterator(folder.path())) ++files;
-  EXPECT_EQ(files, 4u);  // weights, two configs, the note
+  EXPECT_EQ(files, 4u);  // the weights, two configurations and the note
 }
 
 TEST(HuggingFace, NamesWithoutPrefix) {
@@ -199,7 +199,7 @@ struct SavedKind {
   uint64_t shard_bytes;
 };
 
-// With GALORE_SAVED_MODELS set, the models stay in that folder, for scripts/check-transformers.py.
+// With GALORE_SAVED_MODELS set, the models stay in that folder for scripts/check-transformers.py.
 TEST(HuggingFace, ModelsForTransformersReadBackEqual) {
   const char* kept = std::getenv("GALORE_SAVED_MODELS");
   const TestFolder folder;
@@ -223,7 +223,7 @@ TEST(HuggingFace, ModelsForTransformersReadBackEqual) {
   }
 }
 
-// The other architectures, whole models, for the same script; and their weights without the prefix.
+// Writes whole models of the other architectures for the same script, and their weights without the prefix.
 TEST(HuggingFace, ArchitecturesForTransformersReadBackEqual) {
   const char* kept = std::getenv("GALORE_SAVED_MODELS");
   const TestFolder folder;

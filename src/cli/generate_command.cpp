@@ -24,7 +24,7 @@ struct Settings {
   std::vector<std::string> prompt_ids, stop_strings;
   int64_t seed = 42;
   bool json = false;
-  bool new_tokens_given = false;  // max_new_tokens by the user
+  bool new_tokens_given = false;  // true if the user has set max_new_tokens
 };
 
 void declare_generate_options(OptionTable& table, Settings& s) {
@@ -125,7 +125,8 @@ GeneratedText continue_text(CausalLM& model, const Tokenizer& tokenizer, const P
   return generate_text(model, prompt.ids, options, settings.stop_strings, decode, receive);
 }
 
-// Generation ends with a model's learned positions, unless the user asks for more: then it is an error.
+// Generation ends at the last of a model's learned positions. If the user asks for more tokens, it is an
+// error.
 GenerateOptions options_for(const Settings& settings, const ModelConfig& config, int64_t prompt_tokens) {
   GenerateOptions options = settings.generate;
   const int64_t positions = config.max_position_embeddings, left = positions - prompt_tokens;

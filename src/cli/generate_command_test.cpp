@@ -137,7 +137,7 @@ TEST_F(GenerateCommandTest, WhatIsWrongWithThePromptIsSaid) {
   EXPECT_NE(complaint({"--prompt_file", at("empty.txt")}).find(expected), std::string::npos);
 }
 
-// GPT-2 has a table of positions; here for 20 tokens.
+// GPT-2 has a table of positions, which has 20 rows here.
 TEST_F(GenerateCommandTest, LearnedPositionsLimitTheNewTokens) {
   const ModelConfig config = parse_model_config("test", R"({"model_type": "gpt2", "vocab_size": 30,
     "n_embd": 32, "n_layer": 1, "n_head": 4, "n_positions": 20})");

@@ -32,7 +32,7 @@ struct Batch {
 
 // The sum of the losses of one or several batches.
 struct LossSum {
-  double loss = 0;         // sum of the losses of all targets; of tokens: natural logarithm
+  double loss = 0;         // sum over all targets; cross entropy of tokens uses the natural logarithm
   int64_t num_tokens = 0;  // targets that count
   double mean() const { return num_tokens > 0 ? loss / static_cast<double>(num_tokens) : 0; }
 };
@@ -46,10 +46,10 @@ struct DropoutPlace {
   int64_t first_row = 0;  // number of the update's rows before this micro-batch
 };
 
-// The targets of a causal model: position t predicts the label at t + 1, and the last position of a row
-// predicts nothing. labels: B x T int64, with kIgnoredLabel where nothing is to be predicted.
+// Returns the targets of a causal model: position t predicts the label at t + 1, and the last position of a
+// row predicts nothing. labels: B x T int64, with kIgnoredLabel where nothing is predicted.
 Targets next_token_targets(const at::Tensor& labels);
-// Rows that begin at position 0 and see all earlier positions.
+// Returns a batch of rows that start at position 0 and see all earlier positions.
 Batch next_token_batch(const at::Tensor& ids, const at::Tensor& labels);
 
 }  // namespace galore

@@ -1,8 +1,8 @@
-// Who owns which bytes.
+// Counts the bytes of every tensor by its owner.
 //
-// Every tensor that outlives one operation is allocated through a Ledger under an owner. The memory plan is
-// not a second set of formulas: the same constructors and the same training step run once on a ledger of the
-// `meta` device, which allocates nothing and counts everything.
+// Every tensor that outlives one operation is allocated through a Ledger under an owner. The memory plan has
+// no formulas of its own: the same constructors and the same training step run once on a ledger of the `meta`
+// device, which allocates nothing and counts everything.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -26,14 +26,14 @@ class Ledger {
   Ledger& operator=(const Ledger&) = delete;
 
   at::Device device() const { return device_; }
-  // True for the counting run of the memory plan: tensors have shapes but no data.
+  // True in the counting run of the memory plan, in which tensors have shapes but no data.
   bool counting() const { return device_.is_meta(); }
-  // Uninitialized, contiguous, on this ledger's device.
+  // Allocates an uninitialized, contiguous tensor on this ledger's device.
   at::Tensor empty(Owner owner, at::IntArrayRef shape, at::ScalarType dtype);
   at::Tensor zeros(Owner owner, at::IntArrayRef shape, at::ScalarType dtype);
-  // Accounts for a tensor that was allocated elsewhere (a loaded checkpoint) or is given up.
+  // Counts a tensor that was allocated elsewhere (a loaded checkpoint), or subtracts one that is freed.
   void add(Owner owner, int64_t bytes) { bytes_[static_cast<size_t>(owner)] += bytes; }
-  // Temporaries that a library allocates and frees within one call: the largest counts, as workspace.
+  // Counts temporaries that a library allocates and frees within one call. The largest counts as workspace.
   void note_transient(int64_t bytes) {
     if (bytes <= transient_) return;
     add(Owner::workspace, bytes - transient_);
@@ -48,8 +48,8 @@ class Ledger {
   int64_t transient_ = 0;
 };
 
-// A buffer of a Workspace on loan. Its name can be lent again when the lease has ended; two leases of one
-// name at a time, which would be silent corruption, are an assertion.
+// A lease of a Workspace buffer. When the lease has ended, the name can be leased again. Two leases of one
+// name at the same time would be silent corruption, so they fail an assertion.
 class Scratch {
  public:
   Scratch(at::Tensor tensor, bool& lent) : tensor_(std::move(tensor)), lent_(&lent) { lent = true; }
@@ -70,18 +70,18 @@ class Scratch {
 
  private:
   at::Tensor tensor_;
-  bool* lent_;  // null: moved from
+  bool* lent_;  // null after a move
 };
 
-// Buffers reused from step to step, found by name. They are never given back to the system, so a steady step
+// Named buffers that are reused from step to step. They are never given back to the system, so a steady step
 // allocates nothing.
 class Workspace {
  public:
   explicit Workspace(Ledger& ledger) : ledger_(ledger) {}
-  // A contiguous tensor of this shape. Its contents are those that the last user of the name left. A larger
-  // request under a known name replaces the buffer.
+  // Returns a contiguous tensor of this shape. It contains the data that the last user of the name left. A
+  // larger request under a known name replaces the buffer.
   at::Tensor get(Owner owner, const std::string& name, at::IntArrayRef shape, at::ScalarType dtype);
-  // The same buffer, on loan until the result is destroyed. The workspace must outlive it.
+  // Leases the buffer of this name until the result is destroyed. The workspace must outlive the result.
   Scratch lease(Owner owner, const std::string& name, at::IntArrayRef shape, at::ScalarType dtype);
   Ledger& ledger() { return ledger_; }
 
@@ -96,16 +96,16 @@ class Workspace {
   std::map<std::string, Buffer> buffers_;
 };
 
-// "1.50 MiB"; `binary` false gives decimal units ("1.57 MB").
+// Returns "1.50 MiB" or, if `binary` is false, decimal units ("1.57 MB").
 std::string format_bytes(double bytes, bool binary = true);
-// "22GiB", "500 MB", "1.5G", "4096": K, M, G and T alone are binary, as ulimit and container programs mean
-// them. `where` and `name` go into the message.
+// Parses "22GiB", "500 MB", "1.5G" or "4096". K, M, G and T alone are binary, as in ulimit and container
+// programs. `where` and `name` appear in the message.
 int64_t parse_bytes(const std::string& where, const std::string& name, const std::string& text);
 
-// Of this process, in bytes, as the kernel counts them (VmRSS and VmHWM).
+// Return this process's resident memory and its peak in bytes, as the kernel counts them (VmRSS and VmHWM).
 int64_t resident_bytes();
 int64_t peak_resident_bytes();
-// Gives what this process has freed back to the system, where its allocator can. Otherwise freed memory
+// Returns memory that this process has freed to the system, if its allocator can. Otherwise freed memory
 // counts as resident until the allocator happens to return it: 112 MiB were seen after a run of 110.
 void return_freed_memory();
 

@@ -1,8 +1,8 @@
-// Options, each declared once: name, target, help, and optionally range, choices and aliases.
+// Options. Each is declared once with name, target and help, and optionally with range, choices and aliases.
 //
 // A table is bound to a struct of plain members. Command line, YAML, help text, the saved configuration and
-// the documentation are all derived from the table; nothing else spells an option's name. Hyphens and
-// underscores in names are equal. Unknown names are refused with the nearest known one.
+// the documentation are all derived from the table; an option's name is written nowhere else. Hyphens and
+// underscores in names are equal. Unknown names are refused, and the message suggests the nearest known one.
 #pragma once
 
 #include <cstdint>
@@ -16,20 +16,20 @@
 
 namespace galore {
 
-// `where` of settings that go before those of files.
+// The `where` of settings that override those of files.
 inline constexpr const char* kCommandLine = "command line";
 
 class Option {
  public:
-  // `names`: all that the table has, aliases included.
+  // `names` holds all names of the table, aliases included.
   Option(std::string name, std::string type, std::string help, std::shared_ptr<std::set<std::string>> names);
 
-  // Refused outside [low, high].
+  // Refuses values outside [low, high].
   Option& range(double low, double high) {
     low_ = low, high_ = high;
     return *this;
   }
-  // Refused outside [low, high).
+  // Refuses values outside [low, high).
   Option& range_below(double low, double high) {
     open_ = true;
     return range(low, high);
@@ -38,16 +38,16 @@ class Option {
     choices_ = std::move(values);
     return *this;
   }
-  // A name that the table has already is our mistake, and an assertion.
+  // Adds an alias. A name that the table already has is a programming error, and an assertion.
   Option& alias(std::string name);
-  // For bool options: these words are accepted too. `*target` holds the last word given, or "" if the last
-  // value was true or false. text() is the word while there is one.
+  // Accepts these words for a bool option, too. `*target` holds the last word given, or "" if the last value
+  // was true or false. If a word was given last, text() returns it.
   Option& words(std::vector<std::string> values, std::string* target) {
     words_ = std::move(values);
     word_ = target;
     return *this;
   }
-  // Where the default comes from, shown by `galore methods`.
+  // The source of the default, shown by `galore methods`.
   Option& origin(std::string text) {
     origin_ = std::move(text);
     return *this;
@@ -62,12 +62,12 @@ class Option {
   const std::vector<std::string>& aliases() const { return aliases_; }
   const std::vector<std::string>& allowed() const { return choices_; }
   const std::vector<std::string>& words() const { return words_; }
-  // Of range(); nothing where there is none.
+  // Return the bounds of range(), or nothing when there are none.
   std::optional<double> low() const { return low_; }
   std::optional<double> high() const { return high_; }
   bool high_is_open() const { return open_; }
   bool was_set() const { return was_set_; }
-  // Name and source of the last setting, as they were given; "" if there was none.
+  // Return the name and the source of the last setting as they were given, or "" if there was none.
   const std::string& given_name() const { return given_name_; }
   const std::string& given_in() const { return given_in_; }
   std::string text() const { return get_(); }
@@ -98,12 +98,13 @@ class OptionTable {
   Option& add(const std::string& name, int64_t* target, const std::string& help);
   Option& add(const std::string& name, double* target, const std::string& help);
   Option& add(const std::string& name, std::string* target, const std::string& help);
-  // Lists are given as "a,b,c".
+  // A list is given as "a,b,c".
   Option& add(const std::string& name, std::vector<std::string>* target, const std::string& help);
 
-  // `where` names the source in messages ("command line", "config.yaml"). Unknown names and bad values throw.
+  // Sets an option. `where` names the source in messages ("command line", "config.yaml"). Unknown names and
+  // invalid values are Errors.
   void set(const std::string& where, const std::string& name, const std::string& value);
-  // "a=1,b=2" as in optim_args. Commas inside values are not supported.
+  // Sets options from "a=1,b=2" as in optim_args. Commas inside values are not supported.
   void set_list(const std::string& where, const std::string& text);
 
   Option* find(const std::string& name);
@@ -112,7 +113,7 @@ class OptionTable {
     const Option* option = find(name);
     return option && option->was_set();
   }
-  // name -> text of every option, in declaration order.
+  // Returns the name and text of every option in declaration order.
   std::vector<std::pair<std::string, std::string>> resolved() const;
 
  private:
@@ -125,19 +126,19 @@ class OptionTable {
   std::shared_ptr<std::set<std::string>> names_ = std::make_shared<std::set<std::string>>();
 };
 
-// Lower case, hyphens to underscores.
+// Converts to lower case and hyphens to underscores.
 std::string canonical_name(std::string name);
-// The candidate with the smallest edit distance to `name`, of those that begin with it if there are such; ""
-// if there are no candidates.
+// Returns the candidate with the smallest edit distance to `name`; candidates that begin with `name` have
+// precedence. Returns "" if there are no candidates.
 std::string nearest_name(const std::string& name, const std::vector<std::string>& candidates);
-// The pairs of "a=1,b=2", as they are given.
+// Returns the pairs of "a=1,b=2" as they are given.
 std::vector<std::pair<std::string, std::string>> parse_pairs(const std::string& where,
                                                              const std::string& text);
-// Splits "a,b,c"; blanks around items are dropped, empty items too.
+// Splits "a,b,c". Blanks around items and empty items are dropped.
 std::vector<std::string> split_list(const std::string& text, char separator = ',');
-// Accepts 10, 1e4, 2.5; `where` and `name` go into the message.
+// Parses 10, 1e4 or 2.5; `where` and `name` appear in the message.
 double parse_number(const std::string& where, const std::string& name, const std::string& text);
-// As parse_number, with the suffixes K, M and B, and only whole numbers.
+// Parses a whole number as parse_number() does, with the suffixes K, M and B.
 int64_t parse_count(const std::string& where, const std::string& name, const std::string& text);
 
 }  // namespace galore

@@ -44,7 +44,7 @@ void fill_ranges(Batch& batch, const ExampleEnds& ends) {
 
 }  // namespace
 
-// The first token of an example would be the target of the example before it.
+// The first token of an example is not the target of the example before it.
 Targets next_token_targets(const ExampleRows& rows) {
   const at::Tensor labels = rows.labels.clone();
   int64_t* label = labels.mutable_data_ptr<int64_t>();

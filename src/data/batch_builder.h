@@ -1,4 +1,4 @@
-// From rows of examples to the tensors of a batch.
+// Builds the tensors of a batch from rows of examples.
 #pragma once
 
 #include <cstdint>
@@ -12,38 +12,38 @@ namespace galore {
 // The tokens of one row, without padding.
 struct ExampleRow {
   std::vector<int64_t> ids;
-  std::vector<int64_t> labels;  // one for each id, as the data file gives them
-  // The positions at which the row's examples end, in ascending order, when each example has attention and
-  // positions of its own. Empty: the row is one sequence.
+  std::vector<int64_t> labels;  // one for each id, as in the data file
+  // The positions at which the row's examples end, in ascending order, if each example has attention and
+  // positions of its own. If it is empty, the row is one sequence.
   std::vector<int64_t> ends;
 };
 
-// For each row the positions at which its examples end, in ascending order; at least one.
+// Holds for each row the positions at which its examples end, in ascending order. Each row has at least one.
 using ExampleEnds = std::vector<std::vector<int64_t>>;
 
 // The rows of one batch, padded to one length.
 struct ExampleRows {
   at::Tensor ids;     // B x T int64
   at::Tensor labels;  // B x T int64, kIgnoredLabel at padding
-  ExampleEnds ends;   // of B rows
+  ExampleEnds ends;   // one entry for each of the B rows
 };
 
-// How a task makes its targets. The function may be called on several threads at once.
+// Makes a task's targets. The function may be called on several threads at once.
 using MakeTargets = std::function<Targets(const ExampleRows&)>;
 
-// Position t predicts the label of t + 1, if that is a token of the same example.
+// Returns targets in which position t predicts the label of t + 1 if both tokens belong to the same example.
 Targets next_token_targets(const ExampleRows& rows);
 
 struct RowPadding {
-  int64_t id = 0;          // stands at the positions behind a row's tokens
+  int64_t id = 0;          // id at the positions after a row's tokens
   int64_t min_length = 2;  // rows are padded to the longest row, and to at least this length
 };
 
-// Without `make_targets` the targets are next_token_targets().
+// Builds a batch. Without `make_targets` the targets are next_token_targets().
 //
-// positions, first_key and end_key are filled if a row holds several examples: an example's positions begin
-// at 0, and position t sees the keys from the example's begin to t. A padding position then has position 0
-// and sees itself alone. In other batches the three stay undefined: padding stands behind the tokens of a
+// positions, first_key and end_key are filled if a row holds several examples: an example's positions start
+// at 0, and position t sees the keys from the example's start to t. A padding position then has position 0
+// and sees only itself. In other batches the three tensors stay undefined: padding follows the tokens of a
 // row, so causal attention never shows it to them.
 Batch build_batch(const std::vector<ExampleRow>& rows, const RowPadding& padding,
                   const MakeTargets& make_targets = {});

@@ -16,7 +16,8 @@ void check_sizes(const BatchOptions& options) {
 Batch batch_of(const std::vector<ExampleRow>& rows, const BatchOptions& options) {
   const bool joined = options.packing == Packing::joined && rows.front().ends.empty();
   const bool whole_rows = joined && !options.evaluation;
-  const int64_t shortest = std::min<int64_t>(2, options.max_length);  // a token and the one that it predicts
+  // A row needs at least a token and the token that it predicts.
+  const int64_t shortest = std::min<int64_t>(2, options.max_length);
   return build_batch(rows, {options.pad_id, whole_rows ? options.max_length : shortest},
                      options.make_targets);
 }

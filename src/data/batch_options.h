@@ -27,23 +27,23 @@ struct BatchOptions {
   int64_t rows = 8;          // of a micro-batch
   int64_t max_length = 512;  // tokens of a row
   Packing packing = Packing::joined;
-  bool evaluation = false;  // once, in order, with the last partial row and batch
-  bool shuffle = true;      // of the rows, anew each epoch; never for evaluation
+  bool evaluation = false;  // visits the rows once, in order, with the last incomplete row and batch
+  bool shuffle = true;      // shuffles the rows, differently in each epoch; ignored for evaluation
   uint64_t seed = 42;       // of the order and the split
   int64_t pad_id = 0;
   int64_t vocab_size = 0;  // ids at or above it are an Error; 0: not checked
-  // Uses only the first documents, at most so many. Rows of .bin files count as documents. 0: all.
+  // Limits the data to the first documents. Rows of .bin files count as documents. 0: all.
   int64_t max_samples = 0;
-  // A share (below 1) or a number of rows for DataSplit::validation; all others are for `train`. The choice
-  // depends on the seed alone. Joined rows of a split are full.
+  // A share (below 1) or a number of rows for DataSplit::validation; the other rows are for `train`. The
+  // choice depends only on the seed. Joined rows of a split are full.
   double val_size = 0;
   DataSplit split = DataSplit::all;
   MakeTargets make_targets = {};  // none: next-token prediction
 };
 
-// An Error for sizes that no batch can have.
+// Throws Error for sizes that no batch can have.
 void check_sizes(const BatchOptions& options);
-// The batch of these rows, padded as `options` ask.
+// Returns a batch of these rows, padded as `options` ask.
 Batch batch_of(const std::vector<ExampleRow>& rows, const BatchOptions& options);
 
 }  // namespace galore

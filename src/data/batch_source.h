@@ -14,13 +14,13 @@
 
 namespace galore {
 
-// Receives lines for the user, such as the begin and the end of a tokenization.
+// Receives lines for the user, such as the start and the end of a tokenization.
 using DataMessages = std::function<void(const std::string&)>;
 
-// The begin of the window of a stream's buffer (stream_source.h), and how many of the window's rows were
-// handed out. All numbers are 0 for data that are not streamed.
+// The start of the window of a stream's buffer (stream_source.h), and the number of rows of the window that
+// were handed out. All numbers are 0 for data that are not streamed.
 struct StreamPosition {
-  int64_t fingerprint = 0;  // of the files and settings that decide which rows there are
+  int64_t fingerprint = 0;  // hash of the files and settings that decide the rows
   int64_t file = 0, document = 0;
   int64_t offset = 0, line = 0, inside_line = 0;
   int64_t token = 0, gone = 0;
@@ -56,19 +56,20 @@ class BatchSource {
   using MakeBatch = std::function<Batch()>;
 
   virtual ~BatchSource() = default;
-  // Reserves the next batch and returns a function that builds it in new tensors. Call plan() from one thread
-  // at a time; the returned functions may run concurrently. Null at the end of an evaluation.
+  // Reserves the next batch and returns a function that builds it in new tensors, or null at the end of an
+  // evaluation. Call plan() from one thread at a time; the returned functions may run concurrently.
   virtual MakeBatch plan() = 0;
-  // Builds the next batch; nothing at the end of an evaluation. An Error leaves the position where it was.
+  // Builds the next batch; returns nothing at the end of an evaluation. An Error leaves the position
+  // unchanged.
   virtual std::optional<Batch> next();
-  // The place behind the last batch that plan() or next() returned.
+  // Returns the place after the last batch of plan() or next().
   virtual DataPosition position() const = 0;
-  // The number of epochs up to position(); its fraction is the share of the current epoch.
+  // Returns the number of epochs up to position(). Its fraction is the share of the current epoch.
   virtual double epochs() const = 0;
-  // Makes the next batch the one that followed `position` in the run that saved it. A position that these
-  // data cannot have is an Error.
+  // Continues with the batch that followed `position` in the run that saved it. A position that cannot belong
+  // to these data is an Error.
   virtual void seek(const DataPosition& position) = 0;
-  // 0 if the number is not known.
+  // Returns 0 if the number is not known.
   virtual int64_t rows_per_epoch() const = 0;
 };
 

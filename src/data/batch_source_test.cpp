@@ -45,9 +45,9 @@ TEST(PermutationTest, DependsOnSeedPurposeAndEpochAndLooksRandom) {
                                    Permutation(kSize, 1, "a", 1), Permutation(1u << 30, 1, "a", 0)}) {
     uint64_t equal = 0;
     for (uint64_t i = 0; i < kSize; ++i) equal += order(i) == other(i);
-    EXPECT_LT(equal, 10u);  // 1 is expected of two independent permutations
+    EXPECT_LT(equal, 10u);  // two independent permutations agree in 1 place on average
   }
-  double sum = 0;  // correlation of index and value; its deviation is 1 / sqrt(size) = 0.01
+  double sum = 0;  // the correlation of index and value has the standard deviation 1 / sqrt(size) = 0.01
   for (uint64_t i = 0; i < kSize; ++i)
     sum +=
         (static_cast<double>(i) / kSize - 0.5) * (static_cast<double>(order(i)) / kSize - 0.5) * 12 / kSize;
@@ -113,7 +113,7 @@ TEST_F(BatchSourceTest, OneDocumentPerRowIsCutAndPadded) {
     }
 }
 
-// Within an epoch and across its end, with and without prefetching, from every position.
+// The source resumes from every position, within an epoch and across its end, with and without prefetching.
 TEST_F(BatchSourceTest, ResumesExactly) {
   const auto data = dataset(true);
   for (const Packing packing : {Packing::joined, Packing::isolated, Packing::none}) {
@@ -164,7 +164,7 @@ TEST_F(BatchSourceTest, SamplesAreTheFirstDocuments) {
     options.evaluation = true;
     options.max_samples = 15;
     RowBatchSource source(dataset(packs), options);
-    // 15 documents of 1 to 13, 1 and 2 tokens, each with its separator.
+    // The documents have 1 to 13, 1 and 2 tokens, and each is followed by a separator.
     EXPECT_EQ(source.rows_per_epoch(), packs ? (91 + 3 + 15 + 31) / 32 : 15);
     int64_t largest = 0;
     while (const auto batch = source.next())
@@ -177,7 +177,8 @@ TEST_F(BatchSourceTest, SamplesAreTheFirstDocuments) {
   }
 }
 
-// Rows of training that joins documents keep max_length; all others are padded to the longest of their batch.
+// Rows of joined training have max_length tokens. All other rows are padded to the longest row of their
+// batch.
 TEST_F(BatchSourceTest, RowsArePaddedToTheLongestOfTheBatch) {
   auto options = batches(Packing::none, 3, 512);
   options.evaluation = true;
@@ -197,7 +198,7 @@ TEST_F(BatchSourceTest, RowsArePaddedToTheLongestOfTheBatch) {
   EXPECT_EQ(RowBatchSource(data, options).next()->length(), data->num_tokens());
 }
 
-// What is made by several threads is handed out in the order of one.
+// Several threads make the batches, and the batches come out in the order that one thread gives.
 TEST_F(BatchSourceTest, TheNumberOfWorkersChangesNothing) {
   const auto data = dataset(true);
   const auto options = batches(Packing::isolated, 5, 64);
@@ -218,7 +219,7 @@ TEST_F(BatchSourceTest, ImpossiblePositionsAndIdsAreErrors) {
   EXPECT_THROW(source.seek({0, source.rows_per_epoch()}), Error);
   EXPECT_THROW(source.seek({-1, 0}), Error);
   EXPECT_THROW(source.seek({0, 1, {1}}), Error) << "one in a stream";
-  options.vocab_size = 5000;  // the separator is outside
+  options.vocab_size = 5000;  // the separator's id lies outside the vocabulary
   PrefetchSource ahead(std::make_unique<RowBatchSource>(data, options));
   EXPECT_THROW(ahead.next(), Error);
   EXPECT_THROW(ahead.next(), Error) << "asking again gives the same answer";

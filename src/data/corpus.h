@@ -1,4 +1,4 @@
-// Files read from begin to end, one after the other, epoch after epoch: documents with their places.
+// Reads files from beginning to end, one after the other, epoch after epoch, as documents with their places.
 #pragma once
 
 #include <memory>
@@ -14,17 +14,17 @@ struct CorpusOptions {
   std::vector<Path> files;  // .txt, .jsonl (also compressed), .parquet and .bin
   TextDocuments text_documents = TextDocuments::paragraph;
   BrokenRows broken_rows = BrokenRows::stop;
-  int64_t max_documents = 0;  // of an epoch; 0: all
-  int64_t part_tokens = 512;  // token files come in parts of so many
-  bool once = false;          // one epoch
+  int64_t max_documents = 0;  // per epoch; 0: all
+  int64_t part_tokens = 512;  // token files come in parts of this many tokens
+  bool once = false;          // stop after one epoch
 };
 
 class Corpus {
  public:
-  // Reading begins at `begin`, the place of a document; {} is the begin of the first file.
+  // Starts at `begin`, the place of a document; {} is the start of the first file.
   Corpus(CorpusOptions options, const DocumentPlace& begin);
 
-  // False at the end, which only a corpus with `once` has. An epoch without documents is an Error.
+  // Returns false at the end, which only a corpus with `once` has. An epoch without documents is an Error.
   bool next(Document& document);
   const Path& path(int64_t file) const { return options_.files[static_cast<size_t>(file)]; }
 
@@ -35,8 +35,8 @@ class Corpus {
 
   CorpusOptions options_;
   DocumentPlace place_;
-  std::unique_ptr<DocumentReader> reader_;  // of file place_.file
-  std::vector<int64_t> bytes_before_;       // on disk, of each file, and of all
+  std::unique_ptr<DocumentReader> reader_;  // reads file place_.file
+  std::vector<int64_t> bytes_before_;       // bytes on disk before each file, and of all files
 };
 
 // A hash of the files' names and sizes.

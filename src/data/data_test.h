@@ -1,4 +1,4 @@
-// Helpers of this folder's tests: a folder of its own for each test, and a tokenizer whose ids can be read.
+// Helpers for the tests of data: a temporary folder for each test, and a tokenizer with readable ids.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -13,7 +13,7 @@
 
 namespace galore {
 
-// One id per byte; bos 256, eos 257.
+// A tokenizer with one id per byte; bos is 256 and eos 257.
 class ByteTokenizer : public Tokenizer {
  public:
   std::vector<int32_t> encode(std::string_view text, bool add_special_tokens) const override {
@@ -36,7 +36,8 @@ class ByteTokenizer : public Tokenizer {
   std::vector<Path> files() const override { return {}; }
 };
 
-// While it exists, this process may map only so many bytes more than it has mapped (Linux).
+// Limits the memory that this process may map in addition to its present mappings, for as long as the object
+// exists (Linux).
 class RestrictedMemory {
  public:
   explicit RestrictedMemory(int64_t more_bytes) {

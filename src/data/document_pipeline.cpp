@@ -12,7 +12,7 @@ DocumentPipeline::DocumentPipeline(Read read, Work work, int64_t workers)
   try {
     for (int64_t i = 0; i < workers; ++i) threads_.emplace_back([this] { run(); });
   } catch (...) {
-    stop();  // the threads that did start wait for this object
+    stop();  // the started threads wait for this object
     throw;
   }
 }

@@ -11,7 +11,7 @@
 namespace galore {
 namespace {
 
-// Documents of which each is larger than a block.
+// Reads documents that are each larger than a block.
 DocumentPipeline::Read numbers(int64_t count, int64_t* read) {
   return [count, read](Document& document) {
     document.clear();
@@ -28,7 +28,7 @@ TEST(DocumentPipeline, KeepsTheOrderForAnyNumberOfWorkers) {
     DocumentPipeline pipeline(
         numbers(60, &read),
         [](Document& document) {
-          // The later ones are done first.
+          // Later documents are done first.
           std::this_thread::sleep_for(std::chrono::microseconds(300 * (5 - document.line % 5)));
           document.ids = {static_cast<int32_t>(document.line)};
         },
@@ -86,7 +86,8 @@ TEST(DocumentPipeline, EndsWithoutHavingBeenReadToItsEnd) {
 }
 
 #ifndef __SANITIZE_ADDRESS__
-// Stacks of 8 MiB do not fit: a thread cannot be created, those before it are ended, and the error is thrown.
+// Stacks of 8 MiB do not fit. A thread cannot be created, the threads before it are ended, and the error is
+// thrown.
 TEST(DocumentPipelineDeathTest, AThreadThatCannotStartIsAnError) {
   const auto start_too_many = [] {
     const RestrictedMemory restricted(64 << 20);

@@ -39,7 +39,7 @@ class TextReader : public DocumentReader {
       if (line_done || document.text.size() >= kLargestDocument) break;
       if (lines_.had_line_end()) document.text += '\n';
     }
-    // Paragraphs end before their last line end; a whole file is kept as it stands.
+    // A paragraph ends before its last line end. A whole file is kept unchanged.
     if (kind_ == TextDocuments::paragraph && document.text.ends_with('\n')) document.text.pop_back();
     return !document.text.empty();
   }

@@ -19,32 +19,32 @@
 namespace galore {
 
 enum class TextDocuments { paragraph, line, file };
-// "paragraph", "line" or "file"; anything else is a UsageError.
+// Accepts "paragraph", "line" or "file"; any other name is a UsageError.
 TextDocuments text_documents_from_name(const std::string& name);
 const char* text_documents_name(TextDocuments kind);
 
 // The place at which a document was looked for. Files are read one after the other, epoch after epoch.
 struct DocumentPlace {
   int64_t epoch = 0;
-  int64_t file = 0;      // its number
-  int64_t document = 0;  // documents of the epoch before it
+  int64_t file = 0;      // number of the file
+  int64_t document = 0;  // number of documents of the epoch before it
   TextPlace text;        // its offset counts tokens in a token file and rows in a .parquet
 
   bool operator==(const DocumentPlace&) const = default;
 };
 
-// Text documents longer than this are cut at a line end near it, so that memory stays bounded.
+// Text documents longer than this are cut at a nearby line end, so that memory stays bounded.
 inline constexpr size_t kLargestDocument = 16u << 20;
 
 struct Document {
-  bool tokenized = false;  // else `text` counts
+  bool tokenized = false;  // false: `text` is valid
   bool has_labels = false;
-  bool is_part = false;  // of a longer sequence of tokens, so it gets no separator
+  bool is_part = false;  // part of a longer sequence of tokens, so it gets no separator
   std::string text;
   std::vector<int32_t> ids, labels;
-  int64_t line = 0;   // the line of its begin, from 1; in a .parquet the number of its row
+  int64_t line = 0;   // the line where it starts, from 1; in a .parquet file the number of its row
   std::string fault;  // the error message of a broken row, or ""
-  // Set by a corpus: the place at which it was looked for, and the share of the epoch that was read before.
+  // Set by a corpus: the place at which the document was looked for, and the share of the epoch before it.
   DocumentPlace place;
   double share = 0;
 
@@ -54,13 +54,13 @@ struct Document {
   }
 };
 
-// An Error unless this document has labels exactly if the first document of its file has them.
+// Throws an Error unless this document has labels exactly if the first document of its file has them.
 void require_labels_as_before(bool first_has_labels, const Document& document, const Path& path);
 
-// Broken rows that were left out.
+// The broken rows that were left out.
 struct SkippedRows {
   int64_t count = 0;
-  std::string first;  // the error message of the first one, with its file and line
+  std::string first;  // the error message of the first broken row, with its file and line
 
   void add(const std::string& fault) {
     if (count++ == 0) first = fault;
@@ -70,17 +70,17 @@ struct SkippedRows {
 class DocumentReader {
  public:
   virtual ~DocumentReader() = default;
-  // False at the end. Documents without content are left out.
+  // Returns false at the end. Documents without content are left out.
   virtual bool next(Document& document) = 0;
-  // The place behind the last document: a reader that begins there finds the documents that follow.
+  // Returns the place after the last document. A reader that starts there finds the documents that follow.
   virtual TextPlace place() const = 0;
-  // The share of the file that was read, 0 to 1.
+  // Returns the share of the file that was read, from 0 to 1.
   virtual double share() const = 0;
 };
 
 enum class BrokenRows { stop, skip };
 
-// The file's extension decides: .txt (and .md, .text), .jsonl (and .json with one row per line) or .parquet.
+// Opens a file by its extension: .txt (and .md, .text), .jsonl (and .json with one row per line) or .parquet.
 std::unique_ptr<DocumentReader> open_documents(const Path& path, TextDocuments kind,
                                                BrokenRows broken = BrokenRows::stop,
                                                const TextPlace& begin = {});

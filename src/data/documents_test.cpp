@@ -84,7 +84,7 @@ TEST_F(DocumentsTest, CompressedFilesAreReadAsTheyAre) {
             (Texts{"x", "y"}));
 }
 
-// A reader that begins where another one stands finds what that one finds, to the numbers of lines.
+// A reader that starts at the place of another reader finds the same documents, with the same line numbers.
 TEST_F(DocumentsTest, AnyPlaceIsABeginning) {
   std::string text = "\xef\xbb\xbf", rows;
   for (int i = 0; i < 400; ++i) {
@@ -92,7 +92,8 @@ TEST_F(DocumentsTest, AnyPlaceIsABeginning) {
     rows += fmt::format("{{\"text\":\"{} {}\"}}\n{}", i, std::string(static_cast<size_t>(i) * 41 % 9000, 'y'),
                         i % 7 ? "" : "\n");
   }
-  while (text.size() < (40u << 20)) text += "\xe4\xbd\xa0";  // is cut inside its line, between characters
+  // Readers split the file within this line, between characters.
+  while (text.size() < (40u << 20)) text += "\xe4\xbd\xa0";
   using testing_compression::gzip, testing_compression::zstd;
   for (const Path& path :
        {write("a.txt", text), write("a.txt.gz", gzip(text)), write("a.txt.zst", zstd(text)),

@@ -8,7 +8,7 @@
 namespace galore {
 namespace {
 
-// Hands out the number of the row for one example after the other.
+// Assigns a row number to one example after the other.
 class OpenRows {
  public:
   explicit OpenRows(int64_t max_length) : max_length_(max_length) {}
@@ -37,7 +37,7 @@ class OpenRows {
 
   int64_t max_length_;
   uint32_t count_ = 0;
-  std::vector<OpenRow> open_;  // in the order in which they were opened
+  std::vector<OpenRow> open_;  // in the order of their opening
 };
 
 }  // namespace
@@ -52,7 +52,7 @@ ExamplePacking::ExamplePacking(const std::vector<int32_t>& lengths, int64_t max_
     if (row_of[i] == begins_.size()) begins_.push_back(0);
     ++begins_[row_of[i]];
   }
-  // A counting sort of the examples by their row.
+  // This is a counting sort of the examples by their row.
   uint32_t begin = 0;
   for (uint32_t& count : begins_) begin += std::exchange(count, begin);
   begins_.push_back(begin);

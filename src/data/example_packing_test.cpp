@@ -26,7 +26,7 @@ TEST(ExamplePacking, TakesTheFirstRowWithRoom) {
   EXPECT_EQ(ExamplePacking({}, 10).num_rows(), 0);
 }
 
-// Row 0 has room for the last example, but is closed by then.
+// Row 0 has room for the last example, but it is closed by then.
 TEST(ExamplePacking, ClosesTheOldestOfTooManyOpenRows) {
   std::vector<int32_t> lengths(ExamplePacking::kOpenRows + 1, 9);
   lengths[0] = 8;
@@ -52,7 +52,8 @@ TEST(ExamplePacking, PacksEachExampleOnceAndWastesLittle) {
   }
   EXPECT_EQ(seen, std::vector<int>(lengths.size(), 1));
   const int64_t tokens = std::accumulate(lengths.begin(), lengths.end(), int64_t{0});
-  // Rows that are closed with the next example (200 tokens on average) too long for them would waste a fifth.
+  // If a row were closed as soon as the next example (200 tokens on average) does not fit, a fifth of the
+  // tokens would be padding.
   EXPECT_GT(static_cast<double>(tokens), 0.95 * static_cast<double>(kLength * std::ssize(rows)));
 }
 

@@ -1,4 +1,4 @@
-// Rows that hold several examples, each with attention and positions of its own.
+// Tests rows that hold several examples, each with attention and positions of its own.
 #include <ATen/ATen.h>
 
 #include <algorithm>
@@ -14,8 +14,8 @@ namespace {
 
 class IsolatedRowsTest : public RowsTest {
  protected:
-  // 300 rows of 1 to 13 tokens with labels: the first half of each row is masked, and the label of token t is
-  // 1000 + t.
+  // Writes 300 rows of 1 to 13 tokens with labels. The first half of each row is masked, and the label of
+  // token t is 1000 + t.
   std::shared_ptr<const TokenDataset> labelled(const std::string& more_files = "") {
     std::string rows;
     for (int i = 0; i < 300; ++i) {
@@ -50,7 +50,7 @@ class IsolatedRowsTest : public RowsTest {
   const ByteTokenizer tokenizer_{};
 };
 
-// The examples of a batch, one list of ids each, by the key ranges.
+// Returns the examples of a batch by its key ranges, each as a list of ids.
 std::vector<std::vector<int64_t>> examples_of(const Batch& batch) {
   std::vector<std::vector<int64_t>> examples;
   for (int64_t row = 0; row < batch.rows(); ++row)
@@ -128,7 +128,7 @@ TEST_F(IsolatedRowsTest, RowsWithLabelsAreIsolatedAndGetNoSeparator) {
       options.evaluation = evaluation;
       RowBatchSource source(labelled(), options);
       EXPECT_EQ(source.rows_per_epoch() == 300, packing == Packing::none);
-      std::map<int64_t, int64_t> tokens;  // of each document
+      std::map<int64_t, int64_t> tokens;  // tokens of each document
       int64_t targets = 0;
       for (int64_t rows = 0; rows < source.rows_per_epoch();) {
         const auto batch = source.next();
@@ -191,7 +191,7 @@ TEST_F(IsolatedRowsTest, IsolatedExamplesThatAreCutAreCounted) {
   EXPECT_TRUE(said.empty());
 }
 
-// Rows of labels are isolated although joining is asked for, and get no separator.
+// Rows with labels are isolated although joining is asked for, and they get no separator.
 TEST_F(IsolatedRowsTest, LabelsComeWithTheirIds) {
   const std::string rows =
       "{\"input_ids\":[1,2,3],\"labels\":[-100,7,8]}\n{\"input_ids\":[4,5],\"labels\":[4,9]}\n";
@@ -213,7 +213,7 @@ TEST_F(IsolatedRowsTest, LabelsComeWithTheirIds) {
   }
 }
 
-// Files with and without labels stand in one row only if that is asked for.
+// Files with and without labels share a row only if the options ask for it.
 TEST_F(IsolatedRowsTest, LabelsAndTextMixOnRequest) {
   StreamOptions stream = options(Packing::joined);
   stream.files = {write("a.txt", "ab").string(),
@@ -239,7 +239,7 @@ TEST_F(IsolatedRowsTest, LabelsAndTextMixOnRequest) {
   EXPECT_NE(complaint(stream).find("c.bin] packing=isolated"), std::string::npos);
 }
 
-// A row ends where the next example does not fit; longer examples are cut.
+// A row ends if the next example does not fit. Examples longer than a row are cut.
 TEST_F(IsolatedRowsTest, IsolatedExamplesAreWhole) {
   StreamOptions stream = options(Packing::joined);
   stream.batches.packing = Packing::isolated;

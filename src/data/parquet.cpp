@@ -14,12 +14,12 @@
 namespace galore {
 namespace {
 
-// Rows that Arrow decodes at once, and bytes of a column that it reads ahead.
+// Arrow decodes kBatchRows rows at once and reads kReadBytes bytes of a column ahead.
 constexpr int64_t kBatchRows = 256, kReadBytes = 1 << 20;
 
 std::string first_line(const std::string& message) { return message.substr(0, message.find('\n')); }
 
-// What Arrow reports or throws becomes an Error that names the file.
+// Turns Arrow's error statuses and exceptions into an Error that names the file.
 template <typename Function>
 auto guarded(const Path& path, Function function) {
   try {
@@ -42,7 +42,7 @@ T value_of(arrow::Result<T> result) {
 }
 
 std::unique_ptr<parquet::arrow::FileReader> open_arrow(const Path& path) {
-  // Arrow's own pool keeps what is freed.
+  // Arrow's own memory pool would keep freed memory.
   arrow::MemoryPool* pool = arrow::system_memory_pool();
   parquet::ReaderProperties pages(pool);
   pages.enable_buffered_stream();
@@ -90,7 +90,8 @@ class ParquetReader : public DocumentReader {
   }
 
  private:
-  // Of a row, as of one of a .jsonl, `input_ids` count before `text`, and `labels` only beside them.
+  // The rule is the one for rows of a .jsonl file: `input_ids` take precedence over `text`, and `labels` are
+  // read only together with `input_ids`.
   void choose_columns() {
     const auto& fields = reader_->manifest().schema_fields;
     const auto find = [&](const char* name) {
@@ -124,7 +125,7 @@ class ParquetReader : public DocumentReader {
     }
   }
 
-  // The row at in_batch_ of batch_, number row_ from 1; false at the end.
+  // Moves to the next row: index in_batch_ of batch_, number row_ counted from 1. Returns false at the end.
   bool next_row() {
     while (!batch_ || ++in_batch_ >= batch_->num_rows()) {
       in_batch_ = -1;
@@ -247,7 +248,7 @@ class ParquetReader : public DocumentReader {
   bool skips_, has_ids_ = false, has_labels_ = false;
   std::vector<int> leaves_;  // columns of the file that are read
   std::unique_ptr<parquet::arrow::FileReader> reader_;
-  std::shared_ptr<arrow::RecordBatchReader> batches_;  // of row group group_ - 1
+  std::shared_ptr<arrow::RecordBatchReader> batches_;  // reads row group group_ - 1
   std::shared_ptr<arrow::RecordBatch> batch_;
   int group_ = 0;
   int64_t in_batch_ = -1, row_ = 0, num_rows_ = 0;

@@ -94,7 +94,7 @@ class ParquetTest : public DataTest {
     const Path path = write("rows.parquet", bytes);
     return message_of([&] { read(path); });
   }
-  // The same 1000 texts, of which some are empty, as both kinds of files.
+  // Writes the same 1000 texts, some of them empty, as a .jsonl and as a .parquet file.
   void write_texts(int64_t group_rows, Compression::type compression = Compression::SNAPPY) {
     std::vector<std::optional<std::string>> texts;
     std::string rows;
@@ -219,7 +219,8 @@ TEST_F(ParquetTest, AnyPlaceIsABeginning) {
   }
 }
 
-// Cached and streamed, from a position in its middle with any number of workers: the batches of the .jsonl.
+// A Parquet file gives the batches of the equal .jsonl file, both cached and streamed, and also after
+// resuming in the middle with any number of workers.
 TEST_F(ParquetTest, BatchesAreThoseOfAJsonl) {
   write_texts(90);
   StreamOptions stream;
@@ -252,7 +253,7 @@ TEST_F(ParquetTest, BatchesAreThoseOfAJsonl) {
   EXPECT_EQ(cached("texts.parquet"), cached("texts.jsonl"));
 }
 
-// An Error or rows, whatever is cut off or altered.
+// A file that is cut off or altered gives rows or an Error.
 TEST_F(ParquetTest, DamagedFilesAreErrors) {
   std::vector<std::optional<std::string>> texts(40, "some text");
   std::vector<std::optional<Ids>> ids(40, Ids{1, 2, 3});
@@ -272,7 +273,7 @@ TEST_F(ParquetTest, DamagedFilesAreErrors) {
   EXPECT_NE(message_of([&] { read(folder_ / "none.parquet"); }).find("none.parquet"), std::string::npos);
 }
 
-// One row group of 64 MB: pages of it are in memory, never all of it.
+// The file has one row group of 64 MB, of which only some pages may be in memory at a time.
 TEST_F(ParquetTest, MemoryIsBounded) {
 #ifdef __SANITIZE_ADDRESS__
   GTEST_SKIP() << "the sanitizer keeps what is freed";

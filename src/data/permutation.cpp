@@ -5,7 +5,7 @@
 namespace galore {
 namespace {
 
-// Luby and Rackoff need 4 rounds; 6 leave no visible structure in the smallest domains.
+// Luby and Rackoff need 4 rounds; 6 rounds leave no visible structure even in the smallest domains.
 constexpr int kRounds = 6;
 
 }  // namespace

@@ -1,8 +1,9 @@
-// A keyed permutation of 0..size-1 that needs no memory: the order of rows in an epoch.
+// A keyed permutation of 0..size-1 that needs no memory. It gives the order of rows in an epoch.
 //
-// A balanced Feistel network over the smallest even number of bits that covers the size, with Philox as the
-// round function. Values outside the range are sent through again (cycle walking; Black and Rogaway, "Ciphers
-// with arbitrary finite domains", CT-RSA 2002), which takes below 4 passes on average.
+// The permutation is a balanced Feistel network over the smallest even number of bits that covers the size,
+// with Philox as the round function. Values outside the range pass through the network again (cycle walking;
+// Black and Rogaway, "Ciphers with arbitrary finite domains", CT-RSA 2002), which takes fewer than 4 passes
+// on average.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,7 @@ class Permutation {
  public:
   Permutation(uint64_t size, uint64_t seed, std::string_view purpose, uint64_t epoch = 0);
   uint64_t size() const { return size_; }
-  // A bijection on [0, size).
+  // Maps [0, size) to itself, one to one.
   uint64_t operator()(uint64_t index) const;
 
  private:

@@ -24,7 +24,7 @@ void PrefetchSource::start() {
   try {
     for (int64_t i = 0; i < workers_; ++i) threads_.emplace_back([this] { work(); });
   } catch (...) {
-    stop();  // the threads that did start wait for this object
+    stop();  // the started threads wait for this object
     throw;
   }
 }
@@ -86,7 +86,7 @@ void PrefetchSource::work() {
 BatchSource::MakeBatch PrefetchSource::plan() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return items_.contains(handed_out_); });
-  // The end and an error stay: asking again gives the same answer.
+  // The end and an error stay in items_, so that asking again gives the same answer.
   const Item& next = items_.at(handed_out_);
   if (next.error) std::rethrow_exception(next.error);
   if (!next.batch) return nullptr;

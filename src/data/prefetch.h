@@ -1,8 +1,8 @@
 // Makes batches on other threads, a few ahead of the consumer, in the order of the source.
 //
-// position() is the place behind the last batch that was handed out, not behind the last one that was made.
-// So a resumed run sees exactly the batches that the interrupted run had not seen. Exceptions of the source
-// are rethrown by next().
+// position() is the place after the last batch that was handed out, not after the last one that was made. A
+// resumed run therefore sees exactly the batches that the interrupted run had not seen. next() rethrows
+// exceptions of the source.
 #pragma once
 
 #include <condition_variable>
@@ -20,12 +20,12 @@ namespace galore {
 
 class PrefetchSource : public BatchSource {
  public:
-  // At most one batch more than there are workers (at least 1) waits at a time.
+  // At most workers + 1 (with at least 1 worker) batches wait at a time.
   explicit PrefetchSource(std::unique_ptr<BatchSource> source, int64_t workers = 1);
   ~PrefetchSource() override;
 
   MakeBatch plan() override;
-  // After an Error the position is not restored, because that would end the threads.
+  // An Error does not restore the position, because that would end the threads.
   std::optional<Batch> next() override;
   DataPosition position() const override { return position_; }
   double epochs() const override { return epochs_; }
@@ -34,8 +34,8 @@ class PrefetchSource : public BatchSource {
 
  private:
   struct Item {
-    std::optional<Batch> batch;  // none: the end
-    DataPosition position;       // behind the batch
+    std::optional<Batch> batch;  // none: the end of the data
+    DataPosition position;       // the place after the batch
     double epochs = 0;
     std::exception_ptr error;
   };
@@ -43,8 +43,8 @@ class PrefetchSource : public BatchSource {
   void start();
   void stop();
   void work();
-  // Gives the number of the next batch and returns the function that makes it; null at the end and if `item`
-  // has got an error.
+  // Sets the number of the next batch and returns the function that makes it. Returns null at the end, and if
+  // an error was stored in `item`.
   MakeBatch plan_next(int64_t& number, Item& item);
   void take_position();
 
@@ -53,7 +53,7 @@ class PrefetchSource : public BatchSource {
   DataPosition position_;
   double epochs_ = 0;
 
-  std::mutex planning_;  // before mutex_: the source is asked by one thread at a time
+  std::mutex planning_;  // locked before mutex_; one thread at a time asks the source
   std::mutex mutex_;
   std::condition_variable changed_;
   std::map<int64_t, Item> items_;

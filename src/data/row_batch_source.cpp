@@ -17,7 +17,7 @@ RowBatchSource::RowBatchSource(std::shared_ptr<const TokenDataset> dataset, cons
   choose_split(count_rows());
 }
 
-// Where documents are joined or packed, max_samples counts documents, not rows.
+// If documents are joined or packed, max_samples counts documents, not rows.
 void RowBatchSource::limit_samples() {
   if (!dataset_->has_documents()) return;
   num_documents_ = dataset_->num_documents();
@@ -31,8 +31,8 @@ void RowBatchSource::limit_samples() {
   options_.max_samples = 0;
 }
 
-// Training packs the documents in a random order, the same one in every epoch: neighbours in a file are often
-// alike. Both parts of a split need the same rows.
+// Training packs the documents in a random order, because neighbours in a file are often alike. The order is
+// the same in every epoch. Both parts of a split need the same rows.
 void RowBatchSource::pack_examples(const DataMessages& messages) {
   std::vector<int32_t> lengths = dataset_->document_lengths(num_documents_);
   const auto count_of_cut =

@@ -15,8 +15,8 @@ namespace galore {
 
 class RowBatchSource : public BatchSource {
  public:
-  // An Error by packing_in_use() where the files do not fit together. `messages` gets the number of isolated
-  // examples that were cut.
+  // Throws an Error from packing_in_use() if the files do not fit together. `messages` gets the number of
+  // isolated examples that were cut.
   RowBatchSource(std::shared_ptr<const TokenDataset> dataset, const BatchOptions& options,
                  const DataMessages& messages = {});
 
@@ -34,7 +34,7 @@ class RowBatchSource : public BatchSource {
   void pack_examples(const DataMessages& messages);
   int64_t count_rows() const;
   void choose_split(int64_t all_rows);
-  // The number, within all data, of the row at place `index` of the epoch.
+  // Returns the number, within all data, of the row at place `index` of the epoch.
   int64_t row_at(int64_t epoch, int64_t index);
   ExampleRow read(int64_t row) const;
   void append(ExampleRow& row, TokenRange range) const;
@@ -43,7 +43,7 @@ class RowBatchSource : public BatchSource {
   BatchOptions options_;  // the packing is the one in use
   int64_t num_tokens_, num_documents_ = 0, num_rows_ = 0, first_row_ = 0;
   std::optional<ExamplePacking> packed_;      // with Packing::isolated
-  std::optional<Permutation> packing_order_;  // of the documents; none: the order of the files
+  std::optional<Permutation> packing_order_;  // the order of the documents; none: the order of the files
   std::optional<Permutation> split_order_, epoch_order_;
   int64_t order_epoch_ = -1;
   DataPosition position_;

@@ -94,14 +94,14 @@ void RowStream::take_tokens() {
     const auto first = from.begin() + static_cast<std::ptrdiff_t>(taken_);
     to.insert(to.end(), first, first + static_cast<std::ptrdiff_t>(count));
   };
-  // A row of isolated examples may hold some with labels and some without.
+  // A row of isolated examples may hold examples with labels and examples without.
   if (document_.has_labels && row_.labels.empty()) row_.labels = row_.ids;
   if (document_.has_labels || !row_.labels.empty())
     append(row_.labels, document_.has_labels ? document_.labels : document_.ids);
   append(row_.ids, document_.ids);
   if (isolated) row_.ends.push_back(static_cast<int32_t>(row_.ids.size()));
   if (isolated && document_.ids.size() > count && document_.place.epoch == 0) ++cut_;
-  // A whole example that does not fit in a row is cut.
+  // An isolated or unpacked example that does not fit in a row is cut.
   taken_ = packing_ == Packing::joined ? taken_ + count : document_.ids.size();
 }
 
@@ -115,7 +115,7 @@ bool RowStream::give(StreamedRow& row) {
   return wanted;
 }
 
-// True: there was one row more.
+// Ends the epoch. Returns true if the remaining tokens made one more row.
 bool RowStream::end_epoch(StreamedRow& row) {
   const bool keep = options_.keep_rest || rows_ == 0 || packing_ == Packing::isolated;
   const bool given = keep && !row_.ids.empty() && give(row);

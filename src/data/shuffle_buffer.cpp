@@ -8,7 +8,7 @@
 namespace galore {
 namespace {
 
-// Short epochs do not fill the buffer with many of them.
+// Limits the windows in the buffer, so that short epochs do not fill it with many windows.
 constexpr size_t kMostWindows = 3;
 
 }  // namespace
@@ -33,7 +33,7 @@ void ShuffleBuffer::put(StreamedRow&& row) {
     rows_.emplace_back();
   }
   Window& window = windows_.back();
-  window.end_share = row.share;  // until it is known where the next one begins
+  window.end_share = row.share;  // provisional until the start of the next window is known
   window.slots.push_back(free_.back());
   free_.pop_back();
   std::swap(rows_[window.slots.back()], row);

@@ -1,10 +1,10 @@
 // Shuffles a stream of rows through a buffer of bounded size. It can resume at any row.
 //
-// The rows of an epoch form windows of `capacity` rows (the last one of fewer), each handed out in the order
-// of a keyed permutation. The slot of a row that was handed out takes the next row of the stream. So the next
-// window fills while the current one empties, no more rows are in memory than a window has, and reading is
-// steady. The begin of the window decides everything else: a position is that begin with the number of rows
-// that were handed out, and the buffer itself is never saved.
+// The rows of an epoch form windows of `capacity` rows; the last window may have fewer. The rows of each
+// window are handed out in the order of a keyed permutation. The slot of a row that was handed out takes the
+// next row of the stream. The next window therefore fills while the current one empties, no more rows are in
+// memory than a window has, and reading is steady. The start of the window determines everything else: a
+// position is this start with the number of rows that were handed out, and the buffer itself is never saved.
 #pragma once
 
 #include <deque>
@@ -19,23 +19,24 @@ namespace galore {
 
 class ShuffleBuffer {
  public:
-  using Read = std::function<bool(StreamedRow&)>;  // the next row; false at the end
+  using Read = std::function<bool(StreamedRow&)>;  // reads the next row; returns false at the end
 
-  // Capacity 1 keeps the order.
+  // A capacity of 1 keeps the order.
   ShuffleBuffer(int64_t capacity, uint64_t seed, Read read);
 
-  // False if all rows were handed out.
+  // Returns false if all rows were handed out.
   bool next(StreamedRow& row);
-  // Leaves out the next `rows` rows.
+  // Skips the next `rows` rows.
   void skip(int64_t rows);
 
-  // The window of the row that was handed out last, and the number of the window's rows that were handed out.
+  // window() is the window of the last row that was handed out, and gone() is the number of its rows that
+  // were handed out.
   const RowPlace& window() const { return windows_.front().begin; }
   int64_t gone() const { return windows_.empty() ? 0 : windows_.front().gone; }
   bool started() const { return !windows_.empty(); }
-  // The number of epochs that were handed out; its fraction is the share of the current epoch.
+  // Returns the number of epochs that were handed out. Its fraction is the share of the current epoch.
   double epochs() const;
-  // Rows in memory.
+  // Returns the number of rows in memory.
   int64_t held() const { return static_cast<int64_t>(rows_.size() - free_.size()); }
 
  private:

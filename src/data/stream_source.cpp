@@ -9,7 +9,8 @@
 namespace galore {
 namespace {
 
-// What decides which rows there are and in what order: a position is one within that.
+// Covers everything that decides which rows there are and in which order. A position is valid only under an
+// equal fingerprint.
 int64_t fingerprint_of(const StreamOptions& options, const std::vector<Path>& files) {
   const BatchOptions& b = options.batches;
   const std::string text =
@@ -42,7 +43,8 @@ ExampleRow example_row(const StreamedRow& row) {
 }  // namespace
 
 int64_t stream_bytes(int64_t buffer_size, int64_t max_length, int64_t workers) {
-  constexpr int64_t kBlock = 2 << 20;  // of documents: text, ids of it, what the tokenizer works in
+  // A block of documents takes this many bytes: text, token ids and the tokenizer's working memory.
+  constexpr int64_t kBlock = 2 << 20;
   const auto row = static_cast<int64_t>(sizeof(StreamedRow) + 2 * sizeof(size_t));
   return buffer_size * (4 * max_length + row) + (workers + 2) * kBlock;
 }

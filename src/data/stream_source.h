@@ -1,8 +1,8 @@
-// Batches of files that are read from begin to end in every epoch and never cached. Documents are tokenized
-// while training goes on, and rows are shuffled within a buffer.
+// Gives batches of files that are read from start to end in every epoch and never cached. Documents are
+// tokenized during training, and rows are shuffled within a buffer.
 //
-// The number of rows in an epoch is not known before its end. The position is the begin of the buffer's
-// window (file, byte, token) and the number of its rows that were handed out: seek() reads that window again.
+// The number of rows in an epoch is not known before its end. A position is the start of the buffer's window
+// (file, byte, token) and the number of its rows that were handed out; seek() reads that window again.
 #pragma once
 
 #include <memory>
@@ -23,13 +23,13 @@ struct StreamOptions {
   int64_t workers = 1;          // threads that tokenize; 0: next() tokenizes
 };
 
-// The bytes that the rows of the buffer and the documents on their way to it take at most, if the rows have
-// no labels and the documents are not huge.
+// Returns the most bytes that the rows of the buffer and the documents on their way to it take, if the rows
+// have no labels and the documents are not huge.
 int64_t stream_bytes(int64_t buffer_size, int64_t max_length, int64_t workers);
 
 class StreamBatchSource : public BatchSource {
  public:
-  // `tokenizer` must outlive it; null: only rows with input_ids and .bin files are accepted.
+  // `tokenizer` must outlive this object. With null, only rows with input_ids and .bin files are accepted.
   StreamBatchSource(const StreamOptions& options, const Tokenizer* tokenizer, DataMessages messages = {});
 
   MakeBatch plan() override;
@@ -37,7 +37,7 @@ class StreamBatchSource : public BatchSource {
   double epochs() const override { return buffer_ ? buffer_->epochs() : 0; }
   void seek(const DataPosition& position) override;
   int64_t rows_per_epoch() const override { return 0; }
-  // The number of rows in memory, at most buffer_size.
+  // Returns the number of rows in memory, at most buffer_size.
   int64_t rows_held() const { return buffer_ ? buffer_->held() : 0; }
 
  private:
@@ -48,7 +48,7 @@ class StreamBatchSource : public BatchSource {
   const Tokenizer* tokenizer_;
   DataMessages messages_;
   std::vector<Path> files_;
-  FileKinds kinds_;  // which of them is a token file
+  FileKinds kinds_;  // names a token file if there is one
   int64_t fingerprint_;
   std::unique_ptr<RowStream> rows_;        // fills buffer_
   std::unique_ptr<ShuffleBuffer> buffer_;  // null until the first batch is planned

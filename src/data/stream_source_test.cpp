@@ -18,7 +18,7 @@ using testing_compression::gzip, testing_compression::zstd;
 
 class StreamTest : public DataTest {
  protected:
-  // Three files, one of each kind of compression; documents differ in length.
+  // Writes three files, one for each kind of compression, with documents of different lengths.
   StreamOptions options(bool packing, int64_t buffer_size = 7) {
     std::string text, rows, ids;
     for (int i = 0; i < 60; ++i) {
@@ -43,7 +43,7 @@ class StreamTest : public DataTest {
   std::unique_ptr<StreamBatchSource> source(const StreamOptions& options) {
     return std::make_unique<StreamBatchSource>(options, &tokenizer_);
   }
-  // The rows in order, of a data set that is wholly indexed.
+  // Returns the rows of the equal indexed data set in order.
   std::vector<Row> indexed(const StreamOptions& stream, bool evaluation) {
     const DatasetOptions files{stream.files, folder_ / "cache", stream.tokenization};
     BatchOptions batches = stream.batches;
@@ -98,7 +98,7 @@ TEST_F(StreamTest, EveryEpochHasEveryRowOnceInFreshOrder) {
   }
 }
 
-// Rows move within their window alone, and there to every place alike.
+// Rows move only within their window, and every place in the window is equally likely.
 TEST(ShuffleBuffer, ShufflesWithinItsWindows) {
   constexpr int64_t kCapacity = 64, kWindows = 200;
   int64_t read = 0;
@@ -115,12 +115,12 @@ TEST(ShuffleBuffer, ShufflesWithinItsWindows) {
     const auto from = static_cast<double>(row.place.row % kCapacity), to = static_cast<double>(i % kCapacity);
     correlation += (from / kCapacity - 0.5) * (to / kCapacity - 0.5) * 12;
   }
-  // Its deviation is 1 / sqrt(12800) = 0.009.
+  // The correlation has the standard deviation 1 / sqrt(12800) = 0.009.
   EXPECT_LT(std::abs(correlation / (kCapacity * kWindows)), 0.04);
 }
 
-// From every batch of four epochs, whatever the number of workers: the same batches, positions and epochs
-// follow.
+// After resuming from any batch of four epochs, with any number of workers, the same batches, positions and
+// epochs follow.
 TEST_F(StreamTest, ResumesExactlyFromEveryPosition) {
   for (const Packing packing : {Packing::joined, Packing::isolated, Packing::none})
     for (const int64_t buffer : {1, 7, 1000}) {
@@ -283,7 +283,7 @@ TEST_F(StreamTest, ATextShorterThanARowGivesOnePaddedRow) {
   EXPECT_EQ(rows_of(batch->ids), (std::vector<Row>{row, row, row}));
 }
 
-// 64 MB of text go through; what is resident grows by the buffer and the blocks on their way.
+// The test streams 64 MB of text. Resident memory may grow only by the buffer and the blocks in flight.
 TEST_F(StreamTest, MemoryIsBounded) {
 #ifdef __SANITIZE_ADDRESS__
   GTEST_SKIP() << "the sanitizer keeps what is freed";

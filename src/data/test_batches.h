@@ -1,4 +1,4 @@
-// For tests: data sets whose rows can be told apart, and the rows of batches.
+// Provides data sets with distinguishable rows, and the rows of batches, for tests.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -24,7 +24,7 @@ inline std::vector<Row> rows_of(const at::Tensor& tensor) {
   return rows;
 }
 
-// Without the padding, which depends on the other rows of a batch.
+// Returns rows without the padding, which depends on the other rows of a batch.
 inline std::vector<Row> take_rows(BatchSource& source, int64_t batches) {
   std::vector<Row> taken;
   for (int64_t i = 0; i < batches; ++i) {
@@ -40,7 +40,8 @@ inline std::vector<Row> take_rows(BatchSource& source, int64_t batches) {
 
 class RowsTest : public DataTest {
  protected:
-  // 1000 documents of 1 to 13 tokens; every token of a document is its number, so that losses show.
+  // Writes 1000 documents of 1 to 13 tokens. Every token of a document is the document's number, so that a
+  // lost document shows.
   std::shared_ptr<const TokenDataset> dataset(bool separator) {
     std::string rows;
     for (int i = 0; i < 1000; ++i) {

@@ -19,7 +19,7 @@ std::string_view bytes_of(const T& value) {
   return {reinterpret_cast<const char*>(&value), sizeof value};
 }
 
-// An AtomicFile with a buffer: documents are small.
+// An AtomicFile with a buffer, because documents are small.
 class BufferedFile {
  public:
   explicit BufferedFile(const Path& path) : file_(path) {}
@@ -63,7 +63,7 @@ class CacheWriter {
     offsets_.put(footer_.num_tokens);
   }
 
-  // The token file comes last: a cache counts when it is there.
+  // The token file is written last, because a cache is valid once its token file exists.
   CacheFooter commit() {
     footer_.has_labels = labels_.has_value();
     footer_.checksum = footer_.computed_checksum();

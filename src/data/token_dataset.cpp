@@ -7,7 +7,7 @@
 namespace galore {
 namespace {
 
-// The file that holds item `index`, given each file's first item.
+// Returns the file that holds item `index`, given the first item of each file.
 size_t owner_of(const std::vector<int64_t>& firsts, int64_t index) {
   return static_cast<size_t>(std::upper_bound(firsts.begin(), firsts.end(), index) - firsts.begin()) - 1;
 }

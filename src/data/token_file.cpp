@@ -92,7 +92,7 @@ std::unique_ptr<TokenFile> TokenFile::open_cache(const Path& stem) {
   cache->tokens_->read(cache->tokens_->size() - sizeof footer, &footer, sizeof footer);
   if (std::memcmp(footer.magic, expected.magic, sizeof footer.magic) != 0) return nullptr;
   if (footer.checksum != footer.computed_checksum()) return nullptr;
-  // Documents are never empty; the first bound also keeps the products below from overflowing.
+  // Documents are never empty. The first bound also keeps the products below from overflowing.
   if (footer.num_tokens < 0 || static_cast<uint64_t>(footer.num_tokens) > cache->tokens_->size())
     return nullptr;
   if (footer.num_documents < 0 || footer.num_documents > footer.num_tokens) return nullptr;

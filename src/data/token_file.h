@@ -1,9 +1,9 @@
 // Token ids on disk, read through pread and never mapped.
 //
-// Two kinds. Shards (.bin): the 1024-byte header of llm.c (256 int32: magic 20240520, version 1, count, then
-// uint16; magic 20240801, version 7, then uint32) or no header at all (uint16, as nanoGPT writes them); they
-// have no document boundaries. Caches, written by token_cache.h: three files NAME.tokens, NAME.offsets and
-// NAME.labels (the last one only if the data had labels).
+// There are two kinds. Shards (.bin) have the 1024-byte header of llm.c (256 int32: magic 20240520, version
+// 1, count, then uint16; magic 20240801, version 7, then uint32) or no header at all (uint16, as nanoGPT
+// writes them), and no document boundaries. Caches, written by token_cache.h, are three files NAME.tokens,
+// NAME.offsets and NAME.labels (the last one only if the data had labels).
 #pragma once
 
 #include <cstdint>
@@ -25,12 +25,12 @@ class TokenFile {
  public:
   // A size that does not fit the header or the content is an Error.
   static std::unique_ptr<TokenFile> open_shard(const Path& path);
-  // `stem` is the cache's path without extension. Null when there is no cache or it is not whole.
+  // `stem` is the cache's path without extension. Returns null when there is no complete cache.
   static std::unique_ptr<TokenFile> open_cache(const Path& stem);
 
   const Path& path() const { return tokens_->path(); }
   int64_t num_tokens() const { return num_tokens_; }
-  // 0 for shards.
+  // 0 for shards
   int64_t num_documents() const { return num_documents_; }
   bool has_documents() const { return offsets_ != nullptr; }
   bool has_labels() const { return labels_ != nullptr; }
@@ -61,7 +61,7 @@ struct CacheFooter {
   uint64_t computed_checksum() const;
 };
 
-// The header of an llm.c shard for that many tokens of that width (2 or 4 bytes): 1024 bytes.
+// Returns the 1024-byte header of an llm.c shard for this number of tokens of this width (2 or 4 bytes).
 std::string shard_header(int64_t num_tokens, int token_bytes);
 
 }  // namespace galore

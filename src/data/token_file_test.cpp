@@ -92,14 +92,14 @@ TEST_F(TokenFileTest, DamagedCachesAreBuiltAgain) {
     std::filesystem::remove(file);
     EXPECT_EQ(all_ids(*cache(data)), expected);
   }
-  // A footer that would fit the sizes but says that there are no labels.
+  // This footer fits the file sizes but claims that there are no labels.
   std::string bytes = read_file(only(".tokens"));
   bytes[bytes.size() - sizeof(CacheFooter) + offsetof(CacheFooter, has_labels)] = 0;
   write_file_atomically(only(".tokens"), bytes);
   EXPECT_TRUE(cache(data)->has_labels());
 }
 
-// A separator behind a row whose labels are masked would be the only thing that is learned.
+// If a separator followed a row with masked labels, it would be the only learned token.
 TEST_F(TokenFileTest, LabelsAreKeptAndGetNoSeparator) {
   const auto file = cache(write("rows.jsonl", "{\"input_ids\":[1,2],\"labels\":[-100,2]}"));
   Ids ids(2), labels(2);
@@ -144,7 +144,7 @@ TEST_F(TokenFileTest, ManyDocumentsKeepTheirOrder) {
 
 TEST_F(TokenFileTest, LengthsAreThoseOfTheDocuments) {
   std::string text;
-  for (int i = 0; i < 70000; ++i) text += fmt::format("{}\n", i);  // more than are read at a time
+  for (int i = 0; i < 70000; ++i) text += fmt::format("{}\n", i);  // more tokens than one read takes
   options_ = {TextDocuments::line, false, std::nullopt};
   const auto file = cache(write("a.txt", text));
   std::vector<int32_t> lengths{7};

@@ -1,4 +1,4 @@
-// From documents to token ids.
+// Turns documents into token ids.
 #pragma once
 
 #include <functional>
@@ -11,17 +11,17 @@ namespace galore {
 
 struct TokenizationOptions {
   TextDocuments text_documents = TextDocuments::paragraph;
-  // bos and eos as the tokenizer's configuration asks, around every text document.
+  // Adds bos and eos around every text document if the tokenizer's configuration asks for them.
   bool add_special_tokens = true;
-  // Ends every document that does not end with it already; for packing. Rows that bring labels are left as
-  // they are: their file says which tokens are learned, and the separator would be one more.
+  // Appended to every document that does not end with it, for packing. Rows with labels stay unchanged: their
+  // file says which tokens are learned, and the separator would be one more.
   std::optional<int64_t> separator;
-  BrokenRows broken_rows = BrokenRows::stop;  // rows with ids outside of the vocabulary are broken too
-  int64_t workers = 0;  // threads that tokenize a file for its cache; 0: as many as compute
+  BrokenRows broken_rows = BrokenRows::stop;  // rows with ids outside the vocabulary are broken, too
+  int64_t workers = 0;  // threads that tokenize a file for its cache; 0: as many as compute threads
 };
 
-// Makes the ids of a document. An id outside of the tokenizer's vocabulary sets the document's fault. Without
-// a tokenizer only rows with input_ids are accepted. Safe on several threads.
+// Makes the ids of a document. An id outside the tokenizer's vocabulary sets the document's fault. Without a
+// tokenizer only rows with input_ids are accepted. Several threads may call it.
 void tokenize(Document& document, const Path& path, const Tokenizer* tokenizer,
               const TokenizationOptions& options);
 

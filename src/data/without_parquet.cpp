@@ -1,4 +1,4 @@
-// In place of parquet.cpp where Arrow is not part of the build.
+// Replaces parquet.cpp in a build without Arrow.
 #include "core/errors.h"
 #include "data/parquet.h"
 

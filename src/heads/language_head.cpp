@@ -49,8 +49,8 @@ int64_t LanguageHead::chunk_tokens() const {
   return fit >= 64 ? fit / 64 * 64 : std::max<int64_t>(fit, 1);
 }
 
-// The weight in the dtype of the products, converted once for all chunks. A copy that would be very large is
-// not made; then the products convert the weight in parts, once a chunk.
+// Returns the weight in the dtype of the products, converted once for all chunks. A very large copy is not
+// made; then the products convert parts of the weight in every chunk.
 at::Tensor LanguageHead::weight_for_products(const Pass& pass) const {
   constexpr int64_t kLargestCopy = int64_t{256} << 20;
   const int64_t bytes = weight_.value.numel() * static_cast<int64_t>(c10::elementSize(pass.dtype));
@@ -58,7 +58,7 @@ at::Tensor LanguageHead::weight_for_products(const Pass& pass) const {
   return converted(weight_.value, pass.dtype, pass.workspace, "matmul.weight");
 }
 
-// The labels on the device of the products, in one row.
+// Returns the labels on the device of the products, in one row.
 at::Tensor LanguageHead::label_buffer(const Pass& pass, const Targets& targets) const {
   const at::Tensor& labels = targets.labels;
   if (labels.numel() != pass.tokens()) fail("labels", "expected one for each of {} tokens", pass.tokens());

@@ -1,5 +1,5 @@
-// From final hidden states to the cross entropy of token ids, in chunks of tokens: the matrix of all logits
-// never exists. Legend: T tokens, n features, V vocabulary.
+// Computes the cross entropy of token ids from final hidden states, in chunks of tokens, so that the matrix
+// of all logits never exists. Legend: T tokens, n features, V vocabulary.
 #pragma once
 
 #include "heads/head.h"
@@ -9,10 +9,10 @@ namespace galore {
 
 class LanguageHead : public Head {
  public:
-  // A chunk of fp32 logits takes at most so many bytes, but a chunk has at least one token.
+  // The limit of the fp32 logits of a chunk. A chunk has at least one token.
   static constexpr int64_t kChunkBytes = int64_t{64} << 20;
 
-  // Shares `weight` (V x n), which belongs to the caller: the table of a tied embedding.
+  // Shares `weight` (V x n), a tied embedding's table that belongs to the caller.
   explicit LanguageHead(Parameter& weight, int64_t chunk_bytes = kChunkBytes)
       : weight_(weight), chunk_bytes_(chunk_bytes) {}
   // Has a weight of its own, "<place>.weight".
@@ -23,7 +23,7 @@ class LanguageHead : public Head {
   LossSum evaluate(const Pass& pass, const at::Tensor& hidden, const Targets& targets,
                    Predictions* out) const override;
   void list(ParameterList& parameters) override;
-  // T x V in fp32, a new tensor.
+  // Returns T x V logits in fp32, as a new tensor.
   at::Tensor logits(const Pass& pass, const at::Tensor& hidden) const;
 
  private:
@@ -32,7 +32,7 @@ class LanguageHead : public Head {
   at::Tensor weight_for_products(const Pass& pass) const;
   at::Tensor label_buffer(const Pass& pass, const Targets& targets) const;
 
-  Parameter own_;  // without a value: the head is tied
+  Parameter own_;  // has no value if the head is tied
   Parameter& weight_;
   int64_t chunk_bytes_;
 };

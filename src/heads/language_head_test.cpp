@@ -45,7 +45,7 @@ Result train_in_chunks(int64_t tokens_of_a_chunk) {
   return {loss, gradient, sink.sum};
 }
 
-// The products of a chunk have other shapes, so other orders of summation.
+// The products of a chunk have other shapes and so other orders of summation.
 TEST(LanguageHead, ChunksGiveWhatTheWholeGives) {
   const Result whole = train_in_chunks(30);
   EXPECT_EQ(whole.loss.num_tokens, 29);
@@ -58,7 +58,7 @@ TEST(LanguageHead, ChunksGiveWhatTheWholeGives) {
   }
 }
 
-// LLaMA-7B's head in bf16: its copy in fp32 would take 500 MiB.
+// This is LLaMA-7B's head in bf16. Its fp32 copy would take 500 MiB.
 TEST(LanguageHead, DoesNotCopyALargeWeight) {
   Ledger ledger(at::kMeta);
   Workspace workspace(ledger);

@@ -1,10 +1,11 @@
-// One step of Adam's moments on a flat tensor, giving the direction; the weight is not touched.
+// Updates Adam's moments of a flat tensor by one step and computes the direction. It does not change the
+// weight.
 //
 // Kingma and Ba 2015, Algorithm 1, in the form of GaLore's code (arXiv 2403.03507, Algorithm 2):
-//   m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;  direction = correction * m / (sqrt(v) +
-//   epsilon)
-// with correction = sqrt(1 - beta2^t) / (1 - beta1^t). Adam's textbook epsilon, which is added after the bias
-// correction, is epsilon * sqrt(1 - beta2^t) here; the rule passes the one it means.
+//   m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
+//   direction = correction * m / (sqrt(v) + epsilon),  correction = sqrt(1 - beta2^t) / (1 - beta1^t)
+// The epsilon of Adam's paper, which is added after the bias correction, corresponds to epsilon * sqrt(1 -
+// beta2^t) here; the update rule passes the epsilon that it needs.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -14,7 +15,7 @@
 namespace galore::kernels {
 
 struct AdamStep {
-  // In fp64, because 1 - beta loses digits in fp32: 1 - 0.999f is off by 1e-5 of itself.
+  // fp64, because 1 - beta loses digits in fp32: 1 - 0.999f has a relative error of 1e-5.
   double beta1, beta2;
   float epsilon;     // added to sqrt(v)
   float correction;  // see above
@@ -22,8 +23,8 @@ struct AdamStep {
   float rest2() const { return static_cast<float>(1 - beta2); }
 };
 
-// `gradient` (fp32, any shape) is overwritten by the direction; m and v (fp32, same shape) are updated.
-// Contiguous.
+// Overwrites `gradient` (fp32, any shape) by the direction and updates m and v (fp32, same shape). All are
+// contiguous.
 void adamw_direction(const AdamStep& step, at::Tensor& gradient, at::Tensor& m, at::Tensor& v);
 
 namespace composed {

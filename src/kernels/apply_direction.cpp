@@ -18,7 +18,7 @@ bool is_cuda_bfloat16(const at::Tensor& tensor) {
   return tensor.is_cuda() && tensor.scalar_type() == at::kBFloat16;
 }
 
-// Devices without a kernel of ours: the same arithmetic by composed tensor operations.
+// For devices without our kernels: the same arithmetic by tensor operations.
 void round_composed(const at::Tensor& source, at::Tensor& destination, const RandomStream* stochastic) {
   if (!stochastic || destination.scalar_type() != at::kBFloat16) {
     destination.copy_(source);
@@ -29,7 +29,7 @@ void round_composed(const at::Tensor& source, at::Tensor& destination, const Ran
   destination.copy_(host);
 }
 
-// By pieces: a copy of a whole embedding in fp64 would outweigh everything else that is alive.
+// Works in pieces, because an fp64 copy of a whole embedding would be larger than all other tensors.
 double sum_squares_of_converted(const at::Tensor& tensor) {
   constexpr int64_t kElements = int64_t{1} << 20;
   const at::Tensor flat = tensor.reshape({-1});

@@ -19,7 +19,7 @@ TEST(AdamW, FusedEqualsComposed) {
     const AdamStep step{0.9, 0.999, 1e-6f, 3.0f};
     adamw_direction(step, g1, m1, v1);
     composed::adamw_direction(step, g2, m2, v2);
-    // A fused multiply-add rounds once where the composed form rounds twice.
+    // A fused multiply-add rounds once where the composed version rounds twice.
     EXPECT_TRUE(m1.allclose(m2, 1e-6, 1e-7));
     EXPECT_TRUE(v1.allclose(v2, 1e-6, 1e-7));
     EXPECT_TRUE(g1.allclose(g2, 1e-5, 1e-6));
@@ -37,8 +37,8 @@ TEST(ApplyDirection, DecayOrderIsKept) {
   }
 }
 
-// The kernels against the formulas they share with devices, element by element and to the bit; the counts
-// leave every kind of rest.
+// Compares the kernels with the formulas that they share with devices, element by element and to the bit. The
+// counts leave every kind of remainder.
 TEST(ApplyDirection, BFloat16WeightsFollowTheFormulas) {
   const RandomStream stream(7, "test", "w", 3);
   const formulas::UpdateFactors factors{1e-3f, 0.999f, 0.99f};
@@ -79,7 +79,7 @@ TEST(Rounding, NearestEqualsTheTensorLibrary) {
 }
 
 TEST(Rounding, StochasticIsRightOnTheAverage) {
-  // 1 + 1/512 lies a quarter of the way from 1 to the next bf16 number, 1 + 1/128.
+  // 1 + 1/512 is a quarter of the way from 1 to the next bf16 number, 1 + 1/128.
   const at::Tensor source = at::full({200000}, 1.0f + 1.0f / 512);
   at::Tensor rounded = at::empty({200000}, at::kBFloat16);
   const RandomStream stream(7, "test", "w", 3);

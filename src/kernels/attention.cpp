@@ -11,14 +11,14 @@
 namespace galore {
 namespace {
 
-// B x T x K x D -> B x H x T x D in fp32 (fp64 stays), each key head repeated for the query heads that read
-// it.
+// Converts B x T x K x D to B x H x T x D in fp32 (fp64 stays), with each key head repeated for its query
+// heads.
 at::Tensor by_head(const at::Tensor& x, int64_t heads) {
   const at::Tensor y = (x.scalar_type() == at::kDouble ? x : x.to(at::kFloat)).transpose(1, 2);
   return heads == y.size(1) ? y : y.repeat_interleave(heads / y.size(1), 1);
 }
 
-// The gradient of B x H x T x D summed over the repeated heads, as B x T x K x D.
+// Sums the gradient B x H x T x D over the repeated heads, as B x T x K x D.
 at::Tensor to_key_heads(const at::Tensor& gradient, int64_t key_heads) {
   const int64_t repeats = gradient.size(1) / key_heads;
   return gradient.unflatten(1, {key_heads, repeats}).sum(2).transpose(1, 2);
@@ -28,14 +28,14 @@ at::Tensor scaled_scores(const at::Tensor& query, const at::Tensor& key) {
   return at::matmul(query, key.transpose(-2, -1)) / std::sqrt(static_cast<double>(query.size(-1)));
 }
 
-// queries x keys: the keys that causal attention hides from the last `queries` positions.
+// Returns a mask, queries x keys, of the keys that causal attention hides from the last `queries` positions.
 at::Tensor hidden_from_last(int64_t queries, int64_t keys, int64_t window, at::Device device) {
   const at::Tensor all = at::ones({queries, keys}, at::TensorOptions(at::kBool).device(device));
   const at::Tensor future = all.triu(keys - queries + 1);
   return window > 0 ? future.logical_or(all.tril(keys - queries - window)) : future;
 }
 
-// T x T, or B x 1 x T x T where the tensors bring key ranges.
+// Returns the mask of hidden keys: T x T or, with key ranges, B x 1 x T x T.
 at::Tensor hidden_keys(const AttentionTensors& t) {
   const int64_t length = t.query.size(1);
   const at::Device device = t.query.device();
@@ -87,7 +87,7 @@ AttentionTensors with_ranges_on_device(AttentionTensors t) {
   return t;
 }
 
-// Devices without a kernel take one row at a time, so that the scores of one row only exist at once.
+// Devices without a kernel take one row at a time, so that only the scores of one row exist at once.
 AttentionTensors row_of(const AttentionTensors& t, int64_t row) {
   const auto at_row = [row](const at::Tensor& x) { return x.defined() ? x.narrow(0, row, 1) : x; };
   return {at_row(t.query), at_row(t.key), at_row(t.value),   at_row(t.out),       at_row(t.logsumexp),
@@ -98,7 +98,7 @@ AttentionGradients row_of(const AttentionGradients& g, int64_t row) {
   return {g.query.narrow(0, row, 1), g.key.narrow(0, row, 1), g.value.narrow(0, row, 1)};
 }
 
-// B x H x T x T, of the weights; not defined without dropout.
+// Returns the dropout factors of the weights, B x H x T x T; undefined without dropout.
 at::Tensor factors_of(const AttentionTensors& t) {
   if (!t.dropout) return {};
   const int64_t rows = t.query.size(0), length = t.query.size(1), heads = t.query.size(2);
@@ -141,7 +141,7 @@ void attention_backward(const AttentionGradients& gradients, const at::Tensor& o
 void attention_cached(const at::Tensor& out, const at::Tensor& query, const at::Tensor& key,
                       const at::Tensor& value, int64_t window) {
   if (out.is_meta()) return;
-  // Keys before the first query's window are out of everybody's.
+  // Keys before the first query's window are outside of every query's window.
   const int64_t heads = query.size(1), keys = key.size(0);
   const int64_t first = window > 0 ? std::max<int64_t>(0, keys - query.size(0) + 1 - window) : 0;
   const auto seen = [&](const at::Tensor& x) {
@@ -161,7 +161,7 @@ void attention(const AttentionTensors& t) {
   const at::Tensor scores =
       scaled_scores(by_head(t.query, heads), by_head(t.key, heads)).masked_fill(hidden, -INFINITY);
   t.logsumexp.copy_(scores.logsumexp(-1).masked_fill_(hidden.all(-1), kNoKeysLogsumexp));
-  // The softmax of a position that sees no key is NaN; elsewhere hidden keys have a weight of 0 already.
+  // The softmax of a position that sees no key is NaN. Elsewhere hidden keys already have the weight 0.
   const at::Tensor weights = times(scores.softmax(-1).masked_fill_(hidden, 0), factors_of(t));
   t.out.copy_(at::matmul(weights, by_head(t.value, heads)).transpose(1, 2));
 }

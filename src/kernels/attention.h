@@ -18,24 +18,24 @@
 
 namespace galore {
 
-// The logsumexp of a position that sees no key. Its output and all its gradients are 0.
+// The logsumexp of a position that sees no key. The output and all gradients of this position are 0.
 inline constexpr float kNoKeysLogsumexp = 0;
 
 struct AttentionTensors {
   at::Tensor query;       // B x T x H x D
   at::Tensor key, value;  // B x T x K x D
   at::Tensor out;         // B x T x H x D
-  at::Tensor logsumexp;   // B x H x T, fp32: of the scaled scores of each query
-  // A window of W > 0 hides the keys before t + 1 - W from position t (Beltagy et al., "Longformer", 2020).
-  // 0: none.
+  at::Tensor logsumexp;   // B x H x T, fp32: logsumexp of each query's scaled scores
+  // A window of W > 0 hides the keys before t + 1 - W from position t (Beltagy et al., "Longformer", 2020). 0
+  // means no window.
   int64_t window = 0;
-  // Dropout of the weights, after the softmax. The weights that query t of head h of row b gives to the T
-  // keys are row ((first_row + b) H + h) T + t of the mask, where each row takes whole segments.
+  // Dropout of the weights after the softmax. The weights from query t of head h of row b to the T keys take
+  // row ((first_row + b) H + h) T + t of the mask, and each mask row takes whole segments.
   std::optional<DropoutMask> dropout = std::nullopt;
   int64_t first_row = 0;
-  // B x T int32 on the CPU: position t sees the keys [first_key, end_key) of its row, as far as the window
-  // shows them. Each must satisfy 0 <= first_key <= end_key <= T, or an Error names the position. Both
-  // undefined: [0, t + 1).
+  // B x T int32 on the CPU: position t sees the keys [first_key, end_key) of its row, limited by the window.
+  // Each position needs 0 <= first_key <= end_key <= T, or an Error names it. If both tensors are undefined,
+  // position t sees [0, t + 1).
   at::Tensor first_key = {}, end_key = {};
 };
 
@@ -46,16 +46,16 @@ struct AttentionGradients {
   at::Tensor query, key, value;  // shapes as in AttentionTensors
 };
 
-// Overwrites `gradients`, given the gradient of `out`.
+// Overwrites `gradients`, computed from the gradient of `out`.
 void attention_backward(const AttentionGradients& gradients, const at::Tensor& out_gradient,
                         const AttentionTensors& tensors, Workspace& workspace);
 
-// Causal attention of the last n positions to all p + n keys, for generation. out, query: n x H x D; key,
-// value: (p + n) x K x D.
+// Computes causal attention of the last n positions to all p + n keys, for generation. out, query: n x H x D;
+// key, value: (p + n) x K x D.
 void attention_cached(const at::Tensor& out, const at::Tensor& query, const at::Tensor& key,
                       const at::Tensor& value, int64_t window = 0);
 
-// The same by operations of the tensor library, for all rows at once. Here the key ranges may be on any
+// Computes attention by operations of the tensor library, for all rows at once. The key ranges may be on any
 // device.
 namespace reference {
 void attention(const AttentionTensors& tensors);

@@ -10,14 +10,15 @@ using namespace testing_tensors;
 
 constexpr int64_t kRows = 2;
 
-// B x T int32 each.
+// Both tensors are B x T int32.
 struct Ranges {
   at::Tensor first, end;
 };
 
 at::Tensor positions(int64_t length) { return at::arange(length, at::kInt).expand({kRows, length}); }
 
-// Documents of about T / 8 positions: where the document of each position begins and ends.
+// Returns key ranges of bidirectional documents with about T / 8 positions: the begin and the end of each
+// position's document.
 Ranges documents(int64_t length) {
   std::vector<int32_t> first(length), end(length);
   for (int64_t number = 0; number < 8; ++number) {
@@ -40,7 +41,7 @@ Ranges random_ranges(int64_t length) {
   return {at::minimum(a, b), at::maximum(a, b)};
 }
 
-// The last third of each row is padding, which sees nothing and which nobody sees.
+// The last third of each row is padding: it sees nothing, and no position sees it.
 Ranges padded_rows(int64_t length) {
   const int64_t used = length - length / 3;
   const at::Tensor is_padding = positions(length).ge(used);
@@ -57,7 +58,8 @@ Ranges make_ranges(const std::string& kind, int64_t length) {
   if (kind == "random") return random_ranges(length);
   if (kind == "nothing") return {t, t};
   const Ranges ranges = documents(length);
-  return kind == "documents" ? Ranges{ranges.first, t + 1} : ranges;  // or "bidirectional documents"
+  // The other kind is "bidirectional documents".
+  return kind == "documents" ? Ranges{ranges.first, t + 1} : ranges;
 }
 
 struct RangeShape {
@@ -120,7 +122,7 @@ TEST_P(AttentionRanges, BackwardIsTheComposedOne) {
   const AttentionGradients given = make_gradients(tensors_), expected = make_gradients(wide);
   attention_backward(given, out_gradient, tensors_, workspace_);
   reference::attention_backward(expected, out_gradient.to(at::kDouble), wide);
-  // Where positions see one key only, the gradients of query and key are zero up to rounding.
+  // Where positions see only one key, the gradients of query and key are zero up to rounding.
   const double scale = expected.value.norm().item<double>() + 1e-30;
   const auto difference = [&](const at::Tensor& a, const at::Tensor& b) {
     return (a.to(at::kDouble) - b).norm().item<double>() / scale;
@@ -148,7 +150,7 @@ INSTANTIATE_TEST_SUITE_P(
                      testing::Values(at::kFloat, at::kBFloat16)),
     name_of_case);
 
-// One query at a time over the keys of its range, without any mask.
+// Computes attention by its definition: one query at a time over the keys of its range, without a mask.
 at::Tensor by_definition(const AttentionTensors& t) {
   const at::Tensor out = at::zeros_like(t.out);
   const int64_t group = t.query.size(2) / t.key.size(2);
@@ -181,8 +183,8 @@ TEST_P(ComposedRanges, AreTheDefinition) {
   EXPECT_LE(relative_difference(t.out, by_definition(t)), 1e-13);
 }
 
-// The derivative along one random direction of all inputs. Central differences err by step^2, about 1e-10
-// here, and by the rounding of fp64 over the step, 1e-11.
+// Compares the derivative along one random direction of all inputs. The error of central differences is
+// step^2, about 1e-10 here, plus the rounding of fp64 divided by the step, 1e-11.
 TEST_P(ComposedRanges, GradientsAreTheDifferenceQuotient) {
   constexpr double kStep = 1e-5;
   const AttentionTensors t = make_tensors({17, 4, 2, 8, window_, 0.2}, make_ranges(kind_, 17), at::kDouble);
@@ -243,7 +245,7 @@ TEST(AttentionRangesGiven, CausalOnesAreTheDefaultToTheBit) {
     }
 }
 
-// x: R x T x ... as one row of R T positions, or back.
+// Joins the R rows of x (R x T x ...) into one row of R T positions.
 at::Tensor packed(const at::Tensor& x) { return x.flatten(0, 1).unsqueeze(0); }
 
 // Documents are summed in the blocks of a row of their own, wherever they begin.
@@ -278,7 +280,7 @@ TEST(AttentionRangesGiven, PositionsWithoutKeysGiveZeros) {
     EXPECT_TRUE(x.eq(0).all().item<bool>());
 }
 
-// fp16 has no kernel on the CPU, so it goes the way of a device without one.
+// fp16 has no kernel on the CPU, so it is treated as on a device without a kernel.
 TEST(AttentionRangesGiven, GoRowByRowWhereThereIsNoKernel) {
   const AttentionTensors given = make_tensors({30, 2, 1, 8}, make_ranges("random", 30), at::kHalf);
   const at::Tensor out_gradient = random(given.out.sizes(), at::kHalf, 4);
@@ -287,7 +289,7 @@ TEST(AttentionRangesGiven, GoRowByRowWhereThereIsNoKernel) {
   const AttentionGradients expected = make_gradients(wide);
   reference::attention(wide);
   reference::attention_backward(expected, out_gradient.to(at::kDouble), wide);
-  // Some roundings of fp16, 2^-11 each.
+  // The results differ by a few roundings of fp16, 2^-11 each.
   EXPECT_LT(relative_difference(results.tensors.out, wide.out), 1e-3);
   EXPECT_LT(relative_difference(results.gradients.query, expected.query), 2e-3);
   EXPECT_LT(relative_difference(results.gradients.key, expected.key), 2e-3);

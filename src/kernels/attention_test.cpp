@@ -13,7 +13,7 @@ struct Shape {
   double dropout = 0;
 };
 
-// The same in fp64: products of libraries in fp32 are no judge at this tolerance.
+// Returns the tensors in fp64, because fp32 products of libraries are not exact enough for this tolerance.
 AttentionTensors in_double(const AttentionTensors& t) {
   const auto wide = [](const at::Tensor& x) { return x.to(at::kDouble); };
   return {wide(t.query),     wide(t.key), wide(t.value), wide(t.out),
@@ -58,7 +58,7 @@ TEST_P(Attention, BackwardIsTheComposedOne) {
   const AttentionGradients given = fresh(dtype_), expected = fresh(at::kDouble);
   attention_backward(given, gradient, tensors_, workspace_);
   reference::attention_backward(expected, gradient.to(at::kDouble), in_double(tensors_));
-  // With one position the query's and key's gradients are zero up to rounding.
+  // With one position the gradients of query and key are zero up to rounding.
   const double scale = expected.value.to(at::kDouble).norm().item<double>();
   const auto difference = [&](const at::Tensor& a, const at::Tensor& b) {
     return (a.to(at::kDouble) - b.to(at::kDouble)).norm().item<double>() / scale;
@@ -68,7 +68,7 @@ TEST_P(Attention, BackwardIsTheComposedOne) {
   EXPECT_LT(difference(given.value, expected.value), tolerance(dtype_));
 }
 
-// fp16 has no kernel on the CPU, so it goes the way of a device without one.
+// fp16 has no kernel on the CPU, so it is treated as on a device without a kernel.
 TEST(AttentionWithoutAKernel, TakesRowsOneByOne) {
   const std::array<int64_t, 4> queries{3, 9, 4, 8}, keys{3, 9, 2, 8};
   const AttentionTensors given{random(queries, at::kHalf, 1),
@@ -85,7 +85,7 @@ TEST(AttentionWithoutAKernel, TakesRowsOneByOne) {
   Workspace workspace(ledger);
   attention(given, workspace);
   reference::attention(expected);
-  EXPECT_LT(relative_difference(given.out, expected.out), 1e-3);  // one rounding of fp16
+  EXPECT_LT(relative_difference(given.out, expected.out), 1e-3);  // one rounding to fp16
   EXPECT_LT(relative_difference(given.logsumexp, expected.logsumexp), tolerance(at::kFloat));
   const auto fresh = [&] {
     return AttentionGradients{at::empty(queries, at::kHalf), at::empty(keys, at::kHalf),

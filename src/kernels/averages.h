@@ -1,5 +1,5 @@
-// Running averages of gradients and what becomes of a gradient by them, in one pass. fp32, contiguous, equal
-// sizes.
+// Updates running averages of gradients and rescales the gradient by them, in one pass. All tensors are fp32,
+// contiguous and of equal sizes.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -8,7 +8,7 @@
 
 namespace galore::kernels {
 
-// average = kept average + entering gradient; the gradient becomes the average, or with `ahead` (Nesterov)
+// average = kept average + entering gradient. The gradient becomes the average or, with `ahead` (Nesterov),
 // ahead_entering gradient + kept average.
 struct Averaging {
   double kept, entering;

@@ -11,8 +11,9 @@ namespace {
 using testing_tensors::random;
 using testing_tensors::relative_difference;
 
-const std::vector<int64_t> kAveraged{1, 7, 33, 100003};  // rests of vectors, several threads
-constexpr double kFused = 1e-6;                          // multiplications and additions are rounded once
+// the counts leave remainders of vectors and use several threads
+const std::vector<int64_t> kAveraged{1, 7, 33, 100003};
+constexpr double kFused = 1e-6;  // fused multiplications and additions are rounded once
 
 TEST(AverageGradient, IsTheComposedVersion) {
   for (const int64_t count : kAveraged) {

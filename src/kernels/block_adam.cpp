@@ -42,7 +42,7 @@ double haar_adam_direction(const BlockAdam& step, at::Tensor& gradient, at::Tens
 namespace composed {
 namespace {
 
-// Means over blocks of a row, whose last one zeros fill up.
+// Returns the means over blocks of a row; the last block is padded with zeros.
 at::Tensor folded(const at::Tensor& x, int64_t block) {
   const int64_t padding = num_blocks(x.size(1), block) * block - x.size(1);
   return at::constant_pad_nd(x, {0, padding}).view({x.size(0), -1, block}).mean(2);

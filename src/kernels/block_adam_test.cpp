@@ -26,7 +26,7 @@ struct Result {
   at::Tensor gradient, m, v;
 };
 
-// Widths that leave a rest of a vector of blocks, of a block, of both, or nothing but a rest.
+// The widths leave a remainder of a vector of blocks, of a block or of both, or consist of a remainder only.
 TEST(BlockAdam, IsTheComposedVersion) {
   for (const int64_t block : {1, 2, 4, 8, 32}) {
     for (const int64_t columns : {1, 3, 64, 130, 257, 1376}) {
@@ -36,7 +36,7 @@ TEST(BlockAdam, IsTheComposedVersion) {
           {haar_adam_direction, composed::haar_adam_direction}};
       for (const auto& [fast, plain] : both) {
         const Result a(fast, step, 5, columns), b(plain, step, 5, columns);
-        // Sums of up to 32 terms in another order, and fused multiplications.
+        // The difference comes from sums of up to 32 terms in another order and from fused multiplications.
         EXPECT_LE(relative_difference(a.gradient, b.gradient), 2e-6) << block << " " << columns;
         EXPECT_LE(relative_difference(a.m, b.m), 2e-6) << block << " " << columns;
         EXPECT_LE(relative_difference(a.v, b.v), 2e-6) << block << " " << columns;
@@ -45,7 +45,8 @@ TEST(BlockAdam, IsTheComposedVersion) {
   }
 }
 
-// Coefficients of an orthonormal Haar transform: approximation, then details from the coarsest to the finest.
+// Returns the coefficients of an orthonormal Haar transform: the approximation, then details from the
+// coarsest to the finest.
 std::vector<at::Tensor> haar(const at::Tensor& x, int level) {
   std::vector<at::Tensor> all{x};
   for (int l = 0; l < level; ++l) {
@@ -64,7 +65,8 @@ at::Tensor inverse_haar(std::vector<at::Tensor> all) {
   return x;
 }
 
-// Adam of the approximation, every detail over the root of its second moment, and back again: GWT's steps.
+// Repeats GWT's steps: Adam on the approximation, every detail divided by the root of its second moment, and
+// the inverse transform.
 TEST(BlockAdam, HaarIsTheTransformThereAndBack) {
   for (const int level : {1, 2, 3}) {
     const int64_t block = int64_t{1} << level;
@@ -88,7 +90,8 @@ TEST(BlockAdam, HaarIsTheTransformThereAndBack) {
 TEST(BlockAdam, HaarTellsTheNormOfItsApproximation) {
   for (const int64_t block : {4, 8}) {
     for (const int64_t columns : {1, 130, 257}) {
-      const BlockAdam step{{0.9, 0.95, 0, 1.5f}, block, 1, 1};  // the zeros of a rest would be 0 / 0
+      // with epsilon 0 the padding zeros would give 0 / 0
+      const BlockAdam step{{0.9, 0.95, 0, 1.5f}, block, 1, 1};
       at::Tensor g = random({5, columns}, at::kFloat, 1), m = at::zeros({5, num_blocks(columns, block)}),
                  v = m.clone();
       const double given = haar_adam_direction(step, g, m, v);

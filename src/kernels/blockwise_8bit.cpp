@@ -35,7 +35,7 @@ at::Tensor book_tensor(bool is_signed, at::Device device) {
   return at::from_blob(const_cast<float*>(book.data()), {256}, at::kFloat).to(device);
 }
 
-// Flat, padded with zeros to whole blocks, as [blocks, block_size].
+// Returns the flat tensor, padded with zeros to whole blocks, as [blocks, block_size].
 at::Tensor in_blocks(const at::Tensor& flat, int64_t block_size) {
   const int64_t padding = (block_size - flat.numel() % block_size) % block_size;
   return at::constant_pad_nd(flat.reshape({-1}), {0, padding}).view({-1, block_size});
@@ -102,7 +102,8 @@ void encode_8bit(const at::Tensor& source, Codes8& destination) {
   const at::Tensor book = book_tensor(destination.is_signed, source.device());
   const at::Tensor midpoints = (book.narrow(0, 1, 255) + book.narrow(0, 0, 255)) * 0.5;
   at::Tensor codes =
-      at::bucketize(relative, midpoints);  // number of midpoints below the value: a tie goes down
+      // number of midpoints below the value: a tie goes to the lower code
+      at::bucketize(relative, midpoints);
   const at::Tensor lost_sign = at::logical_and(relative < 0, book.index({codes}) >= 0);
   codes = at::where(lost_sign, codes - 1, codes);
   destination.codes.view({-1}).copy_(codes.view({-1}).narrow(0, 0, source.numel()));

@@ -14,7 +14,7 @@ Codes8 empty_blocks(int64_t count, int64_t block_size, bool is_signed) {
   return {at::zeros({count}, at::kByte), at::zeros({blocks}, at::kFloat), block_size, is_signed};
 }
 
-// Check values of the published books.
+// These are check values of the published code books.
 TEST(CodeBooks, HaveThePublishedValues) {
   const CodeBook& s = signed_code_book();
   EXPECT_FLOAT_EQ(s[0], -0.99296875f);
@@ -57,7 +57,7 @@ TEST(Codes, TinyNegativeKeepsItsSignAndZeroBlocksStayZero) {
   EXPECT_EQ(values[2].item<float>(), 0);
 }
 
-// To the bit, whatever stands in the block.
+// The versions are equal to the bit, whatever the contents of a block.
 TEST(Codes, FusedEqualsComposed) {
   at::manual_seed(3);
   for (const int64_t count : {1L, 37L, 4096L, 70001L}) {
@@ -83,8 +83,8 @@ TEST(Codes, FusedEqualsComposed) {
   }
 }
 
-// The vectorized pass against the composed one: the same codes except where a rounding of the last bit (fused
-// multiply-add) crosses a midpoint, so at most a few codes in a million may differ by one.
+// Compares the vectorized pass with the composed one. The codes are equal except where a rounding of the last
+// bit (fused multiply-add) crosses a midpoint, so at most a few codes in a million may differ by one.
 TEST(AdamW8bit, FusedEqualsComposed) {
   at::manual_seed(1);
   for (const int64_t count : {1L, 37L, 4096L, 70001L}) {

@@ -1,4 +1,4 @@
-// Elementwise clipping of gradients, which are finite.
+// Elementwise clipping of finite gradients.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -7,19 +7,22 @@
 
 namespace galore::kernels {
 
-// Spikes against a running second moment (SPAM, arXiv 2501.06842, section 3): where g^2 > threshold v and v >
-// 0, g becomes sign(g) sqrt(threshold v). gradient, variance: fp32, the same number of elements, contiguous.
+// Clips spikes against a running second moment (SPAM, arXiv 2501.06842, section 3): where g^2 > threshold v
+// and v > 0, g becomes sign(g) sqrt(threshold v). gradient and variance are fp32, contiguous, and have the
+// same number of elements.
 void clip_spikes(at::Tensor& gradient, const at::Tensor& variance, double threshold);
 
-// Elements that are larger than `bound` are multiplied by `ratio` (Stable-SPAM, arXiv 2502.17055, AdaClip).
+// Multiplies elements larger than `bound` by `ratio` (Stable-SPAM, arXiv 2502.17055, AdaClip).
 struct RatioClip {
   double bound, ratio;
 };
-// max |x|; 0 of an empty tensor and on the meta device. fp32, contiguous, as below.
+// Returns max |x|, or 0 for an empty tensor and on the meta device. x is fp32 and contiguous in this and the
+// next functions.
 double largest_magnitude(const at::Tensor& x);
-// The sum of squares after clipping, without writing; in fp64, the same for any number of threads.
+// Returns the sum of squares after clipping, without writing. It is computed in fp64 and the same for any
+// number of threads.
 double clipped_sum_squares(const at::Tensor& x, const RatioClip& clip);
-// x = clipped x times scale, in one pass.
+// Computes x = clipped x times scale, in one pass.
 void clip_and_scale(at::Tensor& x, const RatioClip& clip, double scale);
 
 namespace composed {

@@ -12,7 +12,7 @@ using testing_tensors::random;
 
 const std::vector<int64_t> kClipCounts{1, 7, 33, 2049, 200003};
 
-// Gradients of one size with elements that stand out, and variances some of which are 0.
+// Gradients of one size with a few larger elements, and variances with some zeros.
 struct Spiky {
   explicit Spiky(int64_t count)
       : gradient(random({count}, at::kFloat, 1)), variance(random({count}, at::kFloat, 2).square()) {
@@ -28,7 +28,7 @@ TEST(ClipSpikes, IsTheComposedVersion) {
     at::Tensor fast = data.gradient.clone(), composed = data.gradient.clone();
     clip_spikes(fast, data.variance, 50);
     composed::clip_spikes(composed, data.variance, 50);
-    EXPECT_TRUE(fast.allclose(composed, 1e-6, 0)) << count;  // a root is rounded once
+    EXPECT_TRUE(fast.allclose(composed, 1e-6, 0)) << count;  // the root is rounded once
   }
 }
 
@@ -45,7 +45,8 @@ TEST(RatioClip, IsTheComposedVersion) {
     EXPECT_EQ(largest, composed::largest_magnitude(x));
     const RatioClip clip{largest / 3, 0.25};
     const double sum = composed::clipped_sum_squares(x, clip);
-    EXPECT_NEAR(clipped_sum_squares(x, clip), sum, 1e-6 * sum);  // the ratio times an element is fp32 in both
+    // both multiply the ratio and an element in fp32
+    EXPECT_NEAR(clipped_sum_squares(x, clip), sum, 1e-6 * sum);
     at::Tensor fast = x.clone(), composed = x.clone();
     clip_and_scale(fast, clip, 3);
     composed::clip_and_scale(composed, clip, 3);

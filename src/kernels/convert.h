@@ -9,10 +9,12 @@
 
 namespace galore {
 
-// out = in, rounded to nearest even where `out` is narrower. Same shape; both contiguous.
+// Computes out = in, rounded to nearest even if `out` has fewer bits. Both have the same shape and are
+// contiguous.
 void convert(const at::Tensor& out, const at::Tensor& in);
 
-// `tensor`, of any strides, itself if it has this dtype, else its values in the workspace buffer `name`.
+// Returns `tensor` (of any strides) itself if it has this dtype, and otherwise its values in the workspace
+// buffer `name`.
 at::Tensor converted(const at::Tensor& tensor, at::ScalarType dtype, Workspace& workspace,
                      const std::string& name);
 

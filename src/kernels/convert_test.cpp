@@ -10,7 +10,7 @@ using namespace testing_tensors;
 
 TEST(Convert, RoundsAsTheTensorLibraryDoes) {
   at::Tensor values = random({70003}, at::kFloat, 1) * 1e3;
-  values[0] = 1.00390625;  // 1 + 2^-8: a tie, to even
+  values[0] = 1.00390625;  // 1 + 2^-8 is a tie and rounds to even
   values[1] = INFINITY, values[2] = -INFINITY, values[3] = 3.4e38, values[4] = 0, values[5] = 1e-40;
   const at::Tensor narrow = at::empty({70003}, at::kBFloat16), wide = at::empty({70003});
   convert(narrow, values);

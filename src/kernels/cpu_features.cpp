@@ -48,7 +48,7 @@ bool has_amx_bf16() {
   return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d >> 22 & 1) != 0;
 }
 
-// Highway's better targets have lower bits.
+// Returns the Highway targets above a level. Better targets have lower bits.
 int64_t targets_above(Level level) {
   return level == Level::avx2 ? HWY_AVX2 - 1 : level == Level::avx512 ? HWY_AVX3_DL - 1 : 0;
 }
@@ -64,8 +64,8 @@ Level level() {
   return known;
 }
 
-// Before main, because Highway chooses a kernel's target at its first call. A wrong value is an error of the
-// functions above, which can be caught.
+// This runs before main(), because Highway chooses a kernel's target at its first call. The functions above
+// report a wrong value as an error, which callers can catch there.
 [[maybe_unused]] const bool kIsHeld = [] {
   try {
     hwy::DisableTargets(targets_above(parse_max_level()));

@@ -10,7 +10,7 @@
 namespace galore {
 namespace {
 
-// The output of this program's test KernelLevel.HoldsTogether, run with a variable of the environment.
+// Runs this program's test KernelLevel.HoldsTogether with an environment variable and returns the output.
 std::string output_with(const std::string& assignment) {
   const std::string command = assignment + " '" + std::filesystem::read_symlink("/proc/self/exe").string() +
                               "' --gtest_filter=KernelLevel.HoldsTogether 2>&1";

@@ -11,9 +11,9 @@
 namespace galore {
 namespace {
 
-constexpr int64_t kElements = int64_t{1} << 18;  // of the rows that are transformed at a time
+constexpr int64_t kElements = int64_t{1} << 18;  // elements of the rows that are transformed at a time
 
-// cos(pi k / (2 n)) for k < 4 n, the period.
+// Returns cos(pi k / (2 n)) for k < 4 n, the period.
 std::vector<float> cosines(int64_t n) {
   std::vector<float> table(static_cast<size_t>(4 * n));
   for (int64_t k = 0; k < 4 * n; ++k)
@@ -36,8 +36,8 @@ void fill_columns(const at::Tensor& out, const at::Tensor& columns) {
   });
 }
 
-// Of an inverse transform by an FFT: the spectrum of row x, reordered to even elements and odd ones
-// backwards, is phase[k] (x[k] - i x[n - k]), with c_i taken out of x.
+// Computes an inverse transform by an FFT: the spectrum of row x, reordered to even elements and then odd
+// ones backwards, is phase[k] (x[k] - i x[n - k]), with c_i removed from x.
 struct Transform {
   explicit Transform(const at::Tensor& like) : n(like.size(1)), half(n / 2 + 1) {
     const auto exact = like.options().dtype(at::kDouble);
@@ -47,7 +47,7 @@ struct Transform {
     phase = at::polar(at::ones({half}, exact), angle).to(at::kComplexFloat);
     weight = weight.to(at::kFloat);
   }
-  // The elements of x Q, in another order.
+  // Returns the elements of x Q in another order.
   at::Tensor of(const at::Tensor& x) const {
     const at::Tensor weighted = x * weight;
     const at::Tensor mirrored = at::zeros({x.size(0), half}, x.options());
@@ -59,7 +59,8 @@ struct Transform {
   at::Tensor weight, phase;
 };
 
-// Sums of places 0, 1, 2, ... belong to columns 0, 2, 4, ..., and from behind to 1, 3, 5, ...
+// Reorders the sums: places 0, 1, 2, ... belong to columns 0, 2, 4, ..., and places from the end to columns
+// 1, 3, 5, ...
 at::Tensor in_order(const at::Tensor& sums) {
   const int64_t n = sums.size(0), even = (n + 1) / 2;
   const at::Tensor ordered = at::empty_like(sums);

@@ -1,4 +1,4 @@
-// Columns of the cosine transform, and the FFT that measures them against a product.
+// Compares columns of the cosine transform, and the FFT that measures them, with a product.
 #include "kernels/dct.h"
 
 #include <ATen/ATen.h>
@@ -15,10 +15,10 @@ at::Tensor whole(int64_t n) {
   return q;
 }
 
-// Powers of two, primes, odd and even products; 1 and 2.
+// The widths are powers of two, primes, odd and even products, and 1 and 2.
 const std::vector<int64_t> kWidths{1, 2, 3, 7, 16, 30, 45, 97, 512, 1376};
 
-// Tolerance: rounding of fp32 cosines, 6e-8 of 1, and of their sum.
+// The tolerance is the rounding of fp32 cosines, 6e-8 of 1, and of their sum.
 TEST(Dct, ColumnsAreOrthonormal) {
   for (const int64_t n : kWidths) {
     const at::Tensor q = whole(n).to(at::kDouble);
@@ -37,8 +37,8 @@ TEST(Dct, ColumnsAreThoseOfTheFormula) {
     }
 }
 
-// More rows than are transformed at a time, a transposed view, and every kind of width. Tolerance: rounding
-// of an FFT in fp32 over the size of the largest column.
+// There are more rows than are transformed at a time, a transposed view, and every kind of width. The
+// tolerance is the rounding of an fp32 FFT divided by the size of the largest column.
 TEST(Dct, SizesAreThoseOfAProduct) {
   Ledger ledger(at::kCPU);
   Workspace workspace(ledger);

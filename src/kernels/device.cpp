@@ -19,7 +19,7 @@ const c10::impl::DeviceGuardImplInterface& implementation(at::Device device) {
   return *c10::impl::getDeviceGuardImpl(device.type());
 }
 
-// N of "cuda:N", 0 of "cuda".
+// Returns N for "cuda:N" and 0 for "cuda".
 int index_of(const std::string& name) {
   const std::string prefix = "cuda";
   int index = 0;

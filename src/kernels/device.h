@@ -1,4 +1,4 @@
-// The device a run is on: its choice by name, its memory, and waiting for it.
+// The device of a run: its choice by name, its memory, and waiting for it.
 #pragma once
 
 #include <c10/core/Device.h>
@@ -8,24 +8,25 @@
 
 namespace galore {
 
-// auto (cuda:0 where there is one, else cpu), cpu, cuda or cuda:N. A device that is not there is an Error.
+// Returns the device for auto (cuda:0 if there is one, otherwise cpu), cpu, cuda or cuda:N. A device that
+// does not exist is an Error.
 at::Device device_of(const std::string& name);
 
-// Whether bf16 matrix products are faster than fp32 ones on the device of this name, which need not be here:
-// a plan may be made for another machine.
+// Returns true when bf16 matrix products are faster than fp32 ones on the device of this name. The device
+// need not exist here, because a plan may be made for another machine.
 bool has_fast_bf16(const std::string& name);
 
-// Returns when everything that was given to the device is done. Nothing to wait for on the CPU.
+// Waits until all work that was given to the device is done. The CPU needs no waiting.
 void wait_for(at::Device device);
 
-// Bytes in use: of the process (resident) on the CPU, of the device's tensors elsewhere.
+// The bytes in use: the process's resident memory on the CPU, the memory of its tensors on another device.
 struct MemoryInUse {
   int64_t current, peak;
 };
 MemoryInUse memory_in_use(at::Device device);
 
 namespace cuda {
-// Whether this program has kernels for CUDA; says nothing about a device.
+// Returns true when this program has kernels for CUDA, whether or not there is a device.
 bool is_built();
 }  // namespace cuda
 

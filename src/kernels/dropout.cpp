@@ -11,7 +11,8 @@
 namespace galore {
 namespace {
 
-// The four words (4 x count) of blocks from `first` on, as int64; products wrap around as those of Philox do.
+// Returns the four words (4 x count) of the blocks from `first` on as int64; products wrap around as in
+// Philox.
 at::Tensor philox_words(const RandomStream& stream, int64_t first, int64_t count, at::Device device) {
   constexpr int64_t kWord = 0xffffffff;
   const auto low = [](const at::Tensor& x) { return x.bitwise_and(kWord); };
@@ -56,7 +57,7 @@ at::Tensor dropout_factors(const DropoutMask& mask, int64_t first_segment, int64
   const DropoutScale scale = dropout_scale(mask.probability);
   const int64_t segments = dropout_segments(elements), blocks = rows * segments * 16;
   const at::Tensor words = philox_words(mask.stream, first_segment * 16, blocks, device);
-  // Word by word, each of 16 blocks.
+  // Reorders word by word, each with 16 blocks.
   const at::Tensor numbers =
       words.view({4, rows * segments, 16}).transpose(0, 1).reshape({rows, segments * kDropoutSegment});
   const at::Tensor kept = numbers.narrow(1, 0, elements).ge(static_cast<int64_t>(scale.threshold));

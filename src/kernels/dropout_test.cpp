@@ -40,7 +40,7 @@ TEST_P(DropoutOf, TheFastOneIsTheComposedOne) {
 INSTANTIATE_TEST_SUITE_P(All, DropoutOf, testing::Values(at::kFloat, at::kBFloat16),
                          [](const auto& info) { return c10::toString(info.param); });
 
-// The composed one makes the stream's words by tensor operations.
+// The composed version computes the stream's words by tensor operations.
 TEST(Dropout, ItsNumbersAreThoseOfTheStream) {
   const RandomStream stream(9, "dropout", "x", (uint64_t{5} << 33) + 7);
   const DropoutScale scale = dropout_scale(0.3);
@@ -63,7 +63,7 @@ TEST(Dropout, DropsItsShareAndKeepsTheMean) {
     EXPECT_NEAR(dropped, probability, 4 * deviation);
     EXPECT_NEAR(out.mean().item<double>(), 1, 4 * deviation / (1 - probability));
     EXPECT_EQ(out.max().item<float>(), static_cast<float>(1 / (1 - probability)));
-    // Neighbours in a row, and in a column, are dropped together as often as chance has it.
+    // Neighbours in a row or a column are dropped together as often as chance predicts.
     const at::Tensor gone = out.eq(0).to(at::kFloat);
     for (const at::Tensor& pairs :
          {gone.narrow(1, 1, 3999) * gone.narrow(1, 0, 3999), gone.narrow(0, 1, 63) * gone.narrow(0, 0, 63)})

@@ -14,7 +14,8 @@
 namespace galore::kernels {
 namespace {
 
-// Elements that one thread takes at once; a multiple of 32, so that no two threads write one word.
+// The number of elements that one thread takes at once; a multiple of 32, so that no two threads write one
+// word.
 constexpr int64_t kPiece = 65536;
 
 template <typename Function>
@@ -25,7 +26,7 @@ void in_pieces(int64_t elements, const Function& function) {
   });
 }
 
-// function(element, its number) in order.
+// Calls function(element, its number) in order.
 template <typename Function>
 void for_numbers(const RandomStream& stream, int64_t begin, int64_t end, const Function& function) {
   for (int64_t first = begin; first < end; first += 4) {
@@ -37,8 +38,8 @@ void for_numbers(const RandomStream& stream, int64_t begin, int64_t end, const F
 
 constexpr size_t kBuckets = 65536;
 
-// Which half-word the number of rank `rank` has, and how many numbers lie below that half-word, among those
-// that half(number) does not leave out (it then returns kBuckets).
+// Returns the upper or lower half-word of the number with rank `rank`, and how many numbers have a smaller
+// half-word. half(number) returns kBuckets for numbers that are left out.
 template <typename Half>
 std::pair<uint32_t, int64_t> half_word_of_rank(int64_t elements, int64_t rank, const RandomStream& stream,
                                                const Half& half) {
@@ -57,7 +58,7 @@ std::pair<uint32_t, int64_t> half_word_of_rank(int64_t elements, int64_t rank, c
   return {found, below};
 }
 
-// The number of rank `rank` (from 0), and the rank of the first number equal to it.
+// Returns the number with rank `rank` (from 0), and the rank of the first number equal to it.
 std::pair<uint32_t, int64_t> number_of_rank(int64_t elements, int64_t rank, const RandomStream& stream) {
   const auto [high, below_high] =
       half_word_of_rank(elements, rank, stream, [](uint32_t number) { return size_t{number >> 16}; });
@@ -67,7 +68,7 @@ std::pair<uint32_t, int64_t> number_of_rank(int64_t elements, int64_t rank, cons
   return {high << 16 | low, below_high + below_low};
 }
 
-// Where the marked elements of each piece begin in the packed tensor.
+// Returns where the marked elements of each piece begin in the packed tensor.
 std::vector<int64_t> piece_offsets(const uint32_t* mask, int64_t elements) {
   std::vector<int64_t> offsets{0};
   for (int64_t first = 0; first < elements; first += kPiece) {
@@ -83,7 +84,7 @@ const uint32_t* words_of(const at::Tensor& mask) {
   return reinterpret_cast<const uint32_t*>(mask.const_data_ptr<int32_t>());
 }
 
-// function(element, its place in the packed tensor) for the marked elements.
+// Calls function(element, its place in the packed tensor) for the marked elements.
 template <typename Function>
 void for_marked(const uint32_t* mask, int64_t begin, int64_t end, int64_t place, const Function& function) {
   for (int64_t word = begin / 32; word < mask_words(end); ++word)

@@ -18,7 +18,7 @@ at::Tensor mask_of(int64_t elements, int64_t chosen, const RandomStream& stream)
   return mask;
 }
 
-// By sorting all of them; the counts leave rests of words, pieces and blocks of the stream.
+// Compares with sorting all numbers. The counts leave remainders of words, pieces and blocks of the stream.
 TEST(ElementMask, MarksTheSmallestNumbers) {
   const RandomStream stream(3, "test", "w", 5);
   for (const int64_t elements : {1L, 31L, 33L, 1000L, 65536L, 200003L}) {
@@ -27,7 +27,7 @@ TEST(ElementMask, MarksTheSmallestNumbers) {
       numbers.emplace_back(stream.block(static_cast<uint64_t>(i / 4))[static_cast<size_t>(i % 4)], i);
     std::sort(numbers.begin(), numbers.end());
     std::vector<int64_t> sizes{0, elements / 3, elements};
-    // Among many numbers a few are equal: of the first such pair, one is to be taken.
+    // Some of many numbers are equal; the chosen count takes only one of the first such pair.
     for (size_t i = 0; i + 1 < numbers.size() && sizes.size() < 4; ++i)
       if (numbers[i].first == numbers[i + 1].first) sizes.push_back(static_cast<int64_t>(i) + 1);
     EXPECT_EQ(sizes.size(), elements == 200003 ? 4u : 3u);

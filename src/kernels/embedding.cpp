@@ -39,7 +39,8 @@ void embedding(const at::Tensor& out, const at::Tensor& table, const at::Tensor&
 void add_rows(const at::Tensor& table, const at::Tensor& indices, const at::Tensor& rows) {
   const at::Tensor same = rows.to(table.scalar_type());
   if (table.is_cuda()) {
-    // index_add_ adds in any order there; this sorts the indices first and keeps the order of equal ones.
+    // index_add_ adds in any order there. This operation sorts the indices first and keeps the order of equal
+    // ones.
     table.index_put_({indices}, same, /*accumulate=*/true);
   } else {
     table.index_add_(0, indices, same);

@@ -22,13 +22,14 @@ void check_codes(const at::Tensor& tensor, const GroupCodes& codes) {
   GALORE_ASSERT(tensor.is_contiguous() && tensor.numel() == codes.numel());
 }
 
-// Flat, padded with zeros to whole groups, as [groups, group_size]: zeros change no scale.
+// Returns the flat tensor, padded with zeros to whole groups, as [groups, group_size]; zeros do not change a
+// scale.
 at::Tensor in_groups(const at::Tensor& tensor, int64_t group_size) {
   const int64_t padding = (group_size - tensor.numel() % group_size) % group_size;
   return at::constant_pad_nd(tensor.reshape({-1}), {0, padding}).view({-1, group_size});
 }
 
-// One code a byte, flat.
+// Returns the codes flat, one in a byte.
 at::Tensor unpacked(const GroupCodes& codes) {
   const at::Tensor flat = codes.codes.view({-1});
   if (codes.format.bits == 8) return flat;
@@ -42,7 +43,7 @@ at::Tensor packed(const at::Tensor& codes) {
   return pairs.select(1, 0) + pairs.select(1, 1) * 16;
 }
 
-// The chances of formulas::code_stochastic, one an element.
+// Returns the random thresholds of formulas::code_stochastic, one for each element.
 at::Tensor chances(int64_t count, const RandomStream& stream) {
   const at::Tensor out = at::empty({count}, at::kFloat);
   float* chance = out.mutable_data_ptr<float>();

@@ -42,26 +42,28 @@ bool same(const GroupCodes& a, const GroupCodes& b) {
          a.zeros.equal(b.zeros);
 }
 
-// Of group 0.
+// Returns the step of group 0.
 double step_of(const GroupCodes& codes) { return codes.scales[0].item<double>(); }
 
 TEST(GroupCodes, FollowTheFormulasInBothBits) {
-  // By hand: -1 to 2 in 15 steps of 0.2; the zero is code 5; ties (0.1, 0.3) go to the even side of the step.
+  // Computed by hand: -1 to 2 in 15 steps of 0.2; the zero point is code 5; ties (0.1, 0.3) go to the even
+  // side of the step.
   const GroupCodes four = encoded(at::tensor({-1.0f, 2.0f, 0.0f, 0.22f, -0.5f}), 4, 256);
   EXPECT_FLOAT_EQ(four.scales[0].item<float>(), 0.2f);
   EXPECT_EQ(four.zeros[0].item<int>(), 5);
-  EXPECT_TRUE(four.codes.equal(at::tensor({0 + 16 * 15, 5 + 16 * 6, 3}, at::kByte)));  // -2.5 steps: -2
-  // Each group has its own.
+  // -2.5 steps round to -2
+  EXPECT_TRUE(four.codes.equal(at::tensor({0 + 16 * 15, 5 + 16 * 6, 3}, at::kByte)));
+  // Each group has its own scale and zero point.
   const GroupCodes eight = encoded(at::tensor({0.0f, 255.0f, -2.0f, 508.0f}), 8, 2);
   EXPECT_TRUE(eight.scales.equal(at::tensor({1.0f, 2.0f})));
   EXPECT_TRUE(eight.zeros.equal(at::tensor({0, 1}, at::kByte)));
   EXPECT_TRUE(eight.codes.equal(at::tensor({0, 255, 0, 255}, at::kByte)));
-  // The smallest range.
+  // This is the smallest range.
   EXPECT_FLOAT_EQ(encoded(at::tensor({0.0f, 5e-6f}), 8, 2).scales[0].item<float>(), 1e-5f / 255);
 }
 
-// Whatever stands in a group: no value is off by more than half a step, and the ends by no more than the
-// rounding of the zero.
+// In any group no value differs by more than half a step, and the ends by no more than the rounding of the
+// zero point.
 TEST(GroupCodes, DecodeToTheNearestStep) {
   for (const int64_t bits : {4, 8}) {
     for (const float shift : {0.0f, 5.0f, -5.0f}) {  // both signs, all positive, all negative
@@ -70,7 +72,7 @@ TEST(GroupCodes, DecodeToTheNearestStep) {
       const at::Tensor step = codes.scales.repeat_interleave(64).narrow(0, 0, 300).view({3, 100});
       const at::Tensor error = (decoded(codes) - values).abs() / step;
       EXPECT_LE(error.max().item<float>(), 1.0001f) << bits << " " << shift;
-      EXPECT_LE((error > 0.5001).sum().item<int>(), 5) << bits << " " << shift;  // at most an end a group
+      EXPECT_LE((error > 0.5001).sum().item<int>(), 5) << bits << " " << shift;  // at most one end of a group
     }
   }
 }
@@ -98,24 +100,24 @@ TEST(GroupCodes, AGroupThatIsNotFiniteIsNoticedAndTheOthersStay) {
   EXPECT_TRUE(is_finite(encoded(random({600}, at::kFloat, 3), 8, 256)));
 }
 
-// Codes that use the whole range come back as they were: untouched weights stay.
+// Codes that use the whole range are restored exactly, so untouched weights stay.
 TEST(GroupCodes, RecodingDecodedValuesChangesNothingMuch) {
   const at::Tensor values = random({64 * 256}, at::kFloat, 5);
   const GroupCodes codes = encoded(values, 8, 256);
   const at::Tensor pairs = codes.codes.view({64, 256});
   const at::Tensor whole = (pairs.amin(1) == 0).logical_and(pairs.amax(1) == 255);
-  ASSERT_GT(whole.sum().item<int>(), 20);  // of the others, rounding has cut off a step at one end
+  ASSERT_GT(whole.sum().item<int>(), 20);  // in the other groups rounding has cut off a step at one end
   const GroupCodes again = encoded(decoded(codes), 8, 256);
   EXPECT_TRUE(again.codes.view({64, 256}).index({whole}).equal(pairs.index({whole})));
-  // Stochastically, a code changes only where fp32 has rounded a whole number of steps away: a relative 2^-23
-  // of 255 steps is 3e-5 of a step.
+  // With stochastic rounding a code changes only where fp32 rounding moved a value away from a whole number
+  // of steps: a relative 2^-23 of 255 steps is 3e-5 of a step.
   const RandomStream stream(1, "test");
   const GroupCodes drawn = encoded(decoded(codes), 8, 256, &stream);
   const at::Tensor moved = drawn.codes.view({64, 256}).index({whole}) != pairs.index({whole});
   EXPECT_LE(moved.sum().item<int>(), 5);
 }
 
-// A number between two codes, drawn 200000 times in groups whose ends are fixed.
+// A number between two codes is drawn 200000 times in groups with fixed ends.
 TEST(GroupCodes, StochasticRoundingIsRightOnTheAverage) {
   for (const float value : {0.3f, -0.37f, 0.77777f}) {
     at::Tensor values = at::full({100, 2000}, value);
@@ -125,14 +127,15 @@ TEST(GroupCodes, StochasticRoundingIsRightOnTheAverage) {
     const GroupCodes codes = encoded(values, 8, 2000, &stream);
     const at::Tensor drawn = decoded(codes).narrow(1, 2, 1998).to(at::kDouble);
     const double step = step_of(codes);
-    // Five standard deviations of the mean, 0.5 / sqrt(199800) steps at most.
+    // The tolerance is five standard deviations of the mean, which is at most 0.5 / sqrt(199800) steps.
     EXPECT_NEAR(drawn.mean().item<double>() / step, value / step, 0.0056) << value;
     EXPECT_LE((drawn - value).abs().max().item<double>(), step * 1.0001);
     EXPECT_GT(drawn.std().item<double>(), 0.1 * step);
   }
 }
 
-// Every length of a last group and both kinds of rounding, to the bit; with values that are not finite.
+// Compares every length of a last group and both kinds of rounding to the bit, including values that are not
+// finite.
 TEST(GroupCodes, FusedEqualsComposed) {
   const RandomStream stream(7, "rounding", "w", 3);
   for (const int64_t count : {1L, 2L, 7L, 31L, 255L, 256L, 257L, 4999L}) {
@@ -223,7 +226,8 @@ TEST(UpdateGroups, EqualsComposedAndKeepsTheOrderOfDecay) {
   EXPECT_TRUE(decoded(other).allclose(at::tensor({0.75f, -1.25f}), 0, 2.0 / 255));  // (2 - 0.5) * 0.5
 }
 
-// Steps far below half a step of the codes: lost when rounded to nearest, right on the average when drawn.
+// Steps far below half a step of the codes are lost when rounded to nearest, and right on average when
+// rounded at random.
 TEST(UpdateGroups, SmallStepsAddUpOnlyStochastically) {
   for (const bool stochastic : {false, true}) {
     at::Tensor values = at::zeros({64, 256});
@@ -237,7 +241,7 @@ TEST(UpdateGroups, SmallStepsAddUpOnlyStochastically) {
       update_groups({1e-3, 1, 1, stochastic ? &stream : nullptr}, direction, weight);
     }
     const double mean = decoded(weight).narrow(1, 2, 254).mean().item<double>();
-    // Each of 16256 values ends within a few steps of 2/255; the mean of all within a hundredth of 0.05.
+    // Each of 16256 values ends within a few steps of 2/255, and their mean within a hundredth of 0.05.
     EXPECT_NEAR(mean, stochastic ? -0.05 : 0.0, stochastic ? 1e-3 : 0.004) << stochastic;
   }
 }

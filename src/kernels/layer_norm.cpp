@@ -8,7 +8,7 @@
 namespace galore {
 namespace {
 
-// Partial sums of the gradients: a fixed number, so that the result does not depend on the threads.
+// The number of partial sums of the gradients is fixed, so that the result does not depend on the threads.
 constexpr int64_t kPartialSums = 16;
 
 void check_layer_norm(const LayerNormInputs& inputs) {

@@ -20,11 +20,11 @@ void layer_norm_statistics(const at::Tensor& statistics, const at::Tensor& x, do
 void layer_norm(const at::Tensor& out, const LayerNormInputs& inputs, const at::Tensor& bias);
 
 struct LayerNormGradients {
-  at::Tensor x;             // T x n, added to
-  at::Tensor weight, bias;  // fp32, n: overwritten
+  at::Tensor x;             // T x n; the gradient is added to it
+  at::Tensor weight, bias;  // fp32, n; they are overwritten
 };
 
-// The sums over tokens are taken in a fixed order, whatever the number of threads.
+// Sums over tokens run in a fixed order, whatever the number of threads.
 void layer_norm_backward(const LayerNormGradients& gradients, const at::Tensor& gradient,
                          const LayerNormInputs& inputs, Workspace& workspace);
 

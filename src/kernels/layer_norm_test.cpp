@@ -13,7 +13,7 @@ class LayerNormKernel : public testing::TestWithParam<std::tuple<int64_t, at::Sc
  protected:
   int64_t n_ = std::get<0>(GetParam());
   at::ScalarType dtype_ = std::get<1>(GetParam());
-  // Far from zero, so that a variance by the difference of two sums would be noise.
+  // The values are far from zero, so that a variance computed as the difference of two sums would be noise.
   LayerNormInputs inputs_{(random({67, n_}, at::kFloat, 1) + 30).to(dtype_), at::empty({67, 2}),
                           random({n_}, at::kFloat, 2)};
   at::Tensor bias_ = random({n_}, at::kFloat, 3);

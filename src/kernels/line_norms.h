@@ -1,5 +1,5 @@
-// Lengths of a matrix's rows or columns, and their scaling: what methods need that adapt a gradient line by
-// line. Sums run in fp64 and in a fixed order: they do not depend on the number of threads.
+// Norms of a matrix's rows or columns, and their scaling, for methods that adapt a gradient line by line.
+// Sums are fp64 and run in a fixed order, so they do not depend on the number of threads.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -10,11 +10,11 @@ namespace galore::kernels {
 
 enum class Lines { rows, columns };
 
-// out (fp64, contiguous, one number a line) = sums of the squares of a line. matrix: m x n, fp32, contiguous.
-// One pass over the matrix. Nothing happens on the meta device.
+// Computes out (fp64, contiguous, one number for each line) = sums of the squares of each line. matrix is m x
+// n, fp32, contiguous. It takes one pass over the matrix and does nothing on the meta device.
 void squared_norms(const at::Tensor& out, const at::Tensor& matrix, Lines lines);
 
-// Each line of `matrix` (fp32, in place) times its factor (fp32, one a line). One pass.
+// Multiplies each line of `matrix` (fp32, in place) by its factor (fp32, one for each line), in one pass.
 void scale_lines(const at::Tensor& matrix, const at::Tensor& factors, Lines lines);
 
 namespace composed {

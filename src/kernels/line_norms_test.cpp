@@ -33,7 +33,7 @@ TEST(LineNorms, EqualTheComposedOnes) {
   }
 }
 
-// Sums of squares of small integers are exact, so an element left out or taken twice shows.
+// Sums of squares of small integers are exact, so an element that is left out or counted twice is found.
 TEST(LineNorms, TakeEveryElementOnce) {
   for (const auto& [m, n] : kShapes) {
     const at::Tensor matrix = at::full({m, n}, 3.0f);
@@ -58,7 +58,7 @@ TEST(LineNorms, ServeTheWholeRangeOfFloats) {
   const at::Tensor matrix = at::full({2, 20}, 1e-30f);
   matrix[1].fill_(1e30f);
   const at::Tensor rows = norms(matrix, Lines::rows);
-  EXPECT_NEAR(rows[0].item<double>() / 20e-60, 1, 1e-6);  // 1e-30f is off by fp32 rounding
+  EXPECT_NEAR(rows[0].item<double>() / 20e-60, 1, 1e-6);  // 1e-30f has an fp32 rounding error
   EXPECT_NEAR(rows[1].item<double>() / 20e60, 1, 1e-6);
   matrix[0][3] = std::numeric_limits<float>::quiet_NaN();
   EXPECT_TRUE(std::isnan(norms(matrix, Lines::rows)[0].item<double>()));

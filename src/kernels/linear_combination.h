@@ -1,4 +1,4 @@
-// Elementwise sums of two tensors in one pass. fp32, contiguous, equal sizes.
+// Elementwise sums of two tensors in one pass. The tensors are fp32, contiguous and of equal sizes.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -11,9 +11,10 @@ enum class Rounded { no, to_bfloat16 };
 
 struct Combination {
   float a, b;
-  Rounded rounded = Rounded::no;  // the result to the nearest bf16 number (ties to even), still kept in fp32
+  // rounds the result to the nearest bf16 number (ties to even), stored in fp32
+  Rounded rounded = Rounded::no;
 };
-// out = a x + b y; out may be either of the two.
+// Computes out = a x + b y; out may be x or y.
 void combine(const at::Tensor& out, const at::Tensor& x, const at::Tensor& y, const Combination& combination);
 
 namespace composed {

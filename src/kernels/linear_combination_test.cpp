@@ -20,7 +20,8 @@ TEST(Combine, IsTheComposedVersion) {
       at::Tensor fast = x.clone(), composed = x.clone();
       combine(fast, fast, y, {1.5f, -0.7f, rounded});
       composed::combine(composed, composed, y, {1.5f, -0.7f, rounded});
-      // A fused multiplication; where it is rounded to bf16, that may tip one in some thousands over.
+      // The difference comes from a fused multiplication; with rounding to bf16 it may change one element in
+      // some thousands.
       EXPECT_LE(relative_difference(fast, composed), rounded == Rounded::no ? 1e-6 : 1e-3) << count;
       if (rounded == Rounded::to_bfloat16) {
         EXPECT_TRUE(at::equal(fast, fast.to(at::kBFloat16).to(at::kFloat)));
@@ -29,7 +30,7 @@ TEST(Combine, IsTheComposedVersion) {
   }
 }
 
-// With factors of one and zero there is one rounding only, and it is the library's.
+// With factors of one and zero there is only one rounding, which equals the library's.
 TEST(Combine, RoundsToNearestEven) {
   const at::Tensor x =
       at::cat({random({100000}, at::kFloat, 3), at::tensor({1.00390625f, 1.01171875f, -1.00390625f})});

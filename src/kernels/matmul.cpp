@@ -11,8 +11,8 @@
 #include "kernels/group_quantize.h"
 #include "kernels/product_count.h"
 
-// Exported by libtorch_cpu but in none of its installed headers. Weak: where a libtorch does not have it, the
-// address is null and MKL is used.
+// libtorch_cpu exports this function but declares it in none of its installed headers. It is weak: if a
+// libtorch lacks it, the address is null and MKL is used.
 namespace at::native {
 __attribute__((weak)) void mkldnn_matmul(const at::Tensor& left, const at::Tensor& right,
                                          const at::Tensor& result, float beta, float alpha);
@@ -21,7 +21,7 @@ __attribute__((weak)) void mkldnn_matmul(const at::Tensor& left, const at::Tenso
 namespace galore {
 namespace {
 
-// Below this many multiplications, setting up a oneDNN primitive costs more than it saves.
+// With fewer multiplications, setting up a oneDNN primitive costs more than it saves.
 constexpr int64_t kSmallestOnednnProduct = int64_t{1} << 20;
 
 bool use_onednn(const at::Tensor& out, const at::Tensor& left) {
@@ -30,18 +30,18 @@ bool use_onednn(const at::Tensor& out, const at::Tensor& left) {
          out.numel() * left.size(1) >= kSmallestOnednnProduct;
 }
 
-// oneDNN writes a result whose columns are contiguous by its reference code, some hundred times slower.
+// oneDNN writes a result with contiguous columns by its reference code, which is some hundred times slower.
 void multiply_by_onednn(const at::Tensor& out, const at::Tensor& left, const at::Tensor& right, Write write) {
   if (out.stride(1) != 1 && out.stride(0) == 1)
     return multiply_by_onednn(out.t(), right.t(), left.t(), write);
   at::native::mkldnn_matmul(left, right, out, write == Write::accumulate ? 1.0f : 0.0f, 1.0f);
 }
 
-// Of a symmetric product: fewer rows run below the full speed of products.
+// For symmetric products: strips of fewer rows do not reach the full speed of products.
 constexpr int64_t kSmallestStrip = 256, kMostStrips = 8;
 
-// Of a weight that is converted for a product: what stays in the cache beside the operands, and is wide
-// enough for products of parts to run at full speed.
+// For a weight that is converted for a product: a part of this size stays in the cache together with the
+// operands and is wide enough for products at full speed.
 constexpr int64_t kPartBytes = int64_t{16} << 20;
 
 at::Tensor part_of(const at::Tensor& weight, const kernels::Block& block, const at::Tensor& buffer) {
@@ -54,8 +54,8 @@ at::Tensor part_of(const GroupCodes& weight, const kernels::Block& block, const 
   return buffer;
 }
 
-// product(part of the weight (rows x columns), where it lies) for parts that make up the weight: whole rows,
-// or whole columns.
+// Calls product(part of the weight (rows x columns), its place) for the parts of the weight: whole rows or
+// whole columns.
 template <typename Weight, typename Product>
 void by_parts(const Weight& weight, at::IntArrayRef sizes, at::ScalarType dtype, bool whole_rows,
               Workspace& workspace, const Product& product) {
@@ -84,7 +84,7 @@ void multiply_parts_by_transpose(const at::Tensor& out, const at::Tensor& x, con
            });
 }
 
-// Sums over parts are exact enough in fp32; in bf16 each would be rounded, so there every part gives some
+// Sums over parts are exact enough in fp32. In bf16 each sum would be rounded, so every part gives some
 // columns of the result.
 template <typename Weight>
 void multiply_parts(const at::Tensor& out, const at::Tensor& gradient, const Weight& weight, Write write,
@@ -118,7 +118,7 @@ void matrix_product(const at::Tensor& out, const at::Tensor& left, const at::Ten
 
 void symmetric_product(const at::Tensor& out, const at::Tensor& x) {
   const int64_t side = x.size(0);
-  // Strips of fp32 columns take longer than the whole.
+  // Strips of fp32 columns take longer than the whole product.
   if (x.stride(1) != 1 && x.scalar_type() == at::kFloat) return matrix_product(out, x, x.t(), Write::replace);
   const int64_t strip = std::max((side + kMostStrips - 1) / kMostStrips, kSmallestStrip);
   for (int64_t first = 0; first < side; first += strip) {

@@ -5,7 +5,7 @@
 #include "kernels/group_quantize.h"
 #include "kernels/test_tensors.h"
 
-namespace at::native {  // as in matmul.cpp
+namespace at::native {  // declared as in matmul.cpp
 __attribute__((weak)) void mkldnn_matmul(const at::Tensor& left, const at::Tensor& right,
                                          const at::Tensor& result, float beta, float alpha);
 }
@@ -14,14 +14,14 @@ namespace galore {
 namespace {
 using namespace testing_tensors;
 
-// Without the symbol products run by MKL, which is slow on processors of AMD with AVX-512, and nothing else
-// tells.
+// Without the symbol, products run by MKL, which is slow on AMD processors with AVX-512, and nothing else
+// would reveal it.
 TEST(Matmul, LibtorchExportsTheProductOfOnednn) {
   EXPECT_NE(&at::native::mkldnn_matmul, nullptr)
       << "this libtorch has no at::native::mkldnn_matmul with the signature that kernels/matmul.cpp declares";
 }
 
-// Tokens, outputs, inputs, dtype: small ones go to MKL, large ones to oneDNN where that is preferred.
+// Tokens, outputs, inputs, dtype: small products go to MKL, and large ones to oneDNN if it is preferred.
 class Matmul : public testing::TestWithParam<std::tuple<int64_t, int64_t, int64_t, at::ScalarType>> {};
 
 TEST_P(Matmul, ThreeProductsReplaceAndAdd) {
@@ -32,7 +32,7 @@ TEST_P(Matmul, ThreeProductsReplaceAndAdd) {
   const at::Tensor x = random({tokens, inputs}, dtype, 1), w = random({outputs, inputs}, dtype, 2);
   const at::Tensor dy = random({tokens, outputs}, dtype, 3);
   const at::Tensor xd = x.to(at::kDouble), wd = w.to(at::kDouble), dyd = dy.to(at::kDouble);
-  // Rounding of sums of 700 products at most, and of the result.
+  // The tolerance is rounding of sums of at most 700 products, and of the result.
   const double allowed = dtype == at::kFloat ? 2e-6 : 8e-3;
   const auto check = [&](const char* name, const at::Tensor& expected, const auto& product) {
     const at::Tensor out = at::full(expected.sizes(), NAN, at::TensorOptions(dtype));
@@ -54,7 +54,7 @@ INSTANTIATE_TEST_SUITE_P(Shapes, Matmul,
                                           testing::Values(7, 700),
                                           testing::Values(at::kFloat, at::kBFloat16)));
 
-// Large enough for oneDNN where it is preferred.
+// The product is large enough for oneDNN if it is preferred.
 TEST(Matmul, AResultWithContiguousColumns) {
   const at::Tensor left = random({150, 120}, at::kFloat, 1), right = random({120, 130}, at::kFloat, 2);
   const at::Tensor expected = left.to(at::kDouble).mm(right.to(at::kDouble));
@@ -65,7 +65,8 @@ TEST(Matmul, AResultWithContiguousColumns) {
   EXPECT_LT(relative_difference(out, 2 * expected), 2e-6);
 }
 
-// One strip, two, and five with a last one of few rows; the rows of x contiguous, or its columns.
+// There are one strip, two, and five with few rows in the last one; either the rows of x or its columns are
+// contiguous.
 TEST(Matmul, SymmetricProductMirrorsItsStrips) {
   for (const int64_t side : {1, 100, 300, 1030}) {
     for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
@@ -80,8 +81,9 @@ TEST(Matmul, SymmetricProductMirrorsItsStrips) {
   }
 }
 
-// Both products with a weight that is converted, against those with the converted weight; small, and so large
-// that it is taken in parts: 16 MiB are 4096 rows of 1024 numbers in fp32, and 8192 rows or columns in bf16.
+// Compares both products with a weight that is converted on the way with products with the converted weight.
+// The weight is small, or so large that it is taken in parts: 16 MiB are 4096 rows of 1024 numbers in fp32,
+// and 8192 rows or columns in bf16.
 template <typename Weight>
 void expect_products(const Weight& weight, const at::Tensor& converted) {
   Ledger ledger(at::kCPU);
@@ -90,7 +92,7 @@ void expect_products(const Weight& weight, const at::Tensor& converted) {
   const at::ScalarType dtype = converted.scalar_type();
   const at::Tensor x = random({tokens, inputs}, dtype, 1), dy = random({tokens, outputs}, dtype, 3);
   const at::Tensor w = converted.to(at::kDouble);
-  // Sums of some thousand products in another order, and, in bf16, rounding of the result.
+  // The tolerance is sums of some thousand products in another order and, in bf16, rounding of the result.
   const double allowed = dtype == at::kFloat ? 4e-6 : 4e-3;
   for (const Write write : {Write::replace, Write::accumulate}) {
     const double before = write == Write::accumulate ? 2 : 0;
@@ -126,7 +128,7 @@ TEST(Matmul, WeightInCodes) {
   }
 }
 
-// The plan claims what the run does.
+// The plan counts the same bytes as the run.
 TEST(Matmul, WeightInCodesOnTheMetaDevice) {
   const auto bytes = [](at::Device device) {
     Ledger ledger(device);

@@ -17,7 +17,7 @@ using kernels::Rounded;
 
 float single(double x) { return static_cast<float>(x); }
 
-// The smaller side from which the processor's own bf16 products are used: below, starting them costs more.
+// The smaller side from which on the processor's bf16 products are used; below it, starting them costs more.
 constexpr int64_t kSmallestBf16Side = 128;
 
 bool in_bf16(const at::Tensor& x, const NewtonSchulz& iteration) {
@@ -40,8 +40,8 @@ Buffers buffers_for(const at::Tensor& x, at::ScalarType dtype, Workspace& worksp
 
 bool is_tall(const at::Tensor& x) { return x.size(0) > x.size(1); }
 
-// The factor of X, of the smaller side, in buffers.square. In fp32 it holds a too, so that nothing is added
-// to X itself.
+// Computes the factor of X, of the smaller side, in buffers.square. In fp32 it includes a, so that nothing is
+// added to X itself.
 void form_factor(const Buffers& buffers, const NewtonSchulz& iteration) {
   symmetric_product(buffers.square, buffers.gram);
   combine(buffers.square, buffers.gram, buffers.square,
@@ -61,7 +61,7 @@ void step(at::Tensor& x, Buffers& buffers, const NewtonSchulz& iteration) {
   combine(x, x, buffers.other, {single(iteration.a), 1, iteration.rounded});
 }
 
-// x and buffers in bf16.
+// x and buffers are bf16.
 void bf16_step(at::Tensor& x, Buffers& buffers, const NewtonSchulz& iteration) {
   symmetric_product(buffers.gram, is_tall(x) ? x.t() : x);
   if (x.is_meta()) return;

@@ -27,7 +27,7 @@ at::Tensor start(at::IntArrayRef shape) {
   return x / x.norm();
 }
 
-// The iteration maps singular values and leaves their vectors.
+// The iteration maps singular values and keeps their vectors.
 TEST(NewtonSchulz, MapsSingularValues) {
   for (const NewtonSchulz& iteration :
        {NewtonSchulz{}, NewtonSchulz{1.5, -0.5, 0, 6}, NewtonSchulz{.steps = 0}}) {
@@ -39,7 +39,7 @@ TEST(NewtonSchulz, MapsSingularValues) {
       at::Tensor mapped = s.clone();
       for (int64_t i = 0; i < s.numel(); ++i) mapped[i] = Polynomial{iteration}.of(s[i].item<double>());
       const at::Tensor given = newton_schulz(x.clone(), iteration, workspace);
-      // Rounding of fp32 grows with the slope of five steps at 0, 3.4^5 = 480, in small singular values.
+      // fp32 rounding errors in small singular values grow with the slope of five steps at 0, 3.4^5 = 480.
       EXPECT_LE(relative_difference(given, (u * mapped).mm(vh)), 1e-4) << shape;
     }
   }
@@ -55,7 +55,7 @@ TEST(NewtonSchulz, ConvergesToThePolarFactor) {
 
 at::Tensor bf16(const at::Tensor& x) { return x.to(at::kBFloat16).to(at::kFloat); }
 
-// Step by step in tensors; a tall matrix is transposed first.
+// Computes step by step with tensors; a tall matrix is transposed first.
 at::Tensor rounded_steps(const at::Tensor& start, const NewtonSchulz& iteration) {
   const bool tall = start.size(0) > start.size(1);
   at::Tensor x = bf16(tall ? start.t().contiguous() : start);
@@ -70,13 +70,13 @@ at::Tensor rounded_steps(const at::Tensor& start, const NewtonSchulz& iteration)
 TEST(NewtonSchulz, RoundsToBfloat16WhereTheHardwareWould) {
   const NewtonSchulz iteration{.rounded = kernels::Rounded::to_bfloat16};
   std::vector<std::vector<int64_t>> shapes = kNewtonSchulzShapes;
-  shapes.insert(shapes.end(), {{128, 300}, {300, 200}, {160, 160}});  // by bf16 products where they are fast
+  shapes.insert(shapes.end(), {{128, 300}, {300, 200}, {160, 160}});  // by bf16 products if they are fast
   for (const auto& shape : shapes) {
     Ledger ledger(at::kCPU);
     Workspace workspace(ledger);
     const at::Tensor given = newton_schulz(start(shape), iteration, workspace);
     EXPECT_TRUE(at::equal(given, bf16(given)));
-    // Sums in another order fall to another bf16 number now and then, and each difference of 2^-9 grows by
+    // Sums in another order sometimes round to another bf16 number, and each difference of 2^-9 grows with
     // the slope.
     EXPECT_LE(relative_difference(given, rounded_steps(start(shape), iteration)), 2e-2) << shape;
   }

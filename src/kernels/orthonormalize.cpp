@@ -11,16 +11,16 @@
 namespace galore {
 namespace {
 
-constexpr int64_t kPieceRows = 1024;  // of the fp64 copy that a Gram matrix is summed from
+constexpr int64_t kPieceRows = 1024;  // rows of the fp64 copy from which a Gram matrix is summed
 
-// Of columns of length one: how small a pivot may be before it consists of rounding, and what is added to the
-// diagonal so that there is none.
+// For columns of length one: the smallest pivot that is not mere rounding error, and the number that is added
+// to the diagonal to avoid smaller ones.
 struct Precision {
   double smallest_pivot, shift;
 };
-// fp32 sums of products of unit columns err by 1e-6 or less each, the small pivots by some 1e-5.
+// fp32 sums of products of unit columns have errors of at most 1e-6, and small pivots of some 1e-5.
 constexpr Precision kFloatSums{1e-3, 0}, kShiftedSums{0, 1e-4};
-// Below this the digits that fp32 data carry are lost, whatever the sums.
+// Below this the digits of fp32 data are lost with any sums.
 constexpr Precision kDoubleSums{1e-12, 0};
 constexpr double kSmallestSquare = 1e-30;  // fp32 keeps all its digits down to 1e-38
 
@@ -28,8 +28,8 @@ at::Tensor square(const char* name, int64_t size, Workspace& workspace) {
   return workspace.get(Owner::workspace, name, {size, size}, at::kDouble);
 }
 
-// inverse (c x c, fp64) = D R^-1 with D gram D + shift = R^T R, D so that the diagonal is one; false when
-// that is not safely positive. Zero columns stay zero.
+// Computes inverse (c x c, fp64) = D R^-1 with D gram D + shift = R^T R, where D makes the diagonal one.
+// Returns false when this matrix is not safely positive. Zero columns stay zero.
 bool inverse_factor(const at::Tensor& inverse, const at::Tensor& gram, Precision precision,
                     Workspace& workspace) {
   const int64_t size = gram.size(0);
@@ -50,7 +50,7 @@ bool inverse_factor(const at::Tensor& inverse, const at::Tensor& gram, Precision
   return true;
 }
 
-// The Gram matrix summed in fp32, unless squares are lost there.
+// Sums the Gram matrix in fp32, unless squares are lost there.
 void float_gram(const at::Tensor& gram, const at::Tensor& matrix, Workspace& workspace) {
   const at::Tensor narrow =
       workspace.get(Owner::workspace, "orthonormalize.narrow", gram.sizes(), at::kFloat);
@@ -60,8 +60,8 @@ void float_gram(const at::Tensor& gram, const at::Tensor& matrix, Workspace& wor
     gram_matrix(gram, matrix, workspace);
 }
 
-// One pass: out = matrix D R^-1, given the Gram matrix, which is lost. False, having written nothing, when
-// there is no safe R.
+// Makes one pass: out = matrix D R^-1 from the Gram matrix, which is overwritten. Returns false, without
+// writing, when there is no safe R.
 bool cholesky_pass(const at::Tensor& out, const at::Tensor& matrix, const at::Tensor& gram,
                    Precision precision, Workspace& workspace) {
   const int64_t size = matrix.size(1);
@@ -74,7 +74,7 @@ bool cholesky_pass(const at::Tensor& out, const at::Tensor& matrix, const at::Te
   return true;
 }
 
-// The columns in need of fp64 sums are told by the pivots that fp32 sums leave.
+// The pivots of fp32 sums show whether columns need fp64 sums.
 bool first_pass(const at::Tensor& out, const at::Tensor& matrix, const at::Tensor& gram,
                 Workspace& workspace) {
   float_gram(gram, matrix, workspace);
@@ -103,7 +103,7 @@ void orthonormalize(const at::Tensor& matrix, Workspace& workspace) {
       workspace.get(Owner::workspace, "orthonormalize.product", matrix.sizes(), at::kFloat);
   const at::Tensor gram = square("orthonormalize.gram", matrix.size(1), workspace);
   if (first_pass(product, matrix, gram, workspace)) {
-    // Near the identity now, so fp32 sums are as good as the result can be.
+    // The matrix is near the identity now, so fp32 sums are as exact as the result can be.
     float_gram(gram, product, workspace);
     if (cholesky_pass(matrix, product, gram, kFloatSums, workspace)) return;
   }

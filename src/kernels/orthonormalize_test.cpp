@@ -22,7 +22,7 @@ double distance_from_orthonormal(const at::Tensor& q) {
   return (exact.t().matmul(exact) - at::eye(q.size(1), at::kDouble)).abs().max().item<double>();
 }
 
-// Columns whose singular values fall from 1 to 1 / condition.
+// Returns columns with singular values that fall from 1 to 1 / condition.
 at::Tensor with_condition(int64_t rows, int64_t columns, double condition) {
   const at::Tensor left = std::get<0>(at::linalg_qr(random(rows, columns)));
   const at::Tensor right = std::get<0>(at::linalg_qr(random(columns, columns)));
@@ -35,7 +35,7 @@ TEST(Orthonormalize, KeepsTheSpanAtEveryConditionNumber) {
   for (const double condition : {1.0, 1e2, 1e4, 1e6}) {
     const at::Tensor given = with_condition(1500, 40, condition), q = given.clone();
     orthonormalize(q, buffers.workspace);
-    // Sums of 1500 products of fp32 numbers below 1: a few units of 6e-8 each, in random order.
+    // Sums of 1500 products of fp32 numbers below 1 have errors of a few units of 6e-8 each, in random order.
     EXPECT_LT(distance_from_orthonormal(q), 2e-6) << condition;
     const at::Tensor exact = q.to(at::kDouble), source = given.to(at::kDouble);
     const double lost = (source - exact.matmul(exact.t().matmul(source))).norm().item<double>();
@@ -63,8 +63,8 @@ TEST(Orthonormalize, SpansWhatEachLeadingGroupOfColumnsSpanned) {
             1e-5 * source.norm().item<double>());
 }
 
-// However small or large the numbers are, and dependent or zero the columns: finite, within the span, and no
-// direction weaker than the shift allows.
+// For numbers of any size and for dependent or zero columns, the result is finite and inside the span, and no
+// direction is weaker than the shift allows.
 TEST(Condition, BringsColumnsTogether) {
   Buffers buffers;
   for (const double size : {1e-25, 1.0, 1e15}) {
@@ -88,7 +88,7 @@ TEST(Orthonormalize, ClaimsItsBuffersInACountingRun) {
   Buffers real;
   Ledger counting(at::kMeta);
   Workspace workspace(counting);
-  orthonormalize(with_condition(2000, 33, 1e5), real.workspace);  // in need of every buffer
+  orthonormalize(with_condition(2000, 33, 1e5), real.workspace);  // this needs every buffer
   orthonormalize(at::empty({2000, 33}, at::TensorOptions().device(at::kMeta)), workspace);
   EXPECT_EQ(real.ledger.total(), counting.total());
 }

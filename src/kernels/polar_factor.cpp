@@ -15,11 +15,12 @@
 namespace galore {
 namespace {
 
-constexpr int64_t kPolarPieceRows = 1024;  // of the fp64 copy that is multiplied
-constexpr double kSmallestRatio = 1e-12;   // of a singular value, relative to the largest's
+constexpr int64_t kPolarPieceRows = 1024;  // rows of the fp64 copy that is multiplied
+constexpr double kSmallestRatio = 1e-12;   // of a singular value, relative to the largest
 constexpr int64_t kSteps = 30;             // singular values from 1e-4 on reach 1
 
-// gram^-1/2 on the span of what is larger than rounding; false when LAPACK did not converge.
+// Computes gram^-1/2 on the span of eigenvalues larger than rounding. Returns false when LAPACK did not
+// converge.
 bool inverse_root(const at::Tensor& out, const at::Tensor& gram) {
   try {
     const SerialLapack serial(gram.size(0));
@@ -34,7 +35,7 @@ bool inverse_root(const at::Tensor& out, const at::Tensor& gram) {
   }
 }
 
-// out = x factor, in fp64 between.
+// Computes out = x factor, with fp64 in between.
 void multiply_in_pieces(const at::Tensor& out, const at::Tensor& x, const at::Tensor& factor,
                         Workspace& workspace) {
   const int64_t rows = x.size(0), step = std::min(rows, kPolarPieceRows);

@@ -32,8 +32,8 @@ TEST_F(PolarFactor, IsThatOfTheSingularVectors) {
   }
 }
 
-// Singular values from 1 to 1e-4: squares reach 1e-8, far above fp64's rounding, but fp32 elements of x move
-// the directions of the small ones by 6e-8 / 1e-4.
+// Singular values fall from 1 to 1e-4. Their squares reach 1e-8, far above fp64's rounding, but rounding of
+// x's fp32 elements moves the directions of the small ones by 6e-8 / 1e-4.
 TEST_F(PolarFactor, ServesSmallSingularValues) {
   const at::Tensor x = random({40, 6}, at::kFloat, 2).matmul(at::diag(at::logspace(0, -4, 6)));
   const at::Tensor given = of(x);

@@ -12,10 +12,10 @@
 namespace galore {
 namespace {
 
-constexpr int64_t kCodedPiece = 1 << 20;  // numbers made before they are coded
-constexpr int64_t kPiece = 16384;         // numbers a thread makes at once: its fp32 copy stays in the cache
+constexpr int64_t kCodedPiece = 1 << 20;  // numbers that are made before they are quantized
+constexpr int64_t kPiece = 16384;  // numbers that a thread makes at once; its fp32 copy stays in the cache
 
-// From number 4 * first_block of the stream on.
+// Fills from number 4 * first_block of the stream on.
 void fill_on_cpu(const at::Tensor& out, uint64_t first_block, double deviation, const RandomStream& stream) {
   const int64_t count = out.numel(), pieces = (count + kPiece - 1) / kPiece;
   const at::Tensor flat = out.view({count});
@@ -44,7 +44,7 @@ void random_normal(const at::Tensor& out, double deviation, const RandomStream& 
 
 void random_normal(const GroupCodes& out, double deviation, const RandomStream& stream) {
   if (out.is_meta()) return;
-  // Whole groups and whole blocks of the stream: 4 groups of any even size are both.
+  // A piece has whole groups and whole blocks of the stream: 4 groups of any even size have both.
   const int64_t four_groups = 4 * out.format.group_size, count = out.numel();
   const int64_t piece = std::max<int64_t>(1, kCodedPiece / four_groups) * four_groups;
   const at::Tensor numbers = at::empty({std::min(piece, count)}, at::kFloat);

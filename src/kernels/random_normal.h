@@ -8,11 +8,11 @@
 
 namespace galore {
 
-// out ~ N(0, deviation^2), any float dtype, contiguous. Block i of the stream gives numbers 4i to 4i + 3
-// (normal_pair of core/random.h), so the result depends on the stream alone: not on threads, and on the
-// processor or device only by the rounding of logarithm and sine. Nothing happens on the meta device.
+// Fills out (any float dtype, contiguous) with N(0, deviation^2). Block i of the stream gives numbers 4i to
+// 4i + 3 (normal_pair of core/random.h). So the result depends only on the stream, not on threads, and on the
+// processor or device only by the rounding of logarithm and sine. It does nothing on the meta device.
 void random_normal(const at::Tensor& out, double deviation, const RandomStream& stream);
-// The same numbers in 8-bit codes, made and coded piece by piece.
+// Writes the same numbers in 8-bit codes, generated and coded piece by piece.
 void random_normal(const GroupCodes& out, double deviation, const RandomStream& stream);
 
 namespace composed {
@@ -21,7 +21,7 @@ void random_normal(float* out, int64_t count, uint64_t first_block, double devia
 }
 
 namespace kernels::cpu {
-// Numbers 4 * first_block and following; count need not be a multiple of 4.
+// Generates the numbers from 4 * first_block on; count need not be a multiple of 4.
 void random_normal(float* out, int64_t count, uint64_t first_block, float deviation,
                    const RandomStream& stream);
 }  // namespace kernels::cpu

@@ -17,7 +17,8 @@ at::Tensor filled(const RandomStream& stream, at::ScalarType dtype = at::kFloat)
 
 TEST(RandomNormal, HasTheMomentsOfTheDistribution) {
   const at::Tensor value = filled({1, "a"}).to(at::kDouble) / 0.02;
-  // Standard errors for 100,233 numbers: 0.0032 of the mean, 0.0022 of the deviation; four of each.
+  // The standard errors for 100,233 numbers are 0.0032 for the mean and 0.0022 for the deviation; the
+  // tolerances are four of each.
   EXPECT_NEAR(value.mean().item<double>(), 0, 0.013);
   EXPECT_NEAR(value.std().item<double>(), 1, 0.009);
   EXPECT_NEAR(value.pow(4).mean().item<double>(), 3, 0.13);
@@ -35,7 +36,7 @@ TEST(RandomNormal, DependsOnTheStreamOnly) {
   EXPECT_TRUE(at::equal(value.to(at::kBFloat16), filled({1, "a"}, at::kBFloat16)));
 }
 
-// Of several pieces, with groups that are no part of a thousand.
+// The tensor has several pieces, with groups that do not divide a thousand.
 TEST(RandomNormal, InCodesIsTheSameNumbersCoded) {
   Ledger ledger(at::kCPU);
   const std::vector<int64_t> shape{1501, 1003};
@@ -52,7 +53,7 @@ TEST(RandomNormal, InCodesIsTheSameNumbersCoded) {
   }
 }
 
-// Logarithm and sine are good to a few units in the last place of numbers up to 6.
+// Logarithm and sine are exact to a few units in the last place of numbers up to 6.
 TEST(RandomNormal, IsTheComposedVersionToRounding) {
   for (const int64_t count : {1, 3, 63, 64, 100233}) {
     const at::Tensor fast = at::empty({count}), plain = at::empty({count});

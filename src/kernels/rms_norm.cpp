@@ -8,7 +8,8 @@
 namespace galore {
 namespace {
 
-// Partial sums of the weight gradient: a fixed number, so that the result does not depend on the threads.
+// The number of partial sums of the weight gradient is fixed, so that the result does not depend on the
+// threads.
 constexpr int64_t kPartialSums = 16;
 
 void check_rms_norm(const at::Tensor& out, const at::Tensor& inverse_rms, const at::Tensor& x,

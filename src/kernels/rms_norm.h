@@ -10,10 +10,10 @@
 
 namespace galore {
 
-// out (T x n) and inverse_rms (T) from x (T x n) and weight (n).
+// Computes out (T x n) and inverse_rms (T) from x (T x n) and weight (n).
 void rms_norm(const at::Tensor& out, const at::Tensor& inverse_rms, const at::Tensor& x,
               const at::Tensor& weight, double epsilon);
-// The same `out` again, to the last bit, from the saved inverse_rms.
+// Recomputes `out` from the saved inverse_rms, equal to the last bit.
 void rms_norm_again(const at::Tensor& out, const at::Tensor& inverse_rms, const at::Tensor& x,
                     const at::Tensor& weight);
 
@@ -21,8 +21,8 @@ struct RmsNormInputs {
   at::Tensor x, inverse_rms, weight;
 };
 
-// x_gradient += dL/dx and weight_gradient (fp32, n) = dL/dweight, given the gradient of the output. The sums
-// over tokens are taken in a fixed order, whatever the number of threads.
+// Computes x_gradient += dL/dx and weight_gradient (fp32, n) = dL/dweight from the gradient of the output.
+// Sums over tokens run in a fixed order, whatever the number of threads.
 void rms_norm_backward(const at::Tensor& x_gradient, const at::Tensor& weight_gradient,
                        const at::Tensor& gradient, const RmsNormInputs& inputs, Workspace& workspace);
 

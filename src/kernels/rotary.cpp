@@ -9,7 +9,7 @@ namespace galore {
 
 namespace {
 
-// Positions on a device are checked there, by the gather that reads them.
+// Checks positions on the CPU. Positions on a device are checked there, by the gather that reads them.
 void check_positions(const at::Tensor& positions, const at::Tensor& x, int64_t count) {
   GALORE_ASSERT(positions.sizes() == x.sizes().slice(0, 2) && positions.scalar_type() == at::kLong);
   GALORE_ASSERT(positions.is_contiguous() && (positions.is_cpu() || positions.device() == x.device()));
@@ -21,7 +21,8 @@ void check_positions(const at::Tensor& positions, const at::Tensor& x, int64_t c
            position[token], token % x.size(1), token / x.size(1));
 }
 
-// P x D/2 as B x T x 1 x D/2, or as T x 1 x D/2 where token t has position t.
+// Returns the rows of a table (P x D/2) by token, as B x T x 1 x D/2, or as T x 1 x D/2 if token t has
+// position t.
 at::Tensor by_token(const at::Tensor& table, const at::Tensor& positions) {
   if (!positions.defined()) return table.unsqueeze(1);
   const at::Tensor rows = table.index_select(0, positions.flatten().to(table.device()));

@@ -18,7 +18,7 @@ TEST(RowAdam, IsTheComposedVersion) {
     at::Tensor v1 = random({rows}, at::kFloat, 3).square(), g2 = g1.clone(), m2 = m1.clone(), v2 = v1.clone();
     row_adam_direction(step, g1, m1, v1);
     composed::row_adam_direction(step, g2, m2, v2);
-    // Fused multiplications, and sums in fp64 against fp32.
+    // The difference comes from fused multiplications, and from fp64 sums instead of fp32.
     EXPECT_LE(relative_difference(g1, g2), 2e-6) << rows << " " << columns;
     EXPECT_LE(relative_difference(m1, m2), 2e-6);
     EXPECT_LE(relative_difference(v1, v2), 2e-6);

@@ -1,14 +1,14 @@
 #include "kernels/serial_lapack.h"
 
-// Of the MKL inside libtorch_cpu; weak, because builds for other processors have none. Returns the number
-// that held before; 0 stands for the global one.
+// This function belongs to the MKL inside libtorch_cpu. It is weak, because builds for other processors have
+// none. It returns the previous number; 0 stands for the global one.
 extern "C" __attribute__((weak)) int MKL_Set_Num_Threads_Local(
     int count);  // NOLINT(readability-identifier-naming)
 
 namespace galore {
 namespace {
 
-constexpr int64_t kLargestSerial = 640;  // from here on, threads pay even where they must wait
+constexpr int64_t kLargestSerial = 640;  // from here on threads help even when they must wait
 
 }  // namespace
 

@@ -1,13 +1,14 @@
-// One thread for small factorizations.
+// Runs small factorizations on one thread.
 #pragma once
 
 #include <cstdint>
 
 namespace galore {
 
-// While it lives, MKL works on one thread here, if the matrix is small. A factorization of a few hundred rows
-// starts threads for every column; on a busy machine they wait for each other much longer than they work
-// (measured: a refresh of 56 bases took 12 s instead of 1). Without MKL nothing happens.
+// While an object of this class exists, MKL works on one thread here if the matrix is small. A factorization
+// of a few hundred rows starts threads for every column, and on a busy machine they wait for each other much
+// longer than they work (measured: a refresh of 56 bases took 12 s instead of 1). Without MKL nothing
+// happens.
 class SerialLapack {
  public:
   explicit SerialLapack(int64_t rows);

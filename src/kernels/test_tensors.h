@@ -1,4 +1,4 @@
-// Random tensors and comparisons for the kernels' tests.
+// Random tensors and comparisons for the tests of kernels.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -16,8 +16,8 @@ inline double relative_difference(const at::Tensor& given, const at::Tensor& exp
   return ((a - b).norm() / b.norm().clamp_min(1e-30)).item<double>();
 }
 
-// Against a composed version that computes in fp32 too: some roundings of fp32 in another order, or, where
-// the result is stored in bf16, one rounding of 2^-9 that may fall to the other side.
+// Returns the tolerance against a composed version that also computes in fp32: some fp32 roundings in another
+// order or, if the result is stored in bf16, one rounding of 2^-9 that may go to the other side.
 inline double tolerance(at::ScalarType dtype) { return dtype == at::kFloat ? 2e-6 : 4e-3; }
 
 }  // namespace galore::testing_tensors

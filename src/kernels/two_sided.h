@@ -1,5 +1,5 @@
-// Scaling of a matrix by its rows and columns, found by going from one to the other: RACS (arXiv 2502.07752),
-// SinkGD (arXiv 2502.06742). Legend: G m x n, fp32, contiguous.
+// Scales a matrix by its rows and columns, with factors found by alternating between them: RACS (arXiv
+// 2502.07752) and SinkGD (arXiv 2502.06742). Legend: G m x n, fp32, contiguous.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -8,7 +8,7 @@
 
 namespace galore::kernels {
 
-// What a row's weight is made of its weighted sum of squares t: `factor` t, or `factor` / t and 0 where t is
+// A row's weight as a function of its weighted sum of squares t: `factor` t, or `factor` / t and 0 when t is
 // 0.
 enum class RowWeight { product, quotient };
 
@@ -16,12 +16,14 @@ struct HalfStep {
   RowWeight weight;
   double factor = 1;
 };
-// rows_i = weight of sum_j columns_j G_ij^2;  sums_j = sum_i rows_i G_ij^2. One pass over the matrix. rows
-// (m), columns (n): fp32; sums (n): fp64. Sums run in a fixed order whatever the number of threads.
+// Computes rows_i = weight of sum_j columns_j G_ij^2 and sums_j = sum_i rows_i G_ij^2 in one pass over the
+// matrix. rows (m) and columns (n) are fp32, sums (n) are fp64. Sums run in a fixed order, whatever the
+// number of threads.
 void weigh_rows_then_columns(const at::Tensor& rows, const at::Tensor& sums, const at::Tensor& gradient,
                              const at::Tensor& columns, const HalfStep& step);
 
-// G_ij *= rows_i columns_j, in place; returns the sum of squares of the result. 0 on the meta device.
+// Computes G_ij *= rows_i columns_j in place and returns the sum of squares of the result, or 0 on the meta
+// device.
 double scale_rows_and_columns(const at::Tensor& gradient, const at::Tensor& rows, const at::Tensor& columns);
 
 namespace composed {

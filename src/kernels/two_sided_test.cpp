@@ -29,7 +29,7 @@ TEST(TwoSided, WeighsAsTheComposedVersion) {
       const Case fast(m, n), plain(m, n);
       weigh_rows_then_columns(fast.rows, fast.sums, fast.gradient, fast.columns, {weight, 3});
       composed::weigh_rows_then_columns(plain.rows, plain.sums, plain.gradient, plain.columns, {weight, 3});
-      // Sums of up to 1000 positive terms in fp32.
+      // The tolerance is for fp32 sums of up to 1000 positive terms.
       EXPECT_LE(relative_difference(fast.rows, plain.rows), 2e-6) << m << " " << n;
       EXPECT_LE(relative_difference(fast.sums, plain.sums), 2e-6) << m << " " << n;
     }
@@ -50,7 +50,7 @@ TEST(TwoSided, ScalesAsTheComposedVersion) {
     const at::Tensor rows = random({m}, at::kFloat, 3);
     const double a = scale_rows_and_columns(fast.gradient, rows, fast.columns);
     const double b = composed::scale_rows_and_columns(plain.gradient, rows, plain.columns);
-    EXPECT_NEAR(a, b, 1e-9 * b);  // both in fp64, of equal bits
+    EXPECT_NEAR(a, b, 1e-9 * b);  // both sum equal bits in fp64
     EXPECT_TRUE(at::equal(fast.gradient, plain.gradient));
   }
 }

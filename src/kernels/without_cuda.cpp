@@ -1,4 +1,4 @@
-// Takes the place of src/kernels/cuda in a build without CUDA, where no tensor can be on such a device.
+// Replaces src/kernels/cuda in a build without CUDA, in which no tensor can be on such a device.
 #include "core/errors.h"
 #include "kernels/adamw.h"
 #include "kernels/apply_direction.h"

@@ -1,5 +1,6 @@
-// An architecture: how its config.json is read, what its weights are called, and the plan of its trunk. Each
-// stands in a file named by the checkpoints' model_type, and has one row in the table of architecture.cpp.
+// An architecture describes how its config.json is read, how its weights are named, and the plan of its
+// trunk. Each architecture has a file named by the checkpoints' model_type and one row in the table of
+// architecture.cpp.
 #pragma once
 
 #include <optional>
@@ -19,12 +20,13 @@ inline constexpr double kFromOtherKeys = -2, kNone = -1;
 struct ConfigKey {
   const char* name;
   ConfigMember member;
-  double fallback;   // transformers' default; kFromOtherKeys: computed from other keys; kNone: no token
-  double low, high;  // inclusive; bounds sizes before anything is allocated
+  double fallback;   // transformers' default; kFromOtherKeys: derived from other keys; kNone: no token
+  double low, high;  // inclusive; limits sizes before anything is allocated
 };
 using ConfigKeys = std::vector<ConfigKey>;
 
-// A setting that changes the mathematics: only these values can be computed. A missing key and null are fine.
+// A setting that changes the mathematics. Only these values are supported; a missing key and null are valid
+// too.
 struct ConfigRequirement {
   const char* name;
   std::vector<std::variant<bool, double>> accepted;
@@ -33,12 +35,12 @@ struct ConfigRequirement {
 enum class Windows {
   none,  // a sliding window is refused
   all,   // sliding_window holds for every layer (mistral)
-  some,  // use_sliding_window, max_window_layers and layer_types say where (qwen2, qwen3)
+  some,  // use_sliding_window, max_window_layers and layer_types select the layers (qwen2, qwen3)
 };
 
 struct Architecture {
   const char* model_type;
-  const char* class_name;  // transformers' class, "architectures" of config.json
+  const char* class_name;  // transformers' class in "architectures" of config.json
   ConfigKeys keys;
   std::vector<ConfigRequirement> requirements;
   TransformerPlan (*plan)(const ModelConfig& config);
@@ -48,30 +50,30 @@ struct Architecture {
   Windows windows = Windows::none;
 };
 
-// Each in its own file.
+// Each function is in its own file.
 Architecture llama();
 Architecture mistral();
 Architecture qwen2();
 Architecture qwen3();
 Architecture gpt2();
 
-// Null for an unknown name.
+// Returns null for an unknown name.
 const Architecture* find_architecture(const std::string& model_type);
-// An unknown name is an Error that lists the known ones.
+// Returns the plan of a configuration. An unknown model_type is an Error that lists the known ones.
 const Architecture& architecture(const std::string& model_type);
 std::vector<std::string> architecture_names();
 
-// "lm_head": transformers' name of the head of every causal model.
+// transformers' name of the head of every causal model
 inline constexpr const char* kLanguageHead = "lm_head";
 
 // Bounds of sizes, counts and token ids in config.json.
 inline constexpr double kLargestSize = 1 << 27, kLargestCount = 1 << 16, kLargestId = INT32_MAX;
 
-// The keys with another default of one of them, and without one of them.
+// with_default() changes the default of one key, and without() removes one key.
 ConfigKeys with_default(ConfigKeys keys, const std::string& name, double fallback);
 ConfigKeys without(ConfigKeys keys, const std::string& name);
 
-// The plan with the window of each layer that the configuration states.
+// Returns the plan with each layer's window from the configuration.
 TransformerPlan with_windows(TransformerPlan plan, const ModelConfig& config);
 
 }  // namespace galore

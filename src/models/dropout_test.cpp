@@ -1,4 +1,4 @@
-// GPT-2's dropout: where it is applied, and that its masks are the same ones whenever they are drawn.
+// GPT-2's dropout: where it is applied, and that equal masks are drawn every time.
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
@@ -35,7 +35,7 @@ at::Tensor three_rows() { return at::arange(3 * 70, at::kLong).mul(37).remainder
 struct DropoutTrial {
   explicit DropoutTrial(const Rates& rates, bool checkpointing = false, at::ScalarType dtype = at::kFloat)
       : ledger(at::kCPU), model(make_causal_lm(config_with(rates), {dtype, dtype, checkpointing}, ledger)) {
-    at::set_num_threads(1);  // barriers of two spin when other tests have the processors
+    at::set_num_threads(1);  // barriers of two threads spin while other tests use the processors
     model->initialize(7);
     collector = std::make_unique<GradientCollector>(model->parameters(), ledger, dtype);
   }
@@ -96,7 +96,7 @@ TEST(ModelDropout, RecomputationDrawsTheSameMasks) {
     }
 }
 
-// Row by row the losses are those of all rows at once, to the rounding of sums.
+// Processed row by row, the losses equal those of all rows at once, up to the rounding of sums.
 TEST(ModelDropout, IsTheSameHoweverAnUpdateIsCut) {
   for (const Rates& rates : kEach) {
     DropoutTrial run(rates);
@@ -111,7 +111,7 @@ TEST(ModelDropout, IsTheSameHoweverAnUpdateIsCut) {
   }
 }
 
-// The expectation over masks is near what has none: one layer's average of many, by its loss.
+// The mean loss over many masks is near the loss without dropout.
 TEST(ModelDropout, ItsMeanLossIsNearThatWithoutIt) {
   DropoutTrial run({0.02, 0.02, 0.02});
   const double plain = run.model->evaluate(three_rows(), three_rows()).loss;
@@ -120,7 +120,7 @@ TEST(ModelDropout, ItsMeanLossIsNearThatWithoutIt) {
   EXPECT_NEAR(sum / 40 / plain, 1, 0.02);
 }
 
-// What was dropped of the only row's embeddings has no gradient.
+// Dropped elements of the only row's embeddings have no gradient.
 TEST(ModelDropout, DroppedEmbeddingsGetNothing) {
   DropoutTrial run({0.3, 0, 0});
   run.model->set_dropout({1, 2, 0});
@@ -130,7 +130,8 @@ TEST(ModelDropout, DroppedEmbeddingsGetNothing) {
   EXPECT_NEAR(positions.eq(0).to(at::kDouble).mean().item<double>(), 0.3, 0.04);
 }
 
-// Along each parameter's gradient, with the masks held: a step to either side changes the loss as it says.
+// With fixed masks, a step to either side along each parameter's gradient changes the loss as the gradient
+// predicts.
 TEST(ModelDropout, GradientsAreThoseOfFiniteDifferences) {
   for (const Rates& rates : kEach) {
     DropoutTrial run(rates);
@@ -141,13 +142,14 @@ TEST(ModelDropout, GradientsAreThoseOfFiniteDifferences) {
     for (size_t i = 0; i < parameters.size(); ++i) {
       const at::Tensor gradient = gradients[i] / kScale, value = parameters[i]->value;
       const double square = gradient.square().sum().item<double>();
-      const at::Tensor before = value.clone(), step = gradient * (0.05 / square);  // 0.1 between both losses
+      // a difference of 0.1 between both losses
+      const at::Tensor before = value.clone(), step = gradient * (0.05 / square);
       value.copy_(before + step);
       const double above = run.step(place);
       value.copy_(before - step);
       const double below = run.step(place);
       value.copy_(before);
-      // A loss of some 1000 is rounded to 1e-7 of it, token by token.
+      // A loss of some 1000 is rounded to 1e-7 of itself, token by token.
       EXPECT_NEAR(above - below, 0.1, 0.003) << parameters[i]->name;
     }
   }

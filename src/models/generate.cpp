@@ -11,7 +11,8 @@
 namespace galore {
 namespace {
 
-// CTRL's penalty (Keskar et al., 2019): likely or not, what was said becomes less likely.
+// Applies CTRL's penalty (Keskar et al., 2019): tokens of the sequence become less likely, whether they were
+// likely or not.
 at::Tensor penalized(const at::Tensor& logits, const std::vector<int64_t>& sequence, double penalty) {
   if (penalty == 1) return logits;
   at::Tensor changed = logits.clone();
@@ -22,7 +23,7 @@ at::Tensor penalized(const at::Tensor& logits, const std::vector<int64_t>& seque
   return changed;
 }
 
-// The top_k most probable ids, the most probable first, with their probabilities relative to it.
+// Returns the top_k most probable ids, the most probable first, with their probabilities relative to it.
 std::vector<Candidate> most_probable(const at::Tensor& logits, const GenerateOptions& options) {
   const float* values = logits.const_data_ptr<float>();
   std::vector<int64_t> order(static_cast<size_t>(logits.numel()));
@@ -68,7 +69,7 @@ int64_t choose(const at::Tensor& logits, const std::vector<int64_t>& sequence, c
   return candidates.back().id;
 }
 
-// What an incomplete character decodes to: U+FFFD.
+// An incomplete character decodes to U+FFFD.
 constexpr const char* kReplacement = "\xef\xbf\xbd";
 
 bool holds_one(const std::string& text, const std::vector<std::string>& parts) {
@@ -83,7 +84,7 @@ std::vector<Candidate> sampling_candidates(const at::Tensor& logits, const std::
   std::vector<Candidate> candidates =
       most_probable(penalized(logits, sequence, options.repetition_penalty), options);
   if (options.top_p < 1) keep_mass(candidates, options.top_p);
-  // The first one's is 1.
+  // The probability of the first one is 1.
   std::erase_if(candidates, [&](const Candidate& c) { return c.probability < options.min_p; });
   const double all = total(candidates);
   for (Candidate& candidate : candidates) candidate.probability /= all;

@@ -12,19 +12,20 @@ namespace galore {
 
 struct GenerateOptions {
   int64_t max_new_tokens = 64;
-  bool do_sample = false;  // false: the most probable token each time
-  // In transformers' order and meaning: repetition_penalty on what the sequence has, prompt included (without
-  // sampling too); then temperature, top_k, top_p, min_p.
+  bool do_sample = false;  // false: takes the most probable token each time
+  // These options have transformers' order and meaning: repetition_penalty applies to the tokens of the
+  // sequence, including the prompt, also without sampling; then come temperature, top_k, top_p and min_p.
   double repetition_penalty = 1;
   double temperature = 1;
-  int64_t top_k = 50;  // 0: all
+  int64_t top_k = 50;  // 0: all tokens
   double top_p = 1;
-  double min_p = 0;  // of the most probable token's probability
+  double min_p = 0;  // share of the most probable token's probability
   uint64_t seed = 42;
-  std::vector<int64_t> stop_ids;  // generation ends after one of them
+  std::vector<int64_t> stop_ids;  // generation ends after any of them
 };
 
-// New tokens only. `receive` sees each one as it comes; generation ends where it says false.
+// Returns the new tokens. `receive` is called with each of them as it comes; generation ends when it returns
+// false.
 std::vector<int64_t> generate(CausalLM& model, const std::vector<int64_t>& prompt,
                               const GenerateOptions& options,
                               const std::function<bool(int64_t)>& receive = {});
@@ -34,20 +35,20 @@ struct Candidate {
   double probability;
 };
 
-// What is sampled from: the tokens that the options leave, the most probable first; probabilities sum to 1.
-// logits: [vocabulary], fp32, on the CPU; sequence: all tokens so far.
+// Returns the tokens from which the next one is sampled, the most probable first, with probabilities that sum
+// to 1. logits are [vocabulary], fp32, on the CPU; sequence holds all tokens so far.
 std::vector<Candidate> sampling_candidates(const at::Tensor& logits, const std::vector<int64_t>& sequence,
                                            const GenerateOptions& options);
 
-// The text of a sequence of tokens.
+// Returns the text of a sequence of tokens.
 using Decode = std::function<std::string(const std::vector<int64_t>&)>;
 
-// Text of tokens that come one by one. All tokens are decoded each time, because the text of a token depends
-// on those before it.
+// Gives the text of tokens that arrive one by one. All tokens are decoded each time, because the text of a
+// token depends on the tokens before it.
 class TextStream {
  public:
   TextStream(Decode decode, std::vector<int64_t> prompt);
-  // The text that this token completes; "" while a character lacks bytes.
+  // Returns the text that this token completes, or "" while a character lacks bytes.
   std::string add(int64_t id);
 
  private:
@@ -61,8 +62,8 @@ struct GeneratedText {
   std::vector<int64_t> ids;  // new tokens only
 };
 
-// Generation ends at the options' limits, or with the token by which the new text holds one of
-// `stop_strings`. `receive` gets each piece of new text.
+// Generates until a limit in the options is reached or the new text contains one of `stop_strings`. `receive`
+// gets each piece of new text.
 GeneratedText generate_text(CausalLM& model, const std::vector<int64_t>& prompt,
                             const GenerateOptions& options, const std::vector<std::string>& stop_strings,
                             const Decode& decode,

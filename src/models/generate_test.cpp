@@ -9,7 +9,7 @@
 namespace galore {
 namespace {
 
-// Probabilities 0.4, 0.3, 0.2, 0.1 of ids 2, 0, 3, 1.
+// Probabilities 0.4, 0.3, 0.2, 0.1 of the ids 2, 0, 3, 1.
 at::Tensor some_logits() { return at::tensor({0.3, 0.1, 0.4, 0.2}, at::kDouble).log().to(at::kFloat) + 5; }
 
 std::vector<int64_t> ids_of(const std::vector<Candidate>& candidates) {
@@ -26,12 +26,12 @@ TEST(Sampling, EachOptionLeavesWhatItSays) {
   EXPECT_EQ(ids(options), (std::vector<int64_t>{2, 0, 3, 1}));
   options.top_k = 3;
   EXPECT_EQ(ids(options), (std::vector<int64_t>{2, 0, 3}));
-  options.top_p = 0.7;  // of the three: 4/9, 7/9
+  options.top_p = 0.7;  // the shares among the three are 4/9, then 7/9 in sum
   EXPECT_EQ(ids(options), (std::vector<int64_t>{2, 0}));
   options = {};
   options.min_p = 0.6;
   EXPECT_EQ(ids(options), (std::vector<int64_t>{2, 0}));
-  options.temperature = 0.5;  // squares
+  options.temperature = 0.5;  // squares the probabilities
   EXPECT_EQ(ids(options), (std::vector<int64_t>{2}));
   options = {};
   options.top_k = 0;
@@ -43,12 +43,12 @@ TEST(Sampling, RepetitionPenalty) {
   GenerateOptions options;
   options.repetition_penalty = 2;
   const at::Tensor logits = at::tensor({2.0f, -1.0f, 1.5f, -1.5f});
-  // 2 becomes 1; -1 becomes -2, whatever the number of times it was said.
+  // 2 becomes 1; -1 becomes -2, however often the token occurred.
   EXPECT_EQ(ids_of(sampling_candidates(logits, {0, 1, 1}, options)), (std::vector<int64_t>{2, 0, 3, 1}));
   EXPECT_EQ(logits[0].item<float>(), 2);
 }
 
-// A model that says that after token t comes t + 1, and counts how often it was asked.
+// A model that predicts t + 1 after token t, and counts how often it was called.
 class Counting : public CausalLM {
  public:
   class Cache : public KeyValueCache {
@@ -96,7 +96,7 @@ TEST(Generate, SeedsRepeatAndDiffer) {
   EXPECT_NE(generate(model, {1}, options), first);
 }
 
-// A byte a token, as byte-level tokenizers have them; a character that lacks bytes is U+FFFD.
+// Decodes one byte per token, as byte-level tokenizers do. A character that lacks bytes becomes U+FFFD.
 std::string decode_bytes(const std::vector<int64_t>& ids) {
   std::string text;
   for (const int64_t id : ids) text += static_cast<char>(id);

@@ -30,7 +30,7 @@ TransformerPlan gpt2_plan(const ModelConfig& c) {
   return plan;
 }
 
-// GPT2Config of transformers 4.57.
+// These are the keys of GPT2Config in transformers 4.57.
 ConfigKeys gpt2_keys() {
   constexpr double kMostDropped = 0.999;
   return {

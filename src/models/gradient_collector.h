@@ -1,4 +1,4 @@
-// Sinks that form every gradient in full: for tests, measurements and tools. Not used for training.
+// Sinks that form every full gradient, for tests, measurements and tools. Training does not use them.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -19,7 +19,7 @@ class FullGradientSink : public GradientSink {
   FullGradientSink(Ledger& ledger, at::IntArrayRef shape, at::ScalarType dtype)
       : gradient_(ledger.zeros(Owner::gradients, shape, dtype)) {}
 
-  // The next report of a pass after this starts from zero.
+  // Lets the next report start from zero.
   void clear() { empty_ = true; }
   const at::Tensor& gradient() const { return gradient_; }
   int uses_done() const { return uses_done_; }
@@ -47,7 +47,7 @@ class FullGradientSink : public GradientSink {
   int uses_done_ = 0;
 };
 
-// Attaches a sink to every parameter, for as long as it lives.
+// Attaches a sink to every parameter during its lifetime.
 class GradientCollector {
  public:
   GradientCollector(const ParameterList& parameters, Ledger& ledger, at::ScalarType dtype) {

@@ -1,4 +1,4 @@
-// Documents that share a row but see only themselves give the numbers of one document a row.
+// Documents that share a row and see only themselves give the results of one document per row.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -25,7 +25,7 @@ Batch one_a_row(const at::Tensor& ids) {
   return next_token_batch(row, row);
 }
 
-// The documents in one row of `length` positions; the rest is padding that sees nothing.
+// Packs the documents into one row of `length` positions. The rest is padding that sees nothing.
 Batch packed(const std::vector<at::Tensor>& documents, int64_t length) {
   Batch batch;
   batch.ids = at::zeros({1, length}, at::kLong);
@@ -83,7 +83,7 @@ TEST_P(KeyRanges, PackedDocumentsGiveTheNumbersOfOneDocumentARow) {
     const LossSum loss = together.model->train_step(batch, 0.01);
     EXPECT_EQ(loss.num_tokens, sum.num_tokens);
     EXPECT_EQ(batch.targets.count, sum.num_tokens);
-    // fp32 sums in another order, because documents begin elsewhere in the blocks of keys.
+    // The fp32 sums run in another order, because documents start elsewhere in the blocks of keys.
     EXPECT_NEAR(loss.loss / sum.loss, 1, 1e-6);
     EXPECT_NEAR(together.model->evaluate(batch).loss / evaluated, 1, 1e-6);
     const Gradients expected = gradients_of(apart), given = gradients_of(together);

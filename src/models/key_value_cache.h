@@ -5,7 +5,7 @@
 
 namespace galore {
 
-// Keys and values of one sequence under generation.
+// Keys and values of one sequence during generation.
 class KeyValueCache {
  public:
   virtual ~KeyValueCache() = default;

@@ -16,7 +16,7 @@ TransformerPlan llama_plan(const ModelConfig& c) {
   return plan;
 }
 
-// LlamaConfig of transformers 4.57.
+// These are the keys of LlamaConfig in transformers 4.57.
 ConfigKeys llama_keys() {
   return {
       {"vocab_size", &ModelConfig::vocab_size, 32000, 1, kLargestSize},

@@ -12,12 +12,12 @@ struct Size {
   int64_t hidden, intermediate, heads, layers, max_positions;
 };
 
-// configs/llama_*.json of the GaLore authors' repository; 3b is ours, in the same proportions.
+// These are configs/llama_*.json of the GaLore authors' repository; 3b is ours, with the same proportions.
 constexpr Size kSizes[] = {{"60m", 512, 1376, 8, 8, 1024},     {"130m", 768, 2048, 12, 12, 1024},
                            {"350m", 1024, 2736, 16, 24, 1024}, {"1b", 2048, 5461, 32, 24, 2048},
                            {"3b", 2560, 6848, 32, 32, 2048},   {"7b", 4096, 11008, 32, 32, 2048}};
 
-// The number of weights that `counts` accepts, taken from a model on a device without memory.
+// Counts the weights that `counts` accepts in a model on a device without memory.
 template <typename Counts>
 int64_t count_weights(const ModelConfig& config, const Counts& counts) {
   Ledger ledger(at::kMeta);

@@ -10,7 +10,7 @@
 namespace galore {
 namespace {
 
-// Counts of the configs of the GaLore authors' repository, in millions.
+// The counts come from the configurations of the GaLore authors' repository, in millions.
 TEST(ModelConfig, SizesHaveThePublishedNumbersOfParameters) {
   const struct {
     const char* size;

@@ -1,4 +1,4 @@
-// Small models of every architecture with all their gradients, for tests.
+// Provides small models of every architecture with all their gradients, for tests.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -11,7 +11,7 @@
 
 namespace galore::testing_models {
 
-// One of each architecture; Mistral and Qwen2 with windows.
+// Returns a small configuration of each architecture; Mistral and Qwen2 have windows.
 inline ModelConfig small_config(const std::string& model_type = "llama") {
   ModelConfig config;
   config.model_type = model_type;

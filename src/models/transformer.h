@@ -1,10 +1,10 @@
-// A trunk of pre-norm transformer layers: token embedding, layers, final norm. What makes one of a kind
-// (names, norms, biases, windows, ...) is its plan, which each architecture's file states.
+// A trunk of pre-norm transformer layers: token embedding, layers, final norm. The plan describes an
+// architecture's names, norms, biases, windows and the like; each architecture's file states its plan.
 //
 // There is no autograd graph: every buffer has a name and an owner, so the memory plan is exact, a steady
 // step allocates nothing, and a layer-wise driver may update a weight in the middle of the backward pass. The
-// outputs of norms and the MLP's product are not kept for the backward pass; they are elementwise, so they
-// are computed again and are equal to the last bit. Numbers follow transformers 4.57.
+// outputs of norms and the MLP's product are not kept for the backward pass. They are elementwise, so
+// recomputing them gives the same bits. Numbers follow transformers 4.57.
 #pragma once
 
 #include <functional>
@@ -20,19 +20,19 @@
 namespace galore {
 
 struct TransformerPlan {
-  // The checkpoint's names. Without a name of learned positions, positions are rotary.
+  // The names in the checkpoint. If learned positions have no name, positions are rotary.
   std::string embedding = "model.embed_tokens", positions = "", layers = "model.layers",
               final_norm = "model.norm";
   std::function<LayerSize(int64_t layer)> layer;
-  // The embedding's row of pad_token_id gets no gradient and begins as zero.
+  // The embedding's row of pad_token_id starts as zero and gets no gradient.
   bool frozen_padding = true;
-  // Matrices with this ending begin smaller, by 1 / sqrt(2 x layers) (GPT-2).
+  // Matrices whose names have this ending are initialized smaller, by 1 / sqrt(2 x layers) (GPT-2).
   std::string scaled_ending = "";
 };
 
 struct TrunkOptions {
   at::ScalarType compute_dtype = at::kFloat;  // of activations and products
-  // Keeps only each layer's input and recomputes the rest in the backward pass; the numbers are equal to the
+  // Keeps only each layer's input and recomputes the rest in the backward pass. The results are equal to the
   // last bit.
   bool gradient_checkpointing = false;
 };
@@ -60,7 +60,7 @@ class Transformer : public Trunk {
   at::Tensor stream(const Pass& pass, size_t layer) const;
   RotaryTables rotary_tables(const Pass& pass, int64_t first);
   at::Tensor final_statistics(const Pass& pass) const;
-  // Through all layers; the result is the last layer's output.
+  // Runs all layers and returns the last layer's output.
   at::Tensor forward_and_keep(const Pass& pass, const at::Tensor& tokens);
   at::Tensor forward_only(const Pass& pass, const at::Tensor& tokens);
   void backward_through_layers(const Pass& pass, const at::Tensor& gradient);
@@ -74,7 +74,7 @@ class Transformer : public Trunk {
   std::unique_ptr<Norm> final_norm_;
   RotaryEmbedding rotary_;
   std::optional<Dropout> dropout_;
-  at::Tensor kept_tokens_;  // of the last forward pass for a backward pass
+  at::Tensor kept_tokens_;  // tokens of the last forward pass that a backward pass follows
 };
 
 }  // namespace galore

@@ -33,7 +33,7 @@ std::vector<ModelOptions> all_options() {
 class Architectures : public testing::TestWithParam<std::string> {
  protected:
   ModelConfig config() const { return small_config(GetParam()); }
-  // A matrix in the middle of the model.
+  // Returns the name of a matrix in the middle of the model.
   std::string matrix() const {
     return GetParam() == "gpt2" ? "transformer.h.1.mlp.c_fc.weight" : "model.layers.1.mlp.up_proj.weight";
   }
@@ -90,7 +90,7 @@ TEST_P(Architectures, LossOfTrainingAndEvaluationAgree) {
   }
 }
 
-// The same numbers to the last bit as of a model that holds the decoded weights.
+// The numbers equal those of a model with the decoded weights, to the last bit.
 TEST_P(Architectures, WeightsInCodesAreTheNumbersTheyStandFor) {
   for (const bool bias : {false, true}) {
     ModelConfig config = this->config();
@@ -107,7 +107,7 @@ TEST_P(Architectures, WeightsInCodesAreTheNumbersTheyStandFor) {
       bytes += 4 * from[i]->numel() - group_code_bytes({8, 64}, from[i]->numel());
       const at::Tensor drawn = to[i]->value.clone();
       kernels::decode_groups(*from[i]->codes, to[i]->value);
-      // 64 numbers of deviation 0.1 lie within a range of 0.8 in 255 steps.
+      // 64 numbers of deviation 0.1 have a range of at most 0.8, in 255 steps.
       EXPECT_LT((drawn - to[i]->value).abs().max().item<float>(), 0.8f / 255);
     }
     EXPECT_EQ(num_coded, GetParam() == "gpt2" ? 6 : 9);
@@ -120,7 +120,7 @@ TEST_P(Architectures, WeightsInCodesAreTheNumbersTheyStandFor) {
   }
 }
 
-// Two roundings of 2^-9 per operation, some hundred operations, of independent sign.
+// The tolerance is two roundings of 2^-9 per operation, for some hundred operations, with independent signs.
 TEST_P(Architectures, Bfloat16IsNearFp32) {
   Trial wide({at::kBFloat16, at::kFloat, false}, at::kCPU, config());
   Trial narrow({at::kBFloat16, at::kBFloat16, false}, at::kCPU, config());
@@ -139,7 +139,7 @@ TEST_P(Architectures, WithoutSinksNothingIsReported) {
   EXPECT_EQ(run.model->train_step(some_ids(), some_labels(), 0.01).loss, loss);
 }
 
-// Spoils the weight as soon as its last use has reported, as a layer-wise driver may change it then.
+// Changes the weight as soon as its last use has reported, as a layer-wise driver may do.
 class SpoilingSink : public GradientSink {
  public:
   SpoilingSink(Parameter& parameter, GradientSink& inner) : parameter_(parameter), inner_(inner) {}
@@ -198,7 +198,8 @@ TEST_P(Architectures, TheCacheIsAccountedFor) {
   EXPECT_THROW(trial.model->new_cache(0), Error);
 }
 
-// Windows of 20 positions, of three times as many tokens: pieces above a window, of one, and in between.
+// Windows have 20 positions and the row three times as many tokens. Pieces are longer than a window, one
+// token long, and in between.
 TEST_P(Architectures, CachedLogitsAreThoseOfTheWholeRow) {
   Trial trial({}, at::kCPU, config());
   const at::Tensor ids = some_ids()[0], whole = trial.model->logits(ids.unsqueeze(0))[0];
@@ -215,7 +216,7 @@ TEST_P(Architectures, CachedLogitsAreThoseOfTheWholeRow) {
 }
 
 TEST(Transformer, WindowedLayersKeepTheirWindow) {
-  ModelConfig config = small_config("qwen2");  // one layer of three sees everything
+  ModelConfig config = small_config("qwen2");  // one of three layers sees all positions
   Trial trial({}, at::kCPU, config);
   const int64_t before = trial.ledger.bytes(Owner::activations), row = 2 * 2 * 12 * 4;
   const auto cache = trial.model->new_cache(1000);

@@ -41,8 +41,8 @@ class SeparateInputs : public AttentionInputs {
   LinearPointer query_, key_, value_;
 };
 
-// Queries, keys and values are columns of one matrix of tokens. They are copied from and to it; the copies
-// cost little compared with the product, and the matrix is scratch.
+// Stores queries, keys and values as columns of one matrix of tokens, and copies them from and to it. The
+// copies cost little compared with the product, and the matrix is scratch.
 class FusedInputs : public AttentionInputs {
  public:
   FusedInputs(const Place& place, const AttentionSize& size, const LayerBuilder& builder)

@@ -1,4 +1,4 @@
-// From normalized input to queries, keys and values, before rotary positions.
+// Computes queries, keys and values from the normalized input, before rotary positions are applied.
 #pragma once
 
 #include <memory>
@@ -10,12 +10,12 @@ namespace galore {
 
 struct AttentionSize {
   int64_t hidden, heads, key_heads, head_dim;
-  bool bias = false;         // of the projections to queries, keys and values
-  bool output_bias = false;  // of the projection from the heads' outputs
+  bool bias = false;         // for the projections to queries, keys and values
+  bool output_bias = false;  // bias of the output projection
   int64_t window = 0;        // positions that a query sees, its own included; 0: no limit
-  bool head_norms = false;   // queries and keys are normalized, each head by itself (Qwen3)
+  bool head_norms = false;   // each head of queries and keys is normalized separately (Qwen3)
   double norm_epsilon = 1e-6;
-  bool inputs_first = false;  // of all matrices
+  bool inputs_first = false;  // applies to all matrices
   // The checkpoint's names inside a layer. With `fused`, one matrix of that name gives queries, keys and
   // values (GPT-2).
   std::string query = "self_attn.q_proj", key = "self_attn.k_proj", value = "self_attn.v_proj",
@@ -23,7 +23,7 @@ struct AttentionSize {
   std::string query_norm = "self_attn.q_norm", key_norm = "self_attn.k_norm";
 };
 
-// B x T x heads x D each.
+// Queries, keys and values, each B x T x heads x D.
 struct Projections {
   at::Tensor query, key, value;
 };
@@ -33,7 +33,7 @@ class AttentionInputs {
   virtual ~AttentionInputs() = default;
   // Computes `out` from input (T x hidden).
   virtual void forward(const Pass& pass, const at::Tensor& input, const Projections& out) const = 0;
-  // input_gradient = dL/d(input).
+  // Computes input_gradient = dL/d(input).
   virtual void input_gradient(const Pass& pass, const Projections& gradient,
                               const at::Tensor& input_gradient) const = 0;
   virtual void report_gradient(const Pass& pass, const Projections& gradient, const at::Tensor& input) = 0;
@@ -43,7 +43,7 @@ class AttentionInputs {
 std::unique_ptr<AttentionInputs> make_attention_inputs(const Place& place, const AttentionSize& size,
                                                        const LayerBuilder& builder);
 
-// B x T x heads x D as a matrix of tokens.
+// Views B x T x heads x D as a matrix with one row for each token.
 inline at::Tensor as_tokens(const at::Tensor& x) {
   return x.view({x.size(0) * x.size(1), x.size(2) * x.size(3)});
 }

@@ -10,8 +10,8 @@ namespace galore {
 
 class DenseLinear : public LinearLayer {
  public:
-  // Parameters "<place>.weight" (outputs x inputs unless inputs_first) and, if asked for, "<place>.bias"
-  // (outputs).
+  // Has the parameters "<place>.weight" (outputs x inputs unless inputs_first) and, if asked for,
+  // "<place>.bias" (outputs).
   DenseLinear(const Place& place, const LinearSize& size, const LayerBuilder& builder);
 
   void forward(const Pass& pass, const at::Tensor& x, const at::Tensor& out, Write write) const override;
@@ -22,14 +22,14 @@ class DenseLinear : public LinearLayer {
   const std::string& name() const override { return name_; }
 
  private:
-  // x W and x W^T of the matrix as it is stored.
+  // times() computes x W and the next function x W^T, with the matrix as it is stored.
   void times(const Pass& pass, const at::Tensor& x, const at::Tensor& out, Write write) const;
   void times_transpose(const Pass& pass, const at::Tensor& x, const at::Tensor& out, Write write) const;
 
   std::string name_;
   bool inputs_first_;
-  Parameter weight_, bias_;  // bias_ without a value: none
-  // report_gradient() was called since forward(): the weight may have changed.
+  Parameter weight_, bias_;  // bias_ has no value if there is no bias
+  // True after report_gradient() until the next forward(), because the weight may have changed.
   mutable bool reported_ = false;
 };
 

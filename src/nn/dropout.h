@@ -1,4 +1,4 @@
-// Which dropout a training step has, and what a residual branch does with it.
+// The dropout of a training step and its effect on a residual branch.
 #pragma once
 
 #include <string>

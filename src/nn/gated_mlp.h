@@ -1,4 +1,4 @@
-// LLaMA's feed-forward block: down(silu(gate(x)) * up(x)), onto the residual stream.
+// LLaMA's feed-forward block: adds down(silu(gate(x)) * up(x)) to the residual stream.
 #pragma once
 
 #include "nn/mlp.h"
@@ -9,7 +9,7 @@ class GatedMlp : public Mlp {
  public:
   GatedMlp(const Place& place, const MlpSize& size, const LayerBuilder& builder);
 
-  // Saves the outputs of gate and up, not their product.
+  // Saves the outputs of gate and up, but not their product.
   void forward(const Pass& pass, const at::Tensor& input, const at::Tensor& stream) override;
   void forward_inputs(const Pass& pass, const at::Tensor& input) override;
   void backward(const Pass& pass, const at::Tensor& stream_gradient,

@@ -1,4 +1,4 @@
-// Checks numbers that choose rows of a table before a kernel reads them.
+// Checks row numbers of a table before a kernel reads them.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -7,8 +7,8 @@
 
 namespace galore {
 
-// An Error about `what` unless `values` is int64 [rows, length] on the CPU with numbers from 0 to count - 1,
-// or, with may_ignore, kIgnoredLabel.
+// Throws an Error about `what` unless `values` is int64 [rows, length] on the CPU with numbers from 0 to
+// count - 1. With may_ignore, kIgnoredLabel is valid, too.
 void check_indices(const at::Tensor& values, int64_t count, const char* what, bool may_ignore);
 
 }  // namespace galore

@@ -1,4 +1,4 @@
-// First values of a model's parameters.
+// Sets the initial values of a model's parameters.
 #pragma once
 
 #include <cstdint>
@@ -7,8 +7,9 @@
 
 namespace galore {
 
-// By its role: norms become 1, biases 0, everything else is drawn from N(0, deviation^2); quantized matrices
-// piece by piece. The result depends only on the seed, the name and the deviation.
+// Initializes a parameter by its role: norms become 1, biases 0, and everything else is drawn from N(0,
+// deviation^2), quantized matrices piece by piece. The result depends only on the seed, the name and the
+// deviation.
 void initialize(Parameter& parameter, uint64_t seed, double deviation);
 
 }  // namespace galore

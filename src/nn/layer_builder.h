@@ -1,5 +1,5 @@
-// Decides which layer stands at each place that a model names. Builders wrap builders: quantized weights and
-// adapters are one builder each, and no model knows them.
+// A layer builder decides which layer stands at each place that a model names. Builders wrap builders:
+// quantized weights and adapters are one builder each, and models know nothing about them.
 #pragma once
 
 #include <memory>
@@ -13,13 +13,13 @@
 
 namespace galore {
 
-// Where a layer stands in its model.
+// The place of a layer in its model.
 struct Place {
-  std::string name;  // without ".weight", e.g. "model.layers.0.mlp.up_proj"
+  std::string name;  // name without ".weight", for example "model.layers.0.mlp.up_proj"
   Role role = Role::matrix;
   int64_t layer = -1;  // number of the transformer layer; -1: outside of all layers
 
-  // The place `part` inside this one: its name is "<name>.<part>".
+  // Returns the place `part` inside this one. Its name is "<name>.<part>".
   Place at(const std::string& part) const { return {name + "." + part, role, layer}; }
   Place as(Role other) const { return {name, other, layer}; }
 };
@@ -28,11 +28,11 @@ class LayerBuilder {
  public:
   virtual ~LayerBuilder() = default;
   virtual LinearPointer linear(const Place& place, const LinearSize& size) const = 0;
-  // Gives `parameter`, whose name, role and layer are set, a value or codes of this shape.
+  // Gives `parameter`, which has a name, a role and a layer, a value or codes of this shape.
   virtual void allocate(Parameter& parameter, at::IntArrayRef shape) const = 0;
 };
 
-// Every matrix is a plain tensor of one dtype on the ledger's device.
+// Builds layers in which every matrix is a plain tensor of one dtype on the ledger's device.
 class DenseBuilder : public LayerBuilder {
  public:
   DenseBuilder(Ledger& ledger, at::ScalarType dtype) : ledger_(ledger), dtype_(dtype) {}
@@ -58,7 +58,7 @@ class QuantizedBuilder : public LayerBuilder {
   Ledger& ledger_;
 };
 
-// Makes `parameter` the one named "<place>.<name>", with its role and layer, allocated by the builder.
+// Names `parameter` "<place>.<name>", sets its role and layer, and lets the builder allocate it.
 void define_parameter(Parameter& parameter, const Place& place, const char* name, at::IntArrayRef shape,
                       const LayerBuilder& builder);
 

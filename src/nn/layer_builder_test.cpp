@@ -25,7 +25,7 @@ ParameterList parameters_of(LinearLayer& layer) {
   return list;
 }
 
-// Keeps what a layer reports.
+// Keeps the gradients that a layer reports.
 struct Report : GradientSink {
   void add_product(const at::Tensor& output_gradient, const at::Tensor& input) override {
     gradient = output_gradient.t().mm(input);
@@ -64,7 +64,7 @@ TEST(LayerBuilder, AnyOrientationAndWriteIsTheProduct) {
     const at::Tensor expected = x.mm(weight.t()) + list[1]->value;
     at::Tensor out = at::empty({5, 6});
     linear->forward(f.pass, x, out, Write::replace);
-    EXPECT_LT(relative_difference(out, expected), 1e-6);  // fp32 sums of 4
+    EXPECT_LT(relative_difference(out, expected), 1e-6);  // fp32 sums of 4 terms
     linear->forward(f.pass, x, out, Write::accumulate);
     EXPECT_LT(relative_difference(out, 2 * expected), 1e-6);
     at::Tensor x_gradient = at::empty({5, 4});
@@ -110,13 +110,13 @@ TEST(LayerBuilder, QuantizesTheMatricesThatAreNamed) {
   const auto mlp = builder.linear({"mlp.up"}, {64, 32, /*bias=*/true}),
              other = builder.linear({"q"}, {64, 32});
   EXPECT_TRUE(parameters_of(*mlp)[0]->codes);
-  EXPECT_FALSE(parameters_of(*mlp)[1]->codes);  // a bias is no matrix
+  EXPECT_FALSE(parameters_of(*mlp)[1]->codes);  // a bias is not a matrix
   EXPECT_FALSE(parameters_of(*other)[0]->codes);
   const at::Tensor x = random({5, 64}, at::kFloat, 1);
   at::Tensor out = random({5, 32}, at::kFloat, 2);
   parameters_of(*mlp)[1]->value.zero_();
   mlp->forward(f.pass, x, out, Write::replace);
-  EXPECT_EQ(out.abs().max().item<float>(), 0);  // codes begin as zeros
+  EXPECT_EQ(out.abs().max().item<float>(), 0);  // codes are zero at first
 }
 
 TEST(Scratch, IsLentOnceAtATime) {

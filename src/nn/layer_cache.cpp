@@ -10,8 +10,8 @@
 namespace galore {
 namespace {
 
-// More rows than the window needs, so that rows are moved only once in a while: with an eighth of the window
-// to spare, a token costs the copying of eight rows, and it reads all of them anyway.
+// Returns more rows than the window needs, so that rows are moved only from time to time. With an eighth of
+// the window to spare, the moves cost eight copied rows per token, while the token reads all rows anyway.
 int64_t rows_kept(const LayerCache::Size& size) {
   if (size.window == 0) return size.max_length;
   return std::min(size.max_length, size.window - 1 + std::max<int64_t>(1, size.window / 8));

@@ -1,4 +1,4 @@
-// Keys and values of one layer and one sequence under generation.
+// Keys and values of one layer and one sequence during generation.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -10,32 +10,32 @@
 
 namespace galore {
 
-// positions x K x D each.
+// Keys and values, each positions x K x D.
 struct KeysAndValues {
   at::Tensor key, value;
 };
 
-// Holds all positions, or with a sliding window of W the last W - 1, which is all that later tokens can see.
-// Positions stay in order, so attention sums them in the same order as an unbounded cache.
+// Holds all positions or, with a sliding window of W, the last W - 1, because later tokens see no others.
+// Positions stay in order, so attention sums them in the same order as with an unbounded cache.
 class LayerCache {
  public:
   struct Size {
     int64_t max_length;  // of the whole sequence
-    int64_t window;      // 0: none
+    int64_t window;      // 0: no window
     int64_t key_heads, head_dim;
   };
   LayerCache(const Size& size, at::ScalarType dtype, Ledger& ledger);
 
-  // The positions that some new tokens see: earlier ones, and behind them their own.
+  // The positions that new tokens see: earlier positions, followed by the tokens' own.
   struct Seen {
     KeysAndValues rows;
-    // Buffers of `rows` where the cache is too small to hold them all.
+    // Buffers of `rows` if the cache is too small for all of them.
     std::optional<Scratch> key, value;
   };
-  // Makes room for `count` more tokens, whose keys and values the caller writes at the end of the result.
-  // The sequence may not exceed max_length.
+  // Makes room for `count` more tokens. The caller writes their keys and values at the end of the result. The
+  // sequence may not exceed max_length.
   Seen append(int64_t count, const Pass& pass);
-  // Keeps the positions that later tokens see, once the caller has written and used `seen`.
+  // Keeps the positions that later tokens see. Call it after writing and using `seen`.
   void keep(const Seen& seen);
 
  private:
@@ -44,7 +44,7 @@ class LayerCache {
 
   int64_t window_;
   KeysAndValues rows_;
-  int64_t filled_ = 0;  // rows of rows_ that are taken
+  int64_t filled_ = 0;  // number of rows of rows_ in use
 };
 
 }  // namespace galore

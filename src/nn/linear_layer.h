@@ -1,7 +1,8 @@
-// A linear layer y = f(x), usually y = x W^T + b, with the backward pass in the order that lets an optimizer
-// update the weight in the middle of it. Legend: T tokens.
+// A linear layer y = f(x), usually y = x W^T + b. The order of its backward pass lets an optimizer update the
+// weight in the middle of it. Legend: T tokens.
 //
-// Models name places and never say which layer stands there; a LayerBuilder decides (nn/layer_builder.h).
+// Models name places and never say which layer stands there; a LayerBuilder decides that
+// (nn/layer_builder.h).
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -19,24 +20,24 @@ namespace galore {
 struct LinearSize {
   int64_t inputs, outputs;
   bool bias = false;
-  bool inputs_first = false;  // the weight is stored as inputs x outputs, as GPT-2's checkpoints do
+  bool inputs_first = false;  // the weight is stored as inputs x outputs, as in GPT-2's checkpoints
 };
 
 class LinearLayer {
  public:
   virtual ~LinearLayer() = default;
 
-  // out (T x outputs) = or += f(x). x: T x inputs.
+  // Computes out (T x outputs) = f(x), or adds f(x) to it. x: T x inputs.
   virtual void forward(const Pass& pass, const at::Tensor& x, const at::Tensor& out, Write write) const = 0;
-  // x_gradient (T x inputs) = or += the gradient of x, given the gradient of the output (T x outputs). It
-  // must be called before report_gradient(), after which the weight may have changed.
+  // Computes x_gradient (T x inputs) from the gradient of the output (T x outputs), or adds to it. Call it
+  // before report_gradient(), after which the weight may have changed.
   virtual void input_gradient(const Pass& pass, const at::Tensor& gradient, const at::Tensor& x_gradient,
                               Write write) const = 0;
   // Hands the gradients of the layer's parameters to their sinks. It is the last call of a backward pass.
   virtual void report_gradient(const Pass& pass, const at::Tensor& gradient, const at::Tensor& x) = 0;
 
   virtual void list(ParameterList& parameters) = 0;
-  // The name of the layer's place. Random streams of dropout are keyed by it.
+  // Returns the name of the layer's place. It is the key of the layer's random streams for dropout.
   virtual const std::string& name() const = 0;
 };
 

@@ -11,14 +11,14 @@ namespace galore {
 enum class Activation {
   silu_gated,  // down(silu(gate(x)) * up(x)) (LLaMA)
   gelu,        // down(gelu(up(x))), exact, by the error function
-  gelu_tanh,   // the same with the usual approximation of GELU (GPT-2)
+  gelu_tanh,   // down(gelu(up(x))) with the usual approximation of GELU by tanh (GPT-2)
 };
 
 struct MlpSize {
   int64_t hidden, intermediate;
   bool bias = false;
   Activation activation = Activation::silu_gated;
-  bool inputs_first = false;  // of all matrices
+  bool inputs_first = false;  // applies to all matrices
   // The checkpoint's names inside a layer; without a gate `gate` is not used.
   std::string gate = "mlp.gate_proj", up = "mlp.up_proj", down = "mlp.down_proj";
 };
@@ -26,15 +26,15 @@ struct MlpSize {
 class Mlp {
  public:
   virtual ~Mlp() = default;
-  // stream (T x hidden) += MLP of `input` (T x hidden). Saves the input of the activation.
+  // Adds the MLP of `input` (T x hidden) to the stream (T x hidden). Saves the input of the activation.
   virtual void forward(const Pass& pass, const at::Tensor& input, const at::Tensor& stream) = 0;
-  // Computes only what forward() saves.
+  // Computes only the saved tensors of forward().
   virtual void forward_inputs(const Pass& pass, const at::Tensor& input) = 0;
-  // Given the gradient of the stream: input_gradient = dL/d(input), and the last matrix reports. The saved
-  // buffers are overwritten by their gradients.
+  // Computes input_gradient = dL/d(input) from the gradient of the stream. The last matrix reports its
+  // gradient. The saved buffers are overwritten by their gradients.
   virtual void backward(const Pass& pass, const at::Tensor& stream_gradient,
                         const at::Tensor& input_gradient) = 0;
-  // The first matrices report. It is called after backward(), which does not need `input`.
+  // Lets the first matrices report their gradients. Call it after backward(), which does not need `input`.
   virtual void report_inputs(const Pass& pass, const at::Tensor& input) = 0;
   virtual void list(ParameterList& parameters) = 0;
 };

@@ -1,5 +1,5 @@
-// Normalization of each token's features, with a weight. The output is not kept for the backward pass: it is
-// elementwise, so it is computed again and equals the first output to the last bit.
+// Normalizes each token's features and multiplies them by a weight. The output is not kept for the backward
+// pass. It is elementwise, so recomputing it gives the same bits.
 #pragma once
 
 #include <memory>
@@ -11,7 +11,7 @@
 namespace galore {
 
 enum class NormKind {
-  rms,    // divides by the root mean square; has no bias (LLaMA and its kin)
+  rms,    // divides by the root mean square; has no bias (LLaMA and its relatives)
   layer,  // subtracts the mean, divides by the deviation and has a bias (GPT-2)
 };
 
@@ -19,16 +19,17 @@ class Norm {
  public:
   virtual ~Norm() = default;
 
-  // The fp32 buffer `name`, in which forward() saves the statistics of `tokens` tokens for backward().
+  // Returns the fp32 buffer `name`, in which forward() saves the statistics of `tokens` tokens for
+  // backward().
   virtual at::Tensor statistics(const Pass& pass, const std::string& name, int64_t tokens) const = 0;
 
   // Computes out and statistics from x (T x features).
   virtual void forward(const Pass& pass, const at::Tensor& x, const at::Tensor& out,
                        const at::Tensor& statistics) const = 0;
-  // Computes the output of forward() once more, from the saved statistics.
+  // Recomputes the output of forward() from the saved statistics.
   virtual void recompute_output(const Pass& pass, const at::Tensor& x, const at::Tensor& out,
                                 const at::Tensor& statistics) const = 0;
-  // x_gradient += dL/dx. Reports the gradients of the parameters.
+  // Adds dL/dx to x_gradient and reports the gradients of the parameters.
   virtual void backward(const Pass& pass, const at::Tensor& gradient, const at::Tensor& x_gradient,
                         const at::Tensor& x, const at::Tensor& statistics) = 0;
 
@@ -41,7 +42,7 @@ struct NormSize {
   NormKind kind = NormKind::rms;
 };
 
-// Parameters "<place>.weight" (features) and, for a layer norm, "<place>.bias".
+// Returns a norm with the parameters "<place>.weight" (features) and, for a layer norm, "<place>.bias".
 std::unique_ptr<Norm> make_norm(const Place& place, const NormSize& size, const LayerBuilder& builder);
 
 }  // namespace galore

@@ -1,4 +1,4 @@
-// What the layers of one forward or backward pass share: the shape of the batch, the dtype, the buffers.
+// The layers of one forward or backward pass share a Pass: the shape of the batch, the dtype and the buffers.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -10,8 +10,8 @@
 
 namespace galore {
 
-// Which keys each position sees, and where it stands; as in Batch (core/batch.h), with the same meaning of
-// undefined tensors.
+// The position of each token and the keys that it sees, as in Batch (core/batch.h). Undefined tensors mean
+// the same as there.
 struct PassPositions {
   at::Tensor positions;           // rows x length int64
   at::Tensor first_key, end_key;  // rows x length int32
@@ -19,22 +19,22 @@ struct PassPositions {
 
 struct Pass {
   Workspace& workspace;
-  at::ScalarType dtype;              // of activations and products
-  int64_t rows, length;              // of the batch
-  std::string prefix = "";           // of saved buffers: one per layer, or one that all layers share
-  const Dropout* dropout = nullptr;  // null: none
+  at::ScalarType dtype;              // dtype of activations and products
+  int64_t rows, length;              // shape of the batch
+  std::string prefix = "";           // prefix of saved buffers: one per layer, or one for all layers
+  const Dropout* dropout = nullptr;  // null: no dropout
   PassPositions where = {};
 
   int64_t tokens() const { return rows * length; }
-  // A buffer that lives from the forward pass of a layer to its backward pass.
+  // Returns a buffer that lives from the forward pass of a layer to its backward pass.
   at::Tensor saved(const std::string& name, at::IntArrayRef shape) const {
     return workspace.get(Owner::activations, prefix + name, shape, dtype);
   }
-  // The same in fp32.
+  // Returns such a buffer in fp32, for statistics.
   at::Tensor saved_statistics(const std::string& name, at::IntArrayRef shape) const {
     return workspace.get(Owner::activations, prefix + name, shape, at::kFloat);
   }
-  // A buffer for the scope of the caller.
+  // Leases a buffer for the scope of the caller.
   Scratch scratch(const std::string& name, at::IntArrayRef shape) const {
     return workspace.lease(Owner::workspace, name, shape, dtype);
   }

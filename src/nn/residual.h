@@ -1,15 +1,15 @@
-// The last product of a residual branch, with the dropout between it and the stream.
+// The last product of a residual branch, and the dropout between it and the stream.
 #pragma once
 
 #include "nn/linear_layer.h"
 
 namespace galore {
 
-// stream (T x hidden) += dropout(linear(x)). The mask is keyed by the layer's name.
+// Adds dropout(linear(x)) to the stream (T x hidden). The mask is keyed by the layer's name.
 void add_branch(const Pass& pass, const LinearLayer& linear, const at::Tensor& x, const at::Tensor& stream);
 
-// The backward pass of add_branch() for the linear layer: x_gradient = the gradient of x, given the gradient
-// of the stream; then the layer reports its parameters' gradients.
+// Runs the backward pass of add_branch(): it computes x_gradient from the gradient of the stream, then lets
+// the linear layer report its parameters' gradients.
 void branch_backward(const Pass& pass, LinearLayer& linear, const at::Tensor& x,
                      const at::Tensor& stream_gradient, const at::Tensor& x_gradient);
 

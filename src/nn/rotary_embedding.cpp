@@ -12,7 +12,8 @@
 namespace galore {
 namespace {
 
-// Plain fp32 steps in the order transformers takes them: the angles at position 1000 amplify any difference.
+// Computes in plain fp32 steps, in transformers' order, because the angles at position 1000 amplify any
+// difference.
 at::Tensor wavelengths(double base, int64_t head_dim) {
   return at::pow(base, at::arange(0, head_dim, 2, at::kLong).to(at::kFloat) / head_dim);
 }
@@ -47,7 +48,7 @@ at::Tensor llama3_frequencies(const RotaryOptions& options) {
   return at::where(wave.lt(short_wave).logical_or(wave.gt(long_wave)), scaled, between);
 }
 
-// The dimension whose angle turns `turns` times over the original context.
+// Returns the dimension with an angle that makes `turns` rotations over the original context.
 double yarn_dimension(const RotaryOptions& options, double turns) {
   return static_cast<double>(options.head_dim) *
          std::log(original_context(options) / (turns * 2 * std::numbers::pi)) / (2 * std::log(options.theta));

@@ -18,19 +18,20 @@ struct RotaryOptions {
   RopeScaling scaling;
 };
 
-// cosine and sine of the angles: positions x head_dim/2, fp32; with yarn, times its attention factor.
+// Cosine and sine of the angles: positions x head_dim/2, fp32; with yarn they are multiplied by its attention
+// factor.
 struct RotaryTables {
   at::Tensor cosine, sine;
 };
 
 class RotaryEmbedding {
  public:
-  // An unknown scaling type or a factor below 1 is an Error.
+  // Throws Error for an unknown scaling type and for a factor below 1.
   explicit RotaryEmbedding(const RotaryOptions& options);
 
-  // Of positions first to first + count - 1, kept in the workspace and grown as needed. "dynamic" takes its
-  // frequencies from the length of the sequence at hand (first + count) and, unlike transformers, does not
-  // remember longer sequences seen before.
+  // Returns the tables of positions first to first + count - 1, kept in the workspace and grown as needed.
+  // "dynamic" takes its frequencies from the length of the current sequence (first + count) and, unlike
+  // transformers, does not remember longer sequences.
   RotaryTables tables(int64_t first, int64_t count, Workspace& workspace);
 
  private:

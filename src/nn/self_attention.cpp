@@ -6,7 +6,7 @@
 namespace galore {
 namespace {
 
-// B x T x heads x D as a matrix of heads, on which a head's norm works.
+// Views B x T x heads x D as a matrix of heads, because norms of heads work on single heads.
 at::Tensor as_heads(const at::Tensor& x) { return x.view({-1, x.size(3)}); }
 
 struct HeadNorm {
@@ -124,7 +124,8 @@ SelfAttention::InputGradients SelfAttention::backward(const Pass& pass, const Ro
   const Scratch out_gradient = pass.scratch("attention.out_gradient", tensors.out.sizes());
   branch_backward(pass, *output_, as_tokens(tensors.out), stream_gradient, as_tokens(out_gradient));
   if (size_.head_norms) {
-    // The normalized and rotated heads were not saved. They are elementwise and equal to the last bit.
+    // The normalized and rotated heads were not saved. They are elementwise, so recomputing them gives the
+    // same bits.
     normalize(pass, heads, Statistics::read);
     rotate_heads(pass, tensors.query, tensors.key, tables, false);
     const Scratch query = pass.scratch("attention.normalized_query_gradient", tensors.query.sizes());

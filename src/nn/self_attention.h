@@ -1,5 +1,5 @@
-// Self-attention with grouped key and value heads, and where a model has them rotary positions, a sliding
-// window and norms of the heads; from normalized input to the residual stream.
+// Self-attention with grouped key and value heads, from normalized input to the residual stream. Models may
+// add rotary positions, a sliding window and norms of the heads.
 #pragma once
 
 #include <memory>
@@ -13,40 +13,40 @@
 
 namespace galore {
 
-// Rotary tables without tensors mean that the model has no rotary positions.
+// RotaryTables without tensors mean that the model has no rotary positions.
 class SelfAttention {
  public:
   SelfAttention(const Place& place, const AttentionSize& size, const LayerBuilder& builder);
 
-  // stream (T x hidden) += attention of `input` (T x hidden). Saves queries, keys, values, the output and its
-  // statistics.
+  // Adds the attention of `input` (T x hidden) to the stream (T x hidden). Saves queries, keys, values, the
+  // output and its statistics.
   void forward(const Pass& pass, const RotaryTables& tables, const at::Tensor& input,
                const at::Tensor& stream);
-  // The same for one sequence whose earlier keys and values are given. Keys and values of `cache` are
-  // (p + n) x K x D; the last n = pass.tokens() positions are written here. Saves nothing.
+  // Computes forward() for one sequence with earlier keys and values in `cache`, (p + n) x K x D, and writes
+  // its last n = pass.tokens() positions. Saves nothing.
   void forward_cached(const Pass& pass, const RotaryTables& tables, const at::Tensor& input,
                       const at::Tensor& stream, const KeysAndValues& cache);
 
-  // Gradients of queries, keys and values, which report_inputs() hands on.
+  // Gradients of queries, keys and values, for report_inputs().
   struct InputGradients {
     Scratch query, key, value;
     Projections tensors() const { return {query, key, value}; }
   };
-  // Given the gradient of the stream: input_gradient = dL/d(input). The output projection and the heads'
-  // norms report.
+  // Computes input_gradient = dL/d(input) from the gradient of the stream. The output projection and the
+  // heads' norms report their gradients.
   InputGradients backward(const Pass& pass, const RotaryTables& tables, const at::Tensor& stream_gradient,
                           const at::Tensor& input_gradient);
-  // The projections to queries, keys and values report.
+  // Lets the projections to queries, keys and values report their gradients.
   void report_inputs(const Pass& pass, const InputGradients& gradient, const at::Tensor& input);
 
   void list(ParameterList& parameters);
 
  private:
-  // Heads as the projections leave them, which are saved, and as attention reads them: the same tensors
-  // unless the heads have norms.
+  // The heads as the projections leave them, which are saved, and as attention reads them. Without norms of
+  // the heads both are the same tensors.
   struct Heads {
     Projections projected;
-    std::optional<Scratch> query, key;  // of heads with norms
+    std::optional<Scratch> query, key;  // only for heads with norms
     AttentionTensors tensors;
   };
   Projections projected(const Pass& pass) const;
@@ -61,7 +61,7 @@ class SelfAttention {
 
   AttentionSize size_;
   std::unique_ptr<AttentionInputs> inputs_;
-  std::unique_ptr<Norm> query_norm_, key_norm_;  // null: none
+  std::unique_ptr<Norm> query_norm_, key_norm_;  // null: no norms
   LinearPointer output_;
 };
 

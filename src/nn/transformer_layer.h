@@ -27,9 +27,11 @@ class TransformerLayer {
   // token: queries, keys, values, the attention output and its statistics, the stream between the blocks,
   // and the input of the activation.
   void forward(const Pass& pass, const RotaryTables& tables, const at::Tensor& x, const at::Tensor& out);
-  // Fills the buffers that backward() reads once more, from the same x: forward() without its last product.
+  // Fills the buffers that backward() reads again from the same x. This is forward() without its last
+  // product.
   void recompute(const Pass& pass, const RotaryTables& tables, const at::Tensor& x);
-  // `gradient` (T x hidden) is the gradient of out, and becomes the gradient of x. Every parameter reports.
+  // Turns `gradient` (T x hidden) from the gradient of the output into the gradient of x. Every parameter
+  // reports its gradient.
   void backward(const Pass& pass, const RotaryTables& tables, const at::Tensor& x,
                 const at::Tensor& gradient);
   // Computes in place on the stream of the newest positions of one sequence.
@@ -49,11 +51,11 @@ class TransformerLayer {
   std::unique_ptr<Norm> input_norm_, middle_norm_;
 };
 
-// The buffer of normalized hidden states, which layers and the model use one after the other.
+// Leases the buffer of normalized hidden states, which layers and the model use one after the other.
 inline Scratch normalized_buffer(const Pass& pass, int64_t hidden) {
   return pass.scratch("layer.normalized", {pass.tokens(), hidden});
 }
-// The same for their gradient.
+// Leases the buffer for the gradient of normalized hidden states.
 inline Scratch normalized_gradient_buffer(const Pass& pass, int64_t hidden) {
   return pass.scratch("layer.normalized_gradient", {pass.tokens(), hidden});
 }

@@ -14,7 +14,7 @@ namespace {
 at::Device device_of(const AutogradOptimizer::NamedTensors& parameters) {
   if (parameters.empty()) fail_usage("optimizer", "expected at least one parameter, given none");
   const at::Tensor& first = parameters[0].second;
-  return first.defined() ? first.device() : at::Device(at::kCPU);  // check() complains
+  return first.defined() ? first.device() : at::Device(at::kCPU);  // check() refuses undefined tensors
 }
 
 void check(const std::string& name, const at::Tensor& tensor, at::Device device) {
@@ -42,7 +42,7 @@ class AutogradOptimizer::Hook : public torch::autograd::PostAccumulateGradHook {
   Weight& weight_;
 };
 
-// Attaches a hook to a weight's tensor for as long as it lives.
+// Attaches a hook to a weight's tensor and removes it when destroyed.
 class AutogradOptimizer::HookBinding {
  public:
   HookBinding(AutogradOptimizer& optimizer, Weight& weight) : tensor_(weight.tensor) {
@@ -84,7 +84,7 @@ AutogradOptimizer::~AutogradOptimizer() = default;
 
 void AutogradOptimizer::begin_update(double learning_rate, int64_t micro_batches) {
   for (const auto& weight : weights_) {
-    weight->tensor.mutable_grad().reset();  // else what was there before would be added
+    weight->tensor.mutable_grad().reset();  // otherwise autograd would add to an older gradient
     weight->remaining = micro_batches;
   }
   optimizer_->begin_update(learning_rate, micro_batches);

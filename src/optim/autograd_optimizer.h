@@ -1,13 +1,13 @@
-// Trains tensors whose gradients autograd computes: those of a torch::nn module, or any leaf tensors.
+// Trains tensors with gradients from autograd: the parameters of a torch::nn module, or any leaf tensors.
 //
 //   AutogradOptimizer optimizer(module->named_parameters().pairs(), options);
 //   optimizer.begin_update(learning_rate);
-//   loss.backward();  // once a micro-batch
+//   loss.backward();  // once for each micro-batch
 //   optimizer.finish_update();
 //
-// A gradient is taken over as soon as autograd has summed it, and `grad()` of the tensor is undefined again:
-// of a projected weight only the projection is kept, and with a layer-wise optimizer (the suffix _layerwise)
-// the weight is written within backward() and at most two gradients exist at a time.
+// The optimizer takes a gradient over as soon as autograd has summed it, and the tensor's `grad()` is
+// undefined again. Only the projection of a projected weight's gradient is kept. With a layer-wise optimizer
+// (the suffix _layerwise) the weight is written within backward(), and at most two gradients exist at a time.
 #pragma once
 
 #include <map>
@@ -29,28 +29,30 @@ class AutogradOptimizer {
   };
   using Places = std::map<std::string, Place>;
 
-  // The tensors must be leaves that require a gradient, contiguous, fp32 or bf16, and on one device; they are
-  // written in place. `places` states by name what the tensors are in their module; the names themselves
-  // decide about those that it leaves out (optim/foreign_names.h). options.target_modules says which matrices
-  // are projected ("all-linear": all but embedding and head). If it is empty, all matrices are projected
-  // where places are given, else those with "attn" or "mlp" in their names. Anything else is an Error, and so
-  // are weights in codes (weight_bits=8).
+  // The tensors must be contiguous leaves that require a gradient, in fp32 or bf16 and all on one device;
+  // they are updated in place. `places` states by name the roles of tensors in their module. Roles that it
+  // leaves out are derived from the tensors' names (optim/foreign_names.h). options.target_modules says which
+  // matrices are projected ("all-linear": all except embedding and head). If it is empty, all matrices are
+  // projected where places are given, and otherwise those with "attn" or "mlp" in their names. Any other
+  // tensor is an Error, and so are quantized weights (weight_bits=8).
   AutogradOptimizer(const NamedTensors& parameters, const OptimizerOptions& options,
                     const Places& places = {});
   ~AutogradOptimizer();
   AutogradOptimizer(const AutogradOptimizer&) = delete;
   AutogradOptimizer& operator=(const AutogradOptimizer&) = delete;
 
-  // Before the first backward pass of an update. The losses of its micro-batches add up: scale each by its
-  // share. A pass outside of an update, or one too many, is an Error.
+  // Begins an update; call it before its first backward pass. The losses of the micro-batches add up, so
+  // scale each by its share. A pass outside of an update, or one too many, is an Error.
   void begin_update(double learning_rate, int64_t micro_batches = 1);
-  // After the last one. A tensor that a pass did not reach has the gradient zero there.
+  // Ends an update; call it after its last backward pass. A tensor that a pass did not reach gets a gradient
+  // of zero.
   UpdateReport finish_update();
 
-  // For its grouping, its options, and its state (StateWriter and StateReader in checkpoint/state_files.h).
+  // Returns the optimizer: its grouping, its options, and its state (StateWriter and StateReader in
+  // checkpoint/state_files.h).
   Optimizer& optimizer() { return *optimizer_; }
   const Optimizer& optimizer() const { return *optimizer_; }
-  // What state and gradients take, by owner; the weights are the caller's.
+  // Returns the bytes of state and gradients by owner. The weights belong to the caller.
   const Ledger& ledger() const { return ledger_; }
 
  private:
@@ -59,7 +61,7 @@ class AutogradOptimizer {
   struct Weight {
     Parameter parameter;
     at::Tensor tensor;
-    int64_t remaining = 0;  // reports of this update
+    int64_t remaining = 0;  // gradients of this update that are still missing
     std::unique_ptr<HookBinding> binding;
   };
   void take_gradient(Weight& weight);

@@ -14,7 +14,7 @@ constexpr const char* kEncoder = "encoder.weight";
 constexpr const char* kDecoder = "decoder.weight";
 constexpr const char* kBias = "decoder.bias";
 
-// Two layers; the loss of 8 rows against a target.
+// Two layers, and the loss of 8 rows against a target.
 struct Network {
   NamedTensors weights{
       {kEncoder, random({12, 10}, 1)}, {kDecoder, random({6, 12}, 2)}, {kBias, random({6}, 3)}};
@@ -49,7 +49,7 @@ OptimizerOptions options_of(const std::string& optim, const std::string& optim_a
   return options;
 }
 
-// Weights and state, after updates of the same gradients that the sinks are given one by one.
+// Compares weights and state with those of a run in which the sinks are given the same gradients one by one.
 std::string difference_by_hand(const OptimizerOptions& options) {
   Network by_autograd, by_hand;
   TestRun reference(options, by_hand.values());
@@ -92,7 +92,7 @@ TEST(AutogradOptimizer, MicroBatchesAddUp) {
   two.begin_update(0.01, 2);
   halves.loss(0, 4).backward();
   halves.loss(4, 4).backward();
-  // fp32 sums in another order.
+  // The sums in fp32 have another order.
   EXPECT_NEAR(two.finish_update().gradient_norm, report.gradient_norm, 1e-5 * report.gradient_norm);
   EXPECT_LT(relative_difference(halves.weights[0].second.detach(), whole.weights[0].second.detach()), 1e-5);
 }
@@ -124,7 +124,7 @@ TEST(AutogradOptimizer, ATensorThatNoPassReachesHasTheGradientZero) {
   EXPECT_FALSE(at::equal(network.weights[1].second, network.values()[0].second));
 }
 
-// Without roles the names decide; with them a name says nothing.
+// Names decide only when no roles are given.
 TEST(AutogradOptimizer, TakesRolesFromItsCaller) {
   const auto leaf = [] { return random({8, 8}, 1).set_requires_grad(true); };
   OptimizerOptions options;

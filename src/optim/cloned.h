@@ -1,4 +1,4 @@
-// A pointer to an object that a copy of the pointer clones: two owners never share one object.
+// A smart pointer that clones its object when it is copied, so that two owners never share one object.
 #pragma once
 
 #include <concepts>
@@ -43,7 +43,7 @@ class Cloned {
   const T* operator->() const { return object_.get(); }
 
  private:
-  std::shared_ptr<T> object_;  // never shared: it remembers how an incomplete T is destroyed
+  std::shared_ptr<T> object_;  // never shared; shared_ptr remembers how to destroy an incomplete T
   std::shared_ptr<T> (*clone_)(const T& original) = nullptr;
 };
 

@@ -1,5 +1,5 @@
-// Weights that are kept in 8-bit codes and nowhere else (Q-GaLore, arXiv 2407.08296, section 3.4): which, and
-// how updates are rounded into them.
+// Weights that are stored only in 8-bit codes (Q-GaLore, arXiv 2407.08296, section 3.4): the choice of these
+// weights, and the rounding of updates.
 #pragma once
 
 #include <optional>
@@ -15,21 +15,21 @@ namespace galore {
 struct OptimizerOptions;
 
 struct CodedWeightOptions {
-  int64_t bits = 8;  // 16: weights are kept as those of other optimizers
+  int64_t bits = 8;  // 16: weights are stored as in other optimizers
   int64_t group_size = 256;
   bool stochastic_round = true;
 };
 void declare_options(OptionTable& table, CodedWeightOptions& options);
 
-// The format of this matrix's codes, or nothing if it is not kept in codes. A matrix is kept in codes if it
-// is targeted and its optimizer asks for it. Its value may still be missing.
+// Returns the quantization format of this matrix, or nothing if the matrix is not quantized. A matrix is
+// quantized if it is targeted and its optimizer asks for it. The matrix may have no value yet.
 std::optional<GroupFormat> weight_format(const OptimizerOptions& options, const Parameter& matrix);
-// Turns the values of matrices into codes where weight_format() says so, for parameters that did not ask.
+// Quantizes the matrices for which weight_format() returns a format, if they are not quantized yet.
 void code_weights(const ParameterList& parameters, const OptimizerOptions& options, Ledger& ledger);
-// Whether any weight may be.
+// Returns true when the options may quantize any weight.
 bool codes_weights(const OptimizerOptions& options);
-// The exact codes under "<name>.weight_codes" and the like: a model's files hold what they decode to,
-// rounded.
+// Visits the exact codes under "<name>.weight_codes" and similar names. A model's files hold the decoded and
+// rounded values.
 void visit_codes(Parameter& parameter, StateVisitor& visitor);
 
 }  // namespace galore

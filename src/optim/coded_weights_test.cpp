@@ -61,8 +61,8 @@ TEST(CodedWeights, AreAllThatIsKept) {
   }
 }
 
-// What is coded after an update is what fp32 weights become that start as the codes decode: with decay
-// before, after and in the gradient, of full and of projected gradients.
+// The codes after an update equal those of fp32 weights that start from the decoded values and take the same
+// update: with decay before the update, after it and in the gradient, and with full and projected gradients.
 TEST(CodedWeights, TakeTheStepOfWeightsInFp32) {
   for (const DecayOrder order : {DecayOrder::before, DecayOrder::after, DecayOrder::coupled}) {
     for (const std::string gradient : {"full", "projected"}) {
@@ -85,8 +85,8 @@ TEST(CodedWeights, TakeTheStepOfWeightsInFp32) {
             const GroupCodes expected =
                 zero_group_codes({8, 32}, plain.weight(name).sizes(), Owner::weights, ledger);
             kernels::encode_groups(plain.weight(name), expected, nullptr);
-            // Adding a product to a weight or to zeros first is rounded differently, which may move a code by
-            // one.
+            // Adding a product to a weight and adding it to zeros first round differently, which may move a
+            // code by one.
             const at::Tensor apart = (expected.codes.to(at::kInt) - coded.stored(name).to(at::kInt)).abs();
             EXPECT_LE(apart.max().item<int>(), 1) << optim << gradient << static_cast<int>(order);
             EXPECT_LE(apart.sum().item<int>(), 3) << optim << gradient << static_cast<int>(order);
@@ -99,7 +99,7 @@ TEST(CodedWeights, TakeTheStepOfWeightsInFp32) {
   }
 }
 
-// By the stream of the seed, the weight's name and the update.
+// The rounding uses the stream of the seed, the weight's name and the update.
 TEST(CodedWeights, AreRoundedAtRandomUnlessAskedNotTo) {
   OptimizerOptions other_seed;
   other_seed.seed = 1;

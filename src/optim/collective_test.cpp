@@ -1,4 +1,4 @@
-// An update that two processes share, played by two threads.
+// Tests updates that two processes share. Two threads play the processes.
 #include "core/collective.h"
 
 #include <gtest/gtest.h>
@@ -17,7 +17,7 @@ using namespace testing_optimizer;
 
 constexpr int64_t kBatchTokens = 64, kUpdates = 5;
 
-// What both threads see.
+// Both threads see this state.
 struct Meeting {
   std::barrier<> barrier{2};
   std::array<at::Tensor, 2> parts;
@@ -57,7 +57,7 @@ class ThreadCollective : public Collective {
   int index_;
 };
 
-// Reports `part` of `parts` of the tokens, as a model does.
+// Reports the gradients of `part` of `parts` of the tokens, as a model does.
 void report_tokens(TestRun& run, uint64_t seed, int64_t part, int64_t parts) {
   const auto own = [&](const at::Tensor& tokens) { return tokens.chunk(parts)[part].contiguous(); };
   for (size_t i = run.list().size(); i-- > 0;) {
@@ -77,7 +77,7 @@ void report_tokens(TestRun& run, uint64_t seed, int64_t part, int64_t parts) {
   }
 }
 
-// One process of `collective.size()` that trains from the start.
+// Trains one process of `collective.size()` from the start and returns its weights.
 std::vector<at::Tensor> train(const OptimizerOptions& options, Collective& collective) {
   at::set_num_threads(1);
   TestRun run(options, all_kinds());
@@ -103,12 +103,12 @@ std::array<std::vector<at::Tensor>, 2> train_on_two_threads(const OptimizerOptio
       ThreadCollective collective(meeting, index);
       weights[static_cast<size_t>(index)] = train(options, collective);
     });
-  threads.clear();  // waits for both
+  threads.clear();  // waits for both threads
   return weights;
 }
 
-// The sums of 64 products are made in another order, which fp32 rounds in the seventh digit. Warm searches
-// and Adam's division by small roots enlarge that.
+// The sums of 64 products run in another order, which changes fp32 results in the seventh digit. The warm
+// subspace search and Adam's division by small roots enlarge the difference.
 void expect_the_weights_of_one_process(const OptimizerOptions& options, double tolerance) {
   Meeting meeting;
   const auto [first, second] = train_on_two_threads(options, meeting);
@@ -142,15 +142,16 @@ TEST(TwoProcesses, MakeTheUpdatesOfOneByAdamAndWithClipping) {
   expect_the_weights_of_one_process(options, 1e-2);
 }
 
-// Between refreshes a projected weight of m x n sends its low-rank gradient only.
+// Between refreshes a projected weight of m x n sends only its low-rank gradient.
 TEST(TwoProcesses, SendLowRankGradients) {
   OptimizerOptions options;
   options.settings = resolve_optimizer("galore_sgd", "rank=1,subspace=random,update_proj_gap=1000");
   Meeting meeting;
   train_on_two_threads(options, meeting);
-  const int64_t low_rank = 16 + 24 + 24, others = 30 * 16 + 16;  // the long sides of three matrices
-  // At the one refresh also: the number of tokens, the low-rank gradient again, and 16 probes of the
-  // gradient's other side that estimate the captured energy.
+  // `low_rank` counts the long sides of three matrices.
+  const int64_t low_rank = 16 + 24 + 24, others = 30 * 16 + 16;
+  // The one refresh also sends the number of tokens, the low-rank gradient once more, and 16 probes of the
+  // gradient's other side, which estimate the captured energy.
   const int64_t at_refresh = 3 + low_rank + 16 * low_rank;
   EXPECT_EQ(meeting.numbers_sent[0], kUpdates * (low_rank + others) + at_refresh);
 }

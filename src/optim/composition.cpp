@@ -11,8 +11,9 @@ namespace galore {
 namespace {
 
 constexpr const char* kWhere = "optim";
-// With a second moment in codes, unless another is given: where it rounds to 0, epsilon is all that divides.
-// Muon's 1e-10 (for embedding and head) diverges, the 1e-8 of 8-bit AdamW does not (docs/log.md).
+// The smallest epsilon with an 8-bit second moment, unless another is given: when the moment rounds to 0,
+// only epsilon divides. Muon's 1e-10 (for embedding and head) diverges, while the 1e-8 of 8-bit AdamW does
+// not (docs/log.md).
 constexpr double kLeastEpsilon = 1e-8;
 
 struct Choice {
@@ -39,15 +40,15 @@ Items items_of(const std::string& text) {
   return items;
 }
 
-// "" if it is not among them.
+// Returns "" if the name is not among the items.
 std::string value_of(const Items& items, const std::string& name) {
   const auto found =
       std::find_if(items.begin(), items.end(), [&](const auto& item) { return item.first == name; });
   return found == items.end() ? "" : found->second;
 }
 
-// The keys above go into `choice`, the others come back. A method may have a subspace and a limiter of its
-// own, which are options then.
+// Writes the keys above into `choice` and returns the other items. A method may have its own subspace and
+// limiter; these keys are options then.
 Items choose(const Items& items, Choice& choice) {
   OptionTable table;
   declare_options(table, choice);
@@ -85,7 +86,7 @@ void refuse_what_means_nothing(const Choice& choice) {
                choice.rule);
 }
 
-// Of these presets the method is taken, with its defaults.
+// Returns the preset whose method, with its defaults, treats the residual in this way.
 const char* preset_with(const std::string& residual) {
   if (residual == "scaled") return "fira_adamw";
   if (residual == "sign") return "frugal_adamw";
@@ -105,7 +106,7 @@ OptimizerSettings settings_of(const Choice& choice) {
   return settings;
 }
 
-// Bytes of the moments of a targeted matrix and of a head, which is not targeted.
+// Returns the bytes of the moments of one targeted matrix and one head, which is not targeted.
 int64_t moment_bytes_of(OptimizerSettings settings, const std::string& storage) {
   settings.storage.storage = storage;
   Ledger ledger(at::kMeta);

@@ -1,23 +1,22 @@
-// An optimizer put together from parts, for combinations that have no name.
+// Builds an optimizer from parts, for combinations without a name.
 //
-//   key        values                                        what it decides
-//   rule       adamw, adafactor, sgd, ...                    how gradients become directions
-//   storage    float32, blockwise_8bit                       of the moments
-//   subspace   none, or a value of the option `subspace`     inside what the rule works
-//   residual   none, scaled, sign, gradient                  what is made of the gradient outside the
-//                                                            subspace: nothing (GaLore), scaled (Fira), its
-//                                                            sign (FRUGAL), or the whole gradient is scaled
-//                                                            instead (APOLLO)
-//   limiter    none, norm_growth, spike_clip                 of the scaled residual or gradient; of spikes
-//                                                            before the rule
+//   key        values                                        meaning
+//   rule       adamw, adafactor, sgd, ...                    turns gradients into directions
+//   storage    float32, blockwise_8bit                       format of the moments
+//   subspace   none, or a value of the option `subspace`     the subspace in which the rule works
+//   residual   none, scaled, sign, gradient                  use of the gradient outside the subspace: none
+//                                                            (GaLore), scaled (Fira), its sign (FRUGAL), or
+//                                                            the whole gradient is scaled instead (APOLLO)
+//   limiter    none, norm_growth, spike_clip                 limits the scaled residual or gradient, or clips
+//                                                            spikes before the rule
 //
-// Or all parts of a named optimizer with another storage, as method=muon,storage=blockwise_8bit: `method`
-// takes the place of rule, subspace, residual and limiter. What it keeps of other kinds than moments of
-// elements (means of rows, bases, a factor) stays as it is. With codes AdamW's epsilon is 1e-8 at least,
-// unless it is given.
+// A composition may also take all parts of a named optimizer with another storage, as in
+// method=muon,storage=blockwise_8bit: `method` replaces rule, subspace, residual and limiter. State other
+// than elementwise moments (means of rows, bases, a factor) keeps its format. With 8-bit storage AdamW's
+// epsilon is at least 1e-8, unless it is given.
 //
-// Other keys are options of the parts, as in optim_args. Combinations that mean nothing are refused with the
-// reason.
+// All other keys are options of the parts, as in optim_args. Combinations without a meaning are refused with
+// the reason.
 #pragma once
 
 #include <string>
@@ -28,9 +27,9 @@
 
 namespace galore {
 
-// "rule=adamw,subspace=warm,rank=256": whether `optim` is such a list instead of a name.
+// Returns true when `optim` is a list such as "rule=adamw,subspace=warm,rank=256" and not a name.
 bool is_composition(const std::string& optim);
-// `defaults`: as resolve_optimizer's.
+// Returns the settings of a composition. `defaults` has the meaning that it has in resolve_optimizer().
 OptimizerSettings compose(const std::string& text,
                           const std::vector<std::pair<std::string, std::string>>& defaults);
 

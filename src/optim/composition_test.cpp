@@ -21,7 +21,7 @@ std::string refusal_of(const std::string& optim) {
   return "accepted";
 }
 
-// With the same parts, the same numbers.
+// The parts of a preset give the same numbers as the preset.
 TEST(Composition, OfAPresetsPartsIsThePreset) {
   const std::vector<std::pair<std::string, std::string>> pairs{
       {"rule=adafactor", "adafactor"},
@@ -58,8 +58,8 @@ TEST(Composition, TakesOptionsOfItsPartsFromBothPlaces) {
   EXPECT_EQ(resolve_optimizer("rule=sgd,rank=8", "")->subspace.subspace, "warm");
 }
 
-// Every named optimizer takes the other storage and keeps what its formula says then, or is refused because
-// it has nothing to store in codes.
+// Every named optimizer takes the other storage and then has the state of its formula, or is refused because
+// it has no moments to quantize.
 TEST(Composition, StoresTheMomentsOfAnyMethodInCodes) {
   std::vector<std::string> without;
   for (const Preset& preset : presets()) {
@@ -83,7 +83,8 @@ TEST(Composition, StoresTheMomentsOfAnyMethodInCodes) {
             "adafactor sgd galore_adafactor galore_sgd fira_adafactor lomo adalomo");
 }
 
-// Rounding to codes turns the displacement by 0.2 to 3 %, and saved codes go on to the bit.
+// Rounding to codes rotates the displacement by 0.2 to 3 %. A run that resumes from saved codes is equal to
+// the bit.
 TEST(Composition, WithMomentsInCodesMovesWeightsAsTheMethodDoes) {
   for (const std::string name : {"muon", "gwt_adamw", "foam_adamw", "alice", "racs", "stable_spam_adamw"}) {
     const auto coded_run = [&] {

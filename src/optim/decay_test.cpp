@@ -1,5 +1,5 @@
-// Weight decay: which weights have it, and where it stands in an update. Gradients are reported as products
-// or whole; weights are of order 1 and round in fp32, hence tolerances of 1e-6.
+// Weight decay: which weights have it, and its place in an update. Gradients are reported as products or
+// whole. Weights are of order 1 and round in fp32, hence the tolerances of 1e-6.
 #include <gtest/gtest.h>
 
 #include "optim/test_optimizer.h"
@@ -38,7 +38,8 @@ TEST(Decay, SkipsNormsUnlessAllDecay) {
   }
 }
 
-// Every preset, by its order: before and after from the direction of a run without decay.
+// Checks every preset by its decay order; before and after are compared with the direction of a run without
+// decay.
 TEST(Decay, StandsWhereThePresetSays) {
   for (const Preset& preset : presets()) {
     const std::string args = preset.name.rfind("galore", 0) == 0 ? "rank=4" : "";

@@ -1,4 +1,4 @@
-// Gradients that are projected while they are formed, and which gradient buffers exist.
+// Gradients that are projected while they are formed, and the gradient buffers that exist.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -12,7 +12,8 @@ using namespace testing_optimizer;
 
 constexpr int64_t kTokens = 64;
 
-// Reports as a model does: products of linears, rows of the embedding, a vector of the norm.
+// Reports gradients as a model does: products for linear layers, rows for the embedding, a vector for the
+// norm.
 void report(TestRun& run, uint64_t seed, int64_t tokens = kTokens) {
   for (size_t i = run.list().size(); i-- > 0;) {  // in the order of a backward pass
     Parameter& parameter = *run.list()[i];
@@ -43,15 +44,15 @@ struct Case {
   double weight_decay = 0;
 };
 
-// As the linears of a model say.
+// Sets whole_products as the linear layers of a model do.
 void say_whole_products(TestRun& run) {
   for (Parameter* parameter : run.list())
     parameter->whole_products = parameter->value.dim() == 2 && parameter->name != kEmbedding;
 }
 
-// The same formula in another order of products. Adam divides by the root of the second moment, so fp32
-// rounding (1e-6 of the largest element of a gradient) grows where elements are small: directions agree to
-// 1e-3 of their norm. bf16 weights round at 2^-9 of themselves, to one of two neighbours.
+// Both compute one formula with products in another order. Adam divides by the root of the second moment, so
+// fp32 rounding errors (1e-6 of a gradient's largest element) grow where elements are small: directions agree
+// to 1e-3 of their norm. bf16 weights are rounded to 2^-9 of themselves, to one of two neighbours.
 void expect_projected_equals_full(const Case& c, OptimizerOptions options, int64_t micro_batches,
                                   bool by_products = false) {
   options.weight_decay = c.weight_decay;
@@ -92,7 +93,8 @@ TEST(ProjectedGradients, EqualFullOnesToRounding) {
   }
 }
 
-// The basis is found by products with the gradient's factors, the same search in another order of products.
+// The basis is found by products with the gradient's factors, which is the same search with products in
+// another order.
 TEST(ProjectedGradients, EqualFullOnesWhereBasesAreFoundByProducts) {
   for (const std::string finder : {"warm", "randomized", "sketch"}) {
     for (const std::string type : {"right", "left", "std"}) {
@@ -111,7 +113,7 @@ TEST(ProjectedGradients, EqualFullOnesWhereBasesAreFoundByProducts) {
   }
 }
 
-// It gives the basis, and all enter the low-rank gradient.
+// The first micro-batch gives the basis, and all micro-batches enter the low-rank gradient.
 TEST(ProjectedGradients, MayTakeTheBasisOfTheFirstMicroBatch) {
   OptimizerOptions options;
   options.gradient = "projected";
@@ -128,7 +130,7 @@ TEST(ProjectedGradients, MayTakeTheBasisOfTheFirstMicroBatch) {
   EXPECT_TRUE(same_bits(bases.at(name), others.at(name)));
   at::Tensor whole = at::zeros_like(three.weight(kTall));
   for (uint64_t i = 0; i < 3; ++i) {
-    const uint64_t own = 100 * (10 + i) + 10 * 2;  // the third of all_kinds()
+    const uint64_t own = 100 * (10 + i) + 10 * 2;  // the third weight of all_kinds()
     whole += decaying({kTokens, whole.size(0)}, own).t().mm(decaying({kTokens, whole.size(1)}, own + 1));
   }
   const at::Tensor basis = bases.at(name), moved = all_kinds()[2].second - three.weight(kTall);
@@ -158,8 +160,8 @@ TEST(ProjectedGradients, WorkForAnEmbeddingThatWasNamed) {
     expect_projected_equals_full({"galore_sgd", "rank=4,scale=1,subspace=svd,proj_type=" + type}, options, 2);
 }
 
-// Rounding of fp32 products in another order; the short gradients go by the tokens' Gram matrices (64 tokens
-// would not), the long ones by the gradient itself.
+// The tolerance is fp32 rounding of products in another order. Short gradients use the Gram matrices of the
+// tokens (64 tokens would not), long ones the gradient itself.
 TEST(ProjectedGradients, KnowTheNormOfWholeGradientsWhereItIsWanted) {
   for (const int64_t tokens : {4, 64}) {
     const at::Tensor output = random({tokens, 24}, 1), input = random({tokens, 16}, 2);
@@ -169,7 +171,7 @@ TEST(ProjectedGradients, KnowTheNormOfWholeGradientsWhereItIsWanted) {
         OptimizerOptions options;
         options.gradient = "projected";
         options.layerwise = layerwise;
-        options.max_grad_norm = max_norm;  // with "auto": exact where it clips
+        options.max_grad_norm = max_norm;  // "auto" computes the exact norm when it clips
         TestRun run("galore_adamw", "rank=2,subspace=warm", {{kTall, all_kinds()[2].second}}, options);
         say_whole_products(run);
         for (int update = 0; update < 2; ++update) {
@@ -216,10 +218,10 @@ TEST(GradientBuffers, AreOneInLayerwiseMode) {
   OptimizerOptions options;
   options.gradient = "full";
   options.layerwise = true;
-  // The largest weights are the embedding (30 x 16) and then tall and wide (24 x 16).
+  // The largest weights are the embedding (30 x 16), then tall and wide (24 x 16).
   EXPECT_EQ(gradient_bytes("adamw", options), bytes_of(kEmbedding));
   EXPECT_EQ(gradient_bytes("galore_adamw", options), bytes_of(kEmbedding));
-  // A tied weight keeps its own until its second use has reported.
+  // A tied weight keeps its own buffer until its second use has reported.
   EXPECT_EQ(gradient_bytes("galore_adamw", options, 1, 2), bytes_of(kEmbedding) + bytes_of(kTall));
 }
 
@@ -242,25 +244,25 @@ TEST(GradientBuffers, AreSmallWhenProjectedAndNoRefreshIsDue) {
   OptimizerOptions options;
   options.layerwise = true;
   options.gradient = "projected";
-  // Beside the shared buffer, one for low-rank gradients: the largest is 24 x 4.
+  // In addition to the shared buffer there is one for low-rank gradients; the largest is 24 x 4.
   EXPECT_EQ(gradient_bytes("galore_adamw", options), bytes_of(kEmbedding) + 4 * 24 * 4);
 }
 
-// A refresh takes its basis in the backward pass and keeps the projection: beside what is never projected,
-// low-rank gradients (square 16 x 4, tall 24 x 4, wide 4 x 24) and one gradient in full are all there ever
-// is.
+// A refresh takes its basis in the backward pass and keeps the projection. In addition to the weights that
+// are never projected, there are only low-rank gradients (square 16 x 4, tall 24 x 4, wide 4 x 24) and one
+// full gradient.
 TEST(GradientBuffers, HoldOneGradientInFullAtARefresh) {
   OptimizerOptions options;
   options.gradient = "projected";
   const int64_t low_rank = 4 * 4 * (16 + 24 + 24), plain = bytes_of(kEmbedding) + bytes_of(kNorm);
   EXPECT_EQ(gradient_bytes("galore_adamw", options), plain + low_rank + bytes_of(kTall));
-  // With a whole-model discard still possible, each refreshing weight keeps its own.
+  // As long as a whole-model update may be discarded, each weight that refreshes keeps its own full gradient.
   options.may_discard = true;
   EXPECT_GT(gradient_bytes("galore_adamw", options), plain + low_rank + bytes_of(kTall));
 }
 
-// Found by products, bases leave no gradient in full but of what is never projected; where a search is
-// cheaper with the gradient formed, as with these 64 tokens, one at a time.
+// Bases that are found by products need no full gradient except for weights that are never projected. If a
+// search is cheaper with the gradient formed, as with these 64 tokens, one full gradient exists at a time.
 TEST(GradientBuffers, HoldAtMostOneFullGradientOfAProjectedWeight) {
   for (const bool layerwise : {false, true}) {
     for (const int64_t micro_batches : {1, 3}) {
@@ -285,7 +287,7 @@ TEST(GradientBuffers, HoldAtMostOneFullGradientOfAProjectedWeight) {
 
 TEST(Refreshes, AreSpreadOverTheGapWhenStaggered) {
   const std::string args =
-      "rank=4,update_proj_gap=7,subspace=warm";  // three projected weights: phases 0, 2, 4
+      "rank=4,update_proj_gap=7,subspace=warm";  // three projected weights have the phases 0, 2 and 4
   TestRun run("galore_adamw", args, all_kinds());
   std::vector<int64_t> refreshed;
   for (uint64_t seed = 1; seed <= 15; ++seed) {

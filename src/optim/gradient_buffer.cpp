@@ -26,8 +26,8 @@ void GradientBuffer::begin(const Update& update) {
   buffer_.reset();
 }
 
-// With the first report and not in begin(): buffers of one name grow from parameter to parameter, and those
-// that were handed out before would stay alive, uncounted.
+// Allocates with the first report and not in begin(). Buffers of one name grow from parameter to parameter,
+// and buffers that were handed out before would stay alive without being counted.
 void GradientBuffer::acquire() {
   GALORE_ASSERT(remaining_ > 0);
   if (buffer_.defined()) return;
@@ -58,7 +58,7 @@ void GradientBuffer::accumulate(const at::Tensor& part) {
   fresh_ = false;
 }
 
-// Summed in fp32 over reports whatever the products' dtype.
+// Reports are summed in fp32, whatever the dtype of the products.
 void GradientBuffer::accumulate_product(const at::Tensor& left_transposed, const at::Tensor& right) {
   acquire();
   outer_product(buffer_, left_transposed, right, /*accumulate=*/!fresh_, workspace_);
@@ -91,7 +91,7 @@ void GradientBuffer::add_rows(const at::Tensor& indices, const at::Tensor& gradi
   if (projected()) {
     Subspace& subspace = *update_.subspace;
     if (subspace.side() != Side::left) rows = reduced_input(rows, subspace.right(), workspace_);
-    // The rows of an identity stand where a linear layer has its output's gradient.
+    // The rows of an identity replace the gradient of a linear layer's output.
     if (subspace.side() != Side::right)
       return accumulate_product(subspace.left().index_select(0, indices), rows);
   }
@@ -111,7 +111,7 @@ void GradientBuffer::add(const at::Tensor& gradient) {
 void GradientBuffer::use_done() {
   GALORE_ASSERT(remaining_ > 0);
   if (remaining_ == 1 && fresh_ &&
-      !update_.ignored) {  // nothing was reported: the buffer holds an older gradient
+      !update_.ignored) {  // nothing was reported, so the buffer holds an older gradient
     acquire();
     buffer_.zero_();
   }

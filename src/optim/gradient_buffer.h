@@ -1,4 +1,4 @@
-// Where one parameter's gradient is collected during an update, whole or already projected.
+// Collects the gradient of one parameter during an update, whole or already projected.
 #pragma once
 
 #include <functional>
@@ -13,8 +13,8 @@ namespace galore {
 
 class GradientBuffer : public GradientSink {
  public:
-  // `on_complete` is called once an update, when every use of every micro-batch has reported and the
-  // processes' gradients have been summed.
+  // `on_complete` is called once per update, after every use in every micro-batch has reported its gradient
+  // and the processes' gradients have been summed.
   GradientBuffer(Parameter& parameter, Workspace& workspace, std::function<void()> on_complete,
                  Collective& collective = single_process());
 
@@ -23,31 +23,34 @@ class GradientBuffer : public GradientSink {
     // Non-null: only the low-rank gradient is formed, by dY^T (X P) or (dY P)^T X (the identity of LoQT,
     // arXiv 2405.16528, and CompAct, arXiv 2410.15352).
     Subspace* subspace = nullptr;
-    // With a subspace: called once, before the first product is projected, to take a new basis from it; of
-    // parameters with whole_products. With several micro-batches the first one decides.
+    // With a subspace, for parameters with whole_products: called once, before the first product is
+    // projected, to take a new basis from the product. With several micro-batches the first one decides.
     std::function<void(const GradientOperator&)> refresh = nullptr;
-    // With a subspace and whole_products: the norm of the gradient in full is wanted as well. Not with
-    // several processes, which do not know it.
+    // With a subspace and whole_products, the norm of the full gradient is computed as well. This does not
+    // work with several processes, because none of them knows that norm.
     bool exact_norm = false;
-    // The buffer may be shared with other parameters: this one is consumed by `on_complete`, before the next
-    // one reports.
+    // The buffer may be shared with other parameters: `on_complete` consumes this gradient before the next
+    // parameter reports.
     bool shared = false;
-    // What is reported is not kept.
+    // Reports are dropped.
     bool ignored = false;
-    // Of the buffer, instead of the parameter's: parameters of which one at a time is not ignored share it.
+    // The name of the buffer, instead of the parameter's. Parameters share a buffer when at most one of them
+    // at a time is not ignored.
     std::string name = "";
   };
   void begin(const Update& update);
-  // Of a complete gradient in full: keeps its projection alone, in a buffer of this parameter. `refreshed`:
-  // by a basis just taken from it.
+  // Replaces a complete full gradient by its projection, in a buffer of this parameter. `refreshed` tells
+  // that the basis was just taken from this gradient.
   void keep_projection(Subspace& subspace, bool refreshed);
   bool ignored() const { return update_.ignored; }
   bool complete() const { return remaining_ == 0; }
-  // fp32, of the parameter's shape, or the low-rank shape when begun with a subspace. From the first report
-  // to the next begin(); a shared one until `on_complete` returns.
+  // Returns the gradient in fp32, in the parameter's shape or, when begun with a subspace, in the low-rank
+  // shape. It is valid from the first report to the next begin(), and in a shared buffer until `on_complete`
+  // returns.
   at::Tensor gradient() const { return buffer_; }
   bool projected() const { return update_.subspace != nullptr; }
-  // Of what gradient() holds, 0 where it is ignored; with exact_norm, of the gradient in full.
+  // Returns the squared norm of gradient(), or 0 when it is ignored. With exact_norm it is the squared norm
+  // of the full gradient.
   double squared_norm() const;
 
   void add_product(const at::Tensor& output_gradient, const at::Tensor& input) override;
@@ -55,7 +58,8 @@ class GradientBuffer : public GradientSink {
   void add(const at::Tensor& gradient) override;
   void use_done() override;
 
-  // Two names: while a shared low-rank gradient is consumed, the full-size buffer serves as scratch.
+  // There are two names, because the full-size buffer serves as scratch while a shared low-rank gradient is
+  // consumed.
   static constexpr const char* kSharedBuffer = kSharedGradient;
   static constexpr const char* kSharedLowRankBuffer = "optimizer.low_rank_gradient";
 
@@ -72,7 +76,7 @@ class GradientBuffer : public GradientSink {
   at::Tensor buffer_;
   int64_t remaining_ = 0;
   double exact_squared_norm_ = 0;
-  bool fresh_ = true;  // nothing has been added yet: the first report overwrites
+  bool fresh_ = true;  // nothing has been added yet, so the first report overwrites
 };
 
 }  // namespace galore

@@ -19,7 +19,7 @@ class Buffer : public testing::Test {
     parameter_.name = "w";
     parameter_.value = at::zeros({kRows, kColumns});
   }
-  // Projected by a basis of the given side.
+  // Returns a subspace with a basis of the given side.
   std::unique_ptr<Subspace> subspace(const std::string& proj_type) {
     SubspaceOptions options;
     options.proj_type = proj_type;
@@ -92,12 +92,12 @@ TEST_F(Buffer, IsCompleteAfterEveryUseOfEveryMicroBatch) {
   EXPECT_EQ(completed_, 1);
   EXPECT_THROW(sink.use_done(), std::logic_error);
   EXPECT_THROW(sink.add_product(output_, input_), std::logic_error);
-  // Sums of six equal fp32 matrices: a few roundings.
+  // Sums of six equal fp32 matrices have a few roundings.
   EXPECT_LE(relative_difference(sink.gradient(), 6 * output_.t().mm(input_)), 1e-6);
 }
 
-// What is projected while it is formed is what a projection makes of the whole; tolerance: fp32 rounding of
-// sums of 40 terms, in another order.
+// Gradients that are projected while they are formed equal the projection of the whole gradient. The
+// tolerance is fp32 rounding of sums of 40 terms in another order.
 TEST_F(Buffer, ProjectsEveryReport) {
   const at::Tensor indices = at::tensor({3, 0, 3, 11}, at::kLong), rows = random({4, kColumns}, 3);
   const at::Tensor tensor = random({kRows, kColumns}, 4);
@@ -119,7 +119,8 @@ TEST_F(Buffer, ProjectsEveryReport) {
   }
 }
 
-// Fewer tokens than directions wanted: the others come from the old basis, and everything stays orthonormal.
+// With fewer tokens than directions, the other directions come from the old basis, and the basis stays
+// orthonormal.
 TEST_F(Buffer, TakesABasisFromFewTokens) {
   for (const std::string type : {"right", "left"}) {
     const auto space = subspace(type);
@@ -136,7 +137,7 @@ TEST_F(Buffer, TakesABasisFromFewTokens) {
     EXPECT_LE(relative_difference(basis.t().mm(basis), at::eye(kRank)), 1e-5);  // fp32 rounding
     const at::Tensor rows = type == "right" ? input : output;
     EXPECT_LE(relative_difference(rows.mm(basis).mm(basis.t()), rows), 1e-5);
-    const at::Tensor rest = basis.narrow(1, 2, 1);  // within what the old basis and the gradient span
+    const at::Tensor rest = basis.narrow(1, 2, 1);  // inside the span of the old basis and the gradient
     const at::Tensor span = std::get<0>(at::linalg_qr(at::cat({old, rows.t()}, 1)));
     EXPECT_LE(relative_difference(span.mm(span.t().mm(rest)), rest), 1e-4);
   }
@@ -150,8 +151,8 @@ TEST_F(Buffer, NeverFormsAFullGradientWhenProjecting) {
   EXPECT_EQ(ledger_.bytes(Owner::gradients), 4 * kRows * kRank);
 }
 
-// bf16 products are rounded to 2^-9 once each and summed in fp32: two equal halves differ from the whole by
-// no more than that, while a bf16 sum of 100 would stall.
+// Each bf16 product is rounded to 2^-9 and summed in fp32, so two equal halves differ from the whole by no
+// more than that, while a bf16 sum of 100 products would stall.
 TEST_F(Buffer, SumsNarrowProductsInFloat32) {
   const at::Tensor output = output_.to(at::kBFloat16), input = input_.to(at::kBFloat16);
   const at::Tensor exact = output.to(at::kFloat).t().mm(input.to(at::kFloat));
@@ -163,7 +164,7 @@ TEST_F(Buffer, SumsNarrowProductsInFloat32) {
   const auto space = subspace("full");
   sink.begin({.subspace = space.get()});
   sink.add_product(output, input);
-  // Basis, reduced operands and the product: three roundings to bf16.
+  // The basis, the reduced operands and the product are each rounded to bf16.
   EXPECT_LE(relative_difference(sink.gradient(), space->project(exact)), 2e-2);
 }
 

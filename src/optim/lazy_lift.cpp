@@ -42,7 +42,7 @@ void LazyLift::clear() {
   count_ = 0;
 }
 
-// A loading visitor brings the count before what depends on it.
+// A loading visitor sets the count before the state that depends on it.
 void LazyLift::visit(StateVisitor& visitor) {
   visitor.scalar("updates_not_lifted", count_);
   if (count_ == 0) return;

@@ -1,10 +1,10 @@
-// Directions that stay inside the subspace until the basis changes: the weight is W + B P^T (or W + P B).
+// Keeps directions inside the subspace until the basis changes: the weight is W + B P^T (or W + P B).
 //
-// Lifting a low-rank direction costs 2 m n r an update, however few tokens it has. B -= eta alpha N costs
-// nothing, and layers compute with both terms instead, for 4 T r (m + n) an update of T tokens: less where T
-// < m n / (2 (m + n)), a quarter of the width of a square weight. B is folded into W before the basis
-// changes, in fp32, and then begins at zero. W is not written in between: narrow weights are rounded once an
-// interval instead of once an update.
+// Lifting a low-rank direction costs 2 m n r in each update, however few tokens the update has. B -= eta
+// alpha N costs almost nothing. Layers then compute with both terms, which costs 4 T r (m + n) for an update
+// of T tokens. This is less when T < m n / (2 (m + n)), a quarter of the width of a square weight. Before the
+// basis changes, B is added to W in fp32 and set to zero. W is not written in between, so bf16 weights are
+// rounded once in an interval instead of once in an update.
 //
 // Legend: W m x n, r rank; P n x r (right) or m x r (left), B m x r or r x n.
 //
@@ -24,33 +24,34 @@ namespace galore {
 
 class LazyLift : public WeightTerm {
  public:
-  // Of a subspace with one side. Both must outlive this.
+  // Makes the term for a subspace with one side. Parameter and subspace must outlive this object.
   LazyLift(Parameter& parameter, Subspace& subspace, Ledger& ledger);
   ~LazyLift() override;
   LazyLift(const LazyLift&) = delete;
   LazyLift& operator=(const LazyLift&) = delete;
 
-  // B as the update would write W, `direction` being a lift of N by the subspace.
+  // Updates B as the update would write W. `direction` is a lift of N by the subspace.
   void add(const Direction& direction, const kernels::WeightUpdate& update);
-  // Nothing since the last fold. On the meta device never, so that a plan sees what layers claim.
+  // Returns true when there was no update since the last fold. On the meta device it is always false, so that
+  // a plan counts the buffers of the layers.
   bool empty() const override { return count_ == 0 && !low_rank_.is_meta(); }
   Factors factors() override;
-  // What is to be added to W now; clear() when that is done.
+  // Returns the direction to add to W; call clear() after adding it.
   Direction direction();
   void clear();
-  // B and, unless it is in codes, W itself: a model's files hold their sum.
+  // Visits B and, unless W is quantized, W itself: a model's files hold their sum.
   void visit(StateVisitor& visitor);
 
  private:
   Parameter& parameter_;
   Subspace& subspace_;
   at::Tensor low_rank_;  // B
-  int64_t count_ = 0;    // updates in B
+  int64_t count_ = 0;    // number of updates in B
 };
 
-// The name of B in a state whose weight is W alone.
+// Returns the name of B in a state that has W without B.
 std::string lifted_name(const std::string& parameter);
-// Whether an update of so many tokens costs less that way.
+// Returns true when lazy lift costs less for an update with this number of tokens.
 bool lazy_lift_is_cheaper(int64_t tokens, int64_t m, int64_t n);
 
 }  // namespace galore

@@ -58,7 +58,7 @@ bool Optimizer::lifts_lazily() const {
 
 void Optimizer::visit(StateVisitor& visitor) {
   driver_->visit(visitor);
-  // Their decoded values are in the model's files, but only the codes give the same weights to the last bit.
+  // The model's files hold the decoded values, but only the codes give the same weights to the last bit.
   for (Parameter* parameter : frozen_in_codes_) visit_codes(*parameter, visitor);
 }
 

@@ -27,10 +27,10 @@ Collective& single_process();  // core/collective.h
 
 class Optimizer {
  public:
-  // Attaches a sink to every trainable parameter and detaches it when destroyed; the parameters must outlive
-  // it. A parameter that is not trainable gets no sink and no state. With several processes each reports the
-  // gradient of its share of a batch, and all make the same update from the sum; their parameters must begin
-  // equal.
+  // Attaches a sink to every trainable parameter and detaches the sinks when destroyed; the parameters must
+  // outlive the optimizer. A parameter that is not trainable gets no sink and no state. With several
+  // processes, each process reports the gradient of its share of a batch, and all make the same update from
+  // the sum; their parameters must start equal.
   Optimizer(const ParameterList& parameters, const OptimizerOptions& options, Workspace& workspace,
             Collective& collective = single_process());
   ~Optimizer();
@@ -40,22 +40,22 @@ class Optimizer {
   // Call it before the first micro-batch of an update. `learning_rate` applies to this update. The optimizer
   // ignores `settings.learning_rate`; the caller's schedule uses it.
   void begin_update(double learning_rate, int64_t micro_batches);
-  // Call it after the last one. With `discard` the update does not count, and a refresh that was due is due
-  // in the next update. A whole-model update is dropped: weights and state stay as they were. The weights
-  // that layer-wise mode has written in the backward pass stay written.
+  // Call it after the last micro-batch of an update. With `discard` the update does not count, and a refresh
+  // that was due stays due in the next update. In whole-model mode weights and state stay unchanged. Weights
+  // that layer-wise mode has written during the backward pass stay written.
   UpdateReport finish_update(bool discard = false);
 
   int64_t num_updates() const;
-  bool lifts_lazily() const;  // any of the weights
+  bool lifts_lazily() const;  // true if any weight is lifted lazily
   const Grouping& grouping() const { return grouping_; }
   const OptimizerOptions& options() const { return options_; }
-  // Names are "<parameter>.<part>.<tensor>" and contain no indices, so a run with other groups can resume.
+  // Names are "<parameter>.<part>.<tensor>" without indices, so that a run with other groups can resume.
   void visit(StateVisitor& visitor);
 
  private:
   OptimizerOptions options_;
   ParameterList frozen_in_codes_;
-  Grouping grouping_;  // of the trainable parameters
+  Grouping grouping_;  // groups of the trainable parameters
   std::unique_ptr<UpdateDriver> driver_;
 };
 

@@ -1,4 +1,4 @@
-// What a user may choose of an optimizer beside its preset.
+// The options of an optimizer that a user may choose in addition to its preset.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@ namespace galore {
 class OptionTable;
 struct OptimizerSettings;  // optim/settings.h
 
-// `name` may be a composition (composition.h). `defaults`: settings of the trainer, used where optim_args
-// does not say otherwise and the preset has the option (adam_beta1 and the like). `where` goes into messages.
+// Returns the settings of an optimizer; `name` may be a composition (composition.h). `defaults` are settings
+// of the trainer such as adam_beta1; they apply to options that the preset has and optim_args does not set.
 Cloned<OptimizerSettings> resolve_optimizer(
     const std::string& name, const std::string& optim_args,
     const std::vector<std::pair<std::string, std::string>>& defaults = {});
@@ -30,35 +30,37 @@ struct OptimizerOptions {
 
   Cloned<OptimizerSettings> settings;
   std::vector<std::string> target_modules;
-  // Weights with settings of their own. A matrix that one names is targeted.
+  // Weights with their own settings. A matrix that an override names is targeted.
   std::vector<WeightOverride> overrides;
   double weight_decay = 0;
-  // Decay norms and biases too: the papers' optimizers do, transformers' trainer does not.
+  // Also decay norms and biases, as the papers' optimizers do; transformers' trainer does not.
   bool decay_all = false;
   bool layerwise = false;
   double max_grad_norm = 0;  // 0: no clipping
-  // Layer-wise mode cannot know this update's norm before it writes weights: it clips by the norm of the
-  // update before (previous_norm) or each tensor by its own norm (per_tensor).
+  // Layer-wise mode cannot know this update's norm before it writes weights. It clips by the norm of the
+  // previous update (previous_norm) or each tensor by its own norm (per_tensor).
   std::string layerwise_clipping = "previous_norm";
-  // full: the gradient of every weight is formed. projected: of projected weights only at refreshes.
+  // full: the gradient of every weight is formed. projected: gradients of projected weights are formed only
+  // when a refresh cannot work with products alone.
   std::string gradient = "projected";
-  // Where no gradient is formed in full and an update has several micro-batches. update: bases are taken from
-  // the sum of all, which is then formed for each weight that is due. first_micro_batch: no gradient is
-  // formed in full, but how an update is cut into micro-batches changes the bases.
+  // Applies when gradients are not formed in full and an update has several micro-batches. update: bases come
+  // from the sum of all micro-batches, which is formed for each weight that is due. first_micro_batch: no
+  // gradient is formed in full, but the bases depend on how an update is split into micro-batches.
   std::string basis_gradient = "update";
-  // auto, exact, projected: of which gradient the norm is, where none is formed in full.
+  // The gradient whose norm is computed when gradients are not formed in full: auto, exact or projected.
   std::string grad_norm = "auto";
-  // finish_update may discard: bases then wait for it, which costs a gradient in full for each that is due.
+  // finish_update may discard the update. Refreshes of bases then wait for it, which costs a full gradient
+  // for each weight that is due.
   bool may_discard = false;
-  std::string rounding = "nearest";  // of bf16 weights: nearest, stochastic
-  bool master_weights = false;       // keep fp32 copies of narrower weights
-  // eager: every update is lifted into its weight. lazy: see lazy_lift.h, of all weights whose methods allow
-  // it; auto: where it is cheaper with so many tokens an update.
+  std::string rounding = "nearest";  // rounding of bf16 weights: nearest or stochastic
+  bool master_weights = false;       // keep fp32 copies of bf16 weights
+  // eager: every update is lifted into its weight. lazy: all weights with a suitable method are lifted when
+  // the basis changes (lazy_lift.h). auto: lazy if it is cheaper with this number of tokens in an update.
   std::string lift = "eager";
   int64_t tokens_per_update = 0;  // 0: unknown
   uint64_t seed = 42;
 
-  // Whether the norm of whole gradients is computed, even where none is formed in full.
+  // Returns true if the norm of full gradients is needed, even where no full gradient is formed.
   bool wants_exact_norm() const { return grad_norm == "exact" || (grad_norm == "auto" && max_grad_norm > 0); }
 };
 void declare_options(OptionTable& table, OptimizerOptions& options);

@@ -1,5 +1,5 @@
-// What happens around the methods: norms, clipping, gradients that are not finite, decay, refreshes, updates
-// that are dropped. Both drivers unless only one can have it.
+// The optimizer around the methods: norms, clipping, gradients that are not finite, decay, refreshes, and
+// updates that are dropped. Tests run with both drivers, except for features that only one has.
 #include "optim/optimizer.h"
 
 #include <gtest/gtest.h>
@@ -83,7 +83,7 @@ TEST(Clipping, OfTheWholeModelIsByItsNorm) {
   UpdateReport report;
   const auto moved = moves(run, gradients, &report);
   EXPECT_NEAR(report.clip_factor, 2 / (norm_of(gradients) + 1e-6), 1e-12);
-  EXPECT_NEAR(norm_of(moved), 2, 1e-4);  // weights of order 1 round their move in fp32
+  EXPECT_NEAR(norm_of(moved), 2, 1e-4);  // weights of order 1 round their displacement in fp32
   for (size_t i = 0; i < moved.size(); ++i)
     EXPECT_TRUE(moved[i].allclose(gradients[i] * report.clip_factor, 0, 1e-6));
 }
@@ -126,11 +126,12 @@ TEST(Clipping, LayerwisePerTensorIsByItsOwnNorm) {
   for (size_t i = 0; i < moved.size(); ++i) {
     const double norm = norm_of({gradients[i]}), factor = std::min(1.0, 2 / (norm + 1e-6));
     EXPECT_TRUE(moved[i].allclose(gradients[i] * factor, 0, 1e-6)) << i;
-    EXPECT_LE(report.clip_factor, factor * (1 + 1e-12));  // the smallest is reported
+    EXPECT_LE(report.clip_factor, factor * (1 + 1e-12));  // the smallest factor is reported
   }
 }
 
-// The others go on as if the bad weight were not there, clipped by what is finite.
+// The other weights are updated as if the bad weight did not exist, and are clipped by the norm of the finite
+// gradients.
 TEST_P(Drivers, LeaveAWeightAloneWhoseGradientIsNotFinite) {
   for (const double bad : {kNaN, kInfinity, 1e25}) {  // the square of 1e25 is infinite in fp32
     for (const double max_norm : {0.0, 1.0}) {
@@ -139,7 +140,7 @@ TEST_P(Drivers, LeaveAWeightAloneWhoseGradientIsNotFinite) {
       NamedTensors others = all_kinds();
       others.erase(others.begin() + 2);
       TestRun without("galore_adamw", "rank=4,update_proj_gap=2", others, options_);
-      for (uint64_t seed = 1; seed <= 3; ++seed) {  // the refreshes of updates 1 and 3 among them
+      for (uint64_t seed = 1; seed <= 3; ++seed) {  // includes the refreshes of updates 1 and 3
         auto gradients = run.gradients(seed), rest = gradients;
         gradients[2][1][1] = bad;
         rest.erase(rest.begin() + 2);
@@ -160,7 +161,7 @@ TEST_P(Drivers, LeaveAWeightAloneWhoseGradientIsNotFinite) {
   }
 }
 
-// The buffer that its gradient in full lay in belongs to the next weight: clipping cannot mend it.
+// The buffer of its full gradient belongs to the next weight, so clipping cannot repair it.
 TEST(ProjectedGradients, LeaveTheBasisAloneWhereASquareOverflows) {
   OptimizerOptions options;
   options.gradient = "projected";
@@ -216,7 +217,7 @@ TEST(Discard, LeavesWeightsStateAndSchedule) {
   EXPECT_EQ(run.optimizer->num_updates(), 4);
 }
 
-// Not everything needs to have reported when an update is dropped.
+// An update may be dropped before all parameters have reported.
 TEST(Discard, WorksInTheMiddleOfAnUpdate) {
   TestRun run("galore_adamw", "rank=4", all_kinds()), never("galore_adamw", "rank=4", all_kinds());
   run.optimizer->begin_update(0.01, 2);
@@ -292,7 +293,7 @@ TEST(Optimizer, LetsGoOfItsParameters) {
   EXPECT_EQ(run.parameter(kTall).sink, nullptr);
 }
 
-// Two weights; the second one is refused with lift=lazy and decay, because it is narrow.
+// The optimizer refuses the second of these two weights with lift=lazy and decay, because it is bf16.
 struct HalfRefused {
   HalfRefused() {
     wide.name = kSquare, narrow.name = kTall;
@@ -320,7 +321,7 @@ TEST(Optimizer, LeavesNothingBehindWhenItsConstructionFails) {
   EXPECT_NE(given.wide.term, nullptr);
 }
 
-// A tap or a second optimizer may have taken the sink's place since.
+// A tap or a second optimizer may have replaced the sink in the meantime.
 TEST(Optimizer, LeavesASinkAloneThatIsNotItsOwn) {
   HalfRefused given;
   auto optimizer = std::make_unique<Optimizer>(ParameterList{&given.wide}, given.options, given.workspace);
@@ -372,7 +373,7 @@ TEST(Optimizer, MustHearFromEveryWeight) {
   EXPECT_THROW(run.optimizer->finish_update(), std::logic_error);
 }
 
-// A convolution's O x I x kh x kw is the matrix O x (I kh kw) to every method.
+// Every method treats a convolution's O x I x kh x kw as the matrix O x (I kh kw).
 TEST(ManyDimensions, AreTrainedAsAMatrix) {
   for (const Preset& preset : presets()) {
     for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {

@@ -1,4 +1,4 @@
-// Decides which weights are projected, and shows methods a weight as a matrix.
+// Decides which weights are projected, and presents weights to methods as matrices.
 #pragma once
 
 #include <string>
@@ -16,25 +16,26 @@ namespace galore {
 // matches no name and is no regular expression is a UsageError.
 Grouping group_parameters(const ParameterList& parameters, const std::vector<std::string>& targets);
 
-// Whether these targets mean this parameter. Its value is not looked at and may be missing.
+// Returns true if one of these targets matches this parameter. The parameter may have no value yet.
 bool is_targeted(const Parameter& parameter, const std::vector<std::string>& targets);
-// Whether one target means this parameter.
+// Returns true if this target matches this parameter.
 bool matches_target(const Parameter& parameter, const std::string& target);
 
-// The number of different layers that the parameters belong to.
+// Returns the number of different layers that the parameters belong to.
 int64_t count_layers(const ParameterList& parameters);
 
-// The name with "*" in place of the layer's number, e.g. "model.layers.*.mlp.up_proj.weight". Weights that
-// stand at the same place of different layers share it.
+// Returns the name with "*" in place of the layer's number, for example "model.layers.*.mlp.up_proj.weight".
+// Weights at the same place of different layers share this name.
 std::string name_in_any_layer(const std::string& name, int64_t layer);
 
-// The sizes that a method sees: the kernel of a convolution, O x I x kh x kw, is the matrix O x (I kh kw);
-// tensors of one and two dimensions keep their sizes.
+// Returns the sizes that a method sees: the kernel of a convolution, O x I x kh x kw, is the matrix O x (I kh
+// kw). Tensors of one and two dimensions keep their sizes.
 std::vector<int64_t> matrix_sizes(const Parameter& parameter);
-// The value with those sizes; it shares the parameter's memory.
+// Returns the value with these sizes; the result shares the parameter's memory.
 at::Tensor matrix_of(const Parameter& parameter);
 
-// Whether the parameter has two dimensions or more. Common trainers give no weight decay to the others.
+// Returns true if the parameter has two or more dimensions. Common trainers apply weight decay only to such
+// parameters.
 bool is_matrix(const Parameter& parameter);
 
 }  // namespace galore

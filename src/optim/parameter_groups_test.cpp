@@ -11,7 +11,7 @@
 namespace galore {
 namespace {
 
-// The names of a LLaMA with biases, and of a GPT-2, with their dimensions.
+// The names of a LLaMA with biases and of a GPT-2, with their numbers of dimensions.
 const std::vector<std::pair<std::string, int>> kNames{{"model.embed_tokens.weight", 2},
                                                       {"model.layers.0.self_attn.q_proj.weight", 2},
                                                       {"model.layers.0.self_attn.q_proj.bias", 1},
@@ -90,7 +90,7 @@ TEST_F(Groups, ProjectAnEmbeddingOnlyWhenNamed) {
   EXPECT_EQ(projected({"lm_head"}), std::vector<std::string>{"lm_head.weight"});
 }
 
-// Names say nothing about a weight that states its role.
+// The role that a weight states takes precedence over its name.
 TEST_F(Groups, GoByTheRole) {
   for (auto& parameter : owned_)
     parameter->role = parameter->name == "transformer.wte.weight" ? Role::matrix : Role::adapter;

@@ -1,4 +1,4 @@
-// Narrow weights: rounding to nearest, stochastic rounding, and fp32 master copies.
+// bf16 weights: rounding to nearest, stochastic rounding, and fp32 master copies.
 #include <gtest/gtest.h>
 
 #include "optim/test_optimizer.h"
@@ -30,8 +30,8 @@ TEST(Bfloat16, NearestRoundsTheExactUpdate) {
       narrow.update(1), wide.update(1);
       for (const auto& [name, value] : same) {
         EXPECT_EQ(narrow.weight(name).scalar_type(), at::kBFloat16);
-        // fp32 rounding differs between the two paths, which may tip a tie: one bf16 step of 2^-8 at most,
-        // and equal nearly everywhere.
+        // fp32 rounding differs between the two runs, which may decide a tie differently: the difference is
+        // at most one bf16 step of 2^-8, and nearly all weights are equal.
         const at::Tensor rounded = wide.weight(name).to(at::kBFloat16);
         EXPECT_TRUE(in_fp32(narrow.weight(name)).allclose(in_fp32(rounded), 0x1p-7, 0)) << optim << name;
         EXPECT_GE((narrow.weight(name) == rounded).to(at::kFloat).mean().item<double>(), 0.98) << name;
@@ -40,7 +40,7 @@ TEST(Bfloat16, NearestRoundsTheExactUpdate) {
   }
 }
 
-// 1.5 has neighbours at a distance of 2^-7: steps of 2^-12 are lost to nearest rounding.
+// 1.5 has neighbours at a distance of 2^-7, so rounding to nearest loses steps of 2^-12.
 TEST(Bfloat16, SmallUpdatesSurviveStochasticRoundingInTheMean) {
   const NamedTensors start{{kTall, at::full({64, 64}, 1.5, at::kBFloat16)}};
   TestRun nearest("sgd", "", start, rounding("nearest"));
@@ -49,15 +49,15 @@ TEST(Bfloat16, SmallUpdatesSurviveStochasticRoundingInTheMean) {
   for (int i = 0; i < 100; ++i)
     nearest.update({{gradient}}, 0x1p-12), stochastic.update({{gradient}}, 0x1p-12);
   EXPECT_TRUE(same_bits(nearest.weight(kTall), start[0].second));
-  // A step of 2^-7 has probability p = 1/32, so after 100 steps a weight has a standard deviation of
-  // 2^-7 sqrt(100 p (1-p)) = 0.0136, and their mean over 4096 weights 2.1e-4. Five of those.
+  // A step of 2^-7 has probability p = 1/32. After 100 steps a weight has a standard deviation of 2^-7
+  // sqrt(100 p (1-p)) = 0.0136, and the mean of 4096 weights one of 2.1e-4. The tolerance is five of these.
   const double mean = in_fp32(stochastic.weight(kTall)).mean().item<double>();
   EXPECT_NEAR(mean, 1.5 - 100 * 0x1p-12, 1.1e-3);
 }
 
 TEST(Bfloat16, StochasticRoundingOfGaLoreIsRightInTheMean) {
-  // 256 times the same 16 columns: the mean over copies of one column has a standard deviation of at most
-  // half a bf16 step (2^-8) / 16 = 2.4e-4 after one update. Five of those.
+  // The weight has 256 copies of 16 columns. After one update, the mean over the copies of a column has a
+  // standard deviation of at most half a bf16 step (2^-8) / 16 = 2.4e-4. The tolerance is five of these.
   const at::Tensor weight = random({24, 16}, 1).clamp(-1.9, 1.9).to(at::kBFloat16).repeat({1, 256});
   const at::Tensor gradient = random({24, 16}, 2).repeat({1, 256});
   const std::string args = "rank=4,scale=1,subspace=svd";
@@ -128,7 +128,7 @@ TEST(Float16, WeightsAreUpdatedToo) {
     TestRun wide("galore_adamw", "rank=4", all_kinds());
     narrow.update(1), wide.update(1);
     EXPECT_EQ(narrow.weight(kTall).scalar_type(), at::kHalf);
-    // Two roundings of numbers up to 4 to fp16: 2^-9 each.
+    // Two numbers up to 4 are rounded to fp16, with an error of 2^-9 each.
     EXPECT_TRUE(in_fp32(narrow.weight(kTall)).allclose(wide.weight(kTall), 0, 4e-3));
   }
 }

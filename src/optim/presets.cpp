@@ -80,7 +80,7 @@ int64_t state_bytes(const OptimizerSettings& settings, int64_t rows, int64_t col
     if (side == Side::right) std::swap(sizes.m, sizes.n);
     sizes.r = std::min({subspace.rank, rows, columns});
   } else if (const std::string rank = option("rank"); !rank.empty()) {
-    // A method that makes its bases itself, of the shorter side.
+    // This is a method that makes its own bases, of the shorter side.
     sizes.m = std::min(rows, columns);
     sizes.n = std::max(rows, columns);
     sizes.r = std::min(parse_count("state", "rank", rank), sizes.m);

@@ -1,4 +1,4 @@
-// The table of named optimizers. A preset is a combination of parts and their defaults, nothing else: a new
+// The table of named optimizers. A preset is only a combination of parts and their defaults, so a new
 // combination is a new row.
 #pragma once
 
@@ -19,26 +19,27 @@ struct Preset {
   std::vector<std::string> aliases;
   std::string_view title;          // one line
   std::string_view paper;          // authors, year, arXiv
-  std::vector<StateTensor> state;  // of a targeted matrix
+  std::vector<StateTensor> state;  // the state of a targeted matrix
   void (*combine)(OptimizerSettings&);
-  std::string state_formula = {};  // `state` in words; filled in by presets()
+  std::string state_formula = {};  // `state` in words; presets() fills it in
 
-  // Before any option is given.
+  // Returns the settings before any option is given.
   OptimizerSettings settings() const;
 };
 
 const std::vector<Preset>& presets();
-// By name or alias, with or without the suffix _layerwise; unknown names throw with the nearest known one.
+// Finds a preset by name or alias, with or without the suffix _layerwise. An unknown name is an Error that
+// suggests the nearest known one.
 const Preset& find_preset(const std::string& name);
-// Of this preset, before any option is given; layer-wise with the suffix.
+// Returns the settings of this preset before any option is given; the suffix _layerwise sets layerwise.
 OptimizerSettings named_settings(const std::string& name);
 
-// Bytes of moments and bases of a rows x columns weight that is targeted, by the preset's `state`. Not for
-// proj_type=full, which no row describes.
+// Returns the bytes of moments and bases of a targeted rows x columns weight, according to the preset's
+// `state`. It does not support proj_type=full, which no row describes.
 int64_t state_bytes(const OptimizerSettings& settings, int64_t rows, int64_t columns);
 
-// The method that trains one weight. A weight that is not targeted gets the update rule alone, unless the
-// method takes every weight.
+// Makes the method that trains one weight. A weight that is not targeted gets the update rule alone, unless
+// the method takes every weight.
 std::unique_ptr<Method> make_method(const OptimizerSettings& settings, const MethodWeight& weight,
                                     Workspace& workspace);
 

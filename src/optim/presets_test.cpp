@@ -65,13 +65,13 @@ TEST(Presets, TakeDefaultsOnlyForOptionsTheyHaveAndThatAreNotGiven) {
 
 TEST(Presets, KeepThePublishedDefaults) {
   const auto galore = resolve_optimizer("galore_adamw", "");
-  EXPECT_EQ(options_of<AdamWOptions>(*galore->rule).epsilon, 1e-6);  // galore_torch
+  EXPECT_EQ(options_of<AdamWOptions>(*galore->rule).epsilon, 1e-6);  // the default of galore_torch
   EXPECT_TRUE(options_of<AdamWOptions>(*galore->rule).epsilon_before_correction);
   EXPECT_EQ(galore->decay_order, DecayOrder::after);
   EXPECT_EQ(galore->subspace.update_proj_gap, 200);
   EXPECT_EQ(option_text(galore, "scale"), "0.25");
   const auto coded = resolve_optimizer("galore_adamw_8bit", "");
-  EXPECT_EQ(options_of<AdamWOptions>(*coded->rule).epsilon, 1e-8);  // bitsandbytes
+  EXPECT_EQ(options_of<AdamWOptions>(*coded->rule).epsilon, 1e-8);  // the default of bitsandbytes
   EXPECT_FALSE(options_of<AdamWOptions>(*coded->rule).epsilon_before_correction);
   EXPECT_EQ(coded->decay_order, DecayOrder::after);
   EXPECT_EQ(coded->storage.min_8bit_size, 4096);
@@ -82,7 +82,7 @@ TEST(Presets, KeepThePublishedDefaults) {
   EXPECT_EQ(resolve_optimizer("sgd", "")->decay_order, DecayOrder::coupled);
 }
 
-// The paper: GaLore keeps m r + 2 n r numbers where Adam keeps 2 m n.
+// From the paper: GaLore keeps m r + 2 n r numbers where Adam keeps 2 m n.
 TEST(Presets, StateFormulasRead) {
   const std::map<std::string, std::string> expected{
       {"adamw_torch", "8mn bytes"},
@@ -124,7 +124,7 @@ TEST(Presets, StateBytesAreTheFormulaInNumbers) {
   EXPECT_EQ(bytes("galore_adamw_8bit", "rank=16,block_size=2048", 64, 300), 4 * 64 * 16 + 2 * 4800 + 8 * 3);
 }
 
-// Each copy has options of its own: those of the method too, which are behind a pointer.
+// Each copy has options of its own, including the method's options, which are stored behind a pointer.
 TEST(Settings, AreCopiedWithAllTheirOptions) {
   const OptimizerSettings original = resolve_optimizer("galore_adamw", "scale=0.5,beta1=0.8");
   OptimizerSettings copy = original, assigned;

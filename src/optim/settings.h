@@ -1,4 +1,4 @@
-// Everything that `optim` and `optim_args` decide about one weight, resolved.
+// All decisions of `optim` and `optim_args` about one weight.
 #pragma once
 
 #include <memory>
@@ -16,33 +16,33 @@ namespace galore {
 
 class MethodKind;
 
-// Where decoupled decay W *= 1 - learning_rate * weight_decay stands, or whether decay is added to the
-// gradient.
+// The place of decoupled decay W *= 1 - learning_rate * weight_decay: before or after the update. coupled:
+// the decay is added to the gradient.
 enum class DecayOrder { before, after, coupled };
 
 struct OptimizerSettings {
   std::string preset;
   bool layerwise = false;
-  Cloned<RuleKind> rule = rule_kind("adamw");  // with its options
-  // The method of targeted weights, with its options; null: the rule alone.
+  Cloned<RuleKind> rule = rule_kind("adamw");  // holds the rule's options
+  // The method of targeted weights, with its options. If it is null, the rule alone trains them.
   Cloned<MethodKind> method;
   DecayOrder decay_order = DecayOrder::before;
-  // Below 0: the trainer's. The trainer's schedule scales either learning rate.
+  // Below 0: the trainer's values apply. The trainer's schedule scales either learning rate.
   double learning_rate = -1, weight_decay = -1;
-  std::optional<SpamOptions> spam;  // in front of the rule, of every weight
+  std::optional<SpamOptions> spam;  // precedes the rule of every weight
   StorageOptions storage;
   SubspaceOptions subspace;
-  std::optional<CodedWeightOptions> coded_weights;  // of targeted weights
+  std::optional<CodedWeightOptions> coded_weights;  // for targeted weights
 };
 
-// The options that these settings have: of the rule, of its storage where it is coded, of the subspace where
-// the method has a basis, and the method's own.
+// Declares the options that these settings have: those of the rule, of 8-bit storage, of the subspace if the
+// method has a basis, and of the method.
 void declare_options(OptionTable& table, OptimizerSettings& settings);
 
-// The text of one of them; "" if these settings have no such option.
+// Returns the text of an option, or "" if these settings do not have it.
 std::string option_text(const OptimizerSettings& settings, const std::string& name);
 
-// In the full space or in a subspace, for a tensor of `shape`.
+// Makes the rule for a tensor of `shape`, in the full space or in a subspace.
 std::unique_ptr<UpdateRule> make_rule(const OptimizerSettings& settings, at::IntArrayRef shape,
                                       Workspace& workspace);
 

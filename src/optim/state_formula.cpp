@@ -13,7 +13,7 @@ bool in_8_bit(const StateTensor& tensor, const StorageOptions& storage) {
   return tensor.kind == StateTensor::Kind::moment && storage.storage == "blockwise_8bit";
 }
 
-// Coefficients by product, in order of first mention.
+// Coefficients by product, in the order of their first occurrence.
 using Terms = std::vector<std::pair<std::string, int64_t>>;
 
 void add_term(Terms& terms, const std::string& elements, int64_t coefficient) {
@@ -38,7 +38,8 @@ int64_t product(const std::string& elements, const StateSizes& sizes) {
   return count;
 }
 
-// Bytes of a basis in codes, or "" for the others; and of the vector that a lazy refresh keeps.
+// Returns the text for the bytes of a quantized basis and of the vector for lazy refreshes, or "" for other
+// formats.
 std::string coded_basis_text(const std::string& elements, const SubspaceOptions& subspace) {
   const int64_t bits = code_bits(subspace.basis_format());
   if (bits == 0) return "";
@@ -56,7 +57,8 @@ int64_t bytes_of_basis(int64_t count, const StateSizes& sizes) {
   return basis_bytes(sizes.subspace.basis_format(), count) + (lazy ? 4 * sizes.m : 0);
 }
 
-// "momentum", "proj=svd" or "density<1". Not of an option that there is not.
+// Evaluates a condition such as "momentum", "proj=svd" or "density<1". It is false if there is no such
+// option.
 bool holds(const std::string& condition, const OptionText& option) {
   const size_t at = condition.find_first_of("=<");
   const std::string name = condition.substr(0, at), text = option(name);

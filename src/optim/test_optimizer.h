@@ -1,4 +1,4 @@
-// Weights with an optimizer, for the tests of this folder and of tests/battery.
+// Weights with an optimizer, for the tests of optim/ and of tests/battery.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -22,7 +22,7 @@
 
 namespace galore::testing_optimizer {
 
-// Tensors are so small here that threads would only wait for each other, very long on a busy machine.
+// The tensors are so small that threads would only wait for each other, for a long time on a busy machine.
 class OneThread : public testing::Environment {
   void SetUp() override { at::set_num_threads(1); }
 };
@@ -40,12 +40,13 @@ inline at::Tensor random(at::IntArrayRef shape, uint64_t seed, at::ScalarType dt
   return testing_tensors::random(shape, dtype, seed);
 }
 
-// Columns of unit length, each at a right angle to the others.
+// Returns a matrix with orthonormal columns.
 inline at::Tensor orthonormal(int64_t rows, int64_t columns, uint64_t seed) {
   return std::get<0>(at::linalg_qr(random({rows, columns}, seed)));
 }
 
-// One weight of every kind: square, tall and wide (projected by default), a norm and an embedding (not).
+// Returns one weight of every kind: square, tall and wide (projected by default), a norm and an embedding
+// (not projected).
 inline NamedTensors all_kinds(at::ScalarType dtype = at::kFloat) {
   return {{kEmbedding, random({30, 16}, 1, dtype)},
           {kSquare, random({16, 16}, 2, dtype)},
@@ -54,7 +55,7 @@ inline NamedTensors all_kinds(at::ScalarType dtype = at::kFloat) {
           {kNorm, random({16}, 5, dtype)}};
 }
 
-// A gradient with a decaying spectrum, as training has them: random numbers with columns of falling size.
+// Returns a gradient with a decaying spectrum, as in training: random numbers with columns of falling size.
 inline at::Tensor decaying(at::IntArrayRef shape, uint64_t seed) {
   const at::Tensor noise = random(shape, seed);
   if (shape.size() < 2) return noise;
@@ -75,7 +76,7 @@ inline bool same_bits(const at::Tensor& a, const at::Tensor& b) {
          at::equal(a.contiguous().view(at::kByte), b.contiguous().view(at::kByte));
 }
 
-// Every tensor and scalar of a state, by name; scalars as tensors of one element.
+// Copies every tensor and scalar of a state by name; scalars become tensors of one element.
 class StateCopy : public StateVisitor {
  public:
   explicit StateCopy(Optimizer& optimizer) { optimizer.visit(*this); }
@@ -86,7 +87,7 @@ class StateCopy : public StateVisitor {
   void scalar(const std::string& name, double& value) override {
     values[name] = at::full({1}, value, at::kDouble);
   }
-  // Name of a value that differs, or "".
+  // Returns the name of a value that differs, or "".
   std::string difference(const StateCopy& other) const {
     if (values.size() != other.values.size()) return "the number of values";
     for (const auto& [name, value] : values) {
@@ -98,7 +99,7 @@ class StateCopy : public StateVisitor {
   std::map<std::string, at::Tensor> values;
 };
 
-// Writes values back into a state, by name.
+// Writes values back into a state by name.
 class StateLoader : public StateVisitor {
  public:
   explicit StateLoader(std::map<std::string, at::Tensor> values) : values_(std::move(values)) {}
@@ -116,7 +117,7 @@ class TestRun {
           OptimizerOptions options = {}, at::Device device = at::kCPU, int embedding_uses = 1)
       : TestRun(with_settings(std::move(options), resolve_optimizer(optim, optim_args)), weights, device,
                 embedding_uses) {}
-  // With the settings that the options hold.
+  // Uses the settings of the options.
   TestRun(const OptimizerOptions& options, const NamedTensors& weights, at::Device device = at::kCPU,
           int embedding_uses = 1)
       : ledger(device), workspace(ledger) {
@@ -142,12 +143,12 @@ class TestRun {
       if (candidate->name == name) return *candidate;
     throw std::out_of_range(name);
   }
-  // Where it is kept: its value, or its codes.
+  // Returns the stored tensor: the value, or the codes of a quantized weight.
   const at::Tensor& stored(const std::string& name) const {
     const Parameter& found = parameter(name);
     return found.codes ? found.codes->codes : found.value;
   }
-  // Decoded where it is kept in codes.
+  // Returns the value; a quantized weight is decoded.
   at::Tensor weight(const std::string& name) const {
     const Parameter& found = parameter(name);
     if (!found.codes) return found.value;
@@ -156,7 +157,7 @@ class TestRun {
     return value;
   }
 
-  // One update; `gradients[i]` holds micro-batch i, one tensor a weight in their order.
+  // Runs one update. `gradients[i]` holds micro-batch i, with one tensor for each weight in order.
   UpdateReport update(const std::vector<std::vector<at::Tensor>>& gradients, double learning_rate = 0.01) {
     optimizer->begin_update(learning_rate, static_cast<int64_t>(gradients.size()));
     for (const auto& micro_batch : gradients) {
@@ -167,7 +168,7 @@ class TestRun {
     }
     return optimizer->finish_update();
   }
-  // One update with seeded gradients of every weight, times `factor`.
+  // Runs one update with seeded gradients of every weight, times `factor`.
   UpdateReport update(uint64_t seed, double learning_rate = 0.01, double factor = 1) {
     return update({gradients(seed, factor)}, learning_rate);
   }
@@ -177,7 +178,7 @@ class TestRun {
       all.push_back(decaying(parameters_[i]->sizes(), 100 * seed + i) * factor);
     return all;
   }
-  // Name of a weight or state value whose bits differ, or "".
+  // Returns the name of a weight or state value with different bits, or "".
   std::string difference(const TestRun& other) const {
     for (const auto& candidate : parameters_)
       if (!same_bits(weight(candidate->name), other.weight(candidate->name))) return candidate->name;
@@ -191,7 +192,7 @@ class TestRun {
   std::vector<std::unique_ptr<Parameter>> parameters_;
 
  public:
-  std::unique_ptr<Optimizer> optimizer;  // last: it lets go of the parameters first
+  std::unique_ptr<Optimizer> optimizer;  // declared last, so that it releases the parameters first
 };
 
 }  // namespace galore::testing_optimizer

@@ -18,7 +18,7 @@ UpdateDriver::UpdateDriver(const OptimizerOptions& options, Weights weights, Wor
   stagger_refreshes();
 }
 
-// So that no update refreshes all bases.
+// Staggers the refreshes so that no update refreshes all bases.
 void UpdateDriver::stagger_refreshes() {
   std::vector<Subspace*> all;
   for (const auto& weight : weights_)
@@ -49,7 +49,7 @@ void UpdateDriver::complete(WeightState& weight) {
 
 void UpdateDriver::project_at_once(WeightState& weight) {
   if (!weight.gradient_is_finite()) {
-    // The next weight takes over the buffer: clipping cannot mend this gradient any more.
+    // The next weight takes over the buffer, so clipping cannot repair this gradient any more.
     weight.squared_norm = std::numeric_limits<double>::infinity();
     return;
   }
@@ -70,7 +70,7 @@ void UpdateDriver::refresh(WeightState& weight, const GradientOperator& gradient
 
 double UpdateDriver::clip_factor_for(double norm) const {
   if (options_.max_grad_norm <= 0) return 1;
-  return std::min(1.0, options_.max_grad_norm / (norm + 1e-6));  // 1e-6: as torch's clip_grad_norm_
+  return std::min(1.0, options_.max_grad_norm / (norm + 1e-6));  // 1e-6: as in torch's clip_grad_norm_
 }
 
 double UpdateDriver::layerwise_clip_factor(const WeightState& weight) const {
@@ -91,7 +91,8 @@ UpdateReport UpdateDriver::finish(bool discard) {
     return report_;
   }
   if (!options_.layerwise) {
-    // A gradient that is not finite is left out of the update, so it must not change how others are clipped.
+    // A gradient that is not finite is left out of the update, so it must not change the clipping of the
+    // others.
     report_.clip_factor = clip_factor_for(std::sqrt(finite_squared_norm));
     for (const auto& weight : weights_) apply(*weight, report_.clip_factor);
   }
@@ -145,7 +146,7 @@ void UpdateDriver::add_notice(const WeightState& weight, const std::string& noti
   notices_.emplace_back(weight.parameter.name, notice);
 }
 
-// Several weights with the same notice share a line.
+// Weights with the same notice share one line.
 void UpdateDriver::report_notices() {
   for (size_t i = 0; i < notices_.size(); ++i) {
     const auto says_the_same = [&](const auto& other) { return other.second == notices_[i].second; };

@@ -1,5 +1,5 @@
-// Leads all weights through an update: how their gradients are formed, when they are complete, by how much
-// they are clipped, and in which order methods and weights are called.
+// Runs an update over all weights: it decides how gradients are formed, notices when they are complete, clips
+// them, and calls methods and writes weights in order.
 #pragma once
 
 #include <cstdint>
@@ -21,13 +21,13 @@ class UpdateDriver {
  public:
   using Weights = std::vector<std::unique_ptr<WeightState>>;
 
-  // Attaches itself to the weights. The references must outlive it.
+  // Attaches the driver to the weights. The references must outlive the driver.
   UpdateDriver(const OptimizerOptions& options, Weights weights, Workspace& workspace,
                Collective& collective);
   UpdateDriver(const UpdateDriver&) = delete;
   UpdateDriver& operator=(const UpdateDriver&) = delete;
 
-  // As Optimizer::begin_update() and finish_update().
+  // begin() and finish() work as Optimizer::begin_update() and finish_update().
   void begin(double learning_rate, int64_t micro_batches);
   UpdateReport finish(bool discard);
 
@@ -55,7 +55,7 @@ class UpdateDriver {
   int64_t num_updates_ = 0;
   double previous_norm_ = 0;  // 0: none yet
   UpdateReport report_;
-  std::vector<std::pair<std::string, std::string>> notices_;  // parameter and text
+  std::vector<std::pair<std::string, std::string>> notices_;  // pairs of parameter and text
 };
 
 }  // namespace galore

@@ -1,4 +1,4 @@
-// What an update of the optimizer reports to its caller.
+// The report that the optimizer returns to its caller after an update.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace galore {
 
-// A basis that was refreshed in an update.
+// A basis that an update has refreshed.
 struct RefreshedBasis {
   std::string parameter;
   int64_t rank = 0;
@@ -16,24 +16,24 @@ struct RefreshedBasis {
 };
 
 struct UpdateReport {
-  // The norm of the mean gradient of this update, before clipping, without weights that rest. Where gradients
-  // are formed projected, the part of a projected weight is the norm inside its subspace, and
+  // The norm of the mean gradient of this update, before clipping and without resting weights. Where
+  // gradients are formed projected, a projected weight contributes the norm inside its subspace, and
   // `norm_is_projected` is set.
   double gradient_norm = 0;
   bool norm_is_projected = false;
   double clip_factor = 1;
   int64_t num_refreshed = 0;
-  int64_t num_skipped = 0;  // parameters left alone because their gradient was not finite
-  double seconds = 0;       // spent in methods and in writing weights, refreshes included
+  int64_t num_skipped = 0;  // parameters left unchanged because their gradient was not finite
+  double seconds = 0;       // time in methods and in writing weights, refreshes included
   double refresh_seconds = 0;
-  double mean_rank = 0;  // of the weights whose rank is chosen at refreshes; 0 if there are none
+  double mean_rank = 0;  // over weights with rank choice; 0 if there are none
   std::vector<RefreshedBasis> refreshed;
   std::vector<std::string> notices;
 };
 
 struct Grouping {
   std::vector<bool> projected;  // one value for each parameter
-  // One line for the user: how many parameters are projected, and what happens to the others.
+  // A line for the user about the number of projected parameters and the treatment of the others.
   std::string summary;
   std::vector<std::string> unmatched;  // targets that match no matrix
 };

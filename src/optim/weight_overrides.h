@@ -1,4 +1,4 @@
-// Weights that are trained otherwise than the rest of the model, by name.
+// Weights that are trained with other settings than the rest of the model, selected by name.
 #pragma once
 
 #include <string>
@@ -10,14 +10,14 @@
 
 namespace galore {
 
-// "pattern=down_proj,optim=adamw;pattern=layers.0,rank=64,learning_rate_factor=0.5": what is not said is as
-// in the run, whose optimizer the first three arguments are (as resolve_optimizer's). Of a named optimizer
-// the run's optim_args are not taken over. Where a pattern is missing, an option unknown or a value bad, it
-// throws.
+// Parses "pattern=down_proj,optim=adamw;pattern=layers.0,rank=64,learning_rate_factor=0.5". Settings that an
+// entry does not name are those of the run's optimizer, which the first three arguments describe (as in
+// resolve_optimizer()). An entry that names another optimizer does not take over the run's optim_args. A
+// missing pattern, an unknown option and an invalid value are Errors.
 std::vector<WeightOverride> parse_overrides(const std::string& optim, const std::string& optim_args,
                                             const std::vector<std::pair<std::string, std::string>>& defaults,
                                             const std::string& text);
-// The first override whose pattern matches the parameter, or null.
+// Returns the first override with a pattern that matches the parameter, or null.
 const WeightOverride* find_override(const std::vector<WeightOverride>& overrides, const Parameter& parameter);
 
 }  // namespace galore

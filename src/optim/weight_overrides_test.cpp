@@ -43,7 +43,7 @@ TEST(WeightOverrides, ScaleTheLearningRate) {
       if (candidate == name) return run.weight(name) - start;
     return at::Tensor();
   };
-  // A half is exact; the sums with weights of up to 4 are rounded to 2.4e-7.
+  // The factor of one half is exact; sums with weights up to 4 are rounded to 2.4e-7.
   EXPECT_TRUE(moved(own, kSquare).allclose(moved(all, kSquare) / 2, 0, 1e-6));
   EXPECT_EQ(moved(own, kWide).abs().max().item<double>(), 0);
 }

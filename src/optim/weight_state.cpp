@@ -67,14 +67,15 @@ bool WeightState::decay_belongs_to_basis() const {
   return settings.decay_order == DecayOrder::coupled && weight_decay > 0;
 }
 
-// The new basis comes from products with the gradient, which then never exists in full.
+// Returns true if the new basis comes from products with the gradient, so that no full gradient is formed.
 bool WeightState::refreshes_by_products(int64_t micro_batches) const {
   return parameter.whole_products && (micro_batches == 1 || options.basis_gradient == "first_micro_batch") &&
          basis_kind(settings.subspace.subspace).traits.by_products && subspace()->side() != Side::both &&
          !options.may_discard && !decay_belongs_to_basis();
 }
 
-// Where the exact norm is wanted, the gradient may stay in the subspace only if one product gives its norm.
+// Returns true if the gradient may be formed in the subspace. If the exact norm is needed, this holds only if
+// one product gives the norm.
 bool WeightState::may_form_low_rank(int64_t micro_batches, int num_processes) const {
   if (options.gradient != "projected" || !method->reads_low_rank()) return false;
   if (refresh_due && !refreshes_by_products(micro_batches)) return false;

@@ -1,4 +1,4 @@
-// One trainable weight with everything the optimizer keeps for it.
+// One trainable weight with all its optimizer state.
 #pragma once
 
 #include <cstdint>
@@ -18,30 +18,30 @@
 namespace galore {
 
 struct WeightState {
-  // `targeted`: the weight is projected, if its method projects. `num_layers`: of the model. All three
-  // references must outlive this.
+  // `targeted` means that the weight is projected if its method projects. `num_layers` is the model's number
+  // of layers. All three references must outlive this object.
   WeightState(Parameter& parameter, const OptimizerOptions& options, bool targeted, int64_t num_layers,
               Workspace& workspace);
   WeightState(const WeightState&) = delete;
   WeightState& operator=(const WeightState&) = delete;
 
-  // Attaches the gradient buffer to the parameter; it calls `on_complete` once an update.
+  // Attaches the gradient buffer to the parameter. The buffer calls `on_complete` once per update.
   void attach(Workspace& workspace, std::function<void()> on_complete, Collective& collective);
 
-  // Decides how this update, which follows `updates` others, forms the gradient. The result leaves `refresh`
-  // to the caller.
+  // Decides how the update after `updates` others forms the gradient. The caller sets `refresh` in the
+  // result.
   GradientBuffer::Update plan_update(int64_t micro_batches, int64_t updates, int num_processes);
 
-  // Whether decay is added to the gradient and the basis is taken from the sum, which is known only after
-  // clipping.
+  // Returns true if decay is added to the gradient and the basis is taken from the sum, which is known only
+  // after clipping.
   bool decay_belongs_to_basis() const;
-  // Whether a gradient that is formed in full is projected as soon as it is complete, by a basis taken from
-  // it if one is due, so that it need not outlive its weight's backward pass. Layer-wise mode does so anyway.
+  // Returns true if a full gradient is projected as soon as it is complete, with a new basis taken from it if
+  // one is due, so that it need not outlive its weight's backward pass. Layer-wise mode always does this.
   bool projects_at_once() const;
-  // Whether the gradient times `factor` and its squares are finite in fp32, in which the rules square
-  // gradients: an infinite second moment would never go away.
+  // Returns true if the gradient times `factor` and its squares are finite in fp32. Rules square gradients in
+  // fp32, and an infinite second moment would never go away.
   bool gradient_is_finite(double factor = 1) const;
-  // The basis that is refreshed now and then, or null.
+  // Returns the basis that is refreshed from time to time, or null.
   Subspace* subspace() const { return method->subspace(); }
   RandomStream stream(const char* purpose, int64_t update) const;
 
@@ -49,18 +49,18 @@ struct WeightState {
 
   Parameter& parameter;
   const OptimizerOptions& options;
-  const OptimizerSettings& settings;  // the override's, if one matches
+  const OptimizerSettings& settings;  // the override's settings if one matches
   double learning_rate_factor = 1, weight_decay = 0;
   std::unique_ptr<Method> method;
-  at::Tensor master;               // an fp32 copy, or undefined
+  at::Tensor master;               // an fp32 copy of the weight, or undefined
   std::unique_ptr<LazyLift> lazy;  // or null
   std::unique_ptr<GradientBuffer> gradient;
-  std::optional<SinkBinding> binding;  // of `gradient`
-  int64_t step = 0;                    // updates of this weight
+  std::optional<SinkBinding> binding;  // attaches `gradient`
+  int64_t step = 0;                    // number of updates of this weight
 
-  // For one update:
+  // These members describe the current update.
   bool refresh_due = false;
-  bool forms_low_rank = false;  // its gradient is never formed in full
+  bool forms_low_rank = false;  // no full gradient is formed
   double squared_norm = 0;
 
  private:

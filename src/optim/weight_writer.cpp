@@ -11,7 +11,8 @@
 namespace galore {
 namespace {
 
-// Calls `change` with the most exact copy of the weight; the model's value follows if that is another one.
+// Calls `change` with the most exact copy of the weight. If that is the fp32 copy, the model's value is
+// rounded from it afterwards.
 template <typename Change>
 void change_weight(WeightState& weight, const Change& change) {
   at::Tensor value = matrix_of(weight.parameter);
@@ -22,14 +23,14 @@ void change_weight(WeightState& weight, const Change& change) {
 
 }  // namespace
 
-// It serves the one weight that is updated now: a gradient in full has been consumed by then, and a low-rank
-// one never lies there.
+// Returns a buffer for the one weight that is being updated. The buffer is free then: a full gradient has
+// been consumed, and low-rank gradients use another buffer.
 at::Tensor WeightWriter::full_size_buffer(const WeightState& weight) {
   return workspace_.get(Owner::gradients, GradientBuffer::kSharedBuffer, matrix_sizes(weight.parameter),
                         at::kFloat);
 }
 
-// target += factor * scale * left right; the factor goes onto a copy of the smaller of the two.
+// Computes target += factor * scale * left right. The factor is applied to a copy of the smaller matrix.
 void WeightWriter::add_factors(const at::Tensor& target, const Direction& direction, double factor) {
   const bool left_is_smaller = direction.left.numel() < direction.right.numel();
   const at::Tensor& smaller = left_is_smaller ? direction.left : direction.right;

@@ -1,4 +1,4 @@
-// Brings directions into weights: whole or in factors, into fp32, bf16 or 8-bit codes, at once or lazily.
+// Writes directions to weights: in full or as factors, to fp32, bf16 or 8-bit codes, at once or lazily.
 #pragma once
 
 #include <cstdint>
@@ -14,17 +14,17 @@ class WeightWriter {
  public:
   explicit WeightWriter(Workspace& workspace) : workspace_(workspace) {}
 
-  // Before an update that follows `updates` others.
+  // Call it before the update after `updates` others.
   void begin(double learning_rate, int64_t updates) {
     learning_rate_ = learning_rate;
     updates_ = updates;
   }
-  // The weight, or its lazy part, minus the learning rate times `direction`, with decoupled decay. An empty
-  // direction changes nothing.
+  // Subtracts the learning rate times `direction` from the weight or its lazy part, and applies decoupled
+  // decay. An empty direction changes nothing.
   void take(WeightState& weight, Direction direction);
-  // Adds the lazy part to the weight, before the basis changes that it refers to.
+  // Adds the lazy part to the weight. It must be called before the basis of the lazy part changes.
   void fold(WeightState& weight);
-  // gradient += weight_decay W, or its projection where the gradient is a projection.
+  // Adds weight_decay W to the gradient, or the projection of that if the gradient is projected.
   void add_decay(WeightState& weight, const at::Tensor& gradient);
 
  private:

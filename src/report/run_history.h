@@ -21,17 +21,16 @@ struct Curve {
 Curve thinned(const Curve& curve, size_t most);
 
 // Reads an output folder or one of its files. In a folder it reads metrics.jsonl or, if there is none, the
-// trainer_state.json of the folder or of its last checkpoint, which other programs write too. Returns
+// trainer_state.json of the folder or of its last checkpoint, which other programs write, too. Returns
 //
 //   name, path, configuration {option: text}, memory {owner: bytes, planned_bytes, ...},
 //   summary {steps, tokens, seconds, last_loss, best_eval_loss, best_eval_step, tokens_per_second,
 //            peak_memory_bytes}, as far as known,
 //   axes {step: [], tokens: [], seconds: []},   points of the run, for other axes than the step
-//   series {name: {x: [steps], y: []}},        those that `charts` draw
+//   series {name: {x: [steps], y: []}},        the series that `charts` draw
 //   subspace {weight: {steps: [], ranks: [], energy: [null: not logged]}}
 //
-// A last line that a running program has not finished is left out. Any other line that is not an event is an
-// Error.
+// An unfinished last line of a running program is left out. Any other line that is not an event is an Error.
 nlohmann::ordered_json read_run(const Path& path, const std::vector<ChartSpec>& charts);
 
 }  // namespace galore

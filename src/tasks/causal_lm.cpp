@@ -10,7 +10,7 @@ namespace {
 
 const std::vector<MetricKind>& causal_lm_metrics() {
   static const std::vector<MetricKind> kinds{
-      // The mean over tokens, natural logarithm.
+      // The mean over tokens, with the natural logarithm.
       {.name = "eval_loss", .title = "Evaluation loss"},
       {.name = "perplexity", .digits = 2, .title = "Perplexity"},
       // The evaluator of the GaLore family divides the sum of batch means by one batch too many, because its

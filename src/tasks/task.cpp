@@ -16,7 +16,7 @@ const std::vector<const Task*>& all_tasks() {
   return tasks;
 }
 
-// The name itself, and the name with its prefix "eval_" removed or added.
+// Returns the name, and the name with its prefix "eval_" removed or added.
 std::vector<std::string> spellings(const std::string& name) {
   const std::string prefix = kEvalPrefix;
   return {name, name.starts_with(prefix) ? name.substr(prefix.size()) : prefix + name};

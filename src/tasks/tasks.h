@@ -1,4 +1,4 @@
-// The tasks that there are; each is defined in the source of its name, and listed in task.cpp.
+// Declares all tasks. Each is defined in the source file of its name and listed in task.cpp.
 #pragma once
 
 #include "tasks/task.h"

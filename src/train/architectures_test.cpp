@@ -1,5 +1,5 @@
-// Training of every architecture: both drivers, recomputation, projected gradients, the memory plan,
-// resuming.
+// Trains every architecture with both drivers, recomputation and projected gradients, and checks the memory
+// plan and resuming.
 #include "checkpoint/hugging_face.h"
 #include "train/test_run.h"
 
@@ -46,8 +46,8 @@ TEST_P(ArchitectureRun, DriversAndRecomputationGiveTheSameWeights) {
   EXPECT_EQ(events("whole", "step").size(), 6u);
 }
 
-// Guessing costs ln 64 = 4.16 a token. One that has learnt the rule of the tokens, by which nine of ten
-// follow from the one before, pays about 0.7.
+// Guessing costs ln 64 = 4.16 per token. Nine of ten tokens follow a rule from the token before, and a model
+// that has learnt the rule pays about 0.7.
 TEST_P(ArchitectureRun, LearnsTheRuleOfItsTokens) {
   const TrainResult result = run("run", {eval_file(), "optim=galore_adamw", "max_steps=150"});
   EXPECT_GT(events("run", "step").front().at("loss"), 3.9);
@@ -71,7 +71,7 @@ TEST_P(ArchitectureRun, ThePlanIsWhatIsAllocated) {
   expect_plan({"optim=q_galore_adamw_8bit", "bf16=true"}, 1);
 }
 
-// The saved model is one of the architecture, and trains on.
+// The saved model has the trained architecture, and training can continue from it.
 TEST_P(ArchitectureRun, ASavedModelIsTakenUp) {
   run("first", {"max_steps=2"});
   EXPECT_EQ(read_model_config(folder_ / "first").model_type, GetParam().name);

@@ -17,7 +17,7 @@
 namespace galore {
 namespace {
 
-// Field 22 of /proc/self/stat is the start of the process in ticks since boot.
+// Field 22 of /proc/self/stat is the start time of the process in clock ticks since boot.
 double seconds_since_process_start() {
   std::ifstream stat("/proc/self/stat"), uptime("/proc/uptime");
   std::string field;
@@ -56,9 +56,9 @@ Batch random_batch(const TrainOptions& options, const ModelConfig& config, int64
 }
 
 struct Timings {
-  std::vector<double> step, optimizer;      // without the time of refreshes
-  std::vector<double> whole, refresh;       // steps with it, and that time
-  double first_refresh = 0, refreshes = 0;  // of all bases in the first step; in the timed steps together
+  std::vector<double> step, optimizer;      // seconds without refreshes
+  std::vector<double> whole, refresh;       // steps with refreshes, and the refreshes alone
+  double first_refresh = 0, refreshes = 0;  // all bases in the first step; the sum over the timed steps
   double first = 0;
   int64_t faults = 0;
 };

@@ -1,4 +1,4 @@
-// A run's checkpoints: which one it resumes, which one is the best, and which ones are kept.
+// Manages a run's checkpoints: the one that is resumed, the best one, and the ones that are kept.
 #pragma once
 
 #include <optional>
@@ -15,31 +15,31 @@ namespace galore {
 
 class CheckpointKeeper {
  public:
-  // `best_by` chooses the best checkpoint. Finds the checkpoint that resume_from_checkpoint asks for, and
-  // claims output_dir for this run (output_folder.h).
+  // `best_by` is the metric that chooses the best checkpoint. The constructor finds the checkpoint that
+  // resume_from_checkpoint asks for, and claims output_dir for this run (output_folder.h).
   CheckpointKeeper(const EventOptions& options, const MetricKind& best_by);
 
   bool resumes() const { return resumed_.has_value(); }
-  // The state of the checkpoint that is resumed; without one that of a new run.
+  // Returns the state of the resumed checkpoint, or the state of a new run.
   const RunState& first_state() const { return first_state_; }
-  // Loads the resumed checkpoint's weights and optimizer, after notes on what has changed: that may be why it
-  // does not fit. `state` is first_state() with this run's configuration; the best evaluation is forgotten if
-  // it was by another metric.
+  // Loads the resumed checkpoint's weights and optimizer. Notes on changed options come first, because they
+  // may explain why the checkpoint does not fit. `state` is first_state() with this run's configuration; the
+  // best evaluation is forgotten if it was by another metric.
   void resume(const RunParts& parts, RunState& state, RunLog& log);
-  // Removes what an earlier run left. To be called when nothing can be refused any more.
+  // Removes the files of an earlier run. Call it only after all checks have passed.
   void clear_folder(RunLog& log) const;
 
-  // Compares the evaluation of this step with the best one; if this step is saved already, its checkpoint may
-  // be the best.
+  // Compares the evaluation of this step with the best one. If this step is saved already, its checkpoint may
+  // become the best.
   void judge(const Evaluation& evaluation, RunState& state);
-  // The evaluation of this step beats those of all saved checkpoints.
+  // Returns true when the evaluation of this step is better than those of all saved checkpoints.
   bool is_best(const RunState& state) const;
   // Writes a checkpoint and removes those beyond save_total_limit.
   Path save(const RunParts& parts, RunState& state);
   bool is_saved(const RunState& state) const { return saved_step_ == state.step; }
-  // The weights of the best checkpoint, with load_best_model_at_end.
+  // Loads the weights of the best checkpoint if load_best_model_at_end is set.
   void load_best(CausalLM& model, const RunState& state, RunLog& log) const;
-  // Step of the evaluation whose metric is the best; -1: there was none.
+  // Returns the step of the evaluation with the best metric, or -1 if there was none.
   int64_t best_step(const RunState& state) const;
 
  private:

@@ -1,4 +1,4 @@
-// Weights in 8-bit codes from the first update to the files.
+// Tests weights in 8-bit codes, from the first update to the saved files.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -21,7 +21,7 @@ class CodedRun : public TestRun {
   }
 };
 
-// What a checkpoint's optimizer state says of a weight, decoded.
+// Returns a weight decoded from the codes in a checkpoint's optimizer state.
 at::Tensor decoded(const SafetensorsReader& optimizer, const std::string& name) {
   const at::Tensor codes = optimizer.read(name + ".weight_codes");
   const GroupCodes all{codes,
@@ -53,7 +53,7 @@ TEST_F(CodedRun, TheModelFileHoldsWhatTheCodesStandFor) {
   }
 }
 
-// Coded anew from the model's file it would be another one.
+// Quantizing the weights in the model's file again would give another model.
 TEST_F(CodedRun, TheBestModelComesBackExactly) {
   Script script;
   script.evaluate = [](int64_t number, double) { return number == 2 ? 1.0 : 2.0; };
@@ -75,12 +75,13 @@ TEST_F(CodedRun, ASavedModelIsTakenUpInCodes) {
       second(folder_ / "second" / "model.safetensors");
   for (const TensorInfo& info : first.tensors()) {
     const at::Tensor before = first.read(info.name), after = second.read(info.name);
-    // Coding what was decoded, twice: half a step of 0.2 / 255 each time, at the initializer's range of 0.02.
+    // Decoded weights are quantized twice. Each time costs half a step of 0.2 / 255, given the initializer's
+    // range of 0.02.
     EXPECT_LT((before - after).abs().max().item<float>(), 1e-3f) << info.name;
   }
 }
 
-// A weight that is not finite is noticed though its codes are numbers.
+// A weight that is not finite is noticed although its codes are numbers.
 TEST_F(CodedRun, WeightsThatAreNotFiniteStopTheRun) {
   const std::string reason = message_of([&] {
     train_coded("run",
@@ -97,7 +98,7 @@ TEST_F(CodedRun, CopiesInFp32AreRefused) {
   EXPECT_NE(reason.find("[master_weights] expected false"), std::string::npos) << reason;
 }
 
-// Every owner's bytes, for both drivers, with and without accumulation.
+// The plan equals the allocated bytes of every owner, for both drivers, with and without accumulation.
 TEST_F(CodedRun, ThePlanIsWhatIsAllocated) {
   for (const std::string layerwise : {"false", "true"})
     for (const int64_t micro_batches : {1, 2})
@@ -105,7 +106,7 @@ TEST_F(CodedRun, ThePlanIsWhatIsAllocated) {
                   micro_batches);
 }
 
-// AdamW, against which the saving is counted, keeps its weights in bf16.
+// The plan for AdamW, which serves as the baseline of the saving, keeps weights in bf16.
 TEST_F(CodedRun, ThePlanOfAdamWHasNoCodes) {
   train_coded("coded", {"bf16=true", "max_steps=1"});
   train({"bf16=true", "max_steps=1", output("plain")});
@@ -114,7 +115,7 @@ TEST_F(CodedRun, ThePlanOfAdamWHasNoCodes) {
   EXPECT_LT(coded.at("weights"), plain.at("weights"));
 }
 
-// Half of them in codes, the others in bf16.
+// Half of the layers are in codes and the others in bf16.
 TEST_F(CodedRun, OnlyTargetsAreCoded) {
   train_coded("run", {"max_steps=2", "save_steps=2", "optim_target_modules=self_attn",
                       "optim_overrides=pattern=layers.0,optim=adamw"});
@@ -128,7 +129,7 @@ TEST_F(CodedRun, OnlyTargetsAreCoded) {
   EXPECT_EQ(num_coded, 4);
 }
 
-// Replay gives what the codes stand for, in the trace's dtype.
+// Replay returns decoded weights in the dtype of the trace.
 TEST_F(CodedRun, ReplayDecodes) {
   const std::string target = "model.layers.0.mlp.up_proj.weight", other = "model.norm.weight";
   at::manual_seed(1);
@@ -153,7 +154,7 @@ TEST_F(CodedRun, ReplayDecodes) {
     EXPECT_EQ(coded[i].value.scalar_type(), plain[i].value.scalar_type());
     const bool equal = coded[i].value.equal(plain[i].value);
     EXPECT_EQ(equal, coded[i].name.ends_with(other));
-    // Numbers up to 3 in 255 steps and in bf16.
+    // The weights reach up to 3. The codes have 255 steps, and the results are rounded to bf16.
     EXPECT_TRUE(coded[i].value.allclose(plain[i].value, 0.01, 0.05)) << coded[i].name;
   }
 }

@@ -1,4 +1,4 @@
-// A task's metrics over a data set.
+// Evaluates a task's metrics over a data set.
 #pragma once
 
 #include <cstdint>
@@ -15,16 +15,17 @@ class CausalLM;
 class Task;
 
 struct Evaluation {
-  std::vector<Metric> metrics;  // those of the task, in its order
+  std::vector<Metric> metrics;  // the task's metrics, in its order
   int64_t num_tokens = 0, num_batches = 0;
   double seconds = 0;
-  bool interrupted = false;  // the other fields mean nothing then
+  bool interrupted = false;  // if true, the other fields mean nothing
 
-  // The value of the metric with this name; an Error if the task does not have it.
+  // Returns the value of the metric with this name. It is an Error if the task does not have the metric.
   double value(const std::string& metric) const;
 };
 
-// From the beginning of `data`; at most `max_batches` (0: all). `is_unwanted` is asked before each batch.
+// Evaluates from the beginning of `data`, at most `max_batches` batches (0: all). `is_unwanted` is called
+// before each batch; true interrupts the evaluation.
 Evaluation evaluate(CausalLM& model, const Task& task, BatchSource& data, int64_t max_batches = 0,
                     const std::function<bool()>& is_unwanted = {});
 

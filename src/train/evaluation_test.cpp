@@ -13,7 +13,7 @@
 namespace galore {
 namespace {
 
-// Batch i has i + 1 rows; `next` counts its calls.
+// Batch i has i + 1 rows. `next` counts the calls of next().
 class Batches : public BatchSource {
  public:
   explicit Batches(int64_t count) : count_(count) {}
@@ -34,7 +34,7 @@ class Batches : public BatchSource {
   int64_t count_, index_ = 0;
 };
 
-// A batch of r rows has 3r tokens, each with the loss r; that of `bad` rows is NaN.
+// A batch of r rows has 3r tokens, each with the loss r. A batch of `bad` rows has the loss NaN.
 class Losses : public CausalLM {
  public:
   explicit Losses(int64_t bad = 0) : bad_(bad) {}
@@ -61,7 +61,7 @@ const Task& kTask = find_task("causal_lm");
 TEST(Evaluation, GoesOnceThroughTheDataFromTheirBeginning) {
   Losses model;
   Batches data(3);
-  data.next();  // the evaluation begins at the beginning all the same
+  data.next();  // evaluate() must start at the beginning all the same
   const Evaluation result = evaluate(model, kTask, data);
   EXPECT_EQ(result.num_batches, 3);
   EXPECT_EQ(result.num_tokens, 3 + 6 + 9);

@@ -90,7 +90,7 @@ TEST(ForeignOptions, Axolotl) {
   EXPECT_EQ(Given({"use_galore=true", "optim=q_galore_adamw_8bit"}).options.optim, "q_galore_adamw_8bit");
 }
 
-// What people's files say, as far as it is about training.
+// These are the training keys of configurations that people have published.
 TEST(ForeignOptions, ALlamaFactoryFileForGalore) {
   const Given given({}, {"trust_remote_code=true",   "do_train=true",
                          "finetuning_type=full",     "use_galore=true",
@@ -168,7 +168,7 @@ TEST(ForeignOptions, ResearchScriptsCommandLines) {
   EXPECT_EQ(option_text(apollo.options.optimizer.settings, "scale_type"), "channel");
 }
 
-// axolotl's configurations say auto where they leave it to the device, which for others is a GPU.
+// bf16=auto in axolotl's configurations leaves the choice to the device, which is usually a GPU there.
 TEST(ForeignOptions, Bf16MayBeLeftToTheDevice) {
   for (const char* device : {"cpu", "cuda"}) {
     const Given given({"bf16=auto", std::string("device=") + device, "tf32=false", "fp16=false"});
@@ -215,7 +215,7 @@ TEST(ForeignOptions, TwoNamesForOneThingInOnePlaceAreRefused) {
   EXPECT_NE(complaint({}, {"warmup_steps=7", "warmup_ratio=0.1"}), "");
   EXPECT_NE(complaint({"rank=8", "optim_args=rank=16"}), "");
   EXPECT_NE(complaint({"total_batch_size=64", "gradient_accumulation_steps=2"}), "");
-  // The research scripts give both, and check that they agree.
+  // The research scripts take both options and check that they agree.
   EXPECT_EQ(Given({"batch_size=4", "total_batch_size=64", "gradient_accumulation_steps=16"})
                 .options.gradient_accumulation_steps,
             16);

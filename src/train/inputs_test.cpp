@@ -1,4 +1,4 @@
-// Batches of a run's data through a model: padding and packing must not show in the losses.
+// Runs batches of a run's data through a model: padding and packing must not change the losses.
 #include "train/inputs.h"
 
 #include "train/test_run.h"
@@ -16,7 +16,7 @@ class InputsTest : public TestRun {
     for (const int64_t length : {3, 10, 1, 20, 7, 5, 16, 12, 4}) rows += row(length, length);
     write_file_atomically(folder_ / "rows.jsonl", rows);
   }
-  // One row of the file; the first `masked` labels do not count.
+  // Returns one row of the file. The first `masked` labels do not count.
   static std::string row(int64_t length, uint64_t seed, int64_t masked = -1) {
     nlohmann::json row;
     row["input_ids"] = tiny_tokens(length, seed);
@@ -26,7 +26,7 @@ class InputsTest : public TestRun {
     }
     return row.dump() + "\n";
   }
-  // A model of random weights by these keys of config.json.
+  // Makes a model with random weights from these keys of config.json.
   void make_model(const std::string& keys) {
     write_file_atomically(folder_ / "tiny.json", "{" + keys + ", " + kSizes + "}");
     config_ = read_model_config(folder_ / "tiny.json");
@@ -53,7 +53,7 @@ class InputsTest : public TestRun {
   std::unique_ptr<CausalLM> model_;
 };
 
-// The longest row has 20 tokens: more positions than that change nothing, whether the model has them or not.
+// The longest row has 20 tokens. Further positions change nothing, even if the model does not have them.
 TEST_F(InputsTest, EvaluationDoesNotDependOnMaxLength) {
   for (const char* keys :
        {R"("model_type": "gpt2", "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 24)",
@@ -77,12 +77,12 @@ TEST_F(InputsTest, PaddingDoesNotChangeTheLossOfARow) {
     const Evaluation together =
         evaluated(options(settings({"max_length=64", std::string("per_device_eval_batch_size=") + rows})));
     EXPECT_EQ(together.num_tokens, alone.num_tokens);
-    // Products of other sizes may sum in another order: some units of the 24th bit.
+    // Products of other sizes may sum in another order, which changes a few units of the 24th bit.
     EXPECT_NEAR(together.value("eval_loss") / alone.value("eval_loss"), 1, 1e-6);
   }
 }
 
-// Examples that share a row see only themselves: the loss is that of one example a row.
+// Examples that share a row see only themselves, so the loss equals the loss with one example per row.
 TEST_F(InputsTest, IsolatedExamplesGiveTheLossOfOneARow) {
   write_file_atomically(folder_ / "labels.jsonl", row(10, 1, 4) + row(6, 2, 0) + row(8, 3, 7));
   const auto loss = [&](const char* file, const char* packing) {
@@ -99,7 +99,7 @@ TEST_F(InputsTest, IsolatedExamplesGiveTheLossOfOneARow) {
     EXPECT_NEAR(isolated.first / apart.first, 1, 1e-6) << keys;  // fp32 sums in another order
     EXPECT_GT(std::abs(loss("rows.jsonl", "packing=true").first / apart.first - 1), 1e-4)
         << "joined documents see each other";
-    // Rows with labels are examples of their own without being asked to.
+    // Rows with labels are isolated even if the options do not ask for it.
     const auto masked = loss("labels.jsonl", "packing=false"), packed = loss("labels.jsonl", "packing=true");
     EXPECT_EQ(packed.second, masked.second);
     EXPECT_NEAR(packed.first / masked.first, 1, 1e-6) << keys;

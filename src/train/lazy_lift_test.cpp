@@ -1,4 +1,5 @@
-// Directions that stay inside the subspace until the basis changes, from the first update to the files.
+// Tests directions that stay in the subspace until the basis changes, from the first update to the saved
+// files.
 #include "optim/lazy_lift.h"
 
 #include <ATen/ATen.h>
@@ -18,7 +19,8 @@ class LazyLiftRun : public TestRun {
     train(settings);
   }
 
-  // Of the projected weights, relative to how far `other` has moved from `start`.
+  // Returns the distance of the projected weights of `run` and `other`, relative to how far `other` has moved
+  // from `start`.
   double distance(const std::string& run, const std::string& other, const std::string& start) const {
     const SafetensorsReader a(folder_ / run / "model.safetensors"), b(folder_ / other / "model.safetensors"),
         from(folder_ / start / "model.safetensors");
@@ -33,8 +35,9 @@ class LazyLiftRun : public TestRun {
   }
 };
 
-// Other products in another order. Rounding (1e-7) grows where Adam divides by small second moments, and from
-// update to update: 1e-3 after ten, as between the two forms of gradients.
+// Lazy lifting computes the products in another order. The rounding error of 1e-7 grows where Adam divides by
+// small second moments, and from update to update, to 1e-3 after ten updates. The two forms of gradients
+// differ as much.
 TEST_F(LazyLiftRun, GivesTheEagerWeights) {
   train_lifted("start", "eager", {"max_steps=1", "learning_rate=0"});
   const std::string all = "optim_args=rank=8,update_proj_gap=4";
@@ -60,7 +63,7 @@ TEST_F(LazyLiftRun, GivesTheEagerWeights) {
   }
 }
 
-// Where a run is saved changes nothing, and a resumed one goes on to the bit.
+// Saving does not change a run, and a resumed run continues to the bit.
 TEST_F(LazyLiftRun, ResumesToTheBit) {
   const std::vector<Settings> cases = {
       {},
@@ -88,7 +91,7 @@ TEST_F(LazyLiftRun, ResumesToTheBit) {
   }
 }
 
-// The codes of Q-GaLore's weights are written where the basis changes, and nowhere else.
+// Q-GaLore's weight codes change only where the basis changes.
 TEST_F(LazyLiftRun, CodesStayBetweenRefreshes) {
   const std::string name = "model.layers.0.mlp.up_proj.weight.weight_codes";
   const auto codes = [&](const std::string& lift, int64_t step) {
@@ -105,7 +108,8 @@ TEST_F(LazyLiftRun, CodesStayBetweenRefreshes) {
   EXPECT_FALSE(codes("eager", 1).equal(codes("eager", 4)));
 }
 
-// Updates of about 2e-6 are nothing to most weights of 0.02 in bf16, where two hundred together are steps.
+// Single updates of about 2e-6 vanish in most bf16 weights of 0.02, whereas the sum of two hundred updates is
+// large enough to change them.
 TEST_F(LazyLiftRun, NarrowWeightsLoseLess) {
   const auto with = [](Settings settings) {
     const Settings all = {"max_steps=200", "learning_rate=1e-5", "lr_scheduler_type=constant",
@@ -117,8 +121,8 @@ TEST_F(LazyLiftRun, NarrowWeightsLoseLess) {
   train_lifted("fp32", "eager", with({}));
   train_lifted("eager", "eager", with({"bf16=true"}));
   train_lifted("lazy", "lazy", with({"bf16=true"}));
-  EXPECT_GT(distance("eager", "fp32", "start"), 0.9);  // next to nothing has arrived
-  EXPECT_LT(distance("lazy", "fp32", "start"), 0.6);   // the model's file is rounded, once
+  EXPECT_GT(distance("eager", "fp32", "start"), 0.9);  // almost no update has arrived
+  EXPECT_LT(distance("lazy", "fp32", "start"), 0.6);   // the model's file is rounded only once
 }
 
 TEST_F(LazyLiftRun, RefusesWhatItCannotKeep) {
@@ -130,7 +134,8 @@ TEST_F(LazyLiftRun, RefusesWhatItCannotKeep) {
   EXPECT_NE(reason({"optim=adamw", "optim_args="}).find("[lift] expected eager"), std::string::npos);
 }
 
-// 32 x 32, 48 x 32 and 16 x 32: lazy below 8, 9.6 and 5.3 tokens an update.
+// The weights are 32 x 32, 48 x 32 and 16 x 32. Lazy lifting pays for fewer than 8, 9.6 and 5.3 tokens per
+// update.
 TEST_F(LazyLiftRun, AutoAsksWhatCostsLess) {
   const auto weight_bytes = [&](const std::string& lift, const std::string& length) {
     train_lifted("run", lift,
@@ -141,7 +146,7 @@ TEST_F(LazyLiftRun, AutoAsksWhatCostsLess) {
   const int64_t eager = weight_bytes("eager", "4"), lazy = weight_bytes("lazy", "4");
   EXPECT_GT(lazy, eager);
   EXPECT_EQ(weight_bytes("auto", "4"), lazy);
-  const int64_t some = weight_bytes("auto", "6");  // not of keys and values
+  const int64_t some = weight_bytes("auto", "6");  // lazy except for keys and values
   EXPECT_TRUE(eager < some && some < lazy);
   EXPECT_EQ(weight_bytes("auto", "16"), eager);
 }

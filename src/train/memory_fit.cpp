@@ -13,7 +13,8 @@ namespace {
 
 std::string text_of(int64_t bytes) { return format_bytes(static_cast<double>(bytes)); }
 
-// What auto_find_batch_size had chosen in the run that is resumed, if the options allow it.
+// Returns the batch size that auto_find_batch_size had chosen in the resumed run, if the options still allow
+// it.
 std::optional<BatchSize> choice_before(const std::map<std::string, std::string>& before,
                                        const std::vector<BatchSize>& allowed) {
   const auto is = [&](const char* name, const std::string& value) {
@@ -38,8 +39,8 @@ class BatchFinder {
     set_batch_size(options, size);
     return plan_fit(options, config_, at_hand_);
   }
-  // The largest that fits; if none does, the one that needs least. A smaller batch may need more:
-  // accumulation costs layer-wise mode a buffer a weight.
+  // Returns the largest batch size that fits or, if none does, the one that needs least memory. A smaller
+  // batch may need more, because accumulation costs layer-wise mode one buffer per weight.
   BatchSize largest() const {
     BatchSize least = sizes_.front();
     int64_t least_need = std::numeric_limits<int64_t>::max();

@@ -51,7 +51,7 @@ void find_batch_size(TrainOptions& options, const ModelConfig& config, const Mem
 MemoryFit require_fit(TrainOptions& options, const ModelConfig& config, const MemoryAtHand& at_hand,
                       const std::map<std::string, std::string>& before, const Say& say);
 
-// "fits: it needs 345.92 MiB, at hand are 22.00 GiB (physical memory that is available)"
+// Returns "fits: it needs 345.92 MiB, at hand are 22.00 GiB (physical memory that is available)".
 std::string describe(const MemoryFit& fit);
 
 // Returns changes of options by which the run fits according to their plans, in one clause, or "no option

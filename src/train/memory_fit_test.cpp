@@ -173,14 +173,14 @@ TEST(FindBatchSize, IsRefusedWhereItWouldChangeTheUpdate) {
 
 class TrainerMemory : public TestRun {
  protected:
-  // 256 rows of 128 tokens: 64 of them cost some 30 MiB.
+  // An update has 256 rows of 128 tokens; 64 rows take about 30 MiB.
   Settings large(const std::string& name, Settings more) const {
     const Settings common = {output(name), "max_length=128", "per_device_train_batch_size=256",
                              "max_steps=2"};
     more.insert(more.begin(), common.begin(), common.end());
     return more;
   }
-  // A memory_limit into which this many rows fit and not twice as many.
+  // Returns a memory_limit into which this many rows fit but not twice as many.
   std::string limit_for(int64_t rows, const Settings& settings = {}) const {
     TrainOptions options;
     OptionTable table;
@@ -223,7 +223,8 @@ TEST_F(TrainerMemory, StartsAnywayWhenAsked) {
 }
 
 TEST_F(TrainerMemory, AFoundBatchSizeMakesTheSameUpdate) {
-  // SGD: Adam's first updates are signs, which turn the rounding of gradients near zero into whole steps.
+  // SGD is used because Adam's first updates are signs, which turn rounding errors of gradients near zero
+  // into whole steps.
   const Settings sgd = {"optim=galore_sgd", "optim_args=rank=8,update_proj_gap=1", "learning_rate=1"};
   train(large("whole", sgd));
   train(large("found", {sgd[0], sgd[1], sgd[2], limit_for(64, sgd), "auto_find_batch_size=true"}));
@@ -246,7 +247,7 @@ TEST_F(TrainerMemory, AFoundBatchSizeMakesTheSameUpdate) {
   for (size_t i = 0; i < 2; ++i) {
     const auto whole = events("whole", "step").at(i), found = events("found", "step").at(i);
     EXPECT_EQ(found.at("tokens_seen"), whole.at("tokens_seen"));
-    // fp32 sums in another order: a few units of the 24th bit.
+    // The fp32 sums run in another order, so they differ by a few units of the 24th bit.
     EXPECT_NEAR(found.at("loss"), whole.at("loss"), 1e-5);
   }
 }

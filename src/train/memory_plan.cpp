@@ -57,8 +57,10 @@ MemoryPlan plan_memory(const ModelConfig& config, const ModelOptions& model_opti
     return task.batch_of(at::empty({rows, workload.length}, meta));
   };
   const Batch batch = rows_of(workload.train_rows);
-  const int64_t micro_batches = std::min<int64_t>(2, workload.micro_batches);  // more hold nothing more
-  // The first update refreshes everything; of the next two, one does not for any given weight.
+  // A third micro-batch needs no more memory.
+  const int64_t micro_batches = std::min<int64_t>(2, workload.micro_batches);
+  // The first update refreshes all bases. Of the next two updates, at least one does not refresh a given
+  // weight's basis.
   for (int update = 0; update < 3; ++update) {
     run.optimizer->begin_update(0, micro_batches);
     for (int64_t i = 0; i < micro_batches; ++i) run.model->train_step(batch, 1);
@@ -98,7 +100,8 @@ std::string format_plans(const std::vector<MemoryPlan>& plans) {
 }
 
 std::string published_memory(const std::string& model_size, const std::vector<MemoryPlan>& plans) {
-  // arXiv 2403.03507, Table 2: bf16, weights and optimizer states only, units as printed there.
+  // The figures are from Table 2 of arXiv 2403.03507: bf16, weights and optimizer states only, with the units
+  // printed there.
   static const std::map<std::string, std::string> figures{{"60m", "full-rank 0.36G, GaLore 0.24G"},
                                                           {"130m", "full-rank 0.76G, GaLore 0.52G"},
                                                           {"350m", "full-rank 2.06G, GaLore 1.22G"},

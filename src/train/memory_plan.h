@@ -1,7 +1,7 @@
-// What a run will hold in memory, before it starts.
+// Plans the memory of a run before it starts.
 //
-// There is no second set of formulas: the model and the optimizer are built on a ledger of the meta device
-// and run two updates and an evaluation there; whatever they would allocate is counted.
+// The plan has no formulas of its own: the model and the optimizer are built on a ledger of the meta device
+// and run two updates and an evaluation there, and everything they would allocate is counted.
 #pragma once
 
 #include <array>
@@ -25,7 +25,7 @@ struct MemoryPlan {
   std::array<int64_t, kNumOwners> bytes{};
   LibraryUse libraries;
   int64_t total() const;
-  // Weights, their copies, moments and bases: what the papers count.
+  // Returns weights, their copies, moments and bases, which the papers count.
   int64_t weights_and_states() const;
 };
 
@@ -36,11 +36,11 @@ MemoryPlan plan_memory(const ModelConfig& config, const ModelOptions& model,
 // program and of libtorch, tokenizer, data) without the libraries' measured part, and library_bytes().
 int64_t program_bytes(const MemoryPlan& plan, int64_t resident = resident_bytes());
 
-// Rows by owner, one column a plan, in binary units, and what each saves against AdamW's, or else the last
-// one's.
+// Formats rows by owner, with one column for each plan, in binary units, and each plan's saving against
+// AdamW's plan or, without one, against the last plan.
 std::string format_plans(const std::vector<MemoryPlan>& plans);
-// What the GaLore paper states for a model of this name (weights and optimizer states), beside the plans'
-// bytes of the same things; or "".
+// Returns the GaLore paper's figures for a model of this name (weights and optimizer states), compared with
+// the plans' bytes of the same owners, or "".
 std::string published_memory(const std::string& model_size, const std::vector<MemoryPlan>& plans);
 
 }  // namespace galore

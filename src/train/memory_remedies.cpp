@@ -1,5 +1,5 @@
-// What makes a run smaller that does not fit, in the order in which one would give it up: first what leaves
-// the result as it is, then what changes its rounding, then the optimizer.
+// Proposes changes that make a run fit into memory, in the order in which a user would accept them: first
+// changes that leave the result unchanged, then changes of its rounding, then changes of the optimizer.
 #include <algorithm>
 #include <optional>
 #include <span>
@@ -17,7 +17,7 @@ struct Change {
   std::string text;
   TrainOptions options;
 };
-using Changes = std::vector<Change>;  // of one kind, the mildest first
+using Changes = std::vector<Change>;  // changes of one kind, the mildest first
 
 Changes smaller_batch(const TrainOptions& options) {
   Changes changes;
@@ -50,7 +50,7 @@ Changes narrow_weights(const TrainOptions& options) {
   return {change};
 }
 
-// The same with 8-bit moments: the preset of that name, or else a composition.
+// Returns the optimizer with 8-bit moments: the preset for it or, if there is none, a composition.
 std::string eight_bit_form(const TrainOptions& options) {
   const std::string storage = ",storage=blockwise_8bit";
   if (is_composition(options.optim)) return options.optim + storage;
@@ -71,13 +71,13 @@ Changes eight_bit(const TrainOptions& options) {
   try {
     change.options.optimizer.settings = resolve_optimizer(change.options.optim, "", settings);
   } catch (const UsageError&) {
-    return {};  // it has nothing to store in 8 bits
+    return {};  // the optimizer has nothing to store in 8 bits
   }
   return {change};
 }
 
 Changes layerwise(const TrainOptions& options) {
-  if (options.spike_threshold > 0) return {};  // refused in layer-wise mode
+  if (options.spike_threshold > 0) return {};  // spike_threshold is refused in layer-wise mode
   Change change{"optim_layerwise=true", options};
   change.options.optimizer.layerwise = true;
   return {change};
@@ -86,7 +86,7 @@ Changes layerwise(const TrainOptions& options) {
 Changes smaller_rank(const TrainOptions& options) {
   if (option_text(options.optimizer.settings, "rank").empty()) return {};
   Changes changes;
-  // Below a quarter of the rank that was asked for it would be another method's experiment.
+  // A rank below a quarter of the requested rank would be another experiment.
   const int64_t rank = options.optimizer.settings->subspace.rank;
   for (int64_t smaller = rank / 2; smaller > 0 && smaller >= rank / 4; smaller /= 2) {
     changes.push_back({fmt::format("rank={} in optim_args", smaller), options});
@@ -95,8 +95,8 @@ Changes smaller_rank(const TrainOptions& options) {
   return changes;
 }
 
-// Accumulation costs layer-wise mode, and where no gradient is formed in full, a buffer in full for each
-// weight. A larger batch does not.
+// Accumulation costs one full buffer per weight in layer-wise mode and wherever no full gradient is formed. A
+// larger batch does not cost this buffer.
 Changes no_accumulation(const TrainOptions& options) {
   const int64_t micro_batches = options.gradient_accumulation_steps;
   if (micro_batches == 1) return {};
@@ -109,7 +109,8 @@ Changes no_accumulation(const TrainOptions& options) {
   return changes;
 }
 
-// Bases of the whole update's gradient cost, with accumulation, that gradient for each weight that is due.
+// With accumulation, bases from the gradient of the whole update cost that full gradient for each weight
+// whose basis is due.
 Changes bases_of_first_micro_batch(const TrainOptions& options) {
   const bool helps = options.gradient_accumulation_steps > 1 && options.optimizer.gradient == "projected";
   if (!helps || options.auto_find_batch_size) return {};
@@ -122,8 +123,8 @@ using Kind = Changes (*)(const TrainOptions&);
 constexpr Kind kSingle[] = {smaller_batch,      no_accumulation, bases_of_first_micro_batch,
                             smaller_evaluation, recomputation,   narrow_weights,
                             eight_bit,          layerwise,       smaller_rank};
-// Orders in which changes are put one upon the other. Smaller batches bring accumulation, and layer-wise
-// updates save most without it.
+// The orders in which changes are combined. Smaller batches require accumulation, and layer-wise updates save
+// most without it.
 constexpr Kind kBatchFirst[] = {smaller_batch, smaller_evaluation, recomputation, narrow_weights,
                                 eight_bit,     layerwise,          smaller_rank};
 constexpr Kind kBatchLast[] = {smaller_evaluation, recomputation, narrow_weights, eight_bit,
@@ -141,8 +142,8 @@ class Search {
  public:
   Search(const ModelConfig& config, const MemoryAtHand& at_hand) : config_(config), at_hand_(at_hand) {}
 
-  // The mildest change of this kind that fits, else the one that needs least; nothing if none makes it
-  // smaller.
+  // Returns the mildest change of this kind that fits or, if none fits, the one that needs least memory;
+  // nothing if no change lowers the need.
   std::optional<Proposal> best(Kind kind, const TrainOptions& options, int64_t need) const {
     std::optional<Proposal> least;
     for (const Change& change : kind(options)) {
@@ -160,7 +161,7 @@ class Search {
         fitting.push_back(*proposal);
     return fitting;
   }
-  // Of each kind what helps, one upon the other, until it fits.
+  // Combines the best change of each kind that lowers the need until the run fits.
   std::optional<Proposal> combined(std::span<const Kind> kinds, const TrainOptions& options,
                                    int64_t need) const {
     std::optional<Proposal> all;
@@ -173,7 +174,8 @@ class Search {
     }
     return all;
   }
-  // Of the orders the first that ends in a fit, else the one that needs least.
+  // Returns the result of the first order that makes the run fit or, if none does, the result that needs
+  // least memory.
   std::optional<Proposal> combined(const TrainOptions& options, int64_t need) const {
     std::optional<Proposal> least;
     for (const std::span<const Kind> kinds :
@@ -188,7 +190,7 @@ class Search {
   }
 
  private:
-  // Nothing for what the optimizer refuses.
+  // Returns nothing for options that the optimizer refuses.
   std::optional<MemoryFit> fit_of(const TrainOptions& options) const {
     try {
       return plan_fit(options, config_, at_hand_);

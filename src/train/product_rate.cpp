@@ -32,7 +32,8 @@ double measure_product_rate(at::ScalarType dtype, at::Device device) {
   return best;
 }
 
-// Under the lock until it is measured: two measurements at once would each find half of the rate.
+// The lock is held during the measurement, because two measurements at the same time would each find half of
+// the rate.
 double product_rate(at::ScalarType dtype, at::Device device) {
   static std::mutex lock;
   static std::map<std::tuple<at::ScalarType, std::string, int>, double> known;

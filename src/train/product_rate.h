@@ -11,7 +11,8 @@ namespace galore {
 // Returns the best of a few products of 2048 x 1024 and 1024 x 1024 matrices, in operations per second. It
 // takes about 0.2 s.
 double measure_product_rate(at::ScalarType dtype, at::Device device);
-// The rate that was measured once for this process, format, device and number of threads. Any thread may ask.
+// Returns the rate, which is measured once per process, format, device and number of threads. Any thread may
+// call it.
 double product_rate(at::ScalarType dtype, at::Device device);
 
 // Returns the multiplications and additions of the forward and backward pass for one token in a row of

@@ -132,7 +132,7 @@ void resolve_bf16(TrainOptions& o, OptionTable& table, std::vector<std::string>&
   o.bf16_word.clear();
 }
 
-// Where the options name no model or one that is missing, the error comes when the model is needed.
+// If the options name no model or a missing one, the error comes when the model is needed.
 void resolve_max_length(TrainOptions& o, OptionTable& table, std::vector<std::string>& notes) {
   const std::string& file = o.config_name.empty() ? o.model_name_or_path : o.config_name;
   if (o.model_size.empty() && !std::filesystem::exists(file)) return;

@@ -1,4 +1,4 @@
-// From options to the objects that compute: model configuration, model, weights, workspace, optimizer.
+// Builds the objects of a run from its options: model configuration, model, weights, workspace, optimizer.
 #pragma once
 
 #include <functional>
@@ -12,24 +12,26 @@ namespace galore {
 
 using MakeModel = std::function<std::unique_ptr<CausalLM>(const ModelConfig&, const ModelOptions&, Ledger&)>;
 
-// Each object refers to those before it.
+// Each object refers to the objects before it.
 struct RunObjects {
   std::unique_ptr<Ledger> ledger;
   std::unique_ptr<CausalLM> model;
-  std::unique_ptr<Workspace> workspace;  // with the optimizer
-  std::unique_ptr<Optimizer> optimizer;  // null until add_optimizer()
+  std::unique_ptr<Workspace> workspace;  // created with the optimizer
+  std::unique_ptr<Optimizer> optimizer;  // null until add_optimizer() is called
 };
 
 ModelConfig model_config_of(const ModelSource& source);
-// Weights are quantized as `optimizer` asks for; compute_dtype=auto depends on the device.
+// Returns the model's options. `optimizer` decides which weights are quantized, and compute_dtype=auto
+// depends on the device.
 ModelOptions model_options(const ModelSource& source, const std::string& device,
                            const OptimizerOptions& optimizer = {});
 ModelOptions model_options(const TrainOptions& options);
 
-// The model with weights that are not set; on the meta device everything is counted and nothing allocated.
+// Builds the model without setting its weights. On the meta device everything is counted and nothing
+// allocated.
 RunObjects build_model(const ModelConfig& config, const ModelOptions& options, at::Device device,
                        const MakeModel& make_model = make_causal_lm);
-// Reads the weights of model_name_or_path, or draws them by the seed if there is none.
+// Reads the weights of model_name_or_path or, if it is empty, draws them by the seed.
 void set_weights(CausalLM& model, const ModelSource& source, int64_t seed);
 void add_optimizer(RunObjects& run, const OptimizerOptions& options);
 

@@ -18,7 +18,7 @@ double seconds_since_1970() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-// A terminal that is gone or a full disk behind stderr must not end a run.
+// A closed terminal or a full disk behind stderr must not end a run.
 void show(const std::string& text) {
   std::fputs(text.c_str(), stderr);
   std::fflush(stderr);

@@ -1,4 +1,5 @@
-// The log of a run: events go into files (report/log_sink.h), lines or a progress bar are for people.
+// The log of a run. Events go into files (report/log_sink.h), and lines or a progress bar are shown to
+// people.
 #pragma once
 
 #include <chrono>
@@ -17,15 +18,15 @@
 
 namespace galore {
 
-// Takes a line for people, without its line end. It may be called from any thread, by one at a time. It must
-// not call the run that logs.
+// Takes a line for people, without its line end. It may be called from any thread, but only by one at a time.
+// It must not call the run that logs.
 using TakeLine = std::function<void(const std::string&)>;
 
 struct LogOptions {
   Path output_dir;
   bool jsonl = true, csv = false, progress_bar = true, tensorboard = false;
-  TakeLine take_line = {};               // receives the lines, and no bar is drawn; null: they go to stderr
-  std::vector<MetricKind> metrics = {};  // of evaluations
+  TakeLine take_line = {};  // receives the lines instead of stderr, and no bar is drawn; null: stderr
+  std::vector<MetricKind> metrics = {};  // metrics of evaluations
 };
 
 class RunLog {
@@ -57,10 +58,10 @@ class RunLog {
   std::mutex events_;  // guards open_, pending_ and files_
   bool open_ = false;
   std::vector<LogEvent> pending_;                // until the files are open
-  std::vector<std::unique_ptr<LogSink>> files_;  // the formats that the options ask for
+  std::vector<std::unique_ptr<LogSink>> files_;  // one sink per format that the options ask for
   const bool bar_, coloured_;
   std::mutex terminal_;  // guards the terminal, or take_line, and the members below
-  int bar_length_ = 0;   // as drawn; 0: there is none
+  int bar_length_ = 0;   // length as drawn; 0: there is none
   std::chrono::steady_clock::time_point drawn_;
 };
 
@@ -68,7 +69,7 @@ class RunLog {
 // that wraps cannot be redrawn.
 std::string format_bar(const StepMetrics& metrics, int columns);
 
-// "1:02:03" or "02:03".
+// Returns "1:02:03" or "02:03".
 std::string format_duration(double seconds);
 
 }  // namespace galore

@@ -34,7 +34,7 @@ StepMetrics metrics_of(int64_t step) {
   return m;
 }
 
-// What `action` writes to stderr when that is a file.
+// Returns the text that `action` writes to stderr when stderr is a file.
 template <typename Action>
 std::string said(Action action) {
   testing::internal::CaptureStderr();
@@ -42,14 +42,14 @@ std::string said(Action action) {
   return testing::internal::GetCapturedStderr();
 }
 
-// Of so many columns, in the terminal that stderr is.
+// Sets the width of the terminal behind stderr.
 void resize(unsigned short columns) {
   winsize size{};
   size.ws_col = columns;
   EXPECT_EQ(::ioctl(STDERR_FILENO, TIOCSWINSZ, &size), 0);
 }
 
-// What `action` writes to stderr when that is a terminal of so many columns.
+// Returns the text that `action` writes to stderr when stderr is a terminal with so many columns.
 template <typename Action>
 std::string shown_on_terminal(unsigned short columns, Action action, bool coloured = false) {
   ::setenv("TERM", "xterm", 1);
@@ -171,7 +171,7 @@ TEST(RunLog, LinesAndEventsComeFromAnyThread) {
         if (i % 10 == 0) log.say(std::to_string(i));
       }
     });
-  log.open(-1);  // while they are at it
+  log.open(-1);  // opens the files while other threads log
   threads.clear();
   EXPECT_EQ(lines.size(), size_t{kThreads * kEach / 10});
   std::vector<int> next(kThreads);
@@ -191,7 +191,8 @@ TEST(RunLog, AResumedRunDropsWhatCameLater) {
     for (int64_t step = 1; step <= 6; ++step) log.step(metrics_of(step));
     log.event("eval", {{"step", 6}});
   });
-  std::ofstream(folder / "metrics.jsonl", std::ios::app) << "{\"event\": \"step\", \"st";  // a kill
+  // The last line was cut off when the run was killed.
+  std::ofstream(folder / "metrics.jsonl", std::ios::app) << "{\"event\": \"step\", \"st";
   std::ofstream(folder / "metrics.csv", std::ios::app) << "7,0.1";
   said([&] {
     RunLog log(options);
@@ -208,7 +209,7 @@ TEST(RunLog, AResumedRunDropsWhatCameLater) {
   EXPECT_EQ(begins, (std::vector<std::string>{"step", "1", "2", "3", "4", "5"}));
 }
 
-// A row that a kill cut within its last number looks whole.
+// A row that was cut within its last number looks complete.
 TEST(RunLog, ARowWithoutItsLineEndIsDropped) {
   const TestFolder folder;
   const LogOptions options{folder.path(), false, true};
@@ -295,7 +296,7 @@ TEST(RunLog, ABarFitsTheTerminal) {
   EXPECT_EQ(format_bar(metrics_of(20), 200).substr(0, 42), "[####################....................]");
   EXPECT_EQ(format_bar(metrics_of(50), 200).substr(0, 42), "[########################################]");
   EXPECT_NO_THROW(format_bar({}, 80)) << "no step at all";
-  // On a terminal, too: nothing longer than its width between two returns.
+  // On a terminal, too, no text between two carriage returns is longer than the width.
   const TestFolder folder;
   const std::string text = shown_on_terminal(18, [&] {
     RunLog log({folder.path()});

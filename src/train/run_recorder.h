@@ -1,4 +1,4 @@
-// Notes what a run does: in the log, in its history, and as numbers that a caller reads.
+// Records the course of a run: in the log, in its history, and as numbers that a caller reads.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -11,10 +11,10 @@
 
 namespace galore {
 
-// One update, when it is finished.
+// A finished update.
 struct FinishedUpdate {
   double loss = 0;
-  bool accepted = true;  // false: it was skipped
+  bool accepted = true;  // false if it was skipped
   const UpdateReport& report;
   int64_t tokens = 0;  // positions computed, padding included
   double learning_rate = 0, seconds = 0;
@@ -25,23 +25,23 @@ class RunRecorder {
   RunRecorder(const EventOptions& options, const std::vector<MetricKind>& metrics, const TakeLine& take_line);
 
   RunLog& log() { return log_; }
-  // Speed is measured against `product_rate` operations a second, of which a token takes
-  // `operations_per_token`.
+  // Sets the reference for speed: `product_rate` operations per second, with `operations_per_token` for each
+  // token.
   void set_speed_of(double operations_per_token, double product_rate, at::Device device);
   void add_data_seconds(double seconds) { timings_.data += seconds; }
 
-  // Adds to the state's window and history; logs what logging_steps asks for. `state` is that after the
-  // update.
+  // Adds the update to the state's window and history, and logs it if logging_steps asks for it. `state` is
+  // the state after the update.
   void record(const FinishedUpdate& update, RunState& state);
   void record(const Evaluation& evaluation, RunState& state);
-  // Refreshes are logged with logged updates, because some users refresh in every one; and before a
-  // checkpoint, because a resumed run would not know of those before it.
+  // Refreshes are logged with logged updates, because some users refresh in every update, and before a
+  // checkpoint, because a resumed run would not know about earlier refreshes.
   void tell_refreshes(int64_t step);
-  // training_loss.svg, of the whole run.
+  // Draws training_loss.svg for the whole run.
   void draw_losses(const RunState& state) const;
 
   const StepMetrics& metrics() const { return metrics_; }
-  // Of all updates since the trainer was made; 0 before the first.
+  // Returns the speed over all updates since the trainer was made, or 0 before the first update.
   double tokens_per_second() const;
 
  private:
@@ -62,7 +62,7 @@ class RunRecorder {
   RunLog log_;
   Speed speed_;
   StepMetrics metrics_;
-  Timings timings_, total_;           // since the last log line; of all updates
+  Timings timings_, total_;           // since the last log line; over all updates
   nlohmann::ordered_json refreshed_;  // since the last log line: kind -> parameter -> value
 };
 

@@ -17,9 +17,9 @@
 
 namespace galore {
 
-// Losses since the last log line, which the next one averages.
+// The sum of losses since the last log line, for the mean in the next line.
 struct LossWindow {
-  double sum = 0;  // of finite losses
+  double sum = 0;  // sum of finite losses
   int64_t updates = 0, skipped = 0;
 };
 
@@ -27,19 +27,20 @@ struct RunState {
   int64_t step = 0, max_steps = 0, tokens_seen = 0;
   double epoch = 0;
   DataPosition data;
-  // The best of all evaluations, and the best of those for which a checkpoint was saved, with its path.
+  // The best metric of all evaluations, and the best metric of evaluations with a saved checkpoint, which is
+  // stored with its path.
   std::optional<double> best_metric, best_checkpoint_metric;
   std::string best_checkpoint;
   LossWindow window;
   SpikeGuard spikes;
-  int64_t threads = 0;  // number of threads that computed; 0: unknown
+  int64_t threads = 0;  // number of computing threads; 0: unknown
   std::vector<LogEntry> history;
   std::map<std::string, std::string> configuration;  // the resolved options
 };
 
 struct RunParts {
   CausalLM& model;
-  Optimizer* optimizer;        // null: weights only
+  Optimizer* optimizer;        // null: saves only the weights
   const Tokenizer* tokenizer;  // may be null
   at::ScalarType dtype;
 };

@@ -22,15 +22,15 @@
 namespace galore {
 
 struct ScheduleOptions {
-  int64_t max_steps = -1;  // updates of the run; -1: num_train_epochs decides
+  int64_t max_steps = -1;  // number of updates; -1: num_train_epochs decides
   double num_train_epochs = 3;
-  double learning_rate = 1e-3;  // the peak
+  double learning_rate = 1e-3;  // the peak rate
   std::string lr_scheduler_type = "linear";
   std::string lr_scheduler_kwargs;  // "min_lr_rate=0.1,num_cycles=0.5"
-  double warmup_steps = 0;          // updates, or a share of all below 1
+  double warmup_steps = 0;          // number of updates or, below 1, a share of all updates
 };
 
-// Updates that an option asks for which is either their number or a share of all (below 1).
+// Returns the number of updates for an option that is either this number or, below 1, a share of all updates.
 int64_t steps_of(double count, int64_t max_steps);
 
 class Schedule {

@@ -10,7 +10,7 @@ volatile std::sig_atomic_t received_signal = 0;
 
 void remember(int signal) { received_signal = signal; }
 
-// How the signals were handled before the first guard.
+// The handlers of both signals before the first guard.
 struct Guarded {
   std::mutex lock;
   int guards = 0;

@@ -3,8 +3,8 @@
 
 namespace galore {
 
-// Takes both signals over while one exists. Where several runs of a process have one, all of them stop, and
-// the last one gives the signals back.
+// Handles both signals while at least one guard exists. If several runs of a process have guards, a signal
+// stops all of them, and the last guard restores the earlier handlers.
 class SignalGuard {
  public:
   SignalGuard();

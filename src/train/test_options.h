@@ -1,4 +1,4 @@
-// For tests: options as a file and a command line give them.
+// Options as a file and a command line give them, for tests.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +12,7 @@ namespace galore {
 
 using Settings = std::vector<std::string>;
 
-// Options as a file and a command line gave them, resolved.
+// Options that a file and a command line have set, resolved.
 struct Given {
   TrainOptions options;
   OptionTable table;

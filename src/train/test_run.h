@@ -1,4 +1,4 @@
-// For tests: a folder with the configuration of a tiny LLaMA and tokens, and runs in it.
+// A folder with the configuration of a tiny LLaMA and tokens, and runs in it, for tests.
 #pragma once
 
 #include <ATen/Parallel.h>
@@ -25,7 +25,8 @@ inline constexpr const char* kTinyConfig = R"({"model_type": "llama", "vocab_siz
   "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
   "max_position_embeddings": 64, "rms_norm_eps": 1e-6, "tie_word_embeddings": false, "hidden_act": "silu"})";
 
-// A sequence in which the next token mostly follows from the last one, so that there is something to learn.
+// Returns a sequence in which the next token mostly follows from the last one, so that there is something to
+// learn.
 inline std::vector<int> tiny_tokens(int64_t count, uint64_t seed) {
   RandomStream random(seed, "test tokens");
   std::vector<int> tokens;
@@ -49,14 +50,15 @@ class TestRun : public testing::Test {
   using Settings = std::vector<std::string>;
 
   TestRun() {
-    // One thread: barriers of two spin for seconds when other tests have the processors.
+    // Use one thread, because the barriers of two spin for seconds when other tests use the processors.
     at::set_num_threads(1);
     write_file_atomically(folder_ / "tiny.json", kTinyConfig);
     write_tokens(folder_ / "train.bin", tiny_tokens(1200, 1));
     write_tokens(folder_ / "eval.bin", tiny_tokens(300, 2));
   }
 
-  // Every run's settings, before its own: 1200 tokens in rows of 16 are 75 rows an epoch.
+  // Returns the settings of every run, which precede its own. 1200 tokens in rows of 16 are 75 rows per
+  // epoch.
   Settings base() const {
     return {"config_name=" + (folder_ / "tiny.json").string(),
             "train_file=" + (folder_ / "train.bin").string(),
@@ -70,7 +72,7 @@ class TestRun : public testing::Test {
   std::string output(const std::string& name) const { return "output_dir=" + (folder_ / name).string(); }
   std::string eval_file() const { return "eval_file=" + (folder_ / "eval.bin").string(); }
 
-  // base() and `settings`, where the later one of two counts, declared and resolved; returns the notes.
+  // Declares and resolves base() and `settings`; a later setting overrides an earlier one. Returns the notes.
   auto resolve_settings(const Settings& settings, TrainOptions& options, OptionTable& table) const {
     declare_options(table, options);
     for (const Settings& part : {base(), settings})
@@ -79,7 +81,7 @@ class TestRun : public testing::Test {
     return resolve(options, table);
   }
 
-  // A run by base() and `settings`, where the later one of two counts. What it says lands in log_.
+  // Runs base() and `settings`; a later setting overrides an earlier one. The output is in log_.
   TrainResult train(const Settings& settings, const Trainer::MakeModel& make_model = make_causal_lm) {
     testing::internal::CaptureStderr();
     try {
@@ -95,7 +97,7 @@ class TestRun : public testing::Test {
     }
   }
 
-  // The events of a run's metrics.jsonl with this name; every line must be valid JSON.
+  // Returns the events of a run's metrics.jsonl with this name. Every line must be valid JSON.
   std::vector<nlohmann::json> events(const std::string& run, const std::string& name) const {
     std::vector<nlohmann::json> found;
     std::ifstream file(folder_ / run / "metrics.jsonl");
@@ -115,7 +117,8 @@ class TestRun : public testing::Test {
     for (const CheckpointEntry& entry : list_checkpoints(folder_ / run)) steps.push_back(entry.step);
     return steps;
   }
-  // That the memory plan of a run with these settings names what five updates take, owner by owner.
+  // Expects that the memory plan of a run with these settings equals the memory of five updates, owner by
+  // owner.
   void expect_plan(const Settings& settings, int64_t micro_batches) const {
     TrainOptions options;
     OptionTable table;
@@ -137,7 +140,8 @@ class TestRun : public testing::Test {
     }
     for (int i = 0; i < kNumOwners; ++i) {
       const Owner owner = static_cast<Owner>(i);
-      // A plan claims what orthonormalizing needs at most: 64 bytes a row of the longest matrix, of 96 rows.
+      // A plan counts the upper bound of the needs of orthonormalization: 64 bytes for each row of the
+      // longest matrix, which has 96 rows.
       const int64_t planned = plan.bytes[static_cast<size_t>(i)], taken = ledger.bytes(owner);
       const int64_t more = owner == Owner::workspace ? 64 * 96 : 0;
       EXPECT_TRUE(taken <= planned && planned <= taken + more)

@@ -1,4 +1,4 @@
-// For tests: a model whose losses and gradients can be spoiled at chosen micro-batches.
+// A model with losses and gradients that can be changed at chosen micro-batches, for tests.
 #pragma once
 
 #include <cmath>
@@ -11,8 +11,8 @@
 namespace galore {
 
 struct Script {
-  // Called with the number of the micro-batch, from 1, and its true loss after its gradients were reported;
-  // returns the loss that the trainer sees.
+  // Called with the number of the micro-batch, from 1, and its true loss after its gradients were reported.
+  // Returns the loss that the trainer sees.
   std::function<double(int64_t, double)> train = [](int64_t, double loss) { return loss; };
   // Factor on the gradients of a micro-batch.
   std::function<double(int64_t)> gradient = [](int64_t) { return 1.0; };

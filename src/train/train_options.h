@@ -1,7 +1,7 @@
-// The options of `galore train`, in Hugging Face's names; declared once, in train_options.cpp.
+// The options of `galore train`, in Hugging Face's names, declared once in train_options.cpp.
 //
-// Each part of a run owns a section, and its functions take that section alone. TrainOptions is all of them:
-// its names are as flat as those of the configuration file.
+// Each part of a run has a section of options, and its functions take only that section. TrainOptions
+// combines all sections, so option names are as flat as in the configuration file.
 #pragma once
 
 #include <cstdint>
@@ -19,27 +19,28 @@ class Option;
 class OptionTable;
 struct ModelConfig;
 
-// The model: where its configuration, weights and tokenizer come from, and how it computes (run_builder.h).
+// Options of the model: the sources of its configuration, weights and tokenizer, and its computation
+// (run_builder.h).
 struct ModelSource {
-  std::string model_name_or_path, model_size, config_name, tokenizer_name;  // one of the first three
-  std::string dtype = "float32";                                            // of the weights
+  std::string model_name_or_path, model_size, config_name, tokenizer_name;  // one of the first three is set
+  std::string dtype = "float32";                                            // dtype of the weights
   bool bf16 = false;
-  std::string bf16_word;  // auto or full, instead of a truth value
+  std::string bf16_word;  // auto or full, instead of true or false
   bool gradient_checkpointing = false;
   std::string compute_dtype = "auto";
 };
 
-// What the model learns to do (tasks/task.h).
+// The task that the model learns (tasks/task.h).
 struct TaskOptions {
   std::string stage = "pt", task = "causal_lm";
 };
 
-// Rows and batches (inputs.h).
+// Options of rows and batches (inputs.h).
 struct DataOptions {
   std::vector<std::string> train_file, eval_file;
   int64_t max_length = 256;
   bool packing = true;
-  std::string packing_word;  // isolated, instead of a truth value
+  std::string packing_word;  // isolated, instead of true or false
   std::string document_mode = "paragraph";
   std::string bad_rows = "stop";
   double val_size = 0;
@@ -53,7 +54,7 @@ struct DataOptions {
   bool auto_find_batch_size = false;
 };
 
-// The optimizer: the names that users give, and the options that resolve() makes of them.
+// Options of the optimizer: the names that users give, and the options that resolve() derives from them.
 struct OptimizerChoice {
   std::string optim = "galore_adamw", optim_args, optim_overrides;
   double adam_beta1 = 0.9, adam_beta2 = 0.999, adam_epsilon = 1e-8;
@@ -62,7 +63,7 @@ struct OptimizerChoice {
   double spike_threshold = 0;
 };
 
-// What happens beside the updates: evaluations, checkpoints, logs.
+// Options of evaluations, checkpoints and logs.
 struct EventOptions {
   std::string output_dir = "output";
   bool overwrite_output_dir = false;
@@ -86,7 +87,7 @@ struct MachineOptions {
   bool memory_check = true;
 };
 
-// Names of other programs that do not map one to one; resolve() turns them into ours and notes it.
+// Options of other programs that do not correspond to one of ours. resolve() translates them and notes it.
 struct ForeignOptions {
   int64_t total_batch_size = 0, max_train_tokens = 0;
   double warmup_ratio = 0, min_lr_ratio = 0;
@@ -113,19 +114,20 @@ struct TrainOptions : ModelSource,
 };
 
 void declare_options(OptionTable& table, TrainOptions& options);
-// After all sources were read: derives what aliases ask for, checks combinations, and returns notes for the
-// log.
+// Call this after all sources were read. Derives the options that aliases set, checks combinations, and
+// returns notes for the log.
 std::vector<std::string> resolve(TrainOptions& options, OptionTable& table);
 // Declares `packing` for a command that reads data.
 Option& declare_packing(OptionTable& table, DataOptions& options);
-// Without `given`, lowers max_length to the model's positions (max_position_embeddings) and notes it. A given
-// length above a table of learned positions is a UsageError.
+// Lowers max_length to the model's positions (max_position_embeddings) unless it is `given`, and notes it. A
+// given length above a table of learned positions is a UsageError.
 void fit_max_length(DataOptions& options, const ModelConfig& config, bool given,
                     std::vector<std::string>& notes);
-// Name and text of every option, in the order of their declaration: the saved configuration of a run.
+// Returns name and text of every option in the order of declaration. This is the saved configuration of a
+// run.
 std::vector<std::pair<std::string, std::string>> configuration_of(const TrainOptions& options);
 
-// The Adam settings that the user gave, for resolve_optimizer.
+// Returns the Adam settings that the user gave, for resolve_optimizer().
 std::vector<std::pair<std::string, std::string>> given_adam_settings(OptionTable& table);
 
 }  // namespace galore

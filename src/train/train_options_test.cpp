@@ -40,7 +40,7 @@ TEST(TrainOptions, AliasesAreTakenAndNoted) {
   EXPECT_TRUE(given.noted("num_training_steps is taken as max_steps"));
 }
 
-// Each name that interface.md promises.
+// Every alias that interface.md promises is known.
 TEST(TrainOptions, EveryPromisedAliasIsKnown) {
   TrainOptions options;
   OptionTable table;

@@ -22,11 +22,11 @@ struct TrainResult {
   int64_t steps = 0, tokens_seen = 0;
   double seconds = 0, tokens_per_second = 0, last_loss = 0;
   std::optional<Evaluation> evaluation;
-  std::optional<double> best_metric;  // by metric_for_best_model; of best_step
+  std::optional<double> best_metric;  // by metric_for_best_model, at best_step
   int64_t best_step = -1;
   int64_t peak_memory_bytes = 0, planned_bytes = 0, program_bytes = 0, library_bytes = 0;
   Path output_dir;
-  int signal = 0;  // the run ended because of it, after a checkpoint; 0: it is done
+  int signal = 0;  // the signal that ended the run after a checkpoint; 0: the run is complete
 };
 
 class Trainer {
@@ -37,9 +37,9 @@ class Trainer {
   // trainer.
   using TakeLine = std::function<void(const std::string&)>;
 
-  // `options` are resolved, and `notes` are what resolve() returned. `make_model` may give another model than
-  // that of the configuration's model_type. Lines for people go to `take_line` (null: to stderr). If the
-  // constructor throws, output_dir is as an earlier run left it.
+  // `options` must be resolved, and `notes` must be the result of resolve(). `make_model` may return another
+  // model than that of the configuration's model_type. Lines for people go to `take_line` or, if that is
+  // null, to stderr. If the constructor throws, output_dir stays unchanged.
   Trainer(const TrainOptions& options, const std::vector<std::string>& notes,
           const MakeModel& make_model = make_causal_lm, const TakeLine& take_line = {});
   // For programs that still pass the text of the options, which the options themselves hold.
@@ -50,22 +50,22 @@ class Trainer {
       : Trainer(options, notes, make_model, take_line) {}
   ~Trainer();
 
-  // The whole run. SIGINT and SIGTERM save a checkpoint and end it.
+  // Runs all updates. SIGINT and SIGTERM save a checkpoint and end the run.
   TrainResult run();
 
-  // Or in the caller's own loop, with the same files to the bit; signals are then the caller's:
+  // The caller may write its own loop, with the same files to the bit; the caller then handles signals:
   //   while (!trainer.done()) trainer.step();
   //   trainer.finish();
   bool done() const;
   // Runs one update, then the evaluation and the checkpoint that the options ask for after it. The returned
   // loss is the mean since the last logged update; with logging_steps=1 it is the loss of this update.
   const StepMetrics& step();
-  // Evaluates now, over eval_file; without one it is an Error.
+  // Evaluates now over eval_file. It is an Error if there is none.
   Evaluation evaluate();
-  // Writes checkpoint-<step> now, where resume_from_checkpoint goes on, and returns its path.
+  // Writes checkpoint-<step> now, from which resume_from_checkpoint continues, and returns its path.
   Path save();
-  // Runs the last evaluation, saves the last checkpoint, as the options ask, and writes the model into
-  // output_dir.
+  // Runs the last evaluation and saves the last checkpoint, if the options ask for them, and writes the model
+  // into output_dir.
   TrainResult finish();
   CausalLM& model();
 

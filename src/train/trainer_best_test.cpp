@@ -1,4 +1,4 @@
-// Which checkpoint is the best one, what is kept, and whose folder it is.
+// Tests which checkpoint counts as the best, which checkpoints are kept, and which run owns a folder.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -13,7 +13,7 @@ namespace {
 
 using Steps = std::vector<int64_t>;
 
-// The evaluations of a run have these losses, one batch each.
+// Gives the evaluations of a run these losses. Each evaluation has one batch.
 Script evaluations(const std::vector<double>& losses) {
   Script script;
   script.evaluate = [losses](int64_t number, double) { return losses.at(static_cast<size_t>(number - 1)); };
@@ -22,7 +22,7 @@ Script evaluations(const std::vector<double>& losses) {
 
 class TrainerBest : public TestRun {
  protected:
-  // One batch an evaluation.
+  // Each evaluation has one batch.
   TrainResult evaluated(const std::string& name, const std::vector<double>& losses, Settings settings) {
     settings.insert(settings.end(), {output(name), eval_file(), "per_device_eval_batch_size=100"});
     return train(settings, scripted(evaluations(losses)));
@@ -59,7 +59,7 @@ TEST_F(TrainerBest, ByEpochs) {
   EXPECT_EQ(weights("run"), weights("run/checkpoint-3"));
 }
 
-// Evaluations 1, 3 and 5 have no checkpoint: the best checkpoint is the best of those that were saved.
+// Evaluations 1, 3 and 5 have no checkpoint, so the best checkpoint is the best saved one.
 TEST_F(TrainerBest, OnlyACheckpointThatWasSavedIsNamed) {
   evaluated("run", {1, 3, 1, 2, 1, 4},
             {"max_steps=6", "eval_steps=1", "save_steps=2", "load_best_model_at_end=true"});
@@ -125,7 +125,7 @@ TEST_F(TrainerBest, CheckpointsOfAnotherRunAreRefused) {
       std::string::npos);
   EXPECT_NE(complaint.find("overwrite_output_dir=true"), std::string::npos);
   EXPECT_EQ(file_text(folder_ / "run" / "metrics.jsonl"), log);
-  // What is refused for another reason removes nothing either.
+  // A start that is refused for another reason must not remove any file.
   EXPECT_NE(
       message_of([&] {
         train({output("run"), "max_steps=2", "overwrite_output_dir=true", "optim_target_modules=nothing"});
@@ -149,7 +149,8 @@ TEST_F(TrainerBest, CheckpointsBehindTheResumedOneAreRefused) {
   overwriting.push_back("overwrite_output_dir=true");
   train(overwriting);
   EXPECT_EQ(checkpoints("run"), (Steps{2, 3, 6}));
-  // From elsewhere, all that is there is of another run.
+  // After resuming from a checkpoint in another folder, all checkpoints in the output folder belong to
+  // another run.
   train({output("other"), "max_steps=1", "save_steps=1"});
   EXPECT_NE(message_of([&] {
               train({output("other"), "max_steps=6",

@@ -1,4 +1,5 @@
-// Losses that are not finite, spikes, signals: what a run does, and what it leaves.
+// Tests the behaviour of a run, and the files that it leaves, after losses that are not finite, loss spikes
+// and signals.
 #include <gtest/gtest.h>
 
 #include <csignal>
@@ -14,7 +15,7 @@ namespace {
 using Steps = std::vector<int64_t>;
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
-// The micro-batch `bad` has a NaN loss and NaN gradients.
+// Gives micro-batch `bad` a NaN loss and NaN gradients.
 Script nan_at(int64_t bad) {
   Script script;
   script.train = [bad](int64_t batch, double loss) { return batch == bad ? kNan : loss; };
@@ -29,7 +30,7 @@ TEST_F(TrainerFaults, ALossThatIsNotFiniteStopsTheRunAndKeepsTheLastCheckpoint) 
     const std::string name = std::string("run_") + layerwise;
     const Settings settings = {output(name), "max_steps=9", "save_steps=2", "gradient_accumulation_steps=2",
                                std::string("optim_layerwise=") + layerwise};
-    // The second micro-batch of update 6.
+    // Micro-batch 12 is the second of update 6.
     const std::string complaint = message_of([&] { train(settings, scripted(nan_at(12))); });
     EXPECT_EQ(complaint, "[train] step 6: the loss is not finite; the last checkpoint is " +
                              checkpoint_path(folder_ / name, 4).string());
@@ -37,7 +38,7 @@ TEST_F(TrainerFaults, ALossThatIsNotFiniteStopsTheRunAndKeepsTheLastCheckpoint) 
     EXPECT_EQ(events(name, "stopped").at(0).at("step"), 6);
     EXPECT_EQ(steps_of(name, "step"), (Steps{1, 2, 3, 4, 5})) << "the bad update is not counted";
     EXPECT_FALSE(std::filesystem::exists(folder_ / name / "config.json")) << "no final model";
-    // From the checkpoint the run goes on as if nothing had been.
+    // A run resumed from the checkpoint continues as if the fault had not happened.
     Settings rest = settings, whole = settings;
     rest.push_back("resume_from_checkpoint=true");
     whole.push_back(output(name + "_whole"));
@@ -103,7 +104,8 @@ TEST_F(TrainerFaults, ALossThatIsNotFiniteStaysOutOfTheAverage) {
   EXPECT_EQ(events("run", "step").at(0).at("skipped_updates"), 1);
 }
 
-// In layer-wise mode weights are written before the loss is known; when their gradients were sound, say so.
+// Layer-wise mode writes weights before the loss is known, so the message must say so if the gradients were
+// finite.
 TEST_F(TrainerFaults, LayerwiseModeSaysWhatItHasUpdatedAlready) {
   Script script;
   script.train = [](int64_t batch, double loss) { return batch == 2 ? kNan : loss; };
@@ -133,7 +135,7 @@ TEST_F(TrainerFaults, WeightsThatAreNotFiniteAreNeverSaved) {
       "[train] step 4: model.embed_tokens.weight holds values that are not finite; the last checkpoint is " +
           checkpoint_path(folder_ / "run", 2).string());
   EXPECT_EQ(checkpoints("run"), Steps{2});
-  // With nan_policy=skip all further updates would be skipped: that is no way to spend a night.
+  // With nan_policy=skip the run would skip all further updates, which would waste a night.
   script.train = [&](int64_t batch, double loss) {
     if (batch == 3) parameters.front()->value.flatten()[7] = kNan;
     return batch >= 3 ? kNan : loss;
@@ -154,7 +156,7 @@ TEST_F(TrainerFaults, ASpikeIsSkipped) {
   EXPECT_NE(log_.find("step 52: loss 50: the update was skipped"), std::string::npos);
 }
 
-// The run is told to stop within a micro-batch: it finishes the update, saves and leaves.
+// A signal within a micro-batch lets the run finish the update, save and stop.
 TEST_F(TrainerFaults, ASignalSavesAndStops) {
   for (const int signal : {SIGINT, SIGTERM}) {
     const std::string name = "run" + std::to_string(signal);

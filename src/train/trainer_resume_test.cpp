@@ -1,4 +1,5 @@
-// Train s, save, train T + 1 more across a refresh = resume and train T + 1, to the last bit.
+// Training s updates, saving, and training T + 1 more across a refresh equals resuming and training T + 1, to
+// the last bit.
 #include <gtest/gtest.h>
 
 #include "checkpoint/state_files.h"
@@ -10,8 +11,10 @@
 namespace galore {
 namespace {
 
-constexpr int kSaved = 3,
-              kEnd = 8;  // a refresh every 4 updates: the resumed part begins within and crosses one
+constexpr int
+    kSaved = 3,
+    // Refreshes come every 4 updates, so the resumed part starts between two refreshes and crosses one.
+    kEnd = 8;
 
 struct Case {
   std::string name;
@@ -29,7 +32,7 @@ std::vector<Case> make_cases() {
     std::string arguments;
     if (table.find("rank")) arguments = "rank=8";
     if (table.find("update_proj_gap")) arguments += ",update_proj_gap=4";
-    // The tensors of the tiny model are too small for 8-bit moments otherwise.
+    // The tensors of the tiny model are too small for 8-bit moments by default.
     if (table.find("min_8bit_size"))
       arguments += std::string(arguments.empty() ? "" : ",") + "min_8bit_size=0";
     const std::vector<std::string> of_preset = {"optim=" + preset.name, "optim_args=" + arguments};
@@ -50,7 +53,7 @@ std::vector<Case> make_cases() {
 
 class TrainerResume : public TestRun {
  protected:
-  // All files of a checkpoint but trainer_state.json, in which only the settings may differ.
+  // Compares all files of two checkpoints. In trainer_state.json the settings may differ.
   void expect_equal_checkpoints(const Path& a, const Path& b) {
     for (const char* name : {"model.safetensors", "optimizer.safetensors", "rng_state.json", "config.json"})
       EXPECT_EQ(file_text(a / name), file_text(b / name)) << name;
@@ -64,7 +67,7 @@ class TrainerResume : public TestRun {
     EXPECT_EQ(state_a, state_b);
   }
 
-  // What was logged of refreshes behind the checkpoint.
+  // Returns the logged refreshes after the checkpoint.
   std::vector<nlohmann::json> later_bases(const std::string& run) const {
     std::vector<nlohmann::json> later;
     for (nlohmann::json event : events(run, "subspace")) {
@@ -100,13 +103,14 @@ TEST_P(EveryPreset, ResumesToTheBit) { expect_exact_resume(GetParam().settings);
 INSTANTIATE_TEST_SUITE_P(TrainerResume, EveryPreset, testing::ValuesIn(make_cases()),
                          [](const auto& info) { return info.param.name; });
 
-// 10 rows an epoch, 4 in an update: the checkpoint lies within the second epoch, the end in the fourth.
+// An epoch has 10 rows and an update has 4, so the checkpoint lies in the second epoch and the end in the
+// fourth.
 TEST_F(TrainerResume, OverEpochBordersWithShuffling) {
   expect_exact_resume({"max_samples=10"});
   expect_exact_resume({"max_samples=10", "dataloader_num_workers=0", "overwrite_output_dir=true"});
 }
 
-// The checkpoint lies within a window of the buffer, whose rows are 7 of 75 or all of 10.
+// The checkpoint lies within a window of the buffer, which holds 7 of 75 rows or all 10 rows.
 TEST_F(TrainerResume, InTheMiddleOfAStream) {
   expect_exact_resume({"streaming=true", "buffer_size=7", "val_size=5", "eval_steps=2"});
   expect_exact_resume({"streaming=true", "buffer_size=7", "dataloader_num_workers=0", "max_samples=10",
@@ -173,7 +177,7 @@ TEST_F(TrainerResume, InPlaceByAutoAndTrue) {
 }
 
 TEST_F(TrainerResume, AnotherAccumulationGoesOnAndSaysSo) {
-  // An epoch of 75 rows: 3 updates of 4 rows are done, 63 rows are left for updates of 8.
+  // An epoch has 75 rows. Three updates of 4 rows are done, so 63 rows are left for updates of 8.
   const Settings common = {"num_train_epochs=1", "save_steps=3"};
   Settings first = common, second = common;
   first.insert(first.end(), {output("first"), "warmup_steps=0"});

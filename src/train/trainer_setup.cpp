@@ -1,4 +1,4 @@
-// The constructor of TrainingLoop: all work before the first update. The loop is in trainer.cpp.
+// The constructor of TrainingLoop does all work before the first update. The loop is in trainer.cpp.
 #include <ATen/Parallel.h>
 
 #include <cmath>

@@ -1,4 +1,4 @@
-// A trainer that its caller drives update by update.
+// Tests a trainer that its caller drives update by update.
 #include <gtest/gtest.h>
 
 #include <thread>
@@ -56,7 +56,7 @@ TEST_F(TrainerStepTest, WhatIsSavedAtAnyStepGoesOnToTheBit) {
   EXPECT_EQ(weights("run"), weights("whole"));
 }
 
-// Weights and files are those of the same runs one after the other.
+// Weights and files equal those of the same runs one after the other.
 TEST_F(TrainerStepTest, TwoAtOnceDoNotDisturbEachOther) {
   const auto run = [this](const std::string& name, const std::string& optim) {
     at::set_num_threads(1);

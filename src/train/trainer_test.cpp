@@ -16,7 +16,7 @@ TEST_F(TrainerTest, TheLossFallsAndTheModelIsThere) {
   const TrainResult result = train({output("run"), eval_file(), "max_steps=120", "logging_steps=20"});
   const auto steps = events("run", "step");
   EXPECT_EQ(steps_of("run", "step"), (Steps{1, 20, 40, 60, 80, 100, 120}));
-  // Chance is ln 64 = 4.16; knowing the rule of the tokens gives about 0.7.
+  // Guessing gives a loss of ln 64 = 4.16; knowing the rule of the tokens gives about 0.7.
   EXPECT_GT(steps.front().at("loss"), 3.9);
   EXPECT_LT(steps.back().at("loss"), 2.5);
   EXPECT_EQ(result.steps, 120);
@@ -33,7 +33,7 @@ TEST_F(TrainerTest, TheLogHasEveryEventInOrder) {
   std::ifstream file(folder_ / "run" / "metrics.jsonl");
   std::vector<std::string> names;
   for (std::string line; std::getline(file, line);) names.push_back(nlohmann::json::parse(line).at("event"));
-  // Staggered, some of the 14 bases are refreshed in each of the four updates.
+  // Refreshes are staggered, so each of the four updates refreshes some of the 14 bases.
   EXPECT_EQ(names,
             (std::vector<std::string>{"configuration", "memory", "subspace", "step", "subspace", "step",
                                       "subspace", "step", "subspace", "step", "eval", "checkpoint", "end"}));
@@ -84,11 +84,12 @@ TEST_F(TrainerTest, CapturedEnergiesAreLogged) {
       EXPECT_LE(energy.get<double>(), 1) << name;
     }
   }
-  // Between logged updates refreshes wait for the next one, or for a checkpoint.
+  // Refreshes between logged updates are logged with the next logged update or before a checkpoint.
   const auto few = run("few", {"logging_steps=4", "save_steps=3"});
   EXPECT_EQ(steps_of("few", "subspace"), (Steps{1, 3, 6}));
   EXPECT_EQ(few.at(2).at("captured_energy"), bases.at(2).at("captured_energy"));
-  // The norm is known where the gradient is formed, and estimated from a few columns where it is not.
+  // The gradient's norm is exact where the full gradient is formed; elsewhere it is estimated from a few
+  // columns.
   const auto formed = run("formed", {"gradient=full"});
   for (const auto& [name, energy] : formed.at(0).at("captured_energy").items())
     EXPECT_NEAR(energy.get<double>(), bases.at(0).at("captured_energy").at(name).get<double>(), 0.1) << name;
@@ -109,7 +110,7 @@ TEST_F(TrainerTest, TheSameSeedGivesTheSameModel) {
 }
 
 TEST_F(TrainerTest, EpochsDecideTheNumberOfUpdates) {
-  // 75 rows, 12 in an update.
+  // The data have 75 rows, and an update has 12.
   const auto steps = [&](const std::string& epochs) {
     return train({output("e" + epochs), "num_train_epochs=" + epochs, "gradient_accumulation_steps=3"}).steps;
   };
@@ -126,7 +127,7 @@ TEST_F(TrainerTest, AStreamTrainsWhateverItsWorkers) {
   EXPECT_EQ(weights("0"), weights("1"));
   EXPECT_EQ(weights("0"), weights("3"));
   EXPECT_LT(events("0", "step").back().at("loss"), 3.5);
-  // 70 rows by 4: the 18th update sees the first rows of the second epoch.
+  // With 70 rows and 4 per update, update 18 sees the first rows of the second epoch.
   EXPECT_EQ(steps_of("0", "eval"), (Steps{18, 35, 40}));
   EXPECT_EQ(events("0", "eval").at(0).at("num_tokens"), 5 * 15);
   EXPECT_GE(events("0", "step").at(0).at("data_seconds"), 0);
@@ -142,7 +143,7 @@ TEST_F(TrainerTest, EvaluationStrategies) {
   EXPECT_EQ(evaluated("share", {"max_steps=8", "eval_steps=0.25"}), (Steps{2, 4, 6, 8}));
   EXPECT_EQ(evaluated("end", {"max_steps=4"}), (Steps{4}));
   EXPECT_EQ(evaluated("start", {"max_steps=4", "eval_steps=2", "eval_on_start=true"}), (Steps{0, 2, 4}));
-  // 75 rows by 4: the 19th update sees the first row of the second epoch.
+  // With 75 rows and 4 per update, update 19 sees the first row of the second epoch.
   EXPECT_EQ(evaluated("epoch", {"num_train_epochs=2", "eval_strategy=epoch"}), (Steps{19, 38}));
 }
 
@@ -170,10 +171,10 @@ TEST_F(TrainerTest, SavingStrategies) {
   EXPECT_EQ(steps_of("limit", "checkpoint"), (Steps{2, 4, 6, 7}));
 }
 
-// The protocol of the GaLore paper's code.
+// This is the protocol of the GaLore paper's code.
 TEST_F(TrainerTest, OneDocumentPerRowWithoutLossOnThePadding) {
   std::string rows;
-  for (const int64_t length : {3, 10, 16, 40}) {  // of 16: the last one is cut
+  for (const int64_t length : {3, 10, 16, 40}) {  // rows have 16 tokens, so the last document is cut
     nlohmann::json row;
     row["input_ids"] = tiny_tokens(length, 3);
     rows += row.dump() + "\n";
@@ -189,10 +190,11 @@ TEST_F(TrainerTest, OneDocumentPerRowWithoutLossOnThePadding) {
   const TrainResult result = with("a", {});
   EXPECT_EQ(result.steps, 1);
   EXPECT_EQ(result.tokens_seen, 2 + 9 + 15 + 15);
-  // The same tokens in two micro-batches of two rows: one update by the mean over tokens, not over batches.
+  // The same tokens in two micro-batches of two rows give one update by the mean over tokens, not over
+  // micro-batches.
   const TrainResult halves = with("b", {"per_device_train_batch_size=2", "gradient_accumulation_steps=2"});
   EXPECT_EQ(halves.tokens_seen, result.tokens_seen);
-  // fp32 sums in another order: a few units of the 24th bit.
+  // The fp32 sums run in another order, so they differ by a few units of the 24th bit.
   EXPECT_NEAR(halves.last_loss, result.last_loss, 1e-5);
   EXPECT_NEAR(events("b", "step").at(0).at("grad_norm"), events("a", "step").at(0).at("grad_norm"), 1e-4);
 }

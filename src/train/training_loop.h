@@ -1,5 +1,5 @@
-// The work of a Trainer (trainer.h): what happens in which order. The parts that it directs have headers of
-// their own.
+// Does the work of a Trainer (trainer.h): it directs the parts of a run, which have headers of their own, in
+// the right order.
 #pragma once
 
 #include <memory>
@@ -17,26 +17,26 @@
 
 namespace galore {
 
-// The inputs of a run, and the objects that compute on them.
+// The inputs of a run and the properties of its model.
 struct RunInputs {
   const Task& task;
   ModelConfig config;
   ModelOptions model_options;
   at::Device device;
-  std::shared_ptr<Tokenizer> tokenizer;                // null: the data are token ids
-  std::unique_ptr<BatchSource> train_data, eval_data;  // no eval_data: nothing is evaluated
+  std::shared_ptr<Tokenizer> tokenizer;                // null if the data are token ids
+  std::unique_ptr<BatchSource> train_data, eval_data;  // without eval_data nothing is evaluated
 };
 
-// The plan of a run, beside that of AdamW with the same model and batches.
+// The memory plan of a run, and the plan of AdamW with the same model and batches for comparison.
 struct RunMemory {
   MemoryFit fit;
   MemoryPlan adamw;
-  int64_t program_bytes = 0;  // held by the program and its libraries when the plan was announced
+  int64_t program_bytes = 0;  // memory of the program and its libraries when the plan was announced
 };
 
 class TrainingLoop {
  public:
-  // As Trainer's constructor; in trainer_setup.cpp.
+  // Takes the arguments of Trainer's constructor. It is defined in trainer_setup.cpp.
   TrainingLoop(const TrainOptions& options, const std::vector<std::string>& notes,
                const MakeModel& make_model, const TakeLine& take_line);
 
@@ -51,7 +51,7 @@ class TrainingLoop {
  private:
   using Configuration = std::vector<std::pair<std::string, std::string>>;
 
-  // Before the data are opened: preparing them may take hours.
+  // Call this before the data are opened, because preparing them may take hours.
   void require_memory();
   void open_data();
   void plan_steps();
@@ -87,7 +87,7 @@ class TrainingLoop {
   std::optional<Evaluation> last_evaluation_;
   int64_t evaluated_step_ = -1;
   double previous_epoch_ = 0;
-  double started_ = 0;  // with the first update; 0: not yet
+  double started_ = 0;  // begins with the first update; 0: not yet
 };
 
 }  // namespace galore

@@ -1,10 +1,10 @@
-// Compiled once per instruction set by Highway; the best one is chosen at run time. Compiled with
-// -ffp-contract=off: the weight of a bf16 tensor has the same bits on every device, so a product and a
-// difference are rounded one by one unless the source says otherwise.
+// Highway compiles this file once per instruction set and chooses the best at run time. It is compiled with
+// -ffp-contract=off: a bf16 weight has the same bits on every device, so a product and a difference are
+// rounded separately unless the source says otherwise.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/apply_direction.cpp"
 #include "hwy/foreach_target.h"
-// After foreach_target.h, as Highway asks.
+// Highway requires this include after foreach_target.h.
 #include <ATen/Parallel.h>
 
 #include <algorithm>
@@ -20,7 +20,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace galore::kernels::cpu::HWY_NAMESPACE {
 
-// What is rounded into bf16: the update of a weight, or a source as it is.
+// The value that is rounded to bf16: the update of a weight, or a source tensor.
 struct Updated {
   formulas::UpdateFactors factors;
   const c10::BFloat16* weight;
@@ -57,7 +57,7 @@ void write_stochastic(const Value& value, c10::BFloat16* out, int64_t begin, int
   }
 }
 #else
-// formulas::round_stochastic, lane by lane.
+// Applies formulas::round_stochastic lane by lane.
 HWY_INLINE void store_stochastic(Float v, hn::Vec<WordTag> random16, c10::BFloat16* out, size_t left) {
   const FloatTag d;
   const WordTag whole;
@@ -74,8 +74,9 @@ HWY_INLINE void store_stochastic(Float v, hn::Vec<WordTag> random16, c10::BFloat
   std::memcpy(static_cast<void*>(out), last, left * sizeof(uint16_t));
 }
 
-// `begin` is a multiple of what one vector of blocks serves. The four words of a block, two roundings each
-// with the lower half first, are in memory the eight numbers in order: on a little-endian processor.
+// `begin` is a multiple of the number of elements that one vector of blocks serves. On a little-endian
+// processor, the four words of a block, with two roundings each and the lower half first, are the eight
+// numbers in order in memory.
 template <typename Value>
 void write_stochastic(const Value& value, c10::BFloat16* out, int64_t begin, int64_t end,
                       const RandomStream& stream) {
@@ -114,7 +115,8 @@ void update_range_b16(const UpdateTask& task, c10::BFloat16* weight, int64_t beg
   write(Updated{task.factors, weight, task.direction}, weight, begin, end, task.stochastic);
 }
 
-// As the tensor library's mul_ and add_ with a factor: the product is not rounded before it is subtracted.
+// Computes like the tensor library's mul_ and add_ with a factor: the product is not rounded before it is
+// subtracted.
 void update_range_f32(const UpdateTask& task, float* weight, int64_t begin, int64_t end) {
   const FloatTag d;
   const Float before = hn::Set(d, task.factors.before), after = hn::Set(d, task.factors.after);
@@ -143,7 +145,7 @@ namespace {
 
 constexpr int64_t kSumPiece = 65536;
 
-// range(begin, end) over pieces of fixed bounds: each begins a new vector of random blocks.
+// Calls range(begin, end) over pieces with fixed bounds, each of which begins a new vector of random blocks.
 template <typename Range>
 void in_pieces(int64_t count, int64_t piece, const Range& range) {
   at::parallel_for(0, (count + piece - 1) / piece, 1,

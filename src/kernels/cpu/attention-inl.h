@@ -14,7 +14,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace galore::kernels::cpu::HWY_NAMESPACE {
 
-constexpr float kHidden = -1e30f;  // stands for minus infinity, without its special cases
+constexpr float kHidden = -1e30f;  // replaces minus infinity, without its special cases
 
 // The dropout of one query head's weights.
 struct HeadDropout {
@@ -27,7 +27,7 @@ HeadDropout dropout_of(const AttentionTask<T>& task, size_t head) {
   return {task.dropout ? &*task.dropout : nullptr, head, task.length};
 }
 
-// Multiplies the pair's rows of a square of weights, or of their gradients, by the factors of dropout.
+// Multiplies the pair's rows of a square of weights, or of their gradients, by the dropout factors.
 HWY_INLINE void drop_square(float* square, const HeadDropout& dropout, const BlockPair& pair) {
   if (!dropout.task) return;
   const FloatTag d;

@@ -6,7 +6,7 @@
 #include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/elementwise.h"
 
-// A register tile is a struct of vectors, which vectors of unknown size (SVE, RISC-V) cannot be part of.
+// A register tile is a struct of vectors, and vectors of unknown size (SVE, RISC-V) cannot be members.
 #ifndef HWY_DISABLED_TARGETS
 #define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
 #endif
@@ -22,17 +22,17 @@ namespace galore::kernels::cpu::HWY_NAMESPACE {
 
 // The state of a block of queries in the forward pass.
 struct QueryBlock {
-  float* scores;   // kBlock x kBlock; become the weights
+  float* scores;   // kBlock x kBlock; they become the weights
   float* out;      // kBlock x width, not yet divided by the sums
   float* largest;  // kBlock: largest score so far
-  float* sum;      // kBlock: of the weights so far
+  float* sum;      // kBlock: sum of the weights so far
   size_t width;
   const KeyRanges& ranges;
   HeadDropout dropout = {};
 };
 
 // Turns the scores of row `row` into weights and rescales the sums of earlier blocks. A row that sees no key
-// of this block leaves its sums alone.
+// of this block keeps its sums.
 HWY_INLINE void softmax_row(const QueryBlock& block, size_t row, const Span& visible) {
   const FloatTag d;
   const size_t lanes = hn::Lanes(d);
@@ -62,7 +62,7 @@ HWY_INLINE void softmax_row(const QueryBlock& block, size_t row, const Span& vis
   }
 }
 
-// One block of queries against the keys of all its pairs.
+// Attends one block of queries to the keys of all its pairs.
 HWY_INLINE void attend(const QueryBlock& block, const float* query, const float* keys, const float* values,
                        std::span<const BlockPair> pairs) {
   const size_t width = block.width, block_size = kBlock * width;

@@ -7,7 +7,7 @@
 #include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/elementwise.h"
 
-// A register tile is a struct of vectors, which vectors of unknown size (SVE, RISC-V) cannot be part of.
+// A register tile is a struct of vectors, and vectors of unknown size (SVE, RISC-V) cannot be members.
 #ifndef HWY_DISABLED_TARGETS
 #define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
 #endif
@@ -43,7 +43,8 @@ BackwardBuffers backward_buffers(float* scratch, const KeyRanges& ranges, size_t
           take_block(), take_square(), take_square(), take(kBlock), take(kBlock), width,        ranges};
 }
 
-// weights = exp(scores - logsumexp) and score_gradient = weights * (score_gradient - row_sum), one row.
+// Computes weights = exp(scores - logsumexp) and score_gradient = weights * (score_gradient - row_sum) for
+// one row.
 HWY_INLINE void score_gradient_row(float* weights, float* gradient, float logsumexp, float row_sum,
                                    const Span& visible) {
   if (visible.empty()) {
@@ -61,7 +62,7 @@ HWY_INLINE void score_gradient_row(float* weights, float* gradient, float logsum
   }
 }
 
-// The products that a pair of blocks adds to the three gradients.
+// Adds the products of one pair of blocks to the three gradients.
 HWY_INLINE void backward_block(const BackwardBuffers& b, const BlockPair& pair) {
   const size_t width = b.width, at_keys = pair.keys * kBlock * width, first_query = pair.queries * kBlock;
   const Span rows = pair.rows(), columns = pair.columns();

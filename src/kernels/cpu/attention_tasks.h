@@ -1,4 +1,4 @@
-// What the attention kernels of all instruction sets are given. Legend: T positions, D features of a head.
+// The inputs of the attention kernels of all instruction sets. Legend: T positions, D features of a head.
 #pragma once
 
 #include <cstddef>
@@ -28,16 +28,16 @@ struct Head {
 // Positions of block `index` of T.
 inline size_t block_length(size_t length, size_t index) { return std::min(kBlock, length - index * kBlock); }
 
-// A query's weights in segments, one a block of keys.
+// The weights of a query consist of segments, one for each block of keys.
 static_assert(kBlock == kDropoutSegment);
 struct TaskDropout {
   RandomStream stream;
   DropoutScale scale;
   uint64_t first_segment;  // of the task's first query of its first head
   size_t row_length;       // T
-  size_t blocks;           // of T
+  size_t blocks;           // number of key blocks in T positions
 
-  // Of the weights that query `query` of head `head` gives to key block `block`.
+  // Returns the segment of the weights that query `query` of head `head` gives to key block `block`.
   uint64_t segment(size_t head, size_t query, size_t block) const {
     return first_segment + (head * row_length + query) * blocks + block;
   }
@@ -51,7 +51,7 @@ struct AttentionTask {
   Head<float> logsumexp;  // head h begins at data + h * stride
   float* scratch;
   KeyRanges ranges;
-  const BlockPairs* pairs;  // of `ranges`
+  const BlockPairs* pairs;  // pairs of `ranges`
   std::optional<TaskDropout> dropout;
 };
 
@@ -61,7 +61,7 @@ struct AttentionBackwardTask {
   Head<T> out_gradient, query_gradient, key_gradient, value_gradient;
 };
 
-// Floats of scratch memory that one thread needs.
+// Return the floats of scratch memory that one thread needs.
 inline size_t forward_scratch(size_t length, size_t dim) {
   return 2 * padded(length) * padded(dim) + kBlock * (kBlock + 2 * padded(dim) + 2);
 }
@@ -83,7 +83,7 @@ std::vector<Segment> segments_of(const AttentionTensors& tensors);
 std::optional<TaskDropout> task_dropout(const AttentionTensors& tensors, const Segment& segment,
                                         int64_t head);
 
-// The heads from `head` on of one row of x: B x T x heads x D.
+// Returns the heads from `head` on in one row of x, B x T x heads x D.
 template <typename T>
 Head<T> head_of(const at::Tensor& x, int64_t row, int64_t head) {
   const auto stride = static_cast<size_t>(x.size(2) * x.size(3));

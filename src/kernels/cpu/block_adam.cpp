@@ -1,8 +1,8 @@
-// Compiled once per instruction set by Highway; the best one is chosen at run time.
+// Highway compiles this file once per instruction set and chooses the best at run time.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/block_adam.cpp"
 #include "hwy/foreach_target.h"
-// After foreach_target.h, as Highway asks.
+// Highway requires this include after foreach_target.h.
 #include <ATen/Parallel.h>
 
 #include <algorithm>
@@ -19,7 +19,7 @@ HWY_BEFORE_NAMESPACE();
 namespace galore::kernels::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Element j of as many blocks as a vector has lanes, for every j: blocks of 1, 2 and 4 go through registers.
+// Element j of as many blocks as a vector has lanes, for every j. Blocks of 1, 2 and 4 use registers.
 template <int kBlock>
 struct Elements {
   Elements(FloatTag d, const float* from, int64_t) {
@@ -38,7 +38,7 @@ struct Elements {
   Float x[kBlock];
 };
 
-// Of any size: in memory, a lane at a distance of a block from the next.
+// Blocks of any size use memory; each lane is one block away from the next.
 template <>
 struct Elements<0> {
   using IndexTag = hn::RebindToSigned<FloatTag>;
@@ -62,8 +62,8 @@ HWY_INLINE Float averaged(FloatTag d, float* state, double beta, Float value) {
   return now;
 }
 
-// run() moves the averages of one vector of blocks and makes elements directions. It returns what stands for
-// each block in the norm that a method wants of its row.
+// run() updates the averages of one vector of blocks and replaces elements by directions. It returns each
+// block's contribution to the norm of its row.
 struct Folded {
   template <class Block>
   static HWY_INLINE Float run(FloatTag d, const BlockAdam& step, Block& block, float* m, float* v) {
@@ -103,7 +103,7 @@ struct Haar {
   }
 };
 
-// One vector of blocks.
+// Processes one vector of blocks.
 template <class Method, int kBlock>
 HWY_INLINE Float blocks(const BlockAdam& step, float* gradient, float* m, float* v) {
   const FloatTag d;
@@ -113,7 +113,7 @@ HWY_INLINE Float blocks(const BlockAdam& step, float* gradient, float* m, float*
   return wanted;
 }
 
-// What is left of a row: filled up with zeros.
+// Processes the remainder of a row, padded with zeros.
 template <class Method, int kBlock>
 Float last_blocks(const BlockAdam& step, float* gradient, int64_t count, float* m, float* v) {
   const auto lanes = static_cast<int64_t>(hn::Lanes(FloatTag()));

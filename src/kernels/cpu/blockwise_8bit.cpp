@@ -1,8 +1,8 @@
-// Compiled once per instruction set by Highway; the best one is chosen at run time.
+// Highway compiles this file once per instruction set and chooses the best at run time.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/blockwise_8bit.cpp"
 #include "hwy/foreach_target.h"
-// After foreach_target.h, as Highway asks.
+// Highway requires this include after foreach_target.h.
 #include <ATen/Parallel.h>
 
 #include <bit>
@@ -21,14 +21,14 @@
 HWY_BEFORE_NAMESPACE();
 namespace galore::kernels::cpu::HWY_NAMESPACE {
 
-// Both are plain loops on purpose: the gather instructions of AVX2 and AVX-512 take longer than as many loads
-// (measured on Zen 5: 1.5 times as long a step of 8-bit AdamW).
+// Both functions are plain loops, because the gather instructions of AVX2 and AVX-512 take longer than the
+// same number of loads (measured on Zen 5: a step of 8-bit AdamW takes 1.5 times as long).
 void look_up(const CodeBook& book, const uint8_t* codes, float* values, int64_t count) {
 #pragma GCC unroll 8
   for (int64_t i = 0; i < count; ++i) values[i] = book[codes[i]];
 }
 
-// The codes of values over their scale; see EncodeTable. NaN takes code 0.
+// Finds the codes of values divided by their scale; see EncodeTable. NaN gets code 0.
 void find_codes(const EncodeTable& table, const float* relative, uint8_t* codes, int64_t count) {
 #pragma GCC unroll 4
   for (int64_t i = 0; i < count; ++i) {
@@ -43,7 +43,8 @@ HWY_INLINE void divide(float* values, float divisor, int64_t count) {
     hn::StoreU(hn::Div(hn::LoadU(d, values + i), hn::Set(d, divisor)), d, values + i);
 }
 
-// One block of first.block_size elements, a multiple of the vector; `m`, `v` are scratch of that length.
+// Processes one block of first.block_size elements, a multiple of the vector size; `m` and `v` are scratch of
+// this length.
 void adamw_8bit_block(const AdamStep& step, float* HWY_RESTRICT gradient, RawCodes8 first, RawCodes8 second,
                       float* HWY_RESTRICT m, float* HWY_RESTRICT v) {
   const FloatTag d;
@@ -79,8 +80,8 @@ void adamw_8bit_block(const AdamStep& step, float* HWY_RESTRICT gradient, RawCod
   find_codes(unsigned_encode_table(), v, second.codes, count);
 }
 
-// `count` elements from the start of a block. A short or odd last block goes through padded copies, so that
-// every element is computed by the same instructions wherever it lies.
+// Processes `count` elements from the start of a block. A short or odd last block uses padded copies, so that
+// the same instructions compute every element at any place.
 void adamw_8bit_range(const AdamStep& step, float* gradient, RawCodes8 m, RawCodes8 v, int64_t count) {
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(FloatTag()));
   const int64_t padded = (m.block_size + lanes - 1) / lanes * lanes;
@@ -126,7 +127,7 @@ void decode_range(const CodeBook& book, RawCodes8 source, float* values, int64_t
   }
 }
 
-// NaN if there is one.
+// Returns NaN if there is one.
 float largest_magnitude(const float* values, int64_t count) {
   const FloatTag d;
   Float largest = hn::Zero(d), nan = hn::Zero(d);
@@ -139,8 +140,8 @@ float largest_magnitude(const float* values, int64_t count) {
   return has_nan ? std::numeric_limits<float>::quiet_NaN() : hn::GetLane(hn::MaxOfLanes(d, largest));
 }
 
-// A block without a positive scale, which may be NaN, takes the codes of zeros; infinity over infinity the
-// last.
+// A block without a positive scale (zero or NaN) gets the codes of zeros; infinity over infinity gets the
+// last code.
 void encode_block(const EncodeTable& table, const float* values, float scale, uint8_t* codes, int64_t count) {
   const FloatTag d;
   const Float one = hn::Set(d, 1.0f), divisor = hn::Set(d, scale);
@@ -181,7 +182,7 @@ RawCodes8 from_block(RawCodes8 x, int64_t block) {
   return {x.codes + block * x.block_size, x.scales + block, x.block_size};
 }
 
-// range(first block, first element, number of elements)
+// Calls range(first block, first element, number of elements).
 template <typename Range>
 void in_blocks(int64_t block_size, int64_t count, const Range& range) {
   const int64_t num_blocks = (count + block_size - 1) / block_size;

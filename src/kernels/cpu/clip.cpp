@@ -1,8 +1,8 @@
-// Compiled once per instruction set by Highway; the best one is chosen at run time.
+// Highway compiles this file once per instruction set and chooses the best at run time.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/clip.cpp"
 #include "hwy/foreach_target.h"
-// After foreach_target.h, as Highway asks.
+// Highway requires this include after foreach_target.h.
 #include <ATen/Parallel.h>
 
 #include <algorithm>
@@ -52,7 +52,7 @@ void clip_range(const float* x, float* out, int64_t count, const RatioClip& clip
   }
 }
 
-// By parts that stay in the cache.
+// Works in parts that stay in the cache.
 double squares_range(const float* x, int64_t count, const RatioClip& clip) {
   constexpr int64_t kPart = 2048;
   float part[kPart];
@@ -77,9 +77,9 @@ HWY_EXPORT(squares_range);
 
 namespace {
 
-constexpr int64_t kPiece = 65536;  // its sum is formed by one thread, whatever the number of threads
+constexpr int64_t kPiece = 65536;  // one thread computes its sum, whatever the number of threads
 
-// One result a piece.
+// Returns one result for each piece.
 template <typename Result, typename Function>
 std::vector<Result> of_pieces(int64_t count, const Function& function) {
   std::vector<Result> results(static_cast<size_t>((count + kPiece - 1) / kPiece));

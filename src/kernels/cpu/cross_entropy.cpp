@@ -28,8 +28,8 @@ float largest(const T* x, size_t n) {
   return result;
 }
 
-// Sum of exp(x - top). The tail's missing lanes hold zeros and are taken out again by the mask. The
-// exponentials go to `kept` unless that is null.
+// Returns the sum of exp(x - top). The missing lanes of the tail hold zeros, which the mask removes again.
+// Writes the exponentials to `kept` unless it is null.
 template <typename T>
 float sum_of_exponentials(const T* x, float top, size_t n, float* kept) {
   const FloatTag d;
@@ -44,7 +44,8 @@ float sum_of_exponentials(const T* x, float top, size_t n, float* kept) {
   return hn::GetLane(hn::SumOfLanes(d, sum));
 }
 
-// x = exp(x - top) * factor: fp32 logits were replaced by their exponentials, for which bf16 is too narrow.
+// Computes x = exp(x - top) * factor. fp32 logits were replaced by their exponentials; bf16 is not exact
+// enough for that.
 HWY_INLINE Float exponential_of(FloatTag, Float kept, Float, const float*) { return kept; }
 HWY_INLINE Float exponential_of(FloatTag d, Float x, Float shift, const c10::BFloat16*) {
   return exponential(d, hn::Sub(x, shift));
@@ -62,7 +63,7 @@ void scaled_exponentials(T* x, float top, float factor, size_t n) {
 HWY_INLINE float* place_of_exponentials(float* x) { return x; }
 HWY_INLINE float* place_of_exponentials(c10::BFloat16*) { return nullptr; }
 
-// The loss of one token; the logits become scale * (softmax - one_hot(label)), unless scale is null.
+// Returns the loss of one token. The logits become scale * (softmax - one_hot(label)), unless scale is null.
 template <typename T>
 double token_loss(T* x, size_t n, int64_t label, const double* scale) {
   const float top = largest(x, n), at_label = static_cast<float>(x[label]);

@@ -1,4 +1,4 @@
-// Calls a generic function with a null pointer of the tensor's element type, if that is fp32 or bf16.
+// Calls a generic function with a null pointer of the tensor's element type if that is fp32 or bf16.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -17,7 +17,7 @@ bool with_element(const at::Tensor& tensor, const Function& function) {
   return true;
 }
 
-// The element type inside a function called by with_element.
+// The element type, in a function that with_element() calls.
 template <typename Pointer>
 using Element = std::remove_pointer_t<Pointer>;
 

@@ -1,4 +1,4 @@
-// The factors of a segment of kernels/dropout.h; included once per instruction set.
+// The factors of a dropout segment (kernels/dropout.h). This file is included once per instruction set.
 #if defined(GALORE_DROPOUT_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef GALORE_DROPOUT_INL_H
 #undef GALORE_DROPOUT_INL_H
@@ -12,7 +12,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace galore::kernels::cpu::HWY_NAMESPACE {
 
-// factors (64) = 0 or scale.kept.
+// Sets each of the 64 factors to 0 or scale.kept.
 HWY_INLINE void dropout_factors(float* HWY_RESTRICT factors, const RandomStream& stream, uint64_t segment,
                                 const DropoutScale& scale) {
   constexpr size_t kBlocks = 16;

@@ -3,7 +3,7 @@
 #include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/elementwise.h"
 
-// A segment's blocks must fill vectors, which may be too large on SVE and RISC-V.
+// The blocks of a segment must fill vectors, and vectors may be too large for that on SVE and RISC-V.
 #ifndef HWY_DISABLED_TARGETS
 #define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
 #endif
@@ -18,7 +18,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace galore::kernels::cpu::HWY_NAMESPACE {
 
-// At most one segment.
+// Processes at most one segment.
 template <typename T>
 HWY_INLINE void drop_segment(T* out, const T* x, const float* factors, size_t count, bool accumulate) {
   const FloatTag d;
@@ -57,7 +57,7 @@ HWY_EXPORT(drop_b16);
 
 namespace {
 
-// Segments that a thread takes at once.
+// The number of segments that a thread takes at once.
 constexpr int64_t kPieceSegments = 64;
 
 template <typename... Rest>

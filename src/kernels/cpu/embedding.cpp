@@ -18,7 +18,7 @@ void copy_rows(const at::Tensor& out, const at::Tensor& table, const int64_t* in
   });
 }
 
-// Threads divide the columns, not the tokens: every sum is taken in the order of the tokens.
+// Threads divide the columns, not the tokens, so every sum is in the order of the tokens.
 template <typename To, typename From>
 void sum_rows(const at::Tensor& table, const at::Tensor& rows, const int64_t* index) {
   const int64_t n = rows.size(1), tokens = rows.size(0);

@@ -24,7 +24,7 @@ EncodeTable make_table(const CodeBook& book, bool is_signed) {
     float low = std::bit_cast<float>(cell << 16), high = std::bit_cast<float>((cell << 16) | 0xffff);
     if (low > high) std::swap(low, high);
     if (!std::isfinite(low) || !std::isfinite(high)) continue;
-    // Midpoints below every value of the cell, and the first one that some value of the cell exceeds.
+    // Counts the midpoints below every value of the cell, and those below its largest value.
     const auto below = std::lower_bound(midpoints.begin(), midpoints.end(), low) - midpoints.begin();
     const auto reached = std::lower_bound(midpoints.begin(), midpoints.end(), high) - midpoints.begin();
     GALORE_ASSERT(reached - below <= 1);

@@ -1,4 +1,4 @@
-// The exponential of a vector; included once per instruction set.
+// The exponential of a vector. This file is included once per instruction set.
 #if defined(GALORE_EXPONENTIAL_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef GALORE_EXPONENTIAL_INL_H
 #undef GALORE_EXPONENTIAL_INL_H
@@ -14,7 +14,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace galore::kernels::cpu::HWY_NAMESPACE {
 
-// For x up to about 104. Highway gives 0 for NaN; here NaN stays NaN, so that a broken model is noticed.
+// Valid for x up to about 104. Highway returns 0 for NaN; here NaN stays NaN, so that a broken model is
+// noticed.
 HWY_INLINE Float exponential(FloatTag d, Float x) { return hn::IfThenElse(hn::IsNaN(x), x, hn::Exp(d, x)); }
 
 }  // namespace galore::kernels::cpu::HWY_NAMESPACE

@@ -1,4 +1,5 @@
-// How many elements an elementwise kernel gives one thread at least: below it, waking a thread costs more.
+// The smallest number of elements that an elementwise kernel gives to one thread. With fewer, waking the
+// thread costs more than the work.
 #pragma once
 
 #include <cstdint>

@@ -1,9 +1,9 @@
-// Compiled once per instruction set by Highway; the best one is chosen at run time. Compiled with
-// -ffp-contract=off, so that codes are the same on every processor and device.
+// Highway compiles this file once per instruction set and chooses the best at run time. It is compiled with
+// -ffp-contract=off, so that codes are equal on every processor and device.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/group_quantize.cpp"
 #include "hwy/foreach_target.h"
-// After foreach_target.h, as Highway asks.
+// Highway requires this include after foreach_target.h.
 #include <ATen/Parallel.h>
 
 #include <algorithm>
@@ -40,7 +40,7 @@ HWY_INLINE void store_codes(FloatTag d, Float values, uint8_t* codes, size_t lef
   std::memcpy(codes, last, left);
 }
 
-// Two codes a byte from and to one a byte; `count` codes.
+// Convert between two codes in a byte and one code in a byte, for `count` codes.
 void unpack(const uint8_t* pairs, uint8_t* codes, int64_t count) {
   const hn::ScalableTag<uint8_t> d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
@@ -66,18 +66,18 @@ void pack(const uint8_t* codes, uint8_t* pairs, int64_t count) {
     pairs[i / 2] = static_cast<uint8_t>(codes[i] | (i + 1 < count ? codes[i + 1] << 4 : 0));
 }
 
-// Codes of one group or a part of one, a byte each, whatever a byte of the tensor holds.
+// The codes of a group or a part of one, one code in a byte for either format of the tensor.
 class Bytes {
  public:
   explicit Bytes(const GroupFormat& format)
       : packed_(format.bits == 4), bytes_(packed_ ? static_cast<size_t>(format.group_size) : 0) {}
-  // `count` codes from element `first`.
+  // Returns `count` codes from element `first` on.
   const uint8_t* read(const uint8_t* codes, int64_t first, int64_t count) {
     if (!packed_) return codes + first;
     unpack(codes + first / 2, bytes_.data(), count);
     return bytes_.data();
   }
-  // Where codes are to be put, for finish() to leave in their place.
+  // Returns the place for new codes; finish() moves them to their final place.
   uint8_t* target(uint8_t* codes, int64_t first) { return packed_ ? bytes_.data() : codes + first; }
   void finish(uint8_t* codes, int64_t first, int64_t count) {
     if (packed_) pack(bytes_.data(), codes + first / 2, count);
@@ -96,7 +96,7 @@ HWY_INLINE Float decoded(FloatTag d, Float codes, const formulas::GroupScale& gr
   return hn::Mul(hn::Sub(codes, hn::Set(d, group.zero)), hn::Set(d, group.scale));
 }
 
-// New values of the elements of a group: of a tensor, or of a weight that takes a step.
+// The new values of a group's elements: those of a tensor, or of a weight that takes a step.
 template <typename T>
 struct Source {
   const T* values;
@@ -114,7 +114,8 @@ struct Updated {
   }
 };
 
-// Keeps the values; a group with one that is not finite has the scale NaN.
+// Keeps the values and returns the scale of the group. A group with a value that is not finite has the scale
+// NaN.
 template <typename Value>
 HWY_INLINE formulas::GroupScale measure(const Value& value, float* values, int64_t count, float levels) {
   const FloatTag d;
@@ -125,7 +126,7 @@ HWY_INLINE formulas::GroupScale measure(const Value& value, float* values, int64
     if (left < hn::Lanes(d)) x = hn::IfThenElseZero(hn::FirstN(d, left), x);
     low = hn::Min(low, x);
     high = hn::Max(high, x);
-    poison = hn::Add(poison, hn::Mul(x, hn::Zero(d)));  // NaN from infinity and NaN on
+    poison = hn::Add(poison, hn::Mul(x, hn::Zero(d)));  // becomes NaN at an infinity or NaN and stays NaN
     hn::StoreU(x, d, values + i);
   }
   if (!hn::AllFalse(d, hn::IsNaN(poison))) return {std::numeric_limits<float>::quiet_NaN(), 0};
@@ -133,8 +134,8 @@ HWY_INLINE formulas::GroupScale measure(const Value& value, float* values, int64
                                   levels);
 }
 
-// 16 random bits an element for `count` elements from `first` on: the eight of a block of the stream are in
-// memory its four words in order, on a little-endian processor.
+// Returns 16 random bits per element for `count` elements from `first` on. On a little-endian processor, the
+// eight numbers of a block of the stream are its four words in memory, in order.
 HWY_INLINE const uint16_t* random_bits(const RandomStream& stream, uint16_t* out, int64_t first,
                                        int64_t count) {
   constexpr int64_t kPerBlock = formulas::kRoundingsPerBlock;
@@ -165,7 +166,7 @@ HWY_INLINE Float chance_of(FloatTag d, const uint16_t* random) {
   return hn::Mul(hn::Add(number, hn::Set(d, 0.5f)), hn::Set(d, 0x1p-16f));
 }
 
-// formulas::code_nearest, or code_stochastic where there are random bits.
+// Applies formulas::code_nearest or, with random bits, code_stochastic.
 HWY_INLINE void write_codes(const float* values, const formulas::GroupScale& group, float levels,
                             const uint16_t* random, uint8_t* codes, int64_t count) {
   const FloatTag d;
@@ -187,7 +188,7 @@ HWY_INLINE void write_codes(const float* values, const formulas::GroupScale& gro
   }
 }
 
-// value_of(group's number, first element, elements, its codes) makes the new values of a group.
+// value_of(group's number, first element, elements, its codes) returns the new values of a group.
 template <typename ValueOf>
 HWY_INLINE void code_groups(const RawGroups& groups, int64_t begin, int64_t end, const RandomStream* stream,
                             const ValueOf& value_of) {
@@ -232,7 +233,7 @@ void update_range(const UpdateTask& task, const RawGroups& groups, int64_t begin
               });
 }
 
-// Elements [first, first + count) of the flat tensor; `first` is even where codes lie two a byte.
+// Decodes the elements [first, first + count) of the flat tensor; `first` is even if a byte holds two codes.
 template <typename T>
 void decode_range(const RawGroups& groups, int64_t first, int64_t count, T* out) {
   const FloatTag d;
@@ -285,7 +286,7 @@ void decode(const RawGroups& groups, int64_t first, int64_t count, at::BFloat16*
   HWY_DYNAMIC_DISPATCH(decode_b16)(groups, first, count, out);
 }
 
-// range(begin, end) over pieces of work of `size` elements each, begin and end being their numbers.
+// Calls range(begin, end) over pieces of work of `size` elements each; begin and end are numbers of pieces.
 template <typename Range>
 void in_parallel(int64_t pieces, int64_t size, const Range& range) {
   at::parallel_for(0, pieces, std::max<int64_t>(1, kElementwiseGrain / std::max<int64_t>(1, size)), range);

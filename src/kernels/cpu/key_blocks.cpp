@@ -3,7 +3,7 @@
 namespace galore::kernels::cpu {
 namespace {
 
-// Grows by a span; an empty one changes nothing.
+// Extends `all` so that it covers `one`. An empty span changes nothing.
 void include(Span& all, const Span& one) {
   if (one.empty()) return;
   all = all.empty() ? one : Span{std::min(all.begin, one.begin), std::max(all.end, one.end)};

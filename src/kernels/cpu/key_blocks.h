@@ -1,4 +1,5 @@
-// The pairs of a block of queries and a block of keys that attention visits. Legend: T positions of a row.
+// Finds the pairs of a block of queries and a block of keys that attention visits. Legend: T positions of a
+// row.
 #pragma once
 
 #include <algorithm>
@@ -9,7 +10,7 @@
 
 namespace galore::kernels::cpu {
 
-inline constexpr size_t kBlock = 64;    // queries and keys of a block; T and D are padded to multiples of it
+inline constexpr size_t kBlock = 64;    // queries and keys in a block; T and D are padded to multiples of it
 inline constexpr size_t kTileRows = 4;  // rows that a matrix product computes at once
 
 inline size_t padded(size_t n) { return (n + kBlock - 1) / kBlock * kBlock; }
@@ -57,7 +58,8 @@ struct KeyRanges {
 // segment as a row, so that documents cost what they cost as rows, wherever they begin.
 std::vector<Span> independent_segments(const KeyRanges& row, size_t multiple);
 
-// Rows and columns outside the two spans, which are multiples of kTileRows, hold no key that a query sees.
+// The part of a pair of blocks that attention computes. Outside the two spans, which are multiples of
+// kTileRows, no query sees a key.
 struct BlockPair {
   uint32_t queries, keys;  // numbers of the blocks
   uint8_t first_row, end_row, first_column, end_column;
@@ -66,11 +68,11 @@ struct BlockPair {
   Span columns() const { return {first_column, end_column}; }
 };
 
-// All pairs of one row in which some query sees some key, in the order of their queries, then of their keys.
+// All pairs of one row in which a query sees a key, ordered by their queries and then by their keys.
 class BlockPairs {
  public:
   explicit BlockPairs(const KeyRanges& ranges);
-  // The pairs of block `block` of the queries.
+  // Returns the pairs of query block `block`.
   std::span<const BlockPair> of(size_t block) const {
     return {pairs_.data() + first_[block], first_[block + 1] - first_[block]};
   }
@@ -80,7 +82,7 @@ class BlockPairs {
   void add_block(const KeyRanges& ranges, size_t block);
 
   std::vector<BlockPair> pairs_;
-  std::vector<size_t> first_;  // the first pair of each block of queries, and the number of all pairs
+  std::vector<size_t> first_;  // the first pair of each query block, then the number of all pairs
 };
 
 }  // namespace galore::kernels::cpu

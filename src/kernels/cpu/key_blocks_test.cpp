@@ -100,7 +100,7 @@ TEST(BlockPairs, LeaveOutTheGapBetweenRangesOfOneBlock) {
   EXPECT_EQ(pairs.all()[1].rows().size(), 4);  // one tile
 }
 
-// Whether query t sees key k, by the definition.
+// Returns true if query t sees key k, by the definition.
 bool sees(const Bounds& first, const Bounds& end, size_t window, size_t t, size_t k) {
   const auto key = static_cast<int32_t>(k);
   return first[t] <= key && key < end[t] && t < k + window;

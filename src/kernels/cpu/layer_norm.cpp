@@ -36,7 +36,8 @@ struct AffineRow {
 HWY_BEFORE_NAMESPACE();
 namespace galore::kernels::cpu::HWY_NAMESPACE {
 
-// Mean and sum of squared deviations from it, in two walks: one alone would cancel.
+// Computes the mean and the sum of squared deviations from it in two walks, because a single walk would
+// cancel digits.
 template <typename T>
 void measure_row(float* mean_and_squares, const T* x, size_t n) {
   const FloatTag d;
@@ -132,7 +133,7 @@ void affine(at::BFloat16* out, const at::BFloat16* x, const AffineRow& row, size
 void backward(const LayerNormRow<float>& row, size_t n) { HWY_DYNAMIC_DISPATCH(backward_f32)(row, n); }
 void backward(const LayerNormRow<at::BFloat16>& row, size_t n) { HWY_DYNAMIC_DISPATCH(backward_b16)(row, n); }
 
-// call(row) for every row of x, in parallel.
+// Calls call(row) for every row of x, in parallel.
 template <typename Call>
 void for_rows(const at::Tensor& x, const Call& call) {
   const int64_t grain = std::max<int64_t>(1, kGrainNumbers / x.size(1));

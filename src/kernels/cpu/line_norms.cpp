@@ -1,8 +1,8 @@
-// Compiled once per instruction set by Highway; the best one is chosen at run time.
+// Highway compiles this file once per instruction set and chooses the best at run time.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/line_norms.cpp"
 #include "hwy/foreach_target.h"
-// After foreach_target.h, as Highway asks.
+// Highway requires this include after foreach_target.h.
 #include <ATen/Parallel.h>
 
 #include <algorithm>
@@ -22,7 +22,7 @@ void row_range(double* out, const MatrixView& matrix, int64_t begin, int64_t end
     out[row] = sum_of_squares(matrix.data + row * matrix.columns, matrix.columns);
 }
 
-// sums += the squares of the rows, column by column.
+// Adds the squares of the rows to sums, column by column.
 void column_range(double* sums, const MatrixView& matrix, int64_t begin, int64_t end) {
   const hn::ScalableTag<double> d;
   const hn::Rebind<float, decltype(d)> narrow;
@@ -48,7 +48,7 @@ HWY_EXPORT(column_range);
 
 namespace {
 
-// Rows whose column sums are added up by one thread, whatever the number of threads.
+// The rows whose column sums one thread adds up, whatever the number of threads.
 constexpr int64_t kPieceRows = 128;
 
 }  // namespace

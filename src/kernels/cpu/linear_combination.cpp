@@ -1,8 +1,8 @@
-// Compiled once per instruction set by Highway; the best one is chosen at run time.
+// Highway compiles this file once per instruction set and chooses the best at run time.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/linear_combination.cpp"
 #include "hwy/foreach_target.h"
-// After foreach_target.h, as Highway asks.
+// Highway requires this include after foreach_target.h.
 #include <ATen/Parallel.h>
 
 #include "hwy/highway.h"
@@ -14,7 +14,7 @@ HWY_BEFORE_NAMESPACE();
 namespace galore::kernels::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// To nearest even, of finite numbers.
+// Rounds finite numbers to nearest even.
 HWY_INLINE Float rounded_to_bfloat16(Float v) {
   const hn::RebindToUnsigned<FloatTag> whole;
   const auto bits = hn::BitCast(whole, v);

@@ -1,5 +1,5 @@
-// Philox 4x32-10 of core/philox.h, one block a lane; included once per instruction set. Not for HWY_SCALAR,
-// which cannot widen a product.
+// Philox 4x32-10 of core/philox.h, one block for each lane. This file is included once per instruction set.
+// HWY_SCALAR is not supported, because it cannot widen a product.
 #if defined(GALORE_PHILOX_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef GALORE_PHILOX_INL_H
 #undef GALORE_PHILOX_INL_H
@@ -20,7 +20,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 using WordTag = hn::ScalableTag<uint32_t>;
 using Word = hn::Vec<WordTag>;
 
-// The upper halves of the 64-bit products, lane by lane.
+// Returns the upper halves of the 64-bit products, lane by lane.
 HWY_INLINE Word multiply_high(Word a, Word b) {
   const WordTag d;
   const hn::RepartitionToWide<WordTag> wide;
@@ -47,7 +47,7 @@ HWY_INLINE void philox_rounds(Word (&x)[4], std::array<uint32_t, 2> key) {
   }
 }
 
-// Lane i of the four vectors is block `block` + i of the stream.
+// Computes block `block` + i of the stream in lane i of the four vectors.
 HWY_INLINE void random_blocks(const RandomStream& stream, uint64_t block, Word (&x)[4]) {
   const WordTag d;
   HWY_ALIGN uint32_t low[HWY_LANES(uint32_t)], high[HWY_LANES(uint32_t)];

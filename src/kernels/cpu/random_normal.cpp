@@ -1,8 +1,8 @@
-// Compiled once per instruction set by Highway; the best one is chosen at run time.
+// Highway compiles this file once per instruction set and chooses the best at run time.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/random_normal.cpp"
 #include "hwy/foreach_target.h"
-// After foreach_target.h, as Highway asks.
+// Highway requires this include after foreach_target.h.
 #include <hwy/contrib/math/math-inl.h>
 
 #include <algorithm>
@@ -14,7 +14,7 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace galore::kernels::cpu::HWY_NAMESPACE {
-#if HWY_TARGET == HWY_SCALAR  // which cannot widen a product
+#if HWY_TARGET == HWY_SCALAR  // it cannot widen a product
 void fill_normal(float* out, int64_t count, uint64_t block, float deviation, const RandomStream& stream) {
   galore::composed::random_normal(out, count, block, deviation, stream);
 }
@@ -22,7 +22,7 @@ void fill_normal(float* out, int64_t count, uint64_t block, float deviation, con
 using FloatTag = hn::ScalableTag<float>;
 using Float = hn::Vec<FloatTag>;
 
-// The upper 24 bits of a word, exact in fp32.
+// Returns the upper 24 bits of a word, exact in fp32.
 HWY_INLINE Float upper_bits(Word word) {
   const FloatTag d;
   return hn::ConvertTo(d, hn::BitCast(hn::RebindToSigned<FloatTag>(), hn::ShiftRight<8>(word)));

@@ -25,7 +25,7 @@ struct RotaryRow {
 HWY_BEFORE_NAMESPACE();
 namespace galore::kernels::cpu::HWY_NAMESPACE {
 
-// The heads of one token, of 2 * half features each; sign -1 rotates back.
+// Rotates the heads of one token, with 2 * half features each; sign -1 rotates back.
 template <typename T>
 void rotate_heads(const RotaryRow& row, T* x, size_t half) {
   const FloatTag d;

@@ -1,4 +1,4 @@
-// Sums of squares in fp64; included once per instruction set.
+// Sums of squares in fp64. This file is included once per instruction set.
 #if defined(GALORE_SQUARES_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef GALORE_SQUARES_INL_H
 #undef GALORE_SQUARES_INL_H
@@ -15,7 +15,8 @@ HWY_BEFORE_NAMESPACE();
 namespace galore::kernels::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Sixteen sums on every instruction set, added in one order: the result does not depend on the processor.
+// Every instruction set uses sixteen sums and adds them in one order, so the result does not depend on the
+// processor.
 inline constexpr int64_t kNumSums = 16;
 HWY_INLINE void add_squares(const float* x, double* sums, int64_t groups) {
   const hn::ScalableTag<double> d;

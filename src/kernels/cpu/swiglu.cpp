@@ -12,8 +12,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace galore::kernels::cpu::HWY_NAMESPACE {
 
-// 1 / (1 + exp(-x)). The exponential is only defined up to about 104; below x = -88 the result is 6e-39 at
-// most.
+// Computes 1 / (1 + exp(-x)). The exponential is defined only up to about 104; below x = -88 the result is at
+// most 6e-39.
 HWY_INLINE Float sigmoid(FloatTag d, Float x) {
   const Float one = hn::Set(d, 1.0f);
   return hn::Div(one, hn::Add(one, hn::Exp(d, hn::Min(hn::Neg(x), hn::Set(d, 88.0f)))));

@@ -1,5 +1,5 @@
-// Small fp32 matrix products and packing for attention; included once per instruction set. All matrices are
-// row-major with sizes that are multiples of kBlock.
+// Small fp32 matrix products and packing for attention. This file is included once per instruction set. All
+// matrices are row-major with sizes that are multiples of kBlock.
 #if defined(GALORE_TILES_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef GALORE_TILES_INL_H
 #undef GALORE_TILES_INL_H
@@ -15,7 +15,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace galore::kernels::cpu::HWY_NAMESPACE {
 
-// Element (i, k) is data[i * row + k * column]: a matrix or its transpose.
+// A matrix or its transpose: element (i, k) is data[i * row + k * column].
 struct Left {
   const float* data;
   size_t row, column;
@@ -53,7 +53,7 @@ HWY_INLINE void add_scaled(Quad& sum, Float factor, const Quad& q) {
   sum.v3 = hn::MulAdd(factor, q.v3, sum.v3);
 }
 
-// Four rows by four vectors of c += a b, held in registers over the whole depth.
+// Computes four rows by four vectors of c += a b, held in registers over the whole depth.
 HWY_INLINE void add_tile(const Left& a, const Right& b, const Target& c, size_t depth) {
   const FloatTag d;
   Quad r0 = load_quad(d, c.data), r1 = load_quad(d, c.data + c.stride);
@@ -72,7 +72,7 @@ HWY_INLINE void add_tile(const Left& a, const Right& b, const Target& c, size_t 
   store_quad(d, r3, c.data + 3 * c.stride);
 }
 
-// c += a b
+// Computes c += a b.
 HWY_INLINE void add_matrix_product(const Target& c, const Left& a, const Right& b, const Extent& extent) {
   const size_t width = 4 * hn::Lanes(FloatTag());
   for (size_t column = 0; column < extent.columns; column += width) {
@@ -83,7 +83,7 @@ HWY_INLINE void add_matrix_product(const Target& c, const Left& a, const Right& 
   }
 }
 
-// A head as padded(T) x padded(D), multiplied by `factor`; padding is zero.
+// Packs a head as padded(T) x padded(D), multiplied by `factor`; the padding is zero.
 template <typename T>
 void pack(float* out, const Head<T>& head, size_t length, size_t dim, float factor) {
   const FloatTag d;
@@ -98,7 +98,7 @@ void pack(float* out, const Head<T>& head, size_t length, size_t dim, float fact
   }
 }
 
-// Block j of kBlock positions becomes padded(D) x kBlock, one block after the other: the right side of a
+// Packs block j of kBlock positions as padded(D) x kBlock, one block after the other, for the right side of a
 // product with the positions as columns.
 template <typename T>
 void pack_transposed(float* out, const Head<T>& head, size_t length, size_t dim) {
@@ -111,7 +111,7 @@ void pack_transposed(float* out, const Head<T>& head, size_t length, size_t dim)
   }
 }
 
-// The first T rows of packed values times `factor`, into the head.
+// Writes the first T rows of packed values, multiplied by `factor`, into the head.
 template <typename T>
 void unpack(const Head<T>& head, const float* packed, size_t length, size_t dim, float factor) {
   const FloatTag d;

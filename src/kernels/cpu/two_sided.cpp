@@ -1,8 +1,8 @@
-// Compiled once per instruction set by Highway; the best one is chosen at run time.
+// Highway compiles this file once per instruction set and chooses the best at run time.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/two_sided.cpp"
 #include "hwy/foreach_target.h"
-// After foreach_target.h, as Highway asks.
+// Highway requires this include after foreach_target.h.
 #include <ATen/Parallel.h>
 
 #include <algorithm>
@@ -41,7 +41,7 @@ void add_weighted_squares(float* sums, const float* x, float weight, int64_t cou
   }
 }
 
-// sums: of these rows.
+// sums holds the sums of these rows.
 void weigh_range(const TwoSidedTask& task, float* sums, const HalfStep& step, int64_t begin, int64_t end) {
   for (int64_t row = begin; row < end; ++row) {
     const float* x = task.gradient + row * task.num_columns;
@@ -52,7 +52,7 @@ void weigh_range(const TwoSidedTask& task, float* sums, const HalfStep& step, in
   }
 }
 
-// squares: of each row of the result, read again from the cache.
+// squares holds the sum of squares of each row of the result, which is read again from the cache.
 void scale_range(const TwoSidedTask& task, double* squares, int64_t begin, int64_t end) {
   const FloatTag d;
   for (int64_t row = begin; row < end; ++row) {
@@ -78,7 +78,7 @@ HWY_EXPORT(scale_range);
 
 namespace {
 
-// Rows whose column sums are added up by one thread, in fp32, whatever the number of threads.
+// The rows whose column sums one thread adds up in fp32, whatever the number of threads.
 constexpr int64_t kPieceRows = 64;
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Vectors of floats from and to memory that holds fp32 or bf16; included once per instruction set.
+// Loads and stores vectors of floats from and to memory that holds fp32 or bf16. This file is included once
+// per instruction set.
 #if defined(GALORE_VECTOR_IO_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef GALORE_VECTOR_IO_INL_H
 #undef GALORE_VECTOR_IO_INL_H
@@ -27,7 +28,7 @@ HWY_INLINE Float load(FloatTag d, const c10::BFloat16* p) {
 }
 
 HWY_INLINE void store(FloatTag d, Float v, float* p) { hn::StoreU(v, d, p); }
-// To nearest even; NaN stays NaN.
+// Rounds to nearest even; NaN stays NaN.
 HWY_INLINE void store(FloatTag d, Float v, c10::BFloat16* p) {
   const hn::Rebind<uint16_t, FloatTag> half;
   const hn::RebindToUnsigned<FloatTag> whole;
@@ -41,7 +42,7 @@ HWY_INLINE void store(FloatTag d, Float v, c10::BFloat16* p) {
   (void)d;
 }
 
-// The first `count` lanes, the rest zero; count may exceed the number of lanes.
+// Loads the first `count` lanes and sets the others to zero; count may exceed the number of lanes.
 template <typename T>
 HWY_INLINE Float load_some(FloatTag d, const T* p, size_t count) {
   if (HWY_LIKELY(count >= hn::Lanes(d))) return load(d, p);

@@ -8,8 +8,8 @@ namespace {
 
 using testing_tensors::random;
 
-// Against the CPU. Its vector units do not round the product of a moment and its beta before the sum, as the
-// kernel does not; its last odd elements are computed otherwise, so counts are multiples of 16.
+// Compares with the CPU. Neither its vector units nor the kernel round the product of a moment and its beta
+// before the sum. The CPU computes its last odd elements in another way, so counts are multiples of 16.
 TEST_F(OnCuda, AdamWEqualsTheCpu) {
   for (const int64_t count : {16L, 4096L, 1L << 21}) {
     at::Tensor gradient = random({count}, at::kFloat, 1), m = random({count}, at::kFloat, 2);

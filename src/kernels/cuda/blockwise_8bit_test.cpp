@@ -19,7 +19,8 @@ Codes8 on_cuda(const Codes8& codes) {
   return {galore::on_cuda(codes.codes), galore::on_cuda(codes.scales), codes.block_size, codes.is_signed};
 }
 
-// Against the CPU with fused multiply-add, which pads odd blocks so that every element is computed alike.
+// Compares with the CPU with fused multiply-add, which pads odd blocks so that every element is computed in
+// the same way.
 TEST_F(OnCuda, AdamW8bitEqualsTheCpu) {
   for (const int64_t count : {1L, 37L, 4096L, 70001L, (1L << 21) + 5}) {
     for (const int64_t block : {16L, 256L, 2048L, 65536L}) {

@@ -1,5 +1,5 @@
-// The fixture of tests that need a device. Only builds with CUDA have these tests; where there is no device
-// they show as skipped.
+// The fixture of tests that need a device. Only builds with CUDA have these tests; without a device they are
+// skipped.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -17,7 +17,7 @@ class OnCuda : public testing::Test {
 
 inline at::Tensor on_cuda(const at::Tensor& tensor) { return tensor.to(at::kCUDA); }
 
-// Equal to the bit, NaN included.
+// Returns true when the tensors are equal to the bit, NaN included.
 inline bool same_bits(const at::Tensor& device, const at::Tensor& host) {
   const at::ScalarType bits = host.element_size() == 4   ? at::kInt
                               : host.element_size() == 2 ? at::kShort

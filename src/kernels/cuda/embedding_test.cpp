@@ -8,8 +8,8 @@ namespace {
 
 using testing_tensors::random;
 
-// Sums of rows with the same index in the order of the tokens, as on the CPU: a run can be repeated to the
-// bit.
+// Rows with the same index are summed in the order of the tokens, as on the CPU, so a run can be repeated to
+// the bit.
 TEST_F(OnCuda, RowsAreAddedInOrder) {
   const at::Tensor index = at::randint(5, {2000}, at::kLong), rows = random({2000, 130}, at::kFloat, 1);
   const at::Tensor table = random({5, 130}, at::kFloat, 2), first = on_cuda(table), second = on_cuda(table);

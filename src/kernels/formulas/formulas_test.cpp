@@ -1,4 +1,4 @@
-// What host and device compilers share, against independent ways to the same numbers.
+// Compares the functions that host and device compilers share with independent computations.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -16,7 +16,7 @@ namespace galore::kernels {
 namespace {
 
 // The published rule: the nearest value of the book (a tie takes the lower one), and never 0 for a negative
-// one.
+// value.
 int nearest_code(const CodeBook& book, float value) {
   size_t best = 0;
   for (size_t i = 1; i < book.size(); ++i) {
@@ -44,7 +44,7 @@ TEST(Formulas, CodeIsTheNearestValue) {
   }
 }
 
-// Every code that the composed version gives, at the boundaries and one number beside them.
+// Compares with every code of the composed version at the boundaries and one number next to them.
 TEST(Formulas, CodeEqualsTheComposedOneAtTheBoundaries) {
   for (const bool is_signed : {true, false}) {
     const auto boundaries =

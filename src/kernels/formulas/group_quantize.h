@@ -1,5 +1,5 @@
-// Codes of a group of numbers, for the compilers of host and device (kernels/group_quantize.h has the
-// format).
+// The codes of a group of numbers, for the compilers of host and device. kernels/group_quantize.h describes
+// the format.
 #pragma once
 
 #include <cstdint>
@@ -7,11 +7,12 @@
 
 namespace galore::kernels::formulas {
 
-inline constexpr float kSmallestGroupRange = 1e-5f;  // Q-GaLore's code: a group of equal numbers has no range
+// from Q-GaLore's code, for groups of equal numbers, which have no range
+inline constexpr float kSmallestGroupRange = 1e-5f;
 
 constexpr float group_levels(int64_t bits) { return bits == 8 ? 255.0f : 15.0f; }
 
-// Ties to even; for magnitudes below 2^22.
+// Rounds ties to even; valid for magnitudes below 2^22.
 constexpr float round_half_even(float value) { return (value + 0x1.8p23f) - 0x1.8p23f; }
 constexpr float round_down(float value) {
   const float nearest = round_half_even(value);
@@ -23,8 +24,8 @@ struct GroupScale {
   float scale, zero;
 };
 
-// `low` <= 0 <= `high`: the smallest and the largest of the group and 0. NaN where the range does not fit
-// fp32.
+// Returns the scale and zero point of a group. `low` <= 0 <= `high` are the smallest and the largest of the
+// group's numbers and 0. The scale is NaN when the range exceeds fp32.
 constexpr GroupScale scale_of_group(float low, float high, float levels) {
   const float range = high - low;
   if (!(range <= std::numeric_limits<float>::max())) return {std::numeric_limits<float>::quiet_NaN(), 0};
@@ -40,8 +41,9 @@ constexpr float code_nearest(const GroupScale& group, float value, float levels)
   return clamp(round_half_even(value / group.scale) + group.zero, levels);
 }
 
-// Up with the probability of what is above the code below, as 16 bits can tell it. The middle of their
-// interval makes the mean right, and a value that is a code but for rounding stays that code.
+// Rounds up with a probability equal to the distance from the lower code, as exactly as 16 bits allow. The
+// middle of their interval makes the mean exact, and a value that equals a code except for rounding stays
+// this code.
 constexpr float code_stochastic(const GroupScale& group, float value, float levels, uint32_t random16) {
   const float exact = value / group.scale, below = round_down(exact);
   const float chance = (static_cast<float>(random16) + 0.5f) * 0x1p-16f;

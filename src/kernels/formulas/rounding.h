@@ -1,5 +1,5 @@
-// Rounding of fp32 to bf16 and the update of a bf16 weight, for the compilers of host and device: constexpr
-// functions are callable from both.
+// Rounding of fp32 to bf16 and the update of a bf16 weight, for the compilers of host and device. Both can
+// call constexpr functions.
 #pragma once
 
 #include <array>
@@ -10,14 +10,14 @@ namespace galore::kernels::formulas {
 
 constexpr float float_of_bfloat16(uint16_t bits) { return std::bit_cast<float>(uint32_t{bits} << 16); }
 
-// Ties to even; every NaN becomes the quiet one.
+// Rounds ties to even; every NaN becomes the quiet NaN.
 constexpr uint16_t round_nearest(float value) {
   const uint32_t bits = std::bit_cast<uint32_t>(value);
   if (value != value) return 0x7fc0;
   return static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
 }
 
-// Away from zero with the probability of the discarded part. Infinities and NaN stay.
+// Rounds away from zero with the probability of the discarded part. Infinities and NaN stay.
 constexpr uint16_t round_stochastic(float value, uint32_t random16) {
   const uint32_t bits = std::bit_cast<uint32_t>(value);
   if ((bits & 0x7f800000) == 0x7f800000) return round_nearest(value);

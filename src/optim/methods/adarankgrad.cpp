@@ -90,7 +90,7 @@ class AdaRankGrad : public Method {
   AdamWOptions adam_;
   std::unique_ptr<Subspace> subspace_;
   ResizableMoment moment1_, moment2_;
-  int64_t since_ = 0;  // updates since the last refresh began, that one included
+  int64_t since_ = 0;  // updates since the last refresh, including the update of the refresh
   double refreshed_norm_ = 0, last_norm_ = 0;
 };
 

@@ -45,10 +45,10 @@ class MethodInputs {
 };
 
 struct MethodTraits {
-  bool has_basis = false;           // it is made of MethodInputs::subspace(), and has its options
-  bool needs_orthonormal = false;   // subspace=random is refused: P P^T must be a projection
-  bool moves_basis = false;         // it replaces its basis, so only a searched one will do
-  bool takes_every_weight = false;  // not the targeted ones alone, whatever their number of dimensions
+  bool has_basis = false;           // the method uses MethodInputs::subspace() and has its options
+  bool needs_orthonormal = false;   // it refuses subspace=random, because P P^T must be a projection
+  bool moves_basis = false;         // the method replaces its basis, so it needs a searched one
+  bool takes_every_weight = false;  // it takes every weight, targeted or not, of any number of dimensions
 };
 
 class MethodKind {

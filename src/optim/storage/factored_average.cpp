@@ -51,7 +51,7 @@ at::Tensor FactoredAverage::buffer(const char* name, at::IntArrayRef sizes) {
   return workspace_.get(Owner::workspace, name, sizes, at::kFloat);
 }
 
-// (thin^T thin + damping)^-1 x, in fp64: its condition may reach 10^6.
+// Returns (thin^T thin + damping)^-1 x, computed in fp64 because the condition may reach 10^6.
 at::Tensor FactoredAverage::solved(const at::Tensor& thin, const at::Tensor& x) {
   const at::Tensor gram = workspace_.get(Owner::workspace, "lora_pre.gram", {rank_, rank_}, at::kDouble);
   gram_matrix(gram, thin, workspace_);

@@ -1,4 +1,4 @@
-// The basis of one weight's subspace: where it comes from and where it is kept.
+// The basis of one weight's subspace. The kinds of bases differ in their origin and storage:
 //
 //   searched      found by a BasisFinder and kept as numbers (searched_basis.h)
 //   chosen        columns of a fixed matrix; their numbers are kept (dct_basis.h)
@@ -21,10 +21,10 @@ namespace galore {
 
 class SearchedBasis;
 
-// What a basis is made for.
+// The inputs for making a basis.
 struct BasisInputs {
   const SubspaceOptions& options;
-  int64_t m, n, rank;  // of the gradient; rank <= min(m, n)
+  int64_t m, n, rank;  // sizes of the gradient; rank <= min(m, n)
   Side side;
   Workspace& workspace;
 };
@@ -38,32 +38,33 @@ class Basis {
   virtual ~Basis() = default;
 
   struct Refreshed {
-    std::string notice;       // why the old basis is kept, whole or in part; empty when all went well
-    at::Tensor leading = {};  // the first vector of a search that determined one, until the next search
+    std::string notice;       // why the old basis is kept, fully or in part; empty on success
+    at::Tensor leading = {};  // the first vector if a search determined one; valid until the next search
   };
-  // Takes a new basis from `gradient`. What the gradient does not determine (it is zero, not finite, or of
-  // lower rank) keeps the old basis. `average` is as in BasisRequest.
+  // Takes a new basis from `gradient`. Directions that the gradient does not determine (because it is zero,
+  // not finite, or of lower rank) keep the old basis. `average` is described in BasisRequest.
   virtual Refreshed refresh(const GradientOperator& gradient, const RandomStream& random,
                             const at::Tensor& average) = 0;
-  // [m, r] and [n, r] in fp32: the stored tensor, or a workspace buffer that the next basis of this side
-  // reuses. Only of sides that the basis has.
+  // left() is [m, r] and right() [n, r], in fp32: the stored tensor, or a workspace buffer that the next
+  // basis of this side reuses. Call them only for sides that the basis has.
   virtual at::Tensor left() = 0;
   virtual at::Tensor right() = 0;
   virtual void visit(StateVisitor& visitor) = 0;
-  // This basis, if it is a searched one: only these can be moved and choose their rank.
+  // Returns this basis if it is a searched one, and null otherwise. Only searched bases can be moved and
+  // choose their rank.
   virtual SearchedBasis* searched() { return nullptr; }
 
   int64_t rank() const { return rank_; }
-  // Whether a refresh has determined at least one direction.
+  // Returns true when a refresh has determined at least one direction.
   bool established() const { return established_ != 0; }
-  // As Subspace::rotation().
+  // Returns the tensor that Subspace::rotation() describes.
   const at::Tensor& rotation() const { return rotation_; }
 
  protected:
   at::Tensor only_side() { return side_ == Side::left ? left() : right(); }
 
   const Side side_;
-  const bool transports_;  // rotation() is wanted
+  const bool transports_;  // rotation() is needed
   int64_t rank_;
   int64_t established_ = 0;
   at::Tensor rotation_;

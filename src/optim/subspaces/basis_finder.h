@@ -1,4 +1,4 @@
-// How the search for a basis is called. Each search has a file of its own and a row in bases.cpp.
+// The interface of searches for a basis. Each search has a file of its own and a row in bases.cpp.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -13,36 +13,36 @@
 
 namespace galore {
 
-// Leading singular vectors of a gradient, by columns, with their singular values in falling order. A side
-// that was not asked for may be undefined.
+// Leading singular vectors of a gradient as columns, with their singular values in descending order. A side
+// that was not requested may be undefined.
 struct SingularVectors {
   at::Tensor left, right, values;
 };
 
-// What a search may use beside the gradient.
+// The inputs of a search in addition to the gradient.
 struct BasisRequest {
   Side side;
   int64_t rank;
-  // The old basis of the wanted side (right for `both`), fp32, from which a search may start; may be
+  // The old basis of the requested side (right for `both`) in fp32, from which a search may start. It may be
   // undefined.
   at::Tensor previous;
   RandomStream random;
-  Workspace& workspace;  // the result may live there until the next search
+  Workspace& workspace;  // its buffers may hold the result until the next search
   // A rule's average of low-rank gradients in the old basis, m x r or r x n; may be undefined.
   at::Tensor average = {};
-  // For iterations: the number of random columns beside the old basis, and whether the result is rotated into
-  // singular directions.
+  // Options of iterations: the number of random columns in addition to the old basis, and whether the result
+  // is rotated into singular directions.
   int64_t oversampling = 16;
   bool rotate = true;
 };
 
-// Finds the leading `rank` singular vectors of `gradient`, exactly or nearly. nullopt: the computation
-// failed. On the meta device only the buffers are claimed.
+// Finds the leading `rank` singular vectors of `gradient`, exactly or approximately. Returns nullopt if the
+// computation failed. On the meta device only the buffers are claimed.
 using BasisFinder = std::optional<SingularVectors> (*)(const GradientOperator& gradient,
                                                        const BasisRequest& request);
 
-// Singular values of an m x n matrix below this share of the largest are fp32's rounding (the rule of numpy's
-// matrix_rank).
+// Returns the share of the largest singular value below which singular values of an m x n matrix are rounding
+// errors of fp32 (the rule of numpy's matrix_rank).
 double rounding_noise(int64_t m, int64_t n);
 
 }  // namespace galore

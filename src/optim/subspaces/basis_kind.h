@@ -1,5 +1,4 @@
-// The table of bases, by the option `subspace`: a new search or basis is its own file and one row in
-// bases.cpp.
+// The table of bases by the option `subspace`. A new search or basis is one file and one row in bases.cpp.
 #pragma once
 
 #include <cstdint>
@@ -15,9 +14,9 @@ namespace galore {
 struct BasisTraits {
   enum class Kept { numbers, column_numbers, nothing };
   Kept kept = Kept::numbers;
-  bool by_products = true;     // a refresh asks for products with the gradient only
+  bool by_products = true;     // a refresh needs only products with the gradient
   bool wants_average = false;  // a refresh uses the rule's average of low-rank gradients
-  bool orthonormal = true;     // its columns are
+  bool orthonormal = true;     // the columns are orthonormal
   bool staggers = false;       // refresh=auto spreads its refreshes over the gap
 };
 
@@ -27,13 +26,14 @@ struct BasisKind {
   BasisFinder finder;  // null: the basis is not searched
   std::unique_ptr<Basis> (*make)(const BasisKind& kind, const BasisInputs& inputs);
 
-  // Whether a method may move the basis and refreshes may choose its rank.
+  // Returns true if a method may move the basis and refreshes may choose its rank.
   bool is_searched() const { return finder != nullptr; }
 };
 
-// By the value of the option; an unknown one is an assertion, because the option refuses it before.
+// Returns the kind for a value of the option. An unknown value fails an assertion, because the option has
+// refused it before.
 const BasisKind& basis_kind(const std::string& name);
-// All values of the option.
+// Returns all values of the option.
 std::vector<std::string> subspace_names();
 
 }  // namespace galore

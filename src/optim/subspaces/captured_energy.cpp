@@ -16,7 +16,8 @@ namespace {
 
 constexpr int64_t kProbes = 16;
 
-// The lower Cholesky factor of the basis's Gram matrix, fp64; undefined where LAPACK finds none.
+// Returns the lower Cholesky factor of the basis's Gram matrix in fp64, or an undefined tensor if LAPACK
+// finds none.
 at::Tensor gram_factor(const at::Tensor& basis, Workspace& workspace) {
   const int64_t rank = basis.size(1);
   const at::Tensor gram = workspace.get(Owner::workspace, "subspace.gram", {rank, rank}, at::kDouble);
@@ -27,7 +28,7 @@ at::Tensor gram_factor(const at::Tensor& basis, Workspace& workspace) {
   return failed.item<int>() == 0 ? factor : at::Tensor();
 }
 
-// factor^-1 x, in fp64.
+// Returns factor^-1 x in fp64.
 at::Tensor solved(const at::Tensor& factor, const at::Tensor& x) {
   return at::linalg_solve_triangular(factor, x.to(at::kDouble), /*upper=*/false);
 }

@@ -1,4 +1,4 @@
-// The share of a gradient that a basis captures, against its definition.
+// Compares the share of a gradient that a basis captures with its definition.
 #include <gtest/gtest.h>
 
 #include <set>
@@ -16,7 +16,7 @@ using testing_optimizer::OwnedSubspace;
 using testing_optimizer::random;
 using testing_optimizer::subspace_options;
 
-// x projected onto the span of the columns.
+// Returns the projection of x onto the span of the columns.
 at::Tensor onto(const at::Tensor& columns, const at::Tensor& x) {
   const at::Tensor q = std::get<0>(at::linalg_qr(columns.to(at::kDouble)));
   return q.matmul(q.t().matmul(x));
@@ -41,7 +41,7 @@ TEST(CapturedEnergy, IsTheShareInsideTheSpan) {
       for (const auto& [m, n] : {std::pair<int64_t, int64_t>{40, 24}, {24, 40}}) {
         OwnedSubspace owned(subspace_options(type, 6, finder), m, n);
         const at::Tensor gradient = random({m, n}, 1);
-        // Sums of squares in fp64 of numbers rounded to fp32.
+        // The tolerance covers fp64 sums of squares of numbers rounded to fp32.
         const double energy = energy_of(owned.subspace, gradient);
         EXPECT_NEAR(energy, defined_share(owned.subspace, gradient), 1e-5)
             << finder << " " << type << " " << m;
@@ -51,7 +51,7 @@ TEST(CapturedEnergy, IsTheShareInsideTheSpan) {
 TEST(CapturedEnergy, IsAllWhereNothingIsLeftOutside) {
   const at::Tensor full = random({40, 24}, 1), low = random({40, 4}, 2).mm(random({4, 24}, 3));
   for (const std::string& finder : subspace_names()) {
-    if (finder == "dct") continue;  // its columns are the matrix's, not the gradient's
+    if (finder == "dct") continue;  // its columns depend on the transform, not on the gradient
     OwnedSubspace whole(subspace_options("std", 24, finder), 40, 24);
     EXPECT_NEAR(energy_of(whole.subspace, full), 1, 1e-5) << finder;
     if (finder == "orthogonal" || finder == "random") continue;
@@ -60,7 +60,7 @@ TEST(CapturedEnergy, IsAllWhereNothingIsLeftOutside) {
   }
 }
 
-// Of n directions, r hold r / n of a gradient that prefers none.
+// For a gradient without preferred directions, r of n directions hold the share r / n.
 TEST(CapturedEnergy, OfARandomBasisIsItsShareOfTheDimensions) {
   for (const char* finder : {"orthogonal", "random"}) {
     OwnedSubspace owned(subspace_options("right", 64, finder), 512, 256);
@@ -75,7 +75,7 @@ TEST(CapturedEnergy, IsNotKnownOfNothing) {
   EXPECT_EQ(energy_of(owned.subspace, at::full({20, 12}, std::nan(""))), -1) << "not the one before";
 }
 
-// A gradient that is never formed: its norm is estimated, unless something else has asked for it.
+// Tests a gradient that is never formed: its norm is estimated unless it was computed for another purpose.
 class Factors : public testing::TestWithParam<const char*> {
  protected:
   double share(const std::string& finder, int64_t rank, bool exact) {
@@ -104,7 +104,8 @@ TEST_P(Factors, GiveTheShareToAFewParts) {
     EXPECT_NEAR(exact, defined_, 1e-5) << finder;
     const double estimated = share(finder, 8, false);
     EXPECT_NE(estimated, exact) << finder;
-    // Some 20 directions lie outside, of much the same size: a relative deviation of sqrt(2 / (16 * 20)).
+    // Some 20 directions of similar size are outside, which gives a relative deviation of sqrt(2 / (16 *
+    // 20)).
     EXPECT_NEAR((1 - estimated) * exact / (estimated * (1 - exact)), 1, 0.3) << finder;
   }
   EXPECT_NEAR(share("warm", 30, false), 1, 1e-5) << "30 tokens have no more directions";

@@ -33,7 +33,7 @@ class Dct : public testing::Test {
     options.moment_transport = transport;
     return std::make_unique<Subspace>(options, 20, 12, workspace_);
   }
-  // 20 x 12 whose columns lie along the given columns of Q, each with a size of its own.
+  // Returns a 20 x 12 matrix with components along the given columns of Q, each of a different size.
   static at::Tensor along(const std::vector<int32_t>& numbers) {
     const at::Tensor sizes = at::arange(1, 1 + static_cast<int64_t>(numbers.size()), at::kFloat);
     return random({20, static_cast<int64_t>(numbers.size())}, 1)
@@ -45,7 +45,8 @@ class Dct : public testing::Test {
   Workspace workspace_{ledger_};
 };
 
-// Before the first choice the columns are 0, 1, 2, ...: one of these that is chosen stays in its place.
+// Before the first choice the columns are 0, 1, 2, ... A chosen column that is among these stays in its
+// place.
 TEST_F(Dct, TakesTheColumnsThatHoldTheGradient) {
   const auto right = subspace("right", 3), left = subspace("left", 3);
   EXPECT_EQ(right->refresh(along({7, 2, 10}), stream(0)), "");
@@ -84,7 +85,7 @@ TEST_F(Dct, KeepsWhatItHasWhenTheGradientSaysNothing) {
   EXPECT_TRUE(basis->established());
 }
 
-// Four bytes a column, whatever the weight's size.
+// A basis takes four bytes per column, whatever the weight's size.
 TEST_F(Dct, KeepsNumbersAlone) {
   const auto right = subspace("right", 5), both = subspace("full", 5);
   EXPECT_EQ(ledger_.bytes(Owner::bases), 3 * 5 * 4);
@@ -95,7 +96,7 @@ TEST(DctOfMethods, IsRefusedWhereTheBasisMoves) {
   OneMethod("sumo", "rank=4,subspace=dct", 24, 16);
 }
 
-// Sixteen singular values, of which four are drawn.
+// Draws four of sixteen singular vectors.
 class Importance : public testing::Test {
  protected:
   SingularVectors drawn(const at::Tensor& values, int64_t rank, uint64_t step) {
@@ -110,7 +111,7 @@ class Importance : public testing::Test {
   Workspace workspace_{ledger_};
 };
 
-// Tolerances: four standard deviations of a share of 3,000 draws.
+// Tolerances are four standard deviations of a share of 3,000 draws.
 TEST_F(Importance, DrawsInProportionToSingularValues) {
   const at::Tensor values = at::tensor({4.0f, 2.0f, 1.0f, 1.0f});
   const int draws = 3000;
@@ -124,7 +125,7 @@ TEST_F(Importance, DrawsInProportionToSingularValues) {
   };
   for (const auto& [place, share] : {std::pair<int64_t, double>{0, 0.5}, {1, 0.25}, {2, 0.125}})
     near(first[place].item<double>(), share);
-  // Among two: first, or second after each of the others.
+  // A vector is among the two if it is first, or second after each of the others.
   near(pairs[0].item<double>(), 0.5 + 0.25 * 4 / 6 + 2 * 0.125 * 4 / 7);
   near(pairs[2].item<double>(), 0.125 + 0.5 / 4 + 0.25 / 6 + 0.125 / 7);
 }
@@ -136,7 +137,7 @@ TEST_F(Importance, GivesTriplesInFallingOrder) {
         find_by_importance(DenseGradient(gradient), {Side::both, 6, {}, stream(step), workspace_});
     ASSERT_TRUE(found);
     EXPECT_TRUE((found->values.diff() < 0).all().item<bool>());
-    // Rounding of fp32 over values of about ten.
+    // The tolerance is fp32 rounding of values of about ten.
     EXPECT_TRUE(gradient.matmul(found->right).allclose(found->left * found->values, 0, 1e-4));
   }
 }

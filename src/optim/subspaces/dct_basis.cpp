@@ -12,7 +12,7 @@
 namespace galore {
 namespace {
 
-// Their numbers, rising.
+// Returns the numbers of the largest entries in rising order.
 std::vector<int32_t> largest(const at::Tensor& sizes, int64_t count) {
   const double* const size = sizes.data_ptr<double>();
   std::vector<int32_t> numbers(static_cast<size_t>(sizes.numel()));

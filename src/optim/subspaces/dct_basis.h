@@ -1,21 +1,20 @@
-// A basis of columns of the discrete cosine transform's matrix: its numbers are kept, not the columns.
+// A basis of columns of the discrete cosine transform's matrix. It stores the columns' numbers only.
 //
 // FFT-based Dynamic Subspace Selection for Low-Rank Adaptive Optimization of Large Language Models.
 // Modoranu, Safaryan, Schultheis, Ryabinin, Chumachenko, Alistarh; ICLR 2026; arXiv 2505.17967.
 //
-//   H: the gradient with the projected side along its rows (G, or G^T where P stands left)
+//   H: the gradient with the projected side along its rows (G, or G^T when P multiplies from the left)
+//   S = H Q, Q of kernels/dct.h, as in the authors' code
+//   P = the r columns of Q with the largest l1 norms in S; among equals the lower numbers
 //
-//   S = H Q, Q of kernels/dct.h, as the authors' code has it
+// State: 4 r bytes for each basis. The columns are generated from a table of 4 n cosines whenever they are
+// read.
 //
-//   P = the r columns of Q whose columns in S have the largest l1 norm; of equals those with lower numbers
-//
-// State: 4 r bytes a basis; the columns are made again, from a table of 4 n cosines, whenever they are read.
-//
-// Departures: a column that is chosen again stays in its place, so that its moments stay its own (the authors
-// turn the moments by P_old^T P_new, of zeros and ones: moment_transport=true does that, and forgets those of
-// columns that leave; without it they go to the newcomers, as in GaLore). Signs need no care. No error
-// feedback: that belongs to a method. Whether the paper means the columns or the rows of Q is not clear from
-// its text; its code takes the columns.
+// Departures: a column that is chosen again stays in its place, so that it keeps its moments. The authors
+// rotate the moments by P_old^T P_new, which consists of zeros and ones; moment_transport=true does this and
+// drops the moments of columns that leave, while without it they pass to the new columns, as in GaLore. Signs
+// need no treatment. Error feedback is left to methods. The paper's text does not tell whether it means the
+// columns or the rows of Q; its code takes the columns.
 #pragma once
 
 #include <optional>
@@ -25,22 +24,22 @@
 
 namespace galore {
 
-// One side of it.
+// One side of the basis.
 class DctColumns {
  public:
-  // The first columns, until select().
+  // Holds the first columns until select() is called.
   DctColumns(const BasisShape& shape, Workspace& workspace);
   at::Tensor read();
   void visit(const std::string& name, StateVisitor& visitor);
 
-  // Takes the columns of the largest `sizes` (fp64, one for each column of Q). Returns old^T new, r x r,
+  // Takes the columns with the largest `sizes` (fp64, one for each column of Q). Returns old^T new, r x r, in
   // fp32.
   at::Tensor select(const at::Tensor& sizes);
 
  private:
   BasisShape shape_;
   Workspace& workspace_;
-  at::Tensor columns_;  // r, int32
+  at::Tensor columns_;  // r numbers, int32
 };
 
 class DctBasis : public Basis {

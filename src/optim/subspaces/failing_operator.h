@@ -1,4 +1,5 @@
-// For tests: as long as it lives, a tensor operation fails as LAPACK does when it does not converge.
+// While an object of this class exists, a tensor operation fails as LAPACK does when it does not converge. It
+// is for tests.
 #pragma once
 
 #include <ATen/ATen.h>

@@ -1,4 +1,4 @@
-// The two ways to find a basis: exact, and by randomized iteration.
+// The two ways to find a basis: exactly, and by randomized iteration.
 #include <gtest/gtest.h>
 
 #include <limits>
@@ -21,7 +21,7 @@ struct Known {
   at::Tensor left, values, right, matrix;
 };
 
-// m x n with these singular values.
+// Returns an m x n matrix with these singular values.
 Known with_spectrum(int64_t m, int64_t n, const at::Tensor& values) {
   Known known{orthonormal(m, values.size(0), 1), values, orthonormal(n, values.size(0), 2), {}};
   known.matrix = (known.left * values).matmul(known.right.t());
@@ -30,13 +30,14 @@ Known with_spectrum(int64_t m, int64_t n, const at::Tensor& values) {
 
 at::Tensor halving(int64_t count) { return at::pow(0.5, at::arange(count, at::kFloat)); }
 
-// Largest departure of |a^T b| from the identity: 0 when the columns agree up to their signs.
+// Returns the largest difference between |a^T b| and the identity: 0 when the columns agree up to their
+// signs.
 double disagreement(const at::Tensor& a, const at::Tensor& b) {
   const at::Tensor identity = at::eye(a.size(1));
   return (a.t().matmul(b).abs() - identity).abs().max().item<double>();
 }
 
-// A search with a workspace of its own, which the result keeps alive.
+// Searches with a separate workspace, which the result keeps alive.
 std::optional<SingularVectors> search(BasisFinder finder, const at::Tensor& matrix, Side side, int64_t rank,
                                       const at::Tensor& previous = {}) {
   Ledger ledger(at::kCPU);
@@ -53,8 +54,8 @@ class Finders : public testing::TestWithParam<std::string> {
   BasisFinder find_ = basis_kind(GetParam()).finder;
 };
 
-// Tolerance: rounding of fp32 (6e-8 of the largest value) over the gap to the next value, which is 1/32 of
-// the largest for the fifth of halving values, times some matrix sizes.
+// The tolerance is fp32 rounding (6e-8 of the largest value) divided by the gap to the next value, which is
+// 1/32 of the largest for the fifth of halving values, times some matrix sizes.
 TEST_P(Finders, FindKnownSingularVectors) {
   for (const auto& [m, n] : {std::pair<int64_t, int64_t>{40, 30}, {30, 40}, {35, 35}}) {
     const Known known = with_spectrum(m, n, halving(20));
@@ -69,7 +70,7 @@ TEST_P(Finders, FindKnownSingularVectors) {
         EXPECT_LE(disagreement(found->right, known.right.narrow(1, 0, 5)), 2e-5);
       }
       if (side != Side::both) continue;
-      // Pairs belong together: the two signs of a pair agree.
+      // The vectors of a pair belong together: their signs agree.
       const at::Tensor diagonal = found->left.t().matmul(known.matrix).matmul(found->right);
       EXPECT_TRUE(diagonal.allclose(at::diag(known.values.narrow(0, 0, 5)), 0, 2e-5));
     }
@@ -81,7 +82,7 @@ TEST_P(Finders, GiveTheWholeSpaceAtFullRank) {
   for (const Side side : {Side::right, Side::left, Side::both}) {
     const auto found = search(find_, matrix, side, 12);
     ASSERT_TRUE(found);
-    // Tolerances: fp32 rounding times the matrix size.
+    // Tolerances are fp32 rounding times the matrix size.
     if (side != Side::right) {
       EXPECT_TRUE(found->left.t().matmul(found->left).allclose(at::eye(12), 0, 1e-5));
       EXPECT_TRUE(found->left.matmul(found->left.t()).matmul(matrix).allclose(matrix, 0, 1e-5));
@@ -126,7 +127,7 @@ TEST_P(Finders, AreRepeatable) {
 INSTANTIATE_TEST_SUITE_P(Both, Finders, testing::Values("randomized", "sketch", "svd", "warm"),
                          [](const auto& info) { return info.param; });
 
-// Decaying spectra, from fast to as slow as gradients of trained models have them.
+// Spectra decay fast or slowly, down to the decay of gradients of trained models.
 TEST(RandomizedIteration, CapturesTheEnergyOfTheExactBasis) {
   const at::Tensor index = at::arange(1, 101, at::kFloat);
   const std::vector<at::Tensor> spectra{at::pow(0.5, index), at::pow(0.9, index), index.pow(-1),
@@ -139,7 +140,7 @@ TEST(RandomizedIteration, CapturesTheEnergyOfTheExactBasis) {
       EXPECT_GE(energy_inside(known.matrix, cold->right), 0.99 * exact) << i << " " << rank;
       const auto left = search(find_by_randomized_iteration, known.matrix, Side::left, rank, {});
       EXPECT_GE(energy_inside(known.matrix.t(), left->left), 0.99 * exact) << i << " " << rank;
-      // From an old basis: also when it is one of another gradient.
+      // The old basis may belong to another gradient.
       const auto warm = search(find_by_randomized_iteration, known.matrix, Side::right, rank, cold->right);
       EXPECT_GE(energy_inside(known.matrix, warm->right), 0.99 * exact) << i << " " << rank;
       const at::Tensor other = orthonormal(100, rank, 9);
@@ -149,7 +150,7 @@ TEST(RandomizedIteration, CapturesTheEnergyOfTheExactBasis) {
   }
 }
 
-// One iteration from the basis of a gradient that has since moved by a tenth of its size.
+// One iteration starts from the basis of a gradient that has moved by a tenth of its size since.
 TEST(WarmIteration, FollowsAGradientThatDrifts) {
   const Known known = with_spectrum(160, 100, at::arange(1, 101, at::kFloat).pow(-0.5));
   at::Tensor drift = random({160, 100}, 5);
@@ -175,7 +176,7 @@ TEST(Svd, FallsBackToTheGramMatrix) {
     const Known known = with_spectrum(m, n, halving(20));
     const auto found = search(find_by_svd, known.matrix, Side::both, 5, {});
     ASSERT_TRUE(found);
-    // As FindKnownSingularVectors; the Gram matrix is in fp64.
+    // The tolerances are those of FindKnownSingularVectors; the Gram matrix is in fp64.
     EXPECT_LE(disagreement(found->left, known.left.narrow(1, 0, 5)), 2e-5);
     EXPECT_LE(disagreement(found->right, known.right.narrow(1, 0, 5)), 2e-5);
     EXPECT_LE((found->values / known.values.narrow(0, 0, 5) - 1).abs().max().item<double>(), 2e-5);

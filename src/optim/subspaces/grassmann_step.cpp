@@ -16,7 +16,7 @@ struct Triple {
   at::Tensor right;  // r x 1, fp32
 };
 
-// By the eigenvectors of D^T D; sigma 0 where there is none.
+// Uses the eigenvectors of D^T D; sigma is 0 when there is none.
 Triple leading_right(const at::Tensor& tangent, Workspace& workspace) {
   const int64_t rank = tangent.size(1);
   const at::Tensor gram = workspace.get(Owner::workspace, "subspace.gram", {rank, rank}, at::kDouble);
@@ -28,7 +28,7 @@ Triple leading_right(const at::Tensor& tangent, Workspace& workspace) {
     const double square = squares.select(0, rank - 1).item<double>();
     return {std::sqrt(std::max(0.0, square)), vectors.narrow(1, rank - 1, 1).to(at::kFloat)};
   } catch (const c10::Error&) {
-    return {};  // LAPACK did not converge: the basis stays
+    return {};  // LAPACK did not converge, so the basis stays
   }
 }
 
@@ -59,7 +59,7 @@ at::Tensor grassmann_step(const GradientOperator& gradient, Side side, const at:
     moved.copy_(basis).addmm_(change, leading.right.t());
   }
   if (!basis.is_meta() && leading.sigma == 0) return {};
-  orthonormalize(moved, workspace);  // of what rounding has left over many steps
+  orthonormalize(moved, workspace);  // removes rounding errors that add up over many steps
   return moved;
 }
 

@@ -24,7 +24,7 @@ class GrassmannStep : public testing::Test {
   Workspace workspace_{ledger_};
 };
 
-// The paper's formula in fp64, with the whole residual.
+// Computes the paper's formula in fp64 with the whole residual.
 at::Tensor exact_step(const at::Tensor& h, const at::Tensor& basis, double size) {
   const at::Tensor g = h.to(at::kDouble), s = basis.to(at::kDouble), a = s.t().mm(g);
   const auto [u, sigma, vh] = at::linalg_svd(2 * (g - s.mm(a)).mm(a.t()), false);
@@ -38,7 +38,8 @@ TEST_F(GrassmannStep, FollowsItsFormula) {
   for (const double size : {1.0, 0.3, 2.0}) {
     const at::Tensor g = decaying({24, 40}, 1);
     const at::Tensor left = orthonormal(24, 5, 2), right = orthonormal(40, 5, 3);
-    // fp32 rounding, some 40 terms a sum, over the gap between the two leading singular values.
+    // The tolerance is fp32 rounding of sums of some 40 terms, divided by the gap between the two leading
+    // singular values.
     EXPECT_TRUE(step(g, Side::left, left, size).to(at::kDouble).allclose(exact_step(g, left, size), 0, 1e-5));
     EXPECT_TRUE(
         step(g, Side::right, right, size).to(at::kDouble).allclose(exact_step(g.t(), right, size), 0, 1e-5));
@@ -66,7 +67,7 @@ TEST_F(GrassmannStep, StaysWhereTheGradientSaysNothing) {
   EXPECT_FALSE(step(at::zeros({24, 10}), Side::left, basis).defined());
   const at::Tensor bad = at::full({24, 10}, std::numeric_limits<float>::quiet_NaN());
   EXPECT_FALSE(step(bad, Side::left, basis).defined());
-  // Inside: nothing but rounding leads out, by an angle of rounding.
+  // For a gradient inside the subspace only rounding errors lead out of it, by an angle of rounding size.
   const at::Tensor moved = step(basis.mm(random({4, 10}, 3)), Side::left, basis);
   EXPECT_TRUE(!moved.defined() || moved.allclose(basis, 0, 1e-5));
 }

@@ -12,9 +12,10 @@
 namespace galore {
 namespace {
 
-// `count` places drawn one after another, each with a probability proportional to its value among those left,
-// in rising order. As a race: place k arrives after an exponential time of rate value[k]
-// (Efraimidis and Spirakis 2006); half of the squares of two normal numbers is such a time of rate 1.
+// Draws `count` places one after another, each with a probability proportional to its value among those left,
+// and returns them in rising order. The draw is a race: place k arrives after an exponential time of rate
+// value[k] (Efraimidis and Spirakis 2006). Half of the sum of squares of two normal numbers is an exponential
+// time of rate 1.
 std::vector<int64_t> drawn(const at::Tensor& values, int64_t count, const RandomStream& stream) {
   const int64_t size = values.numel();
   const at::Tensor numbers = at::empty({size, 2}, at::kFloat);

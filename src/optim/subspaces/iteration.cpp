@@ -10,9 +10,9 @@
 namespace galore {
 namespace {
 
-constexpr int kColdIterations = 3;  // from random columns alone; see docs/subspace.md
+constexpr int kColdIterations = 3;  // from random columns only; see docs/subspace.md
 
-// The buffers of one search. Legend: g is the gradient, transposed for the left side; a x b; c = rank +
+// The buffers of one search. Legend: g is the gradient, transposed for the left side; it is a x b; c = rank +
 // oversampling columns.
 struct Sketch {
   const GradientOperator& gradient;
@@ -29,14 +29,14 @@ void fill_with_random(const at::Tensor& columns, const BasisRequest& request) {
   if (!columns.is_meta()) columns.copy_(fresh);
 }
 
-// The known columns and, beside them, columns of normal numbers.
+// Starts from the known columns and columns of normal numbers after them.
 void start(const at::Tensor& columns, const at::Tensor& known, const BasisRequest& request) {
   const int64_t count = known.defined() ? std::min(known.size(1), columns.size(1)) : 0;
   if (count > 0 && !columns.is_meta()) columns.narrow(1, 0, count).copy_(known.narrow(1, 0, count));
   if (count < columns.size(1)) fill_with_random(columns.narrow(1, count, columns.size(1) - count), request);
 }
 
-// V = g^T orth(Q); only the last one's Q need be orthonormal.
+// Computes V = g^T orth(Q). Only the last Q must be orthonormal.
 void finish_iteration(const Sketch& sketch, bool is_last) {
   is_last ? orthonormalize(sketch.image, sketch.request.workspace)
           : condition(sketch.image, sketch.request.workspace);
@@ -44,8 +44,8 @@ void finish_iteration(const Sketch& sketch, bool is_last) {
                     : sketch.gradient.transpose_times(sketch.probe, sketch.image);
 }
 
-// V = g^T orth(g V): the columns of V turn towards the leading right singular vectors. False when they are
-// not finite.
+// Computes V = g^T orth(g V), which rotates the columns of V towards the leading right singular vectors.
+// Returns false when they are not finite.
 bool iterate(const Sketch& sketch, bool is_last) {
   sketch.transposed ? sketch.gradient.transpose_times(sketch.image, sketch.probe)
                     : sketch.gradient.times(sketch.image, sketch.probe);
@@ -54,15 +54,15 @@ bool iterate(const Sketch& sketch, bool is_last) {
   return true;
 }
 
-// out (rows x rank) = columns turned, each divided by its divisor.
+// Computes out (rows x rank) = columns times turn, each divided by its divisor.
 at::Tensor turned(const char* name, const at::Tensor& columns, const at::Tensor& turn, Workspace& workspace) {
   const at::Tensor out = workspace.get(Owner::workspace, name, {columns.size(0), turn.size(1)}, at::kFloat);
   matrix_product(out, columns, turn, Write::replace);
   return out;
 }
 
-// Singular vectors of Q Q^T g, from the eigenvectors of the small Gram matrix of g^T Q. That in fp64: the
-// squares of small singular values would drown in fp32's rounding of the large ones.
+// Returns singular vectors of Q Q^T g from the eigenvectors of the small Gram matrix of g^T Q. The Gram
+// matrix is in fp64, because fp32 rounding of large squared singular values would hide the small ones.
 SingularVectors decompose(const Sketch& sketch, bool with_image) {
   const int64_t columns = sketch.probe.size(1), rank = std::min(sketch.request.rank, columns);
   Workspace& workspace = sketch.request.workspace;
@@ -79,14 +79,16 @@ SingularVectors decompose(const Sketch& sketch, bool with_image) {
   if (with_image) found.left = turned("subspace.found_left", sketch.image, turn, workspace);
   found.right = turned("subspace.found_right", sketch.probe, turn, workspace);
   if (gram.is_meta()) return found;
-  // A direction below the rounding of the largest is noise: divided by that rounding, it stays bounded.
+  // A direction below the rounding error of the largest is noise. Dividing by this rounding error keeps it
+  // bounded.
   const at::Tensor least = (found.values.select(0, 0) * 1e-7).clamp_min(1e-37);
   found.right.div_(found.values.maximum(least));
-  orthonormalize(found.right, workspace);  // the division has magnified rounding in the small ones
+  orthonormalize(found.right, workspace);  // the division has magnified rounding errors in small directions
   return found;
 }
 
-// The same span by QR alone, in the order of the columns, which stay where the old ones were.
+// Returns the same span by QR only, in the order of the columns, so that they stay at the places of the old
+// ones.
 SingularVectors keep_axes(const Sketch& sketch, bool with_image) {
   const int64_t rank = std::min(sketch.request.rank, sketch.probe.size(1));
   Workspace& workspace = sketch.request.workspace;
@@ -102,7 +104,7 @@ SingularVectors keep_axes(const Sketch& sketch, bool with_image) {
   return found;
 }
 
-// The sketch: Q from the average of low-rank gradients, whose columns lie where g V would.
+// The sketch takes Q from the average of low-rank gradients; its columns have nearly the same span as g V.
 bool start_from_average(const Sketch& sketch) {
   const BasisRequest& request = sketch.request;
   if (!request.average.defined() || !request.previous.defined() || request.side == Side::both) return false;
@@ -122,8 +124,8 @@ bool iterate_from_basis(const Sketch& sketch, int iterations) {
   return true;
 }
 
-// Whether one m x n buffer, shared by all, saves work: many products with few tokens' factors, or few with
-// many tokens'.
+// Returns true when forming the gradient in one m x n buffer, which all weights share, saves work. This
+// depends on the number of products and of tokens.
 bool forming_is_cheaper(const GradientOperator& gradient, int64_t columns, int iterations) {
   const int64_t m = gradient.rows(), n = gradient.columns(), tokens = gradient.tokens();
   const int64_t by_factors = iterations * 2 * tokens * columns * (m + n);

@@ -10,7 +10,7 @@
 namespace galore {
 namespace {
 
-constexpr double kLargestGap = 1e15;  // of update_proj_gap
+constexpr double kLargestGap = 1e15;  // the largest value of update_proj_gap
 
 }  // namespace
 

@@ -1,15 +1,15 @@
-// Refreshes a basis the more rarely the less it moves (Zhang et al. 2024, Q-GaLore, arXiv 2407.08296,
-// section 3.2 and its code).
+// Refreshes a basis less often when it moves little (Zhang et al. 2024, Q-GaLore, arXiv 2407.08296, section
+// 3.2 and its code).
 //
 // At every refresh after the first, |cos| between the new first singular vector and the old one enters a
 // queue of `queue_size`. When the queue is full and its mean is at least `cos_threshold`, the gap is
-// multiplied by `gamma_proj`. The queue is not emptied then, so that the next refresh may do so again, as in
-// the authors' code.
+// multiplied by `gamma_proj`. The queue is not emptied then, so the next refresh may multiply the gap again,
+// as in the authors' code.
 //
-// Departure: the authors' cosine keeps its sign, which for a singular vector is arbitrary; here it has none.
-// A warm search, which starts from the old basis, finds larger cosines than an exact one.
+// Departure: the authors' cosine has a sign, which is arbitrary for a singular vector; here the sign is
+// ignored. A warm search starts from the old basis and so finds larger cosines than an exact one.
 //
-// State: the old vector, four bytes an element, and a few numbers.
+// State: the old vector, four bytes for each element, and a few numbers.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -24,7 +24,7 @@
 namespace galore {
 
 struct LazyOptions {
-  double cos_threshold = 0;  // 0: the gap stays as it is
+  double cos_threshold = 0;  // 0: the gap stays constant
   double gamma_proj = 2;
   int64_t queue_size = 5;
 };
@@ -32,20 +32,21 @@ void declare_options(OptionTable& table, LazyOptions& options);
 
 class LazySchedule {
  public:
-  // Of vectors with `rows` elements.
+  // `rows` is the number of elements of the vectors.
   LazySchedule(const LazyOptions& options, int64_t gap, int64_t rows, Ledger& ledger);
 
   int64_t gap() const { return gap_; }
-  // What a refresh found: a unit vector of `rows` elements, fp32.
+  // Takes the first vector that a refresh found: a unit vector of `rows` elements, fp32.
   void observe(const at::Tensor& first_vector);
   void visit(StateVisitor& visitor);
 
  private:
   LazyOptions options_;
   int64_t gap_;
-  int64_t seen_ = 0;  // vectors
+  int64_t seen_ = 0;  // number of vectors seen
   at::Tensor previous_;
-  std::vector<double> cosines_;  // of the last refreshes, the oldest first; the first of them may be unused
+  // cosines of the last refreshes, the oldest first; the first entries may be unused
+  std::vector<double> cosines_;
 };
 
 }  // namespace galore

@@ -12,7 +12,7 @@ namespace {
 
 using testing_optimizer::random;
 
-// A unit vector with this cosine to the one before, which it becomes.
+// Returns unit vectors, each with a given cosine to the one before.
 class Vectors {
  public:
   at::Tensor next(double cosine) {
@@ -35,7 +35,7 @@ struct Trial {
   Vectors vectors;
 };
 
-// A queue of five is full with the sixth vector; it is not emptied, so that every further one doubles.
+// A queue of five is full with the sixth vector. It is not emptied, so every further vector doubles the gap.
 TEST(LazySchedule, DoublesTheGapFromTheSixthRefreshOn) {
   Trial trial({0.4, 2, 5});
   EXPECT_EQ(trial.ledger.bytes(Owner::bases), 8);
@@ -84,7 +84,7 @@ TEST(LazySchedule, GoesOnFromItsState) {
   EXPECT_GT(whole.schedule.gap(), 400);
 }
 
-// In a subspace: of a gradient that stays, the gap grows and refreshes keep to its multiples.
+// In a subspace with a constant gradient the gap grows, and refreshes come at its multiples.
 TEST(LazySchedule, MakesASubspaceDueMoreRarely) {
   Ledger ledger(at::kCPU);
   Workspace workspace(ledger);
@@ -107,7 +107,7 @@ TEST(LazySchedule, MakesASubspaceDueMoreRarely) {
   }
 }
 
-// What says nothing of the subspace is no refresh.
+// A gradient that determines nothing does not count as a refresh.
 TEST(LazySchedule, CountsOnlyRefreshesThatFoundSomething) {
   Ledger ledger(at::kCPU);
   Workspace workspace(ledger);

@@ -1,5 +1,5 @@
-// A basis that is not kept: independent normal numbers of deviation 1/sqrt(rank), made again from the random
-// stream of the last refresh whenever they are read. Its columns are not orthonormal.
+// A basis that is not stored: independent normal numbers with the standard deviation 1/sqrt(rank), generated
+// from the random stream of the last refresh whenever they are read. Its columns are not orthonormal.
 #pragma once
 
 #include <optional>
@@ -9,7 +9,7 @@
 
 namespace galore {
 
-// One side of it.
+// One side of the basis.
 class RegeneratedColumns {
  public:
   RegeneratedColumns(const BasisShape& shape, Workspace& workspace) : shape_(shape), workspace_(workspace) {}
@@ -26,7 +26,7 @@ class RegeneratedColumns {
 class RandomBasis : public Basis {
  public:
   explicit RandomBasis(const BasisInputs& inputs);
-  // Nothing of the gradient is needed.
+  // Needs no data of the gradient.
   Refreshed refresh(const GradientOperator& gradient, const RandomStream& random,
                     const at::Tensor& average) override;
   at::Tensor left() override { return left_->read(); }

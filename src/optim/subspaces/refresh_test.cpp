@@ -1,5 +1,5 @@
-// Refreshes whose gradient does not determine a basis: zero, not finite, of lower rank; and failing
-// decompositions. None of them may abort a run, and each is named.
+// Refreshes with a gradient that does not determine a basis (zero, not finite, or of lower rank), and failing
+// decompositions. None of them may abort a run, and each is reported.
 #include <gtest/gtest.h>
 
 #include <limits>
@@ -36,7 +36,7 @@ class Refresh : public testing::TestWithParam<std::tuple<const char*, const char
     if (subspace_.side() != Side::left) all.push_back(subspace_.right().clone());
     return all;
   }
-  // Tolerance: fp32 rounding times the number of rows.
+  // The tolerance is fp32 rounding times the number of rows.
   void expect_orthonormal() {
     for (const at::Tensor& basis : bases())
       EXPECT_TRUE(basis.t().matmul(basis).allclose(at::eye(kRefreshRank), 0, 1e-5));
@@ -85,8 +85,8 @@ TEST_P(Refresh, LaterWithZerosOrNaNKeepsTheBasis) {
   EXPECT_TRUE(subspace_.established());
 }
 
-// The gradient's own directions come first and are all there; the rest is orthonormal to them and, where
-// there was a basis, taken from it.
+// All of the gradient's own directions come first. The other directions are orthonormal to them and come from
+// the old basis, if there was one.
 TEST_P(Refresh, OfLowerRankCompletesTheBasis) {
   for (const bool first : {true, false}) {
     if (!first) subspace_.refresh(random({kRefreshRows, kRefreshColumns}, 1), kStream);
@@ -101,14 +101,16 @@ TEST_P(Refresh, OfLowerRankCompletesTheBasis) {
     const auto now = bases();
     for (size_t i = 0; i < now.size(); ++i) {
       const at::Tensor kept = now[i].narrow(1, 2, 3), known = now[i].narrow(1, 0, 2);
-      // kept = old directions less their part along the new ones, so old and new together hold it.
+      // `kept` consists of old directions without their part along the new ones, so old and new directions
+      // together span it.
       const at::Tensor span = std::get<0>(at::linalg_qr(at::cat({known, before[i]}, 1)));
       EXPECT_TRUE(span.matmul(span.t().matmul(kept)).allclose(kept, 0, 1e-4));
     }
   }
 }
 
-// Rounding makes a gradient of exact rank 2 look like one of full rank; what is below it must not count.
+// Rounding errors make a gradient of exact rank 2 look like one of full rank; directions of this size must
+// not count.
 TEST_P(Refresh, DoesNotTakeRoundingForDirections) {
   const at::Tensor noise = random({kRefreshRows, kRefreshColumns}, 4) * 1e-8;
   EXPECT_TRUE(contains(subspace_.refresh(of_rank(2) + noise, kStream), "rank 2 of 5"));

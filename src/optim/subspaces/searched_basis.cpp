@@ -19,8 +19,8 @@ int64_t determined_directions(const SingularVectors& vectors, double noise) {
   return (vectors.values > largest * noise).sum().item<int64_t>();
 }
 
-// `old` rotated to its leading directions outside the span of `known`, both with orthonormal columns, by the
-// eigenvectors of a small Gram matrix. Should LAPACK not converge, any directions outside will do.
+// Rotates `old` to its leading directions outside the span of `known`, by the eigenvectors of a small Gram
+// matrix. Both have orthonormal columns. If LAPACK does not converge, any directions outside the span serve.
 at::Tensor leading_outside(const at::Tensor& known, const at::Tensor& old) {
   const at::Tensor outside = old - known.matmul(known.t().matmul(old));
   try {
@@ -32,7 +32,7 @@ at::Tensor leading_outside(const at::Tensor& known, const at::Tensor& old) {
   }
 }
 
-// The sign of a singular vector is arbitrary, but moments outlive a refresh and know one: each new vector
+// The sign of a singular vector is arbitrary, but moments outlive a refresh and depend on it. Each new vector
 // takes the sign that agrees with its predecessor; without one, its largest entry is positive.
 at::Tensor aligned(const at::Tensor& basis, const at::Tensor& old) {
   const int64_t rank = basis.size(1), known = old.defined() ? std::min(rank, old.size(1)) : 0;
@@ -70,7 +70,7 @@ void SearchedBasis::choose_rank(const RankChoice& choice) {
   if (side_ != Side::both) choice_ = choice;
 }
 
-// The bytes of the old basis are given back.
+// The memory of the old basis is freed.
 void SearchedBasis::set_rank(int64_t rank) {
   if (rank == rank_) return;
   const int64_t rows = left_ ? m_ : n_;
@@ -91,7 +91,7 @@ Basis::Refreshed SearchedBasis::refresh(const GradientOperator& gradient, const 
   return {"the decomposition of the gradient failed or the gradient is not finite: keeps the old basis"};
 }
 
-// On the meta device: what the rest of a refresh takes at most.
+// Claims, on the meta device, the most memory that the rest of a refresh takes.
 Basis::Refreshed SearchedBasis::claim_memory(const GradientOperator& gradient) {
   if (choice_) chosen_rank(gradient, only_side());
   if (gradient.rank_bound() < rank_) workspace_.ledger().note_transient(completion_bytes());
@@ -152,8 +152,8 @@ at::Tensor SearchedBasis::random_orthonormal(int64_t rows, const RandomStream& r
   return matrix.to(workspace_.ledger().device());
 }
 
-// The known columns and, behind them, as many orthonormal directions of the old basis as `rank` columns need;
-// random ones where there is no old basis.
+// Returns the known columns, followed by as many orthonormal directions of the old basis as `rank` columns
+// need. Without an old basis these directions are random.
 at::Tensor SearchedBasis::completed(const Known& known, const RandomStream& random) {
   workspace_.ledger().note_transient(completion_bytes());
   const at::Tensor& columns = known.columns;

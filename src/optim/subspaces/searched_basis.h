@@ -1,4 +1,4 @@
-// A basis that a search finds in the gradient and that is kept as numbers.
+// A basis that a search finds in the gradient and that is stored as numbers.
 #pragma once
 
 #include <cstdint>
@@ -11,9 +11,8 @@
 
 namespace galore {
 
-// How many directions a refresh keeps (AdaRankGrad, arXiv 2410.17881): the fewest that leave no more than
-// `energy` of the gradient's squared norm outside, but at least min_rank, and at most the rank that the
-// options say.
+// Chooses how many directions a refresh keeps (AdaRankGrad, arXiv 2410.17881): the fewest that leave at most
+// `energy` of the gradient's squared norm outside, but at least min_rank and at most the rank of the options.
 struct RankChoice {
   int64_t min_rank = 1;
   double energy = 0.04;
@@ -27,19 +26,20 @@ class SearchedBasis : public Basis {
                     const at::Tensor& average) override;
   at::Tensor left() override { return left_->read(); }
   at::Tensor right() override { return right_->read(); }
-  // The state of a smaller rank shrinks the basis.
+  // A loaded state with a smaller rank shrinks the basis.
   void visit(StateVisitor& visitor) override;
   SearchedBasis* searched() override { return this; }
 
-  // Takes a basis that a method has moved itself, of one of its sides, after a refresh has established it.
+  // Replaces the basis of one side by a basis that the method has computed, after a refresh has established
+  // one.
   void replace(Side side, const at::Tensor& basis);
-  // From now on refreshes choose the rank. Before the first one it is the largest. A basis of two sides keeps
-  // its rank.
+  // Lets refreshes choose the rank from now on. Before the first refresh the rank is the largest. A basis of
+  // two sides keeps its rank.
   void choose_rank(const RankChoice& choice);
   bool chooses_rank() const { return choice_.has_value(); }
 
  private:
-  // What is known of a new basis: its first columns, and the basis that it replaces, if any.
+  // The known parts of a new basis: its first columns, and the basis that it replaces, if any.
   struct Known {
     at::Tensor columns, old;
   };
@@ -59,7 +59,7 @@ class SearchedBasis : public Basis {
   SubspaceOptions options_;
   int64_t m_, n_, max_rank_;
   Workspace& workspace_;
-  std::unique_ptr<StoredBasis> left_, right_;  // [m, r], [n, r]; null where the side has none
+  std::unique_ptr<StoredBasis> left_, right_;  // [m, r] and [n, r]; null for a side without basis
   std::optional<RankChoice> choice_;
 };
 

@@ -60,7 +60,7 @@ class CodedBasis : public StoredBasis {
   }
 
  private:
-  // In the order of the codes.
+  // Returns the buffer in the order of the codes.
   at::Tensor buffer() const {
     const at::Tensor values = basis_buffer(shape_, workspace_);
     return transposed_ ? values.view({shape_.rank, shape_.rows}) : values;

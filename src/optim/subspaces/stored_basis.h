@@ -19,8 +19,8 @@ namespace galore {
 class StoredBasis {
  public:
   virtual ~StoredBasis() = default;
-  // [rows, rank] in fp32, of any strides: the stored tensor itself, or a workspace buffer that the next basis
-  // of this side reuses.
+  // Returns the basis, [rows, rank] in fp32, of any strides: the stored tensor itself, or a workspace buffer
+  // that the next basis of this side reuses.
   virtual at::Tensor read() = 0;
   virtual void write(const at::Tensor& basis) = 0;
   virtual void visit(const std::string& name, StateVisitor& visitor) = 0;
@@ -28,21 +28,21 @@ class StoredBasis {
 
 struct BasisShape {
   int64_t rows, rank;
-  const char* side;  // "left" or "right": of the workspace buffers
+  const char* side;  // "left" or "right"; selects the workspace buffers
 };
 
 struct BasisFormat {
   std::string dtype = "float32";
-  int64_t group_size = 256;  // of codes; even
+  int64_t group_size = 256;  // of the codes; even
 };
 std::unique_ptr<StoredBasis> make_stored_basis(const BasisFormat& format, const BasisShape& shape,
                                                Workspace& workspace);
-// Bits of a code; 0 for the formats without.
+// Returns the bits of a code, or 0 for formats without codes.
 int64_t code_bits(const BasisFormat& format);
-// Bytes of a basis of so many elements.
+// Returns the bytes of a basis with this number of elements.
 int64_t basis_bytes(const BasisFormat& format, int64_t count);
 
-// The workspace buffer that bases of one side share while they are read, fp32.
+// Returns the fp32 workspace buffer that bases of one side share while they are read.
 at::Tensor basis_buffer(const BasisShape& shape, Workspace& workspace);
 
 }  // namespace galore

@@ -19,7 +19,7 @@ TEST_F(StoredBasisTest, OfNormalNumbersFollowsFromItsStreamAndTakesNoMemory) {
   basis.renew(RandomStream(1, "refresh", "weight", 8));
   const at::Tensor first = basis.read().clone();
   EXPECT_EQ(ledger_.bytes(Owner::bases), 0);
-  // 100,000 numbers: the deviation is known to about 0.2 %, 1 % is five times that.
+  // 100,000 numbers determine the deviation to about 0.2 %; 1 % is five times that.
   EXPECT_NEAR(first.std().item<double>(), 0.2, 0.002);
   other.renew(RandomStream(1, "refresh", "weight", 8));
   EXPECT_TRUE(at::equal(other.read(), first));
@@ -35,7 +35,7 @@ TEST_F(StoredBasisTest, OrthogonalOnesAreOrthonormalAndOtherOnesEachTime) {
   const at::Tensor gradient = at::ones({40, 24});
   EXPECT_EQ(subspace.refresh(gradient, RandomStream(1, "refresh", "weight", 0)), "");
   const at::Tensor first = subspace.right().clone();
-  // fp32 rounding of sums over 24 elements.
+  // The tolerance is fp32 rounding of sums over 24 elements.
   EXPECT_TRUE(first.t().mm(first).allclose(at::eye(8), 0, 1e-6));
   subspace.refresh(gradient, RandomStream(1, "refresh", "weight", 1));
   EXPECT_FALSE(subspace.right().allclose(first, 0, 0.1));

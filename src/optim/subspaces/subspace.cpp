@@ -11,7 +11,7 @@
 namespace galore {
 namespace {
 
-// 0 where refreshes are never lazy.
+// Returns the number of elements of a basis vector, or 0 if refreshes are never lazy.
 int64_t observed_rows(const BasisKind& kind, Side side, int64_t m, int64_t n) {
   if (!kind.is_searched()) return 0;
   return side == Side::right ? n : m;
@@ -72,8 +72,8 @@ at::Tensor Subspace::project(const at::Tensor& gradient) {
   return low_rank;
 }
 
-// Between the singular vectors of both sides a gradient is diagonal; what a product leaves beside the
-// diagonal is rounding, which a rule that divides by its size would lift to the size of the rest.
+// Between the singular vectors of both sides a gradient is diagonal. The other elements of the product are
+// rounding errors, which a rule that divides by their size would raise to the size of the diagonal.
 at::Tensor Subspace::project_refreshed(const at::Tensor& gradient) {
   at::Tensor low_rank = project(gradient);
   measure(DenseGradient(gradient), low_rank);

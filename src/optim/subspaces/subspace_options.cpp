@@ -24,7 +24,7 @@ void declare_options(OptionTable& table, SubspaceOptions& options) {
       .alias("galore_proj_type");
   table.add("subspace", &options.subspace, "how the basis is found")
       .choices(subspace_names())
-      .alias("proj");  // APOLLO's, with the values random and svd
+      .alias("proj");  // APOLLO's name, with the values random and svd
   table
       .add("refresh", &options.refresh,
            "when bases are refreshed: together every update_proj_gap updates, or staggered over them; auto: "

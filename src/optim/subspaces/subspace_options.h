@@ -18,7 +18,7 @@ struct SubspaceOptions {
   std::string refresh = "auto";
   std::string signs = "aligned";
   std::string basis_dtype = "float32";
-  int64_t proj_bits = 0;  // above 0: replaces basis_dtype, as users of Q-GaLore know it
+  int64_t proj_bits = 0;  // above 0: replaces basis_dtype, as Q-GaLore's option of this name does
   int64_t proj_group_size = 256;
   LazyOptions lazy = {};
   int64_t oversampling = 16;
@@ -26,12 +26,12 @@ struct SubspaceOptions {
   bool moment_transport = false;
 
   BasisFormat basis_format() const;
-  // Whether refreshes are spread over the gap, so that no update refreshes all bases.
+  // Returns true if refreshes are spread over the gap, so that no update refreshes all bases.
   bool staggered() const;
 };
 void declare_options(OptionTable& table, SubspaceOptions& options);
 
-// Where the basis stands: behind the gradient (a basis of its row space), in front of it, or both.
+// The side of the gradient on which the basis is multiplied: right (a basis of the row space), left, or both.
 enum class Side { right, left, both };
 // The side of an m x n gradient by the option proj_type (GaLore, arXiv 2403.03507, and its code):
 //

@@ -32,7 +32,8 @@ TEST(Sides, AreThoseOfThePublishedCode) {
   expect("full", Side::both, Side::both, Side::both);
 }
 
-// Projection and lift against their formulas, for every type and shape; fp32 rounding of sums of 24 terms.
+// Compares projection and lift with their formulas for every type and shape. The tolerance is fp32 rounding
+// of sums of 24 terms.
 TEST(Subspace, ProjectsAndLiftsByItsBases) {
   for (const std::string& type : kProjTypes) {
     for (const auto& [m, n] : kMatrices) {
@@ -53,7 +54,7 @@ TEST(Subspace, ProjectsAndLiftsByItsBases) {
       if (s.side() != Side::left) back = back.matmul(s.right().t());
       EXPECT_TRUE(lifted.left.matmul(lifted.right).allclose(back, 0, 1e-5)) << type;
       EXPECT_FALSE(lifted.dense.defined());
-      // A projection. The bases are orthonormal to some roundings, and numbers as large as 9 cancel.
+      // It is a projection. The bases are orthonormal up to some roundings, and numbers as large as 9 cancel.
       EXPECT_TRUE(s.project(back).allclose(low_rank, 0, 5e-5)) << type;
     }
   }
@@ -67,7 +68,8 @@ TEST(Subspace, HoldsTheLeadingSingularVectors) {
       EXPECT_EQ(owned.subspace.refresh(g, kStream), "");
       const at::Tensor values = std::get<1>(at::linalg_svd(g, false)).narrow(0, 0, 4);
       const double energy = owned.subspace.project(g).square().sum().item<double>();
-      // All of the energy of the four largest values; the randomized basis nearly.
+      // The subspace holds all of the energy of the four largest values; the randomized basis holds nearly
+      // all of it.
       EXPECT_NEAR(energy / values.square().sum().item<double>(), 1, finder == "svd" ? 1e-5 : 1e-3) << type;
     }
   }
@@ -81,7 +83,7 @@ TEST(Subspace, LowersARankAboveTheShorterSide) {
       const at::Tensor g = random({m, n}, 1);
       EXPECT_EQ(owned.subspace.refresh(g, kStream), "");
       const Direction lifted = owned.subspace.lift(owned.subspace.project(g), 1);
-      // Nothing is lost: with the whole of the shorter side, reverse_std of a square matrix included.
+      // A basis of the whole shorter side loses nothing; this includes reverse_std of a square matrix.
       const bool shorter = type == "std" || m == n || type == "full";
       if (shorter) {
         EXPECT_TRUE(lifted.left.matmul(lifted.right).allclose(g, 0, 1e-5)) << type;
@@ -106,7 +108,8 @@ TEST(Subspace, StoresItsBasesInTheirFormat) {
   }
 }
 
-// Along a vector of a right basis, across those of a left one; twice as many bytes in 8 bits as in 4.
+// A group lies along a vector of a right basis and across the vectors of a left one. 8 bits take twice as
+// many bytes as 4.
 TEST(Subspace, KeepsItsBasesInCodes) {
   for (const std::string type : {"right", "left"}) {
     for (const std::string dtype : {"int8", "int4"}) {
@@ -134,7 +137,7 @@ TEST(Subspace, KeepsItsBasesInCodes) {
       const Direction lifted = coded.subspace.lift(low_rank, 1);
       EXPECT_TRUE(lifted.left.mm(lifted.right)
                       .allclose(right ? low_rank.mm(expected) : expected.mm(low_rank), 1e-5, 1e-5));
-      // A gradient that says nothing leaves the codes as they are, not coded anew.
+      // A gradient that determines nothing leaves the codes unchanged; they are not encoded again.
       coded.subspace.refresh(at::zeros({40, 40}), kStream);
       EXPECT_TRUE((right ? coded.subspace.right().t() : coded.subspace.left()).equal(expected));
     }
@@ -161,7 +164,7 @@ TEST(Subspace, RoundsANarrowBasisOnlyWhereItIsStored) {
   EXPECT_TRUE(same_bits(narrow.subspace.project(g), g.mm(rounded)));
 }
 
-// What a product would leave of -0.1 v after an SVD that turned v around.
+// Without aligned signs an SVD may reverse v, and a product would then give -0.1 v.
 TEST(Subspace, GivesNewVectorsTheSignOfTheOldOnes) {
   for (const std::string finder : {"svd", "randomized"}) {
     for (const std::string& type : kProjTypes) {
@@ -178,7 +181,7 @@ TEST(Subspace, GivesNewVectorsTheSignOfTheOldOnes) {
       }
       for (const double factor : {-1.0, 3.0, -0.5}) {
         EXPECT_EQ(s.refresh(g * factor, kStream), "");
-        // The same directions; 1e-3 bounds the turn that another randomized start leaves.
+        // The directions are the same; 1e-3 bounds the rotation by another randomized start.
         if (left.defined()) {
           EXPECT_TRUE(s.left().allclose(left, 0, 1e-3)) << type << finder;
         }

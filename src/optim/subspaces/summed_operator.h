@@ -1,5 +1,5 @@
-// The gradient of a batch that several processes share: the sum of their gradients, by sums of thin products.
-// No process ever holds another one's gradient, and only dense() sends as much as a whole one.
+// The gradient of a batch that several processes share: products with it are sums of the processes' thin
+// products. No process ever holds the gradient of another one, and only dense() sends a full gradient.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -15,12 +15,13 @@ namespace galore {
 
 class SummedOperator : public GradientOperator {
  public:
-  // `own`: this process's gradient. All processes make one at the same time and ask for the same products.
+  // `own` is this process's gradient. All processes must construct an operator at the same time and ask for
+  // the same products.
   SummedOperator(const GradientOperator& own, Collective& collective, Workspace& workspace);
   int64_t rows() const override { return own_.rows(); }
   int64_t columns() const override { return own_.columns(); }
   int64_t rank_bound() const override;
-  // The tokens of all processes, so that all decide alike.
+  // Returns the tokens of all processes, so that all processes decide alike.
   int64_t tokens() const override { return tokens_; }
   void times(const at::Tensor& out, const at::Tensor& v) const override;
   void transpose_times(const at::Tensor& out, const at::Tensor& q) const override;
@@ -31,7 +32,7 @@ class SummedOperator : public GradientOperator {
   bool is_meta() const override { return own_.is_meta(); }
 
  private:
-  // Returns the squared norm of the sum.
+  // Sums `product` over the processes and returns the squared norm of the sum.
   double sum(const at::Tensor& product) const;
 
   const GradientOperator& own_;

@@ -7,8 +7,9 @@
 namespace galore {
 namespace {
 
-// Eigenvectors of the smaller Gram matrix in fp64; the other side follows by one product. Slower than
-// LAPACK's SVD and blind below the square root of rounding, but it converges where that does not.
+// Uses the eigenvectors of the smaller Gram matrix in fp64; the other side follows by one product. This is
+// slower than LAPACK's SVD and cannot see values below the square root of rounding, but it converges when the
+// SVD does not.
 SingularVectors find_by_gram(const at::Tensor& gradient, int64_t rank) {
   const bool tall = gradient.size(0) >= gradient.size(1);
   const at::Tensor g = (tall ? gradient : gradient.t()).to(at::kDouble);
@@ -21,8 +22,8 @@ SingularVectors find_by_gram(const at::Tensor& gradient, int64_t rank) {
   return {left.to(at::kFloat), right.to(at::kFloat), values.to(at::kFloat)};
 }
 
-// What LAPACK's gesdd takes for the thin SVD: the matrix, both factors, a copy of each in its own order, and
-// a workspace of about four squares of the shorter side.
+// Returns the bytes that LAPACK's gesdd needs for the thin SVD: the matrix, both factors, a copy of each in
+// its own order, and a workspace of about four squares of the shorter side.
 int64_t svd_bytes(const at::Tensor& gradient) {
   const int64_t longer = std::max(gradient.size(0), gradient.size(1));
   const int64_t shorter = std::min(gradient.size(0), gradient.size(1));
@@ -47,13 +48,13 @@ std::optional<SingularVectors> find_by_svd(const GradientOperator& source, const
     SingularVectors vectors{u.narrow(1, 0, rank), vh.narrow(0, 0, rank).t(), s.narrow(0, 0, rank)};
     if (all_finite(vectors)) return vectors;
   } catch (const c10::Error&) {
-    // LAPACK did not converge; the Gram matrix decides.
+    // LAPACK did not converge, so the Gram matrix is used.
   }
   try {
     SingularVectors vectors = find_by_gram(gradient, rank);
     if (all_finite(vectors)) return vectors;
   } catch (const c10::Error&) {
-    // Nothing left to try: the caller keeps the old basis.
+    // There is no further way; the caller keeps the old basis.
   }
   return std::nullopt;
 }

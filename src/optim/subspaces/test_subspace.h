@@ -1,4 +1,4 @@
-// A subspace with the memory that it works in, for the tests of this folder.
+// A subspace with its workspace, for the tests of subspaces.
 #pragma once
 
 #include "optim/subspaces/subspace.h"

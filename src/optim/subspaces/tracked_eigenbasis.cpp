@@ -15,16 +15,16 @@ at::Tensor buffer(Workspace& workspace, const char* name, int64_t rows, int64_t 
   return workspace.get(Owner::workspace, name, {rows, columns}, at::kFloat);
 }
 
-// out (n x r) = G^T x.
+// Computes out (n x r) = G^T x.
 void inner(const at::Tensor& out, const GradientOperator& gradient, const at::Tensor& x, Side side) {
   side == Side::left ? gradient.transpose_times(out, x) : gradient.times(out, x);
 }
-// out (m x r) = G y.
+// Computes out (m x r) = G y.
 void outer(const at::Tensor& out, const GradientOperator& gradient, const at::Tensor& y, Side side) {
   side == Side::left ? gradient.times(out, y) : gradient.transpose_times(out, y);
 }
 
-// image (m x r) = Q U.
+// Computes image (m x r) = Q U.
 void multiply_basis(const at::Tensor& image, const at::Tensor& probe, const GradientOperator& gradient,
                     const TrackedEigenbasis& state) {
   inner(probe, gradient, state.old, state.side);
@@ -35,7 +35,7 @@ void multiply_basis(const at::Tensor& image, const at::Tensor& probe, const Grad
   matrix_product(image, state.old, part, Write::accumulate);
 }
 
-// X^T Q X in fp64: squares of small values drown in fp32.
+// Returns X^T Q X in fp64, because fp32 rounding hides the squares of small values.
 at::Tensor projected(const at::Tensor& x, const at::Tensor& probe, const TrackedEigenbasis& state) {
   const int64_t rank = x.size(1);
   const at::Tensor gram = state.workspace.get(Owner::workspace, "subspace.gram", {rank, rank}, at::kDouble);

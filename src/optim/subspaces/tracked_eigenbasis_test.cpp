@@ -20,14 +20,15 @@ class TrackedEigenbasisTest : public testing::Test {
 
 at::Tensor identity_error(const at::Tensor& basis) { return basis.t().mm(basis) - at::eye(basis.size(1)); }
 
-// From a basis that Q maps into itself, the step finds its eigenvectors there exactly.
+// From a basis that Q maps into itself, the step finds the eigenvectors in it exactly.
 TEST_F(TrackedEigenbasisTest, FindsEigenvectorsInAnInvariantSubspace) {
   const at::Tensor u = orthonormal(20, 4, 1), v = orthonormal(30, 4, 2);
   for (const Side side : {Side::left, Side::right}) {
     for (const double beta : {0.0, 0.6}) {
       const at::Tensor g = (u * at::tensor({1.0f, 4.0f, 2.0f, 3.0f})).mm(v.t());
       const at::Tensor turn = orthonormal(4, 4, 3), start = u.mm(turn);
-      const at::Tensor values = at::tensor({16.0f, 2.0f, 9.0f, 5.0f});  // tracked, of the directions in u
+      // tracked values of the directions in u
+      const at::Tensor values = at::tensor({16.0f, 2.0f, 9.0f, 5.0f});
       const at::Tensor tracked = (turn.t() * values).mm(turn);
       const at::Tensor seen = side == Side::left ? g : g.t().contiguous();
       const at::Tensor found =
@@ -46,7 +47,7 @@ TEST_F(TrackedEigenbasisTest, OfNothingIsUndefined) {
   EXPECT_FALSE(
       leading_eigenvectors(DenseGradient(zeros), {Side::left, start, at::zeros({4, 4}), 0.9, workspace_})
           .defined());
-  // What is tracked leads on alone.
+  // The tracked average alone determines a step.
   const at::Tensor tracked = at::diag_embed(at::tensor({1.0f, 2.0f, 3.0f, 4.0f}));
   const at::Tensor found =
       leading_eigenvectors(DenseGradient(zeros), {Side::left, start, tracked, 0.9, workspace_});
