@@ -1,5 +1,6 @@
 // Times attention of one layer over 2048 tokens, forward and backward: as separate rows, as one row, and as
 // one row of eight documents that are kept apart. The packed row should take as long as eight rows.
+#include <ATen/ATen.h>
 #include <fmt/core.h>
 
 #include <memory>

@@ -3,6 +3,7 @@
 #define HWY_TARGET_INCLUDE "bench/kernels/bandwidth.cpp"
 #include "hwy/foreach_target.h"
 // Highway requires this include after foreach_target.h.
+#include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
 #include <functional>

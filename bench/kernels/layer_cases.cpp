@@ -1,4 +1,5 @@
 // The elementwise kernels of a layer and the loss, for 8 x 256 tokens.
+#include <ATen/ATen.h>
 #include <fmt/core.h>
 
 #include <memory>

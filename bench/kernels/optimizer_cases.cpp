@@ -1,4 +1,5 @@
 // The kernels of an optimizer step, on a weight of a layer's MLP.
+#include <ATen/ATen.h>
 #include <fmt/core.h>
 
 #include <memory>

@@ -54,9 +54,9 @@ double linear_seconds(const Setting& setting, int64_t tokens, int64_t inputs, in
   const at::Tensor x = random({tokens, inputs}, setting), w = random({outputs, inputs}, setting);
   const at::Tensor y = random({tokens, outputs}, setting), dw = random({outputs, inputs}, setting);
   const at::Tensor dx = at::empty_like(x), out = at::empty_like(y);
-  return least_seconds([&] { multiply_by_transpose(out, x, w, Write::replace, workspace); }, 5) +
-         least_seconds([&] { multiply(dx, y, w, Write::replace, workspace); }, 5) +
-         least_seconds([&] { transpose_multiply(dw, y, x, Write::replace); }, 5);
+  return least_seconds([&] { product_x_wt(out, x, w, Write::replace, workspace); }, 5) +
+         least_seconds([&] { product_x_w(dx, y, w, Write::replace, workspace); }, 5) +
+         least_seconds([&] { product_dyt_x(dw, y, x, Write::replace); }, 5);
 }
 
 double product_seconds(const Setting& setting) {

@@ -114,7 +114,7 @@ class Matcher {
   std::vector<Match> matches_;
 };
 
-void read_into_codes(const StoredTensor& stored, const GroupCodes& codes) {
+void read_into_codes(const StoredTensor& stored, const GroupQuantized& codes) {
   constexpr int64_t kPiece = 1 << 20;
   const int64_t size = codes.format.group_size, total = codes.numel();
   const int64_t piece = std::max<int64_t>(1, kPiece / size) * size;

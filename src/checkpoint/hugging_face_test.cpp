@@ -1,5 +1,6 @@
 #include "checkpoint/hugging_face.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -84,7 +85,7 @@ TEST(HuggingFace, WeightsInCodesAreWrittenDecoded) {
     load_weights(folder.path(), plain.list());
     EXPECT_TRUE(plain[name].value.equal(decoded.to(dtype).to(at::kFloat)));
     load_weights(folder.path(), loaded.list());
-    const GroupCodes expected = zero_group_codes({8, 256}, decoded.sizes(), Owner::weights, ledger);
+    const GroupQuantized expected = zero_group_codes({8, 256}, decoded.sizes(), Owner::weights, ledger);
     kernels::encode_groups(plain[name].value, expected, nullptr);
     EXPECT_TRUE(loaded[name].codes->codes.equal(expected.codes));
     EXPECT_TRUE(loaded[name].codes->scales.equal(expected.scales));

@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "core/files.h"
-#include "core/group_codes.h"
+#include "core/group_quantized.h"
 #include "core/parameter.h"
 
 namespace galore {
@@ -78,7 +78,7 @@ struct TensorToWrite {
       : name(std::move(tensor_name)), value(std::move(tensor_value)), dtype(value.scalar_type()) {}
   TensorToWrite(std::string tensor_name, at::Tensor tensor_value, at::ScalarType file_dtype)
       : name(std::move(tensor_name)), value(std::move(tensor_value)), dtype(file_dtype) {}
-  TensorToWrite(std::string tensor_name, const GroupCodes& in_codes, at::ScalarType file_dtype)
+  TensorToWrite(std::string tensor_name, const GroupQuantized& in_codes, at::ScalarType file_dtype)
       : name(std::move(tensor_name)), value(in_codes.codes), dtype(file_dtype), codes(in_codes) {}
 
   // Writes a parameter's value as layers compute with it. `file_dtype` is the dtype in the file.
@@ -87,7 +87,7 @@ struct TensorToWrite {
   std::string name;
   at::Tensor value;
   at::ScalarType dtype;
-  std::optional<GroupCodes> codes;      // 8-bit codes, which have the shape of the tensor
+  std::optional<GroupQuantized> codes;  // 8-bit codes, which have the shape of the tensor
   const Parameter* computed = nullptr;  // a parameter with a term; its value is computed while it is written
   uint64_t bytes() const;
 };

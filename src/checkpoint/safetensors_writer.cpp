@@ -44,7 +44,7 @@ void write_length(AtomicFile& file, uint64_t length) {
   file.write(bytes, sizeof bytes);
 }
 
-void write_decoded(AtomicFile& file, const GroupCodes& codes, at::ScalarType dtype) {
+void write_decoded(AtomicFile& file, const GroupQuantized& codes, at::ScalarType dtype) {
   const int64_t size = codes.format.group_size, total = codes.numel();
   const int64_t chunk = std::max<int64_t>(1, kConversionBytes / 4 / size) * size;
   const at::Tensor values = at::empty({std::min(chunk, total)}, codes.scales.options());

@@ -1,5 +1,6 @@
 #include "core/memory.h"
 
+#include <ATen/ATen.h>
 #include <fmt/core.h>
 #include <malloc.h>
 

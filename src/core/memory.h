@@ -5,7 +5,7 @@
 // device, which allocates nothing and counts everything.
 #pragma once
 
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 
 #include <array>
 #include <cstdint>

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/group_codes.h"
+#include "core/group_quantized.h"
 #include "core/pinned.h"
 
 namespace galore {
@@ -69,7 +69,7 @@ struct Parameter {
   GradientSink* sink = nullptr;  // null: no gradient wanted
   bool whole_products = false;   // a use reports by one add_product of all tokens, and by nothing else
   // Replaces `value` if a matrix is quantized to 8 bits. There is no copy of higher precision.
-  std::optional<GroupCodes> codes = std::nullopt;
+  std::optional<GroupQuantized> codes = std::nullopt;
   WeightTerm* term = nullptr;  // the optimizer's addition to a matrix
   [[no_unique_address]] Pinned pinned = {};
 

@@ -71,7 +71,7 @@ at::Tensor LanguageHead::label_buffer(const Pass& pass, const Targets& targets) 
 Scratch LanguageHead::chunk_logits(const Pass& pass, const at::Tensor& hidden,
                                    const at::Tensor& weight) const {
   Scratch out = pass.scratch("head.logits", {hidden.size(0), weight.size(0)});
-  multiply_by_transpose(out, hidden, weight, Write::replace, pass.workspace);
+  product_x_wt(out, hidden, weight, Write::replace, pass.workspace);
   return out;
 }
 
@@ -85,7 +85,7 @@ LossSum LanguageHead::train(const Pass& pass, const at::Tensor& hidden, const Ta
     const at::Tensor chunk = hidden.narrow(0, first, count);
     const Scratch logits = chunk_logits(pass, chunk, weight);
     cross_entropy(losses->narrow(0, first, count), logits, labels.narrow(0, first, count), gradient_scale);
-    multiply(hidden_gradient.narrow(0, first, count), logits, weight, Write::replace, pass.workspace);
+    product_x_w(hidden_gradient.narrow(0, first, count), logits, weight, Write::replace, pass.workspace);
     if (weight_.sink) weight_.sink->add_product(logits, chunk);
   }
   if (weight_.sink) weight_.sink->use_done();
@@ -108,7 +108,7 @@ LossSum LanguageHead::evaluate(const Pass& pass, const at::Tensor& hidden, const
 at::Tensor LanguageHead::logits(const Pass& pass, const at::Tensor& hidden) const {
   const at::Tensor weight = weight_for_products(pass);
   const at::Tensor out = at::empty({hidden.size(0), weight.size(0)}, hidden.options());
-  multiply_by_transpose(out, hidden, weight, Write::replace, pass.workspace);
+  product_x_wt(out, hidden, weight, Write::replace, pass.workspace);
   return out.to(at::kFloat);
 }
 

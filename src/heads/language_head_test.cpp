@@ -1,5 +1,6 @@
 #include "heads/language_head.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include "core/errors.h"

@@ -1,5 +1,7 @@
 #include "kernels/adamw.h"
 
+#include <ATen/ATen.h>
+
 #include "core/errors.h"
 
 namespace galore::kernels {

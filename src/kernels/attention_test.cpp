@@ -1,5 +1,6 @@
 #include "kernels/attention.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include "kernels/test_tensors.h"

@@ -1,5 +1,6 @@
 #include "kernels/cpu_features.h"
 
+#include <ATen/ATen.h>
 #include <ATen/Version.h>
 #if defined(__x86_64__)
 #include <cpuid.h>

@@ -1,5 +1,6 @@
 #include "kernels/dropout.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <cmath>

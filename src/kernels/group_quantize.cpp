@@ -9,16 +9,16 @@
 namespace galore::kernels {
 namespace {
 
-cpu::RawGroups raw_groups(const GroupCodes& codes) {
+cpu::RawGroups raw_groups(const GroupQuantized& codes) {
   return {codes.codes.mutable_data_ptr<uint8_t>(), codes.scales.mutable_data_ptr<float>(),
           codes.zeros.mutable_data_ptr<uint8_t>(), codes.format, codes.numel()};
 }
 
-bool on_cpu(const at::Tensor& tensor, const GroupCodes& codes) {
+bool on_cpu(const at::Tensor& tensor, const GroupQuantized& codes) {
   return tensor.is_cpu() && codes.codes.is_cpu();
 }
 
-void check_codes(const at::Tensor& tensor, const GroupCodes& codes) {
+void check_codes(const at::Tensor& tensor, const GroupQuantized& codes) {
   GALORE_ASSERT(tensor.is_contiguous() && tensor.numel() == codes.numel());
 }
 
@@ -30,7 +30,7 @@ at::Tensor in_groups(const at::Tensor& tensor, int64_t group_size) {
 }
 
 // Returns the codes flat, one in a byte.
-at::Tensor unpacked(const GroupCodes& codes) {
+at::Tensor unpacked(const GroupQuantized& codes) {
   const at::Tensor flat = codes.codes.view({-1});
   if (codes.format.bits == 8) return flat;
   const at::Tensor pairs =
@@ -55,7 +55,7 @@ at::Tensor chances(int64_t count, const RandomStream& stream) {
   return out;
 }
 
-void decode_block_composed(const GroupCodes& source, const Block& block, const at::Tensor& destination) {
+void decode_block_composed(const GroupQuantized& source, const Block& block, const at::Tensor& destination) {
   const at::TensorOptions numbers = source.scales.options().dtype(at::kLong);
   const at::Tensor row = at::arange(block.first_row, block.first_row + block.rows, numbers).unsqueeze(1);
   const at::Tensor column = at::arange(block.first_column, block.first_column + block.columns, numbers);
@@ -68,7 +68,8 @@ void decode_block_composed(const GroupCodes& source, const Block& block, const a
 
 }  // namespace
 
-void encode_groups(const at::Tensor& source, const GroupCodes& destination, const RandomStream* stochastic) {
+void encode_groups(const at::Tensor& source, const GroupQuantized& destination,
+                   const RandomStream* stochastic) {
   check_codes(source, destination);
   if (source.is_meta()) return;
   const bool done = on_cpu(source, destination) && cpu::with_element(source, [&](auto* element) {
@@ -78,7 +79,7 @@ void encode_groups(const at::Tensor& source, const GroupCodes& destination, cons
   if (!done) composed::encode_groups(source, destination, stochastic);
 }
 
-void decode_groups(const GroupCodes& source, const at::Tensor& destination) {
+void decode_groups(const GroupQuantized& source, const at::Tensor& destination) {
   check_codes(destination, source);
   if (destination.is_meta()) return;
   const bool done = on_cpu(destination, source) && cpu::with_element(destination, [&](auto* element) {
@@ -88,7 +89,7 @@ void decode_groups(const GroupCodes& source, const at::Tensor& destination) {
   if (!done) composed::decode_groups(source, destination);
 }
 
-void decode_block(const GroupCodes& source, const Block& block, const at::Tensor& destination) {
+void decode_block(const GroupQuantized& source, const Block& block, const at::Tensor& destination) {
   GALORE_ASSERT(source.format.bits == 8 && source.shape.size() == 2 && destination.is_contiguous() &&
                 destination.size(0) == block.rows && destination.size(1) == block.columns);
   if (destination.is_meta()) return;
@@ -100,7 +101,7 @@ void decode_block(const GroupCodes& source, const Block& block, const at::Tensor
   if (!done) decode_block_composed(source, block, destination);
 }
 
-GroupCodes part_of(const GroupCodes& codes, int64_t first, int64_t count) {
+GroupQuantized part_of(const GroupQuantized& codes, int64_t first, int64_t count) {
   const int64_t size = codes.format.group_size;
   GALORE_ASSERT(codes.format.bits == 8 && first % size == 0);
   const int64_t group = first / size, groups = (count + size - 1) / size;
@@ -111,7 +112,7 @@ GroupCodes part_of(const GroupCodes& codes, int64_t first, int64_t count) {
           codes.format};
 }
 
-void update_groups(const WeightUpdate& update, const at::Tensor& direction, const GroupCodes& weight) {
+void update_groups(const WeightUpdate& update, const at::Tensor& direction, const GroupQuantized& weight) {
   check_codes(direction, weight);
   if (direction.is_meta()) return;
   if (!on_cpu(direction, weight)) return composed::update_groups(update, direction, weight);
@@ -119,13 +120,14 @@ void update_groups(const WeightUpdate& update, const at::Tensor& direction, cons
                      raw_groups(weight));
 }
 
-bool is_finite(const GroupCodes& codes) {
+bool is_finite(const GroupQuantized& codes) {
   return codes.is_meta() || codes.scales.isfinite().all().item<bool>();
 }
 
 namespace composed {
 
-void encode_groups(const at::Tensor& source, const GroupCodes& destination, const RandomStream* stochastic) {
+void encode_groups(const at::Tensor& source, const GroupQuantized& destination,
+                   const RandomStream* stochastic) {
   const float levels = formulas::group_levels(destination.format.bits);
   const at::Tensor values = in_groups(source.to(at::kFloat), destination.format.group_size);
   const at::Tensor low = values.amin(1).clamp_max(0), high = values.amax(1).clamp_min(0);
@@ -149,13 +151,13 @@ void encode_groups(const at::Tensor& source, const GroupCodes& destination, cons
   destination.codes.view({-1}).copy_(destination.format.bits == 8 ? codes : packed(codes));
 }
 
-void decode_groups(const GroupCodes& source, const at::Tensor& destination) {
+void decode_groups(const GroupQuantized& source, const at::Tensor& destination) {
   const at::Tensor codes = in_groups(unpacked(source).to(at::kFloat), source.format.group_size);
   const at::Tensor values = (codes - source.zeros.to(at::kFloat).unsqueeze(1)) * source.scales.unsqueeze(1);
   destination.view({-1}).copy_(values.view({-1}).narrow(0, 0, source.numel()));
 }
 
-void update_groups(const WeightUpdate& update, const at::Tensor& direction, const GroupCodes& weight) {
+void update_groups(const WeightUpdate& update, const at::Tensor& direction, const GroupQuantized& weight) {
   at::Tensor values = at::empty_like(direction);
   composed::decode_groups(weight, values);
   values.mul_(update.decay_before).sub_(direction * update.learning_rate).mul_(update.decay_after);

@@ -21,7 +21,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "core/group_codes.h"
+#include "core/group_quantized.h"
 #include "core/random.h"
 #include "kernels/apply_direction.h"
 
@@ -29,32 +29,34 @@ namespace galore::kernels {
 
 // Encodes `source` (fp32 or bf16, of the codes' shape). A null `stochastic` rounds to nearest; otherwise
 // element i takes bits from block i / 8, slot i % 8 of the stream.
-void encode_groups(const at::Tensor& source, const GroupCodes& destination, const RandomStream* stochastic);
+void encode_groups(const at::Tensor& source, const GroupQuantized& destination,
+                   const RandomStream* stochastic);
 // Decodes into `destination` (fp32 or bf16, rounded to nearest, of the codes' shape).
-void decode_groups(const GroupCodes& source, const at::Tensor& destination);
+void decode_groups(const GroupQuantized& source, const at::Tensor& destination);
 
 // A part of a matrix in 8-bit codes.
 struct Block {
   int64_t first_row, rows, first_column, columns;
 };
 // Decodes a part into `destination` ([rows, columns], fp32 or bf16, contiguous).
-void decode_block(const GroupCodes& source, const Block& block, const at::Tensor& destination);
+void decode_block(const GroupQuantized& source, const Block& block, const at::Tensor& destination);
 // Returns the codes of `count` elements from `first` on, a multiple of the group size, without a copy; 8 bits
 // only.
-GroupCodes part_of(const GroupCodes& codes, int64_t first, int64_t count);
+GroupQuantized part_of(const GroupQuantized& codes, int64_t first, int64_t count);
 
 // Updates weights without a copy of higher precision: decodes, takes one step of apply_direction.h in fp32
 // and encodes again. `direction` is fp32 and of the weight's shape.
-void update_groups(const WeightUpdate& update, const at::Tensor& direction, const GroupCodes& weight);
+void update_groups(const WeightUpdate& update, const at::Tensor& direction, const GroupQuantized& weight);
 
 // Returns true when every value is finite.
-bool is_finite(const GroupCodes& codes);
+bool is_finite(const GroupQuantized& codes);
 
 // These functions compute the same by tensor operations.
 namespace composed {
-void encode_groups(const at::Tensor& source, const GroupCodes& destination, const RandomStream* stochastic);
-void decode_groups(const GroupCodes& source, const at::Tensor& destination);
-void update_groups(const WeightUpdate& update, const at::Tensor& direction, const GroupCodes& weight);
+void encode_groups(const at::Tensor& source, const GroupQuantized& destination,
+                   const RandomStream* stochastic);
+void decode_groups(const GroupQuantized& source, const at::Tensor& destination);
+void update_groups(const WeightUpdate& update, const at::Tensor& direction, const GroupQuantized& weight);
 }  // namespace composed
 
 // The CPU versions on pointers; T is float or at::BFloat16.

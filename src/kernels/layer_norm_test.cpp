@@ -1,5 +1,6 @@
 #include "kernels/layer_norm.h"
 
+#include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 

@@ -1,5 +1,6 @@
 #include "kernels/line_norms.h"
 
+#include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 

@@ -49,7 +49,7 @@ at::Tensor part_of(const at::Tensor& weight, const kernels::Block& block, const 
   return buffer;
 }
 
-at::Tensor part_of(const GroupCodes& weight, const kernels::Block& block, const at::Tensor& buffer) {
+at::Tensor part_of(const GroupQuantized& weight, const kernels::Block& block, const at::Tensor& buffer) {
   kernels::decode_block(weight, block, buffer);
   return buffer;
 }
@@ -131,30 +131,30 @@ void symmetric_product(const at::Tensor& out, const at::Tensor& x) {
   }
 }
 
-void multiply_by_transpose(const at::Tensor& out, const at::Tensor& x, const at::Tensor& weight, Write write,
-                           Workspace& workspace) {
+void product_x_wt(const at::Tensor& out, const at::Tensor& x, const at::Tensor& weight, Write write,
+                  Workspace& workspace) {
   if (weight.scalar_type() == x.scalar_type()) return matrix_product(out, x, weight.t(), write);
   multiply_parts_by_transpose(out, x, weight, write, workspace);
 }
 
-void multiply_by_transpose(const at::Tensor& out, const at::Tensor& x, const GroupCodes& weight, Write write,
-                           Workspace& workspace) {
+void product_x_wt(const at::Tensor& out, const at::Tensor& x, const GroupQuantized& weight, Write write,
+                  Workspace& workspace) {
   multiply_parts_by_transpose(out, x, weight, write, workspace);
 }
 
-void multiply(const at::Tensor& out, const at::Tensor& gradient, const at::Tensor& weight, Write write,
-              Workspace& workspace) {
+void product_x_w(const at::Tensor& out, const at::Tensor& gradient, const at::Tensor& weight, Write write,
+                 Workspace& workspace) {
   if (weight.scalar_type() == gradient.scalar_type()) return matrix_product(out, gradient, weight, write);
   GALORE_ASSERT(gradient.scalar_type() == at::kFloat);
   multiply_parts(out, gradient, weight, write, workspace);
 }
 
-void multiply(const at::Tensor& out, const at::Tensor& gradient, const GroupCodes& weight, Write write,
-              Workspace& workspace) {
+void product_x_w(const at::Tensor& out, const at::Tensor& gradient, const GroupQuantized& weight, Write write,
+                 Workspace& workspace) {
   multiply_parts(out, gradient, weight, write, workspace);
 }
 
-void transpose_multiply(const at::Tensor& out, const at::Tensor& gradient, const at::Tensor& x, Write write) {
+void product_dyt_x(const at::Tensor& out, const at::Tensor& gradient, const at::Tensor& x, Write write) {
   matrix_product(out, gradient.t(), x, write);
 }
 

@@ -9,7 +9,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "core/group_codes.h"
+#include "core/group_quantized.h"
 #include "core/memory.h"
 
 namespace galore {
@@ -17,17 +17,17 @@ namespace galore {
 enum class Write { replace, accumulate };
 
 // Computes out (T x m) = or += x (T x n) weight (m x n)^T.
-void multiply_by_transpose(const at::Tensor& out, const at::Tensor& x, const at::Tensor& weight, Write write,
-                           Workspace& workspace);
-void multiply_by_transpose(const at::Tensor& out, const at::Tensor& x, const GroupCodes& weight, Write write,
-                           Workspace& workspace);
+void product_x_wt(const at::Tensor& out, const at::Tensor& x, const at::Tensor& weight, Write write,
+                  Workspace& workspace);
+void product_x_wt(const at::Tensor& out, const at::Tensor& x, const GroupQuantized& weight, Write write,
+                  Workspace& workspace);
 // Computes out (T x n) = or += gradient (T x m) weight (m x n).
-void multiply(const at::Tensor& out, const at::Tensor& gradient, const at::Tensor& weight, Write write,
-              Workspace& workspace);
-void multiply(const at::Tensor& out, const at::Tensor& gradient, const GroupCodes& weight, Write write,
-              Workspace& workspace);
+void product_x_w(const at::Tensor& out, const at::Tensor& gradient, const at::Tensor& weight, Write write,
+                 Workspace& workspace);
+void product_x_w(const at::Tensor& out, const at::Tensor& gradient, const GroupQuantized& weight, Write write,
+                 Workspace& workspace);
 // Computes out (m x n) = or += gradient (T x m)^T x (T x n).
-void transpose_multiply(const at::Tensor& out, const at::Tensor& gradient, const at::Tensor& x, Write write);
+void product_dyt_x(const at::Tensor& out, const at::Tensor& gradient, const at::Tensor& x, Write write);
 
 // Computes out (a x b) = or += left (a x k) right (k x b) for any strides and one dtype. All other products
 // use it.

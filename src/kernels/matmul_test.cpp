@@ -1,5 +1,6 @@
 #include "kernels/matmul.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include "kernels/group_quantize.h"
@@ -42,11 +43,11 @@ TEST_P(Matmul, ThreeProductsReplaceAndAdd) {
     EXPECT_LT(relative_difference(out, 2 * expected), allowed) << name << ", accumulated";
   };
   check("x w^T", xd.mm(wd.t()),
-        [&](const at::Tensor& out, Write write) { multiply_by_transpose(out, x, w, write, workspace); });
+        [&](const at::Tensor& out, Write write) { product_x_wt(out, x, w, write, workspace); });
   check("dy w", dyd.mm(wd),
-        [&](const at::Tensor& out, Write write) { multiply(out, dy, w, write, workspace); });
+        [&](const at::Tensor& out, Write write) { product_x_w(out, dy, w, write, workspace); });
   check("dy^T x", dyd.t().mm(xd),
-        [&](const at::Tensor& out, Write write) { transpose_multiply(out, dy, x, write); });
+        [&](const at::Tensor& out, Write write) { product_dyt_x(out, dy, x, write); });
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, Matmul,
@@ -97,10 +98,10 @@ void expect_products(const Weight& weight, const at::Tensor& converted) {
   for (const Write write : {Write::replace, Write::accumulate}) {
     const double before = write == Write::accumulate ? 2 : 0;
     const at::Tensor y = at::full({tokens, outputs}, 2, at::TensorOptions(dtype));
-    multiply_by_transpose(y, x, weight, write, workspace);
+    product_x_wt(y, x, weight, write, workspace);
     EXPECT_LT(relative_difference(y, x.to(at::kDouble).mm(w.t()) + before), allowed);
     const at::Tensor dx = at::full({tokens, inputs}, 2, at::TensorOptions(dtype));
-    multiply(dx, dy, weight, write, workspace);
+    product_x_w(dx, dy, weight, write, workspace);
     EXPECT_LT(relative_difference(dx, dy.to(at::kDouble).mm(w) + before), allowed);
   }
   EXPECT_LE(ledger.total(), int64_t{16} << 20);
@@ -118,7 +119,7 @@ TEST(Matmul, Bfloat16WeightWithFp32Activations) {
 TEST(Matmul, WeightInCodes) {
   for (const auto& shape : kWeightShapes) {
     Ledger ledger(at::kCPU);
-    const GroupCodes weight = zero_group_codes({8, 256}, shape, Owner::weights, ledger);
+    const GroupQuantized weight = zero_group_codes({8, 256}, shape, Owner::weights, ledger);
     kernels::encode_groups(random(shape, at::kFloat, 2), weight, nullptr);
     for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
       const at::Tensor converted = at::empty(shape, at::TensorOptions(dtype));
@@ -133,11 +134,12 @@ TEST(Matmul, WeightInCodesOnTheMetaDevice) {
   const auto bytes = [](at::Device device) {
     Ledger ledger(device);
     Workspace workspace(ledger);
-    const GroupCodes weight = zero_group_codes({8, 256}, {3000, 2000}, Owner::weights, ledger);
+    const GroupQuantized weight = zero_group_codes({8, 256}, {3000, 2000}, Owner::weights, ledger);
     const auto options = at::TensorOptions(at::kFloat).device(device);
-    multiply_by_transpose(at::empty({2, 3000}, options), at::zeros({2, 2000}, options), weight,
-                          Write::replace, workspace);
-    multiply(at::empty({2, 2000}, options), at::zeros({2, 3000}, options), weight, Write::replace, workspace);
+    product_x_wt(at::empty({2, 3000}, options), at::zeros({2, 2000}, options), weight, Write::replace,
+                 workspace);
+    product_x_w(at::empty({2, 2000}, options), at::zeros({2, 3000}, options), weight, Write::replace,
+                workspace);
     return ledger.total();
   };
   EXPECT_EQ(bytes(at::kMeta), bytes(at::kCPU));

@@ -1,5 +1,6 @@
 #include "kernels/polar_factor.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include "kernels/test_tensors.h"

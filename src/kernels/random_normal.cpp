@@ -42,7 +42,7 @@ void random_normal(const at::Tensor& out, double deviation, const RandomStream& 
   out.copy_(host);
 }
 
-void random_normal(const GroupCodes& out, double deviation, const RandomStream& stream) {
+void random_normal(const GroupQuantized& out, double deviation, const RandomStream& stream) {
   if (out.is_meta()) return;
   // A piece has whole groups and whole blocks of the stream: 4 groups of any even size have both.
   const int64_t four_groups = 4 * out.format.group_size, count = out.numel();

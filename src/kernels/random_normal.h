@@ -3,7 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "core/group_codes.h"
+#include "core/group_quantized.h"
 #include "core/random.h"
 
 namespace galore {
@@ -13,7 +13,7 @@ namespace galore {
 // processor or device only by the rounding of logarithm and sine. It does nothing on the meta device.
 void random_normal(const at::Tensor& out, double deviation, const RandomStream& stream);
 // Writes the same numbers in 8-bit codes, generated and coded piece by piece.
-void random_normal(const GroupCodes& out, double deviation, const RandomStream& stream);
+void random_normal(const GroupQuantized& out, double deviation, const RandomStream& stream);
 
 namespace composed {
 void random_normal(float* out, int64_t count, uint64_t first_block, double deviation,

@@ -41,8 +41,8 @@ TEST(RandomNormal, InCodesIsTheSameNumbersCoded) {
   Ledger ledger(at::kCPU);
   const std::vector<int64_t> shape{1501, 1003};
   for (const int64_t group_size : {26, 256}) {
-    const GroupCodes pieces = zero_group_codes({8, group_size}, shape, Owner::weights, ledger);
-    const GroupCodes whole = zero_group_codes({8, group_size}, shape, Owner::weights, ledger);
+    const GroupQuantized pieces = zero_group_codes({8, group_size}, shape, Owner::weights, ledger);
+    const GroupQuantized whole = zero_group_codes({8, group_size}, shape, Owner::weights, ledger);
     random_normal(pieces, 0.02, {1, "a"});
     const at::Tensor numbers = at::empty(shape);
     random_normal(numbers, 0.02, {1, "a"});

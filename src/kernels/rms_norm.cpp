@@ -30,12 +30,12 @@ void rms_norm(const at::Tensor& out, const at::Tensor& inverse_rms, const at::Te
   reference::rms_norm(out, inverse_rms, x, weight, epsilon);
 }
 
-void rms_norm_again(const at::Tensor& out, const at::Tensor& inverse_rms, const at::Tensor& x,
-                    const at::Tensor& weight) {
+void rms_norm_recompute(const at::Tensor& out, const at::Tensor& inverse_rms, const at::Tensor& x,
+                        const at::Tensor& weight) {
   check_rms_norm(out, inverse_rms, x, weight);
   if (x.is_meta()) return;
-  if (x.is_cpu() && kernels::cpu::rms_norm_again(out, inverse_rms, x, weight)) return;
-  reference::rms_norm_again(out, inverse_rms, x, weight);
+  if (x.is_cpu() && kernels::cpu::rms_norm_recompute(out, inverse_rms, x, weight)) return;
+  reference::rms_norm_recompute(out, inverse_rms, x, weight);
 }
 
 void rms_norm_backward(const at::Tensor& x_gradient, const at::Tensor& weight_gradient,
@@ -59,11 +59,11 @@ namespace reference {
 void rms_norm(const at::Tensor& out, const at::Tensor& inverse_rms, const at::Tensor& x,
               const at::Tensor& weight, double epsilon) {
   inverse_rms.copy_((x.to(at::kFloat).square().mean(1) + epsilon).rsqrt());
-  reference::rms_norm_again(out, inverse_rms, x, weight);
+  reference::rms_norm_recompute(out, inverse_rms, x, weight);
 }
 
-void rms_norm_again(const at::Tensor& out, const at::Tensor& inverse_rms, const at::Tensor& x,
-                    const at::Tensor& weight) {
+void rms_norm_recompute(const at::Tensor& out, const at::Tensor& inverse_rms, const at::Tensor& x,
+                        const at::Tensor& weight) {
   out.copy_(x.to(at::kFloat) * inverse_rms.unsqueeze(1) * weight);
 }
 

@@ -14,8 +14,8 @@ namespace galore {
 void rms_norm(const at::Tensor& out, const at::Tensor& inverse_rms, const at::Tensor& x,
               const at::Tensor& weight, double epsilon);
 // Recomputes `out` from the saved inverse_rms, equal to the last bit.
-void rms_norm_again(const at::Tensor& out, const at::Tensor& inverse_rms, const at::Tensor& x,
-                    const at::Tensor& weight);
+void rms_norm_recompute(const at::Tensor& out, const at::Tensor& inverse_rms, const at::Tensor& x,
+                        const at::Tensor& weight);
 
 struct RmsNormInputs {
   at::Tensor x, inverse_rms, weight;
@@ -29,8 +29,8 @@ void rms_norm_backward(const at::Tensor& x_gradient, const at::Tensor& weight_gr
 namespace reference {
 void rms_norm(const at::Tensor& out, const at::Tensor& inverse_rms, const at::Tensor& x,
               const at::Tensor& weight, double epsilon);
-void rms_norm_again(const at::Tensor& out, const at::Tensor& inverse_rms, const at::Tensor& x,
-                    const at::Tensor& weight);
+void rms_norm_recompute(const at::Tensor& out, const at::Tensor& inverse_rms, const at::Tensor& x,
+                        const at::Tensor& weight);
 void rms_norm_backward(const at::Tensor& x_gradient, const at::Tensor& weight_gradient,
                        const at::Tensor& gradient, const RmsNormInputs& inputs);
 }  // namespace reference

@@ -1,5 +1,6 @@
 #include "kernels/rotary.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include "core/errors.h"

@@ -1,4 +1,5 @@
 // GPT-2's dropout: where it is applied, and that equal masks are drawn every time.
+#include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 

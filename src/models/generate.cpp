@@ -1,5 +1,7 @@
 #include "models/generate.h"
 
+#include <ATen/ATen.h>
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>

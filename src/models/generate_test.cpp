@@ -1,5 +1,6 @@
 #include "models/generate.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <cmath>

@@ -27,7 +27,7 @@ class FullGradientSink : public GradientSink {
   void add_product(const at::Tensor& output_gradient, const at::Tensor& input) override {
     const Write write = empty_ ? Write::replace : Write::accumulate;
     empty_ = false;
-    transpose_multiply(gradient_, output_gradient, input, write);
+    product_dyt_x(gradient_, output_gradient, input, write);
   }
   void add_rows(const at::Tensor& indices, const at::Tensor& gradient) override {
     if (empty_) gradient_.zero_();

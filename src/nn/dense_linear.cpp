@@ -26,9 +26,9 @@ DenseLinear::DenseLinear(const Place& place, const LinearSize& size, const Layer
 
 void DenseLinear::times(const Pass& pass, const at::Tensor& x, const at::Tensor& out, Write write) const {
   if (weight_.codes) {
-    multiply(out, x, *weight_.codes, write, pass.workspace);
+    product_x_w(out, x, *weight_.codes, write, pass.workspace);
   } else {
-    multiply(out, x, weight_.value, write, pass.workspace);
+    product_x_w(out, x, weight_.value, write, pass.workspace);
   }
   if (weight_.has_term()) add_term(out, x, weight_.term->factors(), pass.workspace);
 }
@@ -36,9 +36,9 @@ void DenseLinear::times(const Pass& pass, const at::Tensor& x, const at::Tensor&
 void DenseLinear::times_transpose(const Pass& pass, const at::Tensor& x, const at::Tensor& out,
                                   Write write) const {
   if (weight_.codes) {
-    multiply_by_transpose(out, x, *weight_.codes, write, pass.workspace);
+    product_x_wt(out, x, *weight_.codes, write, pass.workspace);
   } else {
-    multiply_by_transpose(out, x, weight_.value, write, pass.workspace);
+    product_x_wt(out, x, weight_.value, write, pass.workspace);
   }
   if (weight_.has_term()) add_term_transpose(out, x, weight_.term->factors(), pass.workspace);
 }

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "core/group_codes.h"
+#include "core/group_quantized.h"
 #include "core/memory.h"
 #include "core/parameter.h"
 #include "nn/linear_layer.h"

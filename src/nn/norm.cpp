@@ -36,7 +36,7 @@ class RmsNorm : public Norm {
   }
   void recompute_output(const Pass& pass, const at::Tensor& x, const at::Tensor& out,
                         const at::Tensor& inverse_rms) const override {
-    rms_norm_again(out, inverse_rms, x, in_fp32(weight_, pass, "norm.weight"));
+    rms_norm_recompute(out, inverse_rms, x, in_fp32(weight_, pass, "norm.weight"));
   }
   void backward(const Pass& pass, const at::Tensor& gradient, const at::Tensor& x_gradient,
                 const at::Tensor& x, const at::Tensor& inverse_rms) override {

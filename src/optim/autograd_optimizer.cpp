@@ -5,8 +5,8 @@
 #include <torch/csrc/autograd/variable.h>
 
 #include "core/errors.h"
-#include "optim/coded_weights.h"
 #include "optim/foreign_names.h"
+#include "optim/quantized_weights.h"
 
 namespace galore {
 namespace {

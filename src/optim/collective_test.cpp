@@ -1,6 +1,7 @@
 // Tests updates that two processes share. Two threads play the processes.
 #include "core/collective.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <array>

@@ -1,4 +1,5 @@
 // Gradients that are projected while they are formed, and the gradient buffers that exist.
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <cmath>

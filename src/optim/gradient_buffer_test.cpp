@@ -1,5 +1,6 @@
 #include "optim/gradient_buffer.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include "optim/test_optimizer.h"

@@ -2,6 +2,7 @@
 // updates that are dropped. Tests run with both drivers, except for features that only one has.
 #include "optim/optimizer.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -378,7 +379,7 @@ TEST(ManyDimensions, AreTrainedAsAMatrix) {
   for (const Preset& preset : presets()) {
     for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
       OptimizerOptions options;
-      options.master_weights = dtype == at::kBFloat16 && !preset.settings().coded_weights;
+      options.master_weights = dtype == at::kBFloat16 && !preset.settings().quantized_weights;
       const std::string args = option_text(preset.settings(), "rank").empty() ? "" : "rank=4";
       const at::Tensor start = random({8, 6, 3, 3}, 7, dtype);
       TestRun folded(preset.name, args, {{kTall, start}}, options);

@@ -1,5 +1,6 @@
 #include "optim/parameter_groups.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>

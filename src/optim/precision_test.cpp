@@ -1,4 +1,5 @@
 // bf16 weights: rounding to nearest, stochastic rounding, and fp32 master copies.
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include "optim/test_optimizer.h"

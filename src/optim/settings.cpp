@@ -12,7 +12,7 @@ void declare_options(OptionTable& table, OptimizerSettings& settings) {
   settings.rule->declare(table);
   if (settings.spam) declare_options(table, *settings.spam);
   if (settings.storage.storage != "float32") declare_options(table, settings.storage);
-  if (settings.coded_weights) declare_options(table, *settings.coded_weights);
+  if (settings.quantized_weights) declare_options(table, *settings.quantized_weights);
   if (!settings.method) return;
   if (settings.method->traits().has_basis) declare_options(table, settings.subspace);
   settings.method->declare(table);

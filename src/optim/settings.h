@@ -6,7 +6,7 @@
 #include <string>
 
 #include "optim/cloned.h"
-#include "optim/coded_weights.h"
+#include "optim/quantized_weights.h"
 #include "optim/storage/moment.h"
 #include "optim/subspaces/subspace_options.h"
 #include "optim/update_rules/rule_kind.h"
@@ -32,7 +32,7 @@ struct OptimizerSettings {
   std::optional<SpamOptions> spam;  // precedes the rule of every weight
   StorageOptions storage;
   SubspaceOptions subspace;
-  std::optional<CodedWeightOptions> coded_weights;  // for targeted weights
+  std::optional<QuantizedWeightOptions> quantized_weights;  // for targeted weights
 };
 
 // Declares the options that these settings have: those of the rule, of 8-bit storage, of the subspace if the

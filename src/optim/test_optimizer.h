@@ -129,7 +129,7 @@ class TestRun {
       parameters_.back()->layer = layer_by_name(name);
       if (name == kEmbedding) parameters_.back()->uses = embedding_uses;
     }
-    code_weights(list(), options, ledger);
+    quantize_weights(list(), options, ledger);
     optimizer = std::make_unique<Optimizer>(list(), options, workspace);
   }
 

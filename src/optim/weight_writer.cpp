@@ -89,7 +89,7 @@ void WeightWriter::add_decay(WeightState& weight, const at::Tensor& gradient) {
 
 void WeightWriter::write_codes(WeightState& weight, kernels::WeightUpdate update, Direction direction) {
   const RandomStream stream = weight.stream("rounding", updates_);
-  const auto& coded = weight.settings.coded_weights;
+  const auto& coded = weight.settings.quantized_weights;
   if (!coded || coded->stochastic_round) update.stochastic = &stream;
   kernels::update_groups(update, dense(weight, std::move(direction)), *weight.parameter.codes);
 }

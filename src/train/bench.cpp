@@ -1,5 +1,6 @@
 #include "train/bench.h"
 
+#include <ATen/ATen.h>
 #include <sys/resource.h>
 #include <unistd.h>
 

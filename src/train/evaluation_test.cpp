@@ -1,5 +1,6 @@
 #include "train/evaluation.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <cmath>

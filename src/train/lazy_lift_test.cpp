@@ -5,6 +5,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "checkpoint/safetensors.h"
 #include "train/test_run.h"
 
 namespace galore {

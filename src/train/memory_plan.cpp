@@ -1,5 +1,7 @@
 #include "train/memory_plan.h"
 
+#include <ATen/ATen.h>
+
 #include <algorithm>
 #include <map>
 #include <numeric>

@@ -1,10 +1,12 @@
 #include "train/replay.h"
 
+#include <ATen/ATen.h>
+
 #include "core/errors.h"
 #include "kernels/weight_term.h"
-#include "optim/coded_weights.h"
 #include "optim/foreign_names.h"
 #include "optim/presets.h"
+#include "optim/quantized_weights.h"
 
 namespace galore {
 namespace {
@@ -84,7 +86,7 @@ ReplayResult replay(const SafetensorsReader& trace, const ReplayOptions& options
   if (optimizer_options.target_modules.empty()) optimizer_options.target_modules = default_targets_by_name();
   std::map<std::string, at::ScalarType> dtypes;
   for (const Parameter* parameter : parameters) dtypes[parameter->name] = parameter->value.scalar_type();
-  code_weights(parameters, optimizer_options, ledger);
+  quantize_weights(parameters, optimizer_options, ledger);
   Optimizer optimizer(parameters, optimizer_options, workspace);
   const double own_rate = optimizer_options.settings->learning_rate;
   const double learning_rate = own_rate >= 0 ? own_rate : options.learning_rate;

@@ -3,7 +3,7 @@
 #include "checkpoint/hugging_face.h"
 #include "core/dtypes.h"
 #include "kernels/device.h"
-#include "optim/coded_weights.h"
+#include "optim/quantized_weights.h"
 
 namespace galore {
 
@@ -21,7 +21,7 @@ ModelOptions model_options(const ModelSource& source, const std::string& device,
   const bool wanted =
       source.compute_dtype == "bfloat16" || (source.compute_dtype == "auto" && has_fast_bf16(device));
   model.compute_dtype = narrow && wanted ? at::kBFloat16 : at::kFloat;
-  if (codes_weights(optimizer))
+  if (quantizes_weights(optimizer))
     model.quantization = [optimizer](const Parameter& matrix) { return weight_format(optimizer, matrix); };
   return model;
 }

@@ -6,8 +6,8 @@
 #include "checkpoint/hugging_face.h"
 #include "checkpoint/run_checkpoint.h"
 #include "core/errors.h"
-#include "optim/coded_weights.h"
 #include "optim/lazy_lift.h"
+#include "optim/quantized_weights.h"
 
 namespace galore {
 namespace {

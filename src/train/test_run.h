@@ -1,6 +1,7 @@
 // A folder with the configuration of a tiny LLaMA and tokens, and runs in it, for tests.
 #pragma once
 
+#include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 

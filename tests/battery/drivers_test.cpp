@@ -1,4 +1,6 @@
 // Whole-model and layer-wise updates, with one or many micro-batches, give the same numbers.
+#include <ATen/ATen.h>
+
 #include <limits>
 
 #include "core/errors.h"

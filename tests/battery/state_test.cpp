@@ -1,4 +1,6 @@
 // The state of a preset has the stated bytes and formats, and can be saved and loaded.
+#include <ATen/ATen.h>
+
 #include <algorithm>
 #include <set>
 
@@ -86,9 +88,9 @@ bool is_of_weight(const std::string& name) { return name.find(".weight_") != std
 // The memory plan runs an update on the meta device and counts what first and later updates allocate. Its
 // figures for searches of a basis cover their worst case.
 TEST_P(State, PlansWhatItTakes) {
-  // A plan counts the completion of a basis of lower rank, which may not happen: up to a seventh of everything
-  // for matrices as small as these. Methods that make their bases themselves refresh in another way after the
-  // first update, which is the only one here: up to nine tenths.
+  // A plan counts the completion of a basis of lower rank, which may not happen: up to a seventh of
+  // everything for matrices as small as these. Methods that make their bases themselves refresh in another
+  // way after the first update, which is the only one here: up to nine tenths.
   const double most = projects(preset()) ? 1.15 : 2;
   for (const Variant& variant : variants(preset())) {
     for (const bool layerwise : {false, true}) {

@@ -32,7 +32,7 @@ struct Variant {
   bool subspace_is(const std::string& name) const {
     return args.find("subspace=" + name) != std::string::npos;
   }
-  bool keeps_codes() const { return resolve_optimizer(optim, args)->coded_weights.has_value(); }
+  bool keeps_codes() const { return resolve_optimizer(optim, args)->quantized_weights.has_value(); }
   std::string text() const {
     return optim + " " + args + (targeted ? ", gradient " + gradient : " (not targeted)");
   }

@@ -1,5 +1,6 @@
 // The memory plan against the allocations themselves: the bytes of tensors that a run asks libtorch's
 // allocator for. No processor and no library has a part in them.
+#include <ATen/ATen.h>
 #include <c10/core/CPUAllocator.h>
 #include <gtest/gtest.h>
 

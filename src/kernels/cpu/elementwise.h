@@ -19,8 +19,8 @@ bool convert(const at::Tensor& out, const at::Tensor& in);
 // requires to be fp32.
 bool rms_norm(const at::Tensor& out, const at::Tensor& inverse_rms, const at::Tensor& x,
               const at::Tensor& weight, double epsilon);
-bool rms_norm_again(const at::Tensor& out, const at::Tensor& inverse_rms, const at::Tensor& x,
-                    const at::Tensor& weight);
+bool rms_norm_recompute(const at::Tensor& out, const at::Tensor& inverse_rms, const at::Tensor& x,
+                        const at::Tensor& weight);
 // partial (P x n, fp32) is the weight's gradient, summed over P groups of consecutive tokens.
 bool rms_norm_backward(const at::Tensor& x_gradient, const at::Tensor& partial, const at::Tensor& gradient,
                        const RmsNormInputs& inputs);

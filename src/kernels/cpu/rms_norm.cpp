@@ -169,8 +169,8 @@ bool rms_norm(const at::Tensor& out, const at::Tensor& inverse_rms, const at::Te
   return normalize(out, inverse_rms, x, weight, &epsilon);
 }
 
-bool rms_norm_again(const at::Tensor& out, const at::Tensor& inverse_rms, const at::Tensor& x,
-                    const at::Tensor& weight) {
+bool rms_norm_recompute(const at::Tensor& out, const at::Tensor& inverse_rms, const at::Tensor& x,
+                        const at::Tensor& weight) {
   return normalize(out, inverse_rms, x, weight, nullptr);
 }
 

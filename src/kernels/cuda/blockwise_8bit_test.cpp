@@ -1,5 +1,7 @@
 #include "kernels/blockwise_8bit.h"
 
+#include <ATen/ATen.h>
+
 #include <limits>
 
 #include "kernels/cuda/device_test.h"

@@ -1,5 +1,7 @@
 #include "kernels/embedding.h"
 
+#include <ATen/ATen.h>
+
 #include "kernels/cuda/device_test.h"
 #include "kernels/test_tensors.h"
 

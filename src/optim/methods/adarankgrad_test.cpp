@@ -1,6 +1,7 @@
 // Tests AdaRankGrad: the rank it takes, its treatment of moments and memory, and the time of its refreshes.
 #include "optim/methods/adarankgrad.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include "core/errors.h"

@@ -2,6 +2,8 @@
 // tests/vectors/family compares the formulas with plain scripts.
 #include "optim/methods/fira.h"
 
+#include <ATen/ATen.h>
+
 #include "optim/methods/test_method.h"
 
 namespace galore {

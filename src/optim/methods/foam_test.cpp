@@ -1,6 +1,7 @@
 // Compares FOAM and GWT with simpler methods where they must agree. tests/vectors/family tests their numbers.
 #include "optim/methods/foam.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include "optim/methods/gwt.h"

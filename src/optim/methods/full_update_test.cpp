@@ -1,5 +1,6 @@
 // Tests properties of the directions of SinkGD, SWAN, Muon, RACS, SCALE and Adam-mini that can be checked
 // without repeating their steps. tests/vectors/family tests their numbers.
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include "optim/methods/test_method.h"

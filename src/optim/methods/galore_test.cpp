@@ -1,6 +1,7 @@
 // Compares GaLore with the methods that it must equal when its subspace is the whole space or a given one.
 #include "optim/methods/galore.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include "optim/methods/test_method.h"

@@ -2,6 +2,8 @@
 // plain scripts.
 #include "optim/methods/ldadam.h"
 
+#include <ATen/ATen.h>
+
 #include "optim/methods/test_method.h"
 
 namespace galore {

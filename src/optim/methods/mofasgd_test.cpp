@@ -2,6 +2,8 @@
 // with plain scripts.
 #include "optim/methods/mofasgd.h"
 
+#include <ATen/ATen.h>
+
 #include "optim/methods/test_method.h"
 #include "optim/subspaces/failing_operator.h"
 

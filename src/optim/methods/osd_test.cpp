@@ -2,6 +2,8 @@
 // formulas with plain scripts.
 #include "optim/methods/osd.h"
 
+#include <ATen/ATen.h>
+
 #include "optim/methods/test_method.h"
 
 namespace galore {

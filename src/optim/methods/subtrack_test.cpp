@@ -2,6 +2,8 @@
 // scripts.
 #include "optim/methods/subtrack.h"
 
+#include <ATen/ATen.h>
+
 #include "optim/methods/test_method.h"
 
 namespace galore {

@@ -2,6 +2,8 @@
 // plain scripts.
 #include "optim/methods/sumo.h"
 
+#include <ATen/ATen.h>
+
 #include <cmath>
 
 #include "core/errors.h"

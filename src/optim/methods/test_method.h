@@ -1,6 +1,7 @@
 // A single method, made by the name of its preset, for the tests of methods.
 #pragma once
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <cmath>

@@ -36,8 +36,8 @@ namespace {
 
 // Quantizes the weights to 8 bits, in groups of half Q-GaLore's size.
 void keep_in_codes(OptimizerSettings& settings) {
-  settings.coded_weights.emplace();
-  settings.coded_weights->group_size = 128;
+  settings.quantized_weights.emplace();
+  settings.quantized_weights->group_size = 128;
 }
 
 void combine_q_apollo_adamw(OptimizerSettings& settings) {

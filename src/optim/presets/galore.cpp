@@ -41,7 +41,7 @@ void combine_galore_adamw_8bit(OptimizerSettings& settings) {
 //   name in code                            default   where
 //   proj_bits, proj_group_size              4, 256    subspaces/stored_basis.h
 //   cos_threshold, gamma_proj, queue_size   0.4, 2, 5 subspaces/lazy_schedule.h
-//   weight_bits, weight_group_size          8, 256    optim/coded_weights.h
+//   weight_bits, weight_group_size          8, 256    optim/quantized_weights.h
 //   stochastic_round                        true      kernels/group_quantize.h
 //
 // All defaults come from the authors' code, as do scale 0.25 and the block size of 8-bit AdamW. The authors'
@@ -51,7 +51,7 @@ void combine_q_galore_adamw_8bit(OptimizerSettings& settings) {
   combine_galore_adamw_8bit(settings);
   settings.subspace.proj_bits = 4;
   settings.subspace.lazy.cos_threshold = 0.4;
-  settings.coded_weights.emplace();
+  settings.quantized_weights.emplace();
 }
 
 void combine_galore_adafactor(OptimizerSettings& settings) {

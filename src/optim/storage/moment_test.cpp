@@ -1,5 +1,6 @@
 #include "optim/storage/moment.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include "optim/test_optimizer.h"

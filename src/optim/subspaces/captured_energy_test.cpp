@@ -1,4 +1,5 @@
 // Compares the share of a gradient that a basis captures with its definition.
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <set>

@@ -1,4 +1,5 @@
 // Bases chosen among given vectors: columns of a cosine transform, and singular vectors drawn at random.
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <cmath>

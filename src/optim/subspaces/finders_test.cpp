@@ -1,4 +1,5 @@
 // The two ways to find a basis: exactly, and by randomized iteration.
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <limits>

@@ -1,5 +1,6 @@
 #include "optim/subspaces/grassmann_step.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <cmath>

@@ -1,5 +1,6 @@
 // Refreshes with a gradient that does not determine a basis (zero, not finite, or of lower rank), and failing
 // decompositions. None of them may abort a run, and each is reported.
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <limits>

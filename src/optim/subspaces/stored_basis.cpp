@@ -70,7 +70,7 @@ class CodedBasis : public StoredBasis {
   BasisShape shape_;
   Workspace& workspace_;
   bool transposed_;
-  GroupCodes codes_;
+  GroupQuantized codes_;
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "optim/subspaces/stored_basis.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include "optim/subspaces/random_basis.h"

@@ -1,5 +1,6 @@
 #include "optim/subspaces/subspace.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include "core/errors.h"
@@ -126,7 +127,7 @@ TEST(Subspace, KeepsItsBasesInCodes) {
       coded.subspace.refresh(g, kStream);
       const bool right = type == "right";
       const at::Tensor basis = right ? exact.subspace.right().t().contiguous() : exact.subspace.left();
-      const GroupCodes codes = zero_group_codes(format, basis.sizes(), Owner::bases, exact.ledger);
+      const GroupQuantized codes = zero_group_codes(format, basis.sizes(), Owner::bases, exact.ledger);
       kernels::encode_groups(basis, codes, nullptr);
       const at::Tensor expected = at::empty(basis.sizes());
       kernels::decode_groups(codes, expected);

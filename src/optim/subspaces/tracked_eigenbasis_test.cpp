@@ -1,5 +1,6 @@
 #include "optim/subspaces/tracked_eigenbasis.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include "optim/test_optimizer.h"

@@ -1,6 +1,7 @@
 // Compares SPAM with simpler rules where they must agree, and tests when it resets, clips and warms up.
 #include "optim/update_rules/spam.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include "optim/presets.h"

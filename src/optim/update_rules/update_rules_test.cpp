@@ -1,6 +1,7 @@
 // Compares the rules with their formulas in fp64. The tolerance of 1e-5 is absolute: directions are of order
 // 1, each step rounds a few times in fp32 (6e-8), and a first moment that nearly cancels has no relative
 // precision.
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <cmath>

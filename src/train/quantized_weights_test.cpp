@@ -24,11 +24,11 @@ class CodedRun : public TestRun {
 // Returns a weight decoded from the codes in a checkpoint's optimizer state.
 at::Tensor decoded(const SafetensorsReader& optimizer, const std::string& name) {
   const at::Tensor codes = optimizer.read(name + ".weight_codes");
-  const GroupCodes all{codes,
-                       optimizer.read(name + ".weight_scales"),
-                       optimizer.read(name + ".weight_zeros"),
-                       codes.sizes().vec(),
-                       {8, 64}};
+  const GroupQuantized all{codes,
+                           optimizer.read(name + ".weight_scales"),
+                           optimizer.read(name + ".weight_zeros"),
+                           codes.sizes().vec(),
+                           {8, 64}};
   const at::Tensor values = at::empty(codes.sizes(), at::kFloat);
   kernels::decode_groups(all, values);
   return values;

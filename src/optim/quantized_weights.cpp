@@ -1,4 +1,4 @@
-#include "optim/coded_weights.h"
+#include "optim/quantized_weights.h"
 
 #include <algorithm>
 
@@ -11,7 +11,7 @@
 
 namespace galore {
 
-void declare_options(OptionTable& table, CodedWeightOptions& options) {
+void declare_options(OptionTable& table, QuantizedWeightOptions& options) {
   table.add("weight_bits", &options.bits, "bits for each targeted weight; 16: stored like all other weights")
       .choices({"8", "16"})
       .origin("Q-GaLore's code");
@@ -27,14 +27,14 @@ void declare_options(OptionTable& table, CodedWeightOptions& options) {
 std::optional<GroupFormat> weight_format(const OptimizerOptions& options, const Parameter& matrix) {
   const WeightOverride* own = find_override(options.overrides, matrix);
   const OptimizerSettings& settings = own ? *own->settings : *options.settings;
-  if (!settings.coded_weights || settings.coded_weights->bits != 8) return std::nullopt;
+  if (!settings.quantized_weights || settings.quantized_weights->bits != 8) return std::nullopt;
   if (!own && !is_targeted(matrix, options.target_modules)) return std::nullopt;
-  const int64_t group_size = settings.coded_weights->group_size;
+  const int64_t group_size = settings.quantized_weights->group_size;
   if (group_size % 2 != 0) fail_usage("weight_group_size", "expected an even number, given {}", group_size);
   return GroupFormat{8, group_size};
 }
 
-void code_weights(const ParameterList& parameters, const OptimizerOptions& options, Ledger& ledger) {
+void quantize_weights(const ParameterList& parameters, const OptimizerOptions& options, Ledger& ledger) {
   for (Parameter* parameter : parameters) {
     if (!is_matrix(*parameter)) continue;
     const auto format = weight_format(options, *parameter);
@@ -47,9 +47,9 @@ void code_weights(const ParameterList& parameters, const OptimizerOptions& optio
   }
 }
 
-bool codes_weights(const OptimizerOptions& options) {
+bool quantizes_weights(const OptimizerOptions& options) {
   const auto asks = [](const OptimizerSettings& settings) {
-    return settings.coded_weights && settings.coded_weights->bits == 8;
+    return settings.quantized_weights && settings.quantized_weights->bits == 8;
   };
   return asks(*options.settings) ||
          std::any_of(options.overrides.begin(), options.overrides.end(),
@@ -57,7 +57,7 @@ bool codes_weights(const OptimizerOptions& options) {
 }
 
 void visit_codes(Parameter& parameter, StateVisitor& visitor) {
-  GroupCodes& codes = *parameter.codes;
+  GroupQuantized& codes = *parameter.codes;
   visitor.tensor(parameter.name + ".weight_codes", codes.codes);
   visitor.tensor(parameter.name + ".weight_scales", codes.scales);
   visitor.tensor(parameter.name + ".weight_zeros", codes.zeros);

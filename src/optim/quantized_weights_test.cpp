@@ -1,4 +1,4 @@
-#include "optim/coded_weights.h"
+#include "optim/quantized_weights.h"
 
 #include "core/errors.h"
 #include "optim/test_optimizer.h"
@@ -74,7 +74,7 @@ TEST(CodedWeights, TakeTheStepOfWeightsInFp32) {
         options.settings = resolve_optimizer(optim, args);
         options.settings->decay_order = order;
         TestRun plain(options, all_kinds());
-        options.settings->coded_weights = CodedWeightOptions{8, 32, false};
+        options.settings->quantized_weights = QuantizedWeightOptions{8, 32, false};
         TestRun coded(options, all_kinds());
         for (const char* name : {kSquare, kTall, kWide})
           plain.parameter(name).value.copy_(coded.weight(name));
@@ -82,7 +82,7 @@ TEST(CodedWeights, TakeTheStepOfWeightsInFp32) {
           plain.update(seed, 0.1), coded.update(seed, 0.1);
           for (const char* name : {kSquare, kTall, kWide}) {
             Ledger ledger(at::kCPU);
-            const GroupCodes expected =
+            const GroupQuantized expected =
                 zero_group_codes({8, 32}, plain.weight(name).sizes(), Owner::weights, ledger);
             kernels::encode_groups(plain.weight(name), expected, nullptr);
             // Adding a product to a weight and adding it to zeros first round differently, which may move a

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "core/group_codes.h"
+#include "core/group_quantized.h"
 #include "core/options.h"
 #include "core/parameter.h"
 #include "core/state_visitor.h"
@@ -14,20 +14,20 @@ namespace galore {
 
 struct OptimizerOptions;
 
-struct CodedWeightOptions {
+struct QuantizedWeightOptions {
   int64_t bits = 8;  // 16: weights are stored as in other optimizers
   int64_t group_size = 256;
   bool stochastic_round = true;
 };
-void declare_options(OptionTable& table, CodedWeightOptions& options);
+void declare_options(OptionTable& table, QuantizedWeightOptions& options);
 
 // Returns the quantization format of this matrix, or nothing if the matrix is not quantized. A matrix is
 // quantized if it is targeted and its optimizer asks for it. The matrix may have no value yet.
 std::optional<GroupFormat> weight_format(const OptimizerOptions& options, const Parameter& matrix);
 // Quantizes the matrices for which weight_format() returns a format, if they are not quantized yet.
-void code_weights(const ParameterList& parameters, const OptimizerOptions& options, Ledger& ledger);
+void quantize_weights(const ParameterList& parameters, const OptimizerOptions& options, Ledger& ledger);
 // Returns true when the options may quantize any weight.
-bool codes_weights(const OptimizerOptions& options);
+bool quantizes_weights(const OptimizerOptions& options);
 // Visits the exact codes under "<name>.weight_codes" and similar names. A model's files hold the decoded and
 // rounded values.
 void visit_codes(Parameter& parameter, StateVisitor& visitor);

@@ -18,7 +18,7 @@ struct GroupFormat {
 
 // A quantized tensor: value = (code - zero) * scale. Groups run over the flat, row-major tensor; the last
 // group may be shorter.
-struct GroupCodes {
+struct GroupQuantized {
   // uint8. With 8 bits it has the tensor's shape. With 4 bits it is flat, and a byte holds two neighbours,
   // the first in its lower half.
   at::Tensor codes;
@@ -32,7 +32,8 @@ struct GroupCodes {
 };
 
 // Returns a quantized tensor of zeros.
-GroupCodes zero_group_codes(const GroupFormat& format, at::IntArrayRef shape, Owner owner, Ledger& ledger);
+GroupQuantized zero_group_codes(const GroupFormat& format, at::IntArrayRef shape, Owner owner,
+                                Ledger& ledger);
 // Returns the bytes of a quantized tensor with `count` elements.
 int64_t group_code_bytes(const GroupFormat& format, int64_t count);
 

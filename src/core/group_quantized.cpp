@@ -1,4 +1,4 @@
-#include "core/group_codes.h"
+#include "core/group_quantized.h"
 
 #include "core/errors.h"
 
@@ -15,7 +15,8 @@ int64_t num_bytes(const GroupFormat& format, int64_t count) {
 
 }  // namespace
 
-GroupCodes zero_group_codes(const GroupFormat& format, at::IntArrayRef shape, Owner owner, Ledger& ledger) {
+GroupQuantized zero_group_codes(const GroupFormat& format, at::IntArrayRef shape, Owner owner,
+                                Ledger& ledger) {
   GALORE_ASSERT(format.bits == 8 || format.bits == 4);
   GALORE_ASSERT(format.group_size > 0 && format.group_size % 2 == 0);
   const int64_t count = c10::multiply_integers(shape), groups = num_groups(format, count);
