@@ -30,7 +30,7 @@ constexpr Command kCommands[] = {
      "measure speed and memory of training on synthetic tokens without writing files"},
     {"methods", methods_command, "list the optimizers with their papers, options, defaults and state"},
     {"report", report_command, "write charts of one or more runs as one HTML page: galore report RUN..."},
-    {"info", info_command, "describe a checkpoint, a token file or a safetensors file"},
+    {"info", info_command, "describe a checkpoint, a token file or a safetensors file, or list the kernels"},
     {"schema", schema_command, "print the JSON schema of the configuration file, for editors"},
     {"completion", completion_command,
      "print completions for bash, zsh or fish: source <(galore completion bash)"},

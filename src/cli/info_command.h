@@ -1,5 +1,5 @@
 // `galore info PATH` describes a checkpoint folder, a run's folder, a safetensors file, a config.json or a
-// token file.
+// token file. `galore info --kernels` lists the operations of this program and where they run.
 #pragma once
 
 #include "cli/arguments.h"

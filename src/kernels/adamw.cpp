@@ -3,17 +3,27 @@
 #include <ATen/ATen.h>
 
 #include "core/errors.h"
+#include "kernels/op_table.h"
 
 namespace galore::kernels {
+namespace {
+
+void adamw_on_cpu(const AdamStep& step, at::Tensor& gradient, at::Tensor& m, at::Tensor& v) {
+  cpu::adamw_direction(step, gradient.mutable_data_ptr<float>(), m.mutable_data_ptr<float>(),
+                       v.mutable_data_ptr<float>(), gradient.numel());
+}
+
+const Operation<decltype(adamw_direction)> kAdamwDirection("adamw_direction",
+                                                           {.cpu = adamw_on_cpu,
+                                                            .cuda = cuda::adamw_direction,
+                                                            .composed = composed::adamw_direction});
+
+}  // namespace
 
 void adamw_direction(const AdamStep& step, at::Tensor& gradient, at::Tensor& m, at::Tensor& v) {
   GALORE_ASSERT(gradient.is_contiguous() && m.is_contiguous() && v.is_contiguous());
   GALORE_ASSERT(gradient.numel() == m.numel() && gradient.numel() == v.numel());
-  if (gradient.is_meta()) return;
-  if (gradient.is_cuda()) return cuda::adamw_direction(step, gradient, m, v);
-  if (!gradient.is_cpu()) return composed::adamw_direction(step, gradient, m, v);
-  cpu::adamw_direction(step, gradient.mutable_data_ptr<float>(), m.mutable_data_ptr<float>(),
-                       v.mutable_data_ptr<float>(), gradient.numel());
+  kAdamwDirection(gradient, step, gradient, m, v);
 }
 
 namespace composed {

@@ -7,6 +7,7 @@
 
 #include "core/errors.h"
 #include "kernels/cpu/elementwise.h"
+#include "kernels/op_table.h"
 
 namespace galore {
 namespace {
@@ -111,16 +112,32 @@ at::Tensor times(const at::Tensor& weights, const at::Tensor& factors) {
   return factors.defined() ? weights * factors : weights;
 }
 
+void attend_row_by_row(const AttentionTensors& tensors, Workspace&) {
+  const AttentionTensors there = with_ranges_on_device(tensors);
+  for (int64_t row = 0; row < there.query.size(0); ++row) reference::attention(row_of(there, row));
+}
+
+void backward_row_by_row(const AttentionGradients& gradients, const at::Tensor& out_gradient,
+                         const AttentionTensors& tensors, Workspace&) {
+  const AttentionTensors there = with_ranges_on_device(tensors);
+  for (int64_t row = 0; row < there.query.size(0); ++row)
+    reference::attention_backward(row_of(gradients, row), out_gradient.narrow(0, row, 1), row_of(there, row));
+}
+
+const kernels::Operation<decltype(attention)> kAttention(
+    "attention",
+    {.cpu = kernels::or_composed<kernels::cpu::attention, attend_row_by_row>, .composed = attend_row_by_row});
+const kernels::Operation<decltype(attention_backward)> kAttentionBackward(
+    "attention_backward", {.cpu = kernels::or_composed<kernels::cpu::attention_backward, backward_row_by_row>,
+                           .composed = backward_row_by_row});
+
 }  // namespace
 
 void attention(const AttentionTensors& tensors, Workspace& workspace) {
   check(tensors);
-  if (tensors.query.is_cpu() || tensors.query.is_meta()) {
-    if (kernels::cpu::attention(tensors, workspace)) return;
-  }
-  if (tensors.query.is_meta()) return;
-  const AttentionTensors there = with_ranges_on_device(tensors);
-  for (int64_t row = 0; row < there.query.size(0); ++row) reference::attention(row_of(there, row));
+  if (tensors.query.is_meta())
+    return void(kernels::cpu::attention(tensors, workspace));  // claims its scratch
+  kAttention(tensors.query, tensors, workspace);
 }
 
 void attention_backward(const AttentionGradients& gradients, const at::Tensor& out_gradient,
@@ -129,13 +146,9 @@ void attention_backward(const AttentionGradients& gradients, const at::Tensor& o
   GALORE_ASSERT(gradients.query.sizes() == tensors.query.sizes() && out_gradient.is_contiguous());
   GALORE_ASSERT(gradients.key.sizes() == tensors.key.sizes() &&
                 gradients.value.sizes() == tensors.key.sizes());
-  if (tensors.query.is_cpu() || tensors.query.is_meta()) {
-    if (kernels::cpu::attention_backward(gradients, out_gradient, tensors, workspace)) return;
-  }
-  if (tensors.query.is_meta()) return;
-  const AttentionTensors there = with_ranges_on_device(tensors);
-  for (int64_t row = 0; row < there.query.size(0); ++row)
-    reference::attention_backward(row_of(gradients, row), out_gradient.narrow(0, row, 1), row_of(there, row));
+  if (tensors.query.is_meta())
+    return void(kernels::cpu::attention_backward(gradients, out_gradient, tensors, workspace));
+  kAttentionBackward(tensors.query, gradients, out_gradient, tensors, workspace);
 }
 
 void attention_cached(const at::Tensor& out, const at::Tensor& query, const at::Tensor& key,

@@ -3,28 +3,37 @@
 #include <ATen/ATen.h>
 
 #include "core/errors.h"
+#include "kernels/op_table.h"
 
 namespace galore::kernels {
 namespace {
 
-template <typename Task>
-void update_pair(const at::Tensor& average, const at::Tensor& gradient, const Task& task,
-                 void (*composed)(const at::Tensor&, const at::Tensor&, const Task&),
-                 void (*fast)(float*, float*, int64_t, const Task&)) {
+template <auto kernel, typename Task>
+void update_pair(const at::Tensor& average, const at::Tensor& gradient, const Task& task) {
+  kernel(average.mutable_data_ptr<float>(), gradient.mutable_data_ptr<float>(), average.numel(), task);
+}
+
+const Operation<decltype(average_gradient)> kAverageGradient(
+    "average_gradient",
+    {.cpu = update_pair<cpu::average_gradient, Averaging>, .composed = composed::average_gradient});
+const Operation<decltype(scale_by_root)> kScaleByRoot("scale_by_root",
+                                                      {.cpu = update_pair<cpu::scale_by_root, RootScaling>,
+                                                       .composed = composed::scale_by_root});
+
+void check_pair(const at::Tensor& average, const at::Tensor& gradient) {
   GALORE_ASSERT(average.is_contiguous() && gradient.is_contiguous() && average.numel() == gradient.numel());
-  if (average.is_meta()) return;
-  if (!average.is_cpu()) return composed(average, gradient, task);
-  fast(average.mutable_data_ptr<float>(), gradient.mutable_data_ptr<float>(), average.numel(), task);
 }
 
 }  // namespace
 
 void average_gradient(const at::Tensor& average, const at::Tensor& gradient, const Averaging& averaging) {
-  update_pair(average, gradient, averaging, composed::average_gradient, cpu::average_gradient);
+  check_pair(average, gradient);
+  kAverageGradient(average, average, gradient, averaging);
 }
 
 void scale_by_root(const at::Tensor& average, const at::Tensor& gradient, const RootScaling& scaling) {
-  update_pair(average, gradient, scaling, composed::scale_by_root, cpu::scale_by_root);
+  check_pair(average, gradient);
+  kScaleByRoot(average, average, gradient, scaling);
 }
 
 namespace composed {

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/errors.h"
+#include "kernels/op_table.h"
 
 namespace galore::kernels {
 namespace {
@@ -23,20 +24,28 @@ void check_block_adam(const BlockAdam& step, const at::Tensor& gradient, const a
                 v.sizes() == m.sizes());
 }
 
+template <auto kernel>
+auto on_task(const BlockAdam& step, at::Tensor& gradient, at::Tensor& m, at::Tensor& v) {
+  return kernel(step, block_task(gradient, m, v));
+}
+
+const Operation<decltype(folded_adam_direction)> kFoldedAdam("folded_adam_direction",
+                                                             {.cpu = on_task<cpu::folded_adam_direction>,
+                                                              .composed = composed::folded_adam_direction});
+const Operation<decltype(haar_adam_direction)> kHaarAdam("haar_adam_direction",
+                                                         {.cpu = on_task<cpu::haar_adam_direction>,
+                                                          .composed = composed::haar_adam_direction});
+
 }  // namespace
 
 void folded_adam_direction(const BlockAdam& step, at::Tensor& gradient, at::Tensor& m, at::Tensor& v) {
   check_block_adam(step, gradient, m, v);
-  if (gradient.is_meta()) return;
-  if (!gradient.is_cpu()) return composed::folded_adam_direction(step, gradient, m, v);
-  cpu::folded_adam_direction(step, block_task(gradient, m, v));
+  kFoldedAdam(gradient, step, gradient, m, v);
 }
 
 double haar_adam_direction(const BlockAdam& step, at::Tensor& gradient, at::Tensor& m, at::Tensor& v) {
   check_block_adam(step, gradient, m, v);
-  if (gradient.is_meta()) return 0;
-  if (!gradient.is_cpu()) return composed::haar_adam_direction(step, gradient, m, v);
-  return cpu::haar_adam_direction(step, block_task(gradient, m, v));
+  return kHaarAdam(gradient, step, gradient, m, v);
 }
 
 namespace composed {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/errors.h"
+#include "kernels/op_table.h"
 
 namespace galore::kernels {
 namespace {
@@ -49,6 +50,31 @@ cpu::RawCodes8 raw(const Codes8& codes) {
   return {codes.codes.mutable_data_ptr<uint8_t>(), codes.scales.mutable_data_ptr<float>(), codes.block_size};
 }
 
+void decode_on_cpu(const Codes8& source, at::Tensor& destination) {
+  if (!is_plain(destination) || !source.codes.is_contiguous())
+    return composed::decode_8bit(source, destination);
+  cpu::decode_8bit(raw(source), source.is_signed, destination.mutable_data_ptr<float>(), destination.numel());
+}
+
+void encode_on_cpu(const at::Tensor& source, Codes8& destination) {
+  if (!is_plain(source) || !destination.codes.is_contiguous())
+    return composed::encode_8bit(source, destination);
+  cpu::encode_8bit(source.const_data_ptr<float>(), raw(destination), destination.is_signed, source.numel());
+}
+
+void adamw_8bit_on_cpu(const AdamStep& step, at::Tensor& gradient, Codes8& m, Codes8& v) {
+  cpu::adamw_8bit_direction(step, gradient.mutable_data_ptr<float>(), raw(m), raw(v), gradient.numel());
+}
+
+const Operation<decltype(decode_8bit)> kDecode8bit("decode_8bit",
+                                                   {.cpu = decode_on_cpu, .composed = composed::decode_8bit});
+const Operation<decltype(encode_8bit)> kEncode8bit("encode_8bit",
+                                                   {.cpu = encode_on_cpu, .composed = composed::encode_8bit});
+const Operation<decltype(adamw_8bit_direction)> kAdamw8bit("adamw_8bit_direction",
+                                                           {.cpu = adamw_8bit_on_cpu,
+                                                            .cuda = cuda::adamw_8bit_direction,
+                                                            .composed = composed::adamw_8bit_direction});
+
 }  // namespace
 
 const CodeBook& signed_code_book() {
@@ -62,27 +88,16 @@ const CodeBook& unsigned_code_book() {
 }
 
 void decode_8bit(const Codes8& source, at::Tensor& destination) {
-  if (destination.is_meta()) return;
-  if (!is_plain(destination) || !source.codes.is_contiguous())
-    return composed::decode_8bit(source, destination);
-  cpu::decode_8bit(raw(source), source.is_signed, destination.mutable_data_ptr<float>(), destination.numel());
+  kDecode8bit(destination, source, destination);
 }
 
-void encode_8bit(const at::Tensor& source, Codes8& destination) {
-  if (source.is_meta()) return;
-  if (!is_plain(source) || !destination.codes.is_contiguous())
-    return composed::encode_8bit(source, destination);
-  cpu::encode_8bit(source.const_data_ptr<float>(), raw(destination), destination.is_signed, source.numel());
-}
+void encode_8bit(const at::Tensor& source, Codes8& destination) { kEncode8bit(source, source, destination); }
 
 void adamw_8bit_direction(const AdamStep& step, at::Tensor& gradient, Codes8& m, Codes8& v) {
   GALORE_ASSERT(gradient.is_contiguous() && gradient.numel() == m.codes.numel() &&
                 gradient.numel() == v.codes.numel());
   GALORE_ASSERT(m.is_signed && !v.is_signed && m.block_size == v.block_size);
-  if (gradient.is_meta()) return;
-  if (gradient.is_cuda()) return cuda::adamw_8bit_direction(step, gradient, m, v);
-  if (!gradient.is_cpu()) return composed::adamw_8bit_direction(step, gradient, m, v);
-  cpu::adamw_8bit_direction(step, gradient.mutable_data_ptr<float>(), raw(m), raw(v), gradient.numel());
+  kAdamw8bit(gradient, step, gradient, m, v);
 }
 
 namespace composed {

@@ -3,36 +3,60 @@
 #include <ATen/ATen.h>
 
 #include "core/errors.h"
+#include "kernels/op_table.h"
 
 namespace galore::kernels {
 
-void clip_spikes(at::Tensor& gradient, const at::Tensor& variance, double threshold) {
-  GALORE_ASSERT(gradient.is_contiguous() && variance.is_contiguous() && gradient.numel() == variance.numel());
-  if (gradient.is_meta()) return;
-  if (!gradient.is_cpu()) return composed::clip_spikes(gradient, variance, threshold);
+namespace {
+
+void clip_spikes_on_cpu(at::Tensor& gradient, const at::Tensor& variance, double threshold) {
   cpu::clip_spikes(gradient.mutable_data_ptr<float>(), variance.const_data_ptr<float>(), gradient.numel(),
                    static_cast<float>(threshold));
 }
 
+double largest_on_cpu(const at::Tensor& x) {
+  return cpu::largest_magnitude(x.const_data_ptr<float>(), x.numel());
+}
+
+double clipped_sum_on_cpu(const at::Tensor& x, const RatioClip& clip) {
+  return cpu::clipped_sum_squares(x.const_data_ptr<float>(), x.numel(), clip);
+}
+
+void clip_and_scale_on_cpu(at::Tensor& x, const RatioClip& clip, double scale) {
+  cpu::clip_and_scale(x.mutable_data_ptr<float>(), x.numel(), clip, static_cast<float>(scale));
+}
+
+const Operation<decltype(clip_spikes)> kClipSpikes("clip_spikes", {.cpu = clip_spikes_on_cpu,
+                                                                   .composed = composed::clip_spikes});
+const Operation<decltype(largest_magnitude)> kLargestMagnitude("largest_magnitude",
+                                                               {.cpu = largest_on_cpu,
+                                                                .composed = composed::largest_magnitude});
+const Operation<decltype(clipped_sum_squares)> kClippedSumSquares(
+    "clipped_sum_squares", {.cpu = clipped_sum_on_cpu, .composed = composed::clipped_sum_squares});
+const Operation<decltype(clip_and_scale)> kClipAndScale("clip_and_scale",
+                                                        {.cpu = clip_and_scale_on_cpu,
+                                                         .composed = composed::clip_and_scale});
+
+}  // namespace
+
+void clip_spikes(at::Tensor& gradient, const at::Tensor& variance, double threshold) {
+  GALORE_ASSERT(gradient.is_contiguous() && variance.is_contiguous() && gradient.numel() == variance.numel());
+  kClipSpikes(gradient, gradient, variance, threshold);
+}
+
 double largest_magnitude(const at::Tensor& x) {
   GALORE_ASSERT(x.is_contiguous());
-  if (x.is_meta() || x.numel() == 0) return 0;
-  if (!x.is_cpu()) return composed::largest_magnitude(x);
-  return cpu::largest_magnitude(x.const_data_ptr<float>(), x.numel());
+  return x.numel() == 0 ? 0 : kLargestMagnitude(x, x);
 }
 
 double clipped_sum_squares(const at::Tensor& x, const RatioClip& clip) {
   GALORE_ASSERT(x.is_contiguous());
-  if (x.is_meta()) return 0;
-  if (!x.is_cpu()) return composed::clipped_sum_squares(x, clip);
-  return cpu::clipped_sum_squares(x.const_data_ptr<float>(), x.numel(), clip);
+  return kClippedSumSquares(x, x, clip);
 }
 
 void clip_and_scale(at::Tensor& x, const RatioClip& clip, double scale) {
   GALORE_ASSERT(x.is_contiguous());
-  if (x.is_meta()) return;
-  if (!x.is_cpu()) return composed::clip_and_scale(x, clip, scale);
-  cpu::clip_and_scale(x.mutable_data_ptr<float>(), x.numel(), clip, static_cast<float>(scale));
+  kClipAndScale(x, x, clip, scale);
 }
 
 namespace composed {

@@ -2,14 +2,25 @@
 
 #include "core/errors.h"
 #include "kernels/cpu/elementwise.h"
+#include "kernels/op_table.h"
 
 namespace galore {
+namespace {
+
+void copy_composed(const at::Tensor& out, const at::Tensor& in) { out.copy_(in); }
+
+void convert_on_cpu(const at::Tensor& out, const at::Tensor& in) {
+  if (!in.is_cpu() || !kernels::cpu::convert(out, in)) copy_composed(out, in);
+}
+
+const kernels::Operation<decltype(convert)> kConvert("convert",
+                                                     {.cpu = convert_on_cpu, .composed = copy_composed});
+
+}  // namespace
 
 void convert(const at::Tensor& out, const at::Tensor& in) {
   GALORE_ASSERT(out.sizes() == in.sizes() && out.is_contiguous() && in.is_contiguous());
-  if (out.is_meta()) return;
-  if (out.is_cpu() && in.is_cpu() && kernels::cpu::convert(out, in)) return;
-  out.copy_(in);
+  kConvert(out, out, in);
 }
 
 at::Tensor converted(const at::Tensor& tensor, at::ScalarType dtype, Workspace& workspace,

@@ -4,6 +4,7 @@
 
 #include "core/errors.h"
 #include "kernels/cpu/elementwise.h"
+#include "kernels/op_table.h"
 
 namespace galore {
 namespace {
@@ -15,21 +16,33 @@ void check_losses(const at::Tensor& losses, const at::Tensor& logits, const at::
   GALORE_ASSERT(labels.is_contiguous() && losses.is_contiguous());
 }
 
+bool loss_and_gradient(const at::Tensor& losses, const at::Tensor& logits, const at::Tensor& labels,
+                       double gradient_scale) {
+  return kernels::cpu::cross_entropy(losses, logits, labels, &gradient_scale);
+}
+
+bool loss_alone(const at::Tensor& losses, const at::Tensor& logits, const at::Tensor& labels) {
+  return kernels::cpu::cross_entropy(losses, logits, labels, nullptr);
+}
+
+const kernels::Operation<decltype(cross_entropy)> kCrossEntropy(
+    "cross_entropy", {.cpu = kernels::or_composed<loss_and_gradient, reference::cross_entropy>,
+                      .composed = reference::cross_entropy});
+const kernels::Operation<decltype(cross_entropy_loss)> kCrossEntropyLoss(
+    "cross_entropy_loss", {.cpu = kernels::or_composed<loss_alone, reference::cross_entropy_loss>,
+                           .composed = reference::cross_entropy_loss});
+
 }  // namespace
 
 void cross_entropy(const at::Tensor& losses, const at::Tensor& logits, const at::Tensor& labels,
                    double gradient_scale) {
   check_losses(losses, logits, labels);
-  if (logits.is_meta()) return;
-  if (logits.is_cpu() && kernels::cpu::cross_entropy(losses, logits, labels, &gradient_scale)) return;
-  reference::cross_entropy(losses, logits, labels, gradient_scale);
+  kCrossEntropy(logits, losses, logits, labels, gradient_scale);
 }
 
 void cross_entropy_loss(const at::Tensor& losses, const at::Tensor& logits, const at::Tensor& labels) {
   check_losses(losses, logits, labels);
-  if (logits.is_meta()) return;
-  if (logits.is_cpu() && kernels::cpu::cross_entropy(losses, logits, labels, nullptr)) return;
-  reference::cross_entropy_loss(losses, logits, labels);
+  kCrossEntropyLoss(logits, losses, logits, labels);
 }
 
 namespace reference {

@@ -8,6 +8,8 @@
 #include <numbers>
 #include <vector>
 
+#include "kernels/op_table.h"
+
 namespace galore {
 namespace {
 
@@ -69,15 +71,19 @@ at::Tensor in_order(const at::Tensor& sums) {
   return ordered;
 }
 
-}  // namespace
-
-void dct_columns(const at::Tensor& out, const at::Tensor& columns) {
-  if (out.is_meta()) return;
-  if (out.is_cpu()) return fill_columns(out, columns);
+void fill_columns_by_host(const at::Tensor& out, const at::Tensor& columns) {
   const at::Tensor made = at::empty(out.sizes(), at::kFloat);
   fill_columns(made, columns.cpu());
   out.copy_(made);
 }
+
+const kernels::Operation<decltype(dct_columns)> kDctColumns("dct_columns",
+                                                            {.cpu = fill_columns,
+                                                             .composed = fill_columns_by_host});
+
+}  // namespace
+
+void dct_columns(const at::Tensor& out, const at::Tensor& columns) { kDctColumns(out, out, columns); }
 
 at::Tensor dct_column_sizes(const at::Tensor& matrix, Workspace& workspace) {
   const int64_t rows = matrix.size(0), n = matrix.size(1);

@@ -7,6 +7,7 @@
 #include "core/errors.h"
 #include "core/philox.h"
 #include "kernels/cpu/elementwise.h"
+#include "kernels/op_table.h"
 
 namespace galore {
 namespace {
@@ -33,6 +34,10 @@ at::Tensor philox_words(const RandomStream& stream, int64_t first, int64_t count
   return at::stack({x[0], x[1], x[2], x[3]});
 }
 
+const kernels::Operation<decltype(dropout)> kDropout(
+    "dropout",
+    {.cpu = kernels::or_composed<kernels::cpu::dropout, reference::dropout>, .composed = reference::dropout});
+
 }  // namespace
 
 DropoutScale dropout_scale(double probability) {
@@ -45,9 +50,7 @@ void dropout(const at::Tensor& out, const at::Tensor& x, const DropoutMask& mask
              Write write) {
   GALORE_ASSERT(x.dim() == 2 && out.sizes() == x.sizes() && out.scalar_type() == x.scalar_type());
   GALORE_ASSERT(x.is_contiguous() && out.is_contiguous() && first_row >= 0);
-  if (out.is_meta()) return;
-  if (out.is_cpu() && kernels::cpu::dropout(out, x, mask, first_row, write)) return;
-  reference::dropout(out, x, mask, first_row, write);
+  kDropout(out, out, x, mask, first_row, write);
 }
 
 namespace reference {

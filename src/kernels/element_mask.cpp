@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/errors.h"
+#include "kernels/op_table.h"
 
 namespace galore::kernels {
 namespace {
@@ -96,17 +97,9 @@ void check_mask(const at::Tensor& packed, const at::Tensor& x, const at::Tensor&
   GALORE_ASSERT(packed.is_contiguous() && x.is_contiguous() && mask.numel() == mask_words(x.numel()));
 }
 
-}  // namespace
-
-void mark_smallest(const at::Tensor& mask, int64_t elements, int64_t chosen, const RandomStream& stream) {
-  GALORE_ASSERT(mask.numel() == mask_words(elements) && 0 <= chosen && chosen <= elements);
-  if (mask.is_meta()) return;
+void mark_smallest_on_cpu(const at::Tensor& mask, int64_t elements, int64_t chosen,
+                          const RandomStream& stream) {
   at::Tensor words = mask;
-  if (!mask.is_cpu()) {
-    const at::Tensor host = at::empty(mask.sizes(), at::kInt);
-    mark_smallest(host, elements, chosen, stream);
-    return void(words.copy_(host));
-  }
   words.zero_();
   if (chosen == 0) return;
   const auto rank = number_of_rank(elements, chosen - 1, stream);
@@ -130,10 +123,13 @@ void mark_smallest(const at::Tensor& mask, int64_t elements, int64_t chosen, con
   }
 }
 
-void gather_marked(at::Tensor& packed, const at::Tensor& x, const at::Tensor& mask) {
-  check_mask(packed, x, mask);
-  if (x.is_meta()) return;
-  if (!x.is_cpu()) return composed::gather_marked(packed, x, mask);
+void mark_by_host(const at::Tensor& mask, int64_t elements, int64_t chosen, const RandomStream& stream) {
+  const at::Tensor host = at::empty(mask.sizes(), at::kInt);
+  mark_smallest_on_cpu(host, elements, chosen, stream);
+  mask.copy_(host);
+}
+
+void gather_marked_on_cpu(at::Tensor& packed, const at::Tensor& x, const at::Tensor& mask) {
   const uint32_t* words = words_of(mask);
   const auto offsets = piece_offsets(words, x.numel());
   GALORE_ASSERT(packed.numel() == offsets.back());
@@ -145,10 +141,7 @@ void gather_marked(at::Tensor& packed, const at::Tensor& x, const at::Tensor& ma
   });
 }
 
-void scatter_marked(at::Tensor& x, const at::Tensor& packed, const at::Tensor& mask) {
-  check_mask(packed, x, mask);
-  if (x.is_meta()) return;
-  if (!x.is_cpu()) return composed::scatter_marked(x, packed, mask);
+void scatter_marked_on_cpu(at::Tensor& x, const at::Tensor& packed, const at::Tensor& mask) {
   const uint32_t* words = words_of(mask);
   const auto offsets = piece_offsets(words, x.numel());
   GALORE_ASSERT(packed.numel() == offsets.back());
@@ -159,6 +152,32 @@ void scatter_marked(at::Tensor& x, const at::Tensor& packed, const at::Tensor& m
     for_marked(words, begin, end, offsets[static_cast<size_t>(piece)],
                [&](int64_t i, int64_t place) { to[i] = from[place]; });
   });
+}
+
+const Operation<decltype(mark_smallest)> kMarkSmallest("mark_smallest", {.cpu = mark_smallest_on_cpu,
+                                                                         .composed = mark_by_host});
+const Operation<decltype(gather_marked)> kGatherMarked("gather_marked",
+                                                       {.cpu = gather_marked_on_cpu,
+                                                        .composed = composed::gather_marked});
+const Operation<decltype(scatter_marked)> kScatterMarked("scatter_marked",
+                                                         {.cpu = scatter_marked_on_cpu,
+                                                          .composed = composed::scatter_marked});
+
+}  // namespace
+
+void mark_smallest(const at::Tensor& mask, int64_t elements, int64_t chosen, const RandomStream& stream) {
+  GALORE_ASSERT(mask.numel() == mask_words(elements) && 0 <= chosen && chosen <= elements);
+  kMarkSmallest(mask, mask, elements, chosen, stream);
+}
+
+void gather_marked(at::Tensor& packed, const at::Tensor& x, const at::Tensor& mask) {
+  check_mask(packed, x, mask);
+  kGatherMarked(x, packed, x, mask);
+}
+
+void scatter_marked(at::Tensor& x, const at::Tensor& packed, const at::Tensor& mask) {
+  check_mask(packed, x, mask);
+  kScatterMarked(x, x, packed, mask);
 }
 
 namespace composed {

@@ -4,6 +4,7 @@
 
 #include "core/errors.h"
 #include "kernels/cpu/elementwise.h"
+#include "kernels/op_table.h"
 
 namespace galore {
 namespace {
@@ -14,20 +15,23 @@ void check_rows(const at::Tensor& rows, const at::Tensor& table, const at::Tenso
   GALORE_ASSERT(rows.is_contiguous() && table.is_contiguous() && indices.is_contiguous());
 }
 
+const kernels::Operation<decltype(embedding)> kEmbedding(
+    "embedding", {.cpu = kernels::or_composed<kernels::cpu::embedding, reference::embedding>,
+                  .composed = reference::embedding});
+const kernels::Operation<decltype(add_rows)> kAddRows(
+    "add_rows", {.cpu = kernels::or_composed<kernels::cpu::add_rows, reference::add_rows>,
+                 .composed = reference::add_rows});
+
 }  // namespace
 
 void embedding(const at::Tensor& out, const at::Tensor& table, const at::Tensor& indices) {
   check_rows(out, table, indices);
-  if (out.is_meta()) return;
-  if (out.is_cpu() && kernels::cpu::embedding(out, table, indices)) return;
-  reference::embedding(out, table, indices);
+  kEmbedding(out, out, table, indices);
 }
 
 void add_rows(const at::Tensor& table, const at::Tensor& indices, const at::Tensor& rows) {
   check_rows(rows, table, indices);
-  if (table.is_meta()) return;
-  if (table.is_cpu() && kernels::cpu::add_rows(table, indices, rows)) return;
-  reference::add_rows(table, indices, rows);
+  kAddRows(table, table, indices, rows);
 }
 
 namespace reference {

@@ -5,6 +5,7 @@
 #include "core/errors.h"
 #include "kernels/cpu/dispatch.h"
 #include "kernels/formulas/group_quantize.h"
+#include "kernels/op_table.h"
 
 namespace galore::kernels {
 namespace {
@@ -43,7 +44,9 @@ at::Tensor packed(const at::Tensor& codes) {
   return pairs.select(1, 0) + pairs.select(1, 1) * 16;
 }
 
-// Returns the random thresholds of formulas::code_stochastic, one for each element.
+// Returns a random number in (0, 1) for each element, which is rounded up where its distance from the lower
+// code is larger: the middle of one of 2^16 intervals, so that the mean is exact and a value that equals a
+// code except for rounding stays this code.
 at::Tensor chances(int64_t count, const RandomStream& stream) {
   const at::Tensor out = at::empty({count}, at::kFloat);
   float* chance = out.mutable_data_ptr<float>();
@@ -66,12 +69,8 @@ void decode_block_composed(const GroupQuantized& source, const Block& block, con
   destination.copy_((codes - source.zeros.index({group}).to(at::kFloat)) * source.scales.index({group}));
 }
 
-}  // namespace
-
-void encode_groups(const at::Tensor& source, const GroupQuantized& destination,
-                   const RandomStream* stochastic) {
-  check_codes(source, destination);
-  if (source.is_meta()) return;
+void encode_groups_on_cpu(const at::Tensor& source, const GroupQuantized& destination,
+                          const RandomStream* stochastic) {
   const bool done = on_cpu(source, destination) && cpu::with_element(source, [&](auto* element) {
                       using T = cpu::Element<decltype(element)>;
                       cpu::encode_groups(source.const_data_ptr<T>(), raw_groups(destination), stochastic);
@@ -79,9 +78,7 @@ void encode_groups(const at::Tensor& source, const GroupQuantized& destination,
   if (!done) composed::encode_groups(source, destination, stochastic);
 }
 
-void decode_groups(const GroupQuantized& source, const at::Tensor& destination) {
-  check_codes(destination, source);
-  if (destination.is_meta()) return;
+void decode_groups_on_cpu(const GroupQuantized& source, const at::Tensor& destination) {
   const bool done = on_cpu(destination, source) && cpu::with_element(destination, [&](auto* element) {
                       using T = cpu::Element<decltype(element)>;
                       cpu::decode_groups(raw_groups(source), destination.mutable_data_ptr<T>());
@@ -89,16 +86,51 @@ void decode_groups(const GroupQuantized& source, const at::Tensor& destination) 
   if (!done) composed::decode_groups(source, destination);
 }
 
-void decode_block(const GroupQuantized& source, const Block& block, const at::Tensor& destination) {
-  GALORE_ASSERT(source.format.bits == 8 && source.shape.size() == 2 && destination.is_contiguous() &&
-                destination.size(0) == block.rows && destination.size(1) == block.columns);
-  if (destination.is_meta()) return;
+void decode_block_on_cpu(const GroupQuantized& source, const Block& block, const at::Tensor& destination) {
   const bool done =
       on_cpu(destination, source) && cpu::with_element(destination, [&](auto* element) {
         using T = cpu::Element<decltype(element)>;
         cpu::decode_block(raw_groups(source), block, source.shape[1], destination.mutable_data_ptr<T>());
       });
   if (!done) decode_block_composed(source, block, destination);
+}
+
+void update_groups_on_cpu(const WeightUpdate& update, const at::Tensor& direction,
+                          const GroupQuantized& weight) {
+  if (!on_cpu(direction, weight)) return composed::update_groups(update, direction, weight);
+  cpu::update_groups({update.factors(), direction.const_data_ptr<float>(), update.stochastic},
+                     raw_groups(weight));
+}
+
+const Operation<decltype(encode_groups)> kEncodeGroups("encode_groups",
+                                                       {.cpu = encode_groups_on_cpu,
+                                                        .composed = composed::encode_groups});
+const Operation<decltype(decode_groups)> kDecodeGroups("decode_groups",
+                                                       {.cpu = decode_groups_on_cpu,
+                                                        .composed = composed::decode_groups});
+const Operation<decltype(decode_block)> kDecodeBlock("decode_block", {.cpu = decode_block_on_cpu,
+                                                                      .composed = decode_block_composed});
+const Operation<decltype(update_groups)> kUpdateGroups("update_groups",
+                                                       {.cpu = update_groups_on_cpu,
+                                                        .composed = composed::update_groups});
+
+}  // namespace
+
+void encode_groups(const at::Tensor& source, const GroupQuantized& destination,
+                   const RandomStream* stochastic) {
+  check_codes(source, destination);
+  kEncodeGroups(source, source, destination, stochastic);
+}
+
+void decode_groups(const GroupQuantized& source, const at::Tensor& destination) {
+  check_codes(destination, source);
+  kDecodeGroups(destination, source, destination);
+}
+
+void decode_block(const GroupQuantized& source, const Block& block, const at::Tensor& destination) {
+  GALORE_ASSERT(source.format.bits == 8 && source.shape.size() == 2 && destination.is_contiguous() &&
+                destination.size(0) == block.rows && destination.size(1) == block.columns);
+  kDecodeBlock(destination, source, block, destination);
 }
 
 GroupQuantized part_of(const GroupQuantized& codes, int64_t first, int64_t count) {
@@ -114,10 +146,7 @@ GroupQuantized part_of(const GroupQuantized& codes, int64_t first, int64_t count
 
 void update_groups(const WeightUpdate& update, const at::Tensor& direction, const GroupQuantized& weight) {
   check_codes(direction, weight);
-  if (direction.is_meta()) return;
-  if (!on_cpu(direction, weight)) return composed::update_groups(update, direction, weight);
-  cpu::update_groups({update.factors(), direction.const_data_ptr<float>(), update.stochastic},
-                     raw_groups(weight));
+  kUpdateGroups(direction, update, direction, weight);
 }
 
 bool is_finite(const GroupQuantized& codes) {

@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -160,7 +161,22 @@ TEST(GroupQuantized, FusedEqualsComposed) {
   }
 }
 
-TEST(GroupQuantized, FusedEqualsTheFormulasOfDevices) {
+// The definition of the codes, one number at a time.
+float expected_value(const formulas::GroupScale& group, float code) {
+  return (code - group.zero) * group.scale;
+}
+
+float expected_nearest(const formulas::GroupScale& group, float value) {
+  return std::clamp(std::nearbyint(value / group.scale) + group.zero, 0.0f, 255.0f);
+}
+
+float expected_drawn(const formulas::GroupScale& group, float value, uint32_t random16) {
+  const float exact = value / group.scale, below = std::floor(exact);
+  const float chance = (static_cast<float>(random16) + 0.5f) * 0x1p-16f;
+  return std::clamp(below + (chance < exact - below ? 1.0f : 0.0f) + group.zero, 0.0f, 255.0f);
+}
+
+TEST(GroupQuantized, AreTheDefinition) {
   const RandomStream stream(7, "rounding", "w", 3);
   const at::Tensor values = random({1000}, at::kFloat, 1);
   const GroupQuantized nearest = encoded(values, 8, 250), drawn = encoded(values, 8, 250, &stream);
@@ -170,10 +186,9 @@ TEST(GroupQuantized, FusedEqualsTheFormulasOfDevices) {
     const float value = values[i].item<float>();
     const auto words = stream.block(static_cast<uint64_t>(i / formulas::kRoundingsPerBlock));
     const uint32_t bits = formulas::rounding_bits(words, i % formulas::kRoundingsPerBlock);
-    ASSERT_EQ(nearest.codes[i].item<float>(), formulas::code_nearest(scale, value, 255));
-    ASSERT_EQ(drawn.codes[i].item<float>(), formulas::code_stochastic(scale, value, 255, bits));
-    ASSERT_EQ(decoded(nearest)[i].item<float>(),
-              formulas::value_of_code(scale, nearest.codes[i].item<float>()));
+    ASSERT_EQ(nearest.codes[i].item<float>(), expected_nearest(scale, value));
+    ASSERT_EQ(drawn.codes[i].item<float>(), expected_drawn(scale, value, bits));
+    ASSERT_EQ(decoded(nearest)[i].item<float>(), expected_value(scale, nearest.codes[i].item<float>()));
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include "core/errors.h"
 #include "kernels/cpu/elementwise.h"
+#include "kernels/op_table.h"
 
 namespace galore {
 namespace {
@@ -27,21 +28,43 @@ at::Tensor normalized(const LayerNormInputs& inputs) {
   return (inputs.x.to(at::kFloat) - mean) * inputs.statistics.select(1, 1).unsqueeze(1);
 }
 
+void layer_norm_backward_composed(const LayerNormGradients& gradients, const at::Tensor& gradient,
+                                  const LayerNormInputs& inputs, const at::Tensor&) {
+  reference::layer_norm_backward(gradients, gradient, inputs);
+}
+
+bool layer_norm_backward_on_cpu(const LayerNormGradients& gradients, const at::Tensor& gradient,
+                                const LayerNormInputs& inputs, const at::Tensor& partial) {
+  if (!kernels::cpu::layer_norm_backward(gradients.x, partial, gradient, inputs)) return false;
+  at::Tensor weight = gradients.weight, bias = gradients.bias;
+  at::sum_out(weight, partial[0], {0});
+  at::sum_out(bias, partial[1], {0});
+  return true;
+}
+
+const kernels::Operation<decltype(layer_norm_statistics)> kLayerNormStatistics(
+    "layer_norm_statistics",
+    {.cpu = kernels::or_composed<kernels::cpu::layer_norm_statistics, reference::layer_norm_statistics>,
+     .composed = reference::layer_norm_statistics});
+const kernels::Operation<decltype(layer_norm)> kLayerNorm(
+    "layer_norm", {.cpu = kernels::or_composed<kernels::cpu::layer_norm, reference::layer_norm>,
+                   .composed = reference::layer_norm});
+const kernels::Operation<decltype(layer_norm_backward_composed)> kLayerNormBackward(
+    "layer_norm_backward",
+    {.cpu = kernels::or_composed<layer_norm_backward_on_cpu, layer_norm_backward_composed>,
+     .composed = layer_norm_backward_composed});
+
 }  // namespace
 
 void layer_norm_statistics(const at::Tensor& statistics, const at::Tensor& x, double epsilon) {
   GALORE_ASSERT(x.dim() == 2 && x.is_contiguous() && statistics.numel() == 2 * x.size(0));
-  if (x.is_meta()) return;
-  if (x.is_cpu() && kernels::cpu::layer_norm_statistics(statistics, x, epsilon)) return;
-  reference::layer_norm_statistics(statistics, x, epsilon);
+  kLayerNormStatistics(x, statistics, x, epsilon);
 }
 
 void layer_norm(const at::Tensor& out, const LayerNormInputs& inputs, const at::Tensor& bias) {
   check_layer_norm(inputs);
   check_alike(out, inputs.x);
-  if (out.is_meta()) return;
-  if (out.is_cpu() && kernels::cpu::layer_norm(out, inputs, bias)) return;
-  reference::layer_norm(out, inputs, bias);
+  kLayerNorm(out, out, inputs, bias);
 }
 
 void layer_norm_backward(const LayerNormGradients& gradients, const at::Tensor& gradient,
@@ -52,14 +75,7 @@ void layer_norm_backward(const LayerNormGradients& gradients, const at::Tensor& 
   const int64_t n = gradient.size(1);
   const at::Tensor partial =
       workspace.get(Owner::workspace, "layer_norm.partial", {2, kPartialSums, n}, at::kFloat);
-  if (gradient.is_meta()) return;
-  if (gradient.is_cpu() && kernels::cpu::layer_norm_backward(gradients.x, partial, gradient, inputs)) {
-    at::Tensor weight = gradients.weight, bias = gradients.bias;
-    at::sum_out(weight, partial[0], {0});
-    at::sum_out(bias, partial[1], {0});
-    return;
-  }
-  reference::layer_norm_backward(gradients, gradient, inputs);
+  kLayerNormBackward(gradient, gradients, gradient, inputs, partial);
 }
 
 namespace reference {

@@ -8,6 +8,7 @@
 
 #include "core/errors.h"
 #include "kernels/group_quantize.h"
+#include "kernels/op_table.h"
 
 namespace galore {
 namespace {
@@ -31,15 +32,24 @@ void fill_on_cpu(const at::Tensor& out, uint64_t first_block, double deviation, 
   });
 }
 
+void fill_by_host(const at::Tensor& out, double deviation, const RandomStream& stream) {
+  const at::Tensor host = at::empty(out.sizes(), out.options().device(at::kCPU));
+  fill_on_cpu(host, 0, deviation, stream);
+  out.copy_(host);
+}
+
+void fill_whole_on_cpu(const at::Tensor& out, double deviation, const RandomStream& stream) {
+  fill_on_cpu(out, 0, deviation, stream);
+}
+
+const kernels::Operation<decltype(fill_by_host)> kRandomNormal("random_normal", {.cpu = fill_whole_on_cpu,
+                                                                                 .composed = fill_by_host});
+
 }  // namespace
 
 void random_normal(const at::Tensor& out, double deviation, const RandomStream& stream) {
   GALORE_ASSERT(out.is_contiguous());
-  if (out.is_meta() || out.numel() == 0) return;
-  if (out.is_cpu()) return fill_on_cpu(out, 0, deviation, stream);
-  const at::Tensor host = at::empty(out.sizes(), out.options().device(at::kCPU));
-  fill_on_cpu(host, 0, deviation, stream);
-  out.copy_(host);
+  if (out.numel() > 0) kRandomNormal(out, out, deviation, stream);
 }
 
 void random_normal(const GroupQuantized& out, double deviation, const RandomStream& stream) {

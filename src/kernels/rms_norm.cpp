@@ -4,6 +4,7 @@
 
 #include "core/errors.h"
 #include "kernels/cpu/elementwise.h"
+#include "kernels/op_table.h"
 
 namespace galore {
 namespace {
@@ -20,22 +21,43 @@ void check_rms_norm(const at::Tensor& out, const at::Tensor& inverse_rms, const 
   GALORE_ASSERT(x.is_contiguous() && out.is_contiguous() && weight.is_contiguous());
 }
 
+void rms_norm_backward_composed(const at::Tensor& x_gradient, const at::Tensor& weight_gradient,
+                                const at::Tensor& gradient, const RmsNormInputs& inputs, const at::Tensor&) {
+  reference::rms_norm_backward(x_gradient, weight_gradient, gradient, inputs);
+}
+
+bool rms_norm_backward_on_cpu(const at::Tensor& x_gradient, const at::Tensor& weight_gradient,
+                              const at::Tensor& gradient, const RmsNormInputs& inputs,
+                              const at::Tensor& partial) {
+  if (!kernels::cpu::rms_norm_backward(x_gradient, partial, gradient, inputs)) return false;
+  at::Tensor sum = weight_gradient;
+  at::sum_out(sum, partial, {0});
+  return true;
+}
+
+const kernels::Operation<decltype(rms_norm)> kRmsNorm(
+    "rms_norm", {.cpu = kernels::or_composed<kernels::cpu::rms_norm, reference::rms_norm>,
+                 .composed = reference::rms_norm});
+const kernels::Operation<decltype(rms_norm_recompute)> kRmsNormRecompute(
+    "rms_norm_recompute",
+    {.cpu = kernels::or_composed<kernels::cpu::rms_norm_recompute, reference::rms_norm_recompute>,
+     .composed = reference::rms_norm_recompute});
+const kernels::Operation<decltype(rms_norm_backward_composed)> kRmsNormBackward(
+    "rms_norm_backward", {.cpu = kernels::or_composed<rms_norm_backward_on_cpu, rms_norm_backward_composed>,
+                          .composed = rms_norm_backward_composed});
+
 }  // namespace
 
 void rms_norm(const at::Tensor& out, const at::Tensor& inverse_rms, const at::Tensor& x,
               const at::Tensor& weight, double epsilon) {
   check_rms_norm(out, inverse_rms, x, weight);
-  if (x.is_meta()) return;
-  if (x.is_cpu() && kernels::cpu::rms_norm(out, inverse_rms, x, weight, epsilon)) return;
-  reference::rms_norm(out, inverse_rms, x, weight, epsilon);
+  kRmsNorm(x, out, inverse_rms, x, weight, epsilon);
 }
 
 void rms_norm_recompute(const at::Tensor& out, const at::Tensor& inverse_rms, const at::Tensor& x,
                         const at::Tensor& weight) {
   check_rms_norm(out, inverse_rms, x, weight);
-  if (x.is_meta()) return;
-  if (x.is_cpu() && kernels::cpu::rms_norm_recompute(out, inverse_rms, x, weight)) return;
-  reference::rms_norm_recompute(out, inverse_rms, x, weight);
+  kRmsNormRecompute(x, out, inverse_rms, x, weight);
 }
 
 void rms_norm_backward(const at::Tensor& x_gradient, const at::Tensor& weight_gradient,
@@ -45,13 +67,7 @@ void rms_norm_backward(const at::Tensor& x_gradient, const at::Tensor& weight_gr
   GALORE_ASSERT(weight_gradient.numel() == gradient.size(1) && weight_gradient.scalar_type() == at::kFloat);
   const at::Tensor partial =
       workspace.get(Owner::workspace, "rms_norm.partial", {kPartialSums, gradient.size(1)}, at::kFloat);
-  if (gradient.is_meta()) return;
-  if (gradient.is_cpu() && kernels::cpu::rms_norm_backward(x_gradient, partial, gradient, inputs)) {
-    at::Tensor sum = weight_gradient;
-    at::sum_out(sum, partial, {0});
-    return;
-  }
-  reference::rms_norm_backward(x_gradient, weight_gradient, gradient, inputs);
+  kRmsNormBackward(gradient, x_gradient, weight_gradient, gradient, inputs, partial);
 }
 
 namespace reference {

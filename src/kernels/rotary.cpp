@@ -4,6 +4,7 @@
 
 #include "core/errors.h"
 #include "kernels/cpu/elementwise.h"
+#include "kernels/op_table.h"
 
 namespace galore {
 
@@ -29,6 +30,10 @@ at::Tensor by_token(const at::Tensor& table, const at::Tensor& positions) {
   return rows.view({positions.size(0), positions.size(1), 1, table.size(1)});
 }
 
+const kernels::Operation<decltype(rotate)> kRotate(
+    "rotate",
+    {.cpu = kernels::or_composed<kernels::cpu::rotate, reference::rotate>, .composed = reference::rotate});
+
 }  // namespace
 
 void rotate(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sine, bool inverse,
@@ -37,10 +42,8 @@ void rotate(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sin
   GALORE_ASSERT(cosine.dim() == 2 && cosine.size(1) == x.size(3) / 2 && cosine.is_contiguous());
   GALORE_ASSERT(sine.sizes() == cosine.sizes() && sine.is_contiguous());
   GALORE_ASSERT(positions.defined() || cosine.size(0) == x.size(1));
-  if (x.is_meta()) return;
-  if (positions.defined()) check_positions(positions, x, cosine.size(0));
-  if (x.is_cpu() && kernels::cpu::rotate(x, cosine, sine, inverse, positions)) return;
-  reference::rotate(x, cosine, sine, inverse, positions);
+  if (positions.defined() && !x.is_meta()) check_positions(positions, x, cosine.size(0));
+  kRotate(x, x, cosine, sine, inverse, positions);
 }
 
 namespace reference {

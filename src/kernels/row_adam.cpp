@@ -3,16 +3,26 @@
 #include <ATen/ATen.h>
 
 #include "core/errors.h"
+#include "kernels/op_table.h"
 
 namespace galore::kernels {
+namespace {
+
+void row_adam_on_cpu(const AdamStep& step, at::Tensor& gradient, at::Tensor& m, at::Tensor& v) {
+  cpu::row_adam_direction(step, {gradient.mutable_data_ptr<float>(), m.mutable_data_ptr<float>(),
+                                 v.mutable_data_ptr<float>(), gradient.size(0), gradient.size(1)});
+}
+
+const Operation<decltype(row_adam_direction)> kRowAdam("row_adam_direction",
+                                                       {.cpu = row_adam_on_cpu,
+                                                        .composed = composed::row_adam_direction});
+
+}  // namespace
 
 void row_adam_direction(const AdamStep& step, at::Tensor& gradient, at::Tensor& m, at::Tensor& v) {
   GALORE_ASSERT(gradient.is_contiguous() && m.is_contiguous() && v.is_contiguous());
   GALORE_ASSERT(gradient.dim() == 2 && m.sizes() == gradient.sizes() && v.numel() == gradient.size(0));
-  if (gradient.is_meta()) return;
-  if (!gradient.is_cpu()) return composed::row_adam_direction(step, gradient, m, v);
-  cpu::row_adam_direction(step, {gradient.mutable_data_ptr<float>(), m.mutable_data_ptr<float>(),
-                                 v.mutable_data_ptr<float>(), gradient.size(0), gradient.size(1)});
+  kRowAdam(gradient, step, gradient, m, v);
 }
 
 namespace composed {

@@ -4,6 +4,7 @@
 
 #include "core/errors.h"
 #include "kernels/cpu/elementwise.h"
+#include "kernels/op_table.h"
 
 namespace galore {
 namespace {
@@ -14,20 +15,24 @@ void check_swiglu(const at::Tensor& a, const at::Tensor& b, const at::Tensor& c)
   GALORE_ASSERT(a.is_contiguous() && b.is_contiguous() && c.is_contiguous());
 }
 
+const kernels::Operation<decltype(swiglu)> kSwiglu(
+    "swiglu",
+    {.cpu = kernels::or_composed<kernels::cpu::swiglu, reference::swiglu>, .composed = reference::swiglu});
+const kernels::Operation<decltype(swiglu_backward)> kSwigluBackward(
+    "swiglu_backward",
+    {.cpu = kernels::or_composed<kernels::cpu::swiglu_backward, reference::swiglu_backward>,
+     .composed = reference::swiglu_backward});
+
 }  // namespace
 
 void swiglu(const at::Tensor& out, const at::Tensor& gate, const at::Tensor& up) {
   check_swiglu(out, gate, up);
-  if (out.is_meta()) return;
-  if (out.is_cpu() && kernels::cpu::swiglu(out, gate, up)) return;
-  reference::swiglu(out, gate, up);
+  kSwiglu(out, out, gate, up);
 }
 
 void swiglu_backward(const at::Tensor& gate, const at::Tensor& up, const at::Tensor& product) {
   check_swiglu(gate, up, product);
-  if (gate.is_meta()) return;
-  if (gate.is_cpu() && kernels::cpu::swiglu_backward(gate, up, product)) return;
-  reference::swiglu_backward(gate, up, product);
+  kSwigluBackward(gate, gate, up, product);
 }
 
 namespace reference {

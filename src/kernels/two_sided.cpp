@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "core/errors.h"
+#include "kernels/op_table.h"
 
 namespace galore::kernels {
 namespace {
@@ -18,22 +19,32 @@ void check_two_sided(const at::Tensor& gradient, const at::Tensor& rows, const a
   GALORE_ASSERT(rows.numel() == gradient.size(0) && columns.numel() == gradient.size(1));
 }
 
+void weigh_on_cpu(const at::Tensor& rows, const at::Tensor& sums, const at::Tensor& gradient,
+                  const at::Tensor& columns, const HalfStep& step) {
+  cpu::weigh_rows_then_columns(task_of(gradient, rows, columns), sums.mutable_data_ptr<double>(), step);
+}
+
+double scale_both_on_cpu(const at::Tensor& gradient, const at::Tensor& rows, const at::Tensor& columns) {
+  return cpu::scale_rows_and_columns(task_of(gradient, rows, columns));
+}
+
+const Operation<decltype(weigh_rows_then_columns)> kWeighRowsThenColumns(
+    "weigh_rows_then_columns", {.cpu = weigh_on_cpu, .composed = composed::weigh_rows_then_columns});
+const Operation<decltype(scale_rows_and_columns)> kScaleRowsAndColumns(
+    "scale_rows_and_columns", {.cpu = scale_both_on_cpu, .composed = composed::scale_rows_and_columns});
+
 }  // namespace
 
 void weigh_rows_then_columns(const at::Tensor& rows, const at::Tensor& sums, const at::Tensor& gradient,
                              const at::Tensor& columns, const HalfStep& step) {
   check_two_sided(gradient, rows, columns);
   GALORE_ASSERT(sums.numel() == columns.numel() && sums.scalar_type() == at::kDouble && sums.is_contiguous());
-  if (gradient.is_meta()) return;
-  if (!gradient.is_cpu()) return composed::weigh_rows_then_columns(rows, sums, gradient, columns, step);
-  cpu::weigh_rows_then_columns(task_of(gradient, rows, columns), sums.mutable_data_ptr<double>(), step);
+  kWeighRowsThenColumns(gradient, rows, sums, gradient, columns, step);
 }
 
 double scale_rows_and_columns(const at::Tensor& gradient, const at::Tensor& rows, const at::Tensor& columns) {
   check_two_sided(gradient, rows, columns);
-  if (gradient.is_meta()) return 0;
-  if (!gradient.is_cpu()) return composed::scale_rows_and_columns(gradient, rows, columns);
-  return cpu::scale_rows_and_columns(task_of(gradient, rows, columns));
+  return kScaleRowsAndColumns(gradient, gradient, rows, columns);
 }
 
 namespace composed {

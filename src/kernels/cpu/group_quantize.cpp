@@ -166,7 +166,8 @@ HWY_INLINE Float chance_of(FloatTag d, const uint16_t* random) {
   return hn::Mul(hn::Add(number, hn::Set(d, 0.5f)), hn::Set(d, 0x1p-16f));
 }
 
-// Applies formulas::code_nearest or, with random bits, code_stochastic.
+// Rounds to the nearest code, ties to even, or with random bits up with a probability equal to the distance
+// from the lower code.
 HWY_INLINE void write_codes(const float* values, const formulas::GroupScale& group, float levels,
                             const uint16_t* random, uint8_t* codes, int64_t count) {
   const FloatTag d;

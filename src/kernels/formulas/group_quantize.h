@@ -14,10 +14,6 @@ constexpr float group_levels(int64_t bits) { return bits == 8 ? 255.0f : 15.0f; 
 
 // Rounds ties to even; valid for magnitudes below 2^22.
 constexpr float round_half_even(float value) { return (value + 0x1.8p23f) - 0x1.8p23f; }
-constexpr float round_down(float value) {
-  const float nearest = round_half_even(value);
-  return nearest > value ? nearest - 1.0f : nearest;
-}
 constexpr float clamp(float value, float high) { return value < 0 ? 0 : value > high ? high : value; }
 
 struct GroupScale {
@@ -31,23 +27,6 @@ constexpr GroupScale scale_of_group(float low, float high, float levels) {
   if (!(range <= std::numeric_limits<float>::max())) return {std::numeric_limits<float>::quiet_NaN(), 0};
   const float scale = (range > kSmallestGroupRange ? range : kSmallestGroupRange) / levels;
   return {scale, clamp(-round_half_even(low / scale), levels)};
-}
-
-constexpr float value_of_code(const GroupScale& group, float code) {
-  return (code - group.zero) * group.scale;
-}
-
-constexpr float code_nearest(const GroupScale& group, float value, float levels) {
-  return clamp(round_half_even(value / group.scale) + group.zero, levels);
-}
-
-// Rounds up with a probability equal to the distance from the lower code, as exactly as 16 bits allow. The
-// middle of their interval makes the mean exact, and a value that equals a code except for rounding stays
-// this code.
-constexpr float code_stochastic(const GroupScale& group, float value, float levels, uint32_t random16) {
-  const float exact = value / group.scale, below = round_down(exact);
-  const float chance = (static_cast<float>(random16) + 0.5f) * 0x1p-16f;
-  return clamp(below + (chance < exact - below ? 1.0f : 0.0f) + group.zero, levels);
 }
 
 }  // namespace galore::kernels::formulas
