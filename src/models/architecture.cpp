@@ -8,7 +8,9 @@ namespace galore {
 namespace {
 
 const std::vector<Architecture>& architectures() {
-  static const std::vector<Architecture> all{llama(), mistral(), qwen2(), qwen3(), gpt2()};
+#define GALORE_CALL_ARCHITECTURE(name) name(),
+  static const std::vector<Architecture> all{GALORE_ARCHITECTURES(GALORE_CALL_ARCHITECTURE)};
+#undef GALORE_CALL_ARCHITECTURE
   return all;
 }
 

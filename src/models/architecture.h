@@ -50,16 +50,21 @@ struct Architecture {
   Windows windows = Windows::none;
 };
 
-// Each function is in its own file.
-Architecture llama();
-Architecture mistral();
-Architecture qwen2();
-Architecture qwen3();
-Architecture gpt2();
+// The table of architectures: the function of each, which stands in a file of its name.
+#define GALORE_ARCHITECTURES(ROW) \
+  ROW(llama)                      \
+  ROW(mistral)                    \
+  ROW(qwen2)                      \
+  ROW(qwen3)                      \
+  ROW(gpt2)
+
+#define GALORE_DECLARE_ARCHITECTURE(name) Architecture name();
+GALORE_ARCHITECTURES(GALORE_DECLARE_ARCHITECTURE)
+#undef GALORE_DECLARE_ARCHITECTURE
 
 // Returns null for an unknown name.
 const Architecture* find_architecture(const std::string& model_type);
-// Returns the plan of a configuration. An unknown model_type is an Error that lists the known ones.
+// Returns the architecture of this name. An unknown name is an Error that lists the known ones.
 const Architecture& architecture(const std::string& model_type);
 std::vector<std::string> architecture_names();
 
