@@ -25,8 +25,8 @@ class CountingAllocator final : public c10::Allocator {
     char* header =
         static_cast<char*>(std::aligned_alloc(kHeader, (size + 2 * kHeader - 1) / kHeader * kHeader));
     *reinterpret_cast<size_t*>(header) = size;
-    const int64_t live = live_ += static_cast<int64_t>(size);
-    for (int64_t peak = peak_; live > peak && !peak_.compare_exchange_weak(peak, live);) {
+    const int64_t now = live() += static_cast<int64_t>(size);
+    for (int64_t peak = most(); now > peak && !most().compare_exchange_weak(peak, now);) {
     }
     return {header + kHeader, header + kHeader, &release, at::kCPU};
   }
@@ -38,9 +38,9 @@ class CountingAllocator final : public c10::Allocator {
   // The peak since the last call, above the bytes that lived then.
   static int64_t take_peak() {
     static int64_t before = 0;
-    const int64_t peak = peak_ - before;
-    before = live_;
-    peak_ = before;
+    const int64_t peak = most() - before;
+    before = live();
+    most() = before;
     return peak;
   }
 
@@ -49,15 +49,22 @@ class CountingAllocator final : public c10::Allocator {
   static void release(void* data) {
     if (!data) return;
     char* header = static_cast<char*>(data) - kHeader;
-    live_ -= static_cast<int64_t>(*reinterpret_cast<size_t*>(header));
+    live() -= static_cast<int64_t>(*reinterpret_cast<size_t*>(header));
     std::free(header);
   }
-  static inline std::atomic<int64_t> live_, peak_;
+  static std::atomic<int64_t>& live() {
+    static std::atomic<int64_t> bytes;
+    return bytes;
+  }
+  static std::atomic<int64_t>& most() {
+    static std::atomic<int64_t> bytes;
+    return bytes;
+  }
 };
 
 CountingAllocator allocator;
 // Before any tensor of the tests; a tensor keeps the allocator that it came from.
-const bool is_counting = (c10::SetCPUAllocator(&allocator, 1), true);
+const bool kIsCounting = (c10::SetCPUAllocator(&allocator, 1), true);
 
 struct Held {
   int64_t ledger, allocated;
@@ -101,7 +108,7 @@ class Allocations : public testing::TestWithParam<Settings> {};
 
 // One per cent: the plan leaves out scalars, token ids and temporaries of a few rows.
 TEST_P(Allocations, AreWhatIsPlanned) {
-  ASSERT_TRUE(is_counting);
+  ASSERT_TRUE(kIsCounting);
   Settings settings = {"batch_size=2", "max_length=128", "per_device_eval_batch_size=3", "val_size=3",
                        "gradient=full"};
   settings.insert(settings.end(), GetParam().begin(), GetParam().end());
