@@ -13,9 +13,8 @@ const std::vector<MetricKind>& causal_lm_metrics() {
       // The mean over tokens, with the natural logarithm.
       {.name = "eval_loss", .title = "Evaluation loss"},
       {.name = "perplexity", .digits = 2, .title = "Perplexity"},
-      // The evaluator of the GaLore family divides the sum of batch means by one batch too many, because its
-      // counter
-      // starts at 1.
+      // The evaluator of the GaLore family divides the sum of batch means by one batch too many, because
+      // its counter starts at 1.
       {.name = "eval_loss_family",
        .note = "(divided by one batch too many, as the GaLore family's papers do)"}};
   return kinds;
