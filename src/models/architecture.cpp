@@ -45,6 +45,12 @@ ConfigKeys without(ConfigKeys keys, const std::string& name) {
   return keys;
 }
 
+TransformerPlan equal_layers(const LayerSize& size) {
+  TransformerPlan plan;
+  plan.layer = [size](int64_t) { return size; };
+  return plan;
+}
+
 TransformerPlan with_windows(TransformerPlan plan, const ModelConfig& config) {
   plan.layer = [layer = plan.layer, config](int64_t i) {
     LayerSize size = layer(i);

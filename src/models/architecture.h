@@ -78,6 +78,9 @@ inline constexpr double kLargestSize = 1 << 27, kLargestCount = 1 << 16, kLarges
 ConfigKeys with_default(ConfigKeys keys, const std::string& name, double fallback);
 ConfigKeys without(ConfigKeys keys, const std::string& name);
 
+// Returns the plan whose layers all have this size, with the names of LLaMA.
+TransformerPlan equal_layers(const LayerSize& size);
+
 // Returns the plan with each layer's window from the configuration.
 TransformerPlan with_windows(TransformerPlan plan, const ModelConfig& config);
 

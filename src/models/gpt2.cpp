@@ -19,14 +19,13 @@ TransformerPlan gpt2_plan(const ModelConfig& c) {
   size.norm = NormKind::layer;
   size.input_norm = "ln_1";
   size.middle_norm = "ln_2";
-  TransformerPlan plan;
+  TransformerPlan plan = equal_layers(size);
   plan.embedding = "transformer.wte";
   plan.positions = "transformer.wpe";
   plan.layers = "transformer.h";
   plan.final_norm = "transformer.ln_f";
   plan.frozen_padding = false;
   plan.scaled_ending = "c_proj.weight";
-  plan.layer = [size](int64_t) { return size; };
   return plan;
 }
 

@@ -11,9 +11,7 @@ TransformerPlan llama_plan(const ModelConfig& c) {
   size.attention.bias = size.attention.output_bias = c.attention_bias;
   size.attention.norm_epsilon = size.norm_epsilon = c.norm_epsilon;
   size.mlp = {c.hidden_size, c.intermediate_size, c.mlp_bias};
-  TransformerPlan plan;
-  plan.layer = [size](int64_t) { return size; };
-  return plan;
+  return equal_layers(size);
 }
 
 // These are the keys of LlamaConfig in transformers 4.57.

@@ -8,9 +8,7 @@ namespace {
 TransformerPlan mistral_plan(const ModelConfig& c) {
   LayerSize size = llama().plan(c).layer(0);
   size.attention.window = c.sliding_window.value_or(0);
-  TransformerPlan plan;
-  plan.layer = [size](int64_t) { return size; };
-  return plan;
+  return equal_layers(size);
 }
 
 }  // namespace

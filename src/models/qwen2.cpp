@@ -9,9 +9,7 @@ TransformerPlan qwen2_plan(const ModelConfig& c) {
   LayerSize size = llama().plan(c).layer(0);
   size.attention.bias = true;
   size.attention.output_bias = false;
-  TransformerPlan plan;
-  plan.layer = [size](int64_t) { return size; };
-  return with_windows(plan, c);
+  return with_windows(equal_layers(size), c);
 }
 
 }  // namespace

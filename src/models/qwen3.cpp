@@ -8,9 +8,7 @@ namespace {
 TransformerPlan qwen3_plan(const ModelConfig& c) {
   LayerSize size = llama().plan(c).layer(0);
   size.attention.head_norms = true;
-  TransformerPlan plan;
-  plan.layer = [size](int64_t) { return size; };
-  return with_windows(plan, c);
+  return with_windows(equal_layers(size), c);
 }
 
 }  // namespace
