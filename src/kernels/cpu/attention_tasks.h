@@ -79,7 +79,7 @@ struct Segment {
   std::shared_ptr<const BlockPairs> pairs;  // rows without ranges of their own share them
 };
 std::vector<Segment> segments_of(const AttentionTensors& tensors);
-// Of the query heads from `head` on.
+// Returns the dropout of the query heads from `head` on, or nothing without dropout.
 std::optional<TaskDropout> task_dropout(const AttentionTensors& tensors, const Segment& segment,
                                         int64_t head);
 

@@ -46,7 +46,7 @@ struct KeyRanges {
     const size_t begin = block * kBlock, last = begin + kBlock;
     return {std::clamp(seen.begin, begin, last) - begin, std::clamp(seen.end, begin, last) - begin};
   }
-  // Of a segment of the row that has ranges of its own.
+  // Returns the ranges of one segment of a row that has ranges of its own.
   KeyRanges segment(const Span& positions) const {
     return {first + positions.begin, end + positions.begin, positions.size(), window,
             offset + positions.begin};
