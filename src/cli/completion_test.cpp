@@ -7,6 +7,7 @@
 
 #include "cli/commands.h"
 #include "core/test_folder.h"
+#include "core/test_output.h"
 
 namespace galore {
 namespace {
@@ -16,14 +17,6 @@ std::vector<CompletedCommand> two_commands() {
            "train: a model's [weights]",
            {{"dtype", "of 'weights'", {"float32", "bfloat16"}}, {"output_dir", "a folder", {}}}},
           {"train-tokenizer", "train one", {{"vocab_size", "a number", {}}}}};
-}
-
-std::string output_of(const std::string& command) {
-  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen(command.c_str(), "r"), ::pclose);
-  std::string text;
-  char buffer[512];
-  while (std::fgets(buffer, sizeof buffer, pipe.get())) text += buffer;
-  return text;
 }
 
 // Returns the completions that bash offers after these words; the last word is incomplete.

@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+
+#include "core/test_message.h"
+#include "core/test_output.h"
 
 namespace galore {
 namespace {
@@ -14,18 +16,7 @@ namespace {
 std::string output_with(const std::string& assignment) {
   const std::string command = assignment + " '" + std::filesystem::read_symlink("/proc/self/exe").string() +
                               "' --gtest_filter=KernelLevel.HoldsTogether 2>&1";
-  std::string text;
-  std::array<char, 4096> buffer{};
-  FILE* pipe = ::popen(command.c_str(), "r");
-  if (!pipe) return text;
-  for (size_t count = 0; (count = std::fread(buffer.data(), 1, buffer.size(), pipe)) > 0;)
-    text.append(buffer.data(), count);
-  ::pclose(pipe);
-  return text;
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
+  return output_of(command);
 }
 
 TEST(KernelLevel, HoldsTogether) {

@@ -2,23 +2,12 @@
 // runs of `galore bench` at 60m. allocations_test.cpp tests the plan alone.
 #include <gtest/gtest.h>
 
-#include <array>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <string>
 
-namespace {
+#include "core/test_output.h"
 
-std::string output_of(const std::string& command) {
-  std::string text;
-  std::array<char, 4096> buffer{};
-  FILE* pipe = ::popen(command.c_str(), "r");
-  if (!pipe) return text;
-  for (size_t count = 0; (count = std::fread(buffer.data(), 1, buffer.size(), pipe)) > 0;)
-    text.append(buffer.data(), count);
-  ::pclose(pipe);
-  return text;
-}
+namespace {
 
 class PeakMemory : public testing::TestWithParam<const char*> {};
 
@@ -32,7 +21,7 @@ TEST_P(PeakMemory, IsBoundedByPlanAndProgram) {
       " bench --model_size 60m --per_device_train_batch_size 2 --max_length 128 --threads 1"
       " --bench_steps 1 --device cpu --json " +
       GetParam();
-  const auto result = nlohmann::json::parse(output_of(command), nullptr, /*allow_exceptions=*/false);
+  const auto result = nlohmann::json::parse(galore::output_of(command), nullptr, /*allow_exceptions=*/false);
   ASSERT_FALSE(result.is_discarded()) << command;
   const double peak = result["peak_memory_bytes"], planned = result["planned_bytes"],
                program = result["program_bytes"], libraries = result["library_bytes"];
