@@ -32,7 +32,7 @@ test-avx2:  ## run all tests as on a processor with AVX2 only, on one thread
 	@scripts/build $(PRESET) $(JOBS)
 	@scripts/test-avx2 build/$(PRESET) $(JOBS)
 
-demo: build  ## train a small LLaMA on the King James Bible: two to five minutes on two cores once built
+demo: build  ## train a small LLaMA on the King James Bible: two to three minutes on two cores once built
 	@scripts/demo
 
 format:  ## rewrite the sources in the format of .clang-format
