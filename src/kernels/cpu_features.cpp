@@ -81,8 +81,11 @@ std::string lower_case(std::string text) {
   return text;
 }
 
+// Highway's question for its targets chooses the best target of the processor for all later calls, also one
+// that DisableTargets() has excluded. The second line chooses among the allowed ones again.
 std::string highway_target() {
   const auto targets = hwy::SupportedAndGeneratedTargets();
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
   return targets.empty() ? "none" : hwy::TargetName(*std::min_element(targets.begin(), targets.end()));
 }
 

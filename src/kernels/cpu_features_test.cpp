@@ -8,14 +8,17 @@
 
 #include "core/test_message.h"
 #include "core/test_output.h"
+#include "kernels/apply_direction.h"
+#include "kernels/test_tensors.h"
 
 namespace galore {
 namespace {
 
-// Runs this program's test KernelLevel.HoldsTogether with an environment variable and returns the output.
-std::string output_with(const std::string& assignment) {
+// Runs a test of this program with an environment variable and returns the output.
+std::string output_with(const std::string& assignment,
+                        const std::string& test = "KernelLevel.HoldsTogether") {
   const std::string command = assignment + " '" + std::filesystem::read_symlink("/proc/self/exe").string() +
-                              "' --gtest_filter=KernelLevel.HoldsTogether 2>&1";
+                              "' --gtest_filter=" + test + " 2>&1";
   return output_of(command);
 }
 
@@ -40,6 +43,20 @@ TEST(KernelLevel, IsHeldByTheEnvironment) {
     }
   }
   EXPECT_TRUE(contains(output_with(""), kernel_level() + ".\n"));
+}
+
+// Sums with other vectors are rounded differently, so equal bits show that the vectors stay the same.
+TEST(KernelLevel, IsAskedForWithoutAChangeOfKernels) {
+  const at::Tensor x = testing_tensors::random({10007}, at::kFloat, 1);
+  const double before = kernels::sum_squares(x);
+  kernel_level();
+  EXPECT_EQ(kernels::sum_squares(x), before);
+}
+
+TEST(KernelLevel, StaysHeldAfterItWasAskedFor) {
+  const std::string text =
+      output_with("GALORE_MAX_CPU=avx2", "KernelLevel.IsAskedForWithoutAChangeOfKernels");
+  EXPECT_TRUE(contains(text, "[  PASSED  ] 1 test")) << text;
 }
 
 TEST(KernelLevel, NamesTheVariablesOfTheLibraries) {

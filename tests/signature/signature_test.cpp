@@ -56,8 +56,8 @@ const std::vector<Row> kRows = {
      {0xf6e5856f6ea4e948, 0xd541cf4519ca1b4e, 0xf04547fb4b1fb91f, 0x503b6575d4abe5bb, 0x6a58f38256278c14,
       0xe096b70eac6db715, 0x7195f41444255cc7, 0xde9efd0c679f124d}},
     {{"avx2/highway-avx2/aten-avx2/amd/mkl-avx2/onednn-avx2", "avx2/highway-avx2/aten-avx512/amd"},
-     {0x61459bc106ee750e, 0xd541cf4519ca1b4e, 0xf04547fb4b1fb91f, 0x503b6575d4abe5bb, 0x6a58f38256278c14,
-      0xe096b70eac6db715, 0x7195f41444255cc7, 0xde9efd0c679f124d}},
+     {0x61459bc106ee750e, 0xbf2dd366c54eb4ab, 0xbdbfef7bf8010d15, 0x1473afe275440b95, 0x5fbef435b0591c0a,
+      0xd73b19ab1a9bc75d, 0x95cd051c1eeda8b0, 0x4e14ec625a5a055a}},
 };
 
 ModelConfig tiny(const std::string& model_type) {
