@@ -59,7 +59,7 @@ class Matcher {
     for (const StoredTensor& stored : files.tensors()) add(stored);
     std::vector<std::string> missing;
     for (const auto& [name, parameter] : by_name_)
-      if (!found_.count(name)) missing.push_back(name);
+      if (!found_.count(name) && !is_new_head(*parameter)) missing.push_back(name);
     if (!missing.empty())
       fail("weights", "{}: no tensor for {} of {} parameters: {}", directory_, missing.size(),
            by_name_.size(), first_names(missing));
@@ -85,6 +85,11 @@ class Matcher {
       fail("weights", "{}: both {} and {} are given", directory_, quoted_name(found_.at(parameter->name)),
            quoted_name(name));
     matches_.push_back({parameter, stored});
+  }
+
+  // A model that gets a head for a new task keeps the head's drawn weights.
+  static bool is_new_head(const Parameter& parameter) {
+    return parameter.role == Role::head && parameter.name != std::string(kLanguageHead) + ".weight";
   }
 
   Parameter* find(const std::string& name) const {

@@ -29,7 +29,8 @@ std::string generation_config_text(const ModelConfig& config);
 // Fills every parameter from the folder's weights. Converts F64, F32, BF16 and F16 to the parameter's dtype,
 // or quantizes them; the only additional memory is buffers of a few MB. Names may lack the leading "model."
 // (a headless save). A parameter without tensor, a tensor without parameter and a wrong shape are Errors that
-// name them. Allowed without a parameter are "lm_head.weight" when the head is tied, and the rotary tables of
+// name them. The weights of a head that scores rows may be missing; they keep their values. Allowed without a
+// parameter are "lm_head.weight" when the head is tied, and the rotary tables of
 // old files.
 void load_weights(const Path& directory, const ParameterList& parameters);
 inline constexpr uint64_t kShardBytes = 5'000'000'000;  // transformers' max_shard_size

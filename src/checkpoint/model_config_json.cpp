@@ -133,6 +133,87 @@ void read_rope(const std::string& where, const Architecture& format, const Json&
   }
 }
 
+constexpr const char* kScoreEnding = "ForSequenceClassification";
+
+bool scores_rows(const Json& json) {
+  const auto found = json.find("architectures");
+  return found != json.end() && found->is_array() && !found->empty() && found->front().is_string() &&
+         found->front().get_ref<const std::string&>().ends_with(kScoreEnding);
+}
+
+ValueSupport parse_value_head(const std::string& where, const Json& json) {
+  ValueSupport support;
+  support.loss = value_loss_from_name(json_value<std::string>(where, json, "type"));
+  if (support.loss == ValueLoss::mse) return support;
+  support.v_min = json_value<double>(where, json, "v_min");
+  support.v_max = json_value<double>(where, json, "v_max");
+  support.num_bins = json_value<int64_t>(where, json, "num_bins");
+  if (support.loss == ValueLoss::hl_gauss)
+    support.sigma_ratio = json_value<double>(where, json, "sigma_ratio");
+  check(support);
+  return support;
+}
+
+// Reads the names of the classes. Names that transformers made up are left out.
+void read_labels(const std::string& where, const Json& json, HeadConfig& head) {
+  head.num_labels = 2;  // transformers' default
+  if (json.contains("num_labels")) head.num_labels = json_value<int64_t>(where, json, "num_labels");
+  const auto found = json.find("id2label");
+  if (found == json.end() || !found->is_object() || found->empty()) return;
+  head.num_labels = static_cast<int64_t>(found->size());
+  bool named = false;
+  for (int64_t i = 0; i < head.num_labels; ++i) {
+    head.label_names.push_back(json_value<std::string>(where + ": id2label", *found, fmt::format("{}", i)));
+    named = named || head.label_names.back() != fmt::format("LABEL_{}", i);
+  }
+  if (!named) head.label_names.clear();
+}
+
+void read_head(const std::string& where, const Json& json, ModelConfig& config) {
+  if (!scores_rows(json)) return;
+  HeadConfig& head = config.head;
+  const auto value = json.find("value_head");
+  if (value != json.end() && value->is_object()) {
+    head.kind = HeadKind::value;
+    head.value = parse_value_head(where + ": value_head", *value);
+    return;
+  }
+  read_labels(where, json, head);
+  if (head.num_labels < 1)
+    fail("config", "{}: num_labels must be at least 1, given {}", where, head.num_labels);
+  if (json.contains("problem_type") && json["problem_type"] == "multi_label_classification")
+    fail("config", "{}: 'problem_type' = \"multi_label_classification\" is not supported", where);
+  head.kind = head.num_labels == 1 ? HeadKind::regression : HeadKind::classification;
+}
+
+// "LlamaForCausalLM" and "GPT2LMHeadModel" become "...ForSequenceClassification".
+std::string class_name(const Architecture& format, const HeadConfig& head) {
+  const std::string name = format.class_name;
+  if (head.kind == HeadKind::language) return name;
+  for (const std::string ending : {"ForCausalLM", "LMHeadModel"})
+    if (name.ends_with(ending)) return name.substr(0, name.size() - ending.size()) + kScoreEnding;
+  return name + kScoreEnding;
+}
+
+void write_head(const HeadConfig& head, Json& json) {
+  for (const char* replaced : {"num_labels", "id2label", "label2id", "value_head"}) json.erase(replaced);
+  if (head.kind == HeadKind::language) return;
+  json["id2label"] = json["label2id"] = Json::object();
+  for (int64_t i = 0; i < head.num_outputs(); ++i) {
+    const std::string name = label_name(head, i);
+    json["id2label"][fmt::format("{}", i)] = name;
+    json["label2id"][name] = i;
+  }
+  if (head.kind == HeadKind::regression) json["problem_type"] = "regression";
+  if (head.kind != HeadKind::value) return;
+  Json& value = json["value_head"] = {{"type", value_loss_name(head.value.loss)}};
+  if (head.value.loss == ValueLoss::mse) return;
+  value["v_min"] = head.value.v_min;
+  value["v_max"] = head.value.v_max;
+  value["num_bins"] = head.value.num_bins;
+  if (head.value.loss == ValueLoss::hl_gauss) value["sigma_ratio"] = head.value.sigma_ratio;
+}
+
 void derive_and_check(const std::string& where, const Architecture& format, ModelConfig& config) {
   if (config.num_key_value_heads == kFromOtherKeys) config.num_key_value_heads = config.num_attention_heads;
   if (config.intermediate_size == kFromOtherKeys) config.intermediate_size = 4 * config.hidden_size;
@@ -183,6 +264,7 @@ ModelConfig parse_model_config(const std::string& where, const std::string& text
   read_activation(where, format, json, config);
   read_windows(where, format, json, config);
   read_rope(where, format, json, config);
+  read_head(where, json, config);
   derive_and_check(where, format, config);
   config.source = text;
   return config;
@@ -201,7 +283,8 @@ std::string model_config_text(const ModelConfig& config, at::ScalarType dtype) {
   const Architecture& format = architecture_of("save", config.model_type);
   Json json = config.source.empty() ? Json{{"use_cache", true}} : parse_json_object("save", config.source);
   for (const char* replaced : {"rope_parameters", "dtype"}) json.erase(replaced);
-  json["architectures"] = {format.class_name};
+  json["architectures"] = {class_name(format, config.head)};
+  if (config.head.kind != HeadKind::language || scores_rows(json)) write_head(config.head, json);
   json["model_type"] = config.model_type;
   json["torch_dtype"] = dtype_name(dtype);
   json[format.activation_key] = config.hidden_act;

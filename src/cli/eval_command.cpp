@@ -5,6 +5,7 @@
 #include "cli/arguments.h"
 #include "cli/commands.h"
 #include "core/errors.h"
+#include "core/files.h"
 #include "kernels/device.h"
 #include "tasks/task.h"
 #include "train/evaluation.h"
@@ -20,6 +21,7 @@ struct EvalOptions {
   DataOptions data;
   MachineOptions machine;
   int64_t max_batches = 0;
+  std::string predictions_file;
   bool json = false;
 };
 
@@ -33,6 +35,7 @@ void declare_eval_options(OptionTable& table, EvalOptions& o) {
            "tokens in a row; unset: 256, or the model's positions if it has fewer")
       .range(2, 1e9)
       .alias("cutoff_len");
+  declare_task(table, o.task);
   declare_packing(table, o.data);
   table.add("document_mode", &o.data.document_mode, "the unit of a .txt file that is one document")
       .choices({"paragraph", "line", "file"});
@@ -45,6 +48,7 @@ void declare_eval_options(OptionTable& table, EvalOptions& o) {
   table.add("cache_dir", &o.data.cache_dir, "folder that keeps tokens; default: ~/.cache/galore");
   table.add("device", &o.machine.device, "auto, cpu, cuda or cuda:N");
   table.add("threads", &o.machine.threads, "number of threads; 0: one for each processor").range(0, 4096);
+  table.add("predictions_file", &o.predictions_file, "write a JSON object for each row into this file");
   table.add("json", &o.json, "print one JSON object");
 }
 
@@ -62,6 +66,14 @@ void print_evaluation(const Evaluation& result) {
   fmt::print("tokens {}\n", result.num_tokens);
 }
 
+// A prediction belongs to one row of the file, so documents must not share rows of a batch.
+void take_rows_apart(EvalOptions& options, OptionTable& table) {
+  if (options.predictions_file.empty()) return;
+  if (table.was_set("packing") && (options.data.packing || !options.data.packing_word.empty()))
+    fail_usage("packing", "expected false with predictions_file");
+  options.data.packing = false;
+}
+
 }  // namespace
 
 int eval_command(const Arguments& arguments) {
@@ -73,16 +85,30 @@ int eval_command(const Arguments& arguments) {
   if (options.data.eval_file.empty()) fail_usage("eval", "expected --eval_file FILE");
   set_threads(options.machine.threads);
   const ModelConfig config = model_config_of(options.model);
+  settle_task(options.task, config, table);
+  const Task& task = find_task(options.task.task, options.task.task_name);
+  if (!task.fits(config.head))
+    fail_usage("task", "expected {}, for which the model's head was made, given {}", task_of(config.head),
+               task.name());
+  take_rows_apart(options, table);
   std::vector<std::string> notes;
   fit_max_length(options.data, config, table.was_set("max_length"), notes);
   const auto say = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
   for (const std::string& note : notes) say("note: " + note);
   const auto tokenizer = tokenizer_of(options.model);
-  const auto data = open_eval_data(options.data, tokenizer.get(), config, say);
+  const auto data = open_eval_data(options.data, tokenizer.get(), config, say, task);
   const RunObjects run = build_model(config, model_options(options.model, options.machine.device),
                                      device_of(options.machine.device));
   set_weights(*run.model, options.model, options.machine.seed);
-  const Evaluation result = evaluate(*run.model, find_task(options.task.task), *data, options.max_batches);
+  std::string predictions;
+  TakePredictions take;
+  if (!options.predictions_file.empty())
+    take = [&](const Batch& batch, const Predictions& of_batch) {
+      task.write_rows(batch, of_batch, config.head,
+                      [&](const nlohmann::ordered_json& row) { predictions += row.dump() + "\n"; });
+    };
+  const Evaluation result = evaluate(*run.model, task, *data, options.max_batches, {}, take);
+  if (take) write_file_atomically(options.predictions_file, predictions);
   options.json ? print_evaluation_json(result) : print_evaluation(result);
   return 0;
 }

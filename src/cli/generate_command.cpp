@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "core/errors.h"
 #include "kernels/device.h"
+#include "models/causal_lm.h"
 #include "models/generate.h"
 #include "train/inputs.h"
 #include "train/run_builder.h"
@@ -170,7 +171,8 @@ int generate_command(const Arguments& arguments) {
   const RunObjects run = build_model(config, model_options(settings.model, settings.machine.device),
                                      device_of(settings.machine.device));
   set_weights(*run.model, settings.model, settings.seed);
-  for (const Prompt& prompt : prompts) continue_prompt(*run.model, tokenizer.get(), prompt, settings);
+  CausalLM& model = as_causal_lm(*run.model, settings.model.model_name_or_path);
+  for (const Prompt& prompt : prompts) continue_prompt(model, tokenizer.get(), prompt, settings);
   return 0;
 }
 

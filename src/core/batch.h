@@ -14,6 +14,12 @@ struct Targets {
   at::Tensor labels;
   // Targets that count. Losses are divided by the sum over an update's batches.
   int64_t count = 0;
+  // Heads that score chosen positions use the next three members instead of the labels. `places` holds N
+  // tokens of the batch, counted row by row. `values` (N x k, fp64) holds a number or a class for each place
+  // (k = 1), or a distribution over the head's outputs. With `pairs`, places 2 i and 2 i + 1 are the
+  // preferred and the rejected one of a pair, and there are no values.
+  at::Tensor places = {}, values = {};
+  bool pairs = false;
 };
 
 // All tensors are on the CPU. A position sees one contiguous range of the keys of its row; that describes

@@ -57,6 +57,29 @@ Targets next_token_targets(const ExampleRows& rows) {
   return next_token_targets(labels);
 }
 
+Targets score_targets(const ExampleRows& rows) {
+  std::vector<int64_t> places;
+  std::vector<double> values;
+  bool has_pairs = false, has_values = false;
+  for (size_t i = 0; i < rows.places.size(); ++i) {
+    const int64_t first = static_cast<int64_t>(i) * rows.ids.size(1);
+    for (const int64_t place : rows.places[i]) places.push_back(first + place);
+    values.insert(values.end(), rows.values[i].begin(), rows.values[i].end());
+    (rows.values[i].empty() ? has_pairs : has_values) |= !rows.places[i].empty();
+  }
+  const size_t count = places.size();
+  if (has_pairs && has_values) fail("data", "expected pairs in every row or in none");
+  if (count > 0 && values.size() % count != 0)
+    fail("data", "expected as many numbers for each target, given {} for {} targets", values.size(), count);
+  Targets targets;
+  targets.pairs = has_pairs;
+  targets.count = static_cast<int64_t>(has_pairs ? count / 2 : count);
+  targets.places = at::tensor(places, at::kLong);
+  const auto width = static_cast<int64_t>(count > 0 ? values.size() / count : 1);
+  targets.values = at::tensor(values, at::kDouble).view({-1, std::max<int64_t>(1, width)});
+  return targets;
+}
+
 Batch build_batch(const std::vector<ExampleRow>& rows, const RowPadding& padding,
                   const MakeTargets& make_targets) {
   int64_t length = padding.min_length;
@@ -67,6 +90,8 @@ Batch build_batch(const std::vector<ExampleRow>& rows, const RowPadding& padding
     length = std::max(length, static_cast<int64_t>(row.ids.size()));
     holds_several = holds_several || row.ends.size() > 1;
     examples.ends.push_back(row.ends);
+    examples.places.push_back(row.places);
+    examples.values.push_back(row.values);
     if (row.ends.empty()) examples.ends.back().push_back(static_cast<int64_t>(row.ids.size()));
   }
   examples.ids = padded(rows, &ExampleRow::ids, length, padding.id);

@@ -16,6 +16,10 @@ struct ExampleRow {
   // The positions at which the row's examples end, in ascending order, if each example has attention and
   // positions of its own. If it is empty, the row is one sequence.
   std::vector<int64_t> ends;
+  // The positions that a score head rates, and k numbers for each of them as the target (core/batch.h).
+  // Places without numbers are pairs. Rows of language models have neither.
+  std::vector<int64_t> places = {};
+  std::vector<double> values = {};
 };
 
 // Holds for each row the positions at which its examples end, in ascending order. Each row has at least one.
@@ -23,9 +27,11 @@ using ExampleEnds = std::vector<std::vector<int64_t>>;
 
 // The rows of one batch, padded to one length.
 struct ExampleRows {
-  at::Tensor ids;     // B x T int64
-  at::Tensor labels;  // B x T int64, kIgnoredLabel at padding
-  ExampleEnds ends;   // one entry for each of the B rows
+  at::Tensor ids;                            // B x T int64
+  at::Tensor labels;                         // B x T int64, kIgnoredLabel at padding
+  ExampleEnds ends;                          // one entry for each of the B rows
+  std::vector<std::vector<int64_t>> places;  // ExampleRow::places and ::values of each row
+  std::vector<std::vector<double>> values;
 };
 
 // Makes a task's targets. The function may be called on several threads at once.
@@ -33,6 +39,10 @@ using MakeTargets = std::function<Targets(const ExampleRows&)>;
 
 // Returns targets in which position t predicts the label of t + 1 if both tokens belong to the same example.
 Targets next_token_targets(const ExampleRows& rows);
+
+// Returns the targets of a score head. Rows with and without numbers in one batch, or with different counts
+// of numbers for a place, are an Error.
+Targets score_targets(const ExampleRows& rows);
 
 struct RowPadding {
   int64_t id = 0;          // id at the positions after a row's tokens

@@ -9,12 +9,23 @@ namespace galore {
 
 RowBatchSource::RowBatchSource(std::shared_ptr<const TokenDataset> dataset, const BatchOptions& options,
                                const DataMessages& messages)
-    : dataset_(std::move(dataset)), options_(options), num_tokens_(dataset_->num_tokens()) {
+    : dataset_(std::move(dataset)),
+      name_(dataset_->name()),
+      options_(options),
+      num_tokens_(dataset_->num_tokens()) {
   check_sizes(options);
   options_.packing = packing_in_use(options.packing, dataset_->kinds());
   limit_samples();
   if (options_.packing == Packing::isolated) pack_examples(messages);
   choose_split(count_rows());
+}
+
+RowBatchSource::RowBatchSource(std::vector<ExampleRow> examples, std::string name,
+                               const BatchOptions& options)
+    : examples_(std::move(examples)), name_(std::move(name)), options_(options) {
+  check_sizes(options);
+  options_.packing = Packing::none;
+  choose_split(static_cast<int64_t>(examples_.size()));
 }
 
 // If documents are joined or packed, max_samples counts documents, not rows.
@@ -37,8 +48,7 @@ void RowBatchSource::pack_examples(const DataMessages& messages) {
   std::vector<int32_t> lengths = dataset_->document_lengths(num_documents_);
   const auto count_of_cut =
       std::count_if(lengths.begin(), lengths.end(), [this](int32_t n) { return n > options_.max_length; });
-  if (count_of_cut > 0 && messages)
-    messages(cut_message(count_of_cut, dataset_->name(), options_.max_length));
+  if (count_of_cut > 0 && messages) messages(cut_message(count_of_cut, name_, options_.max_length));
   const bool in_order = options_.evaluation && options_.split == DataSplit::all;
   if (options_.shuffle && !in_order) {
     packing_order_.emplace(lengths.size(), options_.seed, "data packing");
@@ -66,14 +76,13 @@ void RowBatchSource::choose_split(int64_t all_rows) {
     if (!(size > 0)) fail("data", "val_size: expected above 0, given {}", size);
     const double wanted = size < 1 ? std::ceil(size * static_cast<double>(all_rows)) : std::floor(size);
     if (wanted >= static_cast<double>(all_rows))
-      fail("data", "val_size: {} leaves no rows to train on; {} has {} rows", size, dataset_->name(),
-           all_rows);
+      fail("data", "val_size: {} leaves no rows to train on; {} has {} rows", size, name_, all_rows);
     const auto validation = static_cast<int64_t>(wanted);
     split_order_.emplace(static_cast<uint64_t>(all_rows), options_.seed, "data split");
     first_row_ = options_.split == DataSplit::train ? validation : 0;
     num_rows_ = options_.split == DataSplit::train ? all_rows - validation : validation;
   }
-  if (num_rows_ == 0) fail("data", "{} gives no row of {} tokens", dataset_->name(), options_.max_length);
+  if (num_rows_ == 0) fail("data", "{} gives no row of {} tokens", name_, options_.max_length);
 }
 
 int64_t RowBatchSource::row_at(int64_t epoch, int64_t index) {
@@ -98,6 +107,7 @@ void RowBatchSource::append(ExampleRow& row, TokenRange range) const {
 }
 
 ExampleRow RowBatchSource::read(int64_t number) const {
+  if (!dataset_) return examples_[static_cast<size_t>(number)];
   ExampleRow row;
   if (options_.packing == Packing::none) {
     append(row, dataset_->document(number));
@@ -138,7 +148,7 @@ void RowBatchSource::seek(const DataPosition& position) {
   if (position.epoch < 0 || position.index < 0 || position.index >= num_rows_)
     fail("data",
          "the saved position is row {} of epoch {}, {} has {} rows per epoch; the data or max_length changed",
-         position.index, position.epoch, dataset_->name(), num_rows_);
+         position.index, position.epoch, name_, num_rows_);
   position_ = position;
 }
 

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "data/batch_options.h"
 #include "data/batch_source.h"
@@ -19,6 +21,8 @@ class RowBatchSource : public BatchSource {
   // isolated examples that were cut.
   RowBatchSource(std::shared_ptr<const TokenDataset> dataset, const BatchOptions& options,
                  const DataMessages& messages = {});
+  // Gives batches of examples in memory, each of which is a row. `name` names them in messages.
+  RowBatchSource(std::vector<ExampleRow> examples, std::string name, const BatchOptions& options);
 
   MakeBatch plan() override;
   DataPosition position() const override { return position_; }
@@ -39,9 +43,11 @@ class RowBatchSource : public BatchSource {
   ExampleRow read(int64_t row) const;
   void append(ExampleRow& row, TokenRange range) const;
 
-  std::shared_ptr<const TokenDataset> dataset_;
+  std::shared_ptr<const TokenDataset> dataset_;  // null: the rows are examples_
+  std::vector<ExampleRow> examples_;
+  std::string name_;
   BatchOptions options_;  // the packing is the one in use
-  int64_t num_tokens_, num_documents_ = 0, num_rows_ = 0, first_row_ = 0;
+  int64_t num_tokens_ = 0, num_documents_ = 0, num_rows_ = 0, first_row_ = 0;
   std::optional<ExamplePacking> packed_;      // with Packing::isolated
   std::optional<Permutation> packing_order_;  // the order of the documents; none: the order of the files
   std::optional<Permutation> split_order_, epoch_order_;

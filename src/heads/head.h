@@ -13,10 +13,13 @@
 
 namespace galore {
 
-// The predictions that metrics compare with the targets. A language head leaves them empty: its metrics need
-// only the loss, and the matrix of all logits never exists.
+// The predictions of a batch, in the order of its targets, on the CPU.
 struct Predictions {
-  at::Tensor values;  // one row for each prediction, fp32 on the CPU
+  // The logits of each place, N x k in fp32. A language head leaves them undefined, because the matrix of all
+  // its logits never exists.
+  at::Tensor values;
+  at::Tensor readouts;  // of a value head: the value and the standard deviation of each place, N x 2 in fp64
+  at::Tensor losses;    // the loss of each place, pair or token (0 where no label counts), in fp64
 };
 
 class Head {
@@ -31,6 +34,8 @@ class Head {
                            Predictions* out) const = 0;
   // Lists the parameters that belong only to the head.
   virtual void list(ParameterList& parameters) = 0;
+  // Draws these parameters. The result depends only on the seed, the names and the range.
+  virtual void initialize(uint64_t seed, double initializer_range);
 };
 
 }  // namespace galore

@@ -93,7 +93,7 @@ LossSum LanguageHead::train(const Pass& pass, const at::Tensor& hidden, const Ta
 }
 
 LossSum LanguageHead::evaluate(const Pass& pass, const at::Tensor& hidden, const Targets& targets,
-                               Predictions* /*out*/) const {
+                               Predictions* out) const {
   const Scratch losses = loss_buffer(pass);
   const at::Tensor labels = label_buffer(pass, targets), weight = weight_for_products(pass);
   const int64_t tokens = hidden.size(0), step = chunk_tokens();
@@ -102,6 +102,7 @@ LossSum LanguageHead::evaluate(const Pass& pass, const at::Tensor& hidden, const
     const Scratch logits = chunk_logits(pass, hidden.narrow(0, first, count), weight);
     cross_entropy_loss(losses->narrow(0, first, count), logits, labels.narrow(0, first, count));
   }
+  if (out && !hidden.is_meta()) out->losses = losses->to(at::kCPU, at::kDouble, false, /*copy=*/true);
   return sum_losses(losses, labels);
 }
 

@@ -4,39 +4,31 @@
 
 #include "core/errors.h"
 #include "heads/language_head.h"
+#include "heads/score_head.h"
 #include "models/architecture.h"
 #include "models/trunk.h"
-#include "nn/initialize.h"
 #include "nn/layer_builder.h"
 
 namespace galore {
 namespace {
 
-class TrunkWithHead : public CausalLM {
+// Implements what all models share. `Interface` is TrainableModel or an interface derived from it.
+template <typename Interface>
+class TrunkWithHead : public Interface {
  public:
-  TrunkWithHead(std::unique_ptr<Trunk> trunk, const LayerBuilder& builder) : trunk_(std::move(trunk)) {
-    const ModelConfig& c = config();
-    Parameter& table = trunk_->token_embedding();
-    if (c.tie_word_embeddings) {
-      table.uses = 2;
-      head_.emplace(table);
-    } else {
-      head_.emplace(Place{kLanguageHead, Role::head}, c.vocab_size, c.hidden_size, builder);
-    }
-  }
+  explicit TrunkWithHead(std::unique_ptr<Trunk> trunk) : trunk_(std::move(trunk)) {}
 
   const ModelConfig& config() const override { return trunk_->config(); }
   ParameterList parameters() override {
     ParameterList list = trunk_->parameters();
-    head_->list(list);
+    head().list(list);
     return list;
   }
   void initialize(uint64_t seed) override {
     trunk_->initialize(seed);
-    ParameterList own;
-    head_->list(own);
-    for (Parameter* parameter : own) galore::initialize(*parameter, seed, config().initializer_range);
+    initialize_head(seed);
   }
+  void initialize_head(uint64_t seed) override { head().initialize(seed, config().initializer_range); }
   void set_dropout(const DropoutPlace& place) override { trunk_->set_dropout(place); }
 
   LossSum train_step(const Batch& batch, double gradient_scale) override {
@@ -45,36 +37,71 @@ class TrunkWithHead : public CausalLM {
     Scratch gradient = [&] {
       const Scratch hidden = trunk_->forward(pass, batch, Keep::for_backward);
       Scratch filled = trunk_->hidden_gradient(pass);
-      loss = head_->train(pass, hidden, batch.targets, gradient_scale, filled);
+      loss = head().train(pass, hidden, batch.targets, gradient_scale, filled);
       return filled;
     }();
     trunk_->backward(pass, std::move(gradient));
     return loss;
   }
-  LossSum evaluate(const Batch& batch) override {
+  LossSum evaluate(const Batch& batch, Predictions* out) override {
     const Pass pass = trunk_->pass_for(batch, Keep::nothing);
     const Scratch hidden = trunk_->forward(pass, batch, Keep::nothing);
-    return head_->evaluate(pass, hidden, batch.targets, nullptr);
-  }
-  at::Tensor logits(const at::Tensor& ids) override {
-    Batch batch;
-    batch.ids = ids;
-    const Pass pass = trunk_->pass_for(batch, Keep::nothing);
-    const Scratch hidden = trunk_->forward(pass, batch, Keep::nothing);
-    return head_->logits(pass, hidden).view({ids.size(0), ids.size(1), config().vocab_size});
+    return head().evaluate(pass, hidden, batch.targets, out);
   }
 
-  std::unique_ptr<KeyValueCache> new_cache(int64_t max_length) override {
-    return trunk_->new_cache(max_length);
-  }
-  at::Tensor next_logits(const at::Tensor& ids, KeyValueCache& cache) override {
-    const Scratch hidden = trunk_->extend(ids, cache);
-    return head_->logits(trunk_->pass_of_one_token(), hidden).view({config().vocab_size});
-  }
+ protected:
+  Trunk& trunk() const { return *trunk_; }
+  virtual Head& head() = 0;
 
  private:
   std::unique_ptr<Trunk> trunk_;
+};
+
+class LanguageModel : public TrunkWithHead<CausalLM> {
+ public:
+  LanguageModel(std::unique_ptr<Trunk> own_trunk, const LayerBuilder& builder)
+      : TrunkWithHead<CausalLM>(std::move(own_trunk)) {
+    const ModelConfig& c = config();
+    Parameter& table = trunk().token_embedding();
+    if (c.tie_word_embeddings) {
+      table.uses = 2;
+      head_.emplace(table);
+    } else {
+      head_.emplace(Place{kLanguageHead, Role::head}, c.vocab_size, c.hidden_size, builder);
+    }
+  }
+
+  at::Tensor logits(const at::Tensor& ids) override {
+    Batch batch;
+    batch.ids = ids;
+    const Pass pass = trunk().pass_for(batch, Keep::nothing);
+    const Scratch hidden = trunk().forward(pass, batch, Keep::nothing);
+    return head_->logits(pass, hidden).view({ids.size(0), ids.size(1), config().vocab_size});
+  }
+  std::unique_ptr<KeyValueCache> new_cache(int64_t max_length) override {
+    return trunk().new_cache(max_length);
+  }
+  at::Tensor next_logits(const at::Tensor& ids, KeyValueCache& cache) override {
+    const Scratch hidden = trunk().extend(ids, cache);
+    return head_->logits(trunk().pass_of_one_token(), hidden).view({config().vocab_size});
+  }
+
+ private:
+  Head& head() override { return *head_; }
+
   std::optional<LanguageHead> head_;
+};
+
+class ScoreModel : public TrunkWithHead<TrainableModel> {
+ public:
+  ScoreModel(std::unique_ptr<Trunk> own_trunk, const LayerBuilder& builder)
+      : TrunkWithHead<TrainableModel>(std::move(own_trunk)),
+        head_(config().head, config().hidden_size, builder) {}
+
+ private:
+  Head& head() override { return head_; }
+
+  ScoreHead head_;
 };
 
 void check_shape(const ModelConfig& c) {
@@ -108,16 +135,32 @@ std::unique_ptr<LayerBuilder> layer_builder(const ModelOptions& options, Ledger&
   return std::make_unique<QuantizedBuilder>(std::move(builder), options.quantization, ledger);
 }
 
-}  // namespace
-
-std::unique_ptr<CausalLM> make_causal_lm(const ModelConfig& config, const ModelOptions& options,
-                                         Ledger& ledger) {
+template <typename Built>
+std::unique_ptr<Built> build(const ModelConfig& config, const ModelOptions& options, Ledger& ledger) {
   check_shape(config);
   const auto builder = layer_builder(options, ledger);
   const TrunkOptions trunk{options.compute_dtype, options.gradient_checkpointing};
   const TransformerPlan plan = architecture(config.model_type).plan(config);
-  return std::make_unique<TrunkWithHead>(std::make_unique<Transformer>(plan, config, trunk, *builder, ledger),
-                                         *builder);
+  return std::make_unique<Built>(std::make_unique<Transformer>(plan, config, trunk, *builder, ledger),
+                                 *builder);
+}
+
+}  // namespace
+
+std::unique_ptr<CausalLM> make_causal_lm(const ModelConfig& config, const ModelOptions& options,
+                                         Ledger& ledger) {
+  return build<LanguageModel>(config, options, ledger);
+}
+
+std::unique_ptr<TrainableModel> make_model(const ModelConfig& config, const ModelOptions& options,
+                                           Ledger& ledger) {
+  if (config.head.kind == HeadKind::language) return build<LanguageModel>(config, options, ledger);
+  return build<ScoreModel>(config, options, ledger);
+}
+
+CausalLM& as_causal_lm(TrainableModel& model, const std::string& where) {
+  if (auto* language = dynamic_cast<CausalLM*>(&model)) return *language;
+  fail(where, "expected a language model, given a model whose head scores rows");
 }
 
 }  // namespace galore

@@ -60,7 +60,7 @@ class Counting : public CausalLM {
   ParameterList parameters() override { return {}; }
   void initialize(uint64_t) override {}
   LossSum train_step(const Batch&, double) override { return {}; }
-  LossSum evaluate(const Batch&) override { return {}; }
+  LossSum evaluate(const Batch&, Predictions*) override { return {}; }
   at::Tensor logits(const at::Tensor&) override { return {}; }
   std::unique_ptr<KeyValueCache> new_cache(int64_t) override { return std::make_unique<Cache>(); }
   at::Tensor next_logits(const at::Tensor& ids, KeyValueCache&) override {

@@ -2,7 +2,7 @@
 
 #include "core/errors.h"
 #include "core/options.h"
-#include "models/causal_lm.h"
+#include "models/trainable_model.h"
 
 namespace galore {
 namespace {
@@ -21,7 +21,7 @@ constexpr Size kSizes[] = {{"60m", 512, 1376, 8, 8, 1024},     {"130m", 768, 204
 template <typename Counts>
 int64_t count_weights(const ModelConfig& config, const Counts& counts) {
   Ledger ledger(at::kMeta);
-  const auto model = make_causal_lm(config, {}, ledger);
+  const auto model = make_model(config, {}, ledger);
   int64_t sum = 0;
   for (const Parameter* parameter : model->parameters())
     if (counts(*parameter)) sum += parameter->numel();

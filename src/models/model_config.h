@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "heads/head_config.h"
 #include "nn/rope_scaling.h"
 
 namespace galore {
@@ -38,6 +39,7 @@ struct ModelConfig {
   bool use_sliding_window = false;
   int64_t max_window_layers = 28;
   std::vector<std::string> layer_types;
+  HeadConfig head;
   std::optional<int64_t> bos_token_id, eos_token_id, pad_token_id;
   // The texts of config.json and generation_config.json from which this was read, or "". Saving the model
   // keeps their other keys.

@@ -1,7 +1,9 @@
 // Causal language modelling: every position predicts the next token of its row.
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "core/batch.h"
+#include "core/labels.h"
 #include "heads/head.h"
 #include "tasks/tasks.h"
 
@@ -22,7 +24,7 @@ const std::vector<MetricKind>& causal_lm_metrics() {
 
 class CausalMetrics : public MetricSum {
  public:
-  void add(const LossSum& batch) override {
+  void add(const LossSum& batch, const Batch& /*batch*/, const Predictions& /*predictions*/) override {
     total_.loss += batch.loss;
     total_.num_tokens += batch.num_tokens;
     sum_of_means_ += batch.mean();
@@ -49,6 +51,26 @@ class CausalTask : public Task {
   std::unique_ptr<MetricSum> new_metrics() const override { return std::make_unique<CausalMetrics>(); }
 
   Batch batch_of(const at::Tensor& ids) const override { return next_token_batch(ids, ids); }
+  bool fits(const HeadConfig& head) const override { return head.kind == HeadKind::language; }
+  HeadConfig new_head(const NewHead& /*wanted*/, const ReadRows& /*read_rows*/) const override { return {}; }
+  // A row's loss is the mean over its tokens that count, and null if none does.
+  void write_rows(const Batch& batch, const Predictions& predictions, const HeadConfig& /*head*/,
+                  const TakeRow& take) const override {
+    const double* loss = predictions.losses.const_data_ptr<double>();
+    const at::Tensor labels = batch.targets.labels.contiguous();
+    const int64_t* label = labels.const_data_ptr<int64_t>();
+    for (int64_t row = 0; row < batch.rows(); ++row) {
+      LossSum sum;
+      for (int64_t t = 0; t < batch.length(); ++t, ++loss, ++label) {
+        if (*label == kIgnoredLabel) continue;
+        sum.loss += *loss;
+        ++sum.num_tokens;
+      }
+      nlohmann::ordered_json out{{"loss", nullptr}, {"num_tokens", sum.num_tokens}};
+      if (sum.num_tokens > 0) out["loss"] = sum.mean();
+      take(out);
+    }
+  }
 };
 
 }  // namespace

@@ -12,7 +12,12 @@ namespace {
 constexpr const char* kEvalPrefix = "eval_";
 
 const std::vector<const Task*>& all_tasks() {
-  static const std::vector<const Task*> tasks{&causal_lm_task()};
+  static const std::vector<const Task*> tasks = [] {
+    std::vector<const Task*> all{&causal_lm_task(), &value_task()};
+    const auto& classification = sequence_classification_tasks();
+    all.insert(all.end(), classification.begin(), classification.end());
+    return all;
+  }();
   return tasks;
 }
 
@@ -24,17 +29,41 @@ std::vector<std::string> spellings(const std::string& name) {
 
 }  // namespace
 
+ExampleRow Task::encode(const TaskRow& row, const RowEncoding& /*encoding*/) const {
+  fail(row.where, "the task {} reads tokens, not rows", name());
+}
+
 std::vector<std::string> task_names() {
   std::vector<std::string> names;
-  for (const Task* task : all_tasks()) names.push_back(task->name());
+  for (const Task* task : all_tasks())
+    if (task->variant().empty()) names.push_back(task->name());
   return names;
 }
 
-const Task& find_task(const std::string& name) {
+std::vector<std::string> task_variants() {
+  std::vector<std::string> names;
   for (const Task* task : all_tasks())
-    if (task->name() == name) return *task;
+    if (!task->variant().empty()) names.push_back(task->variant());
+  return names;
+}
+
+const Task& find_task(const std::string& name, const std::string& variant) {
+  bool is_known = false;
+  for (const Task* task : all_tasks()) {
+    if (task->name() == name && task->variant() == variant) return *task;
+    is_known = is_known || task->name() == name;
+  }
+  if (is_known)
+    fail_usage("task_name", "the task {} has no '{}'; the nearest known one is '{}'", name, variant,
+               nearest_name(variant, task_variants()));
   fail_usage("task", "unknown task '{}'; the nearest known one is '{}'", name,
              nearest_name(name, task_names()));
+}
+
+std::string task_of(const HeadConfig& head) {
+  for (const Task* task : all_tasks())
+    if (task->fits(head)) return task->name();
+  GALORE_ASSERT(false && "a head without a task");
 }
 
 std::vector<MetricKind> all_metrics() {

@@ -6,22 +6,43 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
+#include "core/batch.h"
 #include "core/metric.h"
+#include "data/batch_builder.h"
+#include "heads/head.h"
+#include "models/model_config.h"
+#include "tasks/task_rows.h"
 
 namespace galore {
 
-struct Batch;
-struct LossSum;
+class Tokenizer;
+
+// The wishes of a user for a new head.
+struct NewHead {
+  int64_t num_labels = 0;  // 0: the task's, or as many as the rows have
+  ValueSupport value;
+};
+using ReadRows = std::function<std::vector<TaskRow>()>;
+using TakeRow = std::function<void(const nlohmann::ordered_json&)>;
+
+struct RowEncoding {
+  const ModelConfig& config;             // with the head
+  const Tokenizer* tokenizer = nullptr;  // null: only rows with ids are accepted
+  int64_t max_length = 256;
+};
 
 // Sums the metrics over the batches of one evaluation.
 class MetricSum {
  public:
   virtual ~MetricSum() = default;
-  virtual void add(const LossSum& batch) = 0;
+  // `predictions` are those of the head (heads/head.h), and empty if nobody asked for them.
+  virtual void add(const LossSum& loss, const Batch& batch, const Predictions& predictions) = 0;
   // Returns the values in the order of Task::metrics(). A value that is not finite stays so.
   virtual std::vector<Metric> finish() const = 0;
 };
@@ -29,7 +50,8 @@ class MetricSum {
 class Task {
  public:
   virtual ~Task() = default;
-  virtual std::string name() const = 0;  // the value of the option `task`
+  virtual std::string name() const = 0;               // the value of the option `task`
+  virtual std::string variant() const { return ""; }  // the value of the option `task_name`
   // Returns the metrics. The first one chooses the best checkpoint unless metric_for_best_model names
   // another.
   virtual const std::vector<MetricKind>& metrics() const = 0;
@@ -37,11 +59,30 @@ class Task {
   // Returns a batch of these token ids (B x T) with every target that such rows can have. The memory plan
   // calls it on the meta device, and the benchmark with random ids.
   virtual Batch batch_of(const at::Tensor& ids) const = 0;
+
+  // Returns true if the task reads rows of its own (task_rows.h), which stay in memory. Otherwise its rows
+  // are tokens, which the data folder reads and caches.
+  virtual bool reads_rows() const { return false; }
+  // Returns true if the head predicts the targets of this task.
+  virtual bool fits(const HeadConfig& head) const = 0;
+  // Returns the head that a model without a fitting one gets. `read_rows` reads the training rows.
+  virtual HeadConfig new_head(const NewHead& wanted, const ReadRows& read_rows) const = 0;
+  virtual TableLayout layout() const { return {}; }
+  // Makes the example of a row. A row without input or target, or with a wrong one, is an Error with its
+  // place.
+  virtual ExampleRow encode(const TaskRow& row, const RowEncoding& encoding) const;
+  // Calls `take` with the prediction of each row of a batch, in order.
+  virtual void write_rows(const Batch& batch, const Predictions& predictions, const HeadConfig& head,
+                          const TakeRow& take) const = 0;
 };
 
 std::vector<std::string> task_names();
-// Throws a UsageError with the nearest known name if the name is unknown.
-const Task& find_task(const std::string& name);
+// Returns all values of task_name, each once.
+std::vector<std::string> task_variants();
+// Throws a UsageError with the nearest known name if a name is unknown.
+const Task& find_task(const std::string& name, const std::string& variant = "");
+// Returns the name of the task that a model with this head was made for.
+std::string task_of(const HeadConfig& head);
 
 // Returns the metrics of all tasks, each name once, because a report may hold runs of several tasks.
 std::vector<MetricKind> all_metrics();

@@ -18,6 +18,10 @@ TEST(Tasks, AreFoundByName) {
   for (const std::string& name : task_names()) EXPECT_EQ(find_task(name).name(), name);
   EXPECT_EQ(message_of([] { find_task("causal_ml"); }),
             "[task] unknown task 'causal_ml'; the nearest known one is 'causal_lm'");
+  for (const std::string& name : task_variants())
+    EXPECT_EQ(find_task("sequence_classification", name).variant(), name);
+  EXPECT_EQ(message_of([] { find_task("sequence_classification", "kola"); }),
+            "[task_name] the task sequence_classification has no 'kola'; the nearest known one is 'cola'");
 }
 
 TEST(Tasks, FinishReturnsTheMetricsThatAreDeclared) {
@@ -40,6 +44,8 @@ TEST(Tasks, MetricsAreNamedWithAndWithoutThePrefix) {
   for (const std::string& name : metric_choices()) {
     bool is_known = false;
     for (const std::string& other : task_names()) is_known |= find_metric(find_task(other), name) != nullptr;
+    for (const std::string& glue : task_variants())
+      is_known |= find_metric(find_task("sequence_classification", glue), name) != nullptr;
     EXPECT_TRUE(is_known) << name;
   }
   std::set<std::string> names;
@@ -48,14 +54,14 @@ TEST(Tasks, MetricsAreNamedWithAndWithoutThePrefix) {
 
 TEST(CausalTask, WeighsByTokensAndCountsAsTheFamilyDoes) {
   const auto sum = find_task("causal_lm").new_metrics();
-  sum->add({3.0 * 1, 3});
-  sum->add({6.0 * 2, 6});
+  sum->add({3.0 * 1, 3}, {}, {});
+  sum->add({6.0 * 2, 6}, {}, {});
   const std::vector<Metric> metrics = sum->finish();
   EXPECT_EQ(text_of(metrics, ", ", /*all=*/false), "eval_loss 1.6667, perplexity 5.29");
   EXPECT_EQ(metrics[0].value, 15.0 / 9);
   EXPECT_EQ(metrics[1].value, std::exp(15.0 / 9));
   EXPECT_EQ(metrics[2].value, (1.0 + 2.0) / 3);
-  sum->add({std::nan(""), 3});
+  sum->add({std::nan(""), 3}, {}, {});
   for (const Metric& metric : sum->finish()) EXPECT_TRUE(std::isnan(metric.value)) << metric.name;
 }
 
@@ -67,7 +73,12 @@ TEST(Tasks, ABatchOfIdsHasTargetsOnAnyDevice) {
     EXPECT_GT(batch.targets.count, 0) << name;
     const Batch planned = find_task(name).batch_of(at::empty({3, 5}, ids.options().device(at::kMeta)));
     EXPECT_TRUE(planned.ids.is_meta()) << name;
-    EXPECT_EQ(planned.targets.labels.sizes(), batch.targets.labels.sizes()) << name;
+    const auto sizes = [](const at::Tensor& tensor) {
+      return tensor.defined() ? tensor.sizes().vec() : std::vector<int64_t>();
+    };
+    EXPECT_EQ(sizes(planned.targets.labels), sizes(batch.targets.labels)) << name;
+    EXPECT_EQ(sizes(planned.targets.places), sizes(batch.targets.places)) << name;
+    EXPECT_EQ(sizes(planned.targets.values), sizes(batch.targets.values)) << name;
   }
 }
 

@@ -39,8 +39,9 @@ std::vector<int32_t> JsonTokenizer::encode(std::string_view text, bool add_speci
 }
 
 IdSequence JsonTokenizer::encode_pair(std::string_view first, std::string_view second,
-                                      bool add_special_tokens) const {
-  return pipeline_->encode(first, &second, add_special_tokens);
+                                      bool add_special_tokens, int64_t max_length) const {
+  const Truncation longest_first{.max_length = max_length};
+  return pipeline_->encode(first, &second, add_special_tokens, max_length > 0 ? &longest_first : nullptr);
 }
 
 std::string JsonTokenizer::decode(const std::vector<int32_t>& ids, bool skip_special) const {

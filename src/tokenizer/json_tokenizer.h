@@ -15,8 +15,8 @@ class JsonTokenizer : public Tokenizer {
   static std::unique_ptr<JsonTokenizer> from_file(const Path& file);
 
   std::vector<int32_t> encode(std::string_view text, bool add_special_tokens) const override;
-  IdSequence encode_pair(std::string_view first, std::string_view second,
-                         bool add_special_tokens) const override;
+  IdSequence encode_pair(std::string_view first, std::string_view second, bool add_special_tokens,
+                         int64_t max_length) const override;
   std::string decode(const std::vector<int32_t>& ids, bool skip_special) const override;
   int64_t vocab_size() const override { return pipeline_->vocab_size(); }
   std::optional<int64_t> bos_id() const override { return bos_id_; }

@@ -112,12 +112,13 @@ IdSequence Pipeline::encode_text(std::string_view text, int32_t type_id) const {
   return sequence;
 }
 
-IdSequence Pipeline::encode(std::string_view text, const std::string_view* second,
-                            bool add_special_tokens) const {
+IdSequence Pipeline::encode(std::string_view text, const std::string_view* second, bool add_special_tokens,
+                            const Truncation* truncation) const {
   std::vector<IdSequence> sequences;
   sequences.push_back(encode_text(text, 0));
   if (second) sequences.push_back(encode_text(*second, 1));
-  truncate(sequences, add_special_tokens);
+  if (!truncation && stages_.truncation) truncation = &*stages_.truncation;
+  if (truncation) truncate(sequences, add_special_tokens, *truncation);
   if (stages_.post_processor) stages_.post_processor->process(sequences, add_special_tokens);
   IdSequence all;
   for (IdSequence& sequence : sequences) {
@@ -132,9 +133,8 @@ IdSequence Pipeline::encode(std::string_view text, const std::string_view* secon
   return all;
 }
 
-void Pipeline::truncate(std::vector<IdSequence>& sequences, bool add_special_tokens) const {
-  if (!stages_.truncation) return;
-  const Truncation& rule = *stages_.truncation;
+void Pipeline::truncate(std::vector<IdSequence>& sequences, bool add_special_tokens,
+                        const Truncation& rule) const {
   const bool pair = sequences.size() > 1;
   const int64_t added =
       add_special_tokens && stages_.post_processor ? stages_.post_processor->num_added(pair) : 0;

@@ -47,8 +47,9 @@ class Pipeline {
   explicit Pipeline(Stages stages);
 
   // Encodes one text or, when `second` is not null, a pair of texts. Bytes that are not valid UTF-8 count as
-  // U+FFFD.
-  IdSequence encode(std::string_view text, const std::string_view* second, bool add_special_tokens) const;
+  // U+FFFD. `truncation` replaces that of the tokenizer's file, and null keeps it.
+  IdSequence encode(std::string_view text, const std::string_view* second, bool add_special_tokens,
+                    const Truncation* truncation = nullptr) const;
   std::string decode(const std::vector<int32_t>& ids, bool skip_special) const;
 
   std::optional<int32_t> id_of(const std::string& token) const;
@@ -58,7 +59,7 @@ class Pipeline {
  private:
   class Encoder;
   IdSequence encode_text(std::string_view text, int32_t type_id) const;
-  void truncate(std::vector<IdSequence>& sequences, bool add_special_tokens) const;
+  void truncate(std::vector<IdSequence>& sequences, bool add_special_tokens, const Truncation& rule) const;
   void pad(IdSequence& sequence) const;
 
   Stages stages_;

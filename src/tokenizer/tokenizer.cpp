@@ -8,7 +8,7 @@
 
 namespace galore {
 
-IdSequence Tokenizer::encode_pair(std::string_view, std::string_view, bool) const {
+IdSequence Tokenizer::encode_pair(std::string_view, std::string_view, bool, int64_t) const {
   fail("tokenizer", "pairs of texts: expected a tokenizer.json, which says how two texts are joined");
 }
 

@@ -35,9 +35,10 @@ class Tokenizer {
   // transformers, unless the configuration sets split_special_tokens.
   virtual std::vector<int32_t> encode(std::string_view text, bool add_special_tokens) const = 0;
   // Encodes two texts as one input and tells for each id which text it belongs to. Throws Error when the
-  // tokenizer does not support pairs.
-  virtual IdSequence encode_pair(std::string_view first, std::string_view second,
-                                 bool add_special_tokens) const;
+  // tokenizer does not support pairs. With max_length above 0 the longer text is cut first, as by
+  // transformers' truncation=True.
+  virtual IdSequence encode_pair(std::string_view first, std::string_view second, bool add_special_tokens,
+                                 int64_t max_length = 0) const;
   // Turns ids into text. Bytes that are not valid UTF-8 become U+FFFD. An id outside [0, vocab_size()) is an
   // Error.
   virtual std::string decode(const std::vector<int32_t>& ids, bool skip_special) const = 0;

@@ -53,7 +53,7 @@ Batch random_batch(const TrainOptions& options, const ModelConfig& config, int64
   int64_t* data = ids.mutable_data_ptr<int64_t>();
   for (int64_t i = 0; i < ids.numel(); ++i)
     data[i] = static_cast<int64_t>(random.below(static_cast<uint64_t>(config.vocab_size)));
-  return find_task(options.task).batch_of(ids);
+  return find_task(options.task, options.task_name).batch_of(ids);
 }
 
 struct Timings {
@@ -65,7 +65,7 @@ struct Timings {
 };
 
 Timings time_steps(const TrainOptions& options, const RunObjects& run, int64_t steps) {
-  CausalLM& model = *run.model;
+  TrainableModel& model = *run.model;
   Optimizer& optimizer = *run.optimizer;
   Timings timings;
   constexpr int64_t kWarmUp = 2;

@@ -68,7 +68,7 @@ Path CheckpointKeeper::save(const RunParts& parts, RunState& state) {
   return path;
 }
 
-void CheckpointKeeper::load_best(CausalLM& model, const RunState& state, RunLog& log) const {
+void CheckpointKeeper::load_best(TrainableModel& model, const RunState& state, RunLog& log) const {
   if (!options_.load_best_model_at_end) return;
   if (state.best_checkpoint.empty() || !is_complete_checkpoint(state.best_checkpoint))
     return log.say(

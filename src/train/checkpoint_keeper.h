@@ -38,7 +38,7 @@ class CheckpointKeeper {
   Path save(const RunParts& parts, RunState& state);
   bool is_saved(const RunState& state) const { return saved_step_ == state.step; }
   // Loads the weights of the best checkpoint if load_best_model_at_end is set.
-  void load_best(CausalLM& model, const RunState& state, RunLog& log) const;
+  void load_best(TrainableModel& model, const RunState& state, RunLog& log) const;
   // Returns the step of the evaluation with the best metric, or -1 if there was none.
   int64_t best_step(const RunState& state) const;
 

@@ -14,8 +14,8 @@ double Evaluation::value(const std::string& metric) const {
   fail("evaluation", "expected a metric of the task, given '{}'", metric);
 }
 
-Evaluation evaluate(CausalLM& model, const Task& task, BatchSource& data, int64_t max_batches,
-                    const std::function<bool()>& is_unwanted) {
+Evaluation evaluate(TrainableModel& model, const Task& task, BatchSource& data, int64_t max_batches,
+                    const std::function<bool()>& is_unwanted, const TakePredictions& take) {
   const double start = steady_seconds();
   data.seek({});
   Evaluation result;
@@ -27,8 +27,11 @@ Evaluation evaluate(CausalLM& model, const Task& task, BatchSource& data, int64_
     }
     const auto batch = data.next();
     if (!batch) break;
-    const LossSum loss = model.evaluate(*batch);
-    metrics->add(loss);
+    Predictions predictions;
+    const bool wanted = take || task.reads_rows();
+    const LossSum loss = model.evaluate(*batch, wanted ? &predictions : nullptr);
+    metrics->add(loss, *batch, predictions);
+    if (take) take(*batch, predictions);
     result.num_tokens += loss.num_tokens;
     ++result.num_batches;
   }

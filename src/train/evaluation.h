@@ -11,7 +11,9 @@
 namespace galore {
 
 class BatchSource;
-class CausalLM;
+struct Batch;
+struct Predictions;
+class TrainableModel;
 class Task;
 
 struct Evaluation {
@@ -24,9 +26,12 @@ struct Evaluation {
   double value(const std::string& metric) const;
 };
 
+// Receives each batch of an evaluation with its predictions.
+using TakePredictions = std::function<void(const Batch&, const Predictions&)>;
+
 // Evaluates from the beginning of `data`, at most `max_batches` batches (0: all). `is_unwanted` is called
 // before each batch; true interrupts the evaluation.
-Evaluation evaluate(CausalLM& model, const Task& task, BatchSource& data, int64_t max_batches = 0,
-                    const std::function<bool()>& is_unwanted = {});
+Evaluation evaluate(TrainableModel& model, const Task& task, BatchSource& data, int64_t max_batches = 0,
+                    const std::function<bool()>& is_unwanted = {}, const TakePredictions& take = {});
 
 }  // namespace galore

@@ -39,7 +39,7 @@ class Batches : public BatchSource {
 class Losses : public CausalLM {
  public:
   explicit Losses(int64_t bad = 0) : bad_(bad) {}
-  LossSum evaluate(const Batch& batch) override {
+  LossSum evaluate(const Batch& batch, Predictions*) override {
     const int64_t rows = batch.rows();
     const auto loss = static_cast<double>(3 * rows * rows);
     return {rows == bad_ ? std::nan("") : loss, 3 * rows};

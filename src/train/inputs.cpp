@@ -27,6 +27,25 @@ TokenizationOptions tokenization_options(const DataOptions& options, const Token
   return tokenization;
 }
 
+// Encodes all rows of a task that reads rows of its own. They stay in memory.
+std::unique_ptr<BatchSource> open_rows(const std::vector<std::string>& files, const DataOptions& options,
+                                       const RowEncoding& encoding, BatchOptions batches, const Task& task,
+                                       const DataMessages& messages) {
+  if (options.streaming) fail_usage("streaming", "expected false: the task {} keeps its rows", task.name());
+  std::vector<ExampleRow> examples;
+  SkippedRows skipped;
+  for (const TaskRow& row : read_task_rows(files, task.layout())) try {
+      examples.push_back(task.encode(row, encoding));
+    } catch (const Error& error) {
+      if (options.bad_rows != "skip") throw;
+      skipped.add(error.what());
+    }
+  if (skipped.count > 0 && messages)
+    messages(fmt::format("note: {} broken rows were left out, the first: {}", skipped.count, skipped.first));
+  batches.make_targets = score_targets;
+  return std::make_unique<RowBatchSource>(std::move(examples), files.front(), batches);
+}
+
 // Opens all files in their order, as data of known length or as a stream.
 std::unique_ptr<BatchSource> open_batches(const std::vector<std::string>& files, const DataOptions& options,
                                           const Tokenizer* tokenizer, const BatchOptions& batches,
@@ -51,6 +70,7 @@ BatchOptions batch_options(const DataOptions& options, const Tokenizer* tokenize
   batch.vocab_size = config.vocab_size;
   batch.max_samples = options.max_samples;
   batch.val_size = options.val_size;
+  batch.pad_id = config.pad_token_id.value_or(0);
   if (tokenizer) batch.pad_id = tokenizer->pad_id().value_or(tokenizer->eos_id().value_or(0));
   return batch;
 }
@@ -83,12 +103,15 @@ std::shared_ptr<Tokenizer> tokenizer_of(const ModelSource& source) {
 }
 
 std::unique_ptr<BatchSource> open_train_data(const DataOptions& options, const Tokenizer* tokenizer,
-                                             const ModelConfig& config, const DataMessages& messages) {
+                                             const ModelConfig& config, const DataMessages& messages,
+                                             const Task& task) {
   if (options.train_file.empty()) fail_usage("train_file", "expected one or more files, given none");
   check_vocabulary(tokenizer, config);
   BatchOptions batch = batch_options(options, tokenizer, config);
   if (options.val_size > 0) batch.split = DataSplit::train;
-  auto rows = open_batches(options.train_file, options, tokenizer, batch, messages);
+  const RowEncoding encoding{config, tokenizer, options.max_length};
+  auto rows = task.reads_rows() ? open_rows(options.train_file, options, encoding, batch, task, messages)
+                                : open_batches(options.train_file, options, tokenizer, batch, messages);
   if (options.dataloader_num_workers == 0) return rows;
   // A stream has worker threads of its own, so one thread that fetches its batches ahead is enough.
   return std::make_unique<PrefetchSource>(std::move(rows),
@@ -96,7 +119,8 @@ std::unique_ptr<BatchSource> open_train_data(const DataOptions& options, const T
 }
 
 std::unique_ptr<BatchSource> open_eval_data(const DataOptions& options, const Tokenizer* tokenizer,
-                                            const ModelConfig& config, const DataMessages& messages) {
+                                            const ModelConfig& config, const DataMessages& messages,
+                                            const Task& task) {
   const bool held_out = options.eval_file.empty() && options.val_size > 0;
   if (options.eval_file.empty() && !held_out) return nullptr;
   check_vocabulary(tokenizer, config);
@@ -106,6 +130,8 @@ std::unique_ptr<BatchSource> open_eval_data(const DataOptions& options, const To
   batch.split = held_out ? DataSplit::validation : DataSplit::all;
   if (!held_out) batch.val_size = 0, batch.max_samples = 0;
   const auto& files = held_out ? options.train_file : options.eval_file;
+  if (task.reads_rows())
+    return open_rows(files, options, {config, tokenizer, options.max_length}, batch, task, messages);
   return open_batches(files, options, tokenizer, batch, messages);
 }
 

@@ -6,6 +6,7 @@
 
 #include "data/batch_source.h"
 #include "models/causal_lm.h"
+#include "tasks/task.h"
 #include "tokenizer/tokenizer.h"
 #include "train/train_options.h"
 
@@ -22,9 +23,11 @@ std::shared_ptr<Tokenizer> tokenizer_of(const ModelSource& source);
 
 // Returns an endless source of training rows, which other threads make ahead. `tokenizer` must outlive it.
 std::unique_ptr<BatchSource> open_train_data(const DataOptions& options, const Tokenizer* tokenizer,
-                                             const ModelConfig& config, const DataMessages& messages);
+                                             const ModelConfig& config, const DataMessages& messages,
+                                             const Task& task = find_task("causal_lm"));
 // Returns a source that goes once through the evaluation data, or null if there are none.
 std::unique_ptr<BatchSource> open_eval_data(const DataOptions& options, const Tokenizer* tokenizer,
-                                            const ModelConfig& config, const DataMessages& messages);
+                                            const ModelConfig& config, const DataMessages& messages,
+                                            const Task& task = find_task("causal_lm"));
 
 }  // namespace galore

@@ -84,8 +84,12 @@ class BatchFinder {
 
 Workload workload_of(const DataOptions& data, const TaskOptions& task) {
   const bool evaluates = !data.eval_file.empty() || data.val_size > 0;
-  return {data.per_device_train_batch_size, evaluates ? data.per_device_eval_batch_size : 0, data.max_length,
-          data.gradient_accumulation_steps, task.task};
+  return {data.per_device_train_batch_size,
+          evaluates ? data.per_device_eval_batch_size : 0,
+          data.max_length,
+          data.gradient_accumulation_steps,
+          task.task,
+          task.task_name};
 }
 
 MemoryAtHand memory_at_hand(const MachineOptions& machine, at::Device device) {

@@ -53,7 +53,7 @@ MemoryPlan plan_memory(const ModelConfig& config, const ModelOptions& model_opti
   RunObjects run = build_model(config, model_options, at::kMeta);
   add_optimizer(run, optimizer_options);
   run.model->set_dropout({});
-  const Task& task = find_task(workload.task);
+  const Task& task = find_task(workload.task, workload.task_name);
   const auto rows_of = [&](int64_t rows) {
     const auto meta = at::TensorOptions().dtype(at::kLong).device(at::kMeta);
     return task.batch_of(at::empty({rows, workload.length}, meta));

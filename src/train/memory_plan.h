@@ -17,7 +17,7 @@ namespace galore {
 
 struct Workload {
   int64_t train_rows = 8, eval_rows = 0, length = 256, micro_batches = 1;
-  std::string task = "causal_lm";
+  std::string task = "causal_lm", task_name = "";
 };
 
 struct MemoryPlan {

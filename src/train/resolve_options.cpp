@@ -3,6 +3,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "checkpoint/hugging_face.h"
 #include "core/dtypes.h"
 #include "core/errors.h"
 #include "core/memory.h"
@@ -18,7 +19,7 @@ namespace galore {
 namespace {
 
 void check_evaluation(const TrainOptions& o) {
-  if (!find_metric(find_task(o.task), o.metric_for_best_model))
+  if (!find_metric(find_task(o.task, o.task_name), o.metric_for_best_model))
     fail_usage("metric_for_best_model", "expected a metric of the task {}, given '{}'", o.task,
                o.metric_for_best_model);
   const bool has_data = !o.eval_file.empty() || o.val_size > 0;
@@ -139,6 +140,16 @@ void resolve_max_length(TrainOptions& o, OptionTable& table, std::vector<std::st
   fit_max_length(o, model_config_of(o), table.was_set("max_length"), notes);
 }
 
+// A missing model is refused later, with the other sources of a model.
+void resolve_task(TrainOptions& o, OptionTable& table) {
+  if (!table.was_set("task") && (table.was_set("value_head") || table.was_set("value_head_args")))
+    o.task = "value";
+  else if (std::filesystem::exists(Path(o.model_name_or_path) / "config.json"))
+    settle_task(o, read_model_config(o.model_name_or_path), table);
+  else
+    settle_task(o, {}, table);
+}
+
 }  // namespace
 
 Option& declare_packing(OptionTable& table, DataOptions& options) {
@@ -162,9 +173,18 @@ void fit_max_length(DataOptions& options, const ModelConfig& config, bool given,
   }
 }
 
+void settle_task(TaskOptions& task, const ModelConfig& config, OptionTable& table) {
+  if (table.was_set("task")) return;
+  if (table.was_set("task_name"))
+    task.task = "sequence_classification";
+  else
+    task.task = task_of(config.head);
+}
+
 std::vector<std::string> resolve(TrainOptions& options, OptionTable& table) {
   std::vector<std::string> notes;
   note_aliases(table, notes);
+  resolve_task(options, table);
   resolve_bf16(options, table, notes);
   const bool wide = dtype_from_name(options.dtype) != at::kBFloat16;
   if (options.bf16 && wide && table.was_set("dtype"))

@@ -2,14 +2,43 @@
 
 #include "checkpoint/hugging_face.h"
 #include "core/dtypes.h"
+#include "core/errors.h"
+#include "core/options.h"
 #include "kernels/device.h"
 #include "optim/quantized_weights.h"
+#include "tasks/task.h"
 
 namespace galore {
 
 ModelConfig model_config_of(const ModelSource& source) {
   if (!source.model_size.empty()) return model_config_for_size(source.model_size);
   return read_model_config(source.config_name.empty() ? source.model_name_or_path : source.config_name);
+}
+
+ModelConfig model_config_of(const TrainOptions& options) {
+  ModelConfig config = model_config_of(static_cast<const ModelSource&>(options));
+  const Task& task = find_task(options.task, options.task_name);
+  const bool is_made_anew = config.head.kind == HeadKind::language || options.model_name_or_path.empty();
+  if (task.fits(config.head)) {
+    if (options.num_labels > 0 && config.head.num_outputs() != options.num_labels && !is_made_anew)
+      fail_usage("num_labels", "expected {}, which the model's head has, given {}", config.head.num_outputs(),
+                 options.num_labels);
+    return config;
+  }
+  if (!is_made_anew)
+    fail_usage("task", "expected {}, for which the model's head was made, given {}", task_of(config.head),
+               options.task);
+  NewHead wanted{options.num_labels, {}};
+  wanted.value.loss = value_loss_from_name(options.value_head);
+  OptionTable table;
+  table.add("v_min", &wanted.value.v_min, "");
+  table.add("v_max", &wanted.value.v_max, "");
+  table.add("num_bins", &wanted.value.num_bins, "");
+  table.add("sigma_ratio", &wanted.value.sigma_ratio, "");
+  table.set_list("value_head_args", options.value_head_args);
+  check(wanted.value);
+  config.head = task.new_head(wanted, [&] { return read_task_rows(options.train_file, task.layout()); });
+  return config;
 }
 
 ModelOptions model_options(const ModelSource& source, const std::string& device,
@@ -38,11 +67,11 @@ RunObjects build_model(const ModelConfig& config, const ModelOptions& options, a
   return run;
 }
 
-void set_weights(CausalLM& model, const ModelSource& source, int64_t seed) {
-  if (source.model_name_or_path.empty())
-    model.initialize(static_cast<uint64_t>(seed));
-  else
-    load_weights(source.model_name_or_path, model.parameters());
+void set_weights(TrainableModel& model, const ModelSource& source, int64_t seed) {
+  if (source.model_name_or_path.empty()) return model.initialize(static_cast<uint64_t>(seed));
+  // The folder may lack the head of a new task.
+  if (model.config().head.kind != HeadKind::language) model.initialize_head(static_cast<uint64_t>(seed));
+  load_weights(source.model_name_or_path, model.parameters());
 }
 
 void add_optimizer(RunObjects& run, const OptimizerOptions& options) {

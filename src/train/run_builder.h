@@ -10,17 +10,20 @@
 
 namespace galore {
 
-using MakeModel = std::function<std::unique_ptr<CausalLM>(const ModelConfig&, const ModelOptions&, Ledger&)>;
+using MakeModel =
+    std::function<std::unique_ptr<TrainableModel>(const ModelConfig&, const ModelOptions&, Ledger&)>;
 
 // Each object refers to the objects before it.
 struct RunObjects {
   std::unique_ptr<Ledger> ledger;
-  std::unique_ptr<CausalLM> model;
+  std::unique_ptr<TrainableModel> model;
   std::unique_ptr<Workspace> workspace;  // created with the optimizer
   std::unique_ptr<Optimizer> optimizer;  // null until add_optimizer() is called
 };
 
 ModelConfig model_config_of(const ModelSource& source);
+// Returns the configuration of a training run. A model whose head does not fit the task gets a new head.
+ModelConfig model_config_of(const TrainOptions& options);
 // Returns the model's options. `optimizer` decides which weights are quantized, and compute_dtype=auto
 // depends on the device.
 ModelOptions model_options(const ModelSource& source, const std::string& device,
@@ -30,9 +33,9 @@ ModelOptions model_options(const TrainOptions& options);
 // Builds the model without setting its weights. On the meta device everything is counted and nothing
 // allocated.
 RunObjects build_model(const ModelConfig& config, const ModelOptions& options, at::Device device,
-                       const MakeModel& make_model = make_causal_lm);
+                       const MakeModel& make_model = galore::make_model);
 // Reads the weights of model_name_or_path or, if it is empty, draws them by the seed.
-void set_weights(CausalLM& model, const ModelSource& source, int64_t seed);
+void set_weights(TrainableModel& model, const ModelSource& source, int64_t seed);
 void add_optimizer(RunObjects& run, const OptimizerOptions& options);
 
 }  // namespace galore

@@ -39,7 +39,7 @@ struct RunState {
 };
 
 struct RunParts {
-  CausalLM& model;
+  TrainableModel& model;
   Optimizer* optimizer;        // null: saves only the weights
   const Tokenizer* tokenizer;  // may be null
   at::ScalarType dtype;

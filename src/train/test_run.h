@@ -83,7 +83,7 @@ class TestRun : public testing::Test {
   }
 
   // Runs base() and `settings`; a later setting overrides an earlier one. The output is in log_.
-  TrainResult train(const Settings& settings, const Trainer::MakeModel& make_model = make_causal_lm) {
+  TrainResult train(const Settings& settings, const Trainer::MakeModel& make_model = galore::make_model) {
     testing::internal::CaptureStderr();
     try {
       TrainOptions options;

@@ -32,8 +32,8 @@ class ScriptedModel : public CausalLM {
     return loss;
   }
   void set_dropout(const DropoutPlace& place) override { model_->set_dropout(place); }
-  LossSum evaluate(const Batch& batch) override {
-    LossSum loss = model_->evaluate(batch);
+  LossSum evaluate(const Batch& batch, Predictions* out) override {
+    LossSum loss = model_->evaluate(batch, out);
     loss.loss = script_.evaluate(++evaluated_, loss.mean()) * static_cast<double>(loss.num_tokens);
     return loss;
   }

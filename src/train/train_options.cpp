@@ -12,6 +12,14 @@ namespace {
 
 constexpr double kMost = std::numeric_limits<double>::infinity();
 
+void declare_heads(OptionTable& table, TaskOptions& o) {
+  table.add("num_labels", &o.num_labels, "classes of a new head, 1: regression; 0: as many as the rows have")
+      .range(0, 1e6);
+  table.add("value_head", &o.value_head, "loss of a new value head").choices(value_loss_names());
+  table.add("value_head_args", &o.value_head_args,
+            "support of a new value head: v_min=-10,v_max=10,num_bins=51,sigma_ratio=0.75");
+}
+
 void declare_model(OptionTable& table, ModelSource& o, TaskOptions& task) {
   table.group("Model");
   table.add("model_name_or_path", &o.model_name_or_path, "Hugging Face directory to continue training from")
@@ -22,7 +30,8 @@ void declare_model(OptionTable& table, ModelSource& o, TaskOptions& task) {
       .alias("model_config");
   table.add("tokenizer_name", &o.tokenizer_name, "tokenizer directory or file; default: the model's");
   table.add("stage", &task.stage, "pt: pre-training and continued training").choices({"pt"});
-  table.add("task", &task.task, "what the model learns").choices(task_names());
+  declare_task(table, task);
+  declare_heads(table, task);
   table.add("dtype", &o.dtype, "number format of the weights")
       .choices({"float32", "bfloat16", "fp32", "bf16"});
   table
@@ -212,6 +221,14 @@ void declare_machine(OptionTable& table, MachineOptions& o) {
 }
 
 }  // namespace
+
+void declare_task(OptionTable& table, TaskOptions& o) {
+  table.add("task", &o.task, "what the model learns; unset: what its head was made for")
+      .choices(task_names());
+  table
+      .add("task_name", &o.task_name, "sequence_classification: a task of GLUE, with its columns and metrics")
+      .choices(task_variants());
+}
 
 void declare_options(OptionTable& table, TrainOptions& options) {
   declare_model(table, options, options);

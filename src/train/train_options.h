@@ -33,6 +33,9 @@ struct ModelSource {
 // The task that the model learns (tasks/task.h).
 struct TaskOptions {
   std::string stage = "pt", task = "causal_lm";
+  std::string task_name;   // a task of GLUE
+  int64_t num_labels = 0;  // of a new classifier; 0: by the task or the rows
+  std::string value_head = "hl_gauss", value_head_args;
 };
 
 // Options of rows and batches (inputs.h).
@@ -117,8 +120,13 @@ void declare_options(OptionTable& table, TrainOptions& options);
 // Call this after all sources were read. Derives the options that aliases set, checks combinations, and
 // returns notes for the log.
 std::vector<std::string> resolve(TrainOptions& options, OptionTable& table);
+// Declares `task` and `task_name` for a command that reads data.
+void declare_task(OptionTable& table, TaskOptions& options);
 // Declares `packing` for a command that reads data.
 Option& declare_packing(OptionTable& table, DataOptions& options);
+// Unless the user names a task, chooses the one that the model's head was made for, or a classifier if
+// task_name is given.
+void settle_task(TaskOptions& task, const ModelConfig& config, OptionTable& table);
 // Lowers max_length to the model's positions (max_position_embeddings) unless it is `given`, and notes it. A
 // given length above a table of learned positions is a UsageError.
 void fit_max_length(DataOptions& options, const ModelConfig& config, bool given,

@@ -232,6 +232,6 @@ const StepMetrics& Trainer::step() { return loop_->step(); }
 Evaluation Trainer::evaluate() { return loop_->evaluate(); }
 Path Trainer::save() { return loop_->save(); }
 TrainResult Trainer::finish() { return loop_->finish(); }
-CausalLM& Trainer::model() { return loop_->model(); }
+TrainableModel& Trainer::model() { return loop_->model(); }
 
 }  // namespace galore

@@ -32,7 +32,7 @@ struct TrainResult {
 class Trainer {
  public:
   using MakeModel =
-      std::function<std::unique_ptr<CausalLM>(const ModelConfig&, const ModelOptions&, Ledger&)>;
+      std::function<std::unique_ptr<TrainableModel>(const ModelConfig&, const ModelOptions&, Ledger&)>;
   // Takes a line for people, without its line end. It is called by one thread at a time and must not call the
   // trainer.
   using TakeLine = std::function<void(const std::string&)>;
@@ -41,11 +41,11 @@ class Trainer {
   // model than that of the configuration's model_type. Lines for people go to `take_line` or, if that is
   // null, to stderr. If the constructor throws, output_dir stays unchanged.
   Trainer(const TrainOptions& options, const std::vector<std::string>& notes,
-          const MakeModel& make_model = make_causal_lm, const TakeLine& take_line = {});
+          const MakeModel& make_model = galore::make_model, const TakeLine& take_line = {});
   // For programs that still pass the text of the options, which the options themselves hold.
   [[deprecated("leave out the configuration")]] Trainer(
       const TrainOptions& options, const std::vector<std::pair<std::string, std::string>>& /*configuration*/,
-      const std::vector<std::string>& notes, const MakeModel& make_model = make_causal_lm,
+      const std::vector<std::string>& notes, const MakeModel& make_model = galore::make_model,
       const TakeLine& take_line = {})
       : Trainer(options, notes, make_model, take_line) {}
   ~Trainer();
@@ -67,7 +67,7 @@ class Trainer {
   // Runs the last evaluation and saves the last checkpoint, if the options ask for them, and writes the model
   // into output_dir.
   TrainResult finish();
-  CausalLM& model();
+  TrainableModel& model();
 
  private:
   std::unique_ptr<TrainingLoop> loop_;

@@ -16,7 +16,7 @@ namespace galore {
 TrainingLoop::TrainingLoop(const TrainOptions& options, const std::vector<std::string>& notes,
                            const MakeModel& make_model, const TakeLine& take_line)
     : options_(options),
-      inputs_{find_task(options.task),
+      inputs_{find_task(options.task, options.task_name),
               model_config_of(options),
               model_options(options),
               device_of(options.device),
@@ -54,12 +54,13 @@ void TrainingLoop::open_data() {
   const auto say = [this](const std::string& line) { recorder_.log().say(line); };
   const Tokenizer* tokenizer = inputs_.tokenizer.get();
   ModelConfig& config = inputs_.config;
-  inputs_.train_data = open_train_data(options_, tokenizer, config, say);
-  inputs_.eval_data = open_eval_data(options_, tokenizer, config, say);
-  if (!tokenizer) return;
-  config.bos_token_id = tokenizer->bos_id();
-  config.eos_token_id = tokenizer->eos_id();
-  if (tokenizer->pad_id()) config.pad_token_id = tokenizer->pad_id();
+  if (tokenizer) {
+    config.bos_token_id = tokenizer->bos_id();
+    config.eos_token_id = tokenizer->eos_id();
+    if (tokenizer->pad_id()) config.pad_token_id = tokenizer->pad_id();
+  }
+  inputs_.train_data = open_train_data(options_, tokenizer, config, say, inputs_.task);
+  inputs_.eval_data = open_eval_data(options_, tokenizer, config, say, inputs_.task);
 }
 
 // With num_train_epochs, counts the updates already done and those that the remaining rows give, because a

@@ -46,7 +46,7 @@ class TrainingLoop {
   Evaluation evaluate();
   Path save();
   bool done() const { return state_.step >= state_.max_steps; }
-  CausalLM& model() { return *run_.model; }
+  TrainableModel& model() { return *run_.model; }
 
  private:
   using Configuration = std::vector<std::pair<std::string, std::string>>;

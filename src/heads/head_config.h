@@ -1,0 +1,34 @@
+// The settings of a model's head, as config.json stores them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "heads/value_distribution.h"
+
+namespace galore {
+
+enum class HeadKind {
+  language,        // next token, transformers' ...ForCausalLM
+  classification,  // one of num_labels classes of a row, transformers' ...ForSequenceClassification
+  regression,      // one number of a row, by squared error; the same class with num_labels 1
+  value,           // a value head, saved in the same form with the key "value_head"
+};
+
+struct HeadConfig {
+  HeadKind kind = HeadKind::language;
+  int64_t num_labels = 0;                     // of a classifier
+  std::vector<std::string> label_names = {};  // by class; empty: LABEL_0, LABEL_1, ...
+  ValueSupport value = {};                    // of a value head
+
+  int64_t num_outputs() const {
+    if (kind == HeadKind::value) return value.num_outputs();
+    return kind == HeadKind::regression ? 1 : num_labels;
+  }
+};
+
+// Returns the name of a class: its label, or "LABEL_<number>".
+std::string label_name(const HeadConfig& head, int64_t label);
+
+}  // namespace galore

@@ -1,0 +1,182 @@
+// Rows, labels and predictions of the tasks with a score head.
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "core/errors.h"
+#include "core/test_folder.h"
+#include "core/test_message.h"
+#include "tasks/task.h"
+
+namespace galore {
+namespace {
+
+using Json = nlohmann::json;
+
+class Rows : public testing::Test {
+ protected:
+  std::vector<TaskRow> read(const std::string& name, const std::string& text,
+                            const TableLayout& layout = {}) {
+    write_file_atomically(folder_.path() / name, text);
+    return read_task_rows({(folder_.path() / name).string()}, layout);
+  }
+  std::string where(const std::string& name, int line) {
+    return "[" + (folder_.path() / name).string() + ":" + std::to_string(line) + "] ";
+  }
+  TestFolder folder_;
+};
+
+TEST_F(Rows, OfTablesHaveNamesOrPlaces) {
+  const TableLayout cola = find_task("sequence_classification", "cola").layout();
+  const auto rows = read("in.tsv", "gj04\t1\t\tShe \"said.\ncj99\t0\t*\tYes\n", cola);
+  ASSERT_EQ(rows.size(), 2);
+  EXPECT_EQ(rows[0].values, Json({{"sentence", "She \"said."}, {"label", "1"}}));
+  const TableLayout mrpc = find_task("sequence_classification", "mrpc").layout();
+  const auto pairs =
+      read("m.txt", "\xEF\xBB\xBFQuality\t#1 ID\t#2 ID\t#1 String\t#2 String\n1\t7\t8\ta\tb\n", mrpc);
+  ASSERT_EQ(pairs.size(), 1);
+  EXPECT_EQ(pairs[0].values, Json({{"sentence1", "a"}, {"sentence2", "b"}, {"label", "1"}}));
+  EXPECT_EQ(message_of([&] { read("short.tsv", "a\tb\n", cola); }),
+            where("short.tsv", 1) + "expected at least 4 columns, given 2");
+}
+
+TEST_F(Rows, OfCommasFollowTheirQuotes) {
+  const auto rows = read("in.csv", "sentence,label\n\"a, \"\"b\"\"\nc\",good\nplain,bad\n");
+  ASSERT_EQ(rows.size(), 2);
+  EXPECT_EQ(rows[0].values, Json({{"sentence", "a, \"b\"\nc"}, {"label", "good"}}));
+  EXPECT_EQ(message_of([&] { read("open.csv", "sentence,label\n\"a,1\n"); }),
+            where("open.csv", 2) + "a quoted field does not end");
+}
+
+TEST_F(Rows, OfJsonAreObjects) {
+  EXPECT_EQ(read("a.jsonl", "{\"label\":1}\n\n{\"label\":2}\n").size(), 2);
+  EXPECT_EQ(message_of([&] { read("b.jsonl", "{\"label\":1}\n[1]\n"); }),
+            where("b.jsonl", 2) + "expected a JSON object");
+  EXPECT_EQ(message_of([&] { read("c.parquet", "x"); }),
+            "[" + (folder_.path() / "c.parquet").string() +
+                "] expected a .jsonl, .tsv or .csv file, given the extension '.parquet'");
+}
+
+ModelConfig config_with(const HeadConfig& head) {
+  ModelConfig config;
+  config.vocab_size = 50;
+  config.pad_token_id = 0;
+  config.head = head;
+  return config;
+}
+
+ExampleRow encode(const std::string& task, const HeadConfig& head, const Json& row, int64_t max_length = 8) {
+  const ModelConfig config = config_with(head);
+  return find_task(task).encode({row, "rows:1"}, {config, nullptr, max_length});
+}
+
+HeadConfig head_of(const std::vector<Json>& labels) {
+  return find_task("sequence_classification").new_head({}, [&] {
+    std::vector<TaskRow> rows;
+    for (const Json& label : labels) rows.push_back({{{"label", label}}, "rows:1"});
+    return rows;
+  });
+}
+
+TEST(Classification, FindsTheClassesInTheRows) {
+  EXPECT_EQ(head_of({0, 4, 1}).num_labels, 5);
+  EXPECT_EQ(head_of({"1", "0"}).num_labels, 2);
+  EXPECT_EQ(head_of({0.5, 1}).kind, HeadKind::regression);
+  EXPECT_EQ(head_of({"no", "yes", "maybe"}).label_names, (std::vector<std::string>{"maybe", "no", "yes"}));
+  const Task& mnli = find_task("sequence_classification", "mnli");
+  EXPECT_EQ(mnli.new_head({}, {}).label_names[2], "contradiction");
+  EXPECT_EQ(find_task("sequence_classification", "stsb").new_head({}, {}).kind, HeadKind::regression);
+}
+
+TEST(Classification, EncodesARow) {
+  const HeadConfig head{HeadKind::classification, 3, {"a", "b", "c"}};
+  const std::string task = "sequence_classification";
+  // transformers scores the last token that is no padding, whatever the mask says
+  const ExampleRow row = encode(task, head, {{"input_ids", {5, 6, 0}}, {"label", "c"}});
+  EXPECT_EQ(row.places, std::vector<int64_t>{1});
+  EXPECT_EQ(row.values, std::vector<double>{2});
+  const ExampleRow masked =
+      encode(task, head, {{"input_ids", {5, 6, 7, 8}}, {"attention_mask", {1, 1, 1, 0}}, {"label", 1}}, 2);
+  EXPECT_EQ(masked.ids, (std::vector<int64_t>{5, 6}));
+  for (const Json& label : std::vector<Json>{3, -1, 0.5, "d"})
+    EXPECT_EQ(message_of([&] {
+                encode(task, head, {{"input_ids", {1}}, {"label", label}});
+              }),
+              "[rows:1] label: expected a name such as 'a' or 0 to 2, given " + label.dump());
+  EXPECT_EQ(message_of([&] {
+              encode(task, head, {{"input_ids", {50}}, {"label", 1}});
+            }),
+            "[rows:1] expected ids from 0 to 49, given 50");
+  EXPECT_EQ(message_of([&] { encode(task, head, {{"input_ids", {1}}}); }), "[rows:1] expected 'label'");
+  EXPECT_EQ(message_of([&] {
+              encode(task, head, {{"label", 1}});
+            }),
+            "[rows:1] expected 'sentence', 'sentence1' and 'sentence2', 'text' or 'input_ids'");
+}
+
+const HeadConfig kValue{HeadKind::value, 0, {}, {ValueLoss::c51, 0, 4, 5}};
+const HeadConfig kNumber{HeadKind::value, 0, {}, {ValueLoss::hl_gauss, 0, 4, 5}};
+
+TEST(Value, EncodesNumbersReturnsAndPairs) {
+  const ExampleRow last = encode("value", kNumber, {{"input_ids", {1, 2, 3}}, {"label", 1.5}});
+  EXPECT_EQ(last.places, std::vector<int64_t>{2});
+  EXPECT_EQ(last.values, std::vector<double>{1.5});
+  const ExampleRow some = encode("value", kNumber, {{"input_ids", {1, 2, 3}}, {"labels", {1, nullptr, 3}}});
+  EXPECT_EQ(some.places, (std::vector<int64_t>{0, 2}));
+  const ExampleRow returns =
+      encode("value", kNumber, {{"input_ids", {1, 2, 3}}, {"rewards", {1, 0, 4}}, {"gamma", 0.5}});
+  EXPECT_EQ(returns.values, (std::vector<double>{2, 2, 4}));
+  const ExampleRow pair =
+      encode("value", kNumber, {{"chosen_input_ids", {1, 2, 3}}, {"rejected_input_ids", {4, 5}}});
+  EXPECT_EQ(pair.ends, (std::vector<int64_t>{3, 5}));
+  EXPECT_EQ(pair.places, (std::vector<int64_t>{2, 4}));
+  EXPECT_TRUE(pair.values.empty());
+}
+
+TEST(Value, EncodesDistributions) {
+  const Json label{{"values", {0.5, 9}}, {"probs", {0.5, 0.5}}};
+  EXPECT_EQ(encode("value", kValue, {{"input_ids", {1}}, {"label", label}}).values,
+            (std::vector<double>{0.25, 0.25, 0, 0, 0.5}));
+  EXPECT_EQ(encode("value", kValue, {{"input_ids", {1}}, {"label", 3}}).values,
+            (std::vector<double>{0, 0, 0, 1, 0}));
+  EXPECT_EQ(message_of([&] {
+              encode("value", kNumber, {{"input_ids", {1}}, {"label", label}});
+            }),
+            "[rows:1] label: a distribution needs value_head=c51, given hl_gauss");
+}
+
+TEST(Value, RefusesRowsWithoutTargets) {
+  EXPECT_EQ(message_of([] {
+              encode("value", kNumber, {{"input_ids", {1}}});
+            }),
+            "[rows:1] expected 'label', 'labels', 'rewards', or a chosen and a rejected input");
+  EXPECT_EQ(message_of([] {
+              encode("value", kNumber, {{"input_ids", {1}}, {"labels", {nullptr}}});
+            }),
+            "[rows:1] expected a number for at least one token");
+  EXPECT_EQ(message_of([] {
+              encode("value", kNumber, {{"input_ids", {1, 2}}, {"labels", {1}}});
+            }),
+            "[rows:1] expected a number or null for each of 2 tokens, given 1");
+}
+
+TEST(ScoreTargets, CountPlacesRowByRow) {
+  ExampleRows rows;
+  rows.ids = at::zeros({2, 4}, at::kLong);
+  rows.places = {{1, 3}, {0}};
+  rows.values = {{5, 6}, {7}};
+  const Targets targets = score_targets(rows);
+  EXPECT_TRUE(at::equal(targets.places, at::tensor({1, 3, 4}, at::kLong)));
+  EXPECT_TRUE(at::equal(targets.values, at::tensor({5., 6., 7.}, at::kDouble).view({3, 1})));
+  EXPECT_EQ(targets.count, 3);
+  rows.values = {{}, {}};
+  rows.places = {{1, 3}, {0, 2}};
+  EXPECT_TRUE(score_targets(rows).pairs);
+  EXPECT_EQ(score_targets(rows).count, 2);
+  rows.values = {{}, {1, 2}};
+  EXPECT_EQ(message_of([&] { score_targets(rows); }), "[data] expected pairs in every row or in none");
+}
+
+}  // namespace
+}  // namespace galore

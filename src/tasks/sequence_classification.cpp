@@ -1,0 +1,226 @@
+// Classes or numbers of whole rows: transformers' ...ForSequenceClassification. With task_name it is one of
+// GLUE's tasks, with its columns, its class names and its metrics.
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <set>
+
+#include "core/errors.h"
+#include "tasks/glue.h"
+#include "tasks/score_rows.h"
+#include "tasks/statistics.h"
+#include "tasks/tasks.h"
+
+namespace galore {
+namespace {
+
+using Json = nlohmann::json;
+
+MetricKind kind_of(const std::string& name) {
+  static const std::vector<MetricKind> kinds{
+      {.name = "eval_accuracy", .larger_is_better = true, .title = "Accuracy"},
+      {.name = "eval_f1", .larger_is_better = true, .title = "F1"},
+      {.name = "eval_matthews_correlation", .larger_is_better = true, .title = "Matthews correlation"},
+      {.name = "eval_pearson", .larger_is_better = true, .title = "Pearson correlation"},
+      {.name = "eval_spearmanr", .larger_is_better = true, .title = "Spearman correlation"},
+      {.name = "eval_combined_score", .larger_is_better = true, .title = "Combined score"}};
+  for (const MetricKind& kind : kinds)
+    if (kind.name == "eval_" + name) return kind;
+  GALORE_ASSERT(false && "a metric that has a row");
+}
+
+// Returns the number that a value of any JSON type stands for, or nothing.
+std::optional<double> number_of(const Json& value) {
+  if (value.is_boolean()) return value.get<bool>() ? 1.0 : 0.0;
+  if (value.is_number()) return value.get<double>();
+  if (!value.is_string()) return std::nullopt;
+  const auto& text = value.get_ref<const std::string&>();
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+const Json& label_of(const TaskRow& row) {
+  const auto found = row.values.find("label");
+  if (found == row.values.end() || found->is_null()) fail(row.where, "expected 'label'");
+  return *found;
+}
+
+double class_of(const TaskRow& row, const HeadConfig& head) {
+  const Json& label = label_of(row);
+  if (label.is_string()) {
+    const auto& names = head.label_names;
+    const auto found = std::find(names.begin(), names.end(), label.get_ref<const std::string&>());
+    if (found != names.end()) return static_cast<double>(found - names.begin());
+  }
+  const auto number = number_of(label);
+  if (!number || *number != std::floor(*number) || *number < 0 ||
+      *number >= static_cast<double>(head.num_labels))
+    fail(row.where, "label: expected {} or 0 to {}, given {}",
+         head.label_names.empty() ? "a class" : fmt::format("a name such as '{}'", head.label_names[0]),
+         head.num_labels - 1, label.dump());
+  return *number;
+}
+
+double target_of_row(const TaskRow& row, const HeadConfig& head) {
+  if (head.kind != HeadKind::regression) return class_of(row, head);
+  const auto number = number_of(label_of(row));
+  if (!number || !std::isfinite(*number))
+    fail(row.where, "label: expected a number, given {}", label_of(row).dump());
+  return *number;
+}
+
+// The first of several equal logits counts.
+int64_t predicted_class(std::span<const float> logits) {
+  return std::max_element(logits.begin(), logits.end()) - logits.begin();
+}
+
+class ClassificationMetrics : public MetricSum {
+ public:
+  explicit ClassificationMetrics(const std::vector<MetricKind>& kinds) : kinds_(kinds) {}
+
+  void add(const LossSum& loss, const Batch& batch, const Predictions& predictions) override {
+    loss_.loss += loss.loss;
+    loss_.num_tokens += loss.num_tokens;
+    if (!predictions.values.defined()) return;
+    const at::Tensor given = batch.targets.values.contiguous();
+    for (int64_t i = 0; i < given.size(0); ++i) {
+      const auto logits = logits_at(predictions.values, i);
+      const double value = given.const_data_ptr<double>()[i];
+      given_.push_back(value);
+      predicted_.push_back(static_cast<double>(logits[0]));
+      given_classes_.push_back(static_cast<int64_t>(value));
+      predicted_classes_.push_back(predicted_class(logits));
+    }
+  }
+  std::vector<Metric> finish() const override {
+    std::vector<Metric> metrics;
+    for (const MetricKind& kind : kinds_) metrics.push_back({kind, value_of(kind.name)});
+    // The combined score is the mean of the two metrics before it.
+    if (metrics.back().name == "eval_combined_score")
+      metrics.back().value = (metrics[1].value + metrics[2].value) / 2;
+    return metrics;
+  }
+
+ private:
+  double value_of(const std::string& name) const {
+    if (name == "eval_loss") return loss_.mean();
+    if (name == "eval_accuracy") return accuracy(predicted_classes_, given_classes_);
+    if (name == "eval_f1") return f1_of_ones(predicted_classes_, given_classes_);
+    if (name == "eval_matthews_correlation") return matthews_correlation(predicted_classes_, given_classes_);
+    if (name == "eval_pearson") return pearson(predicted_, given_);
+    return name == "eval_spearmanr" ? spearman(predicted_, given_) : 0;
+  }
+
+  const std::vector<MetricKind>& kinds_;
+  LossSum loss_;
+  std::vector<double> given_, predicted_;
+  std::vector<int64_t> given_classes_, predicted_classes_;
+};
+
+class ClassificationTask : public Task {
+ public:
+  explicit ClassificationTask(const GlueTask* glue) : glue_(glue) {
+    kinds_.push_back({.name = "eval_loss", .title = "Evaluation loss"});
+    if (!glue) kinds_.push_back(kind_of("accuracy"));
+    if (glue)
+      for (const std::string& metric : glue->metrics) kinds_.push_back(kind_of(metric));
+  }
+
+  std::string name() const override { return "sequence_classification"; }
+  std::string variant() const override { return glue_ ? glue_->name : ""; }
+  const std::vector<MetricKind>& metrics() const override { return kinds_; }
+  std::unique_ptr<MetricSum> new_metrics() const override {
+    return std::make_unique<ClassificationMetrics>(kinds_);
+  }
+  Batch batch_of(const at::Tensor& ids) const override { return batch_with_targets(ids, false); }
+  bool reads_rows() const override { return true; }
+  bool fits(const HeadConfig& head) const override {
+    return head.kind == HeadKind::classification || head.kind == HeadKind::regression;
+  }
+  TableLayout layout() const override { return glue_ ? glue_->layout : TableLayout(); }
+
+  HeadConfig new_head(const NewHead& wanted, const ReadRows& read_rows) const override {
+    HeadConfig head;
+    head.num_labels = wanted.num_labels;
+    if (glue_) {
+      head.label_names = glue_->label_names;
+      if (head.num_labels == 0) head.num_labels = glue_->num_labels;
+    } else if (head.num_labels == 0) {
+      count_labels(head, read_rows());
+    }
+    head.kind = head.num_labels == 1 ? HeadKind::regression : HeadKind::classification;
+    return head;
+  }
+  ExampleRow encode(const TaskRow& row, const RowEncoding& encoding) const override {
+    std::vector<int64_t> ids = input_ids(row, encoding);
+    const int64_t place = last_position(ids, encoding.config);
+    return row_with_target(std::move(ids), place, {target_of_row(row, encoding.config.head)});
+  }
+  void write_rows(const Batch& batch, const Predictions& predictions, const HeadConfig& head,
+                  const TakeRow& take) const override {
+    for (int64_t i = 0; i < batch.targets.count; ++i) {
+      const auto logits = logits_at(predictions.values, i);
+      nlohmann::ordered_json row;
+      if (head.kind == HeadKind::classification) {
+        const int64_t predicted = predicted_class(logits);
+        row["label"] = predicted;
+        if (!head.label_names.empty()) row["label_name"] = label_name(head, predicted);
+      } else {
+        row["label"] = logits[0];
+      }
+      row["logits"] = std::vector<float>(logits.begin(), logits.end());
+      row["loss"] = predictions.losses.const_data_ptr<double>()[i];
+      take(row);
+    }
+  }
+
+ private:
+  // Names are sorted. Whole numbers are classes, and other numbers are values of a regression.
+  static void count_labels(HeadConfig& head, const std::vector<TaskRow>& rows) {
+    std::set<std::string> names;
+    double largest = 1;
+    bool whole = true;
+    for (const TaskRow& row : rows) {
+      const Json& label = label_of(row);
+      const auto number = number_of(label);
+      if (number) {
+        largest = std::max(largest, *number);
+        whole = whole && *number == std::floor(*number) && *number >= 0;
+      } else {
+        names.insert(label.is_string() ? label.get<std::string>() : label.dump());
+      }
+    }
+    if (!names.empty()) {
+      head.label_names = {names.begin(), names.end()};
+      head.num_labels = static_cast<int64_t>(names.size());
+    } else {
+      head.num_labels = whole ? static_cast<int64_t>(largest) + 1 : 1;
+    }
+  }
+
+  const GlueTask* glue_;  // null: labels and metrics of the user's own rows
+  std::vector<MetricKind> kinds_;
+};
+
+}  // namespace
+
+const std::vector<const Task*>& sequence_classification_tasks() {
+  static const std::vector<ClassificationTask> tasks = [] {
+    std::vector<ClassificationTask> all;
+    all.emplace_back(nullptr);
+    for (const GlueTask& glue : glue_tasks()) all.emplace_back(&glue);
+    return all;
+  }();
+  static const std::vector<const Task*> pointers = [] {
+    std::vector<const Task*> all;
+    for (const ClassificationTask& task : tasks) all.push_back(&task);
+    return all;
+  }();
+  return pointers;
+}
+
+}  // namespace galore

@@ -1,0 +1,161 @@
+#include "tasks/task_rows.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "core/errors.h"
+#include "data/documents.h"
+#include "tokenizer/text_lines.h"
+
+namespace galore {
+namespace {
+
+using Fields = std::vector<std::string>;
+
+std::string place(const TextLines& lines) {
+  return fmt::format("{}:{}", lines.path().string(), lines.line_number());
+}
+
+bool is_blank(const std::string& text) { return text.find_first_not_of(" \t\r") == std::string::npos; }
+
+// Returns false at the end of the file.
+bool next_line(TextLines& lines, std::string& line) {
+  std::string piece;
+  line.clear();
+  while (lines.next(piece)) {
+    line += piece;
+    if (lines.line_ended()) return true;
+  }
+  return !line.empty();
+}
+
+Fields split_tabs(const std::string& line) {
+  Fields fields(1);
+  for (const char c : line) {
+    if (c == '\t')
+      fields.emplace_back();
+    else
+      fields.back() += c;
+  }
+  return fields;
+}
+
+// Splits a record of a .csv file. Returns nothing if a quoted field is still open at the end of `text`.
+std::optional<Fields> split_commas(const std::string& text) {
+  Fields fields(1);
+  bool quoted = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (quoted && c == '"' && i + 1 < text.size() && text[i + 1] == '"') {
+      fields.back() += c;
+      ++i;
+    } else if (c == '"' && (quoted || fields.back().empty())) {
+      quoted = !quoted;
+    } else if (c == ',' && !quoted) {
+      fields.emplace_back();
+    } else {
+      fields.back() += c;
+    }
+  }
+  return quoted ? std::nullopt : std::optional<Fields>(fields);
+}
+
+class TableReader {
+ public:
+  TableReader(const Path& path, const TableLayout& layout)
+      : lines_(path), layout_(layout), quotes_(without_compression(path).extension() == ".csv") {}
+
+  void read_into(std::vector<TaskRow>& rows) {
+    Fields fields;
+    if (!next(fields)) return;
+    if (const bool named = find_columns(fields); named && !next(fields)) return;
+    do rows.push_back(row_of(fields));
+    while (next(fields));
+  }
+
+ private:
+  bool next(Fields& fields) {
+    std::string record, line;
+    while (next_line(lines_, line)) {
+      record += record.empty() ? line : "\n" + line;
+      if (is_blank(record)) {
+        record.clear();
+        continue;
+      }
+      const auto split = quotes_ ? split_commas(record) : split_tabs(record);
+      if (!split) continue;
+      fields = *split;
+      where_ = place(lines_);
+      return true;
+    }
+    if (!record.empty()) fail(place(lines_), "a quoted field does not end");
+    return false;
+  }
+
+  // Finds the columns by their names or, if the line names none of the layout's, by their places. Returns
+  // whether the line holds names.
+  bool find_columns(const Fields& first) {
+    if (layout_.columns.empty()) {
+      for (size_t i = 0; i < first.size(); ++i) places_.push_back({first[i], i});
+      return true;
+    }
+    bool named = false;
+    for (const TableColumn& column : layout_.columns) {
+      const auto found = std::find(first.begin(), first.end(), column.title);
+      named = named || found != first.end();
+      if (found != first.end()) places_.push_back({column.key, static_cast<size_t>(found - first.begin())});
+    }
+    if (named) return true;
+    for (const TableColumn& column : layout_.columns)
+      places_.push_back(
+          {column.key, column.index < 0 ? first.size() - 1 : static_cast<size_t>(column.index)});
+    return false;
+  }
+
+  TaskRow row_of(const Fields& fields) const {
+    TaskRow row{nlohmann::json::object(), where_};
+    for (const auto& [key, index] : places_) {
+      if (index >= fields.size())
+        fail(where_, "expected at least {} columns, given {}", index + 1, fields.size());
+      row.values[key] = fields[index];
+    }
+    return row;
+  }
+
+  TextLines lines_;
+  TableLayout layout_;
+  bool quotes_;
+  std::vector<std::pair<std::string, size_t>> places_;
+  std::string where_;
+};
+
+void read_json_lines(const Path& path, std::vector<TaskRow>& rows) {
+  TextLines lines(path);
+  std::string line;
+  while (next_line(lines, line)) {
+    if (is_blank(line)) continue;
+    TaskRow row{nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false), place(lines)};
+    if (!row.values.is_object()) fail(row.where, "expected a JSON object");
+    rows.push_back(std::move(row));
+  }
+}
+
+}  // namespace
+
+std::vector<TaskRow> read_task_rows(const std::vector<std::string>& files, const TableLayout& layout) {
+  std::vector<TaskRow> rows;
+  for (const std::string& pattern : files)
+    for (const Path& path : expand_glob(pattern)) {
+      const std::string extension = without_compression(path).extension().string();
+      if (is_json_lines(path))
+        read_json_lines(path, rows);
+      else if (extension == ".tsv" || extension == ".csv" || (extension == ".txt" && !layout.columns.empty()))
+        TableReader(path, layout).read_into(rows);
+      else
+        fail(path.string(), "expected a .jsonl, .tsv or .csv file, given the extension '{}'", extension);
+    }
+  if (rows.empty()) fail(files.empty() ? "data" : files.front(), "expected rows, given none");
+  return rows;
+}
+
+}  // namespace galore
