@@ -25,8 +25,13 @@ at::Tensor to_key_heads(const at::Tensor& gradient, int64_t key_heads) {
   return gradient.unflatten(1, {key_heads, repeats}).sum(2).transpose(1, 2);
 }
 
-at::Tensor scaled_scores(const at::Tensor& query, const at::Tensor& key) {
-  return at::matmul(query, key.transpose(-2, -1)) / std::sqrt(static_cast<double>(query.size(-1)));
+at::Tensor times_scale(const at::Tensor& x, const AttentionScores& scores, int64_t head_dim) {
+  return scores.scale != 0 ? x * scores.scale : x / std::sqrt(static_cast<double>(head_dim));
+}
+
+at::Tensor scores_of(const at::Tensor& query, const at::Tensor& key, const AttentionScores& scores) {
+  const at::Tensor scaled = times_scale(at::matmul(query, key.transpose(-2, -1)), scores, query.size(-1));
+  return scores.soft_cap > 0 ? (scaled / scores.soft_cap).tanh() * scores.soft_cap : scaled;
 }
 
 // Returns a mask, queries x keys, of the keys that causal attention hides from the last `queries` positions.
@@ -91,8 +96,9 @@ AttentionTensors with_ranges_on_device(AttentionTensors t) {
 // Devices without a kernel take one row at a time, so that only the scores of one row exist at once.
 AttentionTensors row_of(const AttentionTensors& t, int64_t row) {
   const auto at_row = [row](const at::Tensor& x) { return x.defined() ? x.narrow(0, row, 1) : x; };
-  return {at_row(t.query), at_row(t.key), at_row(t.value),   at_row(t.out),       at_row(t.logsumexp),
-          t.window,        t.dropout,     t.first_row + row, at_row(t.first_key), at_row(t.end_key)};
+  return {at_row(t.query),     at_row(t.key),     at_row(t.value), at_row(t.out),
+          at_row(t.logsumexp), t.window,          t.dropout,       t.first_row + row,
+          at_row(t.first_key), at_row(t.end_key), t.scores};
 }
 
 AttentionGradients row_of(const AttentionGradients& g, int64_t row) {
@@ -133,6 +139,10 @@ const kernels::Operation<decltype(attention_backward)> kAttentionBackward(
 
 }  // namespace
 
+double score_scale(const AttentionScores& scores, int64_t head_dim) {
+  return scores.scale != 0 ? scores.scale : 1 / std::sqrt(static_cast<double>(head_dim));
+}
+
 void attention(const AttentionTensors& tensors, Workspace& workspace) {
   check(tensors);
   if (tensors.query.is_meta())
@@ -152,7 +162,7 @@ void attention_backward(const AttentionGradients& gradients, const at::Tensor& o
 }
 
 void attention_cached(const at::Tensor& out, const at::Tensor& query, const at::Tensor& key,
-                      const at::Tensor& value, int64_t window) {
+                      const at::Tensor& value, int64_t window, const AttentionScores& scores) {
   if (out.is_meta()) return;
   // Keys before the first query's window are outside of every query's window.
   const int64_t heads = query.size(1), keys = key.size(0);
@@ -161,8 +171,8 @@ void attention_cached(const at::Tensor& out, const at::Tensor& query, const at::
     return by_head(x.narrow(0, first, keys - first).unsqueeze(0), heads);
   };
   const at::Tensor hidden = hidden_from_last(query.size(0), keys - first, window, out.device());
-  const at::Tensor scores = scaled_scores(by_head(query.unsqueeze(0), heads), seen(key));
-  const at::Tensor weights = scores.masked_fill(hidden, -INFINITY).softmax(-1);
+  const at::Tensor seen_scores = scores_of(by_head(query.unsqueeze(0), heads), seen(key), scores);
+  const at::Tensor weights = seen_scores.masked_fill(hidden, -INFINITY).softmax(-1);
   out.copy_(at::matmul(weights, seen(value)).transpose(1, 2).squeeze(0));
 }
 
@@ -172,7 +182,7 @@ void attention(const AttentionTensors& t) {
   const int64_t heads = t.query.size(2);
   const at::Tensor hidden = hidden_keys(t);
   const at::Tensor scores =
-      scaled_scores(by_head(t.query, heads), by_head(t.key, heads)).masked_fill(hidden, -INFINITY);
+      scores_of(by_head(t.query, heads), by_head(t.key, heads), t.scores).masked_fill(hidden, -INFINITY);
   t.logsumexp.copy_(scores.logsumexp(-1).masked_fill_(hidden.all(-1), kNoKeysLogsumexp));
   // The softmax of a position that sees no key is NaN. Elsewhere hidden keys already have the weight 0.
   const at::Tensor weights = times(scores.softmax(-1).masked_fill_(hidden, 0), factors_of(t));
@@ -184,12 +194,15 @@ void attention_backward(const AttentionGradients& gradients, const at::Tensor& o
   const int64_t heads = t.query.size(2), key_heads = t.key.size(2);
   const at::Tensor q = by_head(t.query, heads), k = by_head(t.key, heads), v = by_head(t.value, heads);
   const at::Tensor dout = by_head(out_gradient, heads), out = by_head(t.out, heads);
-  const at::Tensor scores = scaled_scores(q, k).masked_fill(hidden_keys(t), -INFINITY);
-  const at::Tensor weights = (scores - t.logsumexp.unsqueeze(-1)).exp();
+  const at::Tensor scores = scores_of(q, k, t.scores), hidden = hidden_keys(t);
+  const at::Tensor weights = (scores.masked_fill(hidden, -INFINITY) - t.logsumexp.unsqueeze(-1)).exp();
   const at::Tensor factors = factors_of(t);
   const at::Tensor dweights = times(at::matmul(dout, v.transpose(-2, -1)), factors);
   const at::Tensor row_sum = (dout * out).sum(-1, true);
-  const at::Tensor dscores = weights * (dweights - row_sum) / std::sqrt(static_cast<double>(q.size(-1)));
+  const at::Tensor dcapped = weights * (dweights - row_sum);
+  const double cap = t.scores.soft_cap;
+  const at::Tensor dscaled = cap > 0 ? dcapped * (1 - (scores / cap).square()) : dcapped;
+  const at::Tensor dscores = times_scale(dscaled, t.scores, q.size(-1));
   gradients.query.copy_(at::matmul(dscores, k).transpose(1, 2));
   gradients.key.copy_(to_key_heads(at::matmul(dscores.transpose(-2, -1), q), key_heads));
   gradients.value.copy_(to_key_heads(at::matmul(times(weights, factors).transpose(-2, -1), dout), key_heads));

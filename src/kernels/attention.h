@@ -4,9 +4,9 @@
 // query sees a key, so a packed row costs what its documents cost as rows.
 //
 // Legend: B rows, T positions, H query heads, K key and value heads (H is a multiple of K; query head h reads
-// key head h / (H/K)), D features of a head. Scores are scaled by 1/sqrt(D) (Vaswani et al., 2017). All
-// tensors are contiguous with positions before heads, as the projections leave them; softmax statistics are
-// fp32.
+// key head h / (H/K)), D features of a head. Scores are scaled by 1/sqrt(D) (Vaswani et al., 2017) unless a
+// model has a scale of its own. All tensors are contiguous with positions before heads, as the projections
+// leave them; softmax statistics are fp32.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -20,6 +20,15 @@ namespace galore {
 
 // The logsumexp of a position that sees no key. The output and all gradients of this position are 0.
 inline constexpr float kNoKeysLogsumexp = 0;
+
+// How a score is made of the product of a query and a key.
+struct AttentionScores {
+  double scale = 0;  // factor of the product; 0: 1/sqrt(D)
+  // With a cap c > 0 a scaled score s becomes c tanh(s / c) (Gemma 2, 2024).
+  double soft_cap = 0;
+};
+// Returns the factor of the product for heads of D features.
+double score_scale(const AttentionScores& scores, int64_t head_dim);
 
 struct AttentionTensors {
   at::Tensor query;       // B x T x H x D
@@ -37,6 +46,7 @@ struct AttentionTensors {
   // Each position needs 0 <= first_key <= end_key <= T, or an Error names it. If both tensors are undefined,
   // position t sees [0, t + 1).
   at::Tensor first_key = {}, end_key = {};
+  AttentionScores scores = {};
 };
 
 // Writes out and logsumexp.
@@ -53,7 +63,7 @@ void attention_backward(const AttentionGradients& gradients, const at::Tensor& o
 // Computes causal attention of the last n positions to all p + n keys, for generation. out, query: n x H x D;
 // key, value: (p + n) x K x D.
 void attention_cached(const at::Tensor& out, const at::Tensor& query, const at::Tensor& key,
-                      const at::Tensor& value, int64_t window = 0);
+                      const at::Tensor& value, int64_t window = 0, const AttentionScores& scores = {});
 
 // Computes attention by operations of the tensor library, for all rows at once. The key ranges may be on any
 // device.

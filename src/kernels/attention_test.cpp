@@ -12,13 +12,15 @@ using namespace testing_tensors;
 struct Shape {
   int64_t length, heads, key_heads, dim, window = 0;
   double dropout = 0;
+  AttentionScores scores = {};
 };
 
 // Returns the tensors in fp64, because fp32 products of libraries are not exact enough for this tolerance.
 AttentionTensors in_double(const AttentionTensors& t) {
   const auto wide = [](const at::Tensor& x) { return x.to(at::kDouble); };
-  return {wide(t.query),     wide(t.key), wide(t.value), wide(t.out),
-          wide(t.logsumexp), t.window,    t.dropout,     t.first_row};
+  return {wide(t.query), wide(t.key), wide(t.value), wide(t.out), wide(t.logsumexp),
+          t.window,      t.dropout,   t.first_row,   {},          {},
+          t.scores};
 }
 
 class Attention : public testing::TestWithParam<std::tuple<Shape, at::ScalarType>> {
@@ -35,7 +37,10 @@ class Attention : public testing::TestWithParam<std::tuple<Shape, at::ScalarType
       at::empty({2, shape_.heads, shape_.length}),
       shape_.window,
       shape_.dropout > 0 ? std::optional(DropoutMask{RandomStream(5, "test"), shape_.dropout}) : std::nullopt,
-      /*first_row=*/3};
+      /*first_row=*/3,
+      {},
+      {},
+      shape_.scores};
   Ledger ledger_{at::kCPU};
   Workspace workspace_{ledger_};
 };
@@ -108,7 +113,9 @@ INSTANTIATE_TEST_SUITE_P(
                                      Shape{23, 4, 4, 12, 1}, Shape{200, 4, 2, 16, 8},
                                      Shape{200, 4, 2, 16, 64}, Shape{200, 2, 2, 16, 65},
                                      Shape{200, 2, 2, 16, 130}, Shape{30, 2, 2, 16, 30},
-                                     Shape{200, 4, 2, 16, 0, 0.2}, Shape{65, 4, 4, 12, 30, 0.5}),
+                                     Shape{200, 4, 2, 16, 0, 0.2}, Shape{65, 4, 4, 12, 30, 0.5},
+                                     Shape{23, 4, 4, 12, 0, 0, {0.7, 0}}, Shape{65, 4, 2, 16, 0, 0, {0, 1.5}},
+                                     Shape{200, 2, 1, 12, 30, 0.3, {0.5, 2}}),
                      testing::Values(at::kFloat, at::kBFloat16)));
 
 TEST(AttentionCached, LastPositionsSeeAllEarlierOnesOfTheirWindow) {
@@ -123,6 +130,32 @@ TEST(AttentionCached, LastPositionsSeeAllEarlierOnesOfTheirWindow) {
     attention_cached(out, q[0].narrow(0, 7, 3), k[0], v[0], window);
     EXPECT_LT(relative_difference(out, whole.out[0].narrow(0, 7, 3)), tolerance(at::kFloat));
   }
+}
+
+TEST(AttentionCached, ScalesAndCapsScores) {
+  Ledger ledger(at::kCPU);
+  Workspace workspace(ledger);
+  const at::Tensor q = random({1, 10, 4, 8}, at::kFloat, 1) * 3, k = random({1, 10, 2, 8}, at::kFloat, 2);
+  const at::Tensor v = random({1, 10, 2, 8}, at::kFloat, 3), plain = at::empty({3, 4, 8}),
+                   out = plain.clone();
+  AttentionTensors whole{q, k, v, at::empty_like(q), at::empty({1, 4, 10})};
+  whole.scores = {0.8, 2};
+  attention(whole, workspace);
+  attention_cached(out, q[0].narrow(0, 7, 3), k[0], v[0], 0, whole.scores);
+  attention_cached(plain, q[0].narrow(0, 7, 3), k[0], v[0]);
+  EXPECT_LT(relative_difference(out, whole.out[0].narrow(0, 7, 3)), tolerance(at::kFloat));
+  EXPECT_GT(relative_difference(out, plain), 0.01);
+}
+
+// A broken model must not look healthy behind a cap.
+TEST(AttentionWithACap, NotANumberStays) {
+  Ledger ledger(at::kCPU);
+  Workspace workspace(ledger);
+  const at::Tensor q = at::full({1, 3, 1, 8}, NAN), k = at::ones({1, 3, 1, 8});
+  AttentionTensors tensors{q, k, k, at::zeros_like(q), at::empty({1, 1, 3})};
+  tensors.scores.soft_cap = 5;
+  attention(tensors, workspace);
+  EXPECT_TRUE(tensors.out.isnan().all().item<bool>());
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ void check_positions(const at::Tensor& positions, const at::Tensor& x, int64_t c
            position[token], token % x.size(1), token / x.size(1));
 }
 
-// Returns the rows of a table (P x D/2) by token, as B x T x 1 x D/2, or as T x 1 x D/2 if token t has
+// Returns the rows of a table (P x R/2) by token, as B x T x 1 x R/2, or as T x 1 x R/2 if token t has
 // position t.
 at::Tensor by_token(const at::Tensor& table, const at::Tensor& positions) {
   if (!positions.defined()) return table.unsqueeze(1);
@@ -37,26 +37,29 @@ const kernels::Operation<decltype(rotate)> kRotate(
 }  // namespace
 
 void rotate(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sine, bool inverse,
-            const at::Tensor& positions) {
-  GALORE_ASSERT(x.dim() == 4 && x.is_contiguous() && x.size(3) % 2 == 0);
-  GALORE_ASSERT(cosine.dim() == 2 && cosine.size(1) == x.size(3) / 2 && cosine.is_contiguous());
+            const at::Tensor& positions, RotaryPairs pairs) {
+  GALORE_ASSERT(x.dim() == 4 && x.is_contiguous());
+  GALORE_ASSERT(cosine.dim() == 2 && 2 * cosine.size(1) <= x.size(3) && cosine.is_contiguous());
   GALORE_ASSERT(sine.sizes() == cosine.sizes() && sine.is_contiguous());
   GALORE_ASSERT(positions.defined() || cosine.size(0) == x.size(1));
   if (positions.defined() && !x.is_meta()) check_positions(positions, x, cosine.size(0));
-  kRotate(x, x, cosine, sine, inverse, positions);
+  kRotate(x, x, cosine, sine, inverse, positions, pairs);
 }
 
 namespace reference {
 
 void rotate(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sine, bool inverse,
-            const at::Tensor& positions) {
-  const int64_t half = x.size(3) / 2;
+            const at::Tensor& positions, RotaryPairs pairs) {
+  const int64_t half = cosine.size(1);
   const at::Tensor c = by_token(cosine, positions), forward = by_token(sine, positions);
   const at::Tensor s = inverse ? -forward : forward;
-  const at::Tensor first = x.narrow(3, 0, half).to(at::kFloat, false, true);
-  const at::Tensor second = x.narrow(3, half, half).to(at::kFloat, false, true);
-  x.narrow(3, 0, half).copy_(first * c - second * s);
-  x.narrow(3, half, half).copy_(second * c + first * s);
+  const bool halves = pairs == RotaryPairs::halves;
+  const at::Tensor to_first = halves ? x.narrow(3, 0, half) : x.slice(3, 0, 2 * half, 2);
+  const at::Tensor to_second = halves ? x.narrow(3, half, half) : x.slice(3, 1, 2 * half, 2);
+  const at::Tensor first = to_first.to(at::kFloat, false, true);
+  const at::Tensor second = to_second.to(at::kFloat, false, true);
+  to_first.copy_(first * c - second * s);
+  to_second.copy_(second * c + first * s);
 }
 
 }  // namespace reference

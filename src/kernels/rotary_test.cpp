@@ -26,6 +26,31 @@ TEST_P(Rotary, IsTheComposedOneAndTurnsBack) {
   EXPECT_LT(relative_difference(x, before), 2 * tolerance(dtype));
 }
 
+// The tables are for 2 of 3 features, or for all; neighbours are turned by their definition as complex
+// numbers.
+TEST_P(Rotary, TurnsAPartOrNeighbours) {
+  const auto [dtype, dim] = GetParam();
+  for (const int64_t half : {dim / 2, (dim + 2) / 3}) {
+    const at::Tensor angles = random({9, half}, at::kFloat, 1) * 10, cosine = angles.cos(),
+                     sine = angles.sin();
+    const at::Tensor before = random({3, 9, 2, dim}, dtype, 2);
+    const at::Tensor halves = before.clone(), neighbours = before.clone(), composed = before.clone();
+    rotate(halves, cosine, sine, false);
+    rotate(neighbours, cosine, sine, false, {}, RotaryPairs::neighbours);
+    reference::rotate(composed, cosine, sine, false, {}, RotaryPairs::neighbours);
+    EXPECT_LT(relative_difference(neighbours, composed), tolerance(dtype));
+    const at::Tensor pairs = before.narrow(3, 0, 2 * half).to(at::kFloat).reshape({3, 9, 2, half, 2});
+    const at::Tensor turned = at::view_as_real(
+        at::view_as_complex(pairs) * at::view_as_complex(at::stack({cosine, sine}, -1)).unsqueeze(1));
+    EXPECT_LT(relative_difference(neighbours.narrow(3, 0, 2 * half), turned.flatten(3)), tolerance(dtype));
+    const int64_t rest = dim - 2 * half;
+    for (const at::Tensor& x : {halves, neighbours})
+      EXPECT_TRUE(x.narrow(3, 2 * half, rest).equal(before.narrow(3, 2 * half, rest)));
+    rotate(neighbours, cosine, sine, true, {}, RotaryPairs::neighbours);
+    EXPECT_LT(relative_difference(neighbours, before), 2 * tolerance(dtype));
+  }
+}
+
 TEST_P(Rotary, PicksTheTablesRowOfEachPosition) {
   const auto [dtype, dim] = GetParam();
   const at::Tensor angles = random({20, dim / 2}, at::kFloat, 1) * 10, cosine = angles.cos(),

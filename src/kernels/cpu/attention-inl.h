@@ -48,6 +48,28 @@ HWY_INLINE void hide_scores(float* scores, const Span& visible) {
   for (size_t i = visible.end; i < kBlock; ++i) scores[i] = kHidden;
 }
 
+// Replaces the scores of a row of a block by cap tanh(score / cap). NaN stays NaN.
+HWY_INLINE void cap_scores(float* scores, float cap) {
+  const FloatTag d;
+  const Float limit = hn::Set(d, cap), inverse = hn::Set(d, 1 / cap);
+  for (size_t i = 0; i < kBlock; i += hn::Lanes(d)) {
+    const Float share = hn::Mul(hn::LoadU(d, scores + i), inverse);
+    const Float tangent = hn::IfThenElse(hn::IsNaN(share), share, hn::Tanh(d, share));
+    hn::StoreU(hn::Mul(tangent, limit), d, scores + i);
+  }
+}
+
+// Turns the gradients of capped scores into those of the scores before.
+HWY_INLINE void uncap_gradients(float* gradients, const float* capped, float cap) {
+  const FloatTag d;
+  const Float inverse = hn::Set(d, 1 / cap), one = hn::Set(d, 1.0f);
+  for (size_t i = 0; i < kBlock; i += hn::Lanes(d)) {
+    const Float share = hn::Mul(hn::LoadU(d, capped + i), inverse);
+    const Float slope = hn::NegMulAdd(share, share, one);
+    hn::StoreU(hn::Mul(hn::LoadU(d, gradients + i), slope), d, gradients + i);
+  }
+}
+
 }  // namespace galore::kernels::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 #endif

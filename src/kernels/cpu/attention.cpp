@@ -29,6 +29,7 @@ struct QueryBlock {
   size_t width;
   const KeyRanges& ranges;
   HeadDropout dropout = {};
+  float soft_cap = 0;
 };
 
 // Turns the scores of row `row` into weights and rescales the sums of earlier blocks. A row that sees no key
@@ -41,6 +42,7 @@ HWY_INLINE void softmax_row(const QueryBlock& block, size_t row, const Span& vis
     std::memset(scores, 0, kBlock * sizeof(float));
     return;
   }
+  if (block.soft_cap > 0) cap_scores(scores, block.soft_cap);
   hide_scores(scores, visible);
   Float top = hn::Set(d, block.largest[row]);
   for (size_t i = 0; i < kBlock; i += lanes) top = hn::Max(top, hn::LoadU(d, scores + i));
@@ -104,8 +106,7 @@ void forward_task(const AttentionTask<T>& task) {
   float *keys = task.scratch, *values = keys + padded(length) * width;
   float *query = values + padded(length) * width, *scores = query + block_size;
   float *out = scores + kBlock * kBlock, *largest = out + block_size;
-  QueryBlock block{scores, out, largest, largest + kBlock, width, task.ranges};
-  const auto scale = static_cast<float>(1 / std::sqrt(static_cast<double>(dim)));
+  QueryBlock block{scores, out, largest, largest + kBlock, width, task.ranges, {}, task.soft_cap};
   size_t packed = 0;  // blocks of keys and values
   for (size_t head = 0; head < task.group; ++head) {
     block.dropout = dropout_of(task, head);
@@ -116,7 +117,7 @@ void forward_task(const AttentionTask<T>& task) {
         pack_transposed(keys + packed * block_size, task.key.block(packed), count, dim);
         pack(values + packed * block_size, task.value.block(packed), count, dim, 1.0f);
       }
-      pack(query, task.query.shifted(head * dim).block(i), block_length(length, i), dim, scale);
+      pack(query, task.query.shifted(head * dim).block(i), block_length(length, i), dim, task.scale);
       attend(block, query, keys, values, pairs);
       store_block(block, task, head, i);
     }

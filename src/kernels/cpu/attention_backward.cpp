@@ -30,22 +30,32 @@ struct BackwardBuffers {
   float *logsumexp, *row_sum;                                                      // kBlock
   size_t width;
   const KeyRanges& ranges;
+  float soft_cap;
   HeadDropout dropout = {};
 };
 
-BackwardBuffers backward_buffers(float* scratch, const KeyRanges& ranges, size_t dim) {
-  const size_t width = padded(dim);
+template <typename T>
+BackwardBuffers backward_buffers(const AttentionTask<T>& task) {
+  float* scratch = task.scratch;
+  const KeyRanges& ranges = task.ranges;
+  const size_t width = padded(task.dim);
   const auto take = [&scratch](size_t floats) { return std::exchange(scratch, scratch + floats); };
   const auto take_all = [&] { return take(padded(ranges.length) * width); };
   const auto take_block = [&] { return take(kBlock * width); };
   const auto take_square = [&] { return take(kBlock * kBlock); };
-  return {take_all(),   take_all(),    take_all(),    take_all(),   take_all(),   take_block(), take_block(),
-          take_block(), take_square(), take_square(), take(kBlock), take(kBlock), width,        ranges};
+  return {take_all(),   take_all(),   take_all(),   take_all(),    take_all(),
+          take_block(), take_block(), take_block(), take_square(), take_square(),
+          take(kBlock), take(kBlock), width,        ranges,        task.soft_cap};
 }
 
+// The statistics of one query, and the cap of its scores.
+struct RowOfScores {
+  float logsumexp, row_sum, soft_cap;
+};
+
 // Computes weights = exp(scores - logsumexp) and score_gradient = weights * (score_gradient - row_sum) for
-// one row.
-HWY_INLINE void score_gradient_row(float* weights, float* gradient, float logsumexp, float row_sum,
+// one row, whose scores are given in `weights`.
+HWY_INLINE void score_gradient_row(float* weights, float* gradient, const RowOfScores& row,
                                    const Span& visible) {
   if (visible.empty()) {
     std::memset(weights, 0, kBlock * sizeof(float));
@@ -53,13 +63,19 @@ HWY_INLINE void score_gradient_row(float* weights, float* gradient, float logsum
     return;
   }
   const FloatTag d;
-  const Float shift = hn::Set(d, logsumexp), mean = hn::Set(d, row_sum);
+  const Float shift = hn::Set(d, row.logsumexp), mean = hn::Set(d, row.row_sum);
+  HWY_ALIGN float capped[kBlock];
+  if (row.soft_cap > 0) {
+    cap_scores(weights, row.soft_cap);
+    std::memcpy(capped, weights, sizeof capped);
+  }
   hide_scores(weights, visible);
   for (size_t i = 0; i < kBlock; i += hn::Lanes(d)) {
     const Float weight = exponential(d, hn::Sub(hn::LoadU(d, weights + i), shift));
     hn::StoreU(weight, d, weights + i);
     hn::StoreU(hn::Mul(weight, hn::Sub(hn::LoadU(d, gradient + i), mean)), d, gradient + i);
   }
+  if (row.soft_cap > 0) uncap_gradients(gradient, capped, row.soft_cap);
 }
 
 // Adds the products of one pair of blocks to the three gradients.
@@ -77,8 +93,9 @@ HWY_INLINE void backward_block(const BackwardBuffers& b, const BlockPair& pair) 
                      {b.value_transposed + at_keys, kBlock}, scores);
   drop_square(b.score_gradient, b.dropout, pair);
   for (size_t row = rows.begin; row < rows.end; ++row) {
-    score_gradient_row(b.weights + row * kBlock, b.score_gradient + row * kBlock, b.logsumexp[row],
-                       b.row_sum[row], b.ranges.columns(first_query + row, pair.keys));
+    score_gradient_row(b.weights + row * kBlock, b.score_gradient + row * kBlock,
+                       {b.logsumexp[row], b.row_sum[row], b.soft_cap},
+                       b.ranges.columns(first_query + row, pair.keys));
   }
   drop_square(b.weights, b.dropout, pair);
   add_matrix_product({b.value_gradient + seen, width}, {b.weights + corner, 1, kBlock},
@@ -123,13 +140,13 @@ void backward_queries(const BackwardBuffers& b, const AttentionBackwardTask<T>& 
                       size_t index) {
   const AttentionTask<T>& task = backward.forward;
   const size_t feature = head * task.dim, count = block_length(task.length, index);
-  const auto scale = static_cast<float>(1 / std::sqrt(static_cast<double>(task.dim)));
-  pack(b.query, task.query.shifted(feature).block(index), count, task.dim, scale);
+  pack(b.query, task.query.shifted(feature).block(index), count, task.dim, task.scale);
   pack(b.out_gradient, backward.out_gradient.shifted(feature).block(index), count, task.dim, 1.0f);
   pack_statistics(b, task, head, index);
   std::memset(b.query_gradient, 0, kBlock * b.width * sizeof(float));
   for (const BlockPair& pair : task.pairs->of(index)) backward_block(b, pair);
-  unpack(backward.query_gradient.shifted(feature).block(index), b.query_gradient, count, task.dim, scale);
+  unpack(backward.query_gradient.shifted(feature).block(index), b.query_gradient, count, task.dim,
+         task.scale);
 }
 
 // Keys and values are packed as soon as a block of queries needs them, while they are in the cache.
@@ -137,7 +154,7 @@ template <typename T>
 void backward_task(const AttentionBackwardTask<T>& backward) {
   const AttentionTask<T>& task = backward.forward;
   const size_t length = task.length, dim = task.dim, blocks = padded(length) / kBlock;
-  BackwardBuffers b = backward_buffers(task.scratch, task.ranges, dim);
+  BackwardBuffers b = backward_buffers(task);
   size_t prepared = 0;  // blocks of keys
   for (size_t head = 0; head < task.group; ++head) {
     b.dropout = dropout_of(task, head);

@@ -53,6 +53,7 @@ struct AttentionTask {
   KeyRanges ranges;
   const BlockPairs* pairs;  // pairs of `ranges`
   std::optional<TaskDropout> dropout;
+  float scale, soft_cap;  // of the scores; a cap of 0 is none
 };
 
 template <typename T>
@@ -109,7 +110,9 @@ AttentionTask<T> task_of(const AttentionTensors& t, const std::vector<Segment>& 
           nullptr,
           segment.ranges,
           segment.pairs.get(),
-          task_dropout(t, segment, head)};
+          task_dropout(t, segment, head),
+          static_cast<float>(score_scale(t.scores, t.query.size(3))),
+          static_cast<float>(t.scores.soft_cap)};
 }
 
 }  // namespace galore::kernels::cpu

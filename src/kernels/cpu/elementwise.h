@@ -9,6 +9,7 @@
 #include "kernels/dropout.h"
 #include "kernels/layer_norm.h"
 #include "kernels/rms_norm.h"
+#include "kernels/rotary.h"
 
 namespace galore::kernels::cpu {
 
@@ -34,7 +35,7 @@ bool swiglu_backward(const at::Tensor& gate, const at::Tensor& up, const at::Ten
 bool dropout(const at::Tensor& out, const at::Tensor& x, const DropoutMask& mask, int64_t first_row,
              Write write);
 bool rotate(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sine, bool inverse,
-            const at::Tensor& positions);
+            const at::Tensor& positions, RotaryPairs pairs);
 // If gradient_scale is null, only the losses are computed and the logits stay.
 bool cross_entropy(const at::Tensor& losses, const at::Tensor& logits, const at::Tensor& labels,
                    const double* gradient_scale);

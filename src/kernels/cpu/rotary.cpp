@@ -10,7 +10,8 @@ namespace galore::kernels::cpu {
 struct RotaryRow {
   const float *cosine, *sine;
   float sign;
-  size_t heads;
+  size_t heads, features;  // of a head, including those that stay
+  RotaryPairs pairs;
 };
 
 }  // namespace galore::kernels::cpu
@@ -25,12 +26,25 @@ struct RotaryRow {
 HWY_BEFORE_NAMESPACE();
 namespace galore::kernels::cpu::HWY_NAMESPACE {
 
-// Rotates the heads of one token, with 2 * half features each; sign -1 rotates back.
+// Rotates neighbouring features of the heads of one token. Few models do so, and rotations cost little, so
+// the compiler's code is enough.
+template <typename T>
+void rotate_neighbours(const RotaryRow& row, T* x, size_t half) {
+  for (T* end = x + row.heads * row.features; x != end; x += row.features)
+    for (size_t i = 0; i < half; ++i) {
+      const float a = x[2 * i], b = x[2 * i + 1], c = row.cosine[i], s = row.sine[i] * row.sign;
+      x[2 * i] = a * c - b * s;
+      x[2 * i + 1] = b * c + a * s;
+    }
+}
+
+// Rotates 2 * half features of each head of one token; sign -1 rotates back.
 template <typename T>
 void rotate_heads(const RotaryRow& row, T* x, size_t half) {
+  if (row.pairs == RotaryPairs::neighbours) return rotate_neighbours(row, x, half);
   const FloatTag d;
   const Float direction = hn::Set(d, row.sign);
-  for (T* end = x + row.heads * 2 * half; x != end; x += 2 * half) {
+  for (T* end = x + row.heads * row.features; x != end; x += row.features) {
     for (size_t i = 0; i < half; i += hn::Lanes(d)) {
       const size_t left = half - i;
       const Float a = load_some(d, x + i, left), b = load_some(d, x + half + i, left);
@@ -63,17 +77,22 @@ void call(const RotaryRow& row, at::BFloat16* x, size_t half) {
 }  // namespace
 
 bool rotate(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sine, bool inverse,
-            const at::Tensor& positions) {
+            const at::Tensor& positions, RotaryPairs pairs) {
   const int64_t* position = positions.defined() ? data<int64_t>(positions) : nullptr;
   return with_element(x, [&](auto* element) {
     using T = Element<decltype(element)>;
-    const int64_t length = x.size(1), heads = x.size(2), half = x.size(3) / 2;
+    const int64_t length = x.size(1), heads = x.size(2), half = cosine.size(1);
+    const auto features = static_cast<size_t>(x.size(3));
     at::parallel_for(0, x.size(0) * length, 32, [&](int64_t begin, int64_t end) {
       for (int64_t token = begin; token < end; ++token) {
         const int64_t table_row = (position ? position[token] : token % length) * half;
-        const RotaryRow row{data<float>(cosine) + table_row, data<float>(sine) + table_row,
-                            inverse ? -1.0f : 1.0f, static_cast<size_t>(heads)};
-        call(row, data<T>(x) + token * heads * 2 * half, static_cast<size_t>(half));
+        const RotaryRow row{data<float>(cosine) + table_row,
+                            data<float>(sine) + table_row,
+                            inverse ? -1.0f : 1.0f,
+                            static_cast<size_t>(heads),
+                            features,
+                            pairs};
+        call(row, data<T>(x) + token * heads * x.size(3), static_cast<size_t>(half));
       }
     });
   });
