@@ -12,20 +12,12 @@
 #include "checkpoint/json_file.h"
 #include "checkpoint/safetensors_header.h"
 #include "checkpoint/weight_files.h"
+#include "checkpoint/weight_names.h"
 #include "core/errors.h"
 #include "kernels/group_quantize.h"
-#include "models/architecture.h"
 
 namespace galore {
 namespace {
-
-// Returns true for tensors of older files that are not weights: rotary tables and GPT-2's causal mask.
-bool is_ignorable(const std::string& name) {
-  constexpr std::string_view kEndings[] = {"rotary_emb.inv_freq", ".attn.masked_bias",
-                                           "self_attn.masked_bias", ".attn.bias"};
-  return std::any_of(std::begin(kEndings), std::end(kEndings),
-                     [&](std::string_view ending) { return name.ends_with(ending); });
-}
 
 // Returns the table of token embeddings, or null. A model lists this table before its table of positions.
 Parameter* embedding_of(const ParameterList& parameters) {
@@ -56,7 +48,9 @@ class Matcher {
 
   // Returns pairs of tensor and parameter in the files' order. Throws unless each of them has a partner.
   std::vector<Match> match(const WeightFiles& files) {
+    multimodal_ = is_multimodal(files);
     for (const StoredTensor& stored : files.tensors()) add(stored);
+    if (spare_head_) place_spare_head(files);
     std::vector<std::string> missing;
     for (const auto& [name, parameter] : by_name_)
       if (!found_.count(name) && !is_new_head(*parameter)) missing.push_back(name);
@@ -71,25 +65,40 @@ class Matcher {
 
  private:
   void add(const StoredTensor& stored) {
-    const std::string& name = stored.info->name;
+    const std::string name = multimodal_ ? name_in_text_model(stored.info->name) : stored.info->name;
     Parameter* parameter = find(name);
-    const bool tied_head = parameter == nullptr && name == std::string(kLanguageHead) + ".weight";
-    if (tied_head) parameter = embedding_;
-    if (parameter == nullptr) {
-      if (!is_ignorable(name)) unexpected_.push_back(name);
-      return;
+    if (parameter == nullptr && is_head_name(name) && embedding_ != nullptr) {
+      spare_head_ = stored;
+    } else if (parameter != nullptr) {
+      match(stored, *parameter);
+    } else if (!is_no_weight(name) && !(multimodal_ && is_of_other_part(name))) {
+      unexpected_.push_back(name);
     }
-    check(stored, *parameter);
-    if (tied_head) return;  // transformers also ignores the stored copy
-    if (!found_.emplace(parameter->name, name).second)
-      fail("weights", "{}: both {} and {} are given", directory_, quoted_name(found_.at(parameter->name)),
+  }
+
+  void match(const StoredTensor& stored, Parameter& parameter) {
+    const std::string& name = stored.info->name;
+    check(stored, parameter);
+    if (!found_.emplace(parameter.name, name).second)
+      fail("weights", "{}: both {} and {} are given", directory_, quoted_name(found_.at(parameter.name)),
            quoted_name(name));
-    matches_.push_back({parameter, stored});
+    matches_.push_back({&parameter, stored});
+  }
+
+  // A tied model may be stored with a copy of its table as head, or with the head alone.
+  void place_spare_head(const WeightFiles& files) {
+    const auto scores = [](const auto& known) { return is_new_head(*known.second); };
+    if (std::any_of(by_name_.begin(), by_name_.end(), scores)) return;  // the model has another head
+    check(*spare_head_, *embedding_);
+    if (!found_.count(embedding_->name)) return match(*spare_head_, *embedding_);
+    if (head_differs(files))
+      fail("weights", "{}: {} and {} differ, but the model has one matrix for both (tie_word_embeddings)",
+           directory_, quoted_name(spare_head_->info->name), quoted_name(found_.at(embedding_->name)));
   }
 
   // A model that gets a head for a new task keeps the head's drawn weights.
   static bool is_new_head(const Parameter& parameter) {
-    return parameter.role == Role::head && parameter.name != std::string(kLanguageHead) + ".weight";
+    return parameter.role == Role::head && !is_head_name(parameter.name);
   }
 
   Parameter* find(const std::string& name) const {
@@ -97,7 +106,9 @@ class Matcher {
       const auto found = by_name_.find(candidate);
       if (found != by_name_.end()) return found->second;
     }
-    return nullptr;
+    const auto is_head = [&](const auto& known) { return is_head_name(known.first); };
+    const auto head = std::find_if(by_name_.begin(), by_name_.end(), is_head);
+    return is_head_name(name) && head != by_name_.end() ? head->second : nullptr;
   }
 
   void check(const StoredTensor& stored, const Parameter& parameter) const {
@@ -113,6 +124,8 @@ class Matcher {
   std::string directory_;
   Parameter* embedding_;  // or null
   std::string prefix_;
+  bool multimodal_ = false;
+  std::optional<StoredTensor> spare_head_;  // a head for which the model has no parameter
   std::map<std::string, Parameter*> by_name_;
   std::map<std::string, std::string> found_;  // parameter -> its name in the file
   std::vector<std::string> unexpected_;

@@ -13,7 +13,8 @@
 
 namespace galore {
 
-// Reads the configuration from `source`, which is a config.json or a folder with one. Missing keys get
+// Reads the configuration from `source`, which is a config.json or a folder with one. If the folder's weights
+// hold a head and an embedding that differ, the configuration does not tie them. Missing keys get
 // transformers' defaults. An Error names the key if model_type is unknown, a value is outside its range, or a
 // setting that is not supported would change the mathematics (another activation, quantization, ...). Other
 // unknown keys are ignored.
@@ -30,8 +31,9 @@ std::string generation_config_text(const ModelConfig& config);
 // or quantizes them; the only additional memory is buffers of a few MB. Names may lack the leading "model."
 // (a headless save). A parameter without tensor, a tensor without parameter and a wrong shape are Errors that
 // name them. The weights of a head that scores rows may be missing; they keep their values. Allowed without a
-// parameter are "lm_head.weight" when the head is tied, and the rotary tables of
-// old files.
+// parameter are a head that equals the embedding to which the model ties it, a language head when the model
+// scores rows, the rotary tables of old files, and the other parts of a multimodal model. Of a tied model the
+// head alone may be stored.
 void load_weights(const Path& directory, const ParameterList& parameters);
 inline constexpr uint64_t kShardBytes = 5'000'000'000;  // transformers' max_shard_size
 

@@ -6,8 +6,10 @@
 
 #include "checkpoint/hugging_face.h"
 #include "checkpoint/rope_json.h"
+#include "checkpoint/weight_names.h"
 #include "core/dtypes.h"
 #include "core/errors.h"
+#include "kernels/activation.h"
 #include "models/architecture.h"
 
 namespace galore {
@@ -64,6 +66,20 @@ class ConfigReader {
     target = id < 0 ? std::nullopt : std::optional<int64_t>(id);
   }
 
+  // Reads a number for which null means that the model does not have it.
+  void set(const ConfigKey& key, const Json* value, std::optional<double>& target) const {
+    target.reset();
+    if (value != nullptr) target = number(where_, key, *value);
+    if (!json_.contains(key.name) && key.fallback != kNone) target = key.fallback;
+  }
+  void set(const ConfigKey& key, const Json* value, std::vector<int64_t>& target) const {
+    target.clear();
+    if (value == nullptr) return;
+    if (!value->is_array() || value->size() > static_cast<size_t>(kLargestCount))
+      fail("config", "{}: '{}' must be a list of numbers, given {}", where_, key.name, shown(*value));
+    for (const Json& element : *value) set(key, &element, target.emplace_back());
+  }
+
   std::string where_;
   const Json& json_;
 };
@@ -86,13 +102,17 @@ void check_requirements(const std::string& where, const Architecture& format, co
 
 void read_activation(const std::string& where, const Architecture& format, const Json& json,
                      ModelConfig& config) {
-  config.hidden_act = format.activations.front();
+  config.hidden_act = format.activation;
   const auto found = json.find(format.activation_key);
   if (found == json.end() || found->is_null()) return;
-  const auto& known = format.activations;
-  if (!found->is_string() || std::find(known.begin(), known.end(), *found) == known.end())
-    fail("config", "{}: '{}' = {} is not supported", where, format.activation_key, shown(*found));
+  if (!found->is_string() || !find_activation(found->get<std::string>()))
+    fail("config", "{}: '{}' = {} is not supported; known: {}", where, format.activation_key, shown(*found),
+         fmt::join(activation_names(), ", "));
   config.hidden_act = found->get<std::string>();
+}
+
+bool chooses_by_layer(const Architecture& format) {
+  return format.windows == Windows::some || format.windows == Windows::typed;
 }
 
 // Returns true when this kind of layer can be computed, given the format's windows.
@@ -100,7 +120,7 @@ bool is_layer_type(const Json& type, const Architecture& format, const ModelConf
   const bool windowed = config.sliding_window.has_value();
   if (format.windows == Windows::all) return type == (windowed ? "sliding_attention" : "full_attention");
   return type == "full_attention" ||
-         (format.windows == Windows::some && type == "sliding_attention" && windowed);
+         (format.windows != Windows::none && type == "sliding_attention" && windowed);
 }
 
 void read_windows(const std::string& where, const Architecture& format, const Json& json,
@@ -115,22 +135,79 @@ void read_windows(const std::string& where, const Architecture& format, const Js
     if (!is_layer_type(type, format, config))
       fail("config", "{}: 'layer_types' with {} and 'sliding_window' = {} is not supported", where,
            shown(type), config.sliding_window.value_or(0));
-  if (format.windows == Windows::some) config.layer_types = found->get<std::vector<std::string>>();
+  if (chooses_by_layer(format)) config.layer_types = found->get<std::vector<std::string>>();
 }
 
-// Collects all keys about the rotary embedding in one object, from any place that a version of transformers
-// uses.
+// Returns the object of this name, or null if it is missing or empty.
+const Json* object_in(const std::string& where, const Json& json, const char* name) {
+  const auto found = json.find(name);
+  if (found == json.end() || found->is_null()) return nullptr;
+  if (!found->is_object()) fail("config", "{}: '{}' must be an object, given {}", where, name, shown(*found));
+  return found->empty() ? nullptr : &*found;
+}
+
+// Returns the key that fills this member, or null.
+const ConfigKey* key_of(const Architecture& format, double ModelConfig::*member) {
+  for (const ConfigKey& key : format.keys)
+    if (key.member == ConfigMember(member)) return &key;
+  return nullptr;
+}
+
+// Reads a number of `rope` into the member of the key that describes it, under another name.
+void read_rope_number(const std::string& where, const Json& rope, const char* name,
+                      double ModelConfig::*member, const Architecture& format, ModelConfig& config) {
+  const ConfigKey* known = key_of(format, member);
+  if (!rope.contains(name) || !known) return;
+  ConfigKey key = *known;
+  key.name = name;
+  ConfigReader(where, rope).read(key, config);
+}
+
+// Reads the rotary embedding of an object that may also hold rope_theta and partial_rotary_factor.
+void read_one_rope(const std::string& where, const Json& rope, const Architecture& format,
+                   ModelConfig& config) {
+  config.rope_scaling = parse_rope(where, rope);
+  read_rope_number(where, rope, "rope_theta", &ModelConfig::rope_theta, format, config);
+  read_rope_number(where, rope, "partial_rotary_factor", &ModelConfig::partial_rotary_factor, format, config);
+  const double rotated = rope.value("partial_rotary_factor", 1.0);
+  if (rotated != 1 && config.partial_rotary_factor != rotated)
+    fail("config", "{}: 'partial_rotary_factor' = {} is not supported", where, rotated);
+}
+
+// Reads the rotary embeddings of an architecture with one for each kind of layer. transformers 4 knows the
+// scaling of layers without a window only.
+void read_ropes_by_kind(const std::string& where, const Json& json, const Architecture& format,
+                        ModelConfig& config) {
+  const Json* parameters = object_in(where, json, "rope_parameters");
+  const auto kind = [&](const char* name) {
+    const Json* found = parameters ? object_in(where + ": rope_parameters", *parameters, name) : nullptr;
+    return found ? *found : Json::object();
+  };
+  Json full = kind("full_attention");
+  if (const Json* scaling = object_in(where, json, "rope_scaling")) full.update(*scaling);
+  read_one_rope(where + ": rope of full_attention", full, format, config);
+  if (!key_of(format, &ModelConfig::local_rope_theta)) config.local_rope_theta = config.rope_theta;
+  const Json local = kind("sliding_attention");
+  config.local_rope_scaling = parse_rope(where + ": rope of sliding_attention", local);
+  if (local.contains("rope_theta"))
+    config.local_rope_theta = json_value<double>(where + ": sliding_attention", local, "rope_theta");
+}
+
+// Collects all keys about the rotary embedding, from any place that a version of transformers uses. A
+// rope_scaling that is not empty replaces rope_parameters, as in transformers 5.
 void read_rope(const std::string& where, const Architecture& format, const Json& json, ModelConfig& config) {
-  for (const char* name : {"rope_scaling", "rope_parameters"}) {
-    const auto found = json.find(name);
-    if (!format.rotary || found == json.end() || found->is_null()) continue;
-    if (!found->is_object())
-      fail("config", "{}: '{}' must be an object, given {}", where, name, shown(*found));
-    config.rope_scaling = parse_rope(where + ": " + name, *found);
-    if (!found->contains("rope_theta")) continue;
-    for (const ConfigKey& key : format.keys)
-      if (std::string("rope_theta") == key.name) ConfigReader(where, *found).read(key, config);
-  }
+  if (!format.rotary) return;
+  if (format.local_rope) return read_ropes_by_kind(where, json, format, config);
+  for (const char* name : {"rope_scaling", "rope_parameters"})
+    if (const Json* rope = object_in(where, json, name)) {
+      read_one_rope(where + ": " + name, *rope, format, config);
+      break;
+    }
+  const auto original = json.find("original_max_position_embeddings");
+  if (original == json.end() || original->is_null()) return;
+  const ConfigKey key{"original_max_position_embeddings", &ModelConfig::original_max_position_embeddings, 0,
+                      1, INT32_MAX};
+  ConfigReader(where, json).read(key, config);
 }
 
 constexpr const char* kScoreEnding = "ForSequenceClassification";
@@ -223,8 +300,9 @@ void derive_and_check(const std::string& where, const Architecture& format, Mode
            where, config.hidden_size, config.num_attention_heads);
     config.head_dim = config.hidden_size / config.num_attention_heads;
   }
-  if (format.rotary && config.head_dim % 2 != 0)
-    fail("config", "{}: 'head_dim' must be even, given {}", where, config.head_dim);
+  if (format.rotary && rotary_options(config).head_dim % 2 != 0)
+    fail("config", "{}: the rotated features of a head must be even, given {} of 'head_dim' {}", where,
+         rotary_options(config).head_dim, config.head_dim);
   if (config.num_attention_heads % config.num_key_value_heads != 0)
     fail("config", "{}: 'num_attention_heads' {} is no multiple of 'num_key_value_heads' {}", where,
          config.num_attention_heads, config.num_key_value_heads);
@@ -233,7 +311,11 @@ void derive_and_check(const std::string& where, const Architecture& format, Mode
 Json to_json(int64_t value) { return value; }
 Json to_json(double value) { return value; }
 Json to_json(bool value) { return value; }
-Json to_json(const std::optional<int64_t>& value) { return value ? Json(*value) : Json(nullptr); }
+Json to_json(const std::vector<int64_t>& value) { return value; }
+template <typename T>
+Json to_json(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
 
 // Returns true for a list of ids that contains the current one. The list is kept, because each of its ids
 // ends a text.
@@ -244,16 +326,47 @@ bool says_already(const Json& json, const char* name, const Json& value) {
 }
 
 void write_windows(const Architecture& format, const ModelConfig& config, Json& json) {
-  if (format.windows != Windows::some) return;
+  if (!chooses_by_layer(format)) return;
   json["layer_types"] = Json::array();
   for (int64_t i = 0; i < config.num_hidden_layers; ++i)
     json["layer_types"].push_back(config.window_of_layer(i) > 0 ? "sliding_attention" : "full_attention");
 }
 
+// Returns the text part of a multimodal model's configuration, or `json` itself.
+Json text_part(const std::string& where, const Json& json) {
+  const auto type = json_value<std::string>(where, json, "model_type");
+  for (const std::string& name : architecture_names()) {
+    const Architecture& format = architecture(name);
+    if (type != format.multimodal_type) continue;
+    Json text = json_value<Json>(where, json, "text_config");
+    if (!text.is_object())
+      fail("config", "{}: 'text_config' must be an object, given {}", where, shown(text));
+    for (const char* shared : {"bos_token_id", "eos_token_id", "pad_token_id", "tie_word_embeddings"})
+      if (!text.contains(shared) && json.contains(shared)) text[shared] = json[shared];
+    text["model_type"] = format.model_type;
+    return text;
+  }
+  return json;
+}
+
+void write_ropes(const Architecture& format, const ModelConfig& config, Json& json) {
+  json["rope_scaling"] = rope_json(config.rope_scaling, config.max_position_embeddings);
+  if (!format.local_rope) return;
+  const auto parameters = [&](const RopeScaling& scaling, double theta) {
+    Json rope = rope_json(scaling, config.max_position_embeddings);
+    if (rope.is_null()) rope = {{"rope_type", "default"}};
+    rope["rope_theta"] = theta;
+    return rope;
+  };
+  json["rope_parameters"] = {
+      {"full_attention", parameters(config.rope_scaling, config.rope_theta)},
+      {"sliding_attention", parameters(config.local_rope_scaling, config.local_rope_theta)}};
+}
+
 }  // namespace
 
 ModelConfig parse_model_config(const std::string& where, const std::string& text) {
-  const Json json = parse_json_object(where, text);
+  const Json given = parse_json_object(where, text), json = text_part(where, given);
   ModelConfig config;
   config.model_type = json_value<std::string>(where, json, "model_type");
   const Architecture& format = architecture_of(where, config.model_type);
@@ -266,7 +379,8 @@ ModelConfig parse_model_config(const std::string& where, const std::string& text
   read_rope(where, format, json, config);
   read_head(where, json, config);
   derive_and_check(where, format, config);
-  config.source = text;
+  if (format.complete) format.complete(config);
+  config.source = json == given ? text : json_text(json);
   return config;
 }
 
@@ -274,6 +388,9 @@ ModelConfig read_model_config(const Path& source) {
   const bool folder = std::filesystem::is_directory(source);
   const Path path = folder ? source / "config.json" : source, generation = source / "generation_config.json";
   ModelConfig config = parse_model_config(path.string(), read_file(path, kLargestJsonFile));
+  // transformers 5 does so too: matrices that were tied and differ are two matrices.
+  if (folder && config.tie_word_embeddings && has_weight_files(source) && head_differs(WeightFiles(source)))
+    config.tie_word_embeddings = false;
   if (folder && std::filesystem::exists(generation))
     config.generation_source = json_text(read_json_object(generation));
   return config;
@@ -288,7 +405,7 @@ std::string model_config_text(const ModelConfig& config, at::ScalarType dtype) {
   json["model_type"] = config.model_type;
   json["torch_dtype"] = dtype_name(dtype);
   json[format.activation_key] = config.hidden_act;
-  if (format.rotary) json["rope_scaling"] = rope_json(config.rope_scaling, config.max_position_embeddings);
+  if (format.rotary) write_ropes(format, config, json);
   for (const ConfigKey& key : format.keys) {
     const Json value = std::visit([&](auto member) { return to_json(config.*member); }, key.member);
     if (!says_already(json, key.name, value)) json[key.name] = value;

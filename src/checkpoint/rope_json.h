@@ -9,7 +9,8 @@
 
 namespace galore {
 
-// Reads a scaling. Kinds and settings that we cannot compute are Errors that name them.
+// Reads a scaling. Keys that are not about it are ignored. Kinds and settings that we cannot compute are
+// Errors that name them.
 RopeScaling parse_rope(const std::string& where, const Json& rope);
 // Returns null when there is no scaling.
 Json rope_json(const RopeScaling& scaling, int64_t max_position_embeddings);

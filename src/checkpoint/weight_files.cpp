@@ -61,6 +61,10 @@ void WeightFiles::open_shards(const Path& directory, const Path& index) {
   }
 }
 
+bool has_weight_files(const Path& directory) {
+  return std::filesystem::exists(directory / kWeightsName) || std::filesystem::exists(directory / kIndexName);
+}
+
 bool is_weight_file_name(const std::string& name) {
   if (name == kWeightsName || name == kIndexName) return true;
   const std::string pattern = "model-#####-of-#####.safetensors";  // #: a digit

@@ -32,6 +32,8 @@ class WeightFiles {
   std::vector<StoredTensor> tensors_;
 };
 
+// Returns true if the folder holds a file that WeightFiles opens.
+bool has_weight_files(const Path& directory);
 // Returns true for file names that save_model may have written: model.safetensors, its index and shards.
 bool is_weight_file_name(const std::string& name);
 

@@ -35,8 +35,8 @@ LossSum sum_losses(const at::Tensor& losses, const at::Tensor& labels) {
 }  // namespace
 
 LanguageHead::LanguageHead(const Place& place, int64_t vocabulary, int64_t features,
-                           const LayerBuilder& builder)
-    : weight_(own_), chunk_bytes_(kChunkBytes) {
+                           const LayerBuilder& builder, const LogitsSize& size)
+    : weight_(own_), chunk_bytes_(kChunkBytes), size_(size) {
   define_parameter(own_, place.as(Role::head), "weight", {vocabulary, features}, builder);
 }
 
@@ -68,11 +68,28 @@ at::Tensor LanguageHead::label_buffer(const Pass& pass, const Targets& targets) 
   return buffer;
 }
 
+void LanguageHead::finish_logits(const at::Tensor& products) const {
+  if (size_.divisor != 1) products.div_(size_.divisor);
+  if (size_.soft_cap > 0) products.div_(size_.soft_cap).tanh_().mul_(size_.soft_cap);
+}
+
 Scratch LanguageHead::chunk_logits(const Pass& pass, const at::Tensor& hidden,
                                    const at::Tensor& weight) const {
   Scratch out = pass.scratch("head.logits", {hidden.size(0), weight.size(0)});
   product_x_wt(out, hidden, weight, Write::replace, pass.workspace);
+  finish_logits(out);
   return out;
+}
+
+// Computes the losses and replaces logits by the gradients of the products.
+void LanguageHead::logits_gradient(const Pass& pass, const at::Tensor& losses, const at::Tensor& logits,
+                                   const at::Tensor& labels, double gradient_scale) const {
+  gradient_scale /= size_.divisor;
+  if (size_.soft_cap == 0) return cross_entropy(losses, logits, labels, gradient_scale);
+  const Scratch slopes = pass.scratch("head.slopes", logits.sizes());
+  slopes->copy_(logits).div_(size_.soft_cap).square_().neg_().add_(1);
+  cross_entropy(losses, logits, labels, gradient_scale);
+  logits.mul_(slopes);
 }
 
 LossSum LanguageHead::train(const Pass& pass, const at::Tensor& hidden, const Targets& targets,
@@ -84,7 +101,8 @@ LossSum LanguageHead::train(const Pass& pass, const at::Tensor& hidden, const Ta
     const int64_t count = std::min(step, tokens - first);
     const at::Tensor chunk = hidden.narrow(0, first, count);
     const Scratch logits = chunk_logits(pass, chunk, weight);
-    cross_entropy(losses->narrow(0, first, count), logits, labels.narrow(0, first, count), gradient_scale);
+    logits_gradient(pass, losses->narrow(0, first, count), logits, labels.narrow(0, first, count),
+                    gradient_scale);
     product_x_w(hidden_gradient.narrow(0, first, count), logits, weight, Write::replace, pass.workspace);
     if (weight_.sink) weight_.sink->add_product(logits, chunk);
   }
@@ -110,6 +128,7 @@ at::Tensor LanguageHead::logits(const Pass& pass, const at::Tensor& hidden) cons
   const at::Tensor weight = weight_for_products(pass);
   const at::Tensor out = at::empty({hidden.size(0), weight.size(0)}, hidden.options());
   product_x_wt(out, hidden, weight, Write::replace, pass.workspace);
+  finish_logits(out);
   return out.to(at::kFloat);
 }
 

@@ -7,16 +7,23 @@
 
 namespace galore {
 
+// What a model does with the products of hidden states and the weight before they are logits.
+struct LogitsSize {
+  double divisor = 1;   // (Granite)
+  double soft_cap = 0;  // with c > 0 a logit z becomes c tanh(z / c) (Gemma 2)
+};
+
 class LanguageHead : public Head {
  public:
   // The limit of the fp32 logits of a chunk. A chunk has at least one token.
   static constexpr int64_t kChunkBytes = int64_t{64} << 20;
 
   // Shares `weight` (V x n), a tied embedding's table that belongs to the caller.
-  explicit LanguageHead(Parameter& weight, int64_t chunk_bytes = kChunkBytes)
-      : weight_(weight), chunk_bytes_(chunk_bytes) {}
+  explicit LanguageHead(Parameter& weight, int64_t chunk_bytes = kChunkBytes, const LogitsSize& size = {})
+      : weight_(weight), chunk_bytes_(chunk_bytes), size_(size) {}
   // Has a weight of its own, "<place>.weight".
-  LanguageHead(const Place& place, int64_t vocabulary, int64_t features, const LayerBuilder& builder);
+  LanguageHead(const Place& place, int64_t vocabulary, int64_t features, const LayerBuilder& builder,
+               const LogitsSize& size = {});
 
   LossSum train(const Pass& pass, const at::Tensor& hidden, const Targets& targets, double gradient_scale,
                 const at::Tensor& hidden_gradient) override;
@@ -28,6 +35,10 @@ class LanguageHead : public Head {
 
  private:
   int64_t chunk_tokens() const;
+  // Turns products into logits, in place.
+  void finish_logits(const at::Tensor& products) const;
+  void logits_gradient(const Pass& pass, const at::Tensor& losses, const at::Tensor& logits,
+                       const at::Tensor& labels, double gradient_scale) const;
   Scratch chunk_logits(const Pass& pass, const at::Tensor& hidden, const at::Tensor& weight) const;
   at::Tensor weight_for_products(const Pass& pass) const;
   at::Tensor label_buffer(const Pass& pass, const Targets& targets) const;
@@ -35,6 +46,7 @@ class LanguageHead : public Head {
   Parameter own_;  // has no value if the head is tied
   Parameter& weight_;
   int64_t chunk_bytes_;
+  LogitsSize size_;
 };
 
 }  // namespace galore

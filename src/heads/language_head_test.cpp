@@ -28,13 +28,13 @@ struct Result {
   at::Tensor hidden_gradient, weight_gradient;
 };
 
-Result train_in_chunks(int64_t tokens_of_a_chunk) {
+Result train_in_chunks(int64_t tokens_of_a_chunk, const LogitsSize& size = {}) {
   Ledger ledger(at::kCPU);
   Workspace workspace(ledger);
   Parameter weight{.name = "head", .role = Role::head, .value = random({53, 16}, at::kFloat, 1)};
   SumSink sink;
   weight.sink = &sink;
-  LanguageHead head(weight, tokens_of_a_chunk * 53 * 4);
+  LanguageHead head(weight, tokens_of_a_chunk * 53 * 4, size);
   const Pass pass{workspace, at::kFloat, 3, 10};
   const at::Tensor hidden = random({30, 16}, at::kFloat, 2), gradient = at::empty_like(hidden);
   at::Tensor labels = at::arange(30, at::kLong).view({3, 10});
@@ -57,6 +57,28 @@ TEST(LanguageHead, ChunksGiveWhatTheWholeGives) {
     EXPECT_LT(relative_difference(chunked.hidden_gradient, whole.hidden_gradient), 2e-6);
     EXPECT_LT(relative_difference(chunked.weight_gradient, whole.weight_gradient), 2e-6);
   }
+}
+
+// The gradient in a direction is compared with a difference quotient in fp64, which is exact to 1e-9.
+TEST(LanguageHead, DividesAndCapsLogits) {
+  const LogitsSize size{0.5, 3};
+  const Result plain = train_in_chunks(30), capped = train_in_chunks(30, size),
+               chunked = train_in_chunks(7, size);
+  EXPECT_GT(std::abs(capped.loss.loss / plain.loss.loss - 1), 0.01);
+  EXPECT_NEAR(chunked.loss.loss / capped.loss.loss, 1, 1e-6);
+  EXPECT_LT(relative_difference(chunked.hidden_gradient, capped.hidden_gradient), 2e-6);
+  EXPECT_LT(relative_difference(chunked.weight_gradient, capped.weight_gradient), 2e-6);
+  const at::Tensor weight = random({53, 16}, at::kFloat, 1).to(at::kDouble);
+  at::Tensor labels = at::arange(30, at::kLong);
+  labels[7] = -100;
+  const auto loss = [&](const at::Tensor& h) {
+    const at::Tensor logits = (h.mm(weight.t()) / size.divisor / size.soft_cap).tanh() * size.soft_cap;
+    return at::nll_loss(logits.log_softmax(1), labels, {}, at::Reduction::Sum, -100).item<double>();
+  };
+  const at::Tensor x = random({30, 16}, at::kFloat, 2).to(at::kDouble), u = random({30, 16}, at::kDouble, 5);
+  EXPECT_NEAR(loss(x) / capped.loss.loss, 1, 1e-6);
+  const double slope = (loss(x + 1e-5 * u) - loss(x - 1e-5 * u)) / 2e-5;
+  EXPECT_NEAR((capped.hidden_gradient.to(at::kDouble) * u).sum().item<double>() / (0.5 * slope), 1, 1e-4);
 }
 
 // This is LLaMA-7B's head in bf16. Its fp32 copy would take 500 MiB.

@@ -45,6 +45,37 @@ ConfigKeys without(ConfigKeys keys, const std::string& name) {
   return keys;
 }
 
+std::vector<ConfigRequirement> without(std::vector<ConfigRequirement> requirements, const std::string& name) {
+  std::erase_if(requirements, [&](const ConfigRequirement& requirement) { return requirement.name == name; });
+  return requirements;
+}
+
+RotaryOptions rotary_options(const ModelConfig& c) {
+  const auto rotated = static_cast<int64_t>(static_cast<double>(c.head_dim) * c.partial_rotary_factor);
+  RotaryOptions options{rotated, c.rope_theta, c.max_position_embeddings, c.rope_scaling};
+  if (c.original_max_position_embeddings > 0)
+    options.scaling.original_max_position_embeddings = c.original_max_position_embeddings;
+  return options;
+}
+
+RotaryOptions local_rotary_options(const ModelConfig& c) {
+  RotaryOptions options = rotary_options(c);
+  options.theta = c.local_rope_theta;
+  options.scaling = c.local_rope_scaling;
+  return options;
+}
+
+void complete_layer_types(ModelConfig& config, int64_t pattern) {
+  config.use_sliding_window = config.sliding_window.has_value();
+  for (int64_t i = 1; config.layer_types.size() < static_cast<size_t>(config.num_hidden_layers); ++i)
+    config.layer_types.emplace_back(i % pattern != 0 && config.use_sliding_window ? "sliding_attention"
+                                                                                  : "full_attention");
+}
+
+BranchSize with_norm(const std::string& name, const LayerSize& size) {
+  return {name, {size.attention.hidden, size.norm_epsilon, size.norm}};
+}
+
 TransformerPlan equal_layers(const LayerSize& size) {
   TransformerPlan plan;
   plan.layer = [size](int64_t) { return size; };

@@ -13,7 +13,8 @@
 namespace galore {
 
 using ConfigMember = std::variant<int64_t ModelConfig::*, double ModelConfig::*, bool ModelConfig::*,
-                                  std::optional<int64_t> ModelConfig::*>;
+                                  std::optional<int64_t> ModelConfig::*, std::optional<double> ModelConfig::*,
+                                  std::vector<int64_t> ModelConfig::*>;
 
 inline constexpr double kFromOtherKeys = -2, kNone = -1;
 
@@ -33,9 +34,10 @@ struct ConfigRequirement {
 };
 
 enum class Windows {
-  none,  // a sliding window is refused
-  all,   // sliding_window holds for every layer (mistral)
-  some,  // use_sliding_window, max_window_layers and layer_types select the layers (qwen2, qwen3)
+  none,   // a sliding window is refused
+  all,    // sliding_window holds for every layer (mistral)
+  some,   // use_sliding_window, max_window_layers and layer_types select the layers (qwen2, qwen3)
+  typed,  // layer_types selects the layers, and each architecture has default types (gemma2, olmo3)
 };
 
 struct Architecture {
@@ -45,9 +47,17 @@ struct Architecture {
   std::vector<ConfigRequirement> requirements;
   TransformerPlan (*plan)(const ModelConfig& config);
   const char* activation_key = "hidden_act";
-  std::vector<std::string> activations = {"silu", "swish"};  // the default first
+  const char* activation = "silu";  // the default
   bool rotary = true;
+  // Layers with a sliding window have a rotary embedding of their own; rope_parameters has one entry per
+  // kind.
+  bool local_rope = false;
   Windows windows = Windows::none;
+  // Derives settings that config.json leaves open. Null: there are none.
+  void (*complete)(ModelConfig& config) = nullptr;
+  // The model_type of multimodal models with this architecture in text_config; their other parts are not
+  // read.
+  const char* multimodal_type = "";
 };
 
 // The table of architectures: the function of each, which stands in a file of its name.
@@ -68,15 +78,24 @@ const Architecture* find_architecture(const std::string& model_type);
 const Architecture& architecture(const std::string& model_type);
 std::vector<std::string> architecture_names();
 
-// transformers' name of the head of every causal model
-inline constexpr const char* kLanguageHead = "lm_head";
-
 // Bounds of sizes, counts and token ids in config.json.
-inline constexpr double kLargestSize = 1 << 27, kLargestCount = 1 << 16, kLargestId = INT32_MAX;
+inline constexpr double kLargestSize = 1 << 27, kLargestCount = 1 << 16, kLargestId = INT32_MAX,
+                        kLargestFactor = 1e6, kMostDropped = 0.999;
 
 // with_default() changes the default of one key, and without() removes one key.
 ConfigKeys with_default(ConfigKeys keys, const std::string& name, double fallback);
 ConfigKeys without(ConfigKeys keys, const std::string& name);
+std::vector<ConfigRequirement> without(std::vector<ConfigRequirement> requirements, const std::string& name);
+
+// Returns the rotary embedding of the configuration, and the one of layers with a sliding window.
+RotaryOptions rotary_options(const ModelConfig& config);
+RotaryOptions local_rotary_options(const ModelConfig& config);
+
+// Without layer_types, gives all layers a sliding window but every `pattern`-th.
+void complete_layer_types(ModelConfig& config, int64_t pattern);
+
+// Puts the norm of this name behind a branch.
+BranchSize with_norm(const std::string& name, const LayerSize& size);
 
 // Returns the plan whose layers all have this size, with the names of LLaMA.
 TransformerPlan equal_layers(const LayerSize& size);

@@ -59,15 +59,15 @@ class TrunkWithHead : public Interface {
 
 class LanguageModel : public TrunkWithHead<CausalLM> {
  public:
-  LanguageModel(std::unique_ptr<Trunk> own_trunk, const LayerBuilder& builder)
+  LanguageModel(std::unique_ptr<Trunk> own_trunk, const TransformerPlan& plan, const LayerBuilder& builder)
       : TrunkWithHead<CausalLM>(std::move(own_trunk)) {
     const ModelConfig& c = config();
     Parameter& table = trunk().token_embedding();
     if (c.tie_word_embeddings) {
       table.uses = 2;
-      head_.emplace(table);
+      head_.emplace(table, LanguageHead::kChunkBytes, plan.logits);
     } else {
-      head_.emplace(Place{kLanguageHead, Role::head}, c.vocab_size, c.hidden_size, builder);
+      head_.emplace(Place{plan.head, Role::head}, c.vocab_size, c.hidden_size, builder, plan.logits);
     }
   }
 
@@ -94,7 +94,7 @@ class LanguageModel : public TrunkWithHead<CausalLM> {
 
 class ScoreModel : public TrunkWithHead<TrainableModel> {
  public:
-  ScoreModel(std::unique_ptr<Trunk> own_trunk, const LayerBuilder& builder)
+  ScoreModel(std::unique_ptr<Trunk> own_trunk, const TransformerPlan&, const LayerBuilder& builder)
       : TrunkWithHead<TrainableModel>(std::move(own_trunk)),
         head_(config().head, config().hidden_size, builder) {}
 
@@ -120,7 +120,7 @@ void check_shape(const ModelConfig& c) {
   if (!c.layer_types.empty() && static_cast<int64_t>(c.layer_types.size()) != c.num_hidden_layers)
     fail("config.json", "layer_types names {} layers, num_hidden_layers says {}", c.layer_types.size(),
          c.num_hidden_layers);
-  if (architecture(c.model_type).rotary && c.head_dim % 2 != 0)
+  if (architecture(c.model_type).rotary && rotary_options(c).head_dim % 2 != 0)
     fail("config.json", "head_dim is even, given {}", c.head_dim);
   if (c.num_attention_heads % c.num_key_value_heads != 0) {
     fail("config.json", "num_attention_heads ({}) is a multiple of num_key_value_heads ({})",
@@ -141,7 +141,7 @@ std::unique_ptr<Built> build(const ModelConfig& config, const ModelOptions& opti
   const auto builder = layer_builder(options, ledger);
   const TrunkOptions trunk{options.compute_dtype, options.gradient_checkpointing};
   const TransformerPlan plan = architecture(config.model_type).plan(config);
-  return std::make_unique<Built>(std::make_unique<Transformer>(plan, config, trunk, *builder, ledger),
+  return std::make_unique<Built>(std::make_unique<Transformer>(plan, config, trunk, *builder, ledger), plan,
                                  *builder);
 }
 

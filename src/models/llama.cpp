@@ -10,7 +10,7 @@ TransformerPlan llama_plan(const ModelConfig& c) {
   size.attention = {c.hidden_size, c.num_attention_heads, c.num_key_value_heads, c.head_dim};
   size.attention.bias = size.attention.output_bias = c.attention_bias;
   size.attention.norm_epsilon = size.norm_epsilon = c.norm_epsilon;
-  size.mlp = {c.hidden_size, c.intermediate_size, c.mlp_bias};
+  size.mlp = {c.hidden_size, c.intermediate_size, c.mlp_bias, c.hidden_act};
   return equal_layers(size);
 }
 
@@ -30,6 +30,7 @@ ConfigKeys llama_keys() {
       {"initializer_range", &ModelConfig::initializer_range, 0.02, 0, 1e3},
       {"attention_bias", &ModelConfig::attention_bias, 0, 0, 1},
       {"mlp_bias", &ModelConfig::mlp_bias, 0, 0, 1},
+      {"attention_dropout", &ModelConfig::attn_pdrop, 0, 0, kMostDropped},
       {"tie_word_embeddings", &ModelConfig::tie_word_embeddings, 0, 0, 1},
       {"bos_token_id", &ModelConfig::bos_token_id, 1, kNone, kLargestId},
       {"eos_token_id", &ModelConfig::eos_token_id, 2, kNone, kLargestId},
@@ -45,7 +46,6 @@ Architecture llama() {
           llama_keys(),
           {
               {"pretraining_tp", {1.0, 0.0}},
-              {"attention_dropout", {0.0}},
               {"hidden_dropout", {0.0}},
               {"partial_rotary_factor", {1.0}},
               {"use_bidirectional_attention", {false}},

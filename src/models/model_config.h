@@ -26,18 +26,37 @@ struct ModelConfig {
   double rope_theta = 10000;
   double initializer_range = 0.02;
   RopeScaling rope_scaling;
+  int64_t original_max_position_embeddings = 0;  // at config.json's top level, where it comes first (Phi-3)
   std::string hidden_act = "silu";
-  // Dropout probabilities in training (GPT-2): for the sum of the embeddings, for the branches that blocks
+  // Dropout probabilities in training: for the sum of the embeddings, for the branches that blocks
   // add to the stream, and for the attention weights.
   double embd_pdrop = 0, resid_pdrop = 0, attn_pdrop = 0;
   bool attention_bias = false, mlp_bias = false;
   bool tie_word_embeddings = false;
-  // The number of positions that a query sees, its own included. In mistral it holds for all layers. In qwen2
-  // and qwen3 it holds only if use_sliding_window is set, for the layers that layer_types names or, without
-  // layer_types, for the layers from max_window_layers on.
+  // The share of a head's features that is rotated. In models with two rotary embeddings (Gemma 3, OLMo 3)
+  // layers with a sliding window have angles of their own.
+  double partial_rotary_factor = 1, local_rope_theta = 10000;
+  RopeScaling local_rope_scaling;
+  // For each layer, 1 if it has rotary positions and 0 if it has none; empty: all have (SmolLM3). Without a
+  // list every layer whose number, counted from 1, is a multiple of the interval has none.
+  std::vector<int64_t> no_rope_layers;
+  int64_t no_rope_layer_interval = 4;
+  // Factors of the embedding's rows and of the branches, and the divisor of the logits (Granite).
+  double embedding_multiplier = 1, residual_multiplier = 1, logits_scaling = 1;
+  // Attention scores are multiplied by attention_multiplier (Granite) or by 1 / sqrt(query_pre_attn_scalar)
+  // (Gemma); 0: by 1 / sqrt(head_dim). GPT-2 may leave this out, and may divide by the layer's number from 1.
+  double attention_multiplier = 0;
+  int64_t query_pre_attn_scalar = 0;
+  bool scale_attn_weights = true, scale_attn_by_inverse_layer_idx = false;
+  std::optional<double> attn_logit_softcapping, final_logit_softcapping;  // (Gemma 2)
+  bool use_parallel_residual = true;                                      // (GPT-NeoX)
+  // The number of positions that a query sees, its own included. In mistral it holds for all layers. In other
+  // architectures it holds only if use_sliding_window is set, for the layers that layer_types names or,
+  // without layer_types, for the layers from max_window_layers on.
   std::optional<int64_t> sliding_window;
   bool use_sliding_window = false;
   int64_t max_window_layers = 28;
+  int64_t sliding_window_pattern = 6;  // without layer_types every n-th layer has no window (Gemma 3)
   std::vector<std::string> layer_types;
   HeadConfig head;
   std::optional<int64_t> bos_token_id, eos_token_id, pad_token_id;
@@ -45,13 +64,15 @@ struct ModelConfig {
   // keeps their other keys.
   std::string source = "", generation_source = "";
 
-  // Returns the sliding window of a layer of qwen2 or qwen3, or 0 if it has none.
+  // Returns the sliding window of a layer in architectures that choose it by layer, or 0 if it has none.
   int64_t window_of_layer(int64_t layer) const {
     if (!use_sliding_window || !sliding_window) return 0;
-    const bool slides = layer_types.empty()
-                            ? layer >= max_window_layers
-                            : layer_types.at(static_cast<size_t>(layer)) == "sliding_attention";
+    const bool slides = layer_types.empty() ? layer >= max_window_layers : is_sliding(layer);
     return slides ? *sliding_window : 0;
+  }
+  // Returns true if layer_types gives this layer a sliding window.
+  bool is_sliding(int64_t layer) const {
+    return !layer_types.empty() && layer_types.at(static_cast<size_t>(layer)) == "sliding_attention";
   }
   // num_parameters() counts all weights, and num_projected_parameters() only those in the matrices of the
   // layers (attention and MLP), which low-rank methods project.

@@ -7,7 +7,7 @@ namespace {
 
 TransformerPlan qwen3_plan(const ModelConfig& c) {
   LayerSize size = llama().plan(c).layer(0);
-  size.attention.head_norms = true;
+  size.attention.head_norms = HeadNorms::per_head;
   return with_windows(equal_layers(size), c);
 }
 

@@ -11,7 +11,26 @@
 
 namespace galore::testing_models {
 
-// Returns a small configuration of each architecture; Mistral and Qwen2 have windows.
+inline void set_what_only_some_have(ModelConfig& config) {
+  if (config.model_type.starts_with("gemma") || config.model_type == "olmo3") {
+    config.sliding_window = 20;
+    config.use_sliding_window = true;
+    config.layer_types = {"sliding_attention", "full_attention", "sliding_attention"};
+    config.local_rope_theta = 500;
+  }
+  if (config.model_type.starts_with("gemma")) config.hidden_act = "gelu_pytorch_tanh";
+  if (config.model_type == "gemma2") config.attn_logit_softcapping = config.final_logit_softcapping = 5;
+  if (config.model_type == "smollm3") config.no_rope_layers = {1, 0, 1};
+  if (config.model_type == "granite") {
+    config.embedding_multiplier = 3;
+    config.residual_multiplier = 0.5;
+    config.attention_multiplier = 0.3;
+    config.logits_scaling = 2;
+  }
+  if (config.model_type == "gpt_neox") config.partial_rotary_factor = 0.5;
+}
+
+// Returns a small configuration of each architecture. Windows, multipliers and the like are in use.
 inline ModelConfig small_config(const std::string& model_type = "llama") {
   ModelConfig config;
   config.model_type = model_type;
@@ -25,9 +44,10 @@ inline ModelConfig small_config(const std::string& model_type = "llama") {
   config.intermediate_size = 80;
   config.num_hidden_layers = 3;
   config.num_attention_heads = 4;
-  config.num_key_value_heads = model_type == "gpt2" ? 4 : 2;
+  config.num_key_value_heads = model_type == "gpt2" || model_type == "gpt_neox" ? 4 : 2;
   config.head_dim = 12;
   config.initializer_range = 0.1;
+  set_what_only_some_have(config);
   return config;
 }
 

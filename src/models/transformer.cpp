@@ -2,9 +2,11 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/errors.h"
+#include "models/architecture.h"
 #include "nn/initialize.h"
 
 namespace galore {
@@ -24,7 +26,14 @@ class Cache : public KeyValueCache {
 
   int64_t length() const override { return filled; }
 
+  // Lets the sequence begin anew.
+  void clear() {
+    filled = 0;
+    for (LayerCache& layer : layers) layer.clear();
+  }
+
   int64_t filled = 0, capacity;
+  at::Tensor ids = at::empty({0}, at::kLong);  // of the sequence
   std::vector<LayerCache> layers;
 
  private:
@@ -34,7 +43,16 @@ class Cache : public KeyValueCache {
 
 EmbeddingSize embedding_size(const TransformerPlan& plan, const ModelConfig& config) {
   return {config.vocab_size, config.hidden_size, plan.positions.empty() ? 0 : config.max_position_embeddings,
-          plan.frozen_padding ? config.pad_token_id : std::nullopt};
+          plan.frozen_padding ? config.pad_token_id : std::nullopt, plan.embedding_multiplier};
+}
+
+std::vector<RotaryEmbedding> make_rotaries(const TransformerPlan& plan, const ModelConfig& config) {
+  std::vector<RotaryOptions> options = plan.rotaries;
+  if (options.empty() && plan.positions.empty()) options.push_back(rotary_options(config));
+  std::vector<RotaryEmbedding> rotaries;
+  for (const RotaryOptions& rotary : options)
+    rotaries.emplace_back(rotary, rotaries.empty() ? "rotary" : "rotary" + std::to_string(rotaries.size()));
+  return rotaries;
 }
 
 }  // namespace
@@ -46,10 +64,12 @@ Transformer::Transformer(const TransformerPlan& plan, const ModelConfig& config,
       options_(options),
       workspace_(ledger),
       embedding_({plan.embedding}, {plan.positions}, embedding_size(plan, config), builder),
-      rotary_({config.head_dim, config.rope_theta, config.max_position_embeddings, config.rope_scaling}) {
+      rotaries_(make_rotaries(plan, config)) {
   for (int64_t i = 0; i < config.num_hidden_layers; ++i) {
     const Place place{plan.layers + "." + std::to_string(i), Role::matrix, i};
-    layers_.push_back(std::make_unique<TransformerLayer>(place, plan.layer(i), builder));
+    const LayerSize size = plan.layer(i);
+    layers_.push_back(std::make_unique<TransformerLayer>(place, size, builder));
+    rotary_of_layer_.push_back(size.rotary);
   }
   const LayerSize size = plan.layer(0);
   final_norm_ = make_norm({plan.final_norm}, {config.hidden_size, size.norm_epsilon, size.norm}, builder);
@@ -71,6 +91,9 @@ void Transformer::initialize(uint64_t seed) {
                        scaled ? config_.initializer_range * scale : config_.initializer_range);
   }
   embedding_.clear_frozen_row();
+  if (plan_.layer(0).norm != NormKind::rms_plus_one) return;
+  for (Parameter* parameter : parameters())
+    if (parameter->role == Role::norm) parameter->value.zero_();
 }
 
 void Transformer::set_dropout(const DropoutPlace& place) {
@@ -94,11 +117,24 @@ at::Tensor Transformer::stream(const Pass& pass, size_t layer) const {
   return pass.saved("stream" + std::to_string(layer), {pass.tokens(), config_.hidden_size});
 }
 
-RotaryTables Transformer::rotary_tables(const Pass& pass, int64_t first) {
-  if (!plan_.positions.empty()) return {};
+std::vector<RotaryTables> Transformer::rotary_tables(const Pass& pass, int64_t first) {
   const at::Tensor& positions = pass.where.positions;
-  if (!positions.defined() || positions.is_meta()) return rotary_.tables(first, pass.length, workspace_);
-  return rotary_.tables(0, positions.max().item<int64_t>() + 1, workspace_);
+  const bool named = positions.defined() && !positions.is_meta();
+  std::vector<RotaryTables> tables;
+  for (RotaryEmbedding& rotary : rotaries_)
+    tables.push_back(named ? rotary.tables(0, positions.max().item<int64_t>() + 1, workspace_)
+                           : rotary.tables(first, pass.length, workspace_));
+  return tables;
+}
+
+RotaryTables Transformer::tables_of(size_t layer, const std::vector<RotaryTables>& all) const {
+  const int number = rotary_of_layer_[layer];
+  return number == kNoRotary || all.empty() ? RotaryTables() : all.at(static_cast<size_t>(number));
+}
+
+bool Transformer::changes_angles(int64_t length, int64_t longer) const {
+  return std::any_of(rotaries_.begin(), rotaries_.end(),
+                     [&](const RotaryEmbedding& rotary) { return rotary.changes_between(length, longer); });
 }
 
 at::Tensor Transformer::final_statistics(const Pass& pass) const {
@@ -116,21 +152,21 @@ Scratch Transformer::forward(const Pass& pass, const Batch& batch, Keep keep) {
 }
 
 at::Tensor Transformer::forward_and_keep(const Pass& pass, const at::Tensor& tokens) {
-  const RotaryTables tables = rotary_tables(pass, 0);
+  const auto tables = rotary_tables(pass, 0);
   embedding_.forward(pass, tokens, 0, stream(pass, 0));
   for (size_t i = 0; i < layers_.size(); ++i)
-    layers_[i]->forward(layer_pass(pass, i), tables, stream(pass, i), stream(pass, i + 1));
+    layers_[i]->forward(layer_pass(pass, i), tables_of(i, tables), stream(pass, i), stream(pass, i + 1));
   return stream(pass, layers_.size());
 }
 
 // Uses buffers that training has as well.
 at::Tensor Transformer::forward_only(const Pass& pass, const at::Tensor& tokens) {
   const Pass shared = layer_pass(pass, 0);
-  const RotaryTables tables = rotary_tables(pass, 0);
+  const auto tables = rotary_tables(pass, 0);
   at::Tensor in = stream(pass, 0), out = stream(pass, 1);
   embedding_.forward(pass, tokens, 0, in);
-  for (const auto& layer : layers_) {
-    layer->forward(shared, tables, in, out);
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    layers_[i]->forward(shared, tables_of(i, tables), in, out);
     std::swap(in, out);
   }
   return in;
@@ -153,11 +189,11 @@ void Transformer::backward(const Pass& pass, Scratch given) {
 }
 
 void Transformer::backward_through_layers(const Pass& pass, const at::Tensor& gradient) {
-  const RotaryTables tables = rotary_tables(pass, 0);
+  const auto tables = rotary_tables(pass, 0);
   for (size_t i = layers_.size(); i-- > 0;) {
     const Pass layer = layer_pass(pass, i);
-    if (options_.gradient_checkpointing) layers_[i]->recompute(layer, tables, stream(pass, i));
-    layers_[i]->backward(layer, tables, stream(pass, i), gradient);
+    if (options_.gradient_checkpointing) layers_[i]->recompute(layer, tables_of(i, tables), stream(pass, i));
+    layers_[i]->backward(layer, tables_of(i, tables), stream(pass, i), gradient);
   }
 }
 
@@ -165,27 +201,35 @@ std::unique_ptr<KeyValueCache> Transformer::new_cache(int64_t max_length) {
   if (max_length <= 0) fail("generate", "the longest sequence is above 0, given {}", max_length);
   embedding_.check_length(max_length);
   std::vector<LayerCache::Size> sizes;
-  for (int64_t i = 0; i < config_.num_hidden_layers; ++i)
-    sizes.push_back(
-        {max_length, plan_.layer(i).attention.window, config_.num_key_value_heads, config_.head_dim});
+  for (int64_t i = 0; i < config_.num_hidden_layers; ++i) {
+    const AttentionSize size = plan_.layer(i).attention;
+    sizes.push_back({max_length, size.window, size.key_heads, size.head_dim});
+  }
   return std::make_unique<Cache>(max_length, sizes, options_.compute_dtype, workspace_.ledger());
 }
 
 Pass Transformer::pass_of_one_token() { return layer_pass({workspace_, options_.compute_dtype, 1, 1}, 0); }
 
-Scratch Transformer::extend(const at::Tensor& ids, KeyValueCache& given) {
+Scratch Transformer::extend(const at::Tensor& given_ids, KeyValueCache& given) {
   auto& cache = dynamic_cast<Cache&>(given);
-  if (ids.dim() != 1 || ids.numel() == 0) fail("input_ids", "expected one sequence of at least one token");
-  const int64_t first = cache.filled, filled = first + ids.numel();
+  if (given_ids.dim() != 1 || given_ids.numel() == 0)
+    fail("input_ids", "expected one sequence of at least one token");
+  const int64_t filled = cache.filled + given_ids.numel();
   if (filled > cache.capacity)
     fail("generate", "sequence of {} tokens exceeds the cache of {}", filled, cache.capacity);
+  cache.ids = at::cat({cache.ids, given_ids.cpu()});
+  // Keys with angles of a shorter context are computed again, as transformers does.
+  const bool stale = cache.filled > 0 && changes_angles(cache.filled, filled);
+  if (stale) cache.clear();
+  const at::Tensor ids = stale ? cache.ids : given_ids;
+  const int64_t first = cache.filled;
   const Pass pass = layer_pass({workspace_, options_.compute_dtype, 1, ids.numel()}, 0);
-  const RotaryTables tables = rotary_tables(pass, first);
+  const auto tables = rotary_tables(pass, first);
   const at::Tensor newest = stream(pass, 0);
   embedding_.forward(pass, embedding_.token_buffer(pass, ids.unsqueeze(0)), first, newest);
   for (size_t i = 0; i < layers_.size(); ++i) {
     const LayerCache::Seen seen = cache.layers[i].append(pass.length, pass);
-    layers_[i]->forward_cached(pass, tables, newest, seen.rows);
+    layers_[i]->forward_cached(pass, tables_of(i, tables), newest, seen.rows);
     cache.layers[i].keep(seen);
   }
   cache.filled = filled;

@@ -1,10 +1,10 @@
-// A trunk of pre-norm transformer layers: token embedding, layers, final norm. The plan describes an
+// A trunk of transformer layers: token embedding, layers, final norm. The plan describes an
 // architecture's names, norms, biases, windows and the like; each architecture's file states its plan.
 //
 // There is no autograd graph: every buffer has a name and an owner, so the memory plan is exact, a steady
 // step allocates nothing, and a layer-wise driver may update a weight in the middle of the backward pass. The
 // outputs of norms and the MLP's product are not kept for the backward pass. They are elementwise, so
-// recomputing them gives the same bits. Numbers follow transformers 4.57.
+// recomputing them gives the same bits. Numbers follow transformers.
 #pragma once
 
 #include <functional>
@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "heads/language_head.h"
 #include "models/trunk.h"
 #include "nn/token_embedding.h"
 #include "nn/transformer_layer.h"
@@ -28,6 +29,11 @@ struct TransformerPlan {
   bool frozen_padding = true;
   // Matrices whose names have this ending are initialized smaller, by 1 / sqrt(2 x layers) (GPT-2).
   std::string scaled_ending = "";
+  // The rotary embeddings that layers choose from (LayerSize::rotary). Empty: one, from the configuration.
+  std::vector<RotaryOptions> rotaries = {};
+  double embedding_multiplier = 1;
+  std::string head = "lm_head";  // an untied head's name
+  LogitsSize logits = {};
 };
 
 struct TrunkOptions {
@@ -58,7 +64,10 @@ class Transformer : public Trunk {
  private:
   Pass layer_pass(const Pass& pass, size_t layer) const;
   at::Tensor stream(const Pass& pass, size_t layer) const;
-  RotaryTables rotary_tables(const Pass& pass, int64_t first);
+  // Returns the tables of all rotary embeddings, which layers choose from.
+  std::vector<RotaryTables> rotary_tables(const Pass& pass, int64_t first);
+  RotaryTables tables_of(size_t layer, const std::vector<RotaryTables>& all) const;
+  bool changes_angles(int64_t length, int64_t longer) const;
   at::Tensor final_statistics(const Pass& pass) const;
   // Runs all layers and returns the last layer's output.
   at::Tensor forward_and_keep(const Pass& pass, const at::Tensor& tokens);
@@ -72,7 +81,8 @@ class Transformer : public Trunk {
   TokenEmbedding embedding_;
   std::vector<std::unique_ptr<TransformerLayer>> layers_;
   std::unique_ptr<Norm> final_norm_;
-  RotaryEmbedding rotary_;
+  std::vector<RotaryEmbedding> rotaries_;
+  std::vector<int> rotary_of_layer_;
   std::optional<Dropout> dropout_;
   at::Tensor kept_tokens_;  // tokens of the last forward pass that a backward pass follows
 };

@@ -36,7 +36,9 @@ class Architectures : public testing::TestWithParam<std::string> {
   ModelConfig config() const { return small_config(GetParam()); }
   // Returns the name of a matrix in the middle of the model.
   std::string matrix() const {
-    return GetParam() == "gpt2" ? "transformer.h.1.mlp.c_fc.weight" : "model.layers.1.mlp.up_proj.weight";
+    if (GetParam() == "gpt2") return "transformer.h.1.mlp.c_fc.weight";
+    if (GetParam() == "gpt_neox") return "gpt_neox.layers.1.mlp.dense_h_to_4h.weight";
+    return "model.layers.1.mlp." + std::string(GetParam() == "phi3" ? "gate_up_proj" : "up_proj") + ".weight";
   }
 };
 
@@ -111,7 +113,8 @@ TEST_P(Architectures, WeightsInCodesAreTheNumbersTheyStandFor) {
       // 64 numbers of deviation 0.1 have a range of at most 0.8, in 255 steps.
       EXPECT_LT((drawn - to[i]->value).abs().max().item<float>(), 0.8f / 255);
     }
-    EXPECT_EQ(num_coded, GetParam() == "gpt2" ? 6 : 9);
+    const bool two_matrices = GetParam() == "gpt2" || GetParam() == "phi3" || GetParam() == "gpt_neox";
+    EXPECT_EQ(num_coded, two_matrices ? 6 : 9);
     EXPECT_EQ(plain.ledger.bytes(Owner::weights) - coded.ledger.bytes(Owner::weights), bytes);
     EXPECT_EQ(coded.step().loss, plain.step().loss);
     for (const Parameter* parameter : from)

@@ -1,6 +1,9 @@
-// LLaMA's feed-forward block: adds down(silu(gate(x)) * up(x)) to the residual stream.
+// A feed-forward block with a gate: adds down(f(gate(x)) * up(x)) to the residual stream. f is silu in LLaMA
+// (SwiGLU) and GELU in Gemma.
 #pragma once
 
+#include "kernels/activation.h"
+#include "nn/linear_group.h"
 #include "nn/mlp.h"
 
 namespace galore {
@@ -18,8 +21,17 @@ class GatedMlp : public Mlp {
   void list(ParameterList& parameters) override;
 
  private:
+  // Returns the saved outputs of gate and up, or their gradients.
+  std::vector<at::Tensor> saved(const Pass& pass) const;
+  void run_inputs(const Pass& pass, const at::Tensor& input) const;
+  Scratch product(const Pass& pass) const;
+
   MlpSize size_;
-  LinearPointer gate_, up_, down_;
+  const Activation* activation_;
+  bool silu_;  // has a kernel of its own
+  std::unique_ptr<LinearGroup> inputs_;
+  LinearPointer down_;
+  Branch branch_;
 };
 
 }  // namespace galore

@@ -37,6 +37,8 @@ class LayerCache {
   Seen append(int64_t count, const Pass& pass);
   // Keeps the positions that later tokens see. Call it after writing and using `seen`.
   void keep(const Seen& seen);
+  // Forgets all positions.
+  void clear() { filled_ = 0; }
 
  private:
   int64_t capacity() const { return rows_.key.size(0); }

@@ -1,12 +1,18 @@
 #include "nn/mlp.h"
 
+#include <fmt/ranges.h>
+
+#include "core/errors.h"
+#include "kernels/activation.h"
 #include "nn/gated_mlp.h"
 #include "nn/plain_mlp.h"
 
 namespace galore {
 
 std::unique_ptr<Mlp> make_mlp(const Place& place, const MlpSize& size, const LayerBuilder& builder) {
-  if (size.activation == Activation::silu_gated) return std::make_unique<GatedMlp>(place, size, builder);
+  if (!find_activation(size.activation))
+    fail("model", "unknown activation '{}'; known: {}", size.activation, fmt::join(activation_names(), ", "));
+  if (size.gated) return std::make_unique<GatedMlp>(place, size, builder);
   return std::make_unique<PlainMlp>(place, size, builder);
 }
 

@@ -5,22 +5,20 @@
 #include <string>
 
 #include "nn/layer_builder.h"
+#include "nn/residual.h"
 
 namespace galore {
-
-enum class Activation {
-  silu_gated,  // down(silu(gate(x)) * up(x)) (LLaMA)
-  gelu,        // down(gelu(up(x))), exact, by the error function
-  gelu_tanh,   // down(gelu(up(x))) with the usual approximation of GELU by tanh (GPT-2)
-};
 
 struct MlpSize {
   int64_t hidden, intermediate;
   bool bias = false;
-  Activation activation = Activation::silu_gated;
-  bool inputs_first = false;  // applies to all matrices
-  // The checkpoint's names inside a layer; without a gate `gate` is not used.
-  std::string gate = "mlp.gate_proj", up = "mlp.up_proj", down = "mlp.down_proj";
+  std::string activation = "silu";  // a name of kernels/activation.h
+  bool gated = true;                // down(f(gate(x)) * up(x)) (LLaMA), or down(f(up(x))) (GPT-2)
+  bool inputs_first = false;        // applies to all matrices
+  // The checkpoint's names inside a layer; without a gate `gate` is not used. With `fused`, one matrix of
+  // that name gives the outputs of gate and up, one after the other (Phi-3).
+  std::string gate = "mlp.gate_proj", up = "mlp.up_proj", down = "mlp.down_proj", fused = "";
+  BranchSize branch = {};
 };
 
 class Mlp {
@@ -28,7 +26,7 @@ class Mlp {
   virtual ~Mlp() = default;
   // Adds the MLP of `input` (T x hidden) to the stream (T x hidden). Saves the input of the activation.
   virtual void forward(const Pass& pass, const at::Tensor& input, const at::Tensor& stream) = 0;
-  // Computes only the saved tensors of forward().
+  // Computes only the tensors of forward() that backward() reads.
   virtual void forward_inputs(const Pass& pass, const at::Tensor& input) = 0;
   // Computes input_gradient = dL/d(input) from the gradient of the stream. The last matrix reports its
   // gradient. The saved buffers are overwritten by their gradients.

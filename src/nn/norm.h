@@ -11,8 +11,10 @@
 namespace galore {
 
 enum class NormKind {
-  rms,    // divides by the root mean square; has no bias (LLaMA and its relatives)
-  layer,  // subtracts the mean, divides by the deviation and has a bias (GPT-2)
+  rms,           // divides by the root mean square; has no bias (LLaMA and its relatives)
+  rms_plus_one,  // rms with 1 + weight as factor, so that weights start at 0 (Gemma)
+  layer,         // subtracts the mean, divides by the deviation and has a bias (GPT-2)
+  none,          // hands its input on and has no parameters
 };
 
 class Norm {
@@ -37,8 +39,8 @@ class Norm {
 };
 
 struct NormSize {
-  int64_t features;
-  double epsilon;
+  int64_t features = 0;
+  double epsilon = 1e-6;
   NormKind kind = NormKind::rms;
 };
 

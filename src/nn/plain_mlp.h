@@ -1,6 +1,7 @@
-// A feed-forward block without a gate: down(gelu(up(x))) (GPT-2, BERT).
+// A feed-forward block without a gate: down(f(up(x))), where f is GELU in GPT-2 and BERT.
 #pragma once
 
+#include "kernels/activation.h"
 #include "nn/mlp.h"
 
 namespace galore {
@@ -21,7 +22,9 @@ class PlainMlp : public Mlp {
   Scratch activated(const Pass& pass) const;
 
   MlpSize size_;
+  const Activation* activation_;
   LinearPointer up_, down_;
+  Branch branch_;
 };
 
 }  // namespace galore

@@ -1,19 +1,26 @@
 // Self-attention with grouped key and value heads, from normalized input to the residual stream. Models may
-// add rotary positions, a sliding window and norms of the heads.
+// add rotary positions, a sliding window and norms of the heads (nn/attention_size.h).
 #pragma once
 
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "kernels/attention.h"
-#include "nn/attention_inputs.h"
+#include "nn/attention_size.h"
 #include "nn/layer_cache.h"
+#include "nn/linear_group.h"
 #include "nn/norm.h"
 #include "nn/rotary_embedding.h"
 
 namespace galore {
 
-// RotaryTables without tensors mean that the model has no rotary positions.
+// Queries, keys and values, each B x T x heads x D.
+struct Projections {
+  at::Tensor query, key, value;
+};
+
+// RotaryTables without tensors mean that the layer has no rotary positions.
 class SelfAttention {
  public:
   SelfAttention(const Place& place, const AttentionSize& size, const LayerBuilder& builder);
@@ -50,6 +57,8 @@ class SelfAttention {
     AttentionTensors tensors;
   };
   Projections projected(const Pass& pass) const;
+  int64_t norm_features(int64_t heads) const;
+  std::pair<at::Tensor, at::Tensor> norm_rows(const Projections& p) const;
   Heads heads_of(const Pass& pass) const;
   InputGradients gradient_buffers(const Pass& pass, const std::string& name) const;
   enum class Statistics { compute, read };
@@ -60,9 +69,10 @@ class SelfAttention {
                     const RotaryTables& tables, bool inverse) const;
 
   AttentionSize size_;
-  std::unique_ptr<AttentionInputs> inputs_;
+  std::unique_ptr<LinearGroup> inputs_;
   std::unique_ptr<Norm> query_norm_, key_norm_;  // null: no norms
   LinearPointer output_;
+  Branch branch_;
 };
 
 }  // namespace galore

@@ -59,6 +59,7 @@ void TokenEmbedding::forward(const Pass& pass, const at::Tensor& tokens, int64_t
                              const at::Tensor& out) const {
   if (!pass.where.positions.defined()) check_length(first + pass.length);
   embedding(out, tokens_.value, tokens);
+  if (size_.multiplier != 1) out.mul_(size_.multiplier);
   if (has_positions()) {
     const Scratch rows = pass.scratch("layer.normalized", out.sizes());
     embedding(rows, positions_.value, position_buffer(pass, first));
@@ -81,6 +82,7 @@ void TokenEmbedding::backward(const Pass& pass, const at::Tensor& tokens, const 
     positions_.sink->use_done();
   }
   if (!tokens_.sink) return;
+  if (size_.multiplier != 1) gradient.mul_(size_.multiplier);
   if (size_.frozen_row && !tokens.is_meta())
     gradient.masked_fill_(tokens.eq(*size_.frozen_row).unsqueeze(1), 0);
   tokens_.sink->add_rows(tokens, gradient);

@@ -17,6 +17,7 @@ struct EmbeddingSize {
   int64_t positions = 0;  // rows of the table of learned positions; 0: no table
   // This row starts as zero and gets no gradient, as transformers treats pad_token_id in some models.
   std::optional<int64_t> frozen_row = std::nullopt;
+  double multiplier = 1;  // of the tokens' rows
 };
 
 class TokenEmbedding {

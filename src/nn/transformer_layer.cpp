@@ -6,9 +6,12 @@ namespace galore {
 
 TransformerLayer::TransformerLayer(const Place& place, const LayerSize& size, const LayerBuilder& builder)
     : size_(size), attention_(place, size.attention, builder), mlp_(make_mlp(place, size.mlp, builder)) {
-  const NormSize norm{size.attention.hidden, size.norm_epsilon, size.norm};
-  input_norm_ = make_norm(place.at(size.input_norm), norm, builder);
-  middle_norm_ = make_norm(place.at(size.middle_norm), norm, builder);
+  const auto norm = [&](const std::string& name) {
+    const NormKind kind = name.empty() ? NormKind::none : size.norm;
+    return make_norm(place.at(name), {size.attention.hidden, size.norm_epsilon, kind}, builder);
+  };
+  input_norm_ = norm(size.input_norm);
+  middle_norm_ = norm(size.middle_norm);
 }
 
 void TransformerLayer::forward_attention(const Pass& pass, const RotaryTables& tables, const at::Tensor& x,
@@ -16,7 +19,7 @@ void TransformerLayer::forward_attention(const Pass& pass, const RotaryTables& t
   input_norm_->forward(pass, x, normalized, input_norm_->statistics(pass, "input_statistics", pass.tokens()));
   convert(middle, x);
   attention_.forward(pass, tables, normalized, middle);
-  middle_norm_->forward(pass, middle, normalized,
+  middle_norm_->forward(pass, second_input(x, middle), normalized,
                         middle_norm_->statistics(pass, "middle_statistics", pass.tokens()));
 }
 
@@ -35,23 +38,41 @@ void TransformerLayer::recompute(const Pass& pass, const RotaryTables& tables, c
   mlp_->forward_inputs(pass, normalized);
 }
 
+void TransformerLayer::backward_mlp(const Pass& pass, const at::Tensor& second, const at::Tensor& gradient,
+                                    const at::Tensor& normalized_gradient) {
+  const Scratch normalized = normalized_buffer(pass, second.size(1));
+  mlp_->backward(pass, gradient, normalized_gradient);
+  middle_norm_->recompute_output(pass, second, normalized,
+                                 middle_norm_->statistics(pass, "middle_statistics", pass.tokens()));
+  mlp_->report_inputs(pass, normalized);
+}
+
+void TransformerLayer::backward_attention(const Pass& pass, const RotaryTables& tables, const at::Tensor& x,
+                                          const at::Tensor& gradient, const at::Tensor& normalized_gradient) {
+  const Scratch normalized = normalized_buffer(pass, x.size(1));
+  const auto inputs = attention_.backward(pass, tables, gradient, normalized_gradient);
+  input_norm_->recompute_output(pass, x, normalized,
+                                input_norm_->statistics(pass, "input_statistics", pass.tokens()));
+  attention_.report_inputs(pass, inputs, normalized);
+}
+
 void TransformerLayer::backward(const Pass& pass, const RotaryTables& tables, const at::Tensor& x,
                                 const at::Tensor& gradient) {
-  const Scratch normalized = normalized_buffer(pass, x.size(1));
   const Scratch normalized_gradient = normalized_gradient_buffer(pass, x.size(1));
-  const at::Tensor middle = pass.saved("middle", x.sizes());
+  const at::Tensor second = second_input(x, pass.saved("middle", x.sizes()));
   const at::Tensor middle_statistics = middle_norm_->statistics(pass, "middle_statistics", pass.tokens());
   const at::Tensor input_statistics = input_norm_->statistics(pass, "input_statistics", pass.tokens());
-
-  mlp_->backward(pass, gradient, normalized_gradient);
-  middle_norm_->recompute_output(pass, middle, normalized, middle_statistics);
-  mlp_->report_inputs(pass, normalized);
-  middle_norm_->backward(pass, normalized_gradient, gradient, middle, middle_statistics);
-
-  const auto inputs = attention_.backward(pass, tables, gradient, normalized_gradient);
-  input_norm_->recompute_output(pass, x, normalized, input_statistics);
-  attention_.report_inputs(pass, inputs, normalized);
-  input_norm_->backward(pass, normalized_gradient, gradient, x, input_statistics);
+  backward_mlp(pass, second, gradient, normalized_gradient);
+  if (!size_.parallel) {
+    middle_norm_->backward(pass, normalized_gradient, gradient, second, middle_statistics);
+    backward_attention(pass, tables, x, gradient, normalized_gradient);
+    return input_norm_->backward(pass, normalized_gradient, gradient, x, input_statistics);
+  }
+  // Both branches read the gradient of the stream before either norm adds to it.
+  const Scratch of_attention = pass.scratch("layer.attention_input_gradient", x.sizes());
+  backward_attention(pass, tables, x, gradient, of_attention);
+  middle_norm_->backward(pass, normalized_gradient, gradient, second, middle_statistics);
+  input_norm_->backward(pass, of_attention, gradient, x, input_statistics);
 }
 
 void TransformerLayer::forward_cached(const Pass& pass, const RotaryTables& tables, const at::Tensor& stream,
@@ -59,6 +80,12 @@ void TransformerLayer::forward_cached(const Pass& pass, const RotaryTables& tabl
   const Scratch normalized = normalized_buffer(pass, stream.size(1));
   const at::Tensor statistics = input_norm_->statistics(pass, "input_statistics", pass.tokens());
   input_norm_->forward(pass, stream, normalized, statistics);
+  if (size_.parallel) {
+    const Scratch second = normalized_gradient_buffer(pass, stream.size(1));
+    middle_norm_->forward(pass, stream, second, statistics);
+    attention_.forward_cached(pass, tables, normalized, stream, cache);
+    return mlp_->forward(pass, second, stream);
+  }
   attention_.forward_cached(pass, tables, normalized, stream, cache);
   middle_norm_->forward(pass, stream, normalized, statistics);
   mlp_->forward(pass, normalized, stream);

@@ -1,4 +1,6 @@
-// A pre-norm transformer layer: stream += attention(norm(stream)); stream += mlp(norm(stream)).
+// A transformer layer: stream += attention(norm(stream)); stream += mlp(norm(stream)). Models may leave these
+// norms out or put norms behind the branches (nn/residual.h). In a parallel layer both branches read the same
+// stream.
 #pragma once
 
 #include <memory>
@@ -10,13 +12,17 @@
 
 namespace galore {
 
+inline constexpr int kNoRotary = -1;
+
 struct LayerSize {
   AttentionSize attention;
   MlpSize mlp;
   double norm_epsilon = 1e-6;
   NormKind norm = NormKind::rms;
-  // The checkpoint's names inside a layer.
+  // The checkpoint's names inside a layer; "" means that there is no such norm.
   std::string input_norm = "input_layernorm", middle_norm = "post_attention_layernorm";
+  bool parallel = false;  // both branches read the layer's input (GPT-NeoX)
+  int rotary = 0;         // number of the rotary embedding among the model's, or kNoRotary
 };
 
 class TransformerLayer {
@@ -44,6 +50,15 @@ class TransformerLayer {
   // Computes the stream after attention, and its norm, which is the input of the MLP.
   void forward_attention(const Pass& pass, const RotaryTables& tables, const at::Tensor& x,
                          const at::Tensor& middle, const at::Tensor& normalized);
+  // Returns the input of the second norm.
+  const at::Tensor& second_input(const at::Tensor& x, const at::Tensor& middle) const {
+    return size_.parallel ? x : middle;
+  }
+  // Compute the gradient of a branch's normalized input from the gradient of the stream.
+  void backward_mlp(const Pass& pass, const at::Tensor& second, const at::Tensor& gradient,
+                    const at::Tensor& normalized_gradient);
+  void backward_attention(const Pass& pass, const RotaryTables& tables, const at::Tensor& x,
+                          const at::Tensor& gradient, const at::Tensor& normalized_gradient);
 
   LayerSize size_;
   SelfAttention attention_;

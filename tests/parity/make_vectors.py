@@ -2,8 +2,10 @@
 
 Usage: python make_vectors.py OUTPUT_DIRECTORY [CASE...]
 
-Made with torch 2.11.0, transformers 4.57 (the LLaMA cases: 4.57.1, the others: 4.57.6) and
-safetensors, in fp32 on the CPU, with eager attention and one thread.
+Made with torch 2.11.0 and safetensors, in fp32 on the CPU, with eager attention and one thread. LLaMA's
+cases are of transformers 4.57.1, those of Mistral, Qwen and GPT-2 of 4.57.6, and the cases of CASES_V5
+of 5.24.0.
+activations.safetensors is of 5.24.0, too.
 
 Each case becomes a folder: config.json and model.safetensors (or shards) as transformers saves
 them, and expected.safetensors with ids, labels (some -100), the mean loss, the number of labels
@@ -17,7 +19,9 @@ import sys
 
 import torch
 from safetensors.torch import save_file
+import transformers
 from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig, MistralConfig, Qwen2Config, Qwen3Config
+from transformers.activations import ACT2FN
 
 BASE = dict(vocab_size=61, hidden_size=32, intermediate_size=44, num_hidden_layers=2, num_attention_heads=4,
             num_key_value_heads=4, max_position_embeddings=64, initializer_range=0.2, rms_norm_eps=1e-6,
@@ -59,6 +63,61 @@ CASES = {
 }
 
 
+NEOX = dict(vocab_size=61, hidden_size=32, intermediate_size=44, num_hidden_layers=2, num_attention_heads=4,
+            max_position_embeddings=64, initializer_range=0.2, bos_token_id=1, eos_token_id=None)
+LONGROPE = dict(rope_type="longrope", rope_theta=10000.0, short_factor=[1.0, 1.1, 1.2, 1.3],
+                long_factor=[1.5, 2.0, 3.0, 4.0])
+MIXED = ["sliding_attention", "full_attention", "sliding_attention"]
+CASES_V5 = {
+    "olmo2": ("Olmo2Config", dict(GROUPED, pad_token_id=5)),
+    "olmo2_tied_biases": ("Olmo2Config", dict(attention_bias=True, tie_word_embeddings=True, pad_token_id=None)),
+    "smollm3": ("SmolLM3Config", dict(GROUPED, num_hidden_layers=5, pad_token_id=None)),
+    "smollm3_windows": ("SmolLM3Config", dict(GROUPED, num_hidden_layers=3, no_rope_layers=[1, 0, 1], sliding_window=5,
+                                              use_sliding_window=True, pad_token_id=None)),
+    "granite": ("GraniteConfig", dict(GROUPED, embedding_multiplier=3.0, residual_multiplier=0.4, logits_scaling=2.5,
+                                      attention_multiplier=0.2)),
+    "ernie4_5": ("Ernie4_5Config", dict(GROUPED, head_dim=8, pad_token_id=None)),
+    "ernie4_5_biases_untied": ("Ernie4_5Config", dict(GROUPED, head_dim=12, use_bias=True, tie_word_embeddings=False,
+                                                      pad_token_id=None)),
+    "phi3": ("Phi3Config", dict(GROUPED, pad_token_id=5)),
+    "phi3_longrope": ("Phi3Config", dict(GROUPED, pad_token_id=None, original_max_position_embeddings=16,
+                                         rope_parameters=LONGROPE)),
+    "phi3_partial_window": ("Phi3Config", dict(GROUPED, pad_token_id=None, hidden_size=64, sliding_window=6,
+                                               tie_word_embeddings=True,
+                                               rope_parameters=dict(rope_type="default", rope_theta=10000.0,
+                                                                    partial_rotary_factor=0.75))),
+    "gemma2": ("Gemma2Config", dict(GROUPED, num_hidden_layers=3, head_dim=12, sliding_window=5, pad_token_id=0,
+                                    query_pre_attn_scalar=20, attn_logit_softcapping=3.0, final_logit_softcapping=4.0)),
+    "gemma2_without_caps": ("Gemma2Config", dict(GROUPED, head_dim=8, sliding_window=5, pad_token_id=0,
+                                                 attn_logit_softcapping=None, final_logit_softcapping=None,
+                                                 attention_bias=True, hidden_activation="gelu")),
+    "gemma3_text": ("Gemma3TextConfig", dict(GROUPED, num_hidden_layers=3, head_dim=12, sliding_window=5,
+                                             layer_types=MIXED, pad_token_id=0, query_pre_attn_scalar=20)),
+    "gemma3_text_scaled": ("Gemma3TextConfig", dict(
+        GROUPED, num_hidden_layers=3, head_dim=8, sliding_window=5, layer_types=MIXED, pad_token_id=0,
+        final_logit_softcapping=6.0,
+        rope_parameters=dict(full_attention=dict(rope_type="linear", factor=8.0, rope_theta=3000.0),
+                             sliding_attention=dict(rope_type="default", rope_theta=500.0)))),
+    "gpt_neox": ("GPTNeoXConfig", {}),
+    "gpt_neox_sequential": ("GPTNeoXConfig", dict(
+        use_parallel_residual=False, attention_bias=False, tie_word_embeddings=True, hidden_act="relu2",
+        rope_parameters=dict(rope_type="default", rope_theta=500.0, partial_rotary_factor=0.5))),
+    "olmo3": ("Olmo3Config", dict(GROUPED, num_hidden_layers=4, sliding_window=5, pad_token_id=None)),
+    "olmo3_yarn": ("Olmo3Config", dict(
+        GROUPED, num_hidden_layers=2, sliding_window=5, layer_types=MIXED[:2], pad_token_id=None,
+        rope_parameters=dict(full_attention=dict(YARN, rope_theta=10000.0),
+                             sliding_attention=dict(rope_type="default", rope_theta=10000.0)))),
+    "gpt2_scores": ("GPT2Config", dict(scale_attn_by_inverse_layer_idx=True, reorder_and_upcast_attn=True)),
+    "gpt2_without_scale": ("GPT2Config", dict(scale_attn_weights=False, activation_function="gelu_fast",
+                                              initializer_range=0.1)),
+    "llama_rope_at_the_top": ("LlamaConfig", dict(rope_parameters=dict(YARN, rope_theta=300.0))),
+    "gated_mish": ("LlamaConfig", dict(hidden_act="mish", num_hidden_layers=1)),
+    "plain_relu6": ("GPT2Config", dict(activation_function="relu6", n_layer=1)),
+}
+if transformers.__version__ >= "5":
+    CASES.update({name: (getattr(transformers, kind), changes) for name, (kind, changes) in CASES_V5.items()})
+
+
 def build(config, seed):
     torch.manual_seed(seed)
     model = AutoModelForCausalLM.from_config(config, attn_implementation="eager").float().eval()
@@ -67,7 +126,7 @@ def build(config, seed):
             if name.endswith("bias"):
                 weight.normal_(0, 0.1)
             elif weight.dim() == 1:
-                weight.normal_(1, 0.1)
+                weight.normal_(0 if config.model_type.startswith("gemma") else 1, 0.1)
     return model
 
 
@@ -78,9 +137,14 @@ def load(folder):
 def save_checkpoint(folder, kind, changes, seed):
     changes = dict(changes)
     shards, dtype = changes.pop("shards", "5GB"), changes.pop("dtype", "float32")
-    base = GPT2 if kind is GPT2Config else BASE
+    base = GPT2 if kind is GPT2Config else NEOX if kind.model_type == "gpt_neox" else BASE
     model = build(kind(**{**base, **changes}), seed)
     model.to(getattr(torch, dtype)).save_pretrained(folder, max_shard_size=shards)
+
+
+def name_in_file(model, name):
+    """transformers 5 calls GPT-NeoX's head lm_head, and its files embed_out."""
+    return name.replace("lm_head", "embed_out") if model.config.model_type == "gpt_neox" else name
 
 
 def make_case(folder, kind, changes, seed):
@@ -96,7 +160,7 @@ def make_case(folder, kind, changes, seed):
     expected = {"ids": ids, "labels": labels, "loss": out.loss.detach().reshape(1),
                 "num_tokens": (labels[:, 1:] != -100).sum().reshape(1), "logits": out.logits.detach()}
     for name, weight in model.named_parameters():
-        expected["gradient/" + name] = weight.grad
+        expected["gradient/" + name_in_file(model, name)] = weight.grad
     # This uses a new model, because the dynamic scaling of transformers remembers the longest
     # sequence.
     prompt = ids[:1, :7].clone()
@@ -107,9 +171,23 @@ def make_case(folder, kind, changes, seed):
     save_file({key: value.contiguous() for key, value in expected.items()}, folder / "expected.safetensors")
 
 
+def make_activations(path):
+    """Writes x, and value and slope of every activation without parameters of its own."""
+    x = torch.linspace(-13, 13, 313)
+    tensors = {"x": x}
+    for name in sorted(set(ACT2FN) - {"prelu", "xielu"}):
+        at = x.clone().requires_grad_()
+        value = ACT2FN[name](at)
+        value.sum().backward()
+        tensors[f"value/{name}"], tensors[f"slope/{name}"] = value.detach().clone(), at.grad
+    save_file(tensors, path)
+
+
 def main():
     torch.set_num_threads(1)
     root = pathlib.Path(sys.argv[1])
+    if transformers.__version__ >= "5":
+        make_activations(root / "activations.safetensors")
     for seed, (name, (kind, changes)) in enumerate(CASES.items()):
         if len(sys.argv) > 2 and name not in sys.argv[2:]:
             continue

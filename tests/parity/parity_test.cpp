@@ -1,9 +1,10 @@
-// Compares every architecture with transformers 4.57: loss, logits, every gradient and greedy generation of
-// the checkpoints that make_vectors.py froze.
+// Compares every architecture with transformers 4.57 or 5: loss, logits, every gradient and greedy generation
+// of the checkpoints that make_vectors.py froze.
 #include <gtest/gtest.h>
 
 #include "checkpoint/hugging_face.h"
 #include "checkpoint/safetensors.h"
+#include "kernels/activation.h"
 #include "models/causal_lm.h"
 #include "models/gradient_collector.h"
 
@@ -88,13 +89,31 @@ TEST_P(Parity, PromptInPiecesGivesTheSameLogits) {
   EXPECT_LT(relative_difference(again, expected), 1e-5);
 }
 
+// transformers' formulas cancel for large negative x, so its values are exact to some 1e-7 of x.
+TEST(ParityOfActivations, ValuesAndSlopes) {
+  const SafetensorsReader expected(Path(GALORE_PARITY_DATA) / "activations.safetensors");
+  const at::Tensor x = expected.read("x"), ones = at::ones_like(x);
+  size_t checked = 0;
+  for (const TensorInfo& info : expected.tensors()) {
+    if (!info.name.starts_with("value/")) continue;
+    const std::string name = info.name.substr(6);
+    const Activation* f = find_activation(name);
+    ASSERT_NE(f, nullptr) << name;
+    EXPECT_TRUE(f->value(x).allclose(expected.read(info.name), 1e-5, 5e-6)) << name;
+    EXPECT_TRUE(f->gradient(ones, x).allclose(expected.read("slope/" + name), 1e-5, 2e-5)) << name;
+    ++checked;
+  }
+  EXPECT_EQ(checked, activation_names().size());
+}
+
 INSTANTIATE_TEST_SUITE_P(Cases, Parity,
-                         testing::Values("plain", "grouped_tied", "biases", "wide_heads", "linear", "dynamic",
-                                         "llama3", "yarn", "yarn_mscale", "padded", "mistral",
-                                         "mistral_wide_heads", "mistral_float16", "qwen2",
-                                         "qwen2_tied_bfloat16", "qwen2_windows", "qwen2_yarn_shards", "qwen3",
-                                         "qwen3_biases_tied", "qwen3_windows", "gpt2", "gpt2_untied_gelu",
-                                         "gpt2_bfloat16_shards"),
+                         testing::Values("gpt2_scores", "gpt2_without_scale", "llama_rope_at_the_top",
+                                         "gated_mish", "plain_relu6", "plain", "grouped_tied", "biases",
+                                         "wide_heads", "linear", "dynamic", "llama3", "yarn", "yarn_mscale",
+                                         "padded", "mistral", "mistral_wide_heads", "mistral_float16",
+                                         "qwen2", "qwen2_tied_bfloat16", "qwen2_windows", "qwen2_yarn_shards",
+                                         "qwen3", "qwen3_biases_tied", "qwen3_windows", "gpt2",
+                                         "gpt2_untied_gelu", "gpt2_bfloat16_shards"),
                          [](const auto& info) { return info.param; });
 
 }  // namespace
