@@ -66,7 +66,8 @@ struct Architecture {
   ROW(mistral)                    \
   ROW(qwen2)                      \
   ROW(qwen3)                      \
-  ROW(gpt2)
+  ROW(gpt2)                       \
+  ROW(olmo2)
 
 #define GALORE_DECLARE_ARCHITECTURE(name) Architecture name();
 GALORE_ARCHITECTURES(GALORE_DECLARE_ARCHITECTURE)
