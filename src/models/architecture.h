@@ -67,7 +67,8 @@ struct Architecture {
   ROW(qwen2)                      \
   ROW(qwen3)                      \
   ROW(gpt2)                       \
-  ROW(olmo2)
+  ROW(olmo2)                      \
+  ROW(smollm3)
 
 #define GALORE_DECLARE_ARCHITECTURE(name) Architecture name();
 GALORE_ARCHITECTURES(GALORE_DECLARE_ARCHITECTURE)

@@ -16,7 +16,8 @@ constexpr ArchitectureCase kCases[] = {
     {"qwen2", R"("use_sliding_window": true, "sliding_window": 6, "max_window_layers": 1)"},
     {"qwen3", R"("head_dim": 12, "tie_word_embeddings": true)"},
     {"gpt2", R"("n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64)"},
-    {"olmo2", R"("pad_token_id": null)"}};
+    {"olmo2", R"("pad_token_id": null)"},
+    {"smollm3", R"("no_rope_layers": [1, 0], "attention_dropout": 0.1)"}};
 
 class ArchitectureRun : public TestRun, public testing::WithParamInterface<ArchitectureCase> {
  protected:
