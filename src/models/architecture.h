@@ -68,7 +68,8 @@ struct Architecture {
   ROW(qwen3)                      \
   ROW(gpt2)                       \
   ROW(olmo2)                      \
-  ROW(smollm3)
+  ROW(smollm3)                    \
+  ROW(granite)
 
 #define GALORE_DECLARE_ARCHITECTURE(name) Architecture name();
 GALORE_ARCHITECTURES(GALORE_DECLARE_ARCHITECTURE)

@@ -17,7 +17,9 @@ constexpr ArchitectureCase kCases[] = {
     {"qwen3", R"("head_dim": 12, "tie_word_embeddings": true)"},
     {"gpt2", R"("n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64)"},
     {"olmo2", R"("pad_token_id": null)"},
-    {"smollm3", R"("no_rope_layers": [1, 0], "attention_dropout": 0.1)"}};
+    {"smollm3", R"("no_rope_layers": [1, 0], "attention_dropout": 0.1)"},
+    {"granite", R"("embedding_multiplier": 2, "residual_multiplier": 0.5, "logits_scaling": 2,
+                   "attention_multiplier": 0.25)"}};
 
 class ArchitectureRun : public TestRun, public testing::WithParamInterface<ArchitectureCase> {
  protected:
