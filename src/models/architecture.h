@@ -69,7 +69,8 @@ struct Architecture {
   ROW(gpt2)                       \
   ROW(olmo2)                      \
   ROW(smollm3)                    \
-  ROW(granite)
+  ROW(granite)                    \
+  ROW(ernie4_5)
 
 #define GALORE_DECLARE_ARCHITECTURE(name) Architecture name();
 GALORE_ARCHITECTURES(GALORE_DECLARE_ARCHITECTURE)
