@@ -70,7 +70,8 @@ struct Architecture {
   ROW(olmo2)                      \
   ROW(smollm3)                    \
   ROW(granite)                    \
-  ROW(ernie4_5)
+  ROW(ernie4_5)                   \
+  ROW(phi3)
 
 #define GALORE_DECLARE_ARCHITECTURE(name) Architecture name();
 GALORE_ARCHITECTURES(GALORE_DECLARE_ARCHITECTURE)

@@ -20,7 +20,8 @@ constexpr ArchitectureCase kCases[] = {
     {"smollm3", R"("no_rope_layers": [1, 0], "attention_dropout": 0.1)"},
     {"granite", R"("embedding_multiplier": 2, "residual_multiplier": 0.5, "logits_scaling": 2,
                    "attention_multiplier": 0.25)"},
-    {"ernie4_5", R"("head_dim": 8)"}};
+    {"ernie4_5", R"("head_dim": 8)"},
+    {"phi3", R"("sliding_window": 6, "resid_pdrop": 0.1, "pad_token_id": null)"}};
 
 class ArchitectureRun : public TestRun, public testing::WithParamInterface<ArchitectureCase> {
  protected:
