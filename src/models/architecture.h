@@ -71,7 +71,8 @@ struct Architecture {
   ROW(smollm3)                    \
   ROW(granite)                    \
   ROW(ernie4_5)                   \
-  ROW(phi3)
+  ROW(phi3)                       \
+  ROW(gemma2)
 
 #define GALORE_DECLARE_ARCHITECTURE(name) Architecture name();
 GALORE_ARCHITECTURES(GALORE_DECLARE_ARCHITECTURE)

@@ -21,7 +21,8 @@ constexpr ArchitectureCase kCases[] = {
     {"granite", R"("embedding_multiplier": 2, "residual_multiplier": 0.5, "logits_scaling": 2,
                    "attention_multiplier": 0.25)"},
     {"ernie4_5", R"("head_dim": 8)"},
-    {"phi3", R"("sliding_window": 6, "resid_pdrop": 0.1, "pad_token_id": null)"}};
+    {"phi3", R"("sliding_window": 6, "resid_pdrop": 0.1, "pad_token_id": null)"},
+    {"gemma2", R"("head_dim": 8, "sliding_window": 6, "query_pre_attn_scalar": 8)"}};
 
 class ArchitectureRun : public TestRun, public testing::WithParamInterface<ArchitectureCase> {
  protected:
