@@ -72,7 +72,8 @@ struct Architecture {
   ROW(granite)                    \
   ROW(ernie4_5)                   \
   ROW(phi3)                       \
-  ROW(gemma2)
+  ROW(gemma2)                     \
+  ROW(gemma3_text)
 
 #define GALORE_DECLARE_ARCHITECTURE(name) Architecture name();
 GALORE_ARCHITECTURES(GALORE_DECLARE_ARCHITECTURE)

@@ -22,7 +22,9 @@ constexpr ArchitectureCase kCases[] = {
                    "attention_multiplier": 0.25)"},
     {"ernie4_5", R"("head_dim": 8)"},
     {"phi3", R"("sliding_window": 6, "resid_pdrop": 0.1, "pad_token_id": null)"},
-    {"gemma2", R"("head_dim": 8, "sliding_window": 6, "query_pre_attn_scalar": 8)"}};
+    {"gemma2", R"("head_dim": 8, "sliding_window": 6, "query_pre_attn_scalar": 8)"},
+    {"gemma3_text", R"("head_dim": 8, "sliding_window": 6, "sliding_window_pattern": 2,
+                       "query_pre_attn_scalar": 8)"}};
 
 class ArchitectureRun : public TestRun, public testing::WithParamInterface<ArchitectureCase> {
  protected:
