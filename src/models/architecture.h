@@ -73,7 +73,8 @@ struct Architecture {
   ROW(ernie4_5)                   \
   ROW(phi3)                       \
   ROW(gemma2)                     \
-  ROW(gemma3_text)
+  ROW(gemma3_text)                \
+  ROW(gpt_neox)
 
 #define GALORE_DECLARE_ARCHITECTURE(name) Architecture name();
 GALORE_ARCHITECTURES(GALORE_DECLARE_ARCHITECTURE)

@@ -24,7 +24,8 @@ constexpr ArchitectureCase kCases[] = {
     {"phi3", R"("sliding_window": 6, "resid_pdrop": 0.1, "pad_token_id": null)"},
     {"gemma2", R"("head_dim": 8, "sliding_window": 6, "query_pre_attn_scalar": 8)"},
     {"gemma3_text", R"("head_dim": 8, "sliding_window": 6, "sliding_window_pattern": 2,
-                       "query_pre_attn_scalar": 8)"}};
+                       "query_pre_attn_scalar": 8)"},
+    {"gpt_neox", R"("hidden_dropout": 0.1)"}};
 
 class ArchitectureRun : public TestRun, public testing::WithParamInterface<ArchitectureCase> {
  protected:
