@@ -74,7 +74,8 @@ struct Architecture {
   ROW(phi3)                       \
   ROW(gemma2)                     \
   ROW(gemma3_text)                \
-  ROW(gpt_neox)
+  ROW(gpt_neox)                   \
+  ROW(olmo3)
 
 #define GALORE_DECLARE_ARCHITECTURE(name) Architecture name();
 GALORE_ARCHITECTURES(GALORE_DECLARE_ARCHITECTURE)

@@ -25,7 +25,9 @@ constexpr ArchitectureCase kCases[] = {
     {"gemma2", R"("head_dim": 8, "sliding_window": 6, "query_pre_attn_scalar": 8)"},
     {"gemma3_text", R"("head_dim": 8, "sliding_window": 6, "sliding_window_pattern": 2,
                        "query_pre_attn_scalar": 8)"},
-    {"gpt_neox", R"("hidden_dropout": 0.1)"}};
+    {"gpt_neox", R"("hidden_dropout": 0.1)"},
+    {"olmo3", R"("sliding_window": 6, "layer_types": ["sliding_attention", "full_attention"],
+                 "pad_token_id": null)"}};
 
 class ArchitectureRun : public TestRun, public testing::WithParamInterface<ArchitectureCase> {
  protected:

@@ -111,12 +111,12 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values("olmo2", "olmo2_tied_biases", "smollm3", "smollm3_windows", "granite", "ernie4_5",
                     "ernie4_5_biases_untied", "phi3", "phi3_longrope", "phi3_partial_window", "gemma2",
                     "gemma2_without_caps", "gemma3_text", "gemma3_text_scaled", "gpt_neox",
-                    "gpt_neox_sequential", "gpt2_scores", "gpt2_without_scale", "llama_rope_at_the_top",
-                    "gated_mish", "plain_relu6", "plain", "grouped_tied", "biases", "wide_heads", "linear",
-                    "dynamic", "llama3", "yarn", "yarn_mscale", "padded", "mistral", "mistral_wide_heads",
-                    "mistral_float16", "qwen2", "qwen2_tied_bfloat16", "qwen2_windows", "qwen2_yarn_shards",
-                    "qwen3", "qwen3_biases_tied", "qwen3_windows", "gpt2", "gpt2_untied_gelu",
-                    "gpt2_bfloat16_shards"),
+                    "gpt_neox_sequential", "olmo3", "olmo3_yarn", "gpt2_scores", "gpt2_without_scale",
+                    "llama_rope_at_the_top", "gated_mish", "plain_relu6", "plain", "grouped_tied", "biases",
+                    "wide_heads", "linear", "dynamic", "llama3", "yarn", "yarn_mscale", "padded", "mistral",
+                    "mistral_wide_heads", "mistral_float16", "qwen2", "qwen2_tied_bfloat16", "qwen2_windows",
+                    "qwen2_yarn_shards", "qwen3", "qwen3_biases_tied", "qwen3_windows", "gpt2",
+                    "gpt2_untied_gelu", "gpt2_bfloat16_shards"),
     [](const auto& info) { return info.param; });
 
 }  // namespace
