@@ -9,6 +9,7 @@
 #include "checkpoint/safetensors.h"
 #include "checkpoint/test_model.h"
 #include "checkpoint/weight_files.h"
+#include "checkpoint/weight_names.h"
 #include "core/test_folder.h"
 #include "kernels/group_quantize.h"
 #include "models/causal_lm.h"
@@ -224,21 +225,93 @@ TEST(HuggingFace, ModelsForTransformersReadBackEqual) {
   }
 }
 
+TEST(HuggingFace, ATiedModelMayBeStoredAsHeadAlone) {
+  const TestFolder folder;
+  ModelConfig config = tiny_config();
+  config.tie_word_embeddings = true;
+  TinyParameters saved(config, at::kFloat, 1), loaded(config, at::kFloat, 2);
+  save_model(folder.path(), config, saved.list(), at::kFloat);
+  auto tensors = tensors_of(saved);
+  for (TensorToWrite& tensor : tensors)
+    if (tensor.name == "model.embed_tokens.weight") tensor.name = "lm_head.weight";
+  write_safetensors(folder / kWeightsName, tensors);
+  load_weights(folder.path(), loaded.list());
+  EXPECT_TRUE(loaded.equal(saved));
+  EXPECT_TRUE(read_model_config(folder.path()).tie_word_embeddings);
+}
+
+TEST(HuggingFace, TiedMatricesThatDifferAreUntied) {
+  const TestFolder folder;
+  ModelConfig config = tiny_config();
+  config.tie_word_embeddings = true;
+  TinyParameters saved(config, at::kFloat, 1), tied(config, at::kFloat, 2);
+  save_model(folder.path(), config, saved.list(), at::kFloat);
+  auto tensors = tensors_of(saved);
+  const at::Tensor head = saved["model.embed_tokens.weight"].value.clone();
+  tensors.emplace_back("lm_head.weight", head);
+  write_safetensors(folder / kWeightsName, tensors);
+  EXPECT_TRUE(read_model_config(folder.path()).tie_word_embeddings) << "they are equal";
+  head[3][5] += 1;
+  write_safetensors(folder / kWeightsName, tensors);
+  const ModelConfig untied = read_model_config(folder.path());
+  EXPECT_FALSE(untied.tie_word_embeddings);
+  TinyParameters loaded(untied, at::kFloat, 3);
+  load_weights(folder.path(), loaded.list());
+  EXPECT_TRUE(loaded["lm_head.weight"].value.equal(head));
+  EXPECT_NE(load_error(folder.path(), tied.list()).find("differ"), std::string::npos);
+}
+
+// Names of transformers 4, of 5, and with the vision part, which is not read.
+TEST(HuggingFace, TheTextPartOfAMultimodalModelIsRead) {
+  for (const std::string prefix : {"language_model.model.", "model.language_model."}) {
+    const TestFolder folder;
+    ModelConfig config = tiny_config();
+    config.tie_word_embeddings = true;
+    TinyParameters saved(config, at::kFloat, 1), loaded(config, at::kFloat, 2);
+    auto tensors = tensors_of(saved);
+    for (TensorToWrite& tensor : tensors)
+      tensor.name = prefix + tensor.name.substr(std::string("model.").size());
+    tensors.emplace_back("vision_tower.vision_model.embeddings.weight", at::ones({2}));
+    tensors.emplace_back("model.multi_modal_projector.weight", at::ones({2}));
+    write_safetensors(folder / kWeightsName, tensors);
+    load_weights(folder.path(), loaded.list());
+    EXPECT_TRUE(loaded.equal(saved));
+    tensors.emplace_back("other.weight", at::ones({2}));
+    write_safetensors(folder / kWeightsName, tensors);
+    EXPECT_NE(load_error(folder.path(), loaded.list()).find("other.weight"), std::string::npos);
+  }
+}
+
+constexpr std::pair<const char*, const char*> kOtherArchitectures[] = {
+    {"mistral", R"({"model_type":"mistral","sliding_window":8,)"},
+    {"qwen2", R"({"model_type":"qwen2","use_sliding_window":true,"sliding_window":8,"max_window_layers":1,)"},
+    {"qwen3", R"({"model_type":"qwen3","head_dim":6,"tie_word_embeddings":true,"eos_token_id":[2,3],)"},
+    {"gpt2",
+     R"({"model_type":"gpt2","n_embd":16,"n_layer":2,"n_head":4,"n_positions":32,"resid_pdrop":0.1,)"},
+    {"olmo2", R"({"model_type":"olmo2",)"},
+    {"smollm3", R"({"model_type":"smollm3","no_rope_layers":[1,0],"pad_token_id":null,)"},
+    {"granite", R"({"model_type":"granite","logits_scaling":2.0,"attention_multiplier":0.3,)"},
+    {"ernie4_5", R"({"model_type":"ernie4_5","head_dim":4,"use_bias":true,)"},
+    {"phi3", R"({"model_type":"phi3","pad_token_id":null,"original_max_position_embeddings":16,
+                   "rope_scaling":{"type":"longrope","short_factor":[1.0,1.5],"long_factor":[2.0,3.0]},)"},
+    {"gemma2", R"({"model_type":"gemma2","head_dim":4,"sliding_window":8,)"},
+    {"gemma3_text",
+     R"({"model_type":"gemma3_text","head_dim":4,"sliding_window":8,"sliding_window_pattern":2,
+                          "rope_scaling":{"rope_type":"linear","factor":8.0},)"},
+    {"gpt_neox", R"({"model_type":"gpt_neox","rotary_pct":0.5,)"},
+    {"olmo3", R"({"model_type":"olmo3","sliding_window":8,"pad_token_id":1,
+                    "rope_scaling":{"rope_type":"yarn","factor":2.0,"original_max_position_embeddings":1024},)"}};
+
 // Writes whole models of the other architectures for the same script, and their weights without the prefix.
 TEST(HuggingFace, ArchitecturesForTransformersReadBackEqual) {
   const char* kept = std::getenv("GALORE_SAVED_MODELS");
   const TestFolder folder;
-  const std::pair<const char*, const char*> configs[] = {
-      {"mistral", R"({"model_type":"mistral","sliding_window":8,)"},
-      {"qwen2",
-       R"({"model_type":"qwen2","use_sliding_window":true,"sliding_window":8,"max_window_layers":1,)"},
-      {"qwen3", R"({"model_type":"qwen3","head_dim":6,"tie_word_embeddings":true,"eos_token_id":[2,3],)"},
-      {"gpt2",
-       R"({"model_type":"gpt2","n_embd":16,"n_layer":2,"n_head":4,"n_positions":32,"resid_pdrop":0.1,)"}};
-  for (const auto& [name, text] : configs) {
-    const ModelConfig config =
+  for (const auto& [name, text] : kOtherArchitectures) {
+    ModelConfig config =
         parse_model_config("test", std::string(text) + R"("vocab_size":48,"bos_token_id":1,"hidden_size":16,
             "intermediate_size":24,"num_hidden_layers":2,"num_attention_heads":4,"num_key_value_heads":2})");
+    if (config.eos_token_id.value_or(0) >= 48) config.eos_token_id = 2;
+    if (config.pad_token_id.value_or(0) >= 48) config.pad_token_id.reset();
     Ledger ledger(at::kCPU);
     const auto saved = make_causal_lm(config, {}, ledger), loaded = make_causal_lm(config, {}, ledger);
     saved->initialize(1);
@@ -249,7 +322,7 @@ TEST(HuggingFace, ArchitecturesForTransformersReadBackEqual) {
     std::vector<TensorToWrite> headless;
     for (size_t i = 0; i < from.size(); ++i) {
       EXPECT_TRUE(at::equal(from[i]->value, to[i]->value)) << name << " " << from[i]->name;
-      const size_t prefix = from[i]->name == "lm_head.weight" ? 0 : from[i]->name.find('.') + 1;
+      const size_t prefix = is_head_name(from[i]->name) ? 0 : from[i]->name.find('.') + 1;
       headless.emplace_back(from[i]->name.substr(prefix), from[i]->value);
       to[i]->value.zero_();
     }

@@ -5,6 +5,7 @@
 #include "checkpoint/test_model.h"
 #include "core/errors.h"
 #include "core/test_folder.h"
+#include "models/architecture.h"
 
 namespace galore {
 namespace {
@@ -90,6 +91,71 @@ TEST(ModelConfigJson, RopeOfEveryVersion) {
   EXPECT_EQ(again.rope_scaling.original_max_position_embeddings, 64);
 }
 
+TEST(ModelConfigJson, PlacesOfRopeHaveAnOrder) {
+  const auto rope = [](const std::string& keys) { return parse(R"({"model_type":"llama",)" + keys + "}"); };
+  const std::string linear = R"("rope_parameters":{"rope_type":"linear","factor":4.0,"rope_theta":1e6})";
+  const ModelConfig scaling = rope(R"("rope_scaling":{"rope_type":"dynamic","factor":2.0},)" + linear);
+  EXPECT_EQ(scaling.rope_scaling.type, "dynamic");
+  EXPECT_EQ(scaling.rope_theta, 10000) << "rope_parameters is replaced as a whole";
+  EXPECT_EQ(rope(R"("rope_scaling":{},)" + linear).rope_scaling.type, "linear");
+  EXPECT_EQ(rope(R"("rope_scaling":null,)" + linear).rope_theta, 1e6);
+  const ModelConfig top = rope(R"("original_max_position_embeddings":99,
+      "rope_scaling":{"rope_type":"yarn","factor":2.0,"original_max_position_embeddings":16})");
+  EXPECT_EQ(rotary_options(top).scaling.original_max_position_embeddings, 99);
+  EXPECT_EQ(
+      rotary_options(parse(model_config_text(top, at::kFloat))).scaling.original_max_position_embeddings, 99);
+}
+
+TEST(ModelConfigJson, RopeOfEachKindOfLayer) {
+  const std::string gemma = R"({"model_type":"gemma3_text")";
+  const ModelConfig fallback = parse(gemma + "}");
+  EXPECT_EQ(fallback.rope_theta, 1e6);
+  EXPECT_EQ(fallback.local_rope_theta, 1e4);
+  const ModelConfig v4 = parse(gemma + R"(,"rope_theta":5e5,"rope_local_base_freq":300.0,
+      "rope_scaling":{"rope_type":"linear","factor":8.0}})");
+  const ModelConfig v5 = parse(gemma + R"(,"rope_parameters":{
+      "full_attention":{"rope_type":"linear","factor":8.0,"rope_theta":5e5},
+      "sliding_attention":{"rope_type":"default","rope_theta":300.0}}})");
+  for (const ModelConfig& config : {v4, v5, parse(model_config_text(v4, at::kFloat))}) {
+    EXPECT_EQ(config.rope_theta, 5e5);
+    EXPECT_EQ(config.local_rope_theta, 300);
+    EXPECT_EQ(config.rope_scaling.factor, 8);
+    EXPECT_EQ(config.local_rope_scaling.type, "default");
+  }
+  EXPECT_EQ(parse(R"({"model_type":"olmo3","rope_theta":7000.0})").local_rope_theta, 7000);
+}
+
+TEST(ModelConfigJson, TheTextPartOfAMultimodalModel) {
+  const ModelConfig config = parse(R"({"model_type":"gemma3","eos_token_id":[1,106],"vision_config":{},
+      "text_config":{"model_type":"gemma3_text","hidden_size":64,"num_hidden_layers":7}})");
+  EXPECT_EQ(config.model_type, "gemma3_text");
+  EXPECT_EQ(config.hidden_size, 64);
+  EXPECT_EQ(config.eos_token_id, 1);
+  EXPECT_EQ(config.layer_types.at(5), "full_attention");
+  EXPECT_EQ(config.layer_types.at(6), "sliding_attention");
+  const Json saved = parse_json_object("test", model_config_text(config, at::kFloat));
+  EXPECT_EQ(saved["architectures"][0], "Gemma3ForCausalLM");
+  EXPECT_FALSE(saved.contains("text_config") || saved.contains("vision_config"));
+  EXPECT_THROW(parse(R"({"model_type":"gemma3"})"), Error);
+}
+
+// The text that we write for a configuration is read as the same one.
+TEST(ModelConfigJson, EveryArchitectureIsReadAsItIsWritten) {
+  for (const std::string& name : architecture_names()) {
+    const ModelConfig config = parse(R"({"model_type":")" + name + R"("})");
+    const std::string text = model_config_text(config, at::kFloat);
+    EXPECT_EQ(model_config_text(parse(text), at::kFloat), text) << name;
+  }
+}
+
+TEST(ModelConfigJson, NullDiffersFromAMissingKeyInSoftCaps) {
+  EXPECT_EQ(parse(R"({"model_type":"gemma2"})").attn_logit_softcapping, 50);
+  const ModelConfig off = parse(R"({"model_type":"gemma2","attn_logit_softcapping":null})");
+  EXPECT_FALSE(off.attn_logit_softcapping.has_value());
+  EXPECT_EQ(off.final_logit_softcapping, 30);
+  EXPECT_FALSE(parse(model_config_text(off, at::kFloat)).attn_logit_softcapping.has_value());
+}
+
 TEST(ModelConfigJson, DefaultsOfTheOtherArchitectures) {
   const ModelConfig mistral = parse(R"({"model_type":"mistral"})");
   EXPECT_EQ(mistral.intermediate_size, 14336);
@@ -159,14 +225,19 @@ TEST(ModelConfigJson, TokenIds) {
 }
 
 TEST(ModelConfigJson, WhatCannotBeComputedIsRefusedByName) {
-  expect_error(R"("hidden_act":"gelu")", "hidden_act");
+  expect_error(R"("hidden_act":"xielu")", "hidden_act");
   expect_error(R"("pretraining_tp":2)", "pretraining_tp");
-  expect_error(R"("attention_dropout":0.1)", "attention_dropout");
+  expect_error(R"("attention_dropout":1.0)", "attention_dropout");
   expect_error(R"("sliding_window":4096)", "sliding_window");
   expect_error(R"("layer_types":["full_attention","sliding_attention"])", "layer_types");
   expect_error(R"("quantization_config":{"bits":4})", "quantization_config");
   expect_error(R"("partial_rotary_factor":0.5)", "partial_rotary_factor");
-  expect_error(R"("rope_scaling":{"rope_type":"longrope","factor":2})", "longrope");
+  expect_error(R"("rope_scaling":{"rope_type":"longrope","factor":2})", "short_factor");
+  expect_error(R"("rope_scaling":{"rope_type":"longrope","short_factor":[1],"long_factor":[0]})",
+               "long_factor");
+  expect_error(R"("rope_parameters":{"rope_type":"default","partial_rotary_factor":0.5})",
+               "partial_rotary_factor");
+  expect_error(R"("rope_scaling":{"rope_type":"ntk","factor":2})", "longrope");
   expect_error(R"("rope_scaling":{"rope_type":"linear"})", "factor");
   expect_error(R"("rope_scaling":{"rope_type":"llama3","factor":8})", "low_freq_factor");
   expect_error(R"("rope_scaling":3)", "rope_scaling");
@@ -179,8 +250,8 @@ TEST(ModelConfigJson, WhatGpt2CannotComputeIsRefusedByName) {
   const auto refuse = [](const std::string& key) {
     EXPECT_THROW(parse(R"({"model_type":"gpt2",)" + key + "}"), Error) << key;
   };
-  refuse(R"("activation_function":"relu")");
-  refuse(R"("scale_attn_by_inverse_layer_idx":true)");
+  refuse(R"("activation_function":"prelu")");
+  refuse(R"("scale_attn_by_inverse_layer_idx":1)");
   refuse(R"("add_cross_attention":true)");
   refuse(R"("n_head":7)");
   refuse(R"("n_inner":0)");
