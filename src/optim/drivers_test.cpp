@@ -305,5 +305,28 @@ TEST(Refreshes, AreSpreadOverTheGapWhenStaggered) {
   }
 }
 
+// An update without a gradient for one weight leaves the weight and its state alone, and takes its first
+// basis when a gradient comes.
+TEST(MissingGradient, LeavesTheWeightAndItsRefreshForLater) {
+  for (const char* layerwise : {"false", "true"})
+    for (const char* gradient : {"projected", "full"}) {
+      OptimizerOptions options;
+      options.gradient = gradient;
+      options.layerwise = std::string(layerwise) == "true";
+      options.weight_decay = 0.1;
+      TestRun run("galore_adamw", "rank=4", all_kinds(), options);
+      say_whole_products(run);
+      std::vector<at::Tensor> before;
+      for (const Parameter* parameter : run.list()) before.push_back(parameter->value.clone());
+      run.optimizer->begin_update(0.01, 1);
+      for (Parameter* parameter : run.list())
+        for (int use = 0; use < parameter->uses; ++use) parameter->sink->use_done();
+      run.optimizer->finish_update();
+      for (size_t i = 0; i < before.size(); ++i) EXPECT_TRUE(run.list()[i]->value.equal(before[i]));
+      update_by_reports(run, 1);
+      for (size_t i = 0; i < before.size(); ++i) EXPECT_FALSE(run.list()[i]->value.equal(before[i]));
+    }
+}
+
 }  // namespace
 }  // namespace galore

@@ -22,6 +22,7 @@ void GradientBuffer::begin(const Update& update) {
   update_ = update;
   remaining_ = update.micro_batches * parameter_.uses;
   fresh_ = true;
+  missing_ = false;
   exact_squared_norm_ = 0;
   buffer_.reset();
 }
@@ -114,6 +115,7 @@ void GradientBuffer::use_done() {
       !update_.ignored) {  // nothing was reported, so the buffer holds an older gradient
     acquire();
     buffer_.zero_();
+    missing_ = collective_.size() == 1;
   }
   if (--remaining_ > 0) return;
   if (collective_.size() > 1 && !update_.ignored) {

@@ -44,6 +44,9 @@ class GradientBuffer : public GradientSink {
   void keep_projection(Subspace& subspace, bool refreshed);
   bool ignored() const { return update_.ignored; }
   bool complete() const { return remaining_ == 0; }
+  // Returns true when the update is complete and no use of this process had a gradient, as those of an expert
+  // that no token chose. The gradient is 0 then.
+  bool missing() const { return missing_; }
   // Returns the gradient in fp32, in the parameter's shape or, when begun with a subspace, in the low-rank
   // shape. It is valid from the first report to the next begin(), and in a shared buffer until `on_complete`
   // returns.
@@ -77,6 +80,7 @@ class GradientBuffer : public GradientSink {
   int64_t remaining_ = 0;
   double exact_squared_norm_ = 0;
   bool fresh_ = true;  // nothing has been added yet, so the first report overwrites
+  bool missing_ = false;
 };
 
 }  // namespace galore

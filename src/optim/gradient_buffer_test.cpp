@@ -75,8 +75,13 @@ TEST_F(Buffer, IsZeroWhenNothingWasReported) {
   sink.use_done();
   sink.begin({});
   sink.use_done();
+  EXPECT_TRUE(sink.missing());
   EXPECT_TRUE(at::equal(sink.gradient(), at::zeros({kRows, kColumns})));
   EXPECT_EQ(completed_, 2);
+  sink.begin({});
+  sink.add_product(output_, input_);
+  sink.use_done();
+  EXPECT_FALSE(sink.missing());
 }
 
 TEST_F(Buffer, IsCompleteAfterEveryUseOfEveryMicroBatch) {

@@ -42,6 +42,7 @@ void UpdateDriver::begin(double learning_rate, int64_t micro_batches) {
 
 void UpdateDriver::complete(WeightState& weight) {
   weight.squared_norm = weight.gradient->squared_norm();
+  if (weight.gradient->missing()) return;
   if (weight.gradient->projected() && !options_.wants_exact_norm()) report_.norm_is_projected = true;
   if (weight.projects_at_once()) project_at_once(weight);
   if (options_.layerwise) apply(weight, layerwise_clip_factor(weight));
@@ -104,7 +105,9 @@ UpdateReport UpdateDriver::finish(bool discard) {
 }
 
 void UpdateDriver::apply(WeightState& weight, double clip_factor) {
-  if (weight.gradient->ignored()) return;
+  // Without a gradient, weight and state stay as they are and a refresh stays due, as in PyTorch's
+  // optimizers.
+  if (weight.gradient->ignored() || weight.gradient->missing()) return;
   const double start = steady_seconds();
   if (!weight.gradient_is_finite(clip_factor)) {
     ++report_.num_skipped;
