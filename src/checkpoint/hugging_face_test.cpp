@@ -300,7 +300,10 @@ constexpr std::pair<const char*, const char*> kOtherArchitectures[] = {
                           "rope_scaling":{"rope_type":"linear","factor":8.0},)"},
     {"gpt_neox", R"({"model_type":"gpt_neox","rotary_pct":0.5,)"},
     {"olmo3", R"({"model_type":"olmo3","sliding_window":8,"pad_token_id":1,
-                    "rope_scaling":{"rope_type":"yarn","factor":2.0,"original_max_position_embeddings":1024},)"}};
+                    "rope_scaling":{"rope_type":"yarn","factor":2.0,"original_max_position_embeddings":1024},)"},
+    {"qwen3_moe",
+     R"({"model_type":"qwen3_moe","num_experts":3,"num_experts_per_tok":2,"moe_intermediate_size":8,
+                      "mlp_only_layers":[1],)"}};
 
 // Writes whole models of the other architectures for the same script, and their weights without the prefix.
 TEST(HuggingFace, ArchitecturesForTransformersReadBackEqual) {

@@ -366,10 +366,13 @@ void write_ropes(const Architecture& format, const ModelConfig& config, Json& js
 }  // namespace
 
 ModelConfig parse_model_config(const std::string& where, const std::string& text) {
-  const Json given = parse_json_object(where, text), json = text_part(where, given);
+  const Json given = parse_json_object(where, text);
+  Json json = text_part(where, given);
   ModelConfig config;
   config.model_type = json_value<std::string>(where, json, "model_type");
   const Architecture& format = architecture_of(where, config.model_type);
+  for (const auto& [name, ours] : format.aliases)
+    if (json.contains(name) && !json.contains(ours)) json[ours] = json[name];
   check_requirements(where, format, json);
   config.num_key_value_heads = config.head_dim = static_cast<int64_t>(kFromOtherKeys);
   const ConfigReader reader(where, json);

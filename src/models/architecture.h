@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -58,6 +59,8 @@ struct Architecture {
   // The model_type of multimodal models with this architecture in text_config; their other parts are not
   // read.
   const char* multimodal_type = "";
+  // Other names of keys, each with its name in `keys`.
+  std::vector<std::pair<const char*, const char*>> aliases = {};
 };
 
 // The table of architectures: the function of each, which stands in a file of its name.
@@ -75,7 +78,8 @@ struct Architecture {
   ROW(gemma2)                     \
   ROW(gemma3_text)                \
   ROW(gpt_neox)                   \
-  ROW(olmo3)
+  ROW(olmo3)                      \
+  ROW(qwen3_moe)
 
 #define GALORE_DECLARE_ARCHITECTURE(name) Architecture name();
 GALORE_ARCHITECTURES(GALORE_DECLARE_ARCHITECTURE)

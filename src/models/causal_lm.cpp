@@ -40,13 +40,18 @@ class TrunkWithHead : public Interface {
       loss = head().train(pass, hidden, batch.targets, gradient_scale, filled);
       return filled;
     }();
+    // The share of the micro-batch in the targets of the update is its weight.
+    const auto tokens = static_cast<double>(loss.num_tokens);
+    loss.loss += tokens * trunk_->additional_loss(gradient_scale * tokens);
     trunk_->backward(pass, std::move(gradient));
     return loss;
   }
   LossSum evaluate(const Batch& batch, Predictions* out) override {
     const Pass pass = trunk_->pass_for(batch, Keep::nothing);
     const Scratch hidden = trunk_->forward(pass, batch, Keep::nothing);
-    return head().evaluate(pass, hidden, batch.targets, out);
+    LossSum loss = head().evaluate(pass, hidden, batch.targets, out);
+    loss.loss += static_cast<double>(loss.num_tokens) * trunk_->additional_loss(0);
+    return loss;
   }
 
  protected:

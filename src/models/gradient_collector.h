@@ -39,7 +39,11 @@ class FullGradientSink : public GradientSink {
     empty_ = false;
     if (!gradient_.is_meta()) gradient_.add_(gradient);
   }
-  void use_done() override { ++uses_done_; }
+  void use_done() override {
+    if (empty_) gradient_.zero_();  // nothing was reported
+    empty_ = false;
+    ++uses_done_;
+  }
 
  private:
   at::Tensor gradient_;

@@ -50,6 +50,12 @@ struct ModelConfig {
   bool scale_attn_weights = true, scale_attn_by_inverse_layer_idx = false;
   std::optional<double> attn_logit_softcapping, final_logit_softcapping;  // (Gemma 2)
   bool use_parallel_residual = true;                                      // (GPT-NeoX)
+  // Mixtures of experts stand in every decoder_sparse_step-th layer that mlp_only_layers does not name. With
+  // output_router_logits, router_aux_loss_coef times the balancing loss is part of the loss.
+  int64_t num_experts = 0, num_experts_per_tok = 8, moe_intermediate_size = 768, decoder_sparse_step = 1;
+  bool norm_topk_prob = false, output_router_logits = false;
+  double router_aux_loss_coef = 0.001;
+  std::vector<int64_t> mlp_only_layers;
   // The number of positions that a query sees, its own included. In mistral it holds for all layers. In other
   // architectures it holds only if use_sliding_window is set, for the layers that layer_types names or,
   // without layer_types, for the layers from max_window_layers on.

@@ -27,6 +27,13 @@ inline void set_what_only_some_have(ModelConfig& config) {
     config.attention_multiplier = 0.3;
     config.logits_scaling = 2;
   }
+  if (config.model_type == "qwen3_moe") {
+    config.num_experts = 5;
+    config.num_experts_per_tok = 2;
+    config.moe_intermediate_size = 24;
+    config.mlp_only_layers = {1};
+    config.norm_topk_prob = true;
+  }
   if (config.model_type == "gpt_neox") config.partial_rotary_factor = 0.5;
 }
 

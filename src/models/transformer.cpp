@@ -71,6 +71,7 @@ Transformer::Transformer(const TransformerPlan& plan, const ModelConfig& config,
     layers_.push_back(std::make_unique<TransformerLayer>(place, size, builder));
     rotary_of_layer_.push_back(size.rotary);
   }
+  if (config.output_router_logits && config.num_experts > 0) balance_.emplace(config.num_experts);
   const LayerSize size = plan.layer(0);
   final_norm_ = make_norm({plan.final_norm}, {config.hidden_size, size.norm_epsilon, size.norm}, builder);
 }
@@ -105,6 +106,7 @@ Pass Transformer::pass_for(const Batch& batch, Keep keep) {
   Pass pass{workspace_, options_.compute_dtype, batch.rows(), batch.length()};
   if (keep == Keep::for_backward && dropout_) pass.dropout = &*dropout_;
   pass.where = {batch.positions, batch.first_key, batch.end_key};
+  if (balance_) pass.balance = &*balance_;
   return pass;
 }
 
@@ -144,6 +146,7 @@ at::Tensor Transformer::final_statistics(const Pass& pass) const {
 Scratch Transformer::forward(const Pass& pass, const Batch& batch, Keep keep) {
   const at::Tensor tokens = embedding_.token_buffer(pass, batch.ids);
   const bool kept = keep == Keep::for_backward;
+  if (balance_) balance_->begin();
   if (kept) kept_tokens_ = tokens;
   const at::Tensor last = kept ? forward_and_keep(pass, tokens) : forward_only(pass, tokens);
   Scratch hidden = normalized_buffer(pass, config_.hidden_size);
@@ -170,6 +173,12 @@ at::Tensor Transformer::forward_only(const Pass& pass, const at::Tensor& tokens)
     std::swap(in, out);
   }
   return in;
+}
+
+double Transformer::additional_loss(double gradient_scale) {
+  if (!balance_) return 0;
+  balance_->set_scale(gradient_scale * config_.router_aux_loss_coef);
+  return config_.router_aux_loss_coef * balance_->loss();
 }
 
 Scratch Transformer::hidden_gradient(const Pass& pass) {

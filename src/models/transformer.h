@@ -15,6 +15,7 @@
 
 #include "heads/language_head.h"
 #include "models/trunk.h"
+#include "nn/router_balance.h"
 #include "nn/token_embedding.h"
 #include "nn/transformer_layer.h"
 
@@ -56,6 +57,7 @@ class Transformer : public Trunk {
   Scratch forward(const Pass& pass, const Batch& batch, Keep keep) override;
   Scratch hidden_gradient(const Pass& pass) override;
   void backward(const Pass& pass, Scratch hidden_gradient) override;
+  double additional_loss(double gradient_scale) override;
   Parameter& token_embedding() override { return embedding_.table(); }
   std::unique_ptr<KeyValueCache> new_cache(int64_t max_length) override;
   Scratch extend(const at::Tensor& ids, KeyValueCache& cache) override;
@@ -84,6 +86,7 @@ class Transformer : public Trunk {
   std::vector<RotaryEmbedding> rotaries_;
   std::vector<int> rotary_of_layer_;
   std::optional<Dropout> dropout_;
+  std::optional<RouterBalance> balance_;
   at::Tensor kept_tokens_;  // tokens of the last forward pass that a backward pass follows
 };
 

@@ -42,6 +42,9 @@ class Trunk {
   // Runs the backward pass of the last forward pass with Keep::for_backward. Every parameter reports its
   // gradient.
   virtual void backward(const Pass& pass, Scratch hidden_gradient) = 0;
+  // Returns what the last forward pass adds to the mean loss of a token, such as the balancing loss of
+  // routers. The next backward pass adds gradient_scale times its gradient.
+  virtual double additional_loss(double /*gradient_scale*/) { return 0; }
 
   // Returns the table of token embeddings. A tied head shares the table and raises its number of uses.
   virtual Parameter& token_embedding() = 0;

@@ -9,6 +9,14 @@
 
 namespace galore {
 
+// The experts of a mixture, each of which has the MLP's sizes.
+struct ExpertsSize {
+  int64_t count = 0;        // 0: no mixture
+  int64_t per_token = 1;    // experts that a token chooses
+  bool normalized = false;  // the chosen probabilities are divided by their sum
+  std::string router = "mlp.gate", list = "mlp.experts";
+};
+
 struct MlpSize {
   int64_t hidden, intermediate;
   bool bias = false;
@@ -19,6 +27,7 @@ struct MlpSize {
   // that name gives the outputs of gate and up, one after the other (Phi-3).
   std::string gate = "mlp.gate_proj", up = "mlp.up_proj", down = "mlp.down_proj", fused = "";
   BranchSize branch = {};
+  ExpertsSize experts = {};
 };
 
 class Mlp {

@@ -17,6 +17,8 @@ struct PassPositions {
   at::Tensor first_key, end_key;  // rows x length int32
 };
 
+class RouterBalance;
+
 struct Pass {
   Workspace& workspace;
   at::ScalarType dtype;              // dtype of activations and products
@@ -24,6 +26,7 @@ struct Pass {
   std::string prefix = "";           // prefix of saved buffers: one per layer, or one for all layers
   const Dropout* dropout = nullptr;  // null: no dropout
   PassPositions where = {};
+  RouterBalance* balance = nullptr;  // null: no balancing loss
 
   int64_t tokens() const { return rows * length; }
   // Returns a buffer that lives from the forward pass of a layer to its backward pass.

@@ -27,7 +27,9 @@ constexpr ArchitectureCase kCases[] = {
                        "query_pre_attn_scalar": 8)"},
     {"gpt_neox", R"("hidden_dropout": 0.1)"},
     {"olmo3", R"("sliding_window": 6, "layer_types": ["sliding_attention", "full_attention"],
-                 "pad_token_id": null)"}};
+                 "pad_token_id": null)"},
+    {"qwen3_moe", R"("head_dim": 8, "num_experts": 6, "num_experts_per_tok": 2, "moe_intermediate_size": 24,
+                     "norm_topk_prob": true, "output_router_logits": true, "router_aux_loss_coef": 0.01)"}};
 
 class ArchitectureRun : public TestRun, public testing::WithParamInterface<ArchitectureCase> {
  protected:

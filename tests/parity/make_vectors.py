@@ -111,6 +111,13 @@ CASES_V5 = {
     "gpt2_without_scale": ("GPT2Config", dict(scale_attn_weights=False, activation_function="gelu_fast",
                                               initializer_range=0.1)),
     "llama_rope_at_the_top": ("LlamaConfig", dict(rope_parameters=dict(YARN, rope_theta=300.0))),
+    "qwen3_moe": ("Qwen3MoeConfig", dict(GROUPED, head_dim=8, num_experts=5, num_experts_per_tok=2,
+                                         moe_intermediate_size=20, norm_topk_prob=True)),
+    "qwen3_moe_balanced": ("Qwen3MoeConfig", dict(
+        GROUPED, head_dim=8, num_hidden_layers=4, num_experts=6, num_experts_per_tok=3, moe_intermediate_size=12,
+        mlp_only_layers=[1], output_router_logits=True, router_aux_loss_coef=0.3, tie_word_embeddings=True)),
+    "qwen3_moe_idle": ("Qwen3MoeConfig", dict(GROUPED, head_dim=8, num_hidden_layers=1, num_experts=90,
+                                              num_experts_per_tok=1, moe_intermediate_size=8)),
     "gated_mish": ("LlamaConfig", dict(hidden_act="mish", num_hidden_layers=1)),
     "plain_relu6": ("GPT2Config", dict(activation_function="relu6", n_layer=1)),
 }
@@ -142,9 +149,18 @@ def save_checkpoint(folder, kind, changes, seed):
     model.to(getattr(torch, dtype)).save_pretrained(folder, max_shard_size=shards)
 
 
-def name_in_file(model, name):
-    """transformers 5 calls GPT-NeoX's head lm_head, and its files embed_out."""
-    return name.replace("lm_head", "embed_out") if model.config.model_type == "gpt_neox" else name
+def in_file(model, name, gradient):
+    """Yields the names in files, where transformers 5 has others: GPT-NeoX's head, and the matrices of experts."""
+    if model.config.model_type == "gpt_neox":
+        name = name.replace("lm_head", "embed_out")
+    if not name.endswith(("experts.gate_up_proj", "experts.down_proj")):
+        yield name, gradient
+        return
+    prefix, kind = name.rsplit(".", 1)
+    for number, one in enumerate(gradient):
+        parts = zip(("gate_proj", "up_proj"), one.chunk(2)) if kind == "gate_up_proj" else [(kind, one)]
+        for part, matrix in parts:
+            yield f"{prefix}.{number}.{part}.weight", matrix
 
 
 def make_case(folder, kind, changes, seed):
@@ -160,7 +176,8 @@ def make_case(folder, kind, changes, seed):
     expected = {"ids": ids, "labels": labels, "loss": out.loss.detach().reshape(1),
                 "num_tokens": (labels[:, 1:] != -100).sum().reshape(1), "logits": out.logits.detach()}
     for name, weight in model.named_parameters():
-        expected["gradient/" + name_in_file(model, name)] = weight.grad
+        for stored, gradient in in_file(model, name, weight.grad):
+            expected["gradient/" + stored] = gradient
     # This uses a new model, because the dynamic scaling of transformers remembers the longest
     # sequence.
     prompt = ids[:1, :7].clone()
