@@ -19,6 +19,7 @@ std::unique_ptr<JsonTokenizer> JsonTokenizer::from_folder(const Path& folder,
   TokenizerFile file = read_tokenizer_file(folder / "tokenizer.json");
   pretrained.edit(file.settings);
   Pipeline::Stages stages = make_stages(file);
+  const bool is_bpe = stages.model->is_bpe();
   pretrained.complete(file, stages);
   std::vector<Path> files = pretrained.files();
   files.insert(files.begin(), folder / "tokenizer.json");
@@ -30,7 +31,7 @@ std::unique_ptr<JsonTokenizer> JsonTokenizer::from_folder(const Path& folder,
   tokenizer->bos_id_ = id_of("bos_token");
   tokenizer->eos_id_ = id_of("eos_token");
   tokenizer->pad_id_ = id_of("pad_token");
-  tokenizer->clean_up_spaces_ = pretrained.clean_up_spaces();
+  tokenizer->clean_up_spaces_ = pretrained.clean_up_spaces(is_bpe);
   return tokenizer;
 }
 
