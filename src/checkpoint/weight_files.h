@@ -32,6 +32,9 @@ class WeightFiles {
   std::vector<StoredTensor> tensors_;
 };
 
+// Returns true for weight files of other formats and for adapters. transformers would load them with, or
+// instead of, the model beside them.
+bool is_foreign_weight_file_name(const std::string& name);
 // Returns true for file names that save_model may have written: model.safetensors, its index and shards.
 bool is_weight_file_name(const std::string& name);
 

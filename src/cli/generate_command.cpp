@@ -42,6 +42,8 @@ void declare_generate_options(OptionTable& table, Settings& s) {
   table.add("do_sample", &g.do_sample,
             "false: take the most probable token each time; an option of sampling switches it on");
   table.add("temperature", &g.temperature, "divides the logits").range(1e-6, 1e6);
+  table.add("top_h", &g.top_h, "sample among the most probable tokens with this share of the entropy; 0: all")
+      .range(0, 1);
   table.add("top_k", &g.top_k, "sample among the k most probable tokens; 0: all").range(0, 1e9);
   table.add("top_p", &g.top_p, "sample among the most probable tokens with this total probability")
       .range(1e-9, 1);
@@ -60,8 +62,9 @@ void declare_generate_options(OptionTable& table, Settings& s) {
 }
 
 void take_defaults(const ModelConfig& config, OptionTable& table, Settings& settings) {
-  const bool sampling_asked_for = table.was_set("temperature") || table.was_set("top_k") ||
-                                  table.was_set("top_p") || table.was_set("min_p") || table.was_set("seed");
+  const bool sampling_asked_for = table.was_set("temperature") || table.was_set("top_h") ||
+                                  table.was_set("top_k") || table.was_set("top_p") ||
+                                  table.was_set("min_p") || table.was_set("seed");
   if (sampling_asked_for && !table.was_set("do_sample")) table.set("generate", "do_sample", "true");
   const GenerationDefaults defaults = generation_defaults(config);
   for (const auto& [name, value] : defaults.options)

@@ -2,6 +2,7 @@
 
 #include "tokenizer/text_repair.h"
 #include "tokenizer/tokenizer_file.h"
+#include "tokenizer/tokenizer_files.h"
 
 namespace galore {
 
@@ -28,6 +29,8 @@ std::unique_ptr<JsonTokenizer> JsonTokenizer::from_folder(const Path& folder,
     const auto token = pretrained.named_token(key);
     return token ? tokenizer->pipeline_->id_of(*token) : std::nullopt;
   };
+  // The other files decide no ids, but slow tokenizers and converters read them.
+  add_tokenizer_files_in(folder, tokenizer->files_);
   tokenizer->bos_id_ = id_of("bos_token");
   tokenizer->eos_id_ = id_of("eos_token");
   tokenizer->pad_id_ = id_of("pad_token");
