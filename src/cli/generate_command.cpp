@@ -119,8 +119,11 @@ GeneratedText continue_ids(CausalLM& model, const Prompt& prompt, const Settings
 
 GeneratedText continue_text(CausalLM& model, const Tokenizer& tokenizer, const Prompt& prompt,
                             const Settings& settings, const GenerateOptions& options) {
+  // A model may have more ids than its tokenizer has tokens; those have no text.
   const auto decode = [&](const std::vector<int64_t>& ids) {
-    return tokenizer.decode({ids.begin(), ids.end()}, /*skip_special_tokens=*/true);
+    std::vector<int32_t> known(ids.begin(), ids.end());
+    std::erase_if(known, [&](int32_t id) { return id >= tokenizer.vocab_size(); });
+    return tokenizer.decode(known, /*skip_special_tokens=*/true);
   };
   const auto receive = [&](const std::string& fresh) {
     if (!settings.json) show(fresh);
