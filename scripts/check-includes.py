@@ -25,6 +25,7 @@ ALLOWED = {
     "distributed": {"core"},
     "report": {"core"},
     "checkpoint": MODEL | {"models"},
+    "export": {"core", "models", "tokenizer", "checkpoint"},
 }
 # These put the others together, and may include every folder above their line.
 TOP = ("tasks", "train", "cli", "python")

@@ -9,7 +9,7 @@ namespace galore {
 namespace {
 
 constexpr const char* kWhere = "generation_config.json";
-constexpr const char* kOptions[] = {"do_sample", "temperature",        "top_k",         "top_p",
+constexpr const char* kOptions[] = {"do_sample", "temperature",        "top_h",         "top_k", "top_p",
                                     "min_p",     "repetition_penalty", "max_new_tokens"};
 
 // Settings that would change the generated text. Only these values are supported; a missing key and null are

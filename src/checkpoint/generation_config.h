@@ -10,7 +10,7 @@
 namespace galore {
 
 struct GenerationDefaults {
-  // Values of the options with the same names, as text: do_sample, temperature, top_k, top_p, min_p,
+  // Values of the options with the same names, as text: do_sample, temperature, top_h, top_k, top_p, min_p,
   // repetition_penalty, max_new_tokens.
   std::vector<std::pair<std::string, std::string>> options;
   std::vector<int64_t> stop_ids;          // eos_token_id of this file or, without it, of config.json

@@ -17,10 +17,10 @@ ModelConfig with_generation(const std::string& text) {
 
 TEST(GenerationConfig, SaysWhatTheFileSays) {
   const GenerationDefaults defaults = generation_defaults(with_generation(
-      R"({"do_sample":true,"temperature":0.6,"top_p":0.95,"top_k":20,"min_p":null,"eos_token_id":[7,8],
+      R"({"do_sample":true,"temperature":0.6,"top_p":0.95,"top_h":0.4,"top_k":20,"min_p":null,"eos_token_id":[7,8],
           "stop_strings":"END","num_beams":1,"pad_token_id":7,"_from_model_config":true})"));
   const std::vector<std::pair<std::string, std::string>> expected{
-      {"do_sample", "true"}, {"temperature", "0.6"}, {"top_k", "20"}, {"top_p", "0.95"}};
+      {"do_sample", "true"}, {"temperature", "0.6"}, {"top_h", "0.4"}, {"top_k", "20"}, {"top_p", "0.95"}};
   EXPECT_EQ(defaults.options, expected);
   EXPECT_EQ(defaults.stop_ids, (std::vector<int64_t>{7, 8}));
   EXPECT_EQ(defaults.stop_strings, (std::vector<std::string>{"END"}));

@@ -182,7 +182,8 @@ std::string index_text(const std::vector<std::vector<TensorToWrite>>& shards) {
 void remove_stale_weights(const Path& directory, const std::vector<std::string>& written) {
   for (const auto& entry : std::filesystem::directory_iterator(directory)) {
     const std::string name = entry.path().filename().string();
-    if (is_weight_file_name(name) && std::find(written.begin(), written.end(), name) == written.end())
+    if ((is_weight_file_name(name) || is_foreign_weight_file_name(name)) &&
+        std::find(written.begin(), written.end(), name) == written.end())
       std::filesystem::remove(entry.path());
   }
 }

@@ -39,7 +39,8 @@ inline constexpr uint64_t kShardBytes = 5'000'000'000;  // transformers' max_sha
 
 // Writes a folder that transformers loads, and creates it if necessary. All weights are on disk under
 // temporary names before the first file changes, and config.json comes last. So a full disk leaves an older
-// model in place, and a folder without config.json is unfinished. Weight files of an older save are removed.
+// model in place, and a folder without config.json is unfinished. Weight files of an older save, of
+// other formats and of adapters are removed.
 void save_model(const Path& directory, const ModelConfig& config, const ParameterList& parameters,
                 at::ScalarType dtype, uint64_t shard_bytes = kShardBytes);
 

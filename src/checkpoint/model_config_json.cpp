@@ -422,7 +422,11 @@ std::string generation_config_text(const ModelConfig& config) {
   Json json =
       given ? parse_json_object("save", config.generation_source) : Json{{"_from_model_config", true}};
   const auto add = [&](const char* name, const std::optional<int64_t>& id) {
-    if (id && !says_already(json, name, *id)) json[name] = *id;
+    if (!id || says_already(json, name, *id)) return;
+    if (json.contains(name) && json[name].is_array())
+      json[name].push_back(*id);  // each id of the list still ends a text
+    else
+      json[name] = *id;
   };
   add("bos_token_id", config.bos_token_id);
   add("eos_token_id", config.eos_token_id);

@@ -214,6 +214,8 @@ TEST(ModelConfigJson, WhatWeDoNotComputeWithIsKept) {
   EXPECT_EQ(generation["temperature"], 0.6);
   EXPECT_EQ(generation["bos_token_id"], 50256);
   EXPECT_FALSE(generation.contains("_from_model_config"));
+  config.generation_source = R"({"eos_token_id":[7,4]})";  // the tokenizer's eos joins the list
+  EXPECT_EQ(parse_json_object("test", generation_config_text(config))["eos_token_id"], (Json{7, 4, 9}));
 }
 
 TEST(ModelConfigJson, TokenIds) {

@@ -65,6 +65,13 @@ bool has_weight_files(const Path& directory) {
   return std::filesystem::exists(directory / kWeightsName) || std::filesystem::exists(directory / kIndexName);
 }
 
+bool is_foreign_weight_file_name(const std::string& name) {
+  constexpr std::string_view kNames[] = {"adapter_config.json", "adapter_model.safetensors",
+                                         "adapter_model.bin", "tf_model.h5", "flax_model.msgpack"};
+  if (std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames)) return true;
+  return name.starts_with("pytorch_model") && (name.ends_with(".bin") || name.ends_with(".bin.index.json"));
+}
+
 bool is_weight_file_name(const std::string& name) {
   if (name == kWeightsName || name == kIndexName) return true;
   const std::string pattern = "model-#####-of-#####.safetensors";  // #: a digit

@@ -34,6 +34,9 @@ class WeightFiles {
 
 // Returns true if the folder holds a file that WeightFiles opens.
 bool has_weight_files(const Path& directory);
+// Returns true for weight files of other formats and for adapters. transformers would load them with, or
+// instead of, the model beside them.
+bool is_foreign_weight_file_name(const std::string& name);
 // Returns true for file names that save_model may have written: model.safetensors, its index and shards.
 bool is_weight_file_name(const std::string& name);
 

@@ -24,6 +24,7 @@ constexpr Command kCommands[] = {
     {"generate", generate_command, "continue a prompt"},
     {"tokenize", tokenize_command, "convert files between text and token ids"},
     {"train-tokenizer", train_tokenizer_command, "train a SentencePiece or byte-level tokenizer on text"},
+    {"export", export_command, "write a model and its tokenizer as a GGUF file for llama.cpp and Ollama"},
     {"memory", memory_command, "list the memory that a run would need, by owner, without starting it"},
     {"replay", replay_command, "apply an optimizer to recorded gradients"},
     {"bench", bench_command,

@@ -18,6 +18,7 @@ std::vector<std::pair<std::string, std::string>> command_list();
 int bench_command(const Arguments& arguments);
 int completion_command(const Arguments& arguments);
 int eval_command(const Arguments& arguments);
+int export_command(const Arguments& arguments);
 int generate_command(const Arguments& arguments);
 int memory_command(const Arguments& arguments);
 int methods_command(const Arguments& arguments);

@@ -43,6 +43,8 @@ void declare_generate_options(OptionTable& table, Settings& s) {
   table.add("do_sample", &g.do_sample,
             "false: take the most probable token each time; an option of sampling switches it on");
   table.add("temperature", &g.temperature, "divides the logits").range(1e-6, 1e6);
+  table.add("top_h", &g.top_h, "sample among the most probable tokens with this share of the entropy; 0: all")
+      .range(0, 1);
   table.add("top_k", &g.top_k, "sample among the k most probable tokens; 0: all").range(0, 1e9);
   table.add("top_p", &g.top_p, "sample among the most probable tokens with this total probability")
       .range(1e-9, 1);
@@ -61,8 +63,9 @@ void declare_generate_options(OptionTable& table, Settings& s) {
 }
 
 void take_defaults(const ModelConfig& config, OptionTable& table, Settings& settings) {
-  const bool sampling_asked_for = table.was_set("temperature") || table.was_set("top_k") ||
-                                  table.was_set("top_p") || table.was_set("min_p") || table.was_set("seed");
+  const bool sampling_asked_for = table.was_set("temperature") || table.was_set("top_h") ||
+                                  table.was_set("top_k") || table.was_set("top_p") ||
+                                  table.was_set("min_p") || table.was_set("seed");
   if (sampling_asked_for && !table.was_set("do_sample")) table.set("generate", "do_sample", "true");
   const GenerationDefaults defaults = generation_defaults(config);
   for (const auto& [name, value] : defaults.options)
@@ -117,8 +120,11 @@ GeneratedText continue_ids(CausalLM& model, const Prompt& prompt, const Settings
 
 GeneratedText continue_text(CausalLM& model, const Tokenizer& tokenizer, const Prompt& prompt,
                             const Settings& settings, const GenerateOptions& options) {
+  // A model may have more ids than its tokenizer has tokens; those have no text.
   const auto decode = [&](const std::vector<int64_t>& ids) {
-    return tokenizer.decode({ids.begin(), ids.end()}, /*skip_special_tokens=*/true);
+    std::vector<int32_t> known(ids.begin(), ids.end());
+    std::erase_if(known, [&](int32_t id) { return id >= tokenizer.vocab_size(); });
+    return tokenizer.decode(known, /*skip_special_tokens=*/true);
   };
   const auto receive = [&](const std::string& fresh) {
     if (!settings.json) show(fresh);

@@ -18,7 +18,7 @@ constexpr size_t kWriteBytes = 1 << 20;
 struct TokenizeOptions {
   std::string model, tokenizer, output, text_documents = "paragraph";
   std::vector<std::string> input;
-  bool decode = false, add_special_tokens = true, skip_special_tokens = true, append_eos = true,
+  bool decode = false, add_special_tokens = true, skip_special_tokens = false, append_eos = true,
        header = true;
   bool json = false;
 
@@ -37,7 +37,7 @@ struct TokenizeOptions {
     table.add("append_eos", &append_eos, "end every document in a .bin file with eos");
     table.add("bin_header", &header, "begin a .bin file with llm.c's header; false: tokens only");
     table.group("Ids to text");
-    table.add("decode", &decode, "convert rows {\"input_ids\"} to rows {\"text\"}");
+    table.add("decode", &decode, "convert rows {\"input_ids\"} to rows {\"text\"}, one for each");
     table.add("skip_special_tokens", &skip_special_tokens, "leave special tokens out of the text");
     table.group("Output");
     table.add("json", &json, "print the result as one JSON object");
@@ -100,6 +100,7 @@ Counts write_rows(const TokenizeOptions& options, const Tokenizer& tokenizer) {
   TokenizationOptions tokenization;
   tokenization.text_documents = text_documents_from_name(options.text_documents);
   tokenization.add_special_tokens = options.add_special_tokens;
+  tokenization.keep_empty_rows = true;
   for_each_file(options, [&](const Path& path) {
     const auto reader = open_documents(path, tokenization.text_documents);
     tokenize_documents(*reader, path, &tokenizer, tokenization, [&](const Document& document) {
@@ -119,6 +120,7 @@ Counts write_text(const TokenizeOptions& options, const Tokenizer& tokenizer) {
   RowWriter rows(options.output);
   for_each_file(options, [&](const Path& path) {
     const auto reader = open_documents(path, TextDocuments::paragraph);
+    reader->keep_empty_rows();
     for (Document document; reader->next(document);) {
       if (!document.tokenized)
         fail(fmt::format("{}:{}", path.string(), document.line), "decode: expected a row with input_ids");

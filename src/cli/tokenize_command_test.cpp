@@ -35,11 +35,34 @@ class TokenizeCommandTest : public testing::Test {
 };
 
 TEST_F(TokenizeCommandTest, RowsGoThereAndBack) {
-  const std::string rows = "{\"text\": \"  rain\\n\\\"mercy\\\" \u00e9\"}\n{\"text\": \"\u4f60\"}\n";
+  const std::string rows =
+      "{\"text\": \"  rain\\n\\\"mercy\\\" \u00e9\"}\n{\"text\": \"\"}\n{\"text\": \"\u4f60\"}\n";
   write_file_atomically(folder_ / "rows.jsonl", rows);
   EXPECT_EQ(run("rows.jsonl", "ids.jsonl"), 0);
-  EXPECT_EQ(run("ids.jsonl", "back.jsonl", {"--decode"}), 0);
+  EXPECT_EQ(run("ids.jsonl", "back.jsonl", {"--decode", "--skip_special_tokens"}), 0);
   EXPECT_EQ(read_file(folder_ / "back.jsonl"), rows);
+}
+
+TEST_F(TokenizeCommandTest, EveryRowGivesARow) {
+  write_file_atomically(folder_ / "rows.jsonl", "{\"text\": \"\"}\n{\"input_ids\": []}\n{\"text\": \"\"}\n");
+  EXPECT_EQ(run("rows.jsonl", "ids.jsonl"), 0);
+  const std::string bos = "{\"input_ids\": [1]}\n", none = "{\"input_ids\": []}\n";
+  EXPECT_EQ(read_file(folder_ / "ids.jsonl"), bos + none + bos);
+  EXPECT_EQ(run("rows.jsonl", "plain.jsonl", {"--add_special_tokens=false"}), 0);
+  EXPECT_EQ(read_file(folder_ / "plain.jsonl"), none + none + none);
+  EXPECT_EQ(run("ids.jsonl", "back.jsonl", {"--decode"}), 0);
+  EXPECT_EQ(read_file(folder_ / "back.jsonl"),
+            "{\"text\": \"<s>\"}\n{\"text\": \"\"}\n{\"text\": \"<s>\"}\n");
+}
+
+TEST_F(TokenizeCommandTest, EmptyLinesAreRowsWhereLinesAreDocuments) {
+  write_file_atomically(folder_ / "lines.txt", "\nrain\n\n \nrain");
+  EXPECT_EQ(run("lines.txt", "ids.jsonl", {"--text_documents=line"}), 0);
+  EXPECT_EQ(run("ids.jsonl", "back.jsonl", {"--decode", "--skip_special_tokens"}), 0);
+  std::string expected;
+  for (const char* line : {"", "rain", "", " ", "rain"})
+    expected += std::string("{\"text\": \"") + line + "\"}\n";
+  EXPECT_EQ(read_file(folder_ / "back.jsonl"), expected);
 }
 
 TEST_F(TokenizeCommandTest, ShardsHoldTheDocumentsEndedByEos) {
@@ -62,17 +85,14 @@ TEST_F(TokenizeCommandTest, ByteLevelTokenizersGoThereAndBack) {
   EXPECT_EQ(train_tokenizer_command({"--type=byte_level_bpe", "--input", at("text.txt"), "--vocab-size=270",
                                      "--output", at("bpe")}),
             0);
-  EXPECT_THROW(
-      train_tokenizer_command({"--input", at("text.txt"), "--vocab-size=270", "--output", at("bpe")}), Error)
-      << "its tokenizer.json would be taken for the new model";
   const std::string rows = "{\"text\": \"  rain\\n\\\"mercy\\\" \u00e9\u4f60\"}\n";
   write_file_atomically(folder_ / "rows.jsonl", rows);
   for (const char* tokenizer : {"bpe", "bpe/tokenizer.json"}) {
     EXPECT_EQ(tokenize_command({"--tokenizer_name", at(tokenizer), "--input", at("rows.jsonl"), "--output",
                                 at("ids.jsonl")}),
               0);
-    EXPECT_EQ(tokenize_command({"--tokenizer_name", at(tokenizer), "--decode", "--input", at("ids.jsonl"),
-                                "--output", at("back.jsonl")}),
+    EXPECT_EQ(tokenize_command({"--tokenizer_name", at(tokenizer), "--decode", "--skip_special_tokens",
+                                "--input", at("ids.jsonl"), "--output", at("back.jsonl")}),
               0);
     EXPECT_EQ(read_file(folder_ / "back.jsonl"), rows);
   }

@@ -4,6 +4,7 @@
 
 #include "cli/commands.h"
 #include "cli/config_file.h"
+#include "train/inputs.h"
 #include "train/run_log.h"
 #include "train/trainer.h"
 

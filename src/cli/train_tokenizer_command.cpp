@@ -52,9 +52,6 @@ int train_tokenizer_command(const Arguments& arguments) {
     for (const Path& path : expand_glob(pattern)) options.inputs.push_back(path);
   options.output = output;
   options.seed = static_cast<uint64_t>(seed);
-  if (type == "sentencepiece" && std::filesystem::exists(options.output / "tokenizer.json"))
-    fail("train-tokenizer",
-         "output: {} holds a tokenizer.json, which would be taken for the new tokenizer.model", output);
   const auto say = [](const std::string& message) { fmt::print(stderr, "{}\n", message); };
   if (type == "byte_level_bpe")
     train_byte_level(options, say);

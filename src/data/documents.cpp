@@ -25,11 +25,15 @@ class TextReader : public DocumentReader {
 
   bool next(Document& document) override {
     document.clear();
+    const bool keeps_blank =
+        kind_ == TextDocuments::file || (kind_ == TextDocuments::line && keeps_empty_rows());
+    bool found = false;
     while (lines_.next(piece_)) {
+      found = true;
       const bool blank =
           fresh_line_ && lines_.line_ended() && piece_.find_first_not_of(" \t\r") == std::string::npos;
       fresh_line_ = lines_.line_ended();
-      if (blank && kind_ != TextDocuments::file) {
+      if (blank && !keeps_blank) {
         if (document.text.empty()) continue;
         break;
       }
@@ -41,7 +45,7 @@ class TextReader : public DocumentReader {
     }
     // A paragraph ends before its last line end. A whole file is kept unchanged.
     if (kind_ == TextDocuments::paragraph && document.text.ends_with('\n')) document.text.pop_back();
-    return !document.text.empty();
+    return !document.text.empty() || (found && kind_ == TextDocuments::line && keeps_empty_rows());
   }
 
  private:
@@ -65,7 +69,7 @@ class JsonLinesReader : public DocumentReader {
       if (!read_row()) return false;
       document.line = lines_.line_number();
       take_row(document);
-    } while (document.text.empty() && document.ids.empty() && document.fault.empty());
+    } while (leaves_out(document));
     return true;
   }
 

@@ -70,12 +70,24 @@ struct SkippedRows {
 class DocumentReader {
  public:
   virtual ~DocumentReader() = default;
-  // Returns false at the end. Documents without content are left out.
+  // Returns false at the end. Documents without content are left out, unless keep_empty_rows() was called.
   virtual bool next(Document& document) = 0;
+  // Makes each row of a .jsonl or .parquet file, and each line of a text file read by lines, one document.
+  void keep_empty_rows() { keeps_empty_rows_ = true; }
   // Returns the place after the last document. A reader that starts there finds the documents that follow.
   virtual TextPlace place() const = 0;
   // Returns the share of the file that was read, from 0 to 1.
   virtual double share() const = 0;
+
+ protected:
+  bool keeps_empty_rows() const { return keeps_empty_rows_; }
+  // Returns true for a row that next() passes over.
+  bool leaves_out(const Document& row) const {
+    return !keeps_empty_rows_ && row.text.empty() && row.ids.empty() && row.fault.empty();
+  }
+
+ private:
+  bool keeps_empty_rows_ = false;
 };
 
 enum class BrokenRows { stop, skip };

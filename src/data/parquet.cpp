@@ -85,7 +85,7 @@ class ParquetReader : public DocumentReader {
       if (!guarded(path_, [&] { return next_row(); })) return false;
       document.line = row_;
       take_row(document);
-    } while (document.text.empty() && document.ids.empty() && document.fault.empty());
+    } while (leaves_out(document));
     return true;
   }
 

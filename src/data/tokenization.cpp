@@ -30,12 +30,13 @@ SkippedRows tokenize_documents(DocumentReader& reader, const Path& path, const T
                                const TokenizationOptions& options,
                                const std::function<void(const Document&)>& receive) {
   SkippedRows skipped;
+  if (options.keep_empty_rows) reader.keep_empty_rows();
   DocumentPipeline pipeline([&](Document& document) { return reader.next(document); },
                             [&](Document& document) { tokenize(document, path, tokenizer, options); },
                             options.workers > 0 ? options.workers : at::get_num_threads());
   for (Document document; pipeline.next(document);) {
     if (document.fault.empty()) {
-      if (!document.ids.empty()) receive(document);
+      if (!document.ids.empty() || options.keep_empty_rows) receive(document);
     } else {
       if (options.broken_rows == BrokenRows::stop) throw Error(document.fault);
       skipped.add(document.fault);

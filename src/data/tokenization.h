@@ -17,6 +17,7 @@ struct TokenizationOptions {
   // file says which tokens are learned, and the separator would be one more.
   std::optional<int64_t> separator;
   BrokenRows broken_rows = BrokenRows::stop;  // rows with ids outside the vocabulary are broken, too
+  bool keep_empty_rows = false;               // a row without ids is a document, so that rows stay aligned
   int64_t workers = 0;  // threads that tokenize a file for its cache; 0: as many as compute threads
 };
 
@@ -26,7 +27,8 @@ void tokenize(Document& document, const Path& path, const Tokenizer* tokenizer,
               const TokenizationOptions& options);
 
 // Calls `receive` with each document's ids (and labels if `document.has_labels`), in order. Documents without
-// ids are left out. With BrokenRows::skip broken rows are left out too, and counted in the result.
+// ids are left out unless keep_empty_rows is set. With BrokenRows::skip broken rows are left out too, and
+// counted in the result.
 SkippedRows tokenize_documents(DocumentReader& reader, const Path& path, const Tokenizer* tokenizer,
                                const TokenizationOptions& options,
                                const std::function<void(const Document&)>& receive);

@@ -25,20 +25,19 @@ at::Tensor penalized(const at::Tensor& logits, const std::vector<int64_t>& seque
   return changed;
 }
 
-// Returns the top_k most probable ids, the most probable first, with their probabilities relative to it.
-std::vector<Candidate> most_probable(const at::Tensor& logits, const GenerateOptions& options) {
+// Returns the most probable ids, the most probable first, with their probabilities relative to it.
+std::vector<Candidate> most_probable(const at::Tensor& logits, size_t count, double temperature) {
   const float* values = logits.const_data_ptr<float>();
   std::vector<int64_t> order(static_cast<size_t>(logits.numel()));
   std::iota(order.begin(), order.end(), int64_t{0});
-  const auto kept =
-      options.top_k > 0 ? std::min<size_t>(order.size(), static_cast<size_t>(options.top_k)) : order.size();
+  const size_t kept = std::min(order.size(), count);
   std::partial_sort(
       order.begin(), order.begin() + static_cast<std::ptrdiff_t>(kept), order.end(),
       [&](int64_t a, int64_t b) { return values[a] != values[b] ? values[a] > values[b] : a < b; });
   std::vector<Candidate> candidates;
   for (size_t i = 0; i < kept; ++i) {
     const double below = static_cast<double>(values[order[i]]) - values[order[0]];
-    candidates.push_back({order[i], std::exp(below / options.temperature)});
+    candidates.push_back({order[i], std::exp(below / temperature)});
   }
   return candidates;
 }
@@ -55,6 +54,22 @@ void keep_mass(std::vector<Candidate>& candidates, double top_p) {
   for (size_t i = 0; i < candidates.size(); ++i) {
     mass += candidates[i].probability / all;
     if (mass >= top_p) return candidates.resize(i + 1);
+  }
+}
+
+void keep_entropy(std::vector<Candidate>& candidates, double top_h) {
+  constexpr size_t kMostTokens = 100;
+  if (candidates.size() > kMostTokens) candidates.resize(kMostTokens);
+  const double all = total(candidates);
+  const auto term = [&](const Candidate& candidate) {
+    const double p = candidate.probability / all;
+    return p > 0 ? -p * std::log(p) : 0;
+  };
+  double entropy = 0, sum = 0;
+  for (const Candidate& candidate : candidates) entropy += term(candidate);
+  for (size_t i = 0; i < candidates.size(); ++i) {
+    sum += term(candidates[i]);
+    if (sum > top_h * entropy) return candidates.resize(std::max<size_t>(i, 1));
   }
 }
 
@@ -83,8 +98,12 @@ bool holds_one(const std::string& text, const std::vector<std::string>& parts) {
 
 std::vector<Candidate> sampling_candidates(const at::Tensor& logits, const std::vector<int64_t>& sequence,
                                            const GenerateOptions& options) {
+  const size_t top_k = options.top_k > 0 ? static_cast<size_t>(options.top_k) : SIZE_MAX;
   std::vector<Candidate> candidates =
-      most_probable(penalized(logits, sequence, options.repetition_penalty), options);
+      most_probable(penalized(logits, sequence, options.repetition_penalty),
+                    options.top_h > 0 ? SIZE_MAX : top_k, options.temperature);
+  if (options.top_h > 0) keep_entropy(candidates, options.top_h);
+  if (top_k < candidates.size()) candidates.resize(top_k);
   if (options.top_p < 1) keep_mass(candidates, options.top_p);
   // The probability of the first one is 1.
   std::erase_if(candidates, [&](const Candidate& c) { return c.probability < options.min_p; });

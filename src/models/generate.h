@@ -14,9 +14,14 @@ struct GenerateOptions {
   int64_t max_new_tokens = 64;
   bool do_sample = false;  // false: takes the most probable token each time
   // These options have transformers' order and meaning: repetition_penalty applies to the tokens of the
-  // sequence, including the prompt, also without sampling; then come temperature, top_k, top_p and min_p.
+  // sequence, including the prompt, also without sampling; then come temperature, top_h, top_k, top_p and
+  // min_p.
   double repetition_penalty = 1;
   double temperature = 1;
+  // Keeps the most probable tokens while the sum of their -p log p is at most this share of the entropy
+  // (Nguyen et al., 2025). As in transformers, p are shares among the 100 most probable tokens. 0: all
+  // tokens.
+  double top_h = 0;
   int64_t top_k = 50;  // 0: all tokens
   double top_p = 1;
   double min_p = 0;  // share of the most probable token's probability

@@ -34,6 +34,15 @@ TEST(Sampling, EachOptionLeavesWhatItSays) {
   EXPECT_EQ(ids(options), (std::vector<int64_t>{2, 0}));
   options.temperature = 0.5;  // squares the probabilities
   EXPECT_EQ(ids(options), (std::vector<int64_t>{2}));
+  // The terms -p log p are 0.367, 0.361, 0.322 and 0.230, together 1.280.
+  for (const auto& [top_h, count] :
+       {std::pair(0.1, 1), {0.56, 1}, {0.58, 2}, {0.8, 2}, {0.83, 3}, {1.0, 4}}) {
+    options = {};
+    options.top_h = top_h;
+    EXPECT_EQ(ids(options).size(), count) << top_h;
+  }
+  options.top_k = 3;
+  EXPECT_EQ(ids(options), (std::vector<int64_t>{2, 0, 3}));
   options = {};
   options.top_k = 0;
   options.temperature = 0.5;

@@ -56,9 +56,10 @@ std::optional<int32_t> AddedVocabulary::id_of(const std::string& token) const {
   return found == ids_.end() ? std::nullopt : std::optional(found->second);
 }
 
-const AddedEntry* AddedVocabulary::entry(int32_t id) const {
+const std::string* AddedVocabulary::decoded(int32_t id) const {
+  if (const auto found = normalized_texts_.find(id); found != normalized_texts_.end()) return &found->second;
   const auto found = by_id_.find(id);
-  return found == by_id_.end() ? nullptr : &found->second;
+  return found == by_id_.end() ? nullptr : &found->second.content;
 }
 
 void AddedVocabulary::add(const std::vector<AddedEntry>& tokens, const Model& model) {
@@ -91,6 +92,7 @@ void AddedVocabulary::build(const Normalizer* normalizer) {
       NormalizedText text{token.content};
       if (normalizer) normalizer->normalize(text);
       normalized_.add(text.text, *id);
+      if (decode_normalized_ && text.text != token.content) normalized_texts_[*id] = text.text;
     }
 }
 

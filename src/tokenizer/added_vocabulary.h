@@ -59,6 +59,9 @@ class AddedVocabulary {
   // Prepares the search. Call it after the last add().
   void build(const Normalizer* normalizer);
   void set_encode_special_tokens(bool value) { encode_special_tokens_ = value; }
+  // With true, a token with normalized=true is decoded to its normalized text, as by tokenizers 0.23. Earlier
+  // versions give its text as it was added.
+  void set_decode_normalized(bool value) { decode_normalized_ = value; }
 
   struct Stretch {
     std::string_view text;
@@ -70,7 +73,8 @@ class AddedVocabulary {
   void split(std::string_view text, bool normalized, Action action) const;
 
   std::optional<int32_t> id_of(const std::string& token) const;
-  const AddedEntry* entry(int32_t id) const;
+  // Returns the text that an added token is decoded to, or null for an id that no added token has.
+  const std::string* decoded(int32_t id) const;
   bool is_special(const std::string& token) const { return special_set_.contains(token); }
   int32_t largest_id() const { return by_id_.empty() ? -1 : by_id_.rbegin()->first; }
   // Returns the added tokens by id.
@@ -87,7 +91,8 @@ class AddedVocabulary {
   std::map<std::string, int32_t> ids_;
   std::map<int32_t, AddedEntry> by_id_;
   PatternSet raw_, normalized_;
-  bool encode_special_tokens_ = false;
+  bool encode_special_tokens_ = false, decode_normalized_ = false;
+  std::map<int32_t, std::string> normalized_texts_;  // where they differ and decode_normalized_ is set
 };
 
 template <typename Action>

@@ -11,6 +11,7 @@
 #include "tokenizer/pre_tokenizers/pre_tokenizer.h"
 #include "tokenizer/text_lines.h"
 #include "tokenizer/text_repair.h"
+#include "tokenizer/written_tokenizer.h"
 
 namespace galore {
 namespace {
@@ -104,82 +105,23 @@ BpeTrainer count_words(const TokenizerTrainingOptions& options, const ByteIds& b
 OrderedJson model_json(const ByteIds& bytes, const std::vector<LearnedMerge>& merges) {
   std::vector<std::string> texts(kSpecial.begin(), kSpecial.end());
   texts.insert(texts.end(), bytes.texts.begin(), bytes.texts.end());
-  OrderedJson pairs = OrderedJson::array();
+  std::vector<std::pair<std::string, std::string>> pairs;
   for (const LearnedMerge& merge : merges) {
-    const std::string left = texts[static_cast<size_t>(merge.left)],
-                      right = texts[static_cast<size_t>(merge.right)];
-    pairs.push_back({left, right});
-    texts.push_back(left + right);
+    pairs.emplace_back(texts[static_cast<size_t>(merge.left)], texts[static_cast<size_t>(merge.right)]);
+    texts.push_back(pairs.back().first + pairs.back().second);
   }
-  OrderedJson vocab = OrderedJson::object();
-  for (size_t id = 0; id < texts.size(); ++id)
-    vocab.get_ref<OrderedJson::object_t&>().emplace_back(texts[id], id);
-  return {{"type", "BPE"},
-          {"dropout", nullptr},
-          {"unk_token", nullptr},
-          {"continuing_subword_prefix", nullptr},
-          {"end_of_word_suffix", nullptr},
-          {"fuse_unk", false},
-          {"byte_fallback", false},
-          {"ignore_merges", false},
-          {"vocab", vocab},
-          {"merges", pairs}};
-}
-
-OrderedJson added_token(size_t id, bool with_id) {
-  OrderedJson token = OrderedJson::object();
-  if (with_id) token["id"] = id;
-  token.update({{"content", kSpecial[id]},
-                {"single_word", false},
-                {"lstrip", false},
-                {"rstrip", false},
-                {"normalized", false},
-                {"special", true}});
-  return token;
-}
-
-// Builds the template "<bos> text <eos>" for one text and for a pair, with the special tokens that the
-// options ask for.
-OrderedJson post_processor_json(const TokenizerTrainingOptions& options) {
-  OrderedJson special = OrderedJson::object();
-  const auto sequence = [&](const char* name, int type) {
-    OrderedJson parts = OrderedJson::array();
-    const auto put = [&](size_t id) {
-      special[kSpecial[id]] = {{"id", kSpecial[id]}, {"ids", {id}}, {"tokens", {kSpecial[id]}}};
-      parts.push_back({{"SpecialToken", {{"id", kSpecial[id]}, {"type_id", type}}}});
-    };
-    if (options.add_bos_token) put(0);
-    parts.push_back({{"Sequence", {{"id", name}, {"type_id", type}}}});
-    if (options.add_eos_token) put(1);
-    return parts;
-  };
-  const OrderedJson single = sequence("A", 0);
-  OrderedJson pair = single;
-  for (const OrderedJson& part : sequence("B", 1)) pair.push_back(part);
-  return {{"type", "TemplateProcessing"}, {"single", single}, {"pair", pair}, {"special_tokens", special}};
+  return bpe_json(texts, pairs);
 }
 
 void write_byte_level(const TokenizerTrainingOptions& options, const OrderedJson& model) {
-  const OrderedJson tokenizer = {
-      {"version", "1.0"},
-      {"truncation", nullptr},
-      {"padding", nullptr},
-      {"added_tokens", {added_token(0, true), added_token(1, true)}},
-      {"normalizer", nullptr},
-      {"pre_tokenizer", pre_tokenizer_json(options)},
-      {"post_processor", post_processor_json(options)},
-      {"decoder",
-       {{"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", true}, {"use_regex", true}}},
-      {"model", model}};
-  OrderedJson config = {
-      {"added_tokens_decoder", {{"0", added_token(0, false)}, {"1", added_token(1, false)}}},
-      {"bos_token", kSpecial[0]},
-      {"eos_token", kSpecial[1]},
-      {"clean_up_tokenization_spaces", false},
-      {"tokenizer_class", "PreTrainedTokenizerFast"}};
-  if (options.model_max_length > 0) config["model_max_length"] = options.model_max_length;
+  const WrittenTokens tokens{{{kSpecial[0], 0}, {kSpecial[1], 1}}, 0, 1};
+  const OrderedJson decoder = {
+      {"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", true}, {"use_regex", true}};
+  const OrderedJson tokenizer =
+      tokenizer_json(options, tokens, {nullptr, pre_tokenizer_json(options), decoder, model});
   make_training_folder(options);
-  write_file_atomically(options.output / "tokenizer_config.json", config.dump(2) + "\n");
+  write_file_atomically(options.output / "tokenizer_config.json",
+                        tokenizer_config_json(options, tokens).dump(2) + "\n");
   write_file_atomically(options.output / "tokenizer.json", tokenizer.dump(2) + "\n");
 }
 

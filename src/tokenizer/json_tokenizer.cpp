@@ -2,6 +2,7 @@
 
 #include "tokenizer/text_repair.h"
 #include "tokenizer/tokenizer_file.h"
+#include "tokenizer/tokenizer_files.h"
 
 namespace galore {
 
@@ -19,6 +20,7 @@ std::unique_ptr<JsonTokenizer> JsonTokenizer::from_folder(const Path& folder,
   TokenizerFile file = read_tokenizer_file(folder / "tokenizer.json");
   pretrained.edit(file.settings);
   Pipeline::Stages stages = make_stages(file);
+  const bool is_bpe = stages.model->is_bpe();
   pretrained.complete(file, stages);
   std::vector<Path> files = pretrained.files();
   files.insert(files.begin(), folder / "tokenizer.json");
@@ -27,10 +29,12 @@ std::unique_ptr<JsonTokenizer> JsonTokenizer::from_folder(const Path& folder,
     const auto token = pretrained.named_token(key);
     return token ? tokenizer->pipeline_->id_of(*token) : std::nullopt;
   };
+  // The other files decide no ids, but slow tokenizers and converters read them.
+  add_tokenizer_files_in(folder, tokenizer->files_);
   tokenizer->bos_id_ = id_of("bos_token");
   tokenizer->eos_id_ = id_of("eos_token");
   tokenizer->pad_id_ = id_of("pad_token");
-  tokenizer->clean_up_spaces_ = pretrained.clean_up_spaces();
+  tokenizer->clean_up_spaces_ = pretrained.clean_up_spaces(is_bpe);
   return tokenizer;
 }
 

@@ -114,6 +114,32 @@ TEST_F(JsonTokenizerTest, EqualsAutoTokenizerOnFolders) {
   }
 }
 
+// make_folder_vectors.py. The stored stages get the vocabulary of their shape.
+TEST_F(JsonTokenizerTest, EqualsAutoTokenizerOfTheVersionThatWroteAFolder) {
+  const Json stored = Json::parse(read_file(testdata() / "folder_vectors.json"));
+  const auto id_or_null = [](const std::optional<int64_t>& id) { return id ? Json(*id) : Json(); };
+  for (const char* version : {"transformers 4", "transformers 5"})
+    for (const auto& [name, set] : stored[version].items()) {
+      SCOPED_TRACE(std::string(version) + " " + name);
+      Json tokenizer_json = set["stages"];
+      tokenizer_json["model"].update(Json::parse(read_file(shape(set["shape"])))["model"]);
+      tokenizer_json["model"].update(set["stages"]["model"]);
+      const Path folder = folder_ / version / name;
+      std::filesystem::create_directories(folder);
+      std::ofstream(folder / "tokenizer.json") << tokenizer_json.dump();
+      for (const auto& [file, content] : set["files"].items())
+        std::ofstream(folder / (file + ".json")) << content.dump();
+      const auto tokenizer = load_tokenizer(folder);
+      EXPECT_EQ(tokenizer->vocab_size(), set["vocab_size"]);
+      EXPECT_EQ(id_or_null(tokenizer->bos_id()), set["bos"]);
+      EXPECT_EQ(id_or_null(tokenizer->eos_id()), set["eos"]);
+      EXPECT_EQ(id_or_null(tokenizer->pad_id()), set["pad"]);
+      for (size_t i = 0; i < set["rows"].size(); ++i)
+        expect_row(*tokenizer, stored["texts"][i], set["rows"][i]);
+    }
+  EXPECT_GE(stored["transformers 4"].size() + stored["transformers 5"].size(), 40);
+}
+
 TEST_F(JsonTokenizerTest, UnknownComponentsAreRefusedByName) {
   const Json good = Json::parse(read_file(shape("gpt2")));
   for (const char* stage : {"normalizer", "pre_tokenizer", "post_processor", "decoder", "model"}) {

@@ -9,7 +9,6 @@
 #include "tokenizer/word_start.h"
 
 namespace galore {
-namespace {}  // namespace
 
 Pipeline::Pipeline(Stages stages) : stages_(std::move(stages)) {
   stages_.added.build(stages_.normalizer.get());
@@ -188,8 +187,8 @@ std::string Pipeline::decode(const std::vector<int32_t>& ids, bool skip_special)
   for (const int32_t id : ids) {
     if (id < 0 || id >= vocab_size_)
       fail("tokenizer", "decode: expected ids from 0 to {}, given {}", vocab_size_ - 1, id);
-    if (const AddedEntry* entry = stages_.added.entry(id)) {
-      if (!skip_special || !stages_.added.is_special(entry->content)) tokens.push_back(entry->content);
+    if (const std::string* added = stages_.added.decoded(id)) {
+      if (!skip_special || !stages_.added.is_special(*added)) tokens.push_back(*added);
     } else if (const auto token = stages_.model->vocabulary().token_of(id)) {
       if (!skip_special || !stages_.added.is_special(std::string(*token))) tokens.emplace_back(*token);
     }

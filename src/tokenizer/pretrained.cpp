@@ -38,7 +38,9 @@ PretrainedFolder::PretrainedFolder(const Path& folder) : folder_(folder) {
   where_ = (folder / "tokenizer_config.json").string();
   config_ = read("tokenizer_config.json", true);
   const Json map = read("special_tokens_map.json", true), added = read("added_tokens.json", true);
-  class_ = &class_of(config_, read("config.json", false));
+  const Json model_config = read("config.json", false);
+  version_5_ = written_by_version_5(model_config);
+  class_ = version_5_ ? &tokenizer_class("") : &class_of(config_, model_config);
   if (const Path chat = folder / "chat_template.jinja"; std::filesystem::exists(chat)) files_.push_back(chat);
   read_added_tokens(map, added);
   read_named_tokens();
@@ -49,6 +51,19 @@ Json PretrainedFolder::read(const char* name, bool copied) {
   if (!std::filesystem::exists(path)) return Json::object();
   if (copied) files_.push_back(path);
   return read_tokenizer_json(path);
+}
+
+// Both majors write tokenizer_config.json, but only version 5 names a backend in it. A tokenizer.json without
+// this file belongs to the version that config.json names.
+bool PretrainedFolder::written_by_version_5(const Json& model_config) const {
+  if (!config_.empty()) return text_or_empty(config_, "backend") == "tokenizers";
+  return std::atoi(text_or_empty(model_config, "transformers_version").c_str()) >= 5;
+}
+
+bool PretrainedFolder::clean_up_spaces(bool model_is_bpe) const {
+  constexpr const char* kForced = "clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output";
+  return flag("clean_up_tokenization_spaces", false) &&
+         !(version_5_ && model_is_bpe && !flag(kForced, false));
 }
 
 bool PretrainedFolder::flag(const char* key, bool missing) const {
@@ -89,12 +104,9 @@ PretrainedFolder::NamedToken PretrainedFolder::named(const Json& value) const {
   return {entry.content, entry};
 }
 
-// A token given as a text takes the properties of the added token with this text or, without one, the
-// properties that the class gives it.
+// A token given as a text takes the properties that the class gives it.
 PretrainedFolder::NamedToken PretrainedFolder::with_class_properties(const std::string& key,
                                                                      NamedToken token) const {
-  for (const auto& [id, entry] : added_)
-    if (entry.content == token.content) token.entry = entry;
   if (token.entry) return token;
   using Mask = TokenizerClass::Mask;
   const bool raw = class_->raw_named_tokens &&
@@ -112,7 +124,7 @@ PretrainedFolder::NamedToken PretrainedFolder::with_class_properties(const std::
 
 void PretrainedFolder::read_named_tokens() {
   for (const auto& [key, content] : class_->named_tokens)
-    if (!config_.contains(key)) named_[key] = with_class_properties(key, {content, std::nullopt});
+    if (!config_.contains(key)) named_[key] = with_class_properties(key, {content, std::nullopt, true});
   for (const char* key : kNamedTokens)
     if (const auto found = config_.find(key); found != config_.end() && !found->is_null())
       named_[key] = with_class_properties(key, named(*found));
@@ -120,7 +132,7 @@ void PretrainedFolder::read_named_tokens() {
   if (list != config_.end() && list->is_array())
     for (const Json& value : *list) additional_.push_back(named(value));
   const auto extra = config_.find("extra_special_tokens");
-  if (extra != config_.end() && extra->is_object())
+  if (extra != config_.end() && extra->is_structured())
     for (const auto& [key, value] : extra->items()) additional_.push_back(named(value));
 }
 
@@ -139,6 +151,7 @@ std::optional<std::string> PretrainedFolder::named_token(const std::string& key)
 void PretrainedFolder::edit(Json& settings) const {
   settings.erase("truncation");
   settings.erase("padding");
+  if (version_5_) return;
   if (auto found = settings.find("pre_tokenizer");
       found != settings.end() && text_or_empty(*found, "type") == "ByteLevel") {
     const auto prefix = config_.find("add_prefix_space");
@@ -169,14 +182,19 @@ std::vector<PretrainedFolder::NamedToken> PretrainedFolder::all_special() const 
   return all;
 }
 
+std::map<int64_t, AddedEntry> PretrainedFolder::added_tokens_of(const TokenizerFile& file) const {
+  std::map<int64_t, AddedEntry> decoder = added_;
+  if (!legacy_files_ || !file.settings.contains("added_tokens")) return decoder;
+  for (const Json& token : file.settings["added_tokens"]) {
+    const JsonFields fields(token, file.where + ": added_tokens");
+    decoder[fields.integer("id", 0)] = AddedEntry::read(fields);
+  }
+  return decoder;
+}
+
 std::vector<AddedEntry> PretrainedFolder::tokens_to_add(const TokenizerFile& file,
                                                         const AddedVocabulary& added) const {
-  std::map<int64_t, AddedEntry> decoder = added_;
-  if (legacy_files_ && file.settings.contains("added_tokens"))
-    for (const Json& token : file.settings["added_tokens"]) {
-      const JsonFields fields(token, file.where + ": added_tokens");
-      decoder[fields.integer("id", 0)] = AddedEntry::read(fields);
-    }
+  const std::map<int64_t, AddedEntry> decoder = added_tokens_of(file);
   std::vector<AddedEntry> tokens;
   for (const auto& row : decoder) {
     const AddedEntry& token = row.second;
@@ -184,7 +202,11 @@ std::vector<AddedEntry> PretrainedFolder::tokens_to_add(const TokenizerFile& fil
     if (std::none_of(known.begin(), known.end(), [&](const auto& entry) { return entry.second == token; }))
       tokens.push_back(token);
   }
-  const std::vector<NamedToken> special = all_special();
+  std::vector<NamedToken> special = all_special();
+  // The properties of an added token win over those that are given with its name.
+  for (NamedToken& token : special)
+    for (const auto& row : token.is_default ? added_ : decoder)
+      if (row.second.content == token.content) token.entry = row.second;
   const auto is_special = [&](const std::string& content) {
     return std::any_of(special.begin(), special.end(),
                        [&](const NamedToken& t) { return t.content == content; });
@@ -231,6 +253,7 @@ std::unique_ptr<PostProcessor> PretrainedFolder::bos_template(const Pipeline::St
 void PretrainedFolder::complete(const TokenizerFile& file, Pipeline::Stages& stages) const {
   stages.added.add(tokens_to_add(file, stages.added), *stages.model);
   stages.added.set_encode_special_tokens(split_special_tokens());
+  stages.added.set_decode_normalized(version_5_);
   if (class_->bos_template) stages.post_processor = bos_template(stages);
 }
 

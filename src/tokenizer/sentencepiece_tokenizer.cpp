@@ -6,6 +6,7 @@
 
 #include "core/errors.h"
 #include "tokenizer/text_repair.h"
+#include "tokenizer/tokenizer_files.h"
 
 // The library exports this function but declares it in none of its installed headers.
 namespace sentencepiece::logging {
@@ -27,6 +28,7 @@ SentencePieceTokenizer::SentencePieceTokenizer(const Path& model_file, Tokenizer
   files_ = config_.files;
   files_.insert(files_.begin(), model_file);
   fingerprint_ = combined_fingerprint(files_);
+  if (!config_.files.empty()) add_tokenizer_files_in(model_file.parent_path(), files_);
 }
 
 void SentencePieceTokenizer::load(const Path& model_file) {

@@ -8,6 +8,7 @@
 
 #include "core/errors.h"
 #include "tokenizer/line_sample.h"
+#include "tokenizer/sentencepiece_json.h"
 #include "tokenizer/text_lines.h"
 #include "tokenizer/text_repair.h"
 
@@ -106,25 +107,19 @@ std::unordered_map<std::string, std::string> library_arguments(const TokenizerTr
           {"minloglevel", "4"}};
 }
 
+// tokenizer_config.json also says how tokenizer.model alone is read.
 void write_sentencepiece(const TokenizerTrainingOptions& options, const std::string& model) {
-  nlohmann::ordered_json special, config;
-  special = {{"bos_token", "<s>"}, {"eos_token", "</s>"}, {"unk_token", "<unk>"}};
+  const WrittenTokens tokens{{{"<unk>", 0}, {"<s>", 1}, {"</s>", 2}}, 1, 2};
+  const WrittenStages stages = sentencepiece_stages(parse_sentencepiece_model(kTrainTokenizer, model));
+  nlohmann::ordered_json config = tokenizer_config_json(options, tokens);
+  config["unk_token"] = tokens.all[0].text;
   config["add_bos_token"] = options.add_bos_token;
   config["add_eos_token"] = options.add_eos_token;
-  const char* names[] = {"<unk>", "<s>", "</s>"};
-  for (int id = 0; id < 3; ++id)
-    config["added_tokens_decoder"][std::to_string(id)] = {{"content", names[id]}, {"lstrip", false},
-                                                          {"normalized", false},  {"rstrip", false},
-                                                          {"single_word", false}, {"special", true}};
-  config.update(special);
-  config["clean_up_tokenization_spaces"] = false;
-  // With legacy=true both tokenizer classes of transformers and the library give the same ids for every text.
-  config["legacy"] = true;
-  if (options.model_max_length > 0) config["model_max_length"] = options.model_max_length;
-  config["tokenizer_class"] = "LlamaTokenizer";
+  config["legacy"] = true;  // every text between special tokens begins with a word start
   make_training_folder(options);
-  write_file_atomically(options.output / "special_tokens_map.json", special.dump(2) + "\n");
   write_file_atomically(options.output / "tokenizer_config.json", config.dump(2) + "\n");
+  write_file_atomically(options.output / "tokenizer.json",
+                        tokenizer_json(options, tokens, stages).dump(2) + "\n");
   write_file_atomically(options.output / "tokenizer.model", model);
 }
 

@@ -81,7 +81,7 @@ void check_class(const Path& path, const Json& json) {
   const std::string name = json.value("tokenizer_class", Json("LlamaTokenizer")).is_string()
                                ? json.value("tokenizer_class", std::string("LlamaTokenizer"))
                                : "null";
-  static const std::array known = {"LlamaTokenizer", "LlamaTokenizerFast", "null"};
+  static const std::array known = {"LlamaTokenizer", "LlamaTokenizerFast", "PreTrainedTokenizerFast", "null"};
   if (std::find(known.begin(), known.end(), name) == known.end())
     fail(path.string(), "tokenizer_class: expected LlamaTokenizer for a SentencePiece model, given '{}'",
          name);

@@ -1,6 +1,7 @@
 #include "tokenizer/training_options.h"
 
 #include "core/errors.h"
+#include "tokenizer/tokenizer_files.h"
 
 namespace galore {
 
@@ -14,6 +15,7 @@ void make_training_folder(const TokenizerTrainingOptions& options) {
   std::filesystem::create_directories(options.output, error);
   if (error)
     fail(kTrainTokenizer, "cannot create the folder {}: {}", options.output.string(), error.message());
+  for (const Path& file : tokenizer_files_in(options.output)) std::filesystem::remove(file);
 }
 
 }  // namespace galore

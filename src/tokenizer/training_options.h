@@ -29,6 +29,7 @@ inline constexpr const char* kTrainTokenizer = "train-tokenizer";  // names the 
 
 // Throws UsageError when there is no file to train on or no folder to write into.
 void check_training_files(const TokenizerTrainingOptions& options);
+// Makes the folder and removes the files of another tokenizer from it.
 void make_training_folder(const TokenizerTrainingOptions& options);
 
 using TrainingMessages = std::function<void(const std::string&)>;

@@ -8,18 +8,13 @@
 #include "core/errors.h"
 #include "optim/lazy_lift.h"
 #include "optim/quantized_weights.h"
+#include "tokenizer/tokenizer_files.h"
 
 namespace galore {
 namespace {
 
 void copy_tokenizer(const Tokenizer* tokenizer, const Path& directory) {
-  if (!tokenizer) return;
-  for (const Path& file : tokenizer->files()) {
-    const Path target = directory / file.filename();
-    std::error_code ignored;
-    if (std::filesystem::equivalent(file, target, ignored)) continue;
-    write_file_atomically(target, read_file(file));
-  }
+  if (tokenizer) replace_tokenizer_files(directory, tokenizer->files());
 }
 
 // Options that do not change results. `threads` may, but the number of threads is compared by itself.

@@ -212,10 +212,19 @@ TEST_F(TrainerTest, TheTokenizersFilesStandBesideTheModel) {
   std::filesystem::create_directory(folder_ / "tokenizer");
   write_file_atomically(folder_ / "tokenizer" / "tokenizer.json",
                         nlohmann::json{{"version", "1.0"}, {"model", model}}.dump());
+  std::filesystem::create_directory(folder_ / "run");
+  for (const char* stale :
+       {"special_tokens_map.json", "adapter_config.json", "pytorch_model-00001-of-00001.bin"})
+    write_file_atomically(folder_ / "run" / stale, "{}");
+  write_file_atomically(folder_ / "tokenizer" / "merges.txt", "#version: 0.2");
   train({output("run"), "max_steps=2", "save_steps=1", "tokenizer_name=" + (folder_ / "tokenizer").string()});
   for (const char* place : {"run", "run/checkpoint-1"})
     EXPECT_EQ(file_text(folder_ / place / "tokenizer.json"),
               file_text(folder_ / "tokenizer" / "tokenizer.json"));
+  for (const char* stale :
+       {"special_tokens_map.json", "adapter_config.json", "pytorch_model-00001-of-00001.bin"})
+    EXPECT_FALSE(std::filesystem::exists(folder_ / "run" / stale)) << stale;
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "run" / "merges.txt"));
 }
 
 TEST_F(TrainerTest, NarrowWeightsAreTrainedAndSaved) {

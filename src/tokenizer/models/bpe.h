@@ -14,6 +14,7 @@ class BpeModel : public Model {
  public:
   BpeModel(const JsonFields& fields, const ModelTables& tables);
   void encode(std::string_view piece, std::vector<int32_t>& ids) const override;
+  bool is_bpe() const override { return true; }
   bool words_are_independent(std::string_view word_start) const override;
 
  private:

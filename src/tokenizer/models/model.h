@@ -25,6 +25,7 @@ class Model {
   // Appends the ids of one piece of valid UTF-8. Several threads may call it at once.
   virtual void encode(std::string_view piece, std::vector<int32_t>& ids) const = 0;
   const Vocabulary& vocabulary() const { return vocabulary_; }
+  virtual bool is_bpe() const { return false; }
   // Returns true when the ids of a text are the ids of its words, one after the other. A word reaches from a
   // run of `word_start` to the next such run. Long texts can then be encoded word by word.
   virtual bool words_are_independent(std::string_view /*word_start*/) const { return false; }

@@ -1,0 +1,18 @@
+// The weights of a model folder under llama.cpp's names and in its layout.
+#pragma once
+
+#include <vector>
+
+#include "checkpoint/weight_files.h"
+#include "export/gguf_file.h"
+#include "models/model_config.h"
+
+namespace galore {
+
+// Returns the tensors of a llama, mistral, qwen2, qwen3 or gpt2 model. `files` must outlive them. Matrices
+// get the given type, or f16 where q8_0's blocks do not fit their rows; norms, biases and tables of positions
+// stay f32. Rows of llama's queries and keys are reordered, because llama.cpp rotates neighbouring numbers
+// where transformers rotates halves. A tensor without a counterpart is an Error.
+std::vector<GgufTensor> gguf_weights(const WeightFiles& files, const ModelConfig& config, GgufType type);
+
+}  // namespace galore
