@@ -37,8 +37,7 @@ void declare_eval_options(OptionTable& table, EvalOptions& o) {
       .alias("cutoff_len");
   declare_task(table, o.task);
   declare_packing(table, o.data);
-  table.add("document_mode", &o.data.document_mode, "the unit of a .txt file that is one document")
-      .choices({"paragraph", "line", "file"});
+  declare_format(table, o.data);
   table.add("per_device_eval_batch_size", &o.data.per_device_eval_batch_size, "rows in a batch")
       .range(1, 1e9)
       .alias("batch_size");

@@ -101,7 +101,7 @@ Counts write_rows(const TokenizeOptions& options, const Tokenizer& tokenizer) {
   tokenization.text_documents = text_documents_from_name(options.text_documents);
   tokenization.add_special_tokens = options.add_special_tokens;
   for_each_file(options, [&](const Path& path) {
-    const auto reader = open_documents(path, tokenization.text_documents);
+    const auto reader = open_documents(path, tokenization);
     tokenize_documents(*reader, path, &tokenizer, tokenization, [&](const Document& document) {
       std::string row = "{\"input_ids\": " + integer_list(document.ids);
       if (document.has_labels) row += ", \"labels\": " + integer_list(document.labels);
@@ -118,7 +118,7 @@ Counts write_text(const TokenizeOptions& options, const Tokenizer& tokenizer) {
   Counts counts;
   RowWriter rows(options.output);
   for_each_file(options, [&](const Path& path) {
-    const auto reader = open_documents(path, TextDocuments::paragraph);
+    const auto reader = open_documents(path);
     for (Document document; reader->next(document);) {
       if (!document.tokenized)
         fail(fmt::format("{}:{}", path.string(), document.line), "decode: expected a row with input_ids");

@@ -87,9 +87,8 @@ void declare_data(OptionTable& table, DataOptions& o) {
       .alias("max_seq_length")
       .alias("block_size");
   declare_packing(table, o).alias("sample_packing");
-  table.add("document_mode", &o.document_mode, "the unit of a .txt file that is one document")
-      .choices({"paragraph", "line", "file"});
-  table.add("bad_rows", &o.bad_rows, "stop the run at a broken .jsonl or .parquet row, or skip the row")
+  declare_format(table, o);
+  table.add("bad_rows", &o.bad_rows, "stop the run at a broken row or text that is not UTF-8, or skip it")
       .choices({"stop", "skip"});
   table.add("val_size", &o.val_size, "number of rows held out for evaluation; below 1: a share of all rows")
       .range(0, kMost)

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "checkpoint/generation_config.h"
 #include "core/dtypes.h"
 #include "core/errors.h"
 #include "kernels/device.h"
@@ -55,9 +56,11 @@ void TrainingLoop::open_data() {
   const Tokenizer* tokenizer = inputs_.tokenizer.get();
   ModelConfig& config = inputs_.config;
   if (tokenizer) {
-    config.bos_token_id = tokenizer->bos_id();
-    config.eos_token_id = tokenizer->eos_id();
-    if (tokenizer->pad_id()) config.pad_token_id = tokenizer->pad_id();
+    // Where the tokenizer names no such token, an id that config.json names stays.
+    const auto begin = tokenizer->bos_id(), pad = tokenizer->pad_id();
+    config.bos_token_id = begin ? begin : named_token_id(config.source, "bos_token_id");
+    config.eos_token_id = end_of_text(tokenizer, config);
+    if (pad && *pad < config.vocab_size) config.pad_token_id = pad;
   }
   inputs_.train_data = open_train_data(options_, tokenizer, config, say, inputs_.task);
   inputs_.eval_data = open_eval_data(options_, tokenizer, config, say, inputs_.task);
