@@ -32,7 +32,12 @@ std::string generation_config_text(const ModelConfig& config);
 // name them. The weights of a head that scores rows may be missing; they keep their values. Allowed without a
 // parameter are "lm_head.weight" when the head is tied, and the rotary tables of
 // old files.
-void load_weights(const Path& directory, const ParameterList& parameters);
+//
+// If `rows` is add, the tables of token embeddings and the head may have more rows than the files; the new
+// rows are the mean of those in the files. Returns a note for the user, or "".
+enum class TableRows { as_stored, add };
+std::string load_weights(const Path& directory, const ParameterList& parameters,
+                         TableRows rows = TableRows::as_stored);
 inline constexpr uint64_t kShardBytes = 5'000'000'000;  // transformers' max_shard_size
 
 // Writes a folder that transformers loads, and creates it if necessary. All weights are on disk under

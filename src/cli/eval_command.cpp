@@ -98,7 +98,8 @@ int eval_command(const Arguments& arguments) {
   const auto data = open_eval_data(options.data, tokenizer.get(), config, say, task);
   const RunObjects run = build_model(config, model_options(options.model, options.machine.device),
                                      device_of(options.machine.device));
-  set_weights(*run.model, options.model, options.machine.seed);
+  const std::string note = set_weights(*run.model, options.model, options.machine.seed);
+  if (!note.empty()) say("note: " + note);
   std::string predictions;
   TakePredictions take;
   if (!options.predictions_file.empty())

@@ -29,6 +29,10 @@ void declare_model(OptionTable& table, ModelSource& o, TaskOptions& task) {
   table.add("config_name", &o.config_name, "train from scratch: a config.json or its directory")
       .alias("model_config");
   table.add("tokenizer_name", &o.tokenizer_name, "tokenizer directory or file; default: the model's");
+  table.add(
+      "resize_vocab", &o.resize_vocab,
+      "rows of the embedding and the head: auto adds those that the tokenizer's ids need, a number that "
+      "many; new rows are the mean of the others");
   table.add("stage", &task.stage, "pt: pre-training and continued training").choices({"pt"});
   declare_task(table, task);
   declare_heads(table, task);

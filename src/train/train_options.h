@@ -28,6 +28,7 @@ struct ModelSource {
   std::string bf16_word;  // auto or full, instead of true or false
   bool gradient_checkpointing = false;
   std::string compute_dtype = "auto";
+  std::string resize_vocab;  // auto, a number of rows, or ""
 };
 
 // The task that the model learns (tasks/task.h).

@@ -132,7 +132,10 @@ void TrainingLoop::announce_memory() {
 
 void TrainingLoop::prepare_model(const MakeModel& make_model) {
   run_ = build_model(inputs_.config, inputs_.model_options, inputs_.device, make_model);
-  if (!keeper_.resumes()) set_weights(*run_.model, options_, options_.seed);
+  if (!keeper_.resumes()) {
+    const std::string note = set_weights(*run_.model, options_, options_.seed);
+    if (!note.empty()) recorder_.log().say("note: " + note);
+  }
   add_optimizer(run_, options_.optimizer);
   check_optimizer();
   announce_model();
