@@ -67,6 +67,12 @@ std::vector<T> list_of(const char* where, const Json& json, const char* name) {
 
 }  // namespace
 
+std::optional<int64_t> named_token_id(const std::string& json, const char* name) {
+  if (json.empty()) return std::nullopt;
+  const auto ids = list_of<int64_t>("config.json", parse_json_object("config.json", json), name);
+  return ids.empty() ? std::nullopt : std::optional(ids[0]);
+}
+
 GenerationDefaults generation_defaults(const ModelConfig& config) {
   GenerationDefaults defaults;
   const Json json =

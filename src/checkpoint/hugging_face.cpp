@@ -39,8 +39,9 @@ struct Match {
 
 class Matcher {
  public:
-  Matcher(const Path& directory, const ParameterList& parameters)
+  Matcher(const Path& directory, const ParameterList& parameters, TableRows rows)
       : directory_(directory.string()),
+        rows_(rows),
         embedding_(embedding_of(parameters)),
         prefix_(trunk_prefix(embedding_)) {
     for (Parameter* parameter : parameters) by_name_.emplace(parameter->name, parameter);
@@ -54,6 +55,11 @@ class Matcher {
     std::vector<std::string> missing;
     for (const auto& [name, parameter] : by_name_)
       if (!found_.count(name) && !is_new_head(*parameter)) missing.push_back(name);
+    if (!missing.empty() && !unexpected_.empty())
+      fail("weights",
+           "{}: no tensor for {} of {} parameters: {}; but {} tensors that the model does not have: {}",
+           directory_, missing.size(), by_name_.size(), first_names(missing), unexpected_.size(),
+           first_names(unexpected_));
     if (!missing.empty())
       fail("weights", "{}: no tensor for {} of {} parameters: {}", directory_, missing.size(),
            by_name_.size(), first_names(missing));
@@ -113,7 +119,7 @@ class Matcher {
 
   void check(const StoredTensor& stored, const Parameter& parameter) const {
     const std::string file = stored.file->path().string();
-    if (parameter.sizes() != at::IntArrayRef(stored.info->shape))
+    if (parameter.sizes() != at::IntArrayRef(stored.info->shape) && !may_grow(stored, parameter))
       fail("weights", "{}: tensor {}: expected shape [{}], given [{}]", file, quoted_name(stored.info->name),
            fmt::join(parameter.sizes(), ", "), fmt::join(stored.info->shape, ", "));
     if (!at::isFloatingType(stored.info->dtype))
@@ -121,7 +127,15 @@ class Matcher {
            quoted_name(stored.info->name), safetensors_dtype_name(stored.info->dtype));
   }
 
+  bool may_grow(const StoredTensor& stored, const Parameter& parameter) const {
+    const std::vector<int64_t>& shape = stored.info->shape;
+    const bool is_table = &parameter == embedding_ || is_head_name(parameter.name);
+    return rows_ == TableRows::add && is_table && shape.size() == 2 && shape[1] == parameter.sizes()[1] &&
+           shape[0] > 0 && shape[0] < parameter.sizes()[0] && !parameter.codes;
+  }
+
   std::string directory_;
+  TableRows rows_;
   Parameter* embedding_;  // or null
   std::string prefix_;
   bool multimodal_ = false;
@@ -142,6 +156,25 @@ void read_into_codes(const StoredTensor& stored, const GroupQuantized& codes) {
     stored.file->read_part(*stored.info, first, part);
     kernels::encode_groups(part, kernels::part_of(codes, first, part.numel()), nullptr);
   }
+}
+
+// Fills the rows of a table behind the first `stored` ones with the mean of those.
+void fill_new_rows(at::Tensor& table, int64_t stored) {
+  constexpr int64_t kPiece = 1024;
+  at::Tensor sum = at::zeros({table.size(1)}, table.options().dtype(at::kDouble));
+  for (int64_t first = 0; first < stored; first += kPiece)
+    sum += table.narrow(0, first, std::min(kPiece, stored - first)).to(at::kDouble).sum(0);
+  table.narrow(0, stored, table.size(0) - stored).copy_((sum / stored).unsqueeze(0));
+}
+
+void read_tensor(const Match& match) {
+  at::Tensor& value = match.parameter->value;
+  const std::string& name = match.stored.info->name;
+  const int64_t rows = match.stored.info->shape.empty() ? 0 : match.stored.info->shape[0];
+  if (value.dim() != 2 || rows == value.size(0)) return match.stored.file->read_into(name, value);
+  at::Tensor stored = value.narrow(0, 0, rows);
+  match.stored.file->read_into(name, stored);
+  fill_new_rows(value, rows);
 }
 
 // Splits greedily and in order: the next tensor that does not fit begins a new shard.
@@ -208,14 +241,16 @@ std::vector<std::unique_ptr<AtomicFile>> write_shards(const Path& directory,
 
 }  // namespace
 
-void load_weights(const Path& directory, const ParameterList& parameters) {
+std::string load_weights(const Path& directory, const ParameterList& parameters, TableRows rows) {
   const WeightFiles files(directory);
-  for (const Match& match : Matcher(directory, parameters).match(files))
-    if (match.parameter->codes) {
+  for (const Match& match : Matcher(directory, parameters, rows).match(files))
+    if (match.parameter->codes)
       read_into_codes(match.stored, *match.parameter->codes);
-    } else {
-      match.stored.file->read_into(match.stored.info->name, match.parameter->value);
-    }
+    else
+      read_tensor(match);
+  if (files.wrapper_prefix().empty()) return "";
+  return fmt::format("the names of all tensors in {} begin with '{}', which was taken off",
+                     directory.string(), files.wrapper_prefix());
 }
 
 void save_model(const Path& directory, const ModelConfig& config, const ParameterList& parameters,

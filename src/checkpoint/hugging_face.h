@@ -34,7 +34,12 @@ std::string generation_config_text(const ModelConfig& config);
 // parameter are a head that equals the embedding to which the model ties it, a language head when the model
 // scores rows, the rotary tables of old files, and the other parts of a multimodal model. Of a tied model the
 // head alone may be stored.
-void load_weights(const Path& directory, const ParameterList& parameters);
+//
+// If `rows` is add, the tables of token embeddings and the head may have more rows than the files; the new
+// rows are the mean of those in the files. Returns a note for the user, or "".
+enum class TableRows { as_stored, add };
+std::string load_weights(const Path& directory, const ParameterList& parameters,
+                         TableRows rows = TableRows::as_stored);
 inline constexpr uint64_t kShardBytes = 5'000'000'000;  // transformers' max_shard_size
 
 // Writes a folder that transformers loads, and creates it if necessary. All weights are on disk under

@@ -1,5 +1,8 @@
 #include "checkpoint/json_file.h"
 
+#include "core/errors.h"
+#include "core/file_kinds.h"
+
 namespace galore {
 namespace {
 
@@ -16,6 +19,8 @@ Json parse_json_object(const std::string& where, const std::string& text) {
   try {
     value = Json::parse(text, check_depth);
   } catch (const Json::exception& error) {
+    const std::string kind = misplaced_file(text);
+    if (!kind.empty()) fail("json", "{}: {}", where, kind);
     fail("json", "{}: not valid JSON: {}", where, error.what());
   }
   if (!value.is_object()) fail("json", "{}: expected an object, given {}", where, value.type_name());

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "checkpoint/hugging_face.h"
+#include "checkpoint/model_folder.h"
 #include "checkpoint/rope_json.h"
 #include "checkpoint/weight_names.h"
 #include "core/dtypes.h"
@@ -388,6 +389,7 @@ ModelConfig parse_model_config(const std::string& where, const std::string& text
 }
 
 ModelConfig read_model_config(const Path& source) {
+  require_model(source);
   const bool folder = std::filesystem::is_directory(source);
   const Path path = folder ? source / "config.json" : source, generation = source / "generation_config.json";
   ModelConfig config = parse_model_config(path.string(), read_file(path, kLargestJsonFile));

@@ -7,6 +7,7 @@
 
 #include "checkpoint/safetensors_header.h"
 #include "core/errors.h"
+#include "core/file_kinds.h"
 
 namespace galore {
 namespace {
@@ -16,6 +17,10 @@ constexpr int64_t kBufferBytes = 4 << 20;
 
 uint64_t header_length(const RandomAccessFile& file) {
   const std::string name = file.path().string();
+  std::string start(std::min<uint64_t>(file.size(), kKindBytes), '\0');
+  file.read(0, start.data(), start.size());
+  if (const std::string kind = misplaced_file(start); !kind.empty())
+    fail("safetensors", "{}: {}", name, kind);
   if (file.size() < kLengthBytes)
     fail("safetensors", "{}: expected at least {} bytes, the file has {}", name, kLengthBytes, file.size());
   unsigned char bytes[kLengthBytes];
@@ -97,7 +102,20 @@ SafetensorsReader::SafetensorsReader(Path path) : file_(std::move(path)) {
   tensors_.reserve(header.entries.size());
   for (HeaderEntry& entry : header.entries) tensors_.push_back(checked_tensor(file_, data_begin, entry));
   check_layout(data_begin);
+  index_names();
+}
+
+void SafetensorsReader::index_names() {
+  by_name_.clear();
   for (size_t i = 0; i < tensors_.size(); ++i) by_name_.emplace(tensors_[i].name, i);
+}
+
+void SafetensorsReader::take_off_prefix(const std::string& prefix) {
+  for (TensorInfo& info : tensors_) {
+    GALORE_ASSERT(info.name.starts_with(prefix));
+    info.name.erase(0, prefix.size());
+  }
+  index_names();
 }
 
 // Checks that tensors follow each other without overlaps or gaps up to the end of the file.

@@ -50,6 +50,9 @@ class SafetensorsReader {
   // Returns the tensor's entry; a missing tensor is an Error.
   const TensorInfo& at(const std::string& name) const;
 
+  // Takes `prefix` off the front of all names. A name without it is a programming error, and an assertion.
+  void take_off_prefix(const std::string& prefix);
+
   // Copies a tensor into `destination`, which has the same shape and may be on any device. F64, F32, BF16 and
   // F16 are converted into each other in chunks of a few MB; any other dtype must equal the destination's.
   void read_into(const std::string& name, at::Tensor& destination) const;
@@ -63,6 +66,7 @@ class SafetensorsReader {
 
  private:
   void check_layout(uint64_t data_begin);
+  void index_names();
 
   RandomAccessFile file_;
   std::vector<TensorInfo> tensors_;

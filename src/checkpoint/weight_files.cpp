@@ -46,8 +46,30 @@ WeightFiles::WeightFiles(const Path& directory) {
     fail("weights", "{}: expected {} or {} (other formats are not read)", directory.string(), kWeightsName,
          kIndexName);
   }
+  take_off_wrappers();
   for (const auto& file : files_)
     for (const TensorInfo& info : file->tensors()) tensors_.push_back({file.get(), &info});
+}
+
+void WeightFiles::take_off_wrappers() {
+  // torch.compile, DistributedDataParallel, peft and PyTorch Lightning put these before the names.
+  constexpr const char* kWrappers[] = {"_orig_mod.", "module.", "base_model.model.", "_forward_module."};
+  const auto all_begin_with = [&](const std::string& prefix) {
+    return std::all_of(files_.begin(), files_.end(), [&](const auto& file) {
+      return std::all_of(file->tensors().begin(), file->tensors().end(),
+                         [&](const TensorInfo& info) { return info.name.starts_with(prefix); });
+    });
+  };
+  const auto any_tensor = [&] { return !files_.empty() && !files_[0]->tensors().empty(); };
+  for (bool found = any_tensor(); found;) {
+    found = false;
+    for (const std::string prefix : kWrappers) {
+      if (!all_begin_with(prefix)) continue;
+      for (const auto& file : files_) file->take_off_prefix(prefix);
+      wrapper_prefix_ += prefix;
+      found = true;
+    }
+  }
 }
 
 void WeightFiles::open_shards(const Path& directory, const Path& index) {

@@ -19,7 +19,13 @@ class WeightFiles {
   // Opens model.safetensors or, without it, the shards of model.safetensors.index.json. A folder without
   // either is an Error, and so is an index that names a file outside the folder or disagrees with a shard
   // about a tensor.
+  //
+  // If all names begin with the prefixes of a wrapper, such as the "_orig_mod." of a compiled model, the
+  // names are given without them.
   explicit WeightFiles(const Path& directory);
+
+  // Returns the prefix that was taken off, or "".
+  const std::string& wrapper_prefix() const { return wrapper_prefix_; }
 
   const std::vector<std::unique_ptr<SafetensorsReader>>& files() const { return files_; }
   // Returns the tensors by file and by their place in the file; names are unique.
@@ -27,9 +33,11 @@ class WeightFiles {
 
  private:
   void open_shards(const Path& directory, const Path& index);
+  void take_off_wrappers();
 
   std::vector<std::unique_ptr<SafetensorsReader>> files_;
   std::vector<StoredTensor> tensors_;
+  std::string wrapper_prefix_;
 };
 
 // Returns true if the folder holds a file that WeightFiles opens.

@@ -3,9 +3,11 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 
 #include "core/errors.h"
+#include "core/option_lists.h"
 #include "core/options.h"
 
 namespace galore {
@@ -42,15 +44,20 @@ class ArgumentParser {
       else
         take_values(text);
     }
-    for (const auto& [name, values] : lists_) table_.set(kCommandLine, name, values);
+    for (const auto& [name, values] : lists_) table_.set(kCommandLine, name, list_text(values));
   }
 
  private:
   void assign(const std::string& name, const std::string& value) {
     const Option* option = table_.find(name);
     if (!option || option->type() != "list") return table_.set(kCommandLine, name, value);
-    std::string& all = lists_[option->name()];
-    all += (all.empty() ? "" : ",") + value;
+    lists_[option->name()].push_back(value);
+  }
+
+  // Several arguments are one item each. A single one is a list, unless a file has its name.
+  static std::string list_text(const std::vector<std::string>& values) {
+    if (values.size() == 1 && !std::filesystem::exists(values[0])) return values[0];
+    return join_list(values);
   }
 
   void take_values(const std::string& name) {
@@ -86,7 +93,7 @@ class ArgumentParser {
   OptionTable& table_;
   const std::vector<std::string>& arguments_;
   size_t next_ = 0;
-  std::map<std::string, std::string> lists_;
+  std::map<std::string, std::vector<std::string>> lists_;
 };
 
 std::string describe(const Option& option) {

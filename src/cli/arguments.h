@@ -31,8 +31,9 @@ struct Arguments {
 };
 
 // Sets options of `table` from the words: `--key value`, `--key=value`, `key=value`, `--flag` for true and
-// `--no-flag` for false. A list takes all following values and may be given several times. Hyphens and
-// underscores are equal. Returns false when help was asked for and shown. Wrong usage is a UsageError.
+// `--no-flag` for false. A list takes all following values and may be given several times; each of several
+// values is one item, and a single value is a list "a,b" (option_lists.h) unless a file has its name. Hyphens
+// and underscores are equal. Returns false when help was asked for and shown. Wrong usage is a UsageError.
 bool parse_arguments(const std::string& command, OptionTable& table, const Arguments& arguments);
 
 // Returns the text of `galore COMMAND --help`: every option under its heading, with type, default, range and

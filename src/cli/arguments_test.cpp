@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include "cli/config_file.h"
 #include "core/errors.h"
+#include "core/files.h"
+#include "core/test_folder.h"
 
 namespace galore {
 namespace {
@@ -88,6 +91,42 @@ TEST(Arguments, HelpIsGenerated) {
   for (const char* part : {"galore test", "Numbers:", "--some_count int", "[3]", "also: count"})
     EXPECT_NE(help.find(part), std::string::npos) << part << "\n" << help;
   EXPECT_EQ(v.text, "none");
+}
+
+TEST(Arguments, ValuesWithCommasAreOneItem) {
+  using Items = std::vector<std::string>;
+  Values v;
+  v.parse({"--files", "a, b", "c"});
+  EXPECT_EQ(v.files, (Items{"a, b", "c"}));
+  v.parse({"--files", "a,b"});
+  EXPECT_EQ(v.files, (Items{"a", "b"})) << "a single value is a list";
+  v.parse({"--files", R"(a\,b)"});
+  EXPECT_EQ(v.files, Items{"a,b"});
+  const TestFolder folder;
+  const std::string name = (folder / "part a, b.jsonl").string();
+  v.parse({"--files=" + name});
+  EXPECT_EQ(v.files, (Items{folder.path().string() + "/part a", "b.jsonl"}));
+  write_file_atomically(name, "x");
+  v.parse({"--files=" + name});
+  EXPECT_EQ(v.files, Items{name}) << "a file has this name";
+}
+
+TEST(ConfigFile, ItemsOfAListAreOneValue) {
+  const TestFolder folder;
+  Values v;
+  const auto read = [&](const std::string& yaml) {
+    write_file_atomically(folder / "run.yaml", yaml);
+    read_config_file((folder / "run.yaml").string(), v.table);
+  };
+  read("files:\n  - part a, b.jsonl\n  - \" c\"\n");
+  EXPECT_EQ(v.files, (std::vector<std::string>{"part a, b.jsonl", " c"}));
+  read("files: a, b\n");
+  EXPECT_EQ(v.files, (std::vector<std::string>{"a", "b"}));
+  read("text: {rank: 4, target: [a, b]}\n");
+  EXPECT_EQ(parse_pairs("test", v.text),
+            (std::vector<std::pair<std::string, std::string>>{{"rank", "4"}, {"target", "a,b"}}));
+  read("text: [{rank: 4}, {rank: 8}]\n");
+  EXPECT_EQ(v.text, "rank=4;rank=8");
 }
 
 }  // namespace

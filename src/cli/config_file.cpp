@@ -5,22 +5,37 @@
 #include "cli/arguments.h"
 #include "core/errors.h"
 #include "core/files.h"
+#include "core/option_lists.h"
 
 namespace galore {
 namespace {
 
-// Converts a map to "a=1,b=2", a list of plain values to "1,2", and a list of maps to "a=1,b=2;a=3".
+std::string text_of(const YAML::Node& node, const std::string& where);
+
+// Returns "a=1,b=2". Commas inside values are kept.
+std::string map_text(const YAML::Node& node, const std::string& where) {
+  std::vector<std::string> pairs;
+  for (const auto& item : node) pairs.push_back(item.first.Scalar() + "=" + text_of(item.second, where));
+  return join_list(pairs);
+}
+
+// Converts a map to "a=1,b=2", a list of plain values to "1,2", and a list of maps to "a=1,b=2;a=3". Each
+// item of a list is one value, commas included.
 std::string text_of(const YAML::Node& node, const std::string& where) {
   if (node.IsScalar()) return node.Scalar();
   if (node.IsNull()) return "";
-  std::string text;
+  if (node.IsMap()) return map_text(node, where);
+  std::string maps;
+  std::vector<std::string> values;
   for (const auto& item : node) {
-    if (!text.empty()) text += node.IsSequence() && item.IsMap() ? ";" : ",";
-    text += node.IsMap() ? item.first.Scalar() + "=" + text_of(item.second, where) : text_of(item, where);
-    if (node.IsSequence() && item.IsSequence())
-      fail_usage(where, "expected a list of plain values or of maps");
+    if (item.IsSequence()) fail_usage(where, "expected a list of plain values or of maps");
+    if (item.IsMap())
+      maps += (maps.empty() ? "" : ";") + map_text(item, where);
+    else
+      values.push_back(text_of(item, where));
   }
-  return text;
+  if (!maps.empty() && !values.empty()) fail_usage(where, "expected a list of plain values or of maps");
+  return maps.empty() ? join_list(values) : maps;
 }
 
 bool is_config_file(const std::string& argument) {

@@ -37,8 +37,7 @@ void declare_eval_options(OptionTable& table, EvalOptions& o) {
       .alias("cutoff_len");
   declare_task(table, o.task);
   declare_packing(table, o.data);
-  table.add("document_mode", &o.data.document_mode, "the unit of a .txt file that is one document")
-      .choices({"paragraph", "line", "file"});
+  declare_format(table, o.data);
   table.add("per_device_eval_batch_size", &o.data.per_device_eval_batch_size, "rows in a batch")
       .range(1, 1e9)
       .alias("batch_size");
@@ -99,7 +98,8 @@ int eval_command(const Arguments& arguments) {
   const auto data = open_eval_data(options.data, tokenizer.get(), config, say, task);
   const RunObjects run = build_model(config, model_options(options.model, options.machine.device),
                                      device_of(options.machine.device));
-  set_weights(*run.model, options.model, options.machine.seed);
+  const std::string note = set_weights(*run.model, options.model, options.machine.seed);
+  if (!note.empty()) say("note: " + note);
   std::string predictions;
   TakePredictions take;
   if (!options.predictions_file.empty())

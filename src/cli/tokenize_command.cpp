@@ -102,7 +102,7 @@ Counts write_rows(const TokenizeOptions& options, const Tokenizer& tokenizer) {
   tokenization.add_special_tokens = options.add_special_tokens;
   tokenization.keep_empty_rows = true;
   for_each_file(options, [&](const Path& path) {
-    const auto reader = open_documents(path, tokenization.text_documents);
+    const auto reader = open_documents(path, tokenization);
     tokenize_documents(*reader, path, &tokenizer, tokenization, [&](const Document& document) {
       std::string row = "{\"input_ids\": " + integer_list(document.ids);
       if (document.has_labels) row += ", \"labels\": " + integer_list(document.labels);
@@ -119,7 +119,7 @@ Counts write_text(const TokenizeOptions& options, const Tokenizer& tokenizer) {
   Counts counts;
   RowWriter rows(options.output);
   for_each_file(options, [&](const Path& path) {
-    const auto reader = open_documents(path, TextDocuments::paragraph);
+    const auto reader = open_documents(path);
     reader->keep_empty_rows();
     for (Document document; reader->next(document);) {
       if (!document.tokenized)

@@ -5,6 +5,7 @@
 
 #include "cli/arguments.h"
 #include "core/errors.h"
+#include "data/training_text.h"
 #include "tokenizer/byte_level_training.h"
 #include "tokenizer/sentencepiece_training.h"
 #include "tokenizer/tokenizer.h"
@@ -29,17 +30,31 @@ void declare(OptionTable& table, TokenizerTrainingOptions& options) {
       .range(0, 1e12);
 }
 
+// Trains with messages on stderr and returns the number of ids.
+int64_t train(const std::string& type, const TokenizerTrainingOptions& options) {
+  const auto say = [](const std::string& message) { fmt::print(stderr, "{}\n", message); };
+  if (type == "byte_level_bpe")
+    train_byte_level(options, say);
+  else
+    train_sentencepiece(options, say);
+  return load_tokenizer(options.output)->vocab_size();
+}
+
 }  // namespace
 
 int train_tokenizer_command(const Arguments& arguments) {
   TokenizerTrainingOptions options;
   std::vector<std::string> input;
-  std::string output, type = "sentencepiece";
+  std::string output, type = "sentencepiece", encoding = "utf-8";
   int64_t seed = 42;
   bool json = false;
   OptionTable table;
   table.group("Files");
-  table.add("input", &input, "text files or globs, one sentence per line");
+  table.add(
+      "input", &input,
+      "files or globs, one sentence per line of their text: .txt, rows {\"text\"} in .jsonl, .parquet (if "
+      "built in)");
+  table.add("encoding", &encoding, "encoding of the files").choices(text_encoding_names());
   table.add("output", &output, "folder for tokenizer.model or tokenizer.json and its configuration");
   table.group("Tokenizer");
   table.add("type", &type, "kind of tokenizer").choices({"sentencepiece", "byte_level_bpe"});
@@ -50,19 +65,17 @@ int train_tokenizer_command(const Arguments& arguments) {
   if (!parse_arguments("train-tokenizer", table, arguments)) return 0;
   for (const std::string& pattern : input)
     for (const Path& path : expand_glob(pattern)) options.inputs.push_back(path);
+  options.open = [&](const Path& path) {
+    return open_training_text(path, text_encoding_from_name(encoding));
+  };
   options.output = output;
   options.seed = static_cast<uint64_t>(seed);
-  const auto say = [](const std::string& message) { fmt::print(stderr, "{}\n", message); };
-  if (type == "byte_level_bpe")
-    train_byte_level(options, say);
-  else
-    train_sentencepiece(options, say);
-  const auto tokenizer = load_tokenizer(options.output);
-  const nlohmann::ordered_json result = {{"output", output}, {"vocab_size", tokenizer->vocab_size()}};
+  const int64_t ids = train(type, options);
+  const nlohmann::ordered_json result = {{"output", output}, {"vocab_size", ids}};
   if (json)
     fmt::print("{}\n", result.dump());
   else
-    fmt::print("{}: {} ids\n", output, tokenizer->vocab_size());
+    fmt::print("{}: {} ids\n", output, ids);
   return 0;
 }
 

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "core/errors.h"
+#include "core/file_kinds.h"
 #include "core/fnv1a.h"
 
 namespace galore {
@@ -65,6 +66,7 @@ std::string read_file(const Path& path, uint64_t largest_bytes) {
     fail("read", "{} has {} bytes, expected at most {}", path.string(), file.size(), largest_bytes);
   std::string content(file.size(), '\0');
   file.read(0, content.data(), content.size());
+  if (const std::string pointer = lfs_pointer(content); !pointer.empty()) fail(path.string(), "{}", pointer);
   return content;
 }
 

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "core/errors.h"
+#include "core/option_lists.h"
 
 namespace galore {
 namespace {
@@ -24,11 +25,16 @@ std::string join(const std::vector<std::string>& items) {
       [](const std::string& all, const std::string& item) { return all.empty() ? item : all + "," + item; });
 }
 
+std::string trimmed(const std::string& text) {
+  const size_t first = text.find_first_not_of(" \t\n");
+  return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(" \t\n") - first + 1);
+}
+
 std::string to_text(bool value) { return value ? "true" : "false"; }
 std::string to_text(int64_t value) { return std::to_string(value); }
 std::string to_text(double value) { return fmt::format("{}", value); }
 std::string to_text(const std::string& value) { return value; }
-std::string to_text(const std::vector<std::string>& value) { return join(value); }
+std::string to_text(const std::vector<std::string>& value) { return join_list(value); }
 
 void parse_into(const std::string& where, const std::string& name, const std::string& text, bool* target) {
   const std::optional<bool> truth = truth_of(text);
@@ -195,7 +201,7 @@ std::vector<std::pair<std::string, std::string>> parse_pairs(const std::string& 
   for (const std::string& item : split_list(text)) {
     const size_t equals = item.find('=');
     if (equals == std::string::npos) fail_usage(where, "expected name=value, given '{}'", item);
-    pairs.emplace_back(item.substr(0, equals), item.substr(equals + 1));
+    pairs.emplace_back(trimmed(item.substr(0, equals)), trimmed(item.substr(equals + 1)));
   }
   return pairs;
 }
@@ -213,17 +219,6 @@ std::string nearest_name(const std::string& name, const std::vector<std::string>
   const auto best = std::min_element(candidates.begin(), candidates.end(),
                                      [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
   return best == candidates.end() ? "" : *best;
-}
-
-std::vector<std::string> split_list(const std::string& text, char separator) {
-  std::vector<std::string> items;
-  for (size_t start = 0; start <= text.size();) {
-    const size_t end = std::min(text.find(separator, start), text.size());
-    const size_t first = text.find_first_not_of(" \t\n", start);
-    if (first < end) items.push_back(text.substr(first, text.find_last_not_of(" \t\n", end - 1) - first + 1));
-    start = end + 1;
-  }
-  return items;
 }
 
 double parse_number(const std::string& where, const std::string& name, const std::string& text) {

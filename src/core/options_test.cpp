@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "core/errors.h"
+#include "core/option_lists.h"
 
 namespace galore {
 namespace {
@@ -76,6 +77,35 @@ TEST(Options, SayWhereTheyComeFrom) {
   Settings s;
   OptionTable table = table_of(s);
   EXPECT_EQ(message_of([&] { table.set("config.yaml", "x", "1"); }).rfind("[config.yaml]", 0), 0u);
+}
+
+TEST(OptionLists, QuotesAndBackslashesKeepSeparators) {
+  using Items = std::vector<std::string>;
+  EXPECT_EQ(split_list(R"(a\, b.txt, c)"), (Items{"a, b.txt", "c"}));
+  EXPECT_EQ(split_list(R"("a, b", 'c,d' ,e"f,g)"), (Items{"a, b", "c,d", "e\"f", "g"}));
+  EXPECT_EQ(split_list(R"(.*\.q_proj,x\y)"), (Items{R"(.*\.q_proj)", R"(x\y)"}))
+      << "patterns stay as they are";
+  EXPECT_EQ(split_list(R"("a" b,"c)"), (Items{R"("a" b)", R"("c)"})) << "quotes inside an item are plain";
+  EXPECT_EQ(split_list("a,, b ;c"), (Items{"a", "b ;c"}));
+}
+
+TEST(OptionLists, EveryItemReadsBack) {
+  const std::vector<std::string> items{"a",      "a,b",        " a",  "a\\,b", "\"a\"",
+                                       "'a, b'", "\"a\\\", b", "a\\", ",",     "\\\""};
+  EXPECT_EQ(split_list(join_list(items)), items);
+  EXPECT_EQ(list_item("part a, b.jsonl"), R"(part a\, b.jsonl)");
+  Settings s;
+  OptionTable table = table_of(s);
+  table.set("test", "files", join_list(items));
+  EXPECT_EQ(s.files, items);
+  EXPECT_EQ(table.find("files")->text(), join_list(items)) << "the saved configuration reads back";
+}
+
+TEST(Options, PairsMayHaveBlanks) {
+  using Pairs = std::vector<std::pair<std::string, std::string>>;
+  EXPECT_EQ(parse_pairs("test", "rank = 4, scale= 0.5 ,proj =std"),
+            (Pairs{{"rank", "4"}, {"scale", "0.5"}, {"proj", "std"}}));
+  EXPECT_EQ(parse_pairs("test", R"(target=a\,b,rank=4)"), (Pairs{{"target", "a,b"}, {"rank", "4"}}));
 }
 
 }  // namespace

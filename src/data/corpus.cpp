@@ -12,13 +12,11 @@ bool is_token_file(const Path& path) { return path.extension() == ".bin"; }
 
 class TokenParts : public DocumentReader {
  public:
-  TokenParts(const Path& path, int64_t part_tokens, const TextPlace& begin)
-      : file_(TokenFile::open_shard(path)),
-        part_tokens_(part_tokens),
-        position_(begin.offset),
-        part_(begin.line) {
+  TokenParts(std::unique_ptr<TokenFile> file, int64_t part_tokens, const TextPlace& begin)
+      : file_(std::move(file)), part_tokens_(part_tokens), position_(begin.offset), part_(begin.line) {
     if (position_ > file_->num_tokens())
-      fail(path.string(), "expected at least {} tokens, the file has {}", position_, file_->num_tokens());
+      fail(file_->path().string(), "expected at least {} tokens, the file has {}", position_,
+           file_->num_tokens());
   }
 
   bool next(Document& document) override {
@@ -48,9 +46,9 @@ class TokenParts : public DocumentReader {
 
 }  // namespace
 
-std::unique_ptr<DocumentReader> open_token_parts(const Path& path, int64_t part_tokens,
+std::unique_ptr<DocumentReader> open_token_parts(std::unique_ptr<TokenFile> file, int64_t part_tokens,
                                                  const TextPlace& begin) {
-  return std::make_unique<TokenParts>(path, part_tokens, begin);
+  return std::make_unique<TokenParts>(std::move(file), part_tokens, begin);
 }
 
 Corpus::Corpus(CorpusOptions options, const DocumentPlace& begin)
@@ -65,8 +63,9 @@ Corpus::Corpus(CorpusOptions options, const DocumentPlace& begin)
 
 void Corpus::open(const TextPlace& begin) {
   const Path& file = path(place_.file);
-  reader_ = is_token_file(file) ? open_token_parts(file, options_.part_tokens, begin)
-                                : open_documents(file, options_.text_documents, options_.broken_rows, begin);
+  reader_ = is_token_file(file) ? open_token_parts(TokenFile::open_shard(file, options_.token_dtype),
+                                                   options_.part_tokens, begin)
+                                : open_documents(file, options_.format, begin);
 }
 
 bool Corpus::end_epoch() {

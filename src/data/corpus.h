@@ -12,8 +12,8 @@ namespace galore {
 
 struct CorpusOptions {
   std::vector<Path> files;  // .txt, .jsonl (also compressed), .parquet and .bin
-  TextDocuments text_documents = TextDocuments::paragraph;
-  BrokenRows broken_rows = BrokenRows::stop;
+  DocumentFormat format;
+  TokenDtype token_dtype = TokenDtype::automatic;
   int64_t max_documents = 0;  // per epoch; 0: all
   int64_t part_tokens = 512;  // token files come in parts of this many tokens
   bool once = false;          // stop after one epoch
@@ -43,7 +43,7 @@ class Corpus {
 uint64_t corpus_fingerprint(const std::vector<Path>& files);
 
 // Reads a token file in parts of `part_tokens`. The offset of `begin` counts tokens.
-std::unique_ptr<DocumentReader> open_token_parts(const Path& path, int64_t part_tokens,
+std::unique_ptr<DocumentReader> open_token_parts(std::unique_ptr<TokenFile> file, int64_t part_tokens,
                                                  const TextPlace& begin);
 
 }  // namespace galore

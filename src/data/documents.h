@@ -1,10 +1,12 @@
 // Documents of a data file, streamed in order.
 //
-// .txt: paragraphs separated by blank lines (default), one document per line, or the whole file.
+// .txt: paragraphs separated by blank lines (default), one document per line, or the whole file. Text that is
+//         not UTF-8 is an Error with file, line and byte, or a document with a fault.
 // .jsonl: one row per line, {"text": "..."} or {"input_ids": [...]} with optional "labels" of the same length
 //         (-100: not counted). Other keys are ignored. A broken row is an Error with file and line, or a
 //         document with a fault.
-// Both kinds may be compressed: .txt.gz, .jsonl.zst.
+// .json: the same rows, a row per line or one JSON list of rows.
+// These kinds may be compressed: .txt.gz, .jsonl.zst.
 // .parquet: rows with the same columns (parquet.h), in a build with GALORE_PARQUET.
 #pragma once
 
@@ -28,7 +30,7 @@ struct DocumentPlace {
   int64_t epoch = 0;
   int64_t file = 0;      // number of the file
   int64_t document = 0;  // number of documents of the epoch before it
-  TextPlace text;        // its offset counts tokens in a token file and rows in a .parquet
+  TextPlace text;        // its offset counts tokens in a token file and rows in a .parquet or a list
 
   bool operator==(const DocumentPlace&) const = default;
 };
@@ -92,11 +94,18 @@ class DocumentReader {
 
 enum class BrokenRows { stop, skip };
 
-// Opens a file by its extension: .txt (and .md, .text), .jsonl (and .json with one row per line) or .parquet.
-std::unique_ptr<DocumentReader> open_documents(const Path& path, TextDocuments kind,
-                                               BrokenRows broken = BrokenRows::stop,
+// The settings that decide which documents a file holds.
+struct DocumentFormat {
+  TextDocuments text_documents = TextDocuments::paragraph;
+  BrokenRows broken_rows = BrokenRows::stop;
+  TextEncoding encoding = TextEncoding::utf8;  // of .txt and .jsonl files
+};
+
+// Opens a file by its extension: .txt (and .md, .text), .jsonl (and .json) or .parquet.
+std::unique_ptr<DocumentReader> open_documents(const Path& path, const DocumentFormat& format = {},
                                                const TextPlace& begin = {});
-bool is_json_lines(const Path& path);
+// Returns true for .jsonl, .ndjson and .json files, compressed ones included.
+bool is_json_rows(const Path& path);
 bool is_parquet(const Path& path);
 
 }  // namespace galore

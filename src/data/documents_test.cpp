@@ -11,7 +11,7 @@ class DocumentsTest : public DataTest {
   std::vector<std::string> texts(const Path& path, TextDocuments kind) {
     std::vector<std::string> all;
     Document document;
-    for (const auto reader = open_documents(path, kind); reader->next(document);)
+    for (const auto reader = open_documents(path, {kind}); reader->next(document);)
       all.push_back(document.text);
     return all;
   }
@@ -50,7 +50,7 @@ TEST_F(DocumentsTest, RowsOfTextAndIds) {
       write("rows.jsonl",
             "{\"text\": \"caf\\u00e9\", \"id\": 3}\r\n{\"text\": \"\"}\n{\"input_ids\": [1, 2]}\n"
             "{\"input_ids\": [3, 4], \"labels\": [-100, 4]}");
-  const auto reader = open_documents(path, TextDocuments::paragraph);
+  const auto reader = open_documents(path);
   Document document;
   ASSERT_TRUE(reader->next(document));
   EXPECT_EQ(document.text, "caf\u00e9");
@@ -70,14 +70,14 @@ TEST_F(DocumentsTest, BrokenRowsNameFileAndLine) {
     EXPECT_NE(row_error(row).find("rows.jsonl:3"), std::string::npos) << row << ": " << row_error(row);
   EXPECT_NE(row_error("{\"txt\": \"a\"}").find("'txt'"), std::string::npos);
   EXPECT_EQ(row_error(""), "");
-  EXPECT_NE(message_of([&] { open_documents(write("a.parquet", "x"), TextDocuments::line); }), "");
+  EXPECT_NE(message_of([&] { open_documents(write("a.parquet", "x"), {TextDocuments::line}); }), "");
 }
 
 TEST_F(DocumentsTest, CompressedFilesAreReadAsTheyAre) {
   const std::string rows = "{\"text\":\"one\"}\n{\"text\":\"two\"}\n";
   for (const Path& path : {write("a.jsonl.gz", testing_compression::gzip(rows)),
                            write("a.jsonl.zst", testing_compression::zstd(rows))}) {
-    EXPECT_TRUE(is_json_lines(path));
+    EXPECT_TRUE(is_json_rows(path));
     EXPECT_EQ(texts(path, TextDocuments::paragraph), (Texts{"one", "two"})) << path;
   }
   EXPECT_EQ(texts(write("b.txt.gz", testing_compression::gzip("x\n\ny")), TextDocuments::paragraph),
@@ -99,13 +99,13 @@ TEST_F(DocumentsTest, AnyPlaceIsABeginning) {
        {write("a.txt", text), write("a.txt.gz", gzip(text)), write("a.txt.zst", zstd(text)),
         write("a.jsonl", rows), write("a.jsonl.gz", gzip(rows))})
     for (const TextDocuments kind : {TextDocuments::paragraph, TextDocuments::line, TextDocuments::file}) {
-      const auto whole = open_documents(path, kind);
+      const auto whole = open_documents(path, {kind});
       Document expected, found;
       for (int i = 0; whole->next(expected); ++i) {
         const TextPlace place = whole->place();
         const double share = whole->share();
         if (i % 50 != 3 && expected.text.size() < (1u << 20)) continue;
-        const auto rest = open_documents(path, kind, BrokenRows::stop, place);
+        const auto rest = open_documents(path, {kind}, place);
         ASSERT_EQ(whole->next(expected), rest->next(found)) << path << " " << i;
         EXPECT_TRUE(expected.text == found.text) << path << " " << i;
         EXPECT_EQ(expected.line, found.line);
@@ -120,7 +120,7 @@ TEST_F(DocumentsTest, BrokenRowsAreLeftOutAndCounted) {
   const Path path = write("rows.jsonl",
                           "{\"text\":\"one\"}\n{\"text\": 3}\nno row\n{\"text\":\"two\"}\n{\"input_ids\":[1],"
                           "\"labels\":[]}\n");
-  const auto reader = open_documents(path, TextDocuments::line, BrokenRows::skip);
+  const auto reader = open_documents(path, {TextDocuments::line, BrokenRows::skip});
   std::vector<std::string> found;
   SkippedRows broken;
   for (Document document; reader->next(document);) {

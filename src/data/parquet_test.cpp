@@ -86,7 +86,7 @@ class ParquetTest : public DataTest {
   std::vector<Found> read(const Path& path, BrokenRows broken = BrokenRows::stop) {
     std::vector<Found> all;
     Document document;
-    for (const auto reader = open_documents(path, TextDocuments::paragraph, broken); reader->next(document);)
+    for (const auto reader = open_documents(path, {.broken_rows = broken}); reader->next(document);)
       all.push_back(found(document));
     return all;
   }
@@ -196,14 +196,14 @@ TEST_F(ParquetTest, AnyPlaceIsABeginning) {
   for (const int64_t group_rows : {1, 7, 300, 2000}) {
     write_texts(group_rows);
     const Path path = folder_ / "texts.parquet";
-    const auto whole = open_documents(path, TextDocuments::paragraph);
+    const auto whole = open_documents(path);
     Document expected, document;
     for (int i = 0;; ++i) {
       const TextPlace place = whole->place();
       const double share = whole->share();
       const bool more = whole->next(expected);
       if (i % 37 && more) continue;
-      const auto rest = open_documents(path, TextDocuments::paragraph, BrokenRows::stop, place);
+      const auto rest = open_documents(path, {}, place);
       EXPECT_EQ(rest->share(), share);
       ASSERT_EQ(rest->next(document), more) << i;
       if (!more) break;
@@ -213,7 +213,7 @@ TEST_F(ParquetTest, AnyPlaceIsABeginning) {
     }
     EXPECT_EQ(whole->share(), 1);
     EXPECT_NE(message_of([&] {
-                open_documents(path, TextDocuments::file, BrokenRows::stop, {1001, 0, false});
+                open_documents(path, {TextDocuments::file}, {1001, 0, false});
               }).find("expected at least 1001 rows, the file has 1000"),
               std::string::npos);
   }
@@ -284,7 +284,7 @@ TEST_F(ParquetTest, MemoryIsBounded) {
     write("large.parquet", parquet_bytes({{"text", strings(texts)}}, 1 << 20, Compression::UNCOMPRESSED));
   }
   arrow::default_memory_pool()->ReleaseUnused();
-  const auto reader = open_documents(folder_ / "large.parquet", TextDocuments::paragraph);
+  const auto reader = open_documents(folder_ / "large.parquet");
   Document document;
   ASSERT_TRUE(reader->next(document));
   const int64_t before = resident_bytes();

@@ -4,14 +4,14 @@
 #include <utility>
 
 #include "core/errors.h"
+#include "data/token_check.h"
 
 namespace galore {
 namespace {
 
 RowStreamOptions completed(RowStreamOptions options) {
   options.corpus.part_tokens = options.max_length;
-  options.corpus.broken_rows = options.tokenization.broken_rows;
-  options.corpus.text_documents = options.tokenization.text_documents;
+  options.corpus.format = options.tokenization;
   return options;
 }
 
@@ -36,14 +36,13 @@ RowStream::RowStream(RowStreamOptions options, const Tokenizer* tokenizer, const
 
 void RowStream::check(const Document& document) const {
   if (options_.vocab_size == 0 || !document.fault.empty()) return;
-  const auto refuse = [&](int64_t id) {
-    fail(fmt::format("{}:{}", corpus_.path(document.place.file).string(), document.line),
-         "expected ids below {}, given {}", options_.vocab_size, id);
+  const auto refuse = [&](const std::string& fault) {
+    fail(fmt::format("{}:{}", corpus_.path(document.place.file).string(), document.line), "{}", fault);
   };
   for (const int32_t id : document.ids)
-    if (id < 0 || id >= options_.vocab_size) refuse(id);
-  for (const int32_t id : document.labels)
-    if (id >= options_.vocab_size || (id < 0 && id != kIgnoredLabel)) refuse(id);
+    if (!is_id(id, options_.vocab_size)) refuse(id_fault(id, options_.vocab_size));
+  for (const int32_t label : document.labels)
+    if (!is_label(label, options_.vocab_size)) refuse(label_fault(label, options_.vocab_size));
 }
 
 bool RowStream::next_document() {

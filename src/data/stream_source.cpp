@@ -17,7 +17,10 @@ int64_t fingerprint_of(const StreamOptions& options, const std::vector<Path>& fi
       fmt::format("{:x} {} {} {} {} {} {} {} {} {}", corpus_fingerprint(files), options.buffer_size,
                   b.max_length, packing_name(b.packing), b.seed, b.max_samples, b.val_size,
                   text_documents_name(options.tokenization.text_documents),
-                  options.tokenization.separator.value_or(-1), options.tokenization.add_special_tokens);
+                  options.tokenization.separator.value_or(-1), options.tokenization.add_special_tokens) +
+      (options.tokenization.encoding == TextEncoding::utf8
+           ? ""
+           : text_encoding_name(options.tokenization.encoding));
   return static_cast<int64_t>(fnv1a(text) >> 1) | 1;
 }
 
@@ -67,6 +70,7 @@ RowStreamOptions StreamBatchSource::row_options() const {
   const BatchOptions& batches = options_.batches;
   RowStreamOptions rows;
   rows.corpus.files = files_;
+  rows.corpus.token_dtype = options_.token_dtype;
   rows.corpus.max_documents = batches.max_samples;
   rows.corpus.once = batches.evaluation;
   rows.tokenization = options_.tokenization;

@@ -21,6 +21,7 @@ struct StreamOptions {
   BatchOptions batches;         // val_size must be a whole number: the first rows of the stream
   int64_t buffer_size = 16384;  // rows; 1 keeps the order
   int64_t workers = 1;          // threads that tokenize; 0: next() tokenizes
+  TokenDtype token_dtype = TokenDtype::automatic;  // of .bin files without a header
 };
 
 // Returns the most bytes that the rows of the buffer and the documents on their way to it take, if the rows

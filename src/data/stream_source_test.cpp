@@ -216,7 +216,7 @@ TEST_F(StreamTest, WhatCannotBeIsRefusedInOneLine) {
             std::string::npos);
   stream = options(true);
   stream.batches.vocab_size = 257;
-  EXPECT_NE(complaint(stream).find("1.txt:1] expected ids below 257, given 257"), std::string::npos)
+  EXPECT_NE(complaint(stream).find("1.txt:1] expected ids from 0 to 256, given 257"), std::string::npos)
       << complaint(stream);
   stream = options(true);
   stream.files = {write("blank.txt", "\n\n").string()};

@@ -82,13 +82,15 @@ class CacheWriter {
 };
 
 std::string cache_name(const Path& data, const Tokenizer* tokenizer, const TokenizationOptions& options) {
-  const bool has_rows = is_json_lines(data) || is_parquet(data);
+  const bool has_rows = is_json_rows(data) || is_parquet(data);
   const std::string settings =
       fmt::format(
           "{}{}{}", has_rows ? "rows" : text_documents_name(options.text_documents),
           options.add_special_tokens ? "" : "-plain",
           options.separator ? fmt::format("-{}{}", has_rows ? "end" : "sep", *options.separator) : "") +
-      (options.broken_rows == BrokenRows::skip && has_rows ? "-skip" : "");
+      (options.broken_rows == BrokenRows::skip ? "-skip" : "") +
+      (options.separator && !options.separates_ids ? "-text" : "") +
+      (options.encoding == TextEncoding::utf8 ? "" : std::string("-") + text_encoding_name(options.encoding));
   return fmt::format("{}-{}-{}-{}", data.stem().string(), data_fingerprint(data),
                      tokenizer ? tokenizer->fingerprint() : "ids", settings);
 }
@@ -97,7 +99,7 @@ void build_cache(const Path& data, const Tokenizer* tokenizer, const Tokenizatio
                  const Path& stem, const DataMessages& messages) {
   if (messages) messages(fmt::format("tokenizing {}", data.string()));
   const auto start = std::chrono::steady_clock::now();
-  const auto reader = open_documents(data, options.text_documents, options.broken_rows);
+  const auto reader = open_documents(data, options);
   CacheWriter writer(stem, tokenizer && tokenizer->vocab_size() <= 65536 ? 2 : 4);
   const SkippedRows skipped = tokenize_documents(
       *reader, data, tokenizer, options, [&](const Document& document) { writer.add(data, document); });

@@ -27,8 +27,9 @@ TokenDataset::TokenDataset(const DatasetOptions& options, const Tokenizer* token
   for (const std::string& pattern : options.files)
     for (const Path& path : expand_glob(pattern)) {
       files_.push_back(path.extension() == ".bin"
-                           ? TokenFile::open_shard(path)
+                           ? TokenFile::open_shard(path, options.token_dtype)
                            : open_or_build_cache(path, tokenizer, options.tokenization, folder, messages));
+      check_tokens(*files_.back(), {path, tokenizer, options.tokenization}, options.limits, messages);
       first_token_.push_back(first_token_.back() + files_.back()->num_tokens());
       first_document_.push_back(first_document_.back() + files_.back()->num_documents());
       has_documents_ = has_documents_ && files_.back()->has_documents();

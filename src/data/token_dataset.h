@@ -7,6 +7,7 @@
 
 #include "data/packing.h"
 #include "data/token_cache.h"
+#include "data/token_check.h"
 #include "data/token_file.h"
 
 namespace galore {
@@ -15,6 +16,8 @@ struct DatasetOptions {
   std::vector<std::string> files;  // paths or globs: .txt, .jsonl, .parquet (cached) and .bin (read directly)
   Path cache_folder;               // empty: default_cache_folder()
   TokenizationOptions tokenization;
+  TokenDtype token_dtype = TokenDtype::automatic;  // of .bin files without a header
+  TokenLimits limits = {};                         // what lies outside is an Error that names file and row
 };
 
 class TokenDataset {

@@ -5,13 +5,21 @@
 #include <cstring>
 
 #include "core/errors.h"
+#include "core/file_kinds.h"
 
 namespace galore {
+
+struct ShardHeader {
+  int token_bytes = 2;
+  int32_t count = 0;
+};
+
 namespace {
 
 constexpr uint64_t kHeaderBytes = 1024;
 constexpr int32_t kMagic16 = 20240520, kVersion16 = 1, kMagic32 = 20240801, kVersion32 = 7;
 constexpr int64_t kReadTokens = 1 << 16;
+constexpr size_t kFewestPairs = 4;  // fewer numbers say nothing about the width
 
 template <typename Stored>
 void widen(const char* bytes, int64_t count, int64_t* target) {
@@ -32,6 +40,38 @@ void read_widened(const RandomAccessFile& file, uint64_t offset, int64_t count, 
     widen<Stored>(buffer.data(), now, target + done);
     done += now;
   }
+}
+
+// Throws for a known magic number with an unknown version, because its tokens may stand elsewhere.
+std::optional<ShardHeader> read_header(const RandomAccessFile& file) {
+  std::array<int32_t, 3> fields{};
+  std::string start(std::min<uint64_t>(file.size(), kKindBytes), '\0');
+  file.read(0, start.data(), start.size());
+  if (const std::string pointer = lfs_pointer(start); !pointer.empty())
+    fail(file.path().string(), "{}", pointer);
+  if (start.starts_with("\x93NUMPY"))
+    fail(file.path().string(), "a NumPy file: expected tokens alone, as numpy's tofile() writes them");
+  if (file.size() < sizeof fields) return std::nullopt;
+  file.read(0, fields.data(), sizeof fields);
+  const auto [magic, version, count] = fields;
+  if (magic != kMagic16 && magic != kMagic32) return std::nullopt;
+  const int32_t expected = magic == kMagic16 ? kVersion16 : kVersion32;
+  if (version != expected)
+    fail(file.path().string(),
+         "an llm.c header with the magic number {} and the unknown version {}: expected {}", magic, version,
+         expected);
+  return ShardHeader{magic == kMagic16 ? 2 : 4, count};
+}
+
+// Returns whether the second number of every pair of 16-bit numbers is zero, in the first tokens of a file,
+// and some first number is not.
+bool looks_wide(const RandomAccessFile& file) {
+  const auto pairs = static_cast<size_t>(std::min<uint64_t>(file.size() / 4, kReadTokens));
+  std::vector<std::array<uint16_t, 2>> numbers(pairs);
+  file.read(0, numbers.data(), pairs * sizeof numbers[0]);
+  const auto is_zero = [](size_t place) { return [place](const auto& pair) { return pair[place] == 0; }; };
+  return pairs >= kFewestPairs && std::all_of(numbers.begin(), numbers.end(), is_zero(1)) &&
+         !std::all_of(numbers.begin(), numbers.end(), is_zero(0));
 }
 
 Path with_extension(const Path& stem, const char* extension) { return stem.string() + extension; }
@@ -56,28 +96,49 @@ std::string shard_header(int64_t num_tokens, int token_bytes) {
   return header;
 }
 
-std::unique_ptr<TokenFile> TokenFile::open_shard(const Path& path) {
+TokenDtype token_dtype_from_name(const std::string& name) {
+  if (name == "auto") return TokenDtype::automatic;
+  if (name == "uint16") return TokenDtype::uint16;
+  if (name == "uint32") return TokenDtype::uint32;
+  fail_usage("token_dtype", "expected auto, uint16 or uint32, given '{}'", name);
+}
+
+std::unique_ptr<TokenFile> TokenFile::open_shard(const Path& path, TokenDtype dtype) {
   std::unique_ptr<TokenFile> shard(new TokenFile);
   shard->tokens_ = std::make_unique<RandomAccessFile>(path);
-  const uint64_t size = shard->tokens_->size();
-  std::array<int32_t, 3> fields{};
-  if (size >= kHeaderBytes) shard->tokens_->read(0, fields.data(), sizeof fields);
-  const bool narrow = fields[0] == kMagic16 && fields[1] == kVersion16;
-  const bool wide = fields[0] == kMagic32 && fields[1] == kVersion32;
-  if (!narrow && !wide) {
-    if (size % 2 != 0 || size == 0)
-      fail(path.string(), "expected tokens of 2 bytes or an llm.c header, the file has {} bytes", size);
-    shard->num_tokens_ = static_cast<int64_t>(size / 2);
-    return shard;
+  if (const auto header = read_header(*shard->tokens_)) {
+    if (dtype != TokenDtype::automatic && (dtype == TokenDtype::uint32) != (header->token_bytes == 4))
+      fail(path.string(), "token_dtype: the file's header says tokens of {} bytes", header->token_bytes);
+    shard->take_header(*header);
+  } else {
+    shard->take_headerless(dtype);
   }
-  shard->token_bytes_ = wide ? 4 : 2;
-  shard->data_begin_ = kHeaderBytes;
-  shard->num_tokens_ = fields[2];
-  const uint64_t expected = kHeaderBytes + static_cast<uint64_t>(std::max(fields[2], 0)) * (wide ? 4 : 2);
-  if (fields[2] <= 0 || size != expected)
-    fail(path.string(), "the header says {} tokens of {} bytes, so {} bytes; the file has {}", fields[2],
-         shard->token_bytes_, expected, size);
   return shard;
+}
+
+void TokenFile::take_header(const ShardHeader& header) {
+  token_bytes_ = header.token_bytes;
+  data_begin_ = kHeaderBytes;
+  num_tokens_ = header.count;
+  const uint64_t expected =
+      kHeaderBytes + static_cast<uint64_t>(std::max(header.count, 0)) * static_cast<uint64_t>(token_bytes_);
+  if (header.count <= 0 || tokens_->size() != expected)
+    fail(path().string(), "the header says {} tokens of {} bytes, so {} bytes; the file has {}", header.count,
+         token_bytes_, expected, tokens_->size());
+}
+
+void TokenFile::take_headerless(TokenDtype dtype) {
+  token_bytes_ = dtype == TokenDtype::uint32 ? 4 : 2;
+  const auto width = static_cast<uint64_t>(token_bytes_);
+  if (tokens_->size() == 0 || tokens_->size() % width != 0)
+    fail(path().string(), "expected tokens of {} bytes or an llm.c header, the file has {} bytes", width,
+         tokens_->size());
+  num_tokens_ = static_cast<int64_t>(tokens_->size() / width);
+  if (dtype == TokenDtype::automatic && looks_wide(*tokens_))
+    fail(
+        path().string(),
+        "every second number of 16 bits is zero and there is no llm.c header, so these are not tokens of 2 "
+        "bytes: give token_dtype=uint32 for tokens of 4 bytes, or token_dtype=uint16 if the zeros are meant");
 }
 
 std::unique_ptr<TokenFile> TokenFile::open_cache(const Path& stem) {

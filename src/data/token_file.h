@@ -17,14 +17,23 @@
 
 namespace galore {
 
+// The width of the ids in a .bin file without a header. automatic: two bytes, unless the content contradicts.
+enum class TokenDtype { automatic, uint16, uint32 };
+// Accepts "auto", "uint16" or "uint32"; any other name is a UsageError.
+TokenDtype token_dtype_from_name(const std::string& name);
+
 struct TokenRange {
   int64_t begin = 0, count = 0;
 };
 
+struct ShardHeader;
+
 class TokenFile {
  public:
-  // A size that does not fit the header or the content is an Error.
-  static std::unique_ptr<TokenFile> open_shard(const Path& path);
+  // A size that does not fit the header or the content is an Error, and so are an unknown version of the
+  // header, a `dtype` that contradicts it, and without `dtype` a headerless file in which every second number
+  // is zero.
+  static std::unique_ptr<TokenFile> open_shard(const Path& path, TokenDtype dtype = TokenDtype::automatic);
   // `stem` is the cache's path without extension. Returns null when there is no complete cache.
   static std::unique_ptr<TokenFile> open_cache(const Path& stem);
 
@@ -34,6 +43,8 @@ class TokenFile {
   int64_t num_documents() const { return num_documents_; }
   bool has_documents() const { return offsets_ != nullptr; }
   bool has_labels() const { return labels_ != nullptr; }
+  // Returns true for a shard whose header says the width of its ids.
+  bool has_header() const { return data_begin_ > 0; }
   int token_bytes() const { return token_bytes_; }
   TokenRange document(int64_t index) const;
   // Appends the number of tokens of each of the first `count` documents.
@@ -44,6 +55,8 @@ class TokenFile {
  private:
   TokenFile() = default;
   void check_bounds(int64_t index, int64_t begin, int64_t end) const;
+  void take_header(const ShardHeader& header);
+  void take_headerless(TokenDtype dtype);
 
   std::unique_ptr<RandomAccessFile> tokens_, offsets_, labels_;
   uint64_t data_begin_ = 0;

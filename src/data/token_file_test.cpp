@@ -36,7 +36,7 @@ class TokenFileTest : public DataTest {
   }
 
   ByteTokenizer tokenizer_;
-  TokenizationOptions options_{TextDocuments::paragraph, true, 257};
+  TokenizationOptions options_{{}, true, 257};
   int calls_ = 0, built_ = 0;
 };
 
@@ -133,7 +133,7 @@ TEST_F(TokenFileTest, RowsWithUnknownIdsAreBroken) {
 TEST_F(TokenFileTest, ManyDocumentsKeepTheirOrder) {
   std::string text;
   for (int i = 0; i < 200000; ++i) text += fmt::format("{}\n", i);
-  options_ = {TextDocuments::line, false, std::nullopt};
+  options_ = {{TextDocuments::line}, false, std::nullopt};
   const auto file = cache(write("a.txt", text));
   ASSERT_EQ(file->num_documents(), 200000);
   std::string joined;
@@ -145,7 +145,7 @@ TEST_F(TokenFileTest, ManyDocumentsKeepTheirOrder) {
 TEST_F(TokenFileTest, LengthsAreThoseOfTheDocuments) {
   std::string text;
   for (int i = 0; i < 70000; ++i) text += fmt::format("{}\n", i);  // more tokens than one read takes
-  options_ = {TextDocuments::line, false, std::nullopt};
+  options_ = {{TextDocuments::line}, false, std::nullopt};
   const auto file = cache(write("a.txt", text));
   std::vector<int32_t> lengths{7};
   file->append_lengths(70000, lengths);
@@ -168,7 +168,7 @@ TEST_F(TokenFileTest, DatasetJoinsFiles) {
   DatasetOptions options;
   options.files = {(folder_ / "?.txt").string()};
   options.cache_folder = folder_ / "cache";
-  options.tokenization = {TextDocuments::paragraph, false, 257};
+  options.tokenization = {{}, false, 257};
   const TokenDataset joined(options, &tokenizer_);
   EXPECT_EQ(joined.num_documents(), 3);
   EXPECT_EQ(joined.document(2).begin, 5);

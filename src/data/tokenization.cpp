@@ -22,6 +22,7 @@ void tokenize(Document& document, const Path& path, const Tokenizer* tokenizer,
     return;
   }
   if (!options.separator || document.is_part || document.has_labels || document.ids.empty()) return;
+  if (document.tokenized && !options.separates_ids) return;
   if (document.ids.back() != *options.separator)
     document.ids.push_back(static_cast<int32_t>(*options.separator));
 }

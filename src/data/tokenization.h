@@ -9,16 +9,16 @@
 
 namespace galore {
 
-struct TokenizationOptions {
-  TextDocuments text_documents = TextDocuments::paragraph;
+// Rows with ids outside the vocabulary are broken rows, too.
+struct TokenizationOptions : DocumentFormat {
   // Adds bos and eos around every text document if the tokenizer's configuration asks for them.
   bool add_special_tokens = true;
-  // Appended to every document that does not end with it, for packing. Rows with labels stay unchanged: their
-  // file says which tokens are learned, and the separator would be one more.
+  // The end of text, appended to every document that does not end with it. Rows with labels stay unchanged:
+  // their file says which tokens are learned, and the separator would be one more.
   std::optional<int64_t> separator;
-  BrokenRows broken_rows = BrokenRows::stop;  // rows with ids outside the vocabulary are broken, too
-  bool keep_empty_rows = false;               // a row without ids is a document, so that rows stay aligned
-  int64_t workers = 0;  // threads that tokenize a file for its cache; 0: as many as compute threads
+  bool keep_empty_rows = false;  // a row without ids is a document, so that rows stay aligned
+  bool separates_ids = true;     // false: rows with input_ids stay unchanged even without labels
+  int64_t workers = 0;           // threads that tokenize a file for its cache; 0: as many as compute threads
 };
 
 // Makes the ids of a document. An id outside the tokenizer's vocabulary sets the document's fault. Without a

@@ -147,7 +147,7 @@ std::vector<TaskRow> read_task_rows(const std::vector<std::string>& files, const
   for (const std::string& pattern : files)
     for (const Path& path : expand_glob(pattern)) {
       const std::string extension = without_compression(path).extension().string();
-      if (is_json_lines(path))
+      if (is_json_rows(path))
         read_json_lines(path, rows);
       else if (extension == ".tsv" || extension == ".csv" || (extension == ".txt" && !layout.columns.empty()))
         TableReader(path, layout).read_into(rows);

@@ -68,9 +68,9 @@ template <typename Action>
 void for_each_line(const TokenizerTrainingOptions& options, Action action) {
   LineSample sample(static_cast<size_t>(options.max_sentences), options.seed);
   for (const Path& path : options.inputs) {
-    TextLines lines(path);
-    for (std::string line; lines.next(line);) {
-      if (lines.had_line_end()) line += '\n';
+    const auto lines = options.open(path);
+    for (std::string line; lines->next(line);) {
+      if (lines->had_line_end()) line += '\n';
       if (options.max_sentences > 0)
         sample.offer(line);
       else
@@ -84,10 +84,7 @@ BpeTrainer count_words(const TokenizerTrainingOptions& options, const ByteIds& b
   const auto pre_tokenizer = make_pre_tokenizer(nlohmann::json(pre_tokenizer_json(options)), kTrainTokenizer);
   pre_tokenizer->leave_bytes_plain();
   WordCounter words;
-  for_each_line(options, [&](const std::string& line) {
-    const std::string text = lossy_utf8(line);
-    pre_tokenizer->split({text, true}, words);
-  });
+  for_each_line(options, [&](const std::string& line) { pre_tokenizer->split({line, true}, words); });
   if (words.counts().empty())
     fail(kTrainTokenizer, "the input files hold no text, the first is {}", options.inputs[0].string());
   BpeTrainer trainer(kFirstMerge);

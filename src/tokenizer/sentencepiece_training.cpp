@@ -32,7 +32,7 @@ size_t cut_position(const std::string& line, size_t start) {
 // Reads all lines of all files, cut to the library's length.
 class SentenceReader {
  public:
-  explicit SentenceReader(const std::vector<Path>& inputs) : inputs_(inputs) {}
+  explicit SentenceReader(const TokenizerTrainingOptions& options) : options_(options) {}
 
   bool next(std::string& sentence) {
     while (cut_ >= line_.size())
@@ -47,21 +47,21 @@ class SentenceReader {
   bool next_line() {
     cut_ = 0;
     while (!lines_ || !lines_->next(line_)) {
-      if (next_input_ == inputs_.size()) return false;
-      lines_.emplace(inputs_[next_input_++]);
+      if (next_input_ == options_.inputs.size()) return false;
+      lines_ = options_.open(options_.inputs[next_input_++]);
     }
     return true;
   }
 
-  const std::vector<Path>& inputs_;
+  const TokenizerTrainingOptions& options_;
   size_t next_input_ = 0, cut_ = 0;
-  std::optional<TextLines> lines_;
+  std::unique_ptr<TrainingText> lines_;
   std::string line_;
 };
 
 class AllLines : public sentencepiece::SentenceIterator {
  public:
-  explicit AllLines(const std::vector<Path>& inputs) : reader_(inputs) { AllLines::Next(); }
+  explicit AllLines(const TokenizerTrainingOptions& options) : reader_(options) { AllLines::Next(); }
   bool done() const override { return done_; }
   void Next() override { done_ = !reader_.next(value_); }
   const std::string& value() const override { return value_; }
@@ -75,9 +75,9 @@ class AllLines : public sentencepiece::SentenceIterator {
 
 class SampledLines : public sentencepiece::SentenceIterator {
  public:
-  SampledLines(const std::vector<Path>& inputs, size_t count, uint64_t seed) {
-    SentenceReader reader(inputs);
-    LineSample sample(count, seed);
+  explicit SampledLines(const TokenizerTrainingOptions& options) {
+    SentenceReader reader(options);
+    LineSample sample(static_cast<size_t>(options.max_sentences), options.seed);
     for (std::string line; reader.next(line);) sample.offer(line);
     lines_ = sample.take();
   }
@@ -166,10 +166,9 @@ void train_sentencepiece(const TokenizerTrainingOptions& options, const Training
   check_sentencepiece_options(options);
   std::unique_ptr<sentencepiece::SentenceIterator> lines;
   if (options.max_sentences > 0)
-    lines = std::make_unique<SampledLines>(options.inputs, static_cast<size_t>(options.max_sentences),
-                                           options.seed);
+    lines = std::make_unique<SampledLines>(options);
   else
-    lines = std::make_unique<AllLines>(options.inputs);
+    lines = std::make_unique<AllLines>(options);
   if (lines->done())
     fail(kTrainTokenizer, "the input files hold no text, the first is {}", options.inputs[0].string());
   if (sink) sink(fmt::format("training {} pieces on {} file(s)", options.vocab_size, options.inputs.size()));

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/errors.h"
+#include "core/file_kinds.h"
 
 namespace galore {
 namespace {
@@ -11,17 +12,23 @@ constexpr size_t kBlockBytes = 1 << 17;
 
 }  // namespace
 
-TextLines::TextLines(const Path& path, size_t largest_piece, const TextPlace& begin)
+TextLines::TextLines(const Path& path, size_t largest_piece, const TextPlace& begin, TextEncoding encoding)
     : path_(path),
-      bytes_(open_bytes(path)),
+      bytes_(as_utf8(open_bytes(path), encoding, path)),
       largest_piece_(largest_piece),
       line_ended_(!begin.inside_line),
       line_number_(begin.line) {
   if (begin.offset > 0) {
     go_to(begin.offset);
-  } else if (fill() && block_.starts_with("\xef\xbb\xbf")) {
-    position_ = 3;
+    return;
   }
+  if (!fill()) return;
+  if (const std::string pointer = lfs_pointer(block_); !pointer.empty()) fail(path_.string(), "{}", pointer);
+  if (block_.starts_with("\xef\xbb\xbf")) position_ = 3;
+  const TextEncoding guess = guessed_encoding(block_);
+  if (encoding == TextEncoding::utf8 && guess != encoding)
+    fail(path_.string(), "expected UTF-8, the file begins as UTF-16 does: give encoding={} or convert it",
+         text_encoding_name(guess));
 }
 
 // Blocks have the same borders as without seeking, so share() gives the same values.

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "core/byte_stream.h"
+#include "tokenizer/text_encoding.h"
 
 namespace galore {
 
@@ -22,7 +22,10 @@ class TextLines {
  public:
   // A line longer than `largest_piece` bytes comes in several pieces, cut between characters. A reader that
   // starts at `begin` gives the same pieces from there on as the reader that returned this position.
-  explicit TextLines(const Path& path, size_t largest_piece = 1 << 20, const TextPlace& begin = {});
+  // Text in another `encoding` is converted; offsets count bytes of UTF-8. A file in UTF-16 that is to be
+  // read as UTF-8 is an Error.
+  explicit TextLines(const Path& path, size_t largest_piece = 1 << 20, const TextPlace& begin = {},
+                     TextEncoding encoding = TextEncoding::utf8);
 
   // Reads the next piece without its line end (\n or \r\n); returns false at the end of the file. A byte
   // order mark is dropped.

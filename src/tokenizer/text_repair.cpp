@@ -1,5 +1,6 @@
 #include "tokenizer/text_repair.h"
 
+#include <fmt/core.h>
 #include <simdjson.h>
 
 #include <algorithm>
@@ -46,6 +47,29 @@ std::string replace_all(std::string text, std::string_view from, std::string_vie
 }
 
 bool is_valid_utf8(std::string_view bytes) { return simdjson::validate_utf8(bytes.data(), bytes.size()); }
+
+size_t first_invalid_utf8(std::string_view bytes) {
+  if (is_valid_utf8(bytes)) return std::string_view::npos;
+  size_t position = 0;
+  for (;;) {
+    const FrontCharacter front = front_character(bytes.substr(position));
+    if (!front.valid) return position;
+    position += front.length;
+  }
+}
+
+std::string utf8_fault(const std::string& file, int64_t line, std::string_view text) {
+  const size_t bad = first_invalid_utf8(text);
+  if (bad == std::string_view::npos) return "";
+  const std::string_view before = text.substr(0, bad);
+  const size_t line_begin = before.rfind('\n') + 1;  // npos + 1 is 0
+  return fmt::format(
+      "[{}:{}] expected UTF-8, byte {} of the line is {:#04x}: give encoding=latin-1 (or windows-1252, "
+      "utf-16) "
+      "or convert the file",
+      file, line + std::count(before.begin(), before.end(), '\n'), bad - line_begin + 1,
+      static_cast<unsigned char>(text[bad]));
+}
 
 std::string lossy_utf8(std::string_view bytes) {
   if (is_valid_utf8(bytes)) return std::string(bytes);

@@ -1,6 +1,7 @@
 #include "tokenizer/tokenizer.h"
 
 #include "core/errors.h"
+#include "core/file_kinds.h"
 #include "tokenizer/json_tokenizer.h"
 #include "tokenizer/pretrained.h"
 #include "tokenizer/sentencepiece_tokenizer.h"
@@ -22,7 +23,7 @@ std::string combined_fingerprint(const std::vector<Path>& files) {
 
 std::unique_ptr<Tokenizer> load_tokenizer(const Path& path) {
   const std::string where = "tokenizer " + path.string();
-  if (!std::filesystem::exists(path)) fail(where, "no such file or folder");
+  if (!std::filesystem::exists(path)) fail("tokenizer", "{}", missing_folder(path.string()));
   const bool is_folder = std::filesystem::is_directory(path);
   if (!is_folder && path.extension() == ".json") return JsonTokenizer::from_file(path);
   if (is_folder && std::filesystem::exists(path / "tokenizer.json")) {

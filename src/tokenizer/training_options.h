@@ -3,16 +3,20 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
-#include "core/files.h"
+#include "tokenizer/training_text.h"
 
 namespace galore {
 
 struct TokenizerTrainingOptions {
-  std::vector<Path> inputs;  // text files with one sentence on each line
-  Path output;               // folder for the tokenizer and the configuration files that transformers needs
+  std::vector<Path> inputs;  // files with one sentence on each line of their text
+  std::function<std::unique_ptr<TrainingText>(const Path&)> open = [](const Path& path) {
+    return open_plain_text(path);
+  };
+  Path output;  // folder for the tokenizer and the configuration files that transformers needs
   int64_t vocab_size = 32000;
   double character_coverage =
       0.9995;  // SentencePiece: the share of characters that become pieces; the other characters become bytes

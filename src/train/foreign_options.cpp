@@ -97,10 +97,9 @@ void resolve_apollo_and_badam(TrainOptions& o, Notes& notes) {
 }
 
 bool has_argument(const std::string& arguments, const std::string& name) {
-  const auto items = split_list(arguments);
-  return std::any_of(items.begin(), items.end(), [&](const std::string& item) {
-    return canonical_name(item.substr(0, item.find('='))) == name;
-  });
+  const auto pairs = parse_pairs("optim_args", arguments);
+  return std::any_of(pairs.begin(), pairs.end(),
+                     [&](const auto& pair) { return canonical_name(pair.first) == name; });
 }
 
 // Appends rank and similar options of the research scripts to optim_args, where the last value counts.

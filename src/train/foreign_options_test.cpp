@@ -221,5 +221,62 @@ TEST(ForeignOptions, TwoNamesForOneThingInOnePlaceAreRefused) {
             16);
 }
 
+TEST(ForeignOptions, KeysOfRunClmAndTheTrainer) {
+  const Given given({"validation_file=v.txt", "block_size=128", "max_train_samples=5", "torch_dtype=bfloat16",
+                     "per_gpu_train_batch_size=4", "dataloader_pin_memory=true", "neftune_noise_alpha=none",
+                     "push_to_hub=false", "logging_strategy=steps", "torch_compile=true"});
+  EXPECT_EQ(given.options.eval_file, std::vector<std::string>{"v.txt"});
+  EXPECT_EQ(given.options.max_length, 128);
+  EXPECT_EQ(given.options.max_samples, 5);
+  EXPECT_EQ(given.options.dtype, "bfloat16");
+  EXPECT_EQ(given.options.per_device_train_batch_size, 4);
+  EXPECT_TRUE(given.noted("validation_file is taken as eval_file"));
+  EXPECT_TRUE(given.noted("block_size is taken as max_length"));
+  EXPECT_NE(complaint({"neftune_noise_alpha=5"}).find("noise on the embeddings is not there yet"),
+            std::string::npos);
+  EXPECT_NE(complaint({"dataset_name=wikitext"}).find("train_file"), std::string::npos);
+  EXPECT_NE(complaint({"label_smoothing_factor=0.1"}).find("label smoothing"), std::string::npos);
+  EXPECT_NE(complaint({"no_cuda=true"}).find("device=cpu"), std::string::npos);
+}
+
+// run_clm.py's arguments and the fields of TrainingArguments, of transformers 4.57 and 5.
+TEST(ForeignOptions, NoKeyOfTheTrainerIsUnknown) {
+  TrainOptions options;
+  OptionTable table;
+  declare_options(table, options);
+  for (const std::string& name : split_list(
+           "model_name_or_path,config_overrides,config_name,tokenizer_name,cache_dir,use_fast_tokenizer,"
+           "model_revision,token,trust_remote_code,torch_dtype,low_cpu_mem_usage,dataset_name,"
+           "dataset_config_name,train_file,validation_file,max_train_samples,max_eval_samples,streaming,"
+           "block_size,overwrite_cache,validation_split_percentage,preprocessing_num_workers,keep_linebreaks,"
+           "output_dir,overwrite_output_dir,do_train,do_eval,do_predict,eval_strategy,prediction_loss_only,"
+           "per_device_train_batch_size,per_device_eval_batch_size,gradient_accumulation_steps,"
+           "eval_accumulation_steps,eval_delay,torch_empty_cache_steps,learning_rate,weight_decay,adam_beta1,"
+           "adam_beta2,adam_epsilon,max_grad_norm,num_train_epochs,max_steps,lr_scheduler_type,"
+           "lr_scheduler_kwargs,warmup_ratio,warmup_steps,log_level,log_level_replica,log_on_each_node,"
+           "logging_dir,logging_strategy,logging_first_step,logging_steps,logging_nan_inf_filter,save_"
+           "strategy,"
+           "save_steps,save_total_limit,save_safetensors,save_on_each_node,save_only_model,"
+           "restore_callback_states_from_checkpoint,use_cpu,seed,data_seed,jit_mode_eval,bf16,fp16,"
+           "fp16_opt_level,half_precision_backend,bf16_full_eval,fp16_full_eval,tf32,local_rank,ddp_backend,"
+           "tpu_num_cores,tpu_metrics_debug,debug,dataloader_drop_last,eval_steps,dataloader_num_workers,"
+           "dataloader_prefetch_factor,past_index,run_name,disable_tqdm,remove_unused_columns,label_names,"
+           "load_best_model_at_end,metric_for_best_model,greater_is_better,ignore_data_skip,fsdp,fsdp_config,"
+           "fsdp_min_num_params,fsdp_transformer_layer_cls_to_wrap,accelerator_config,parallelism_config,"
+           "deepspeed,label_smoothing_factor,optim,optim_args,adafactor,group_by_length,length_column_name,"
+           "report_to,project,trackio_space_id,ddp_find_unused_parameters,ddp_bucket_cap_mb,"
+           "ddp_broadcast_buffers,dataloader_pin_memory,dataloader_persistent_workers,skip_memory_metrics,"
+           "use_legacy_prediction_loop,push_to_hub,resume_from_checkpoint,hub_model_id,hub_strategy,hub_"
+           "token,"
+           "hub_private_repo,hub_always_push,hub_revision,gradient_checkpointing,gradient_checkpointing_"
+           "kwargs,"
+           "include_inputs_for_metrics,include_for_metrics,eval_do_concat_batches,auto_find_batch_size,"
+           "full_determinism,torchdynamo,ray_scope,ddp_timeout,torch_compile,torch_compile_backend,"
+           "torch_compile_mode,include_tokens_per_second,include_num_input_tokens_seen,neftune_noise_alpha,"
+           "optim_target_modules,batch_eval_metrics,eval_on_start,use_liger_kernel,liger_kernel_config,"
+           "eval_use_gather_object,average_tokens_across_devices"))
+    EXPECT_NE(table.find(name), nullptr) << name;
+}
+
 }  // namespace
 }  // namespace galore

@@ -4,10 +4,12 @@
 
 #include <thread>
 
+#include "checkpoint/generation_config.h"
 #include "core/errors.h"
 #include "data/prefetch.h"
 #include "data/row_batch_source.h"
 #include "data/stream_source.h"
+#include "data/token_check.h"
 #include "models/architecture.h"
 
 namespace galore {
@@ -18,11 +20,14 @@ Packing packing_of(const DataOptions& options) {
   return options.packing ? Packing::joined : Packing::none;
 }
 
-TokenizationOptions tokenization_options(const DataOptions& options, const Tokenizer* tokenizer) {
+TokenizationOptions tokenization_options(const DataOptions& options, const Tokenizer* tokenizer,
+                                         const ModelConfig& config) {
   TokenizationOptions tokenization;
   tokenization.text_documents = text_documents_from_name(options.document_mode);
   if (options.bad_rows == "skip") tokenization.broken_rows = BrokenRows::skip;
-  if (tokenizer && packing_of(options) != Packing::none) tokenization.separator = tokenizer->eos_id();
+  tokenization.encoding = text_encoding_from_name(options.encoding);
+  if (tokenizer && options.append_eos) tokenization.separator = end_of_text(tokenizer, config);
+  tokenization.separates_ids = packing_of(options) != Packing::none;
   tokenization.workers = options.preprocessing_num_workers;
   return tokenization;
 }
@@ -48,14 +53,17 @@ std::unique_ptr<BatchSource> open_rows(const std::vector<std::string>& files, co
 
 // Opens all files in their order, as data of known length or as a stream.
 std::unique_ptr<BatchSource> open_batches(const std::vector<std::string>& files, const DataOptions& options,
-                                          const Tokenizer* tokenizer, const BatchOptions& batches,
-                                          const DataMessages& messages) {
-  const TokenizationOptions tokenization = tokenization_options(options, tokenizer);
+                                          const Tokenizer* tokenizer, const ModelConfig& config,
+                                          const BatchOptions& batches, const DataMessages& messages) {
+  const TokenizationOptions tokenization = tokenization_options(options, tokenizer, config);
+  const TokenDtype dtype = token_dtype_from_name(options.token_dtype);
   if (options.streaming)
     return std::make_unique<StreamBatchSource>(
-        StreamOptions{files, tokenization, batches, options.buffer_size, options.dataloader_num_workers},
+        StreamOptions{files, tokenization, batches, options.buffer_size, options.dataloader_num_workers,
+                      dtype},
         tokenizer, messages);
-  const DatasetOptions dataset{files, options.cache_dir, tokenization};
+  const DatasetOptions dataset{
+      files, options.cache_dir, tokenization, dtype, {config.vocab_size, options.max_length}};
   return std::make_unique<RowBatchSource>(std::make_shared<TokenDataset>(dataset, tokenizer, messages),
                                           batches, messages);
 }
@@ -70,15 +78,12 @@ BatchOptions batch_options(const DataOptions& options, const Tokenizer* tokenize
   batch.vocab_size = config.vocab_size;
   batch.max_samples = options.max_samples;
   batch.val_size = options.val_size;
-  batch.pad_id = config.pad_token_id.value_or(0);
-  if (tokenizer) batch.pad_id = tokenizer->pad_id().value_or(tokenizer->eos_id().value_or(0));
+  // Padding is never predicted or seen, so any id of the model will do.
+  const auto pad = tokenizer ? tokenizer->pad_id() : config.pad_token_id;
+  const auto end = tokenizer ? end_of_text(tokenizer, config) : std::nullopt;
+  for (const auto& id : {end, pad})
+    if (id && is_id(*id, config.vocab_size)) batch.pad_id = *id;
   return batch;
-}
-
-void check_vocabulary(const Tokenizer* tokenizer, const ModelConfig& config) {
-  if (tokenizer && tokenizer->vocab_size() > config.vocab_size)
-    fail("tokenizer", "it has {} tokens, the model's vocabulary {}", tokenizer->vocab_size(),
-         config.vocab_size);
 }
 
 }  // namespace
@@ -102,16 +107,25 @@ std::shared_ptr<Tokenizer> tokenizer_of(const ModelSource& source) {
   return nullptr;
 }
 
+std::optional<int64_t> end_of_text(const Tokenizer* tokenizer, const ModelConfig& config) {
+  if (tokenizer && tokenizer->eos_id()) return tokenizer->eos_id();
+  for (const std::string& text : {config.source, config.generation_source})
+    if (const auto id = named_token_id(text, "eos_token_id"); id && is_id(*id, config.vocab_size)) return id;
+  return std::nullopt;
+}
+
 std::unique_ptr<BatchSource> open_train_data(const DataOptions& options, const Tokenizer* tokenizer,
                                              const ModelConfig& config, const DataMessages& messages,
                                              const Task& task) {
   if (options.train_file.empty()) fail_usage("train_file", "expected one or more files, given none");
-  check_vocabulary(tokenizer, config);
   BatchOptions batch = batch_options(options, tokenizer, config);
   if (options.val_size > 0) batch.split = DataSplit::train;
   const RowEncoding encoding{config, tokenizer, options.max_length};
-  auto rows = task.reads_rows() ? open_rows(options.train_file, options, encoding, batch, task, messages)
-                                : open_batches(options.train_file, options, tokenizer, batch, messages);
+  if (messages && tokenizer && options.append_eos && !task.reads_rows() && !end_of_text(tokenizer, config))
+    messages("note: neither the tokenizer nor config.json names an end of text (eos), so documents get none");
+  auto rows = task.reads_rows()
+                  ? open_rows(options.train_file, options, encoding, batch, task, messages)
+                  : open_batches(options.train_file, options, tokenizer, config, batch, messages);
   if (options.dataloader_num_workers == 0) return rows;
   // A stream has worker threads of its own, so one thread that fetches its batches ahead is enough.
   return std::make_unique<PrefetchSource>(std::move(rows),
@@ -123,7 +137,6 @@ std::unique_ptr<BatchSource> open_eval_data(const DataOptions& options, const To
                                             const Task& task) {
   const bool held_out = options.eval_file.empty() && options.val_size > 0;
   if (options.eval_file.empty() && !held_out) return nullptr;
-  check_vocabulary(tokenizer, config);
   BatchOptions batch = batch_options(options, tokenizer, config);
   batch.rows = options.per_device_eval_batch_size;
   batch.evaluation = true;
@@ -132,7 +145,7 @@ std::unique_ptr<BatchSource> open_eval_data(const DataOptions& options, const To
   const auto& files = held_out ? options.train_file : options.eval_file;
   if (task.reads_rows())
     return open_rows(files, options, {config, tokenizer, options.max_length}, batch, task, messages);
-  return open_batches(files, options, tokenizer, batch, messages);
+  return open_batches(files, options, tokenizer, config, batch, messages);
 }
 
 }  // namespace galore

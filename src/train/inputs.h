@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "data/batch_source.h"
@@ -20,6 +21,10 @@ bool has_learned_positions(const ModelConfig& config);
 // Returns null if neither tokenizer_name nor a model directory with a tokenizer is given: token files need
 // none.
 std::shared_ptr<Tokenizer> tokenizer_of(const ModelSource& source);
+
+// Returns the id that ends a document: the tokenizer's eos or, without one, the first eos_token_id that
+// config.json or generation_config.json names. Defaults of an architecture do not count.
+std::optional<int64_t> end_of_text(const Tokenizer* tokenizer, const ModelConfig& config);
 
 // Returns an endless source of training rows, which other threads make ahead. `tokenizer` must outlive it.
 std::unique_ptr<BatchSource> open_train_data(const DataOptions& options, const Tokenizer* tokenizer,

@@ -1,6 +1,7 @@
 // Runs batches of a run's data through a model: padding and packing must not change the losses.
 #include "train/inputs.h"
 
+#include "data/data_test.h"
 #include "train/test_run.h"
 
 namespace galore {
@@ -111,6 +112,53 @@ TEST_F(InputsTest, MaskedRowsLearnNothingMore) {
   const TrainResult result = train({output("run"), "train_file=" + (folder_ / "labels.jsonl").string(),
                                     "packing=false", "per_device_train_batch_size=3", "max_steps=1"});
   EXPECT_EQ(result.tokens_seen, 6 + 5 + 1);
+}
+
+class TokenizerWithoutEnd : public ByteTokenizer {
+ public:
+  std::optional<int64_t> eos_id() const override { return std::nullopt; }
+};
+
+TEST(EndOfText, ComesFromTheTokenizerOrTheModelsFiles) {
+  const ByteTokenizer bytes;
+  const TokenizerWithoutEnd without;
+  ModelConfig config;
+  config.vocab_size = 300;
+  config.eos_token_id = 2;  // an architecture's default, which no file names
+  EXPECT_EQ(end_of_text(&bytes, config), 257);
+  EXPECT_EQ(end_of_text(&without, config), std::nullopt);
+  config.generation_source = R"({"eos_token_id": [7, 8]})";
+  EXPECT_EQ(end_of_text(&without, config), 7);
+  config.source = R"({"eos_token_id": 5})";
+  EXPECT_EQ(end_of_text(&without, config), 5);
+  config.source = R"({"eos_token_id": null})";
+  EXPECT_EQ(end_of_text(&without, config), 7);
+  config.source = R"({"eos_token_id": 300})";
+  EXPECT_EQ(end_of_text(&without, config), 7) << "an id outside the vocabulary";
+  EXPECT_EQ(end_of_text(&bytes, config), 257);
+}
+
+// Rows of the file are "a" and "bcdef" as text, and two rows of ids, one of them with labels.
+TEST_F(InputsTest, UnpackedTextEndsWithEos) {
+  make_model(R"("model_type": "llama", "max_position_embeddings": 64)");
+  config_.vocab_size = 258;
+  write_file_atomically(folder_ / "text.jsonl",
+                        "{\"text\":\"a\"}\n{\"text\":\"bcdef\"}\n{\"input_ids\":[1,2]}\n");
+  const ByteTokenizer tokenizer;
+  const auto last_ids = [&](const Settings& more) {
+    Settings all{"eval_file=" + (folder_ / "text.jsonl").string(), "max_length=6",
+                 "per_device_eval_batch_size=1", "cache_dir=" + (folder_ / "cache").string()};
+    all.insert(all.end(), more.begin(), more.end());
+    const auto data = open_eval_data(options(all), &tokenizer, config_, {});
+    std::vector<int64_t> last;
+    while (const auto batch = data->next()) last.push_back(batch->ids[0][-1].item<int64_t>());
+    return last;
+  };
+  const std::vector<int64_t> ended{257, 'f', 2}, plain{'a', 'f', 2};  // "bcdef" leaves no room for an end
+  EXPECT_EQ(last_ids({"packing=false"}), ended);
+  EXPECT_EQ(last_ids({"packing=false", "append_eos=false"}), plain);
+  EXPECT_EQ(last_ids({"packing=isolated"}).front(), 257) << "packed rows of ids are separated";
+  EXPECT_EQ(last_ids({"packing=isolated", "append_eos=false"}).front(), 2);
 }
 
 }  // namespace

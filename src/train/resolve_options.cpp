@@ -11,6 +11,7 @@
 #include "optim/presets.h"
 #include "optim/weight_overrides.h"
 #include "tasks/task.h"
+#include "tokenizer/text_encoding.h"
 #include "train/foreign_options.h"
 #include "train/inputs.h"
 #include "train/run_builder.h"
@@ -157,6 +158,20 @@ Option& declare_packing(OptionTable& table, DataOptions& options) {
       .add("packing", &options.packing,
            "join documents; isolated: whole ones share a row and see themselves alone; false: one a row")
       .words({"isolated"}, &options.packing_word);
+}
+
+void declare_format(OptionTable& table, DataOptions& options) {
+  table.add("document_mode", &options.document_mode, "the unit of a .txt file that is one document")
+      .choices({"paragraph", "line", "file"});
+  table.add("append_eos", &options.append_eos,
+            "end each document of text, and with packing each row of input_ids without labels, with eos");
+  table.add("encoding", &options.encoding, "encoding of .txt and .jsonl files")
+      .choices(text_encoding_names());
+  table
+      .add(
+          "token_dtype", &options.token_dtype,
+          "width of the ids in a .bin file without llm.c's header; auto: uint16, unless the file contradicts")
+      .choices({"auto", "uint16", "uint32"});
 }
 
 void fit_max_length(DataOptions& options, const ModelConfig& config, bool given,

@@ -1,5 +1,7 @@
 #include "train/run_builder.h"
 
+#include <algorithm>
+
 #include "checkpoint/hugging_face.h"
 #include "core/dtypes.h"
 #include "core/errors.h"
@@ -7,12 +9,37 @@
 #include "kernels/device.h"
 #include "optim/quantized_weights.h"
 #include "tasks/task.h"
+#include "train/inputs.h"
 
 namespace galore {
 
-ModelConfig model_config_of(const ModelSource& source) {
+namespace {
+
+ModelConfig stored_config(const ModelSource& source) {
   if (!source.model_size.empty()) return model_config_for_size(source.model_size);
   return read_model_config(source.config_name.empty() ? source.model_name_or_path : source.config_name);
+}
+
+int64_t resized_vocabulary(const ModelSource& source, int64_t vocab_size) {
+  if (source.resize_vocab.empty()) return vocab_size;
+  if (source.resize_vocab == "auto") {
+    const auto tokenizer = tokenizer_of(source);
+    if (!tokenizer) fail_usage("resize_vocab", "auto: expected a tokenizer (tokenizer_name), given none");
+    return std::max(vocab_size, tokenizer->vocab_size());
+  }
+  const int64_t rows = parse_count("resize_vocab", "resize_vocab", source.resize_vocab);
+  if (rows < vocab_size)
+    fail_usage("resize_vocab", "expected auto or at least {}, the model's vocabulary, given {}", vocab_size,
+               rows);
+  return rows;
+}
+
+}  // namespace
+
+ModelConfig model_config_of(const ModelSource& source) {
+  ModelConfig config = stored_config(source);
+  config.vocab_size = resized_vocabulary(source, config.vocab_size);
+  return config;
 }
 
 ModelConfig model_config_of(const TrainOptions& options) {
@@ -67,11 +94,15 @@ RunObjects build_model(const ModelConfig& config, const ModelOptions& options, a
   return run;
 }
 
-void set_weights(TrainableModel& model, const ModelSource& source, int64_t seed) {
-  if (source.model_name_or_path.empty()) return model.initialize(static_cast<uint64_t>(seed));
+std::string set_weights(TrainableModel& model, const ModelSource& source, int64_t seed) {
+  if (source.model_name_or_path.empty()) {
+    model.initialize(static_cast<uint64_t>(seed));
+    return "";
+  }
   // The folder may lack the head of a new task.
   if (model.config().head.kind != HeadKind::language) model.initialize_head(static_cast<uint64_t>(seed));
-  load_weights(source.model_name_or_path, model.parameters());
+  return load_weights(source.model_name_or_path, model.parameters(),
+                      source.resize_vocab.empty() ? TableRows::as_stored : TableRows::add);
 }
 
 void add_optimizer(RunObjects& run, const OptimizerOptions& options) {

@@ -21,6 +21,7 @@ struct RunObjects {
   std::unique_ptr<Optimizer> optimizer;  // null until add_optimizer() is called
 };
 
+// The vocabulary is the one that resize_vocab asks for.
 ModelConfig model_config_of(const ModelSource& source);
 // Returns the configuration of a training run. A model whose head does not fit the task gets a new head.
 ModelConfig model_config_of(const TrainOptions& options);
@@ -34,8 +35,9 @@ ModelOptions model_options(const TrainOptions& options);
 // allocated.
 RunObjects build_model(const ModelConfig& config, const ModelOptions& options, at::Device device,
                        const MakeModel& make_model = galore::make_model);
-// Reads the weights of model_name_or_path or, if it is empty, draws them by the seed.
-void set_weights(TrainableModel& model, const ModelSource& source, int64_t seed);
+// Reads the weights of model_name_or_path or, if it is empty, draws them by the seed. Returns a note for the
+// user, or "".
+std::string set_weights(TrainableModel& model, const ModelSource& source, int64_t seed);
 void add_optimizer(RunObjects& run, const OptimizerOptions& options);
 
 }  // namespace galore

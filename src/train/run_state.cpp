@@ -108,6 +108,12 @@ std::optional<Path> checkpoint_to_resume(const std::string& resume_from, const P
 }
 
 RunState read_run_state(const Path& checkpoint) {
+  if (std::filesystem::exists(checkpoint / "optimizer.pt"))
+    fail("resume",
+         "{} is a checkpoint of transformers' Trainer, whose optimizer state is not read: start a new run "
+         "with "
+         "model_name_or_path={}",
+         checkpoint.string(), checkpoint.string());
   if (!std::filesystem::exists(checkpoint / kOptimizerName))
     fail("resume", "{} has no {}: it was saved with save_only_model and cannot be resumed",
          checkpoint.string(), kOptimizerName);

@@ -29,11 +29,16 @@ void declare_model(OptionTable& table, ModelSource& o, TaskOptions& task) {
   table.add("config_name", &o.config_name, "train from scratch: a config.json or its directory")
       .alias("model_config");
   table.add("tokenizer_name", &o.tokenizer_name, "tokenizer directory or file; default: the model's");
+  table.add(
+      "resize_vocab", &o.resize_vocab,
+      "rows of the embedding and the head: auto adds those that the tokenizer's ids need, a number that "
+      "many; new rows are the mean of the others");
   table.add("stage", &task.stage, "pt: pre-training and continued training").choices({"pt"});
   declare_task(table, task);
   declare_heads(table, task);
   table.add("dtype", &o.dtype, "number format of the weights")
-      .choices({"float32", "bfloat16", "fp32", "bf16"});
+      .choices({"float32", "bfloat16", "fp32", "bf16"})
+      .alias("torch_dtype");
   table
       .add(
           "bf16", &o.bf16,
@@ -71,8 +76,11 @@ void declare_reading(OptionTable& table, DataOptions& o) {
 
 void declare_data(OptionTable& table, DataOptions& o) {
   table.group("Data");
-  table.add("train_file", &o.train_file, ".txt, .jsonl, .parquet (if built in) or .bin, one or many, globs");
-  table.add("eval_file", &o.eval_file, "files for evaluation, in the same formats");
+  table.add("train_file", &o.train_file, ".txt, .jsonl, .parquet (if built in) or .bin, one or many, globs")
+      .alias("train_data_file");
+  table.add("eval_file", &o.eval_file, "files for evaluation, in the same formats")
+      .alias("validation_file")
+      .alias("eval_data_file");
   table
       .add("max_length", &o.max_length,
            "tokens in a row; unset: 256, or the model's positions if it has fewer")
@@ -80,11 +88,11 @@ void declare_data(OptionTable& table, DataOptions& o) {
       .alias("cutoff_len")
       .alias("sequence_len")
       .alias("max_seq_len")
-      .alias("max_seq_length");
+      .alias("max_seq_length")
+      .alias("block_size");
   declare_packing(table, o).alias("sample_packing");
-  table.add("document_mode", &o.document_mode, "the unit of a .txt file that is one document")
-      .choices({"paragraph", "line", "file"});
-  table.add("bad_rows", &o.bad_rows, "stop the run at a broken .jsonl or .parquet row, or skip the row")
+  declare_format(table, o);
+  table.add("bad_rows", &o.bad_rows, "stop the run at a broken row or text that is not UTF-8, or skip it")
       .choices({"stop", "skip"});
   table.add("val_size", &o.val_size, "number of rows held out for evaluation; below 1: a share of all rows")
       .range(0, kMost)
@@ -92,7 +100,8 @@ void declare_data(OptionTable& table, DataOptions& o) {
   table
       .add("max_samples", &o.max_samples,
            "largest number of documents (in .bin files: rows) that are used; 0: all")
-      .range(0, kMost);
+      .range(0, kMost)
+      .alias("max_train_samples");
   table.add("cache_dir", &o.cache_dir, "folder that keeps tokens; default: ~/.cache/galore")
       .alias("tokenized_path");
   declare_reading(table, o);
@@ -107,9 +116,11 @@ void declare_training(OptionTable& table, TrainOptions& o) {
   table.add("per_device_train_batch_size", &o.per_device_train_batch_size, "rows in a micro-batch")
       .range(1, 1e9)
       .alias("batch_size")
-      .alias("micro_batch_size");
+      .alias("micro_batch_size")
+      .alias("per_gpu_train_batch_size");
   table.add("per_device_eval_batch_size", &o.per_device_eval_batch_size, "rows in an evaluation batch")
-      .range(1, 1e9);
+      .range(1, 1e9)
+      .alias("per_gpu_eval_batch_size");
   table.add("gradient_accumulation_steps", &o.gradient_accumulation_steps, "micro-batches in an update")
       .range(1, 1e9)
       .alias("gradient_accumulation");

@@ -28,6 +28,7 @@ struct ModelSource {
   std::string bf16_word;  // auto or full, instead of true or false
   bool gradient_checkpointing = false;
   std::string compute_dtype = "auto";
+  std::string resize_vocab;  // auto, a number of rows, or ""
 };
 
 // The task that the model learns (tasks/task.h).
@@ -44,7 +45,8 @@ struct DataOptions {
   int64_t max_length = 256;
   bool packing = true;
   std::string packing_word;  // isolated, instead of true or false
-  std::string document_mode = "paragraph";
+  std::string document_mode = "paragraph", encoding = "utf-8", token_dtype = "auto";
+  bool append_eos = true;
   std::string bad_rows = "stop";
   double val_size = 0;
   int64_t max_samples = 0;
@@ -127,6 +129,8 @@ Option& declare_packing(OptionTable& table, DataOptions& options);
 // Unless the user names a task, chooses the one that the model's head was made for, or a classifier if
 // task_name is given.
 void settle_task(TaskOptions& task, const ModelConfig& config, OptionTable& table);
+// Declares the options that say how files become documents.
+void declare_format(OptionTable& table, DataOptions& options);
 // Lowers max_length to the model's positions (max_position_embeddings) unless it is `given`, and notes it. A
 // given length above a table of learned positions is a UsageError.
 void fit_max_length(DataOptions& options, const ModelConfig& config, bool given,

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "checkpoint/generation_config.h"
 #include "core/dtypes.h"
 #include "core/errors.h"
 #include "kernels/device.h"
@@ -55,9 +56,11 @@ void TrainingLoop::open_data() {
   const Tokenizer* tokenizer = inputs_.tokenizer.get();
   ModelConfig& config = inputs_.config;
   if (tokenizer) {
-    config.bos_token_id = tokenizer->bos_id();
-    config.eos_token_id = tokenizer->eos_id();
-    if (tokenizer->pad_id()) config.pad_token_id = tokenizer->pad_id();
+    // Where the tokenizer names no such token, an id that config.json names stays.
+    const auto begin = tokenizer->bos_id(), pad = tokenizer->pad_id();
+    config.bos_token_id = begin ? begin : named_token_id(config.source, "bos_token_id");
+    config.eos_token_id = end_of_text(tokenizer, config);
+    if (pad && *pad < config.vocab_size) config.pad_token_id = pad;
   }
   inputs_.train_data = open_train_data(options_, tokenizer, config, say, inputs_.task);
   inputs_.eval_data = open_eval_data(options_, tokenizer, config, say, inputs_.task);
@@ -129,7 +132,10 @@ void TrainingLoop::announce_memory() {
 
 void TrainingLoop::prepare_model(const MakeModel& make_model) {
   run_ = build_model(inputs_.config, inputs_.model_options, inputs_.device, make_model);
-  if (!keeper_.resumes()) set_weights(*run_.model, options_, options_.seed);
+  if (!keeper_.resumes()) {
+    const std::string note = set_weights(*run_.model, options_, options_.seed);
+    if (!note.empty()) recorder_.log().say("note: " + note);
+  }
   add_optimizer(run_, options_.optimizer);
   check_optimizer();
   announce_model();

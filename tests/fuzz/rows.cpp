@@ -1,5 +1,7 @@
 // Reads any bytes as a .jsonl file, and as text. The first broken row is an Error; a reader that skips broken
 // rows counts them. Reading may begin between any two documents.
+#include <optional>
+
 #include "core/errors.h"
 #include "data/documents.h"
 #include "fuzz/memory_file.h"
@@ -33,10 +35,11 @@ Rows read_rows(DocumentReader& reader) {
 
 // A reader that begins at another reader's place finds the same documents.
 void check_places(const Path& path, TextDocuments kind) {
-  const auto whole = open_documents(path, kind, BrokenRows::skip);
+  const DocumentFormat format{kind, BrokenRows::skip};
+  const auto whole = open_documents(path, format);
   Document expected, found;
   for (int i = 0; i < 2; ++i) {
-    const auto rest = open_documents(path, kind, BrokenRows::skip, whole->place());
+    const auto rest = open_documents(path, format, whole->place());
     const bool more = whole->next(expected);
     if (rest->next(found) != more) std::abort();
     if (!more) return;
@@ -48,18 +51,25 @@ void check_places(const Path& path, TextDocuments kind) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  const NamedMemoryFile file("rows.jsonl", data, size);
-  check_places(file.path(), TextDocuments::line);
-  const NamedMemoryFile text("text.txt", data, size);
-  check_places(text.path(), TextDocuments::paragraph);
-  const auto skipping = open_documents(file.path(), TextDocuments::paragraph, BrokenRows::skip);
-  const Rows rows = read_rows(*skipping);
-  try {
-    const auto strict = open_documents(file.path(), TextDocuments::paragraph, BrokenRows::stop);
-    // Without an Error no row can have been left out.
-    if (read_rows(*strict).good != rows.good || rows.broken != 0) std::abort();
-  } catch (const Error&) {
-    if (rows.broken == 0) std::abort();
+  const NamedMemoryFile file("rows.jsonl", data, size), list("rows.json", data, size),
+      text("text.txt", data, size);
+  for (const Path& path : {file.path(), list.path(), text.path()}) {
+    try {
+      check_places(path, path == text.path() ? TextDocuments::paragraph : TextDocuments::line);
+    } catch (const Error&) {  // UTF-16, or a damaged list
+    }
   }
+  const auto rows = [&](BrokenRows broken) -> std::optional<Rows> {
+    try {
+      return read_rows(*open_documents(file.path(), {.broken_rows = broken}));
+    } catch (const Error&) {
+      return std::nullopt;
+    }
+  };
+  const auto skipping = rows(BrokenRows::skip), strict = rows(BrokenRows::stop);
+  if (!skipping && strict) std::abort();
+  // A strict reader fails exactly if there are broken rows.
+  if (skipping && strict.has_value() != (skipping->broken == 0)) std::abort();
+  if (strict && strict->good != skipping->good) std::abort();
   return 0;
 }
