@@ -106,7 +106,10 @@ void AutogradOptimizer::take_gradient(Weight& weight) {
 UpdateReport AutogradOptimizer::finish_update() {
   const c10::NoGradGuard no_grad;
   for (const auto& weight : weights_)
-    for (; weight->remaining > 0; --weight->remaining) weight->parameter.sink->use_done();
+    for (; weight->remaining > 0; --weight->remaining) {
+      weight->parameter.sink->add(at::zeros_like(weight->tensor));  // so that decay and moments go on
+      weight->parameter.sink->use_done();
+    }
   return optimizer_->finish_update();
 }
 
