@@ -2,6 +2,8 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <nlohmann/json.hpp>
+
 #include "cli/arguments.h"
 #include "core/errors.h"
 #include "core/files.h"
@@ -9,14 +11,30 @@
 namespace galore {
 namespace {
 
-// Converts a map to "a=1,b=2", a list of plain values to "1,2", and a list of maps to "a=1,b=2;a=3".
+// Returns a map as JSON, with all values as texts.
+std::string json_of(const YAML::Node& map, const std::string& where) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+  for (const auto& item : map) {
+    if (!item.second.IsScalar()) fail_usage(where, "expected a plain value for {}", item.first.Scalar());
+    json[item.first.Scalar()] = item.second.Scalar();
+  }
+  return json.dump();
+}
+
+// Converts a map to "a=1,b=2", a list of plain values to "1,2", and a list of maps to "a=1,b=2;a=3". A map
+// inside a map becomes JSON.
 std::string text_of(const YAML::Node& node, const std::string& where) {
   if (node.IsScalar()) return node.Scalar();
   if (node.IsNull()) return "";
   std::string text;
   for (const auto& item : node) {
     if (!text.empty()) text += node.IsSequence() && item.IsMap() ? ";" : ",";
-    text += node.IsMap() ? item.first.Scalar() + "=" + text_of(item.second, where) : text_of(item, where);
+    if (node.IsMap()) {
+      const YAML::Node& value = item.second;
+      text += item.first.Scalar() + "=" + (value.IsMap() ? json_of(value, where) : text_of(value, where));
+    } else {
+      text += text_of(item, where);
+    }
     if (node.IsSequence() && item.IsSequence())
       fail_usage(where, "expected a list of plain values or of maps");
   }

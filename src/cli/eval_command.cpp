@@ -36,6 +36,7 @@ void declare_eval_options(OptionTable& table, EvalOptions& o) {
       .range(2, 1e9)
       .alias("cutoff_len");
   declare_task(table, o.task);
+  declare_adapter_path(table, o.model);
   declare_packing(table, o.data);
   table.add("document_mode", &o.data.document_mode, "the unit of a .txt file that is one document")
       .choices({"paragraph", "line", "file"});
@@ -83,6 +84,7 @@ int eval_command(const Arguments& arguments) {
   if (!parse_arguments("eval", table, arguments)) return 0;
   if (options.model.model_name_or_path.empty()) fail_usage("eval", "expected --model_name_or_path DIR");
   if (options.data.eval_file.empty()) fail_usage("eval", "expected --eval_file FILE");
+  resolve_base_model(options.model);
   set_threads(options.machine.threads);
   const ModelConfig config = model_config_of(options.model);
   settle_task(options.task, config, table);

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "checkpoint/peft_directory.h"
 #include "core/dtypes.h"
 #include "core/errors.h"
 #include "kernels/device.h"
@@ -87,6 +88,8 @@ void TrainingLoop::plan_steps() {
 
 void TrainingLoop::plan_adamw() {
   TrainOptions plain = options_;
+  plain.adapter.clear();
+  plain.adapter_name_or_path.clear();
   plain.optimizer.settings = resolve_optimizer("adamw_torch", "");
   plain.optimizer.overrides.clear();
   plain.optimizer.layerwise = false;
@@ -129,8 +132,9 @@ void TrainingLoop::announce_memory() {
 
 void TrainingLoop::prepare_model(const MakeModel& make_model) {
   run_ = build_model(inputs_.config, inputs_.model_options, inputs_.device, make_model);
-  if (!keeper_.resumes()) set_weights(*run_.model, options_, options_.seed);
-  add_optimizer(run_, options_.optimizer);
+  // A checkpoint of an adapter does not hold the other weights.
+  if (!keeper_.resumes() || has_peft_adapter(*run_.model)) set_weights(*run_.model, options_, options_.seed);
+  add_optimizer(run_, options_.optimizer, options_.learning_rate);
   check_optimizer();
   announce_model();
   recorder_.set_speed_of(operations_per_token(inputs_.config, options_.max_length),
