@@ -1,6 +1,6 @@
 #include "adapters/adapted_layers.h"
 
-#include "core/errors.h"
+#include <functional>
 
 namespace galore {
 namespace {
@@ -8,13 +8,13 @@ namespace {
 class AdaptedBuilder : public LayerBuilder {
  public:
   AdaptedBuilder(std::unique_ptr<LayerBuilder> inner, const Adapter& adapter,
-                 std::vector<AdaptedLayer*>& layers, Ledger& ledger)
-      : inner_(std::move(inner)), adapter_(adapter), layers_(layers), ledger_(ledger) {}
+                 std::function<void(AdaptedLayer*, const LinearSize&)> add, Ledger& ledger)
+      : inner_(std::move(inner)), adapter_(adapter), add_(std::move(add)), ledger_(ledger) {}
 
   LinearPointer linear(const Place& place, const LinearSize& size) const override {
     if (!adapter_.takes(place)) return inner_->linear(place, size);
     auto layer = adapter_.linear(place, size, *inner_, ledger_);
-    layers_.push_back(layer.get());
+    add_(layer.get(), size);
     return layer;
   }
   void allocate(Parameter& parameter, at::IntArrayRef shape) const override {
@@ -24,14 +24,18 @@ class AdaptedBuilder : public LayerBuilder {
  private:
   std::unique_ptr<LayerBuilder> inner_;
   const Adapter& adapter_;
-  std::vector<AdaptedLayer*>& layers_;
+  std::function<void(AdaptedLayer*, const LinearSize&)> add_;
   Ledger& ledger_;
 };
 
 }  // namespace
 
 std::unique_ptr<LayerBuilder> AdaptedLayers::wrap(std::unique_ptr<LayerBuilder> inner, Ledger& ledger) {
-  return std::make_unique<AdaptedBuilder>(std::move(inner), *adapter_, layers_, ledger);
+  const auto add = [this](AdaptedLayer* layer, const LinearSize& size) {
+    layers_.push_back(layer);
+    inputs_first_ = inputs_first_ || size.inputs_first;
+  };
+  return std::make_unique<AdaptedBuilder>(std::move(inner), *adapter_, add, ledger);
 }
 
 void AdaptedLayers::choose_trainable(const ParameterList& parameters) const {

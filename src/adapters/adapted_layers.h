@@ -28,10 +28,13 @@ class AdaptedLayers {
   // Returns the layers, which belong to the model.
   const std::vector<AdaptedLayer*>& layers() const { return layers_; }
   std::vector<std::string> places() const;
+  // Returns the adapter's peft_config() for these layers.
+  Adapter::Json peft_config() const { return adapter_->peft_config(places(), inputs_first_); }
 
  private:
   std::shared_ptr<const Adapter> adapter_;
   std::vector<AdaptedLayer*> layers_;
+  bool inputs_first_ = false;  // whether a layer's weight is stored as inputs x outputs
 };
 
 }  // namespace galore

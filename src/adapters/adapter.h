@@ -44,8 +44,11 @@ class Adapter {
   }
 
   // Returns the content of adapter_config.json if the adapter has a form in PEFT's files, and null otherwise.
+  // `inputs_first` tells whether the weights at the places are stored as inputs x outputs.
   // Without such a form, the model's files hold the parameters under their own names.
-  virtual Json peft_config(const std::vector<std::string>& /*places*/) const { return nullptr; }
+  virtual Json peft_config(const std::vector<std::string>& /*places*/, bool /*inputs_first*/) const {
+    return nullptr;
+  }
   // Returns the name in adapter_model.safetensors of a trained parameter.
   virtual std::string peft_name(const Parameter& parameter, const std::vector<std::string>& places) const;
 };

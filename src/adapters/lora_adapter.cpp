@@ -1,6 +1,7 @@
 #include "adapters/lora_adapter.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "adapters/dora_linear.h"
 #include "adapters/lora_linear.h"
@@ -40,6 +41,11 @@ Adapter::Json default_config() {
           {"rank_pattern", Adapter::Json::object()},
           {"alpha_pattern", Adapter::Json::object()},
           {"use_dora", false}};
+}
+
+// PEFT writes whole numbers without a point.
+Adapter::Json short_number(double value) {
+  return value == std::floor(value) ? Adapter::Json(static_cast<int64_t>(value)) : Adapter::Json(value);
 }
 
 template <typename T>
@@ -113,13 +119,14 @@ double LoraAdapter::learning_rate_factor(const Parameter& parameter, double lear
   return fast ? plus_->ratio : 1;
 }
 
-Adapter::Json LoraAdapter::peft_config(const std::vector<std::string>& places) const {
+Adapter::Json LoraAdapter::peft_config(const std::vector<std::string>& places, bool inputs_first) const {
   Json config = is_new_ ? default_config() : config_.given;
   if (config_.target_modules.all_linear) config["target_modules"] = places;
   if (!is_new_) return config;
   for (const auto& [key, value] : config_.given.items()) config[key] = value;
   config["r"] = config_.r;
-  config["lora_alpha"] = config_.lora_alpha;
+  config["lora_alpha"] = short_number(config_.lora_alpha);
+  config["fan_in_fan_out"] = inputs_first;
   config["lora_dropout"] = config_.lora_dropout;
   config["use_rslora"] = config_.use_rslora;
   config["use_dora"] = config_.use_dora;
@@ -131,7 +138,7 @@ Adapter::Json LoraAdapter::peft_config(const std::vector<std::string>& places) c
   for (auto& number : config["rank_pattern"])
     if (number.is_string()) number = std::stoll(number.get<std::string>());
   for (auto& number : config["alpha_pattern"])
-    if (number.is_string()) number = std::stod(number.get<std::string>());
+    if (number.is_string()) number = short_number(std::stod(number.get<std::string>()));
   return config;
 }
 

@@ -31,7 +31,7 @@ class LoraAdapter : public Adapter {
   void choose_trainable(const ParameterList& parameters,
                         const std::vector<std::string>& places) const override;
   double learning_rate_factor(const Parameter& parameter, double learning_rate) const override;
-  Json peft_config(const std::vector<std::string>& places) const override;
+  Json peft_config(const std::vector<std::string>& places, bool inputs_first) const override;
   std::string peft_name(const Parameter& parameter, const std::vector<std::string>& places) const override;
 
  private:

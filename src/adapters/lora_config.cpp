@@ -24,6 +24,7 @@ const std::set<std::string> kWithoutEffect{
 const std::vector<std::string> kOtherBase{"pissa", "olora", "corda", "loftq", "lora_ga"};
 
 bool is_off(const Json& value) {
+  if (value.is_string()) return value == "false" || value == "null" || value == "";
   return value.is_null() || value == false || ((value.is_array() || value.is_object()) && value.empty());
 }
 

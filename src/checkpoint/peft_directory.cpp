@@ -55,7 +55,7 @@ bool is_adapter_directory(const Path& directory) {
 
 bool has_peft_adapter(const TrainableModel& model) {
   const AdaptedLayers* adapted = model.adapted();
-  return adapted && !adapted->adapter().peft_config(adapted->places()).is_null();
+  return adapted && !adapted->peft_config().is_null();
 }
 
 Adapter::Json read_adapter_config(const Path& directory) {
@@ -93,7 +93,7 @@ void save_adapter(const Path& directory, TrainableModel& model, const std::strin
     tensors.back().name = name;
   }
   const AdaptedLayers& adapted = *model.adapted();
-  Adapter::Json config = adapted.adapter().peft_config(adapted.places());
+  Adapter::Json config = adapted.peft_config();
   Adapter::Json& named = config["base_model_name_or_path"];
   if (named.is_null()) named = base;
   AtomicFile weights(directory / kAdapterWeightsName);
