@@ -100,7 +100,9 @@ void LoraAdapter::check_names(const ParameterList& parameters, const std::vector
 
 bool LoraAdapter::is_trained(const Parameter& parameter, const std::vector<std::string>& places) const {
   const std::string module = module_of(parameter);
-  if (parameter.role == Role::adapter || config_.saves(module)) return true;
+  // PEFT trains and saves the head of a classifier although no key asks for it.
+  const bool scores = parameter.role == Role::head && (module == "score" || module == "classifier");
+  if (parameter.role == Role::adapter || scores || config_.saves(module)) return true;
   if (!parameter.name.ends_with(".bias")) return false;
   return config_.bias == "all" || (config_.bias == "lora_only" && contains(places, module));
 }

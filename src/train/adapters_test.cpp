@@ -44,10 +44,14 @@ class Adapters : public TestRun {
 at::Tensor ids() { return at::arange(64, at::kLong).mul(7).remainder(64).view({4, 16}); }
 
 TEST_F(Adapters, TheFirstOutputIsThatOfTheModel) {
-  const at::Tensor plain = build({}).model->logits(ids());
+  const auto logits = [&](const Settings& settings) {
+    const RunObjects run = build(settings);
+    return as_causal_lm(*run.model, "test").logits(ids());
+  };
+  const at::Tensor plain = logits({});
   for (const char* kind : kKinds)
     // DoRA multiplies each row by its norm and divides by it, which rounds.
-    EXPECT_TRUE(build(adapted(kind)).model->logits(ids()).allclose(plain, 1e-5, 1e-6)) << kind;
+    EXPECT_TRUE(logits(adapted(kind)).allclose(plain, 1e-5, 1e-6)) << kind;
 }
 
 TEST_F(Adapters, OnlyTheAdapterIsTrained) {
@@ -72,7 +76,7 @@ TEST_F(Adapters, BiasesAndLayersAreChosenAsPeftDoes) {
 TEST_F(Adapters, GradientsAreTheDerivativesWithDropout) {
   for (const std::string kind : {"lora", "dora"}) {
     const RunObjects run = build(adapted(kind));
-    CausalLM& model = *run.model;
+    CausalLM& model = as_causal_lm(*run.model, "test");
     model.set_dropout({5, 1, 0});
     GradientCollector gradients(model.parameters(), *run.ledger, at::kFloat);
     const auto loss = [&] { return model.train_step(ids(), ids(), 1).loss; };
