@@ -17,14 +17,14 @@ ALLOWED = {
     "kernels": {"core"},
     "optim": {"core", "kernels"},
     "nn": {"core", "kernels"},
-    "heads": MODEL,
-    "models": MODEL | {"heads"},
     "adapters": MODEL,
+    "heads": MODEL,
+    "models": MODEL | {"adapters", "heads"},
     "tokenizer": {"core"},
     "data": {"core", "tokenizer"},
     "distributed": {"core"},
     "report": {"core"},
-    "checkpoint": MODEL | {"models"},
+    "checkpoint": MODEL | {"adapters", "models"},
     "export": {"core", "models", "tokenizer", "checkpoint"},
 }
 # These put the others together, and may include every folder above their line.

@@ -27,6 +27,7 @@ constexpr Command kCommands[] = {
     {"export", export_command, "write a model and its tokenizer as a GGUF file for llama.cpp and Ollama"},
     {"memory", memory_command, "list the memory that a run would need, by owner, without starting it"},
     {"replay", replay_command, "apply an optimizer to recorded gradients"},
+    {"merge", merge_command, "fold an adapter into its model, as a plain model directory"},
     {"bench", bench_command,
      "measure speed and memory of training on synthetic tokens without writing files"},
     {"methods", methods_command, "list the optimizers with their papers, options, defaults and state"},

@@ -21,6 +21,7 @@ int eval_command(const Arguments& arguments);
 int export_command(const Arguments& arguments);
 int generate_command(const Arguments& arguments);
 int memory_command(const Arguments& arguments);
+int merge_command(const Arguments& arguments);
 int methods_command(const Arguments& arguments);
 int replay_command(const Arguments& arguments);
 int report_command(const Arguments& arguments);

@@ -2,6 +2,8 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <nlohmann/json.hpp>
+
 #include "cli/arguments.h"
 #include "core/errors.h"
 #include "core/files.h"
@@ -10,12 +12,26 @@
 namespace galore {
 namespace {
 
+// Returns a map as JSON, with all values as texts.
+std::string json_of(const YAML::Node& map, const std::string& where) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+  for (const auto& item : map) {
+    if (!item.second.IsScalar()) fail_usage(where, "expected a plain value for {}", item.first.Scalar());
+    json[item.first.Scalar()] = item.second.Scalar();
+  }
+  return json.dump();
+}
+
 std::string text_of(const YAML::Node& node, const std::string& where);
 
-// Returns "a=1,b=2". Commas inside values are kept.
+// Returns "a=1,b=2". Commas inside values are kept, and a map as a value becomes JSON.
 std::string map_text(const YAML::Node& node, const std::string& where) {
   std::vector<std::string> pairs;
-  for (const auto& item : node) pairs.push_back(item.first.Scalar() + "=" + text_of(item.second, where));
+  for (const auto& item : node) {
+    const YAML::Node& value = item.second;
+    pairs.push_back(item.first.Scalar() + "=" +
+                    (value.IsMap() ? json_of(value, where) : text_of(value, where)));
+  }
   return join_list(pairs);
 }
 

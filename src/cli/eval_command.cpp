@@ -36,6 +36,7 @@ void declare_eval_options(OptionTable& table, EvalOptions& o) {
       .range(2, 1e9)
       .alias("cutoff_len");
   declare_task(table, o.task);
+  declare_adapter_path(table, o.model);
   declare_packing(table, o.data);
   declare_format(table, o.data);
   table.add("per_device_eval_batch_size", &o.data.per_device_eval_batch_size, "rows in a batch")
@@ -82,6 +83,7 @@ int eval_command(const Arguments& arguments) {
   if (!parse_arguments("eval", table, arguments)) return 0;
   if (options.model.model_name_or_path.empty()) fail_usage("eval", "expected --model_name_or_path DIR");
   if (options.data.eval_file.empty()) fail_usage("eval", "expected --eval_file FILE");
+  resolve_base_model(options.model);
   set_threads(options.machine.threads);
   const ModelConfig config = model_config_of(options.model);
   settle_task(options.task, config, table);

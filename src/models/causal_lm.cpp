@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "adapters/adapted_layers.h"
 #include "core/errors.h"
 #include "heads/language_head.h"
 #include "heads/score_head.h"
@@ -19,6 +20,7 @@ class TrunkWithHead : public Interface {
   explicit TrunkWithHead(std::unique_ptr<Trunk> trunk) : trunk_(std::move(trunk)) {}
 
   const ModelConfig& config() const override { return trunk_->config(); }
+  const AdaptedLayers* adapted() const override { return adapted_.get(); }
   ParameterList parameters() override {
     ParameterList list = trunk_->parameters();
     head().list(list);
@@ -27,6 +29,11 @@ class TrunkWithHead : public Interface {
   void initialize(uint64_t seed) override {
     trunk_->initialize(seed);
     initialize_head(seed);
+  }
+  // Keeps the adapter's layers, which belong to the trunk, and lets the adapter freeze parameters.
+  void keep(std::unique_ptr<AdaptedLayers> adapted) {
+    adapted_ = std::move(adapted);
+    adapted_->choose_trainable(parameters());
   }
   void initialize_head(uint64_t seed) override { head().initialize(seed, config().initializer_range); }
   void set_dropout(const DropoutPlace& place) override { trunk_->set_dropout(place); }
@@ -59,6 +66,7 @@ class TrunkWithHead : public Interface {
   virtual Head& head() = 0;
 
  private:
+  std::unique_ptr<AdaptedLayers> adapted_;  // or null
   std::unique_ptr<Trunk> trunk_;
 };
 
@@ -133,21 +141,26 @@ void check_shape(const ModelConfig& c) {
   }
 }
 
-// Dense matrices, or quantized ones where the options say so.
-std::unique_ptr<LayerBuilder> layer_builder(const ModelOptions& options, Ledger& ledger) {
-  auto builder = std::make_unique<DenseBuilder>(ledger, options.weights_dtype);
-  if (!options.quantization) return builder;
-  return std::make_unique<QuantizedBuilder>(std::move(builder), options.quantization, ledger);
+// Dense matrices, or quantized ones where the options say so, with the adapter around them.
+std::unique_ptr<LayerBuilder> layer_builder(const ModelOptions& options, AdaptedLayers* adapted,
+                                            Ledger& ledger) {
+  std::unique_ptr<LayerBuilder> builder = std::make_unique<DenseBuilder>(ledger, options.weights_dtype);
+  if (options.quantization)
+    builder = std::make_unique<QuantizedBuilder>(std::move(builder), options.quantization, ledger);
+  return adapted ? adapted->wrap(std::move(builder), ledger) : std::move(builder);
 }
 
 template <typename Built>
 std::unique_ptr<Built> build(const ModelConfig& config, const ModelOptions& options, Ledger& ledger) {
   check_shape(config);
-  const auto builder = layer_builder(options, ledger);
+  auto adapted = options.adapter ? std::make_unique<AdaptedLayers>(options.adapter) : nullptr;
+  const auto builder = layer_builder(options, adapted.get(), ledger);
   const TrunkOptions trunk{options.compute_dtype, options.gradient_checkpointing};
   const TransformerPlan plan = architecture(config.model_type).plan(config);
-  return std::make_unique<Built>(std::make_unique<Transformer>(plan, config, trunk, *builder, ledger), plan,
-                                 *builder);
+  auto model = std::make_unique<Built>(std::make_unique<Transformer>(plan, config, trunk, *builder, ledger),
+                                       plan, *builder);
+  if (adapted) model->keep(std::move(adapted));
+  return model;
 }
 
 }  // namespace

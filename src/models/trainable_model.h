@@ -12,6 +12,9 @@
 
 namespace galore {
 
+class Adapter;
+class AdaptedLayers;
+
 struct ModelOptions {
   at::ScalarType weights_dtype = at::kFloat;
   // The dtype of activations and matrix products: kFloat or kBFloat16 (only with bf16 weights, on hardware
@@ -20,7 +23,8 @@ struct ModelOptions {
   // Keeps only each layer's input and recomputes the rest in the backward pass. The results are equal to the
   // last bit.
   bool gradient_checkpointing = false;
-  WeightQuantization quantization = nullptr;  // null: no matrix is quantized
+  WeightQuantization quantization = nullptr;         // null: no matrix is quantized
+  std::shared_ptr<const Adapter> adapter = nullptr;  // changes layers (adapters/adapter.h); null: none
 };
 
 class TrainableModel {
@@ -33,6 +37,8 @@ class TrainableModel {
   // Draws weights from N(0, initializer_range), sets norms to 1 and biases to 0. The result depends only on
   // the seed and the parameters' names.
   virtual void initialize(uint64_t seed) = 0;
+  // Returns the layers that ModelOptions::adapter has made, or null if there is no adapter.
+  virtual const AdaptedLayers* adapted() const { return nullptr; }
   // Draws the head alone.
   virtual void initialize_head(uint64_t /*seed*/) {}
   // Runs the forward and backward pass of one micro-batch. Gradients are those of gradient_scale x (sum of

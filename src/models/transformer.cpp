@@ -98,8 +98,7 @@ void Transformer::initialize(uint64_t seed) {
 }
 
 void Transformer::set_dropout(const DropoutPlace& place) {
-  if (config_.embd_pdrop + config_.resid_pdrop + config_.attn_pdrop > 0)
-    dropout_ = {config_.embd_pdrop, config_.resid_pdrop, config_.attn_pdrop, place};
+  dropout_ = {config_.embd_pdrop, config_.resid_pdrop, config_.attn_pdrop, place};
 }
 
 Pass Transformer::pass_for(const Batch& batch, Keep keep) {

@@ -89,4 +89,8 @@ void DenseLinear::list(ParameterList& parameters) {
   if (bias_.value.defined()) parameters.push_back(&bias_);
 }
 
+at::Tensor DenseLinear::merged_weight() const {
+  return weight_.codes || weight_.has_term() ? effective_value(weight_) : weight_.value;
+}
+
 }  // namespace galore

@@ -19,6 +19,7 @@ class DenseLinear : public LinearLayer {
                       Write write) const override;
   void report_gradient(const Pass& pass, const at::Tensor& gradient, const at::Tensor& x) override;
   void list(ParameterList& parameters) override;
+  at::Tensor merged_weight() const override;
   const std::string& name() const override { return name_; }
 
  private:

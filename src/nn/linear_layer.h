@@ -37,6 +37,9 @@ class LinearLayer {
   virtual void report_gradient(const Pass& pass, const at::Tensor& gradient, const at::Tensor& x) = 0;
 
   virtual void list(ParameterList& parameters) = 0;
+  // Returns the weight that a plain model directory holds for this place, as it is stored there. It is the
+  // layer's own tensor or a new one, and it holds everything that the layer multiplies its input with.
+  virtual at::Tensor merged_weight() const = 0;
   // Returns the name of the layer's place. It is the key of the layer's random streams for dropout.
   virtual const std::string& name() const = 0;
 };

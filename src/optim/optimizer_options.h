@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +12,7 @@
 namespace galore {
 
 class OptionTable;
+struct Parameter;
 struct OptimizerSettings;  // optim/settings.h
 
 // Returns the settings of an optimizer; `name` may be a composition (composition.h). `defaults` are settings
@@ -33,6 +35,8 @@ struct OptimizerOptions {
   // Weights with their own settings. A matrix that an override names is targeted.
   std::vector<WeightOverride> overrides;
   double weight_decay = 0;
+  // Multiplies the learning rate of each weight; null: 1 for all.
+  std::function<double(const Parameter&)> learning_rate_factor = nullptr;
   // Also decay norms and biases, as the papers' optimizers do; transformers' trainer does not.
   bool decay_all = false;
   bool layerwise = false;

@@ -13,6 +13,7 @@ WeightState::WeightState(Parameter& parameter, const OptimizerOptions& options, 
     : parameter(parameter), options(options), settings(own ? *own->settings : *options.settings) {
   const double decay = own && settings.weight_decay >= 0 ? settings.weight_decay : options.weight_decay;
   if (own) learning_rate_factor = own->learning_rate_factor;
+  if (options.learning_rate_factor) learning_rate_factor *= options.learning_rate_factor(parameter);
   if (options.decay_all || is_matrix(parameter)) weight_decay = decay;
 }
 

@@ -115,7 +115,7 @@ BenchResult bench(TrainOptions options, int64_t steps, const Say& say) {
   result.library_bytes = fit.libraries;
   RunObjects run = build_model(config, model_settings, device);
   set_weights(*run.model, options, options.seed);
-  add_optimizer(run, options.optimizer);
+  add_optimizer(run, options.optimizer, options.learning_rate);
   const Timings timings = time_steps(options, run, steps);
 
   const double tokens = static_cast<double>(options.per_device_train_batch_size *

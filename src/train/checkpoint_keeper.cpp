@@ -73,7 +73,7 @@ void CheckpointKeeper::load_best(TrainableModel& model, const RunState& state, R
   if (state.best_checkpoint.empty() || !is_complete_checkpoint(state.best_checkpoint))
     return log.say(
         "load_best_model_at_end: no evaluated checkpoint was saved; the last model is that of the end");
-  load_model(state.best_checkpoint, model.parameters());
+  load_model(state.best_checkpoint, model);
   log.say("the last model is that of " + state.best_checkpoint);
 }
 

@@ -26,7 +26,6 @@ const std::vector<ForeignKey> kForeignKeys{
     // LLaMA-Factory and Hugging Face
     {"do_train", {"true"}, "training is what this command does", "galore eval to evaluate alone"},
     {"do_eval", kAny, "eval_file or val_size decides"},
-    {"finetuning_type", {"full"}, "all weights are trained", "full"},
     {"trust_remote_code", kAny, "no code of a model is run"},
     {"overwrite_cache", kAny, "caches of tokens are named by their content"},
     {"plot_loss", kAny, "training_loss.svg is always drawn"},
@@ -143,7 +142,6 @@ const std::vector<ForeignKey> kForeignKeys{
     {"float16", kOff, kItIsOff, "bf16"},
     {"load_in_8bit", kOff, kItIsOff, "optim_args: weight_bits=8"},
     {"load_in_4bit", kOff, kItIsOff, "optim_args: weight_bits=8"},
-    {"adapter", kOff, "all weights are trained", "none: adapters are not there yet"},
     {"strict", kAny, "unknown keys are always refused"},
     {"train_on_inputs", {"true"}, "every token is trained", "labels in the rows (galore tokenize)"},
     {"group_by_length", kOff, kItIsOff, "packing"},

@@ -206,6 +206,8 @@ std::vector<std::string> resolve(TrainOptions& options, OptionTable& table) {
     fail_usage("bf16", "expected dtype=bfloat16 or none, given dtype={}", options.dtype);
   if (options.bf16) options.dtype = "bfloat16";
   options.dtype = dtype_name(dtype_from_name(options.dtype));
+  resolve_adapter(options, notes);
+  resolve_base_model(options);
   resolve_max_length(options, table, notes);
   resolve_foreign(options, table, notes);
   if (options.data_seed < 0) options.data_seed = options.seed;

@@ -1,8 +1,11 @@
 #include "train/run_builder.h"
 
 #include <algorithm>
+#include <iterator>
 
+#include "adapters/adapted_layers.h"
 #include "checkpoint/hugging_face.h"
+#include "checkpoint/peft_directory.h"
 #include "core/dtypes.h"
 #include "core/errors.h"
 #include "core/options.h"
@@ -12,8 +15,15 @@
 #include "train/inputs.h"
 
 namespace galore {
-
 namespace {
+
+// Returns the parameters that the model has without its adapter.
+ParameterList without_adapter(const ParameterList& parameters) {
+  ParameterList own;
+  std::copy_if(parameters.begin(), parameters.end(), std::back_inserter(own),
+               [](const Parameter* parameter) { return parameter->role != Role::adapter; });
+  return own;
+}
 
 ModelConfig stored_config(const ModelSource& source) {
   if (!source.model_size.empty()) return model_config_for_size(source.model_size);
@@ -79,6 +89,7 @@ ModelOptions model_options(const ModelSource& source, const std::string& device,
   model.compute_dtype = narrow && wanted ? at::kBFloat16 : at::kFloat;
   if (quantizes_weights(optimizer))
     model.quantization = [optimizer](const Parameter& matrix) { return weight_format(optimizer, matrix); };
+  model.adapter = adapter_of(source);
   return model;
 }
 
@@ -95,17 +106,27 @@ RunObjects build_model(const ModelConfig& config, const ModelOptions& options, a
 }
 
 std::string set_weights(TrainableModel& model, const ModelSource& source, int64_t seed) {
+  std::string note;
   if (source.model_name_or_path.empty()) {
     model.initialize(static_cast<uint64_t>(seed));
-    return "";
+  } else {
+    // The folder may lack the head of a new task.
+    if (model.config().head.kind != HeadKind::language) model.initialize_head(static_cast<uint64_t>(seed));
+    note = load_weights(source.model_name_or_path, without_adapter(model.parameters()),
+                        source.resize_vocab.empty() ? TableRows::as_stored : TableRows::add);
   }
-  // The folder may lack the head of a new task.
-  if (model.config().head.kind != HeadKind::language) model.initialize_head(static_cast<uint64_t>(seed));
-  return load_weights(source.model_name_or_path, model.parameters(),
-                      source.resize_vocab.empty() ? TableRows::as_stored : TableRows::add);
+  if (const AdaptedLayers* adapted = model.adapted()) adapted->initialize(static_cast<uint64_t>(seed));
+  if (!source.adapter_name_or_path.empty()) load_adapter(source.adapter_name_or_path, model);
+  return note;
 }
 
-void add_optimizer(RunObjects& run, const OptimizerOptions& options) {
+void add_optimizer(RunObjects& run, const OptimizerOptions& given, double learning_rate) {
+  OptimizerOptions options = given;
+  if (const AdaptedLayers* adapted = run.model->adapted())
+    options.learning_rate_factor = [&adapter = adapted->adapter(),
+                                    learning_rate](const Parameter& parameter) {
+      return adapter.learning_rate_factor(parameter, learning_rate);
+    };
   run.workspace = std::make_unique<Workspace>(*run.ledger);
   run.optimizer = std::make_unique<Optimizer>(run.model->parameters(), options, *run.workspace);
 }

@@ -35,9 +35,11 @@ ModelOptions model_options(const TrainOptions& options);
 // allocated.
 RunObjects build_model(const ModelConfig& config, const ModelOptions& options, at::Device device,
                        const MakeModel& make_model = galore::make_model);
-// Reads the weights of model_name_or_path or, if it is empty, draws them by the seed. Returns a note for the
-// user, or "".
+// Reads the weights of model_name_or_path or, if it is empty, draws them by the seed. Then it reads the
+// weights of adapter_name_or_path, or draws those of a new adapter. Returns a note for the user, or "".
 std::string set_weights(TrainableModel& model, const ModelSource& source, int64_t seed);
-void add_optimizer(RunObjects& run, const OptimizerOptions& options);
+// Makes the optimizer. Learning rates that an adapter states for some parameters are kept at their ratio to
+// `learning_rate`, the rate of the run.
+void add_optimizer(RunObjects& run, const OptimizerOptions& options, double learning_rate = 1);
 
 }  // namespace galore

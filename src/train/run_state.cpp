@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "checkpoint/hugging_face.h"
+#include "checkpoint/peft_directory.h"
 #include "checkpoint/run_checkpoint.h"
 #include "core/errors.h"
 #include "optim/lazy_lift.h"
@@ -66,6 +67,11 @@ int64_t counter(const TrainerState& trainer, const Path& checkpoint, const char*
   return found->second;
 }
 
+void load_model_files(const Path& checkpoint, TrainableModel& model) {
+  if (has_peft_adapter(model)) return load_adapter(checkpoint, model);
+  load_weights(checkpoint, model.parameters());
+}
+
 // The default serves checkpoints of earlier versions, which lack some values.
 template <typename T>
 T value_or(const std::map<std::string, T>& values, const char* name, T otherwise) {
@@ -90,6 +96,7 @@ Path save_checkpoint(const Path& output_dir, const RunParts& parts, const RunSta
 
 void save_final_model(const Path& directory, const RunParts& parts) {
   copy_tokenizer(parts.tokenizer, directory);
+  if (has_peft_adapter(parts.model)) return save_adapter(directory, parts.model, parts.base);
   save_model(directory, parts.model.config(), parts.model.parameters(), parts.dtype);
 }
 
@@ -144,17 +151,17 @@ RunState read_run_state(const Path& checkpoint) {
   return state;
 }
 
-void load_model(const Path& checkpoint, const ParameterList& parameters) {
-  load_weights(checkpoint, parameters);
+void load_model(const Path& checkpoint, TrainableModel& model) {
+  load_model_files(checkpoint, model);
   if (!std::filesystem::exists(checkpoint / kOptimizerName)) return;
   StateReader optimizer(checkpoint / kOptimizerName);
-  for (Parameter* parameter : parameters)
+  for (Parameter* parameter : model.parameters())
     // With a lazy lift, the weight is the codes plus the update that is not yet folded in.
     if (parameter->codes && !optimizer.has(lifted_name(parameter->name))) visit_codes(*parameter, optimizer);
 }
 
 void load_checkpoint(const Path& checkpoint, const RunParts& parts) {
-  load_weights(checkpoint, parts.model.parameters());
+  load_model_files(checkpoint, parts.model);
   StateReader optimizer(checkpoint / kOptimizerName);
   parts.optimizer->visit(optimizer);
   optimizer.finish();

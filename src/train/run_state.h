@@ -43,6 +43,7 @@ struct RunParts {
   Optimizer* optimizer;        // null: saves only the weights
   const Tokenizer* tokenizer;  // may be null
   at::ScalarType dtype;
+  std::string base = "";  // the directory of the model that an adapter belongs to
 };
 
 // Writes output_dir/checkpoint-<step> and returns its path.
@@ -55,9 +56,10 @@ void save_final_model(const Path& directory, const RunParts& parts);
 std::optional<Path> checkpoint_to_resume(const std::string& resume_from, const Path& output_dir);
 // Reads the counters of a checkpoint. A checkpoint without optimizer state cannot be resumed and is an Error.
 RunState read_run_state(const Path& checkpoint);
-// Loads the weights. Quantized weights get their exact codes if the checkpoint holds optimizer state.
-void load_model(const Path& checkpoint, const ParameterList& parameters);
-// Loads weights and optimizer state.
+// Loads the weights, or those of the model's adapter alone if the checkpoint has no others. Quantized weights
+// get their exact codes if the checkpoint holds optimizer state.
+void load_model(const Path& checkpoint, TrainableModel& model);
+// Loads weights, as load_model() does, and optimizer state.
 void load_checkpoint(const Path& checkpoint, const RunParts& parts);
 // Returns one line for each option whose value has changed.
 std::vector<std::string> changed_options(const std::map<std::string, std::string>& before,

@@ -243,6 +243,7 @@ void declare_task(OptionTable& table, TaskOptions& o) {
 
 void declare_options(OptionTable& table, TrainOptions& options) {
   declare_model(table, options, options);
+  declare_options(table, static_cast<AdapterChoice&>(options));
   declare_data(table, options);
   declare_training(table, options);
   declare_optimizer(table, options);

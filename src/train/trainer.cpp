@@ -30,7 +30,7 @@ bool is_finite(const Parameter& parameter) {
 
 RunParts TrainingLoop::parts(bool with_optimizer) {
   return {*run_.model, with_optimizer ? run_.optimizer.get() : nullptr, inputs_.tokenizer.get(),
-          inputs_.model_options.weights_dtype};
+          inputs_.model_options.weights_dtype, options_.model_name_or_path};
 }
 
 TrainResult TrainingLoop::run() {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "checkpoint/generation_config.h"
+#include "checkpoint/peft_directory.h"
 #include "core/dtypes.h"
 #include "core/errors.h"
 #include "kernels/device.h"
@@ -90,6 +91,8 @@ void TrainingLoop::plan_steps() {
 
 void TrainingLoop::plan_adamw() {
   TrainOptions plain = options_;
+  plain.adapter.clear();
+  plain.adapter_name_or_path.clear();
   plain.optimizer.settings = resolve_optimizer("adamw_torch", "");
   plain.optimizer.overrides.clear();
   plain.optimizer.layerwise = false;
@@ -132,11 +135,12 @@ void TrainingLoop::announce_memory() {
 
 void TrainingLoop::prepare_model(const MakeModel& make_model) {
   run_ = build_model(inputs_.config, inputs_.model_options, inputs_.device, make_model);
-  if (!keeper_.resumes()) {
+  // A checkpoint of an adapter does not hold the other weights.
+  if (!keeper_.resumes() || has_peft_adapter(*run_.model)) {
     const std::string note = set_weights(*run_.model, options_, options_.seed);
     if (!note.empty()) recorder_.log().say("note: " + note);
   }
-  add_optimizer(run_, options_.optimizer);
+  add_optimizer(run_, options_.optimizer, options_.learning_rate);
   check_optimizer();
   announce_model();
   recorder_.set_speed_of(operations_per_token(inputs_.config, options_.max_length),

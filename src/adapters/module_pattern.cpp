@@ -1,0 +1,80 @@
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include "adapters/module_pattern.h"
+
+#include <pcre2.h>
+
+#include <algorithm>
+#include <cctype>
+
+#include "core/errors.h"
+
+namespace galore {
+namespace {
+
+// A name of a module takes some hundred steps. The limit stops a pattern that would run for hours.
+constexpr uint32_t kMostSteps = 1'000'000;
+
+std::string message_of(int code) {
+  PCRE2_UCHAR buffer[256];
+  pcre2_get_error_message(code, buffer, sizeof buffer);
+  return reinterpret_cast<const char*>(buffer);
+}
+
+PCRE2_SPTR units(const std::string& text) { return reinterpret_cast<PCRE2_SPTR>(text.data()); }
+
+}  // namespace
+
+struct PythonPattern::Compiled {
+  pcre2_code* code = nullptr;
+  Compiled() = default;
+  Compiled(const Compiled&) = delete;
+  Compiled& operator=(const Compiled&) = delete;
+  ~Compiled() { pcre2_code_free(code); }
+};
+
+PythonPattern::PythonPattern(const std::string& pattern, const std::string& where)
+    : pattern_(pattern), where_(where) {
+  int error = 0;
+  PCRE2_SIZE at = 0;
+  const auto compiled = std::make_shared<Compiled>();
+  compiled->code =
+      pcre2_compile(units(pattern), pattern.size(),
+                    PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C | PCRE2_DOLLAR_ENDONLY, &error, &at, nullptr);
+  if (!compiled->code)
+    fail_usage(where, "'{}' is no regular expression: {} at character {}", pattern, message_of(error), at);
+  compiled_ = compiled;
+}
+
+bool PythonPattern::run(const std::string& text, bool whole, std::optional<std::string>* group) const {
+  const std::unique_ptr<pcre2_match_context, void (*)(pcre2_match_context*)> context(
+      pcre2_match_context_create(nullptr), pcre2_match_context_free);
+  const std::unique_ptr<pcre2_match_data, void (*)(pcre2_match_data*)> data(
+      pcre2_match_data_create_from_pattern(compiled_->code, nullptr), pcre2_match_data_free);
+  pcre2_set_match_limit(context.get(), kMostSteps);
+  const uint32_t anchors = PCRE2_ANCHORED | (whole ? PCRE2_ENDANCHORED : 0);
+  const int result =
+      pcre2_match(compiled_->code, units(text), text.size(), 0, anchors, data.get(), context.get());
+  if (result == PCRE2_ERROR_NOMATCH) return false;
+  if (result < 0)
+    fail_usage(where_, "matching '{}' with {} does not end: {}", pattern_, text, message_of(result));
+  if (!group || result < 2) return true;
+  const PCRE2_SIZE* offsets = pcre2_get_ovector_pointer(data.get());
+  if (offsets[2] != PCRE2_UNSET) *group = text.substr(offsets[2], offsets[3] - offsets[2]);
+  return true;
+}
+
+bool PythonPattern::matches(const std::string& text) const { return run(text, true, nullptr); }
+
+std::optional<std::string> PythonPattern::group_at_start(const std::string& text) const {
+  std::optional<std::string> group;
+  run(text, false, &group);
+  return group;
+}
+
+bool is_named_by(const std::string& name, const std::vector<std::string>& endings) {
+  return std::any_of(endings.begin(), endings.end(), [&](const std::string& ending) {
+    return name == ending || name.ends_with("." + ending);
+  });
+}
+
+}  // namespace galore

@@ -1,0 +1,36 @@
+#include <fmt/core.h>
+
+#include "checkpoint/peft_directory.h"
+#include "cli/arguments.h"
+#include "cli/commands.h"
+#include "core/errors.h"
+#include "kernels/device.h"
+#include "train/inputs.h"
+#include "train/run_builder.h"
+
+namespace galore {
+
+int merge_command(const Arguments& arguments) {
+  ModelSource source;
+  MachineOptions machine;
+  std::string output;
+  OptionTable table;
+  table.add("model_name_or_path", &source.model_name_or_path,
+            "Hugging Face directory of the model, or an adapter whose configuration names it");
+  declare_adapter_path(table, source);
+  table.add("output_dir", &output, "folder for the merged model");
+  table.add("threads", &machine.threads, "number of threads; 0: one for each processor").range(0, 4096);
+  if (!parse_arguments("merge", table, arguments)) return 0;
+  if (source.model_name_or_path.empty()) fail_usage("merge", "expected --model_name_or_path DIR");
+  if (output.empty()) fail_usage("merge", "expected --output_dir DIR");
+  resolve_base_model(source);
+  if (source.adapter_name_or_path.empty()) fail_usage("merge", "expected --adapter_name_or_path DIR");
+  set_threads(machine.threads);
+  const RunObjects run = build_model(model_config_of(source), model_options(source, "cpu"), device_of("cpu"));
+  set_weights(*run.model, source, machine.seed);
+  merge_adapter(source.model_name_or_path, output, *run.model);
+  fmt::print("model: {}\n", output);
+  return 0;
+}
+
+}  // namespace galore
