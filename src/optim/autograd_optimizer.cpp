@@ -1,5 +1,6 @@
 #include "optim/autograd_optimizer.h"
 
+#include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/function_hook.h>
 #include <torch/csrc/autograd/variable.h>
@@ -106,7 +107,10 @@ void AutogradOptimizer::take_gradient(Weight& weight) {
 UpdateReport AutogradOptimizer::finish_update() {
   const c10::NoGradGuard no_grad;
   for (const auto& weight : weights_)
-    for (; weight->remaining > 0; --weight->remaining) weight->parameter.sink->use_done();
+    for (; weight->remaining > 0; --weight->remaining) {
+      weight->parameter.sink->add(at::zeros_like(weight->tensor));  // so that decay and moments go on
+      weight->parameter.sink->use_done();
+    }
   return optimizer_->finish_update();
 }
 
