@@ -1,5 +1,6 @@
 #include "optim/autograd_optimizer.h"
 
+#include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/function_hook.h>
 #include <torch/csrc/autograd/variable.h>
