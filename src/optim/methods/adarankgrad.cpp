@@ -4,6 +4,7 @@
 
 #include "core/errors.h"
 #include "kernels/apply_direction.h"
+#include "optim/methods/refresh_criterion.h"
 #include "optim/storage/resizable_moment.h"
 #include "optim/update_rules/adam_step.h"
 
@@ -15,6 +16,7 @@ class AdaRankGrad : public Method {
   AdaRankGrad(const AdaRankGradOptions& options, std::unique_ptr<Subspace> subspace,
               const MethodInputs& inputs)
       : options_(options),
+        criterion_({options.inner_criterion, options.min_gap, options.max_gap}),
         adam_(options_of<AdamWOptions>(*inputs.settings.rule)),
         subspace_(std::move(subspace)),
         moment1_(inputs.settings.storage, /*is_signed=*/true, inputs.workspace.ledger()),
@@ -31,7 +33,10 @@ class AdaRankGrad : public Method {
   }
 
   Direction direction_of_low_rank(at::Tensor low_rank, const StepContext& context) override {
-    if (options_.inner_criterion > 0) decide_next(low_rank, context.refresh_due);
+    if (options_.inner_criterion > 0) {
+      criterion_.add(std::sqrt(kernels::sum_squares(low_rank)), context.refresh_due);
+      subspace_->decide_next(criterion_.next_is_due());
+    }
     at::Tensor m = moment1_->read(), v = moment2_->read();
     kernels::adamw_direction(adam_step(adam_, context.step), low_rank, m, v);
     moment1_->write(m);
@@ -62,10 +67,8 @@ class AdaRankGrad : public Method {
     moment1_->visit("moment1", visitor);
     moment2_->visit("moment2", visitor);
     if (options_.inner_criterion == 0) return;
-    visitor.scalar("since_refresh", since_);
-    visitor.scalar("refreshed_norm", refreshed_norm_);
-    visitor.scalar("last_norm", last_norm_);
-    if (since_ > 0) subspace_->decide_next(next_is_due());
+    criterion_.visit(visitor);
+    if (criterion_.has_begun()) subspace_->decide_next(criterion_.next_is_due());
   }
 
  private:
@@ -74,24 +77,11 @@ class AdaRankGrad : public Method {
     moment2_.resize(subspace_->low_rank_shape());
   }
 
-  void decide_next(const at::Tensor& low_rank, bool refreshed) {
-    last_norm_ = std::sqrt(kernels::sum_squares(low_rank));
-    since_ = refreshed ? 1 : since_ + 1;
-    if (refreshed) refreshed_norm_ = last_norm_;
-    subspace_->decide_next(next_is_due());
-  }
-
-  bool next_is_due() const {
-    const bool used_up = last_norm_ <= options_.inner_criterion * refreshed_norm_;
-    return since_ >= options_.max_gap || (since_ >= options_.min_gap && used_up);
-  }
-
   AdaRankGradOptions options_;
+  RefreshCriterion criterion_;
   AdamWOptions adam_;
   std::unique_ptr<Subspace> subspace_;
   ResizableMoment moment1_, moment2_;
-  int64_t since_ = 0;  // updates since the last refresh, including the update of the refresh
-  double refreshed_norm_ = 0, last_norm_ = 0;
 };
 
 }  // namespace

@@ -1,12 +1,8 @@
 #include "optim/methods/alice.h"
 
-#include <algorithm>
-#include <cmath>
-
 #include "kernels/linear_combination.h"
 #include "kernels/matmul.h"
-#include "optim/limiters/norm_growth.h"
-#include "optim/methods/line_scaling.h"
+#include "optim/methods/alice_complement.h"
 #include "optim/subspaces/tracked_eigenbasis.h"
 #include "optim/update_rules/adam_step.h"
 
@@ -24,15 +20,11 @@ class Alice : public Method {
                    .subspace = "svd",
                    .refresh = "together"},
                   inputs.rows(), inputs.columns(), inputs.workspace),
-        lines_(subspace_.side(), /*one_factor=*/false, inputs.workspace),
-        limiter_(options.limiter) {
-    Ledger& ledger = workspace_.ledger();
-    const int64_t rank = subspace_.rank(), lines = std::max(inputs.rows(), inputs.columns());
-    outside_dimensions_ = static_cast<double>(std::min(inputs.rows(), inputs.columns()) - rank);
+        outside_(subspace_, inputs, {adam_.beta1, adam_.epsilon, options.limiter}) {
+    const int64_t rank = subspace_.rank();
     moment1_ = inputs.moment(subspace_.low_rank_shape(), /*is_signed=*/true);
     moment2_ = inputs.moment(subspace_.low_rank_shape(), /*is_signed=*/false);
-    tracked_ = ledger.zeros(Owner::moments, {rank, rank}, at::kFloat);
-    outside_ = ledger.zeros(Owner::moments, {lines}, at::kFloat);
+    tracked_ = workspace_.ledger().zeros(Owner::moments, {rank, rank}, at::kFloat);
   }
 
   Direction direction(at::Tensor gradient, const StepContext& context) override {
@@ -43,7 +35,7 @@ class Alice : public Method {
     const at::Tensor low_rank = subspace_.project(gradient, context.refresh_due);
     track(low_rank);
     const at::Tensor adapted = adapt(low_rank);
-    scale_by_what_is_outside(gradient, low_rank);
+    outside_.scale(gradient, low_rank, options_.scale * options_.complement_scale);
     // The direction is U W + C = U (W - S k) + G k.
     kernels::combine(adapted, adapted, low_rank, {static_cast<float>(options_.scale), -1});
     Direction direction = subspace_.lift(adapted, 1);
@@ -72,8 +64,7 @@ class Alice : public Method {
     moment1_->visit("moment1", visitor);
     moment2_->visit("moment2", visitor);
     visitor.tensor("tracked", tracked_);
-    visitor.tensor("outside", outside_);
-    limiter_.visit(visitor);
+    outside_.visit(visitor);
   }
 
  private:
@@ -108,27 +99,13 @@ class Alice : public Method {
     return adapted;
   }
 
-  // Multiplies the lines of G and S by alpha alpha_c k, where C = (G - U S) k.
-  void scale_by_what_is_outside(const at::Tensor& gradient, const at::Tensor& low_rank) {
-    const at::Tensor squares =
-        (lines_.squares("whole", gradient) - lines_.squares("inside", low_rank)).clamp_min(0);
-    outside_.mul_(adam_.beta1).add_(squares, 1 - adam_.beta1);
-    const at::Tensor k = std::sqrt(outside_dimensions_) / (outside_.to(at::kDouble).sqrt() + adam_.epsilon);
-    const double limited = limiter_.factor(LineScaling::scaled_norm(squares, k));
-    const double times = options_.scale * options_.complement_scale * limited;
-    lines_.scale(gradient, k, times);
-    lines_.scale(low_rank, k, times);
-  }
-
   AliceOptions options_;
   AdamWOptions adam_;
   Workspace& workspace_;
   Subspace subspace_;
-  LineScaling lines_;
-  NormGrowth limiter_;
-  double outside_dimensions_ = 0;
+  AliceComplement outside_;
   std::unique_ptr<Moment> moment1_, moment2_;
-  at::Tensor tracked_, outside_;  // Q', p
+  at::Tensor tracked_;  // Q'
 };
 
 }  // namespace

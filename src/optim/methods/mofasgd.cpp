@@ -5,17 +5,12 @@
 #include <algorithm>
 
 #include "kernels/matmul.h"
-#include "kernels/orthonormalize.h"
 #include "kernels/serial_lapack.h"
+#include "optim/methods/pair_factors.h"
 #include "optim/subspaces/svd.h"
 
 namespace galore {
 namespace {
-
-// The QR decomposition X = Q R. Columns of Q beyond the rank of X are arbitrary.
-struct Factors {
-  at::Tensor q, r;
-};
 
 class MofaSgd : public Method {
  public:
@@ -61,33 +56,6 @@ class MofaSgd : public Method {
     return "";
   }
 
-  // Returns the QR decomposition of [a, b].
-  Factors factors(const std::string& side, const at::Tensor& a, const at::Tensor& b) {
-    const int64_t rows = a.size(0), columns = 2 * rank_;
-    const at::Tensor x = buffer(side, rows, columns);
-    x.narrow(1, 0, rank_).copy_(a);
-    x.narrow(1, rank_, rank_).copy_(b);
-    if (rows < columns) {
-      if (x.is_meta()) return {x, x.new_empty({rows, columns})};
-      const auto [q, r] = at::linalg_qr(x);
-      return {q, r};
-    }
-    const Factors found{buffer(side + "_q", rows, columns), buffer(side + "_r", columns, columns)};
-    found.q.copy_(x);
-    orthonormalize(found.q, workspace_);
-    matrix_product(found.r, found.q.t(), x, Write::replace);
-    return found;
-  }
-
-  // Returns R_U [[inner, I], [I, 0]] R_V^T in fp64.
-  at::Tensor core(const at::Tensor& inner, const at::Tensor& r_u, const at::Tensor& r_v) const {
-    const auto half = [&](const at::Tensor& r, int64_t first) {
-      return r.narrow(1, first, rank_).to(at::kDouble);
-    };
-    const at::Tensor u = half(r_u, 0), v = half(r_v, 0).t();
-    return u.mm(inner.to(at::kDouble).mm(v) + half(r_v, rank_).t()) + half(r_u, rank_).mm(v);
-  }
-
   std::string follow(const at::Tensor& gradient) {
     const at::Tensor along_u = buffer("along_u", left_.size(0), rank_);
     const at::Tensor along_v = buffer("along_v", right_.size(0), rank_);
@@ -95,12 +63,14 @@ class MofaSgd : public Method {
     matrix_product(along_u, gradient, right_, Write::replace);
     matrix_product(along_v, gradient.t(), left_, Write::replace);
     matrix_product(inner, left_.t(), along_u, Write::replace);
-    const Factors of_u = factors("u", left_, along_u), of_v = factors("v", right_, along_v);
+    const PairFactors of_u = factors_of_pair("mofasgd.u", left_, along_u, workspace_),
+                      of_v = factors_of_pair("mofasgd.v", right_, along_v, workspace_);
     if (gradient.is_meta()) return "";
     inner.neg_().diagonal().add_(values_, options_.momentum);
     try {
       const SerialLapack serial(2 * rank_);
-      const auto [s_u, values, s_vh] = at::linalg_svd(core(inner, of_u.r, of_v.r), /*full_matrices=*/false);
+      const auto [s_u, values, s_vh] =
+          at::linalg_svd(core_of_sum(inner, of_u.r, of_v.r), /*full_matrices=*/false);
       values_.copy_(values.narrow(0, 0, rank_));
       matrix_product(left_, of_u.q, s_u.narrow(1, 0, rank_).to(at::kFloat), Write::replace);
       matrix_product(right_, of_v.q, s_vh.narrow(0, 0, rank_).t().to(at::kFloat), Write::replace);
