@@ -73,17 +73,16 @@ Cloned<OptimizerSettings> resolve_optimizer(
 int64_t state_bytes(const OptimizerSettings& settings, int64_t rows, int64_t columns) {
   const OptionText option = [&](const std::string& name) { return option_text(settings, name); };
   StateSizes sizes{rows, columns, 0, settings.storage, settings.subspace};
-  if (settings.method && settings.method->traits().has_basis) {
-    const SubspaceOptions& subspace = settings.subspace;
-    const Side side = side_of(subspace.proj_type, rows, columns);
+  const bool has_basis = settings.method && settings.method->traits().has_basis;
+  // A method that makes its own bases has a rank of its own, and projects the shorter side unless it has a
+  // proj_type.
+  const std::string own_rank = has_basis ? "" : option("rank"), own_type = option("proj_type");
+  if (has_basis || !own_rank.empty()) {
+    const Side side = side_of(own_type.empty() ? "std" : own_type, rows, columns);
     GALORE_ASSERT(side != Side::both);
     if (side == Side::right) std::swap(sizes.m, sizes.n);
-    sizes.r = std::min({subspace.rank, rows, columns});
-  } else if (const std::string rank = option("rank"); !rank.empty()) {
-    // This is a method that makes its own bases, of the shorter side.
-    sizes.m = std::min(rows, columns);
-    sizes.n = std::max(rows, columns);
-    sizes.r = std::min(parse_count("state", "rank", rank), sizes.m);
+    const int64_t rank = has_basis ? settings.subspace.rank : parse_count("state", "rank", own_rank);
+    sizes.r = std::min({rank, rows, columns});
   }
   return state_bytes(find_preset(settings.preset).state, sizes, option);
 }

@@ -12,12 +12,18 @@
 namespace galore {
 namespace {
 
+// Square weights count as wide.
+bool projects_left(const std::string& proj_type, const MethodInputs& inputs) {
+  if (proj_type == "left" || proj_type == "right") return proj_type == "left";
+  return (inputs.rows() <= inputs.columns()) == (proj_type == "std");
+}
+
 class LdAdam : public Method {
  public:
   LdAdam(const LdAdamOptions& options, const MethodInputs& inputs)
       : rho_(options.rho),
         beta1_(options_of<AdamWOptions>(*inputs.settings.rule).beta1),
-        left_(inputs.rows() <= inputs.columns()),
+        left_(projects_left(options.proj_type, inputs)),
         workspace_(inputs.workspace),
         subspace_({.rank = options.rank,
                    .proj_type = left_ ? "left" : "right",
@@ -112,6 +118,9 @@ void declare_options(OptionTable& table, LdAdamOptions& options) {
   table.add("rank", &options.rank, "dimension of the subspace").range(1, 1e9).origin("the authors' code");
   table.add("rho", &options.rho, "share of the first moment in the matrix that gives the next basis")
       .range(0, 1)
+      .origin("the authors' code");
+  table.add("proj_type", &options.proj_type, "which side of the gradient is projected")
+      .choices({"std", "reverse_std", "left", "right"})
       .origin("the authors' code");
 }
 

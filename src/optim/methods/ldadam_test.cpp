@@ -60,6 +60,35 @@ TEST(LdAdam, ProjectsSquaresFromTheLeft) {
   EXPECT_NEAR(direction.left.norm().item<double>(), 1, 1e-5);
 }
 
+// The basis of the left side has as many rows as the weight, and that of the right side as many as the weight
+// has columns. A square weight shows which side reverse_std takes by the direction's factor with r columns.
+TEST(LdAdam, TakesTheSideOfProjType) {
+  const auto basis_rows = [](const std::string& proj_type, int64_t m, int64_t n) {
+    OneMethod ldadam("ldadam_adamw", "rank=4,proj_type=" + proj_type, m, n);
+    return ldadam.ledger.bytes(Owner::bases) / 16;
+  };
+  EXPECT_EQ(basis_rows("std", 24, 16), 16);
+  EXPECT_EQ(basis_rows("reverse_std", 24, 16), 24);
+  EXPECT_EQ(basis_rows("reverse_std", 16, 24), 24);
+  EXPECT_EQ(basis_rows("left", 24, 16), 24);
+  EXPECT_EQ(basis_rows("right", 16, 24), 24);
+  OneMethod square("ldadam_adamw", "rank=1,proj_type=reverse_std", 20, 20);
+  const Direction direction = square.direction(random({20, 20}, 1), 1, false);
+  EXPECT_NEAR(direction.right.norm().item<double>(), 1, 1e-5);
+}
+
+// The left side of G^T is the right side of G, so both give the same updates, up to the order of sums.
+TEST(LdAdam, MirrorsItsSides) {
+  OneMethod left("ldadam_adamw", "rank=4,proj_type=left", 24, 16);
+  OneMethod right("ldadam_adamw", "rank=4,proj_type=right", 16, 24);
+  for (int t = 1; t <= 3; ++t) {
+    const at::Tensor g = random({24, 16}, static_cast<uint64_t>(t));
+    const at::Tensor of_left = left.full(g.clone(), t, false);
+    const at::Tensor of_right = right.full(g.t().contiguous(), t, false);
+    EXPECT_LE((of_left - of_right.t()).norm().item<double>(), 1e-3 * of_left.norm().item<double>()) << t;
+  }
+}
+
 TEST(LdAdam, OfAZeroGradientIsZero) {
   OneMethod ldadam("ldadam_adamw", "rank=4", 24, 16);
   EXPECT_TRUE(at::equal(ldadam.full(at::zeros({24, 16}), 1, false), at::zeros({24, 16})));

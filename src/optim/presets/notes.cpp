@@ -87,7 +87,7 @@ const Note kResidual[] = {
     {"ldadam_adamw",
      "a = G + e; P = qr(b b^T P_prev), b = rho P_prev M^ + (1-rho) a; moments are rotated by P^T P_prev; "
      "e = a - P R + b1/(1-b1) (P_prev M_prev - P M~); W -= lr P M^ / (sqrt(V^) + eps)",
-     "square matrices are projected from the left, as in the authors' code"},
+     "proj_type=std projects square matrices from the left, as in the authors' code"},
     {"osd_adamw",
      "as galore_adamw; in every update P takes one step of Adam on ||P P^T g - g||^2 + osd_lambda "
      "||P^T P - I||^2, g = G / ||G||",
