@@ -47,6 +47,8 @@ class WeightTerm {
   virtual Factors factors() = 0;
 };
 
+class UpdateListener;  // core/state_editor.h
+
 // The role of a weight in its model. The model that creates a weight states the role; nobody derives it from
 // the name.
 enum class Role {
@@ -71,6 +73,8 @@ struct Parameter {
   // Replaces `value` if a matrix is quantized to 8 bits. There is no copy of higher precision.
   std::optional<GroupQuantized> codes = std::nullopt;
   WeightTerm* term = nullptr;  // the optimizer's addition to a matrix
+  // The layer that the optimizer of this parameter tells about each update; null: none.
+  UpdateListener* listener = nullptr;
   [[no_unique_address]] Pinned pinned = {};
 
   at::IntArrayRef sizes() const { return codes ? at::IntArrayRef(codes->shape) : value.sizes(); }

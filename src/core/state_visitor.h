@@ -11,6 +11,16 @@
 
 namespace galore {
 
+// An average of gradients that a part stores in some format.
+class StoredAverage {
+ public:
+  virtual ~StoredAverage() = default;
+  // Returns the average in fp32: the stored tensor itself, or a decoded copy.
+  virtual at::Tensor read() = 0;
+  virtual void write(const at::Tensor& value) = 0;
+  virtual void clear() = 0;  // sets it to zero
+};
+
 class StateVisitor {
  public:
   virtual ~StateVisitor() = default;
@@ -18,6 +28,9 @@ class StateVisitor {
   virtual void tensor(const std::string& name, at::Tensor& tensor) = 0;
   virtual void scalar(const std::string& name, int64_t& value) = 0;
   virtual void scalar(const std::string& name, double& value) = 0;
+  // Offers an average as a whole. A visitor that takes it returns true; otherwise the tensors of its format
+  // are visited.
+  virtual bool average(const std::string& /*name*/, StoredAverage& /*average*/) { return false; }
 };
 
 // Puts a prefix in front of the names of a part's state.
@@ -27,6 +40,9 @@ class PrefixVisitor : public StateVisitor {
   void tensor(const std::string& name, at::Tensor& tensor) override { inner_.tensor(prefix_ + name, tensor); }
   void scalar(const std::string& name, int64_t& value) override { inner_.scalar(prefix_ + name, value); }
   void scalar(const std::string& name, double& value) override { inner_.scalar(prefix_ + name, value); }
+  bool average(const std::string& name, StoredAverage& average) override {
+    return inner_.average(prefix_ + name, average);
+  }
 
  private:
   StateVisitor& inner_;

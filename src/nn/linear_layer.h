@@ -12,6 +12,7 @@
 #include <string>
 
 #include "core/parameter.h"
+#include "core/state_editor.h"
 #include "kernels/matmul.h"
 #include "nn/pass.h"
 
@@ -23,10 +24,8 @@ struct LinearSize {
   bool inputs_first = false;  // the weight is stored as inputs x outputs, as in GPT-2's checkpoints
 };
 
-class LinearLayer {
+class LinearLayer : public UpdateListener {
  public:
-  virtual ~LinearLayer() = default;
-
   // Computes out (T x outputs) = f(x), or adds f(x) to it. x: T x inputs.
   virtual void forward(const Pass& pass, const at::Tensor& x, const at::Tensor& out, Write write) const = 0;
   // Computes x_gradient (T x inputs) from the gradient of the output (T x outputs), or adds to it. Call it
@@ -42,6 +41,10 @@ class LinearLayer {
   virtual at::Tensor merged_weight() const = 0;
   // Returns the name of the layer's place. It is the key of the layer's random streams for dropout.
   virtual const std::string& name() const = 0;
+
+  // A layer that merges, draws anew, prunes or grows its parameters does so here. It must be the listener of
+  // one of the parameters that it lists; a layer that does nothing needs not to be.
+  void after_update(int64_t /*update*/, StateEditor& /*state*/) override {}
 };
 
 using LinearPointer = std::unique_ptr<LinearLayer>;

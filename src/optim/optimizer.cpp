@@ -1,11 +1,14 @@
 #include "optim/optimizer.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <iterator>
 
 #include "optim/parameter_groups.h"
 #include "optim/settings.h"
 #include "optim/update_driver.h"
+#include "optim/weight_editor.h"
 
 namespace galore {
 namespace {
@@ -22,12 +25,22 @@ Grouping group(const ParameterList& trainable, const OptimizerOptions& options) 
   return {std::vector<bool>(trainable.size(), false), "no parameter is projected", {}};
 }
 
+std::vector<UpdateListener*> listeners_of(const ParameterList& parameters) {
+  std::vector<UpdateListener*> listeners;
+  for (const Parameter* parameter : parameters)
+    if (parameter->listener && !std::count(listeners.begin(), listeners.end(), parameter->listener))
+      listeners.push_back(parameter->listener);
+  return listeners;
+}
+
 }  // namespace
 
 Optimizer::Optimizer(const ParameterList& parameters, const OptimizerOptions& options, Workspace& workspace,
                      Collective& collective)
     : options_(options),
-      frozen_in_codes_(those(parameters, [](const Parameter* p) { return !p->trainable && p->codes; })) {
+      frozen_in_codes_(those(parameters, [](const Parameter* p) { return !p->trainable && p->codes; })),
+      listeners_(listeners_of(parameters)),
+      workspace_(workspace) {
   options_.layerwise = options.layerwise || options.settings->layerwise;
   if (options.settings->weight_decay >= 0) options_.weight_decay = options.settings->weight_decay;
   const ParameterList trainable = those(parameters, [](const Parameter* p) { return p->trainable; });
@@ -46,7 +59,15 @@ void Optimizer::begin_update(double learning_rate, int64_t micro_batches) {
   driver_->begin(learning_rate, micro_batches);
 }
 
-UpdateReport Optimizer::finish_update(bool discard) { return driver_->finish(discard); }
+UpdateReport Optimizer::finish_update(bool discard) {
+  UpdateReport report = driver_->finish(discard);
+  if (discard || listeners_.empty()) return report;
+  WeightEditor editor(driver_->weights(), options_.seed, num_updates(), workspace_);
+  for (UpdateListener* listener : listeners_) listener->after_update(num_updates(), editor);
+  for (const std::string& message : editor.messages())
+    report.notices.push_back(fmt::format("update {}: {}", num_updates(), message));
+  return report;
+}
 
 int64_t Optimizer::num_updates() const { return driver_->num_updates(); }
 

@@ -43,6 +43,8 @@ class Optimizer {
   // Call it after the last micro-batch of an update. With `discard` the update does not count, and a refresh
   // that was due stays due in the next update. In whole-model mode weights and state stay unchanged. Weights
   // that layer-wise mode has written during the backward pass stay written.
+  // Layers that listen (Parameter::listener) are told about an update that counts, in the order of the
+  // parameters. They may then change weights and state, the same in both modes.
   UpdateReport finish_update(bool discard = false);
 
   int64_t num_updates() const;
@@ -56,6 +58,8 @@ class Optimizer {
   OptimizerOptions options_;
   ParameterList frozen_in_codes_;
   Grouping grouping_;  // groups of the trainable parameters
+  std::vector<UpdateListener*> listeners_;
+  Workspace& workspace_;
   std::unique_ptr<UpdateDriver> driver_;
 };
 

@@ -22,7 +22,7 @@ class AdamMini : public Method {
 
   void visit(StateVisitor& visitor) override {
     moment1_->visit("moment1", visitor);
-    visitor.tensor("row_moment2", moment2_);
+    visit_average("row_moment2", moment2_, visitor);
   }
 
  private:

@@ -39,8 +39,8 @@ class Badam : public Method {
     visitor.scalar("turn", turn_);
     visitor.scalar("steps", steps_);
     if (!active()) return;
-    visitor.tensor("moment1", moment1_);
-    visitor.tensor("moment2", moment2_);
+    visit_average("moment1", moment1_, visitor);
+    visit_average("moment2", moment2_, visitor);
   }
 
  private:

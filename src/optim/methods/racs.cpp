@@ -38,8 +38,8 @@ class Racs : public Method {
   }
 
   void visit(StateVisitor& visitor) override {
-    visitor.tensor("rows", rows_);
-    visitor.tensor("columns", columns_);
+    visit_average("rows", rows_, visitor);
+    visit_average("columns", columns_, visitor);
     limiter_.visit(visitor);
   }
 

@@ -16,7 +16,20 @@ class Float32Moment : public Moment {
     if (!value.is_same(value_)) value_.copy_(value);
   }
   void clear() override { value_.zero_(); }
-  void visit(const std::string& name, StateVisitor& visitor) override { visitor.tensor(name, value_); }
+  void visit(const std::string& name, StateVisitor& visitor) override {
+    if (!visitor.average(name, *this)) visitor.tensor(name, value_);
+  }
+
+ private:
+  at::Tensor value_;
+};
+
+class PlainAverage : public StoredAverage {
+ public:
+  explicit PlainAverage(at::Tensor value) : value_(std::move(value)) {}
+  at::Tensor read() override { return value_; }
+  void write(const at::Tensor& value) override { value_.copy_(value); }
+  void clear() override { value_.zero_(); }
 
  private:
   at::Tensor value_;
@@ -40,6 +53,7 @@ class Blockwise8bitMoment : public Moment {
     codes_.scales.zero_();
   }
   void visit(const std::string& name, StateVisitor& visitor) override {
+    if (visitor.average(name, *this)) return;
     visitor.tensor(name + ".codes", codes_.codes);
     visitor.tensor(name + ".scales", codes_.scales);
   }
@@ -62,6 +76,11 @@ void declare_options(OptionTable& table, StorageOptions& options) {
   table.add("min_8bit_size", &options.min_8bit_size, "tensors with fewer elements keep fp32 moments")
       .range(0, 1e18)
       .origin("bitsandbytes");
+}
+
+void visit_average(const std::string& name, at::Tensor& average, StateVisitor& visitor) {
+  PlainAverage plain(average);
+  if (!visitor.average(name, plain)) visitor.tensor(name, average);
 }
 
 std::unique_ptr<Moment> make_moment(const StorageOptions& options, at::IntArrayRef shape, bool is_signed,

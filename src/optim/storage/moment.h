@@ -24,18 +24,16 @@ struct StorageOptions {
 };
 void declare_options(OptionTable& table, StorageOptions& options);
 
-class Moment {
+// read() returns the stored tensor itself for float32, and a decoded copy for 8 bits.
+class Moment : public StoredAverage {
  public:
-  virtual ~Moment() = default;
-  // Returns the moment in fp32 and in its shape: the stored tensor itself for float32, a decoded copy for 8
-  // bits.
-  virtual at::Tensor read() = 0;
-  virtual void write(const at::Tensor& value) = 0;
-  virtual void clear() = 0;  // sets it to zero
   virtual void visit(const std::string& name, StateVisitor& visitor) = 0;
   // Returns the codes of an 8-bit moment for fused kernels, and null for float32.
   virtual kernels::Codes8* codes() { return nullptr; }
 };
+
+// Visits an average that a rule keeps in a plain fp32 tensor.
+void visit_average(const std::string& name, at::Tensor& average, StateVisitor& visitor);
 
 // Makes a moment of zeros. `is_signed` is false for squares.
 std::unique_ptr<Moment> make_moment(const StorageOptions& options, at::IntArrayRef shape, bool is_signed,

@@ -60,10 +60,10 @@ class Adafactor : public UpdateRule {
 
   void visit(StateVisitor& visitor) override {
     if (factored_) {
-      visitor.tensor("row_mean", row_);
-      visitor.tensor("column_mean", column_);
+      visit_average("row_mean", row_, visitor);
+      visit_average("column_mean", column_, visitor);
     } else {
-      visitor.tensor("moment2", square_);
+      visit_average("moment2", square_, visitor);
     }
     if (moment1_) moment1_->visit("moment1", visitor);
   }

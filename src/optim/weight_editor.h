@@ -1,0 +1,41 @@
+// Edits weights and their state between two updates, for layers (core/state_editor.h).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/memory.h"
+#include "core/state_editor.h"
+#include "optim/update_driver.h"
+
+namespace galore {
+
+class WeightEditor : public StateEditor {
+ public:
+  // Edits after `updates` updates. The references must outlive this object.
+  WeightEditor(const UpdateDriver::Weights& weights, uint64_t seed, int64_t updates, Workspace& workspace)
+      : weights_(weights), seed_(seed), updates_(updates), workspace_(workspace) {}
+
+  at::Tensor value(const Parameter& parameter) const override;
+  void replace(Parameter& parameter, const at::Tensor& value) override;
+  void reset(Parameter& parameter) override;
+  void prune_at_random(Parameter& parameter, double probability) override;
+  void prune_smallest(Parameter& parameter, double quantile) override;
+  void note(const std::string& message) override { messages_.push_back(message); }
+  const std::vector<std::string>& messages() const { return messages_; }
+
+ private:
+  using Change = std::function<void(const std::string& name, StoredAverage& average)>;
+  WeightState* find(const Parameter& parameter) const;
+  void change_averages(const Parameter& parameter, const Change& change);
+
+  const UpdateDriver::Weights& weights_;
+  uint64_t seed_;
+  int64_t updates_;
+  Workspace& workspace_;
+  std::vector<std::string> messages_;
+};
+
+}  // namespace galore
