@@ -1,11 +1,10 @@
 #include "nn/dense_linear.h"
 
-#include <ATen/ATen.h>
-
 #include <array>
 
 #include "core/errors.h"
 #include "kernels/weight_term.h"
+#include "nn/linear_bias.h"
 
 namespace galore {
 namespace {
@@ -45,15 +44,13 @@ void DenseLinear::times_transpose(const Pass& pass, const at::Tensor& x, const a
 
 void DenseLinear::forward(const Pass& pass, const at::Tensor& x, const at::Tensor& out, Write write) const {
   reported_ = false;
-  const bool biased = bias_.value.defined(), bias_first = biased && write == Write::replace;
-  if (bias_first) out.copy_(bias_.value.expand_as(out));
-  const Write product = bias_first ? Write::accumulate : write;
+  const BiasAround bias(out, bias_, write);
   if (inputs_first_) {
-    times(pass, x, out, product);
+    times(pass, x, out, bias.product());
   } else {
-    times_transpose(pass, x, out, product);
+    times_transpose(pass, x, out, bias.product());
   }
-  if (biased && !bias_first) out.add_(bias_.value);
+  bias.finish();
 }
 
 void DenseLinear::input_gradient(const Pass& pass, const at::Tensor& gradient, const at::Tensor& x_gradient,
@@ -76,12 +73,7 @@ void DenseLinear::report_gradient(const Pass& pass, const at::Tensor& gradient, 
     }
     weight_.sink->use_done();
   }
-  if (!bias_.sink) return;
-  const Scratch sum = pass.scratch("linear.bias_gradient", {gradient.size(1)});
-  at::Tensor out = *sum;
-  at::sum_out(out, gradient, {0});
-  bias_.sink->add(sum);
-  bias_.sink->use_done();
+  report_bias(pass, bias_, gradient);
 }
 
 void DenseLinear::list(ParameterList& parameters) {
