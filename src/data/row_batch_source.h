@@ -10,7 +10,7 @@
 #include "data/batch_options.h"
 #include "data/batch_source.h"
 #include "data/example_packing.h"
-#include "data/permutation.h"
+#include "core/permutation.h"
 #include "data/token_dataset.h"
 
 namespace galore {

@@ -12,7 +12,7 @@
 #include <optional>
 #include <vector>
 
-#include "data/permutation.h"
+#include "core/permutation.h"
 #include "data/row_stream.h"
 
 namespace galore {
