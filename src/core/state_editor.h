@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <string>
 
+#include "core/random.h"
+
 namespace galore {
 
 struct Parameter;
@@ -30,6 +32,9 @@ class StateEditor {
   virtual void prune_at_random(Parameter& parameter, double probability) = 0;
   // Sets the elements to zero that are not larger in magnitude than this quantile (0 to 1) of their average.
   virtual void prune_smallest(Parameter& parameter, double quantile) = 0;
+  // Returns a stream of random numbers keyed by the run's seed, the purpose, the parameter's name and the
+  // number of the update.
+  virtual RandomStream stream(const Parameter& parameter, const char* purpose) const = 0;
   // Reports a message to the user with this update.
   virtual void note(const std::string& message) = 0;
 };

@@ -64,6 +64,8 @@ void WeightEditor::change_averages(const Parameter& parameter, const Change& cha
 
 at::Tensor WeightEditor::value(const Parameter& parameter) const {
   workspace_.ledger().note_transient(4 * parameter.numel());
+  if (workspace_.ledger().counting())
+    return at::empty(parameter.sizes(), at::dtype(at::kFloat).device(at::kMeta));
   const WeightState* const weight = find(parameter);
   if (weight && weight->master.defined() && !parameter.has_term())
     return weight->master.view(parameter.sizes()).clone();

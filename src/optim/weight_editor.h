@@ -23,6 +23,9 @@ class WeightEditor : public StateEditor {
   void reset(Parameter& parameter) override;
   void prune_at_random(Parameter& parameter, double probability) override;
   void prune_smallest(Parameter& parameter, double quantile) override;
+  RandomStream stream(const Parameter& parameter, const char* purpose) const override {
+    return {seed_, purpose, parameter.name, static_cast<uint64_t>(updates_)};
+  }
   void note(const std::string& message) override { messages_.push_back(message); }
   const std::vector<std::string>& messages() const { return messages_; }
 

@@ -51,7 +51,7 @@ struct EditedRun {
   Editing editing;
 };
 
-at::Tensor state_of(const TestRun& run, const std::string& name) {
+at::Tensor saved_part(const TestRun& run, const std::string& name) {
   return StateCopy(*run.optimizer).values.at(name);
 }
 
@@ -66,29 +66,29 @@ TEST(WeightEditor, ChangesAveragesAndValues) {
   TestRun plain("adamw_torch", "", all_kinds());
   for (int t = 1; t <= 2; ++t) plain.update(static_cast<uint64_t>(t));
   edited.run.update(1);
-  EXPECT_EQ(zeros_in(state_of(edited.run, moment(kTall))), 0);
+  EXPECT_EQ(zeros_in(saved_part(edited.run, moment(kTall))), 0);
   const UpdateReport report = edited.run.update(2);
   EXPECT_EQ(report.notices, std::vector<std::string>{"update 2: halved"});
   EXPECT_EQ(edited.editing.calls, (std::vector<int64_t>{1, 2}));
   for (const char* name : {"moment1", "moment2"}) {
-    EXPECT_EQ(zeros_in(state_of(edited.run, moment(kSquare, name))), 256) << "reset";
+    EXPECT_EQ(zeros_in(saved_part(edited.run, moment(kSquare, name))), 256) << "reset";
     // Half of 384 elements are drawn, with a standard deviation of ten; six deviations are allowed.
-    EXPECT_NEAR(static_cast<double>(zeros_in(state_of(edited.run, moment(kTall, name)))), 192, 60);
-    EXPECT_EQ(zeros_in(state_of(edited.run, moment(kWide, name))), 288) << "three quarters of 384";
-    const at::Tensor kept = state_of(edited.run, moment(kWide, name)),
-                     all = state_of(plain, moment(kWide, name));
+    EXPECT_NEAR(static_cast<double>(zeros_in(saved_part(edited.run, moment(kTall, name)))), 192, 60);
+    EXPECT_EQ(zeros_in(saved_part(edited.run, moment(kWide, name))), 288) << "three quarters of 384";
+    const at::Tensor kept = saved_part(edited.run, moment(kWide, name)),
+                     all = saved_part(plain, moment(kWide, name));
     EXPECT_GT(kept.abs().masked_select(kept != 0).min().item<float>(),
               all.abs().masked_select(kept == 0).max().item<float>());
   }
   EXPECT_TRUE(at::equal(edited.run.weight(kNorm), plain.weight(kNorm) * 0.5));
   EXPECT_TRUE(at::equal(edited.run.weight(kTall), plain.weight(kTall)));
-  EXPECT_EQ(state_of(edited.run, moment(kSquare, "step")).item<int64_t>(), 2) << "counts go on";
+  EXPECT_EQ(saved_part(edited.run, moment(kSquare, "step")).item<int64_t>(), 2) << "counts go on";
 }
 
 TEST(WeightEditor, EightBitMomentsArePrunedInTheirNumbers) {
   EditedRun edited("adamw_8bit", "min_8bit_size=16,block_size=48");
   for (int t = 1; t <= 2; ++t) edited.run.update(static_cast<uint64_t>(t));
-  const at::Tensor codes = state_of(edited.run, moment(kSquare, "moment1.scales"));
+  const at::Tensor codes = saved_part(edited.run, moment(kSquare, "moment1.scales"));
   EXPECT_TRUE(at::equal(codes, at::zeros_like(codes)));
   edited.run.update(3);
   EXPECT_TRUE(edited.run.weight(kSquare).isfinite().all().item<bool>());
@@ -137,14 +137,14 @@ TEST(WeightEditor, KeepsMasterWeightsInStep) {
   options.master_weights = true;
   TestRun run("adamw_torch", "", all_kinds(at::kBFloat16), options);
   run.update(1, 1e-4);
-  const at::Tensor master = state_of(run, std::string(kNorm) + ".master_weight");
+  const at::Tensor master = saved_part(run, std::string(kNorm) + ".master_weight");
   Editing editing(run);
   const OptimizerOptions same = run.optimizer->options();
   run.optimizer = nullptr;
   run.optimizer = std::make_unique<Optimizer>(run.list(), same, run.workspace);
   StateCopy before(*run.optimizer);
   for (int t = 2; t <= 3; ++t) run.update(static_cast<uint64_t>(t), 0);
-  const at::Tensor halved = state_of(run, std::string(kNorm) + ".master_weight");
+  const at::Tensor halved = saved_part(run, std::string(kNorm) + ".master_weight");
   EXPECT_TRUE(at::equal(halved, before.values.at(std::string(kNorm) + ".master_weight") * 0.5));
   EXPECT_TRUE(at::equal(run.weight(kNorm), halved.to(at::kBFloat16)));
 }
