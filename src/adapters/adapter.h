@@ -49,6 +49,9 @@ class Adapter {
   virtual Json peft_config(const std::vector<std::string>& /*places*/, bool /*inputs_first*/) const {
     return nullptr;
   }
+  // Returns {"adapter": its name, "adapter_args": its arguments} if it has no form in PEFT's files, and null
+  // otherwise.
+  virtual Json choice() const { return nullptr; }
   // Returns the name in adapter_model.safetensors of a trained parameter.
   virtual std::string peft_name(const Parameter& parameter, const std::vector<std::string>& places) const;
 };

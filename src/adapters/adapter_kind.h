@@ -28,7 +28,10 @@ struct AdapterKind {
   ROW(lora)                  \
   ROW(rslora)                \
   ROW(dora)                  \
-  ROW(lora_plus)
+  ROW(lora_plus)             \
+  ROW(low_rank)              \
+  ROW(cola)                  \
+  ROW(sltrain)
 
 #define GALORE_DECLARE_ADAPTER(name) AdapterKind name##_adapter();
 GALORE_ADAPTERS(GALORE_DECLARE_ADAPTER)

@@ -183,7 +183,9 @@ std::vector<std::vector<TensorToWrite>> split_into_shards(const ParameterList& p
   std::vector<std::vector<TensorToWrite>> shards(1);
   uint64_t bytes = 0;
   for (const Parameter* parameter : parameters) {
-    TensorToWrite tensor(*parameter, dtype);
+    // The factors of adapters have a dtype of their own, and a run resumes with all their bits.
+    const bool is_own = parameter->role == Role::adapter;
+    TensorToWrite tensor(*parameter, is_own ? parameter->value.scalar_type() : dtype);
     if (bytes + tensor.bytes() > shard_bytes && !shards.back().empty()) {
       shards.emplace_back();
       bytes = 0;

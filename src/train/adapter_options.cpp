@@ -1,9 +1,12 @@
 #include "train/adapter_options.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <filesystem>
 
 #include "adapters/adapter_kind.h"
+#include "checkpoint/layer_choice.h"
 #include "checkpoint/peft_directory.h"
 #include "core/errors.h"
 #include "core/options.h"
@@ -49,7 +52,9 @@ void declare_adapter_path(OptionTable& table, AdapterChoice& o) {
 void declare_options(OptionTable& table, AdapterChoice& o) {
   table.group("Adapter");
   table.add("adapter", &o.adapter,
-            "train an adapter instead of all weights: lora, rslora, dora, lora_plus; unset: none");
+            "train an adapter instead of all weights (lora, rslora, dora, lora_plus), or other "
+            "layers in place of "
+            "matrices from scratch (low_rank, cola, sltrain); unset: none");
   table.add(
       "adapter_args", &o.adapter_args,
       "arguments of the adapter in PEFT's names: a map, or r=8,lora_alpha=16,target_modules=all-linear");
@@ -94,15 +99,34 @@ void resolve_adapter(AdapterChoice& o, std::vector<std::string>& notes) {
   take(arguments, "loraplus_lr_ratio", o.loraplus_lr_ratio, "loraplus_lr_ratio", notes);
   take(arguments, "loraplus_lr_embedding", o.loraplus_lr_embedding, "loraplus_lr_embedding", notes);
   if (!arguments.empty() && o.adapter.empty())
-    fail_usage("adapter", "expected one of {} with {}", "lora, rslora, dora, lora_plus",
+    fail_usage("adapter", "expected one of {} with {}", fmt::join(adapter_names(), ", "),
                arguments.begin().key());
   o.adapter_args = arguments.empty() ? "" : arguments.dump();
   adapter_of(o);  // refuses wrong arguments before anything is read
 }
 
+namespace {
+
+// Takes the layers that the model's directory names. Options that name other layers are refused.
+void take_layers_of(const Path& directory, AdapterChoice& o) {
+  const auto saved = read_layer_choice(directory);
+  if (!saved) return;
+  if (!o.adapter.empty() && o.adapter != saved->adapter)
+    fail_usage("adapter", "expected {}, which {} has, given {}", saved->adapter, directory.string(),
+               o.adapter);
+  if (!o.adapter_args.empty() && o.adapter_args != saved->arguments)
+    fail_usage("adapter_args", "expected {} or none, because {} has these", saved->arguments,
+               directory.string());
+  o.adapter = saved->adapter;
+  o.adapter_args = saved->arguments;
+}
+
+}  // namespace
+
 void resolve_base_model(ModelSource& source) {
   const Path path = source.model_name_or_path;
-  if (path.empty() || !is_adapter_directory(path)) return;
+  if (path.empty()) return;
+  if (!is_adapter_directory(path)) return take_layers_of(path, source);
   if (!source.adapter_name_or_path.empty())
     fail_usage("model_name_or_path", "expected a model, given the adapter {}", path.string());
   const Adapter::Json config = read_adapter_config(path);

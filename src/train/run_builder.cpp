@@ -5,6 +5,7 @@
 
 #include "adapters/adapted_layers.h"
 #include "checkpoint/hugging_face.h"
+#include "checkpoint/layer_choice.h"
 #include "checkpoint/peft_directory.h"
 #include "core/dtypes.h"
 #include "core/errors.h"
@@ -106,6 +107,8 @@ RunObjects build_model(const ModelConfig& config, const ModelOptions& options, a
 }
 
 std::string set_weights(TrainableModel& model, const ModelSource& source, int64_t seed) {
+  if (!source.model_name_or_path.empty() && read_layer_choice(source.model_name_or_path))
+    return load_weights(source.model_name_or_path, model.parameters());
   std::string note;
   if (source.model_name_or_path.empty()) {
     model.initialize(static_cast<uint64_t>(seed));

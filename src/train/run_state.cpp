@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "checkpoint/hugging_face.h"
+#include "checkpoint/layer_choice.h"
 #include "checkpoint/peft_directory.h"
 #include "checkpoint/run_checkpoint.h"
 #include "core/errors.h"
@@ -98,6 +99,7 @@ void save_final_model(const Path& directory, const RunParts& parts) {
   copy_tokenizer(parts.tokenizer, directory);
   if (has_peft_adapter(parts.model)) return save_adapter(directory, parts.model, parts.base);
   save_model(directory, parts.model.config(), parts.model.parameters(), parts.dtype);
+  write_layer_choice(directory, parts.model);
 }
 
 std::optional<Path> checkpoint_to_resume(const std::string& resume_from, const Path& output_dir) {

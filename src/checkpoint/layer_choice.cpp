@@ -1,0 +1,29 @@
+#include "checkpoint/layer_choice.h"
+
+#include "adapters/adapted_layers.h"
+#include "checkpoint/json_file.h"
+#include "core/errors.h"
+
+namespace galore {
+
+void write_layer_choice(const Path& directory, const CausalLM& model) {
+  const AdaptedLayers* adapted = model.adapted();
+  const Adapter::Json choice = adapted ? adapted->adapter().choice() : Adapter::Json();
+  const Path file = directory / kLayerChoiceName;
+  if (!choice.is_null()) return write_file_atomically(file, choice.dump(2) + "\n");
+  std::filesystem::remove(file);
+}
+
+std::optional<LayerChoice> read_layer_choice(const Path& directory) {
+  const Path file = directory / kLayerChoiceName;
+  if (!std::filesystem::exists(file)) return std::nullopt;
+  const std::string text = read_file(file, kLargestJsonFile);
+  parse_json_object(file.string(), text);  // checks size, depth and type
+  const auto choice = Adapter::Json::parse(text);
+  const auto name = choice.find("adapter"), arguments = choice.find("adapter_args");
+  if (name == choice.end() || !name->is_string() || arguments == choice.end() || !arguments->is_object())
+    fail("adapter", "{}: expected a name 'adapter' and a map 'adapter_args'", file.string());
+  return LayerChoice{name->get<std::string>(), arguments->dump()};
+}
+
+}  // namespace galore

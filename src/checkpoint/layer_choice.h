@@ -1,0 +1,24 @@
+// The file in a model's directory that names the layers which stand in place of matrices, so that eval,
+// generate and train build the model again. Models with PEFT's adapters have PEFT's files instead.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "core/files.h"
+#include "models/causal_lm.h"
+
+namespace galore {
+
+inline constexpr const char* kLayerChoiceName = "galore_layers.json";
+
+struct LayerChoice {
+  std::string adapter, arguments;  // values of the options adapter and adapter_args
+};
+
+// Writes the file for a model whose adapter has no form in PEFT's files, and removes an old file otherwise.
+void write_layer_choice(const Path& directory, const CausalLM& model);
+// Returns nothing if the directory has no such file.
+std::optional<LayerChoice> read_layer_choice(const Path& directory);
+
+}  // namespace galore
