@@ -52,8 +52,7 @@ void declare_adapter_path(OptionTable& table, AdapterChoice& o) {
 void declare_options(OptionTable& table, AdapterChoice& o) {
   table.group("Adapter");
   table.add("adapter", &o.adapter,
-            "train an adapter instead of all weights (lora, rslora, dora, lora_plus), or other "
-            "layers in place of "
+            "train an adapter instead of all weights (lora, rslora, dora, lora_plus), or layers in place of "
             "matrices from scratch (low_rank, cola, sltrain); unset: none");
   table.add(
       "adapter_args", &o.adapter_args,
