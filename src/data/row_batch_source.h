@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "core/permutation.h"
 #include "data/batch_options.h"
 #include "data/batch_source.h"
 #include "data/example_packing.h"
-#include "core/permutation.h"
 #include "data/token_dataset.h"
 
 namespace galore {

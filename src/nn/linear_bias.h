@@ -9,8 +9,8 @@
 
 namespace galore {
 
-// Adds the bias (m) to out (T x m) around the layer's product. If the layer replaces `out`, the bias is written
-// first; otherwise it is added last. Without a value nothing is added.
+// Adds the bias (m) to out (T x m) around the layer's product. If the layer replaces `out`, the bias is
+// written first; otherwise it is added last. Without a value nothing is added.
 class BiasAround {
  public:
   BiasAround(const at::Tensor& out, const Parameter& bias, Write write);
