@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "core/errors.h"
 #include "core/files.h"
+#include "core/labels.h"
 #include "kernels/device.h"
 #include "tasks/task.h"
 #include "train/evaluation.h"
@@ -111,6 +112,9 @@ int eval_command(const Arguments& arguments) {
     };
   const Evaluation result = evaluate(*run.model, task, *data, options.max_batches, {}, take);
   if (take) write_file_atomically(options.predictions_file, predictions);
+  if (result.num_tokens == 0)
+    fail(options.data.eval_file.front(), "expected labels other than {} within max_length, given none",
+         kIgnoredLabel);
   options.json ? print_evaluation_json(result) : print_evaluation(result);
   return 0;
 }

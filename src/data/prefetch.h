@@ -31,6 +31,7 @@ class PrefetchSource : public BatchSource {
   double epochs() const override { return epochs_; }
   void seek(const DataPosition& position) override;
   int64_t rows_per_epoch() const override { return source_->rows_per_epoch(); }
+  void end_after(int64_t rows) override;
 
  private:
   struct Item {

@@ -146,4 +146,8 @@ void StreamBatchSource::seek(const DataPosition& position) {
   buffer_->skip(s.gone);
 }
 
+void StreamBatchSource::end_after(int64_t /*rows*/) {
+  fail("data", "a stream's rows are not counted: expected an end after a number of updates");
+}
+
 }  // namespace galore

@@ -188,8 +188,7 @@ TEST_F(TrainerResume, AnotherAccumulationGoesOnAndSaysSo) {
   EXPECT_NE(log_.find("note: gradient_accumulation_steps was '1' in the checkpoint and is '2' now"),
             std::string::npos);
   EXPECT_NE(log_.find("note: the run ends after 11 updates; it was to end after 19"), std::string::npos);
-  EXPECT_EQ(events("second", "step").back().at("epoch"), 1.0 + 1.0 / 75)
-      << "every row was seen once, one twice";
+  EXPECT_EQ(events("second", "step").back().at("epoch"), 1.0) << "every row was seen once";
 }
 
 TEST_F(TrainerResume, AnotherNumberOfThreadsIsSaid) {

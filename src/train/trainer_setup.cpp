@@ -65,20 +65,22 @@ void TrainingLoop::open_data() {
   }
   inputs_.train_data = open_train_data(options_, tokenizer, config, say, inputs_.task);
   inputs_.eval_data = open_eval_data(options_, tokenizer, config, say, inputs_.task);
+  const auto& eval_files = options_.eval_file.empty() ? options_.train_file : options_.eval_file;
+  if (inputs_.eval_data) require_targets(*inputs_.eval_data, options_.eval_max_batches, eval_files.front());
 }
 
 // With num_train_epochs, counts the updates already done and those that the remaining rows give, because a
-// resumed run may have another batch size or accumulation.
+// resumed run may have another batch size or accumulation. The last update has the rows that are left.
 void TrainingLoop::plan_steps() {
   ScheduleOptions schedule = options_;
   if (schedule.max_steps < 0) {
-    const auto per_epoch = static_cast<double>(inputs_.train_data->rows_per_epoch());
-    const double rows = per_epoch * (options_.num_train_epochs - static_cast<double>(state_.data.epoch)) -
-                        static_cast<double>(state_.data.index);
-    const auto per_update =
-        static_cast<double>(options_.per_device_train_batch_size * options_.gradient_accumulation_steps);
-    schedule.max_steps =
-        state_.step + std::max<int64_t>(0, static_cast<int64_t>(std::ceil(rows / per_update)));
+    const int64_t per_epoch = inputs_.train_data->rows_per_epoch();
+    const auto all =
+        static_cast<int64_t>(std::ceil(static_cast<double>(per_epoch) * options_.num_train_epochs));
+    const int64_t rows = std::max<int64_t>(0, all - per_epoch * state_.data.epoch - state_.data.index);
+    const int64_t per_update = options_.per_device_train_batch_size * options_.gradient_accumulation_steps;
+    schedule.max_steps = state_.step + (rows + per_update - 1) / per_update;
+    inputs_.train_data->end_after(all);
   }
   if (keeper_.resumes() && state_.max_steps != schedule.max_steps)
     recorder_.log().say(
