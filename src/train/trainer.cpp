@@ -126,6 +126,7 @@ void TrainingLoop::train_one_update() {
     positions += batch.ids.numel();
   }
   const double rate = schedule_->rate(state_.step);
+  if (run_.watch) run_.watch->before_update(state_.step);
   savable_ = false;
   // An update without a target has no gradient, and weight decay alone would only shrink the weights.
   const Outcome outcome = targets > 0 ? update_weights(batches, targets, rate) : Outcome();
@@ -173,6 +174,8 @@ void TrainingLoop::tell(const Outcome& outcome, int64_t targets) {
     tell_skipped(outcome.loss, outcome.report);
   for (const std::string& notice : outcome.report.notices)
     if (outcome.accepted) recorder_.log().say(notice);
+  const auto held = run_.watch ? run_.watch->after_update(state_.step) : std::nullopt;
+  if (held) recorder_.log().say(*held);
 }
 
 void TrainingLoop::tell_skipped(double loss, const UpdateReport& report) {

@@ -169,6 +169,9 @@ void TrainingLoop::announce_model() {
                       static_cast<double>(config.num_parameters()) / 1e6, options_.dtype,
                       dtype_name(inputs_.model_options.compute_dtype), inputs_.device.str(),
                       at::get_num_threads()));
+  const bool loses_changes = options_.optimizer.rounding == "nearest" && !options_.optimizer.master_weights;
+  const int64_t full_rate = std::max(state_.step, galore::steps_of(options_.warmup_steps, state_.max_steps));
+  if (loses_changes) run_.watch = std::make_unique<MovementWatch>(run_.model->parameters(), full_rate);
   if (config.embd_pdrop + config.resid_pdrop + config.attn_pdrop > 0)
     log.say(fmt::format("dropout in training, by config.json: embd_pdrop {}, resid_pdrop {}, attn_pdrop {}",
                         config.embd_pdrop, config.resid_pdrop, config.attn_pdrop));
