@@ -51,6 +51,17 @@ struct DataPosition {
   }
 };
 
+// Tells whether a saved position means the same place in other data. 0: not known.
+struct DataFingerprint {
+  int64_t tokens = 0;  // hash of the ids and labels; for a stream, of the tokenizer
+  int64_t rows = 0;    // hash of the settings that cut the tokens into rows and order them
+
+  bool operator==(const DataFingerprint&) const = default;
+};
+
+// Returns a number for a counter of a checkpoint: positive, because 0 stands for "not known".
+inline int64_t positive_hash(uint64_t hash) { return static_cast<int64_t>(hash >> 1) | 1; }
+
 class BatchSource {
  public:
   using MakeBatch = std::function<Batch()>;
@@ -69,6 +80,9 @@ class BatchSource {
   // Continues with the batch that followed `position` in the run that saved it. A position that cannot belong
   // to these data is an Error.
   virtual void seek(const DataPosition& position) = 0;
+  // Returns the place of the first row of an epoch, for seek().
+  virtual DataPosition start_of(int64_t epoch) const = 0;
+  virtual DataFingerprint fingerprint() const = 0;
   // Returns 0 if the number is not known.
   virtual int64_t rows_per_epoch() const = 0;
   // Ends training after this number of rows, counted from the start of epoch 0. It needs a known number of

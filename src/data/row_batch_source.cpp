@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/errors.h"
+#include "core/fnv1a.h"
 
 namespace galore {
 
@@ -180,6 +181,13 @@ void RowBatchSource::seek(const DataPosition& position) {
          "the saved position is row {} of epoch {}, {} has {} rows per epoch; the data or max_length changed",
          position.index, position.epoch, name_, num_rows_);
   position_ = position;
+}
+
+DataFingerprint RowBatchSource::fingerprint() const {
+  const BatchOptions& o = options_;
+  const std::string settings = fmt::format("{} {} {} {} {} {} {}", o.max_length, packing_name(o.packing),
+                                           o.seed, o.shuffle, o.max_samples, o.val_size, num_tokens_);
+  return {dataset_->fingerprint(), positive_hash(fnv1a(settings))};
 }
 
 }  // namespace galore

@@ -31,6 +31,8 @@ class RowBatchSource : public BatchSource {
            static_cast<double>(position_.index) / static_cast<double>(num_rows_);
   }
   void seek(const DataPosition& position) override;
+  DataPosition start_of(int64_t epoch) const override { return {epoch, 0}; }
+  DataFingerprint fingerprint() const override;
   int64_t rows_per_epoch() const override { return num_rows_; }
   void end_after(int64_t rows) override { last_row_ = rows; }
 

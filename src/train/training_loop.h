@@ -55,6 +55,7 @@ class TrainingLoop {
   // Call this before the data are opened, because preparing them may take hours.
   void require_memory();
   void open_data();
+  void compare_data();
   void plan_steps();
   void plan_adamw();
   void announce(const Configuration& configuration, const std::vector<std::string>& notes);
