@@ -114,6 +114,20 @@ TEST(HuggingFace, ShardsOfAnOlderSaveAreRemoved) {
   EXPECT_EQ(files, 4u);  // the weights, two configurations and the note
 }
 
+// transformers would load an adapter that lies next to the weights.
+TEST(HuggingFace, WeightsOfOtherModelsAreRemoved) {
+  const TestFolder folder;
+  const char* foreign[] = {"pytorch_model.bin", "pytorch_model-00001-of-00002.bin", "adapter_config.json",
+                           "pytorch_model.bin.index.json", "adapter_model.safetensors"};
+  const char* others[] = {"training_args.bin", "notes.txt", "my_adapter_model.bin"};
+  for (const char* name : foreign) write_file_atomically(folder / name, "old");
+  for (const char* name : others) write_file_atomically(folder / name, "kept");
+  TinyParameters saved(tiny_config(), at::kFloat, 1);
+  save_model(folder.path(), tiny_config(), saved.list(), at::kFloat);
+  for (const char* name : foreign) EXPECT_FALSE(fs::exists(folder / name)) << name;
+  for (const char* name : others) EXPECT_TRUE(fs::exists(folder / name)) << name;
+}
+
 TEST(HuggingFace, NamesWithoutPrefix) {
   const TestFolder folder;
   ModelConfig config = tiny_config();

@@ -3,6 +3,7 @@
 #include "cli/arguments.h"
 #include "cli/commands.h"
 #include "core/errors.h"
+#include "core/output_path.h"
 #include "train/inputs.h"
 #include "train/replay.h"
 #include "train/train_options.h"
@@ -22,7 +23,7 @@ int replay_command(const Arguments& arguments) {
   const SafetensorsReader trace(options.input);
   const ReplayResult result = replay(trace, options, given_adam_settings(table));
   for (const std::string& notice : result.notices) fmt::print(stderr, "{}\n", notice);
-  write_safetensors(Path(options.output), result.weights);
+  write_safetensors(behind_link(options.output), result.weights);
   return 0;
 }
 

@@ -7,6 +7,7 @@
 #include "core/errors.h"
 #include "core/files.h"
 #include "core/options.h"
+#include "core/output_path.h"
 #include "report/page.h"
 #include "report/run_history.h"
 #include "tasks/task.h"
@@ -36,7 +37,7 @@ int report_command(const Arguments& arguments) {
   for (const std::string& run : runs) histories.push_back(read_run(run, all_charts));
   const std::string page = report_page(histories, all_charts);
   if (output == "-") return fmt::print("{}", page), 0;
-  write_file_atomically(output, page);
+  write_file_atomically(behind_link(output), page);
   fmt::print("{}\n", output);
   return 0;
 }

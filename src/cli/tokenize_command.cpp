@@ -5,6 +5,7 @@
 #include "cli/arguments.h"
 #include "core/errors.h"
 #include "core/files.h"
+#include "core/output_path.h"
 #include "data/token_cache.h"
 #include "data/token_file.h"
 #include "tokenizer/tokenizer.h"
@@ -96,7 +97,7 @@ void for_each_file(const TokenizeOptions& options, Action action) {
 
 Counts write_rows(const TokenizeOptions& options, const Tokenizer& tokenizer) {
   Counts counts;
-  RowWriter rows(options.output);
+  RowWriter rows(behind_link(options.output));
   TokenizationOptions tokenization;
   tokenization.text_documents = text_documents_from_name(options.text_documents);
   tokenization.add_special_tokens = options.add_special_tokens;
@@ -117,7 +118,7 @@ Counts write_rows(const TokenizeOptions& options, const Tokenizer& tokenizer) {
 
 Counts write_text(const TokenizeOptions& options, const Tokenizer& tokenizer) {
   Counts counts;
-  RowWriter rows(options.output);
+  RowWriter rows(behind_link(options.output));
   for_each_file(options, [&](const Path& path) {
     const auto reader = open_documents(path);
     reader->keep_empty_rows();
@@ -183,7 +184,7 @@ Counts write_shard(const TokenizeOptions& options, const Tokenizer& tokenizer) {
     counts.tokens += parts.back()->num_tokens();
     counts.documents += parts.back()->num_documents();
   });
-  AtomicFile file(options.output);
+  AtomicFile file(behind_link(options.output));
   if (options.header) file.write(shard_header(counts.tokens, token_bytes));
   for (const auto& part : parts) copy_tokens(*part, token_bytes, file);
   file.commit();

@@ -1,5 +1,6 @@
 #include <fmt/core.h>
 
+#include <csignal>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
@@ -60,6 +61,7 @@ int train_command(const Arguments& arguments) {
   if (!parse_with_config("train", table, arguments)) return 0;
   const std::vector<std::string> notes = resolve(options, table);
   set_threads(options.threads);
+  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe of the log loses the log, not the run
   Trainer trainer(options, notes);
   const TrainResult result = trainer.run();
   json ? fmt::print("{}\n", result_json(result).dump()) : print_summary(result);

@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <limits>
 
 namespace galore {
 
@@ -40,7 +41,10 @@ struct Batch {
 struct LossSum {
   double loss = 0;         // sum over all targets; cross entropy of tokens uses the natural logarithm
   int64_t num_tokens = 0;  // targets that count
-  double mean() const { return num_tokens > 0 ? loss / static_cast<double>(num_tokens) : 0; }
+  // Not a number if no target counts, because a loss of 0 would pass for the best of all.
+  double mean() const {
+    return num_tokens > 0 ? loss / static_cast<double>(num_tokens) : std::numeric_limits<double>::quiet_NaN();
+  }
 };
 
 // The place of a micro-batch in a training run. Dropout masks depend on it, on the place in the model and on

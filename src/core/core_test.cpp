@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include "core/errors.h"
 #include "core/files.h"
 #include "core/memory.h"
+#include "core/output_path.h"
 #include "core/philox.h"
 #include "core/random.h"
 
@@ -103,6 +105,36 @@ TEST(FormatBytes, StatesItsUnits) {
   EXPECT_EQ(format_bytes(1536), "1.50 KiB");
   EXPECT_EQ(format_bytes(1500, false), "1.50 kB");
   EXPECT_EQ(format_bytes(7), "7 B");
+}
+
+// As root, a rename would replace the device for all processes.
+TEST(AtomicFile, WritesIntoWhatIsNoRegularFile) {
+  const Folder folder;
+  const Path fifo = folder.path / "fifo";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  const int reader = ::open(fifo.c_str(), O_RDONLY | O_NONBLOCK);
+  write_file_atomically(fifo, "text");
+  char got[8] = {};
+  EXPECT_EQ(::read(reader, got, sizeof got), 4);
+  ::close(reader);
+  EXPECT_STREQ(got, "text");
+  EXPECT_TRUE(std::filesystem::is_fifo(std::filesystem::symlink_status(fifo)));
+  std::filesystem::create_symlink("/dev/null", folder.path / "null");
+  write_file_atomically(folder.path / "null", "text");
+  EXPECT_TRUE(std::filesystem::is_symlink(folder.path / "null"));
+}
+
+TEST(AtomicFile, ANamedOutputMayBeALink) {
+  const Folder folder;
+  const Path target = folder.path / "target", link = folder.path / "link";
+  std::filesystem::create_symlink("target", link);
+  for (const char* text : {"new", "replaced"}) {
+    write_file_atomically(behind_link(link), text);
+    EXPECT_TRUE(std::filesystem::is_symlink(link));
+    EXPECT_EQ(read_file(target), text);
+  }
+  EXPECT_EQ(behind_link(target), target);
+  EXPECT_EQ(behind_link("/dev/stdout"), Path("/dev/stdout"));
 }
 
 }  // namespace

@@ -12,15 +12,43 @@
 #include "core/errors.h"
 #include "core/file_kinds.h"
 #include "core/fnv1a.h"
+#include "core/output_path.h"
 
 namespace galore {
 namespace {
 
 std::string system_reason() { return std::strerror(errno); }
 
+// Links such as /dev/stdout and /dev/fd/3 stand for open files.
+bool is_open_file(const Path& path) {
+  std::error_code ignored;
+  const std::string name = path.string();
+  return (name.starts_with("/dev/") || name.starts_with("/proc/")) &&
+         std::filesystem::is_symlink(path, ignored);
+}
+
+// Folders are no output; renaming onto one fails with the reason.
+bool is_special(const Path& path) {
+  if (is_open_file(path)) return true;
+  std::error_code ignored;
+  const auto status = std::filesystem::status(path, ignored);
+  return std::filesystem::exists(status) && !std::filesystem::is_regular_file(status) &&
+         !std::filesystem::is_directory(status);
+}
+
+int open_special(const Path& path) {
+  const int descriptor = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  if (descriptor < 0) fail("write", "cannot open {}: {}", path.string(), system_reason());
+  return descriptor;
+}
+
 }  // namespace
 
 AtomicFile::AtomicFile(Path path) : path_(std::move(path)) {
+  if (is_special(path_)) {
+    descriptor_ = open_special(path_);
+    return;
+  }
   const Path directory = path_.has_parent_path() ? path_.parent_path() : Path(".");
   temporary_ = directory / fmt::format(".{}.{}.tmp", path_.filename().string(), ::getpid());
   descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -29,7 +57,7 @@ AtomicFile::AtomicFile(Path path) : path_(std::move(path)) {
 
 AtomicFile::~AtomicFile() {
   if (descriptor_ >= 0) ::close(descriptor_);
-  if (!committed_) ::unlink(temporary_.c_str());
+  if (!committed_ && !temporary_.empty()) ::unlink(temporary_.c_str());
 }
 
 void AtomicFile::write(const void* data, size_t bytes) {
@@ -44,14 +72,26 @@ void AtomicFile::write(const void* data, size_t bytes) {
 }
 
 void AtomicFile::commit() {
-  if (::fsync(descriptor_) != 0) fail("write", "cannot flush {}: {}", path_.string(), system_reason());
+  if (!temporary_.empty() && ::fsync(descriptor_) != 0)
+    fail("write", "cannot flush {}: {}", path_.string(), system_reason());
   const int closed = ::close(descriptor_);
   descriptor_ = -1;
   if (closed != 0) fail("write", "cannot close {}: {}", path_.string(), system_reason());
+  if (temporary_.empty()) return;
   if (::rename(temporary_.c_str(), path_.c_str()) != 0)
     fail("write", "cannot rename to {}: {}", path_.string(), system_reason());
   committed_ = true;
   sync_directory(path_.has_parent_path() ? path_.parent_path() : Path("."));
+}
+
+// A link whose target does not exist yet is followed too.
+Path behind_link(const Path& path) {
+  constexpr int kMostLinks = 40;  // as in Linux; more are a loop
+  Path target = path;
+  std::error_code error;
+  for (int i = 0; i < kMostLinks && !is_open_file(target) && std::filesystem::is_symlink(target, error); ++i)
+    target = target.parent_path() / std::filesystem::read_symlink(target, error);
+  return target;
 }
 
 void write_file_atomically(const Path& path, const std::string& content) {

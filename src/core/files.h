@@ -1,8 +1,8 @@
 // Files that are either complete or absent.
 //
-// Every file is written under a temporary name in its own folder, flushed to disk and renamed, so that a
-// reader never sees a part of it. Failures (missing folder, full disk, no permission) throw `Error` with the
-// path and the system's reason.
+// Every regular file is written under a temporary name in its own folder, flushed to disk and renamed, so
+// that a reader never sees a part of it. A FIFO, a device or /dev/stdout is written into and never replaced.
+// Failures (missing folder, full disk, no permission) throw `Error` with the path and the system's reason.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,8 @@
 // Micro-batches of token ids and targets, and the position in the data as a few integers.
 //
-// Training goes on without end: every batch is full, and a batch may hold the last rows of one epoch and the
-// first rows of the next. Evaluation goes once through the rows in their order. Its last batch may have fewer
-// rows, and each token stands in exactly one row.
+// Training goes on without end unless end_after() sets one: every batch but the last one is full, and a batch
+// may hold the last rows of one epoch and the first rows of the next. Evaluation goes once through the rows
+// in their order. Its last batch may have fewer rows, and each token stands in exactly one row.
 #pragma once
 
 #include <cstdint>
@@ -51,15 +51,26 @@ struct DataPosition {
   }
 };
 
+// Tells whether a saved position means the same place in other data. 0: not known.
+struct DataFingerprint {
+  int64_t tokens = 0;  // hash of the ids and labels; for a stream, of the tokenizer
+  int64_t rows = 0;    // hash of the settings that cut the tokens into rows and order them
+
+  bool operator==(const DataFingerprint&) const = default;
+};
+
+// Returns a number for a counter of a checkpoint: positive, because 0 stands for "not known".
+inline int64_t positive_hash(uint64_t hash) { return static_cast<int64_t>(hash >> 1) | 1; }
+
 class BatchSource {
  public:
   using MakeBatch = std::function<Batch()>;
 
   virtual ~BatchSource() = default;
-  // Reserves the next batch and returns a function that builds it in new tensors, or null at the end of an
-  // evaluation. Call plan() from one thread at a time; the returned functions may run concurrently.
+  // Reserves the next batch and returns a function that builds it in new tensors, or null at the end of the
+  // data. Call plan() from one thread at a time; the returned functions may run concurrently.
   virtual MakeBatch plan() = 0;
-  // Builds the next batch; returns nothing at the end of an evaluation. An Error leaves the position
+  // Builds the next batch; returns nothing at the end of the data. An Error leaves the position
   // unchanged.
   virtual std::optional<Batch> next();
   // Returns the place after the last batch of plan() or next().
@@ -69,8 +80,14 @@ class BatchSource {
   // Continues with the batch that followed `position` in the run that saved it. A position that cannot belong
   // to these data is an Error.
   virtual void seek(const DataPosition& position) = 0;
+  // Returns the place of the first row of an epoch, for seek().
+  virtual DataPosition start_of(int64_t epoch) const = 0;
+  virtual DataFingerprint fingerprint() const = 0;
   // Returns 0 if the number is not known.
   virtual int64_t rows_per_epoch() const = 0;
+  // Ends training after this number of rows, counted from the start of epoch 0. It needs a known number of
+  // rows per epoch.
+  virtual void end_after(int64_t rows) = 0;
 };
 
 }  // namespace galore

@@ -260,5 +260,25 @@ TEST_F(BatchSourceTest, ATextShorterThanARowGivesOnePaddedRow) {
   EXPECT_EQ(batch->targets.labels[0][99999].item<int64_t>(), kIgnoredLabel);
 }
 
+TEST_F(BatchSourceTest, TrainingEndsAfterTheAskedRows) {
+  const auto data = dataset(true);
+  const auto options = batches(Packing::joined, 4, 32);
+  RowBatchSource endless(data, options), rows(data, options);
+  const int64_t all = rows.rows_per_epoch() + 3;
+  rows.end_after(all);
+  PrefetchSource ahead(std::make_unique<RowBatchSource>(data, options), 2);
+  ahead.end_after(all);
+  for (int64_t left = all; left > 0; left -= 4) {
+    const int64_t count = std::min<int64_t>(4, left);
+    const auto expected = endless.next(), batch = rows.next(), fetched = ahead.next();
+    ASSERT_TRUE(batch && fetched) << left;
+    EXPECT_TRUE(at::equal(batch->ids, expected->ids.narrow(0, 0, count))) << left;
+    EXPECT_TRUE(at::equal(fetched->ids, batch->ids)) << left;
+  }
+  EXPECT_FALSE(rows.next() || ahead.next());
+  EXPECT_EQ(rows.position(), (DataPosition{1, 3}));
+  EXPECT_EQ(ahead.position(), rows.position());
+}
+
 }  // namespace
 }  // namespace galore

@@ -103,6 +103,14 @@ std::optional<Batch> PrefetchSource::next() {
   return make ? std::optional<Batch>(make()) : std::nullopt;
 }
 
+// Batches beyond the end may have been made already.
+void PrefetchSource::end_after(int64_t rows) {
+  stop();
+  source_->end_after(rows);
+  source_->seek(position_);
+  start();
+}
+
 void PrefetchSource::seek(const DataPosition& position) {
   stop();
   const DataPosition before = position_;

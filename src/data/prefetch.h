@@ -30,7 +30,10 @@ class PrefetchSource : public BatchSource {
   DataPosition position() const override { return position_; }
   double epochs() const override { return epochs_; }
   void seek(const DataPosition& position) override;
+  DataPosition start_of(int64_t epoch) const override { return source_->start_of(epoch); }
+  DataFingerprint fingerprint() const override { return source_->fingerprint(); }
   int64_t rows_per_epoch() const override { return source_->rows_per_epoch(); }
+  void end_after(int64_t rows) override;
 
  private:
   struct Item {

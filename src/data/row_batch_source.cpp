@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/errors.h"
+#include "core/fnv1a.h"
 
 namespace galore {
 
@@ -18,6 +19,7 @@ RowBatchSource::RowBatchSource(std::shared_ptr<const TokenDataset> dataset, cons
   limit_samples();
   if (options_.packing == Packing::isolated) pack_examples(messages);
   choose_split(count_rows());
+  check_labels(messages);
 }
 
 RowBatchSource::RowBatchSource(std::vector<ExampleRow> examples, std::string name,
@@ -57,6 +59,31 @@ void RowBatchSource::pack_examples(const DataMessages& messages) {
     lengths.swap(ordered);
   }
   packed_.emplace(lengths, options_.max_length);
+}
+
+// The first token of an example is never predicted.
+bool RowBatchSource::has_target(TokenRange document) const {
+  ExampleRow row;
+  append(row, document);
+  return std::any_of(row.labels.begin() + std::min<int64_t>(1, document.count), row.labels.end(),
+                     [](int64_t label) { return label != kIgnoredLabel; });
+}
+
+void RowBatchSource::check_labels(const DataMessages& messages) const {
+  const bool told_by_training = options_.split == DataSplit::validation;
+  if (dataset_->kinds().with_labels.empty() || !dataset_->has_documents() || told_by_training) return;
+  int64_t without = 0, first = 0;
+  for (int64_t i = 0; i < num_documents_; ++i)
+    if (!has_target(dataset_->document(i)) && without++ == 0) first = i + 1;
+  if (without == num_documents_)
+    fail("data",
+         "{}: expected labels other than {} among the first max_length={} tokens of a row, given none",
+         dataset_->name(), kIgnoredLabel, options_.max_length);
+  if (without > 0 && messages)
+    messages(
+        fmt::format("note: {} of {} rows of {} have no label that counts within max_length={}; the first "
+                    "is row {}",
+                    without, num_documents_, dataset_->name(), options_.max_length, first));
 }
 
 int64_t RowBatchSource::count_rows() const {
@@ -124,12 +151,16 @@ ExampleRow RowBatchSource::read(int64_t number) const {
   return row;
 }
 
+int64_t RowBatchSource::rows_of_next_batch() const {
+  if (options_.evaluation)
+    return position_.epoch > 0 ? 0 : std::min(options_.rows, num_rows_ - position_.index);
+  if (!last_row_) return options_.rows;
+  return std::min(options_.rows, *last_row_ - position_.epoch * num_rows_ - position_.index);
+}
+
 BatchSource::MakeBatch RowBatchSource::plan() {
-  int64_t count = options_.rows;
-  if (options_.evaluation) {
-    count = position_.epoch > 0 ? 0 : std::min(count, num_rows_ - position_.index);
-    if (count == 0) return nullptr;
-  }
+  const int64_t count = rows_of_next_batch();
+  if (count <= 0) return nullptr;
   std::vector<int64_t> rows;
   for (int64_t i = 0; i < count; ++i) {
     rows.push_back(row_at(position_.epoch, position_.index));
@@ -150,6 +181,13 @@ void RowBatchSource::seek(const DataPosition& position) {
          "the saved position is row {} of epoch {}, {} has {} rows per epoch; the data or max_length changed",
          position.index, position.epoch, name_, num_rows_);
   position_ = position;
+}
+
+DataFingerprint RowBatchSource::fingerprint() const {
+  const BatchOptions& o = options_;
+  const std::string settings = fmt::format("{} {} {} {} {} {} {}", o.max_length, packing_name(o.packing),
+                                           o.seed, o.shuffle, o.max_samples, o.val_size, num_tokens_);
+  return {dataset_->fingerprint(), positive_hash(fnv1a(settings))};
 }
 
 }  // namespace galore

@@ -31,12 +31,19 @@ class RowBatchSource : public BatchSource {
            static_cast<double>(position_.index) / static_cast<double>(num_rows_);
   }
   void seek(const DataPosition& position) override;
+  DataPosition start_of(int64_t epoch) const override { return {epoch, 0}; }
+  DataFingerprint fingerprint() const override;
   int64_t rows_per_epoch() const override { return num_rows_; }
+  void end_after(int64_t rows) override { last_row_ = rows; }
 
  private:
   void limit_samples();
   void pack_examples(const DataMessages& messages);
+  // Throws an Error if no document has a label that counts, and notes how many have none.
+  void check_labels(const DataMessages& messages) const;
+  bool has_target(TokenRange document) const;
   int64_t count_rows() const;
+  int64_t rows_of_next_batch() const;
   void choose_split(int64_t all_rows);
   // Returns the number, within all data, of the row at place `index` of the epoch.
   int64_t row_at(int64_t epoch, int64_t index);
@@ -52,6 +59,7 @@ class RowBatchSource : public BatchSource {
   std::optional<Permutation> packing_order_;  // the order of the documents; none: the order of the files
   std::optional<Permutation> split_order_, epoch_order_;
   int64_t order_epoch_ = -1;
+  std::optional<int64_t> last_row_;  // of end_after(); none: training goes on without end
   DataPosition position_;
 };
 

@@ -21,7 +21,7 @@ int64_t fingerprint_of(const StreamOptions& options, const std::vector<Path>& fi
       (options.tokenization.encoding == TextEncoding::utf8
            ? ""
            : text_encoding_name(options.tokenization.encoding));
-  return static_cast<int64_t>(fnv1a(text) >> 1) | 1;
+  return positive_hash(fnv1a(text));
 }
 
 void check(const StreamOptions& options) {
@@ -136,7 +136,7 @@ void StreamBatchSource::seek(const DataPosition& position) {
          "the saved position is not one in these data: expected the same train_file (names and sizes), "
          "streaming, "
          "buffer_size, max_length, packing, document_mode, data_seed, max_samples and val_size as in the "
-         "checkpoint");
+         "checkpoint, or ignore_data_changes=true, which begins the epoch anew");
   if (s.gone < 0 || s.gone > options_.buffer_size || position.index < s.gone || s.offset < 0 || s.token < 0 ||
       position.epoch < 0)
     fail("data", "the saved position is damaged");
@@ -144,6 +144,15 @@ void StreamBatchSource::seek(const DataPosition& position) {
          s.token,
          position.index - s.gone});
   buffer_->skip(s.gone);
+}
+
+void StreamBatchSource::end_after(int64_t /*rows*/) {
+  fail("data", "a stream's rows are not counted: expected an end after a number of updates");
+}
+
+// The position itself has a fingerprint of the files and settings (StreamPosition).
+DataFingerprint StreamBatchSource::fingerprint() const {
+  return {tokenizer_ ? positive_hash(fnv1a(tokenizer_->fingerprint())) : 0, 0};
 }
 
 }  // namespace galore

@@ -37,7 +37,10 @@ class StreamBatchSource : public BatchSource {
   DataPosition position() const override;
   double epochs() const override { return buffer_ ? buffer_->epochs() : 0; }
   void seek(const DataPosition& position) override;
+  DataPosition start_of(int64_t epoch) const override { return {epoch, 0, {.fingerprint = fingerprint_}}; }
+  DataFingerprint fingerprint() const override;
   int64_t rows_per_epoch() const override { return 0; }
+  void end_after(int64_t rows) override;
   // Returns the number of rows in memory, at most buffer_size.
   int64_t rows_held() const { return buffer_ ? buffer_->held() : 0; }
 

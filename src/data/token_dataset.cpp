@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "core/errors.h"
+#include "core/fnv1a.h"
+#include "data/batch_source.h"
 
 namespace galore {
 namespace {
@@ -77,6 +79,24 @@ void TokenDataset::read(int64_t begin, int64_t count, int64_t* ids, int64_t* lab
              taken.begin + i, vocab_size, ids[i], labels[i]);
     begin += now, count -= now, ids += now, labels += now;
   }
+}
+
+int64_t TokenDataset::fingerprint() const {
+  constexpr int64_t kPart = 1 << 18, kMostParts = 256, kDocuments = 4096;
+  uint64_t hash = fnv1a(fmt::format("{} {}", num_tokens(), has_documents_ ? num_documents() : 0));
+  const auto add = [&](int64_t number) { hash = (hash ^ static_cast<uint64_t>(number)) * kFnv1aPrime; };
+  std::vector<int64_t> ids(kPart), labels(kPart);
+  const int64_t parts = std::min(kMostParts, (num_tokens() + kPart - 1) / kPart);
+  for (int64_t part = 0; part < parts; ++part) {
+    const int64_t begin = num_tokens() <= kPart * kMostParts ? kPart * part : num_tokens() / parts * part;
+    const int64_t count = std::min(kPart, num_tokens() - begin);
+    read(begin, count, ids.data(), labels.data());
+    for (int64_t i = 0; i < count; ++i) add(ids[static_cast<size_t>(i)]), add(labels[static_cast<size_t>(i)]);
+  }
+  if (!has_documents_) return positive_hash(hash);
+  const int64_t stride = std::max<int64_t>(1, num_documents() / kDocuments);
+  for (int64_t i = 0; i < num_documents(); i += stride) add(document(i).begin);
+  return positive_hash(hash);
 }
 
 }  // namespace galore

@@ -10,7 +10,7 @@ struct StepMetrics {
   double epoch = 0, loss = 0, gradient_norm = 0, learning_rate = 0, tokens_per_second = 0;
   double product_rate_share = 0;  // computing rate divided by the measured rate of matrix products
   int64_t memory_bytes = 0, peak_memory_bytes = 0, tokens_seen = 0;
-  int64_t skipped_updates = 0;  // since the last line
+  int64_t skipped_updates = 0;  // updates since the last line that left out some or all weights
   double seconds_left = 0, clip_factor = 1;
   // since the last line; the time of refreshes is part of both
   double optimizer_seconds = 0, refresh_seconds = 0;

@@ -25,6 +25,7 @@ const std::vector<MetricKind>& causal_lm_metrics() {
 class CausalMetrics : public MetricSum {
  public:
   void add(const LossSum& batch, const Batch& /*batch*/, const Predictions& /*predictions*/) override {
+    if (batch.num_tokens == 0) return;
     total_.loss += batch.loss;
     total_.num_tokens += batch.num_tokens;
     sum_of_means_ += batch.mean();

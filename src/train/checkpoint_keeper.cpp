@@ -6,13 +6,44 @@
 #include <map>
 
 #include "checkpoint/run_checkpoint.h"
+#include "core/errors.h"
 
 namespace galore {
+namespace {
+
+// Runs `load`, which reads `checkpoint`. An error also names the checkpoint before, because the newest one
+// may be damaged.
+template <typename Load>
+auto with_way_on(const Path& checkpoint, const Load& load) {
+  try {
+    return load();
+  } catch (const Error& error) {
+    const Path folder = std::filesystem::absolute(checkpoint).lexically_normal().parent_path();
+    std::optional<Path> before;
+    for (const CheckpointEntry& entry : list_checkpoints(folder)) {
+      std::error_code ignored;
+      if (std::filesystem::equivalent(entry.path, checkpoint, ignored)) break;
+      before = entry.path;
+    }
+    if (!before) throw;
+    throw Error(
+        fmt::format("{}; if {} is damaged, resume_from_checkpoint={} with overwrite_output_dir=true "
+                    "goes on from the one before",
+                    error.what(), checkpoint.string(), before->string()));
+  }
+}
+
+RunState first_state_of(const std::optional<Path>& resumed) {
+  return resumed ? with_way_on(*resumed, [&] { return read_run_state(*resumed); }) : RunState();
+}
+
+}  // namespace
+
 CheckpointKeeper::CheckpointKeeper(const EventOptions& options, const MetricKind& best_by)
     : options_(options),
       best_by_(best_by),
       resumed_(checkpoint_to_resume(options.resume_from_checkpoint, options.output_dir)),
-      first_state_(resumed_ ? read_run_state(*resumed_) : RunState()),
+      first_state_(first_state_of(resumed_)),
       folder_(options.output_dir, resumed_, first_state_.step, options.overwrite_output_dir) {}
 
 void CheckpointKeeper::resume(const RunParts& parts, RunState& state, RunLog& log) {
@@ -23,7 +54,7 @@ void CheckpointKeeper::resume(const RunParts& parts, RunState& state, RunLog& lo
         fmt::format("note: {} threads computed until the checkpoint, {} go on: sums may be rounded "
                     "differently",
                     first_state_.threads, at::get_num_threads()));
-  load_checkpoint(*resumed_, parts);
+  with_way_on(*resumed_, [&] { load_checkpoint(*resumed_, parts); });
   const auto metric = first_state_.configuration.find("metric_for_best_model");
   if (metric != first_state_.configuration.end() && metric->second != options_.metric_for_best_model) {
     state.best_metric = state.best_checkpoint_metric = std::nullopt;

@@ -2,6 +2,7 @@
 
 #include "core/clock.h"
 #include "core/errors.h"
+#include "core/labels.h"
 #include "data/batch_source.h"
 #include "models/causal_lm.h"
 #include "tasks/task.h"
@@ -38,6 +39,19 @@ Evaluation evaluate(TrainableModel& model, const Task& task, BatchSource& data, 
   result.metrics = metrics->finish();
   result.seconds = steady_seconds() - start;
   return result;
+}
+
+void require_targets(BatchSource& data, int64_t max_batches, const std::string& name) {
+  data.seek({});
+  int64_t targets = 0;
+  for (int64_t i = 0; max_batches == 0 || i < max_batches; ++i) {
+    const auto batch = data.next();
+    if (!batch) break;
+    targets += batch->targets.count;
+  }
+  if (targets == 0)
+    fail(name, "expected labels other than {} within max_length, given none: there is nothing to evaluate",
+         kIgnoredLabel);
 }
 
 }  // namespace galore

@@ -30,6 +30,9 @@ class Batches : public BatchSource {
   DataPosition position() const override { return {0, index_}; }
   void seek(const DataPosition& position) override { index_ = position.index; }
   int64_t rows_per_epoch() const override { return count_; }
+  void end_after(int64_t) override {}
+  DataPosition start_of(int64_t epoch) const override { return {epoch, 0}; }
+  DataFingerprint fingerprint() const override { return {}; }
 
  private:
   int64_t count_, index_ = 0;

@@ -1,5 +1,7 @@
 #include "train/output_folder.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -9,9 +11,22 @@
 
 namespace galore {
 
+FolderLock::FolderLock(const Path& path)
+    : descriptor_(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+  if (descriptor_ < 0 || ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
+  ::close(descriptor_);
+  fail("output_dir", "another run writes into {}: expected another output_dir, or that run to end first",
+       path.string());
+}
+
+FolderLock::~FolderLock() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
 OutputFolder::OutputFolder(const Path& path, const std::optional<Path>& resumed, int64_t step, bool overwrite)
     : path_(path), resumed_(resumed.has_value()) {
   refuse_if_not_writable();
+  lock_.emplace(path);
   std::error_code ignored;
   const bool own = resumed && std::filesystem::equivalent(std::filesystem::absolute(*resumed).parent_path(),
                                                           path, ignored);

@@ -6,6 +6,7 @@
 
 #include "models/causal_lm.h"
 #include "optim/optimizer.h"
+#include "train/movement_watch.h"
 #include "train/train_options.h"
 
 namespace galore {
@@ -19,6 +20,7 @@ struct RunObjects {
   std::unique_ptr<TrainableModel> model;
   std::unique_ptr<Workspace> workspace;  // created with the optimizer
   std::unique_ptr<Optimizer> optimizer;  // null until add_optimizer() is called
+  std::unique_ptr<MovementWatch> watch;  // null unless weights are rounded to nearest
 };
 
 // The vocabulary is the one that resize_vocab asks for.

@@ -66,7 +66,7 @@ void RunRecorder::add(const FinishedUpdate& update, LossWindow& window) {
     window.sum += update.loss;
     ++window.updates;
   }
-  if (!update.accepted) ++window.skipped;
+  if (!update.accepted || update.report.num_skipped > 0) ++window.skipped;
   for (Timings* timings : {&timings_, &total_}) {
     timings->seconds += update.seconds;
     timings->tokens += update.tokens;

@@ -20,14 +20,25 @@ void copy_tokenizer(const Tokenizer* tokenizer, const Path& directory) {
 }
 
 // Options that do not change results. `threads` may, but the number of threads is compared by itself.
-constexpr const char* kOfNoConsequence[] = {
-    "resume_from_checkpoint", "output_dir",   "overwrite_output_dir",
-    "disable_tqdm",           "json",         "threads",
-    "logging_steps",          "report_to",    "run_name",
-    "logging_first_step",     "cache_dir",    "auto_find_batch_size",
-    "memory_limit",           "memory_check", "preprocessing_num_workers",
-    "dataloader_num_workers"};
-constexpr const char* kRecentLoss = "recent_loss.";
+constexpr const char* kOfNoConsequence[] = {"resume_from_checkpoint",
+                                            "ignore_data_changes",
+                                            "output_dir",
+                                            "overwrite_output_dir",
+                                            "disable_tqdm",
+                                            "json",
+                                            "threads",
+                                            "logging_steps",
+                                            "report_to",
+                                            "run_name",
+                                            "logging_first_step",
+                                            "cache_dir",
+                                            "auto_find_batch_size",
+                                            "memory_limit",
+                                            "memory_check",
+                                            "preprocessing_num_workers",
+                                            "dataloader_num_workers"};
+constexpr const char *kRecentLoss = "recent_loss.", *kTokensFingerprint = "data_tokens_fingerprint",
+                     *kRowsFingerprint = "data_rows_fingerprint";
 
 TrainerState trainer_state_of(const RunState& state) {
   TrainerState trainer;
@@ -39,6 +50,8 @@ TrainerState trainer_state_of(const RunState& state) {
   trainer.best_model_checkpoint = state.best_checkpoint;
   trainer.counters = {{"tokens_seen", state.tokens_seen},
                       {"threads", state.threads},
+                      {kTokensFingerprint, state.data_fingerprint.tokens},
+                      {kRowsFingerprint, state.data_fingerprint.rows},
                       {"window_updates", state.window.updates},
                       {"window_skipped", state.window.skipped},
                       {"spikes_in_a_row", state.spikes.in_a_row}};
@@ -138,6 +151,8 @@ RunState read_run_state(const Path& checkpoint) {
     number = std::string_view(name).starts_with("stream_") ? value_or<int64_t>(trainer.counters, name, 0)
                                                            : counter(trainer, checkpoint, name);
   });
+  state.data_fingerprint = {value_or<int64_t>(trainer.counters, kTokensFingerprint, 0),
+                            value_or<int64_t>(trainer.counters, kRowsFingerprint, 0)};
   state.tokens_seen = counter(trainer, checkpoint, "tokens_seen");
   state.threads = value_or<int64_t>(trainer.counters, "threads", 0);
   state.window = {value_or(trainer.numbers, "window_loss", 0.0),

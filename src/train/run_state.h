@@ -27,6 +27,7 @@ struct RunState {
   int64_t step = 0, max_steps = 0, tokens_seen = 0;
   double epoch = 0;
   DataPosition data;
+  DataFingerprint data_fingerprint;  // unknown in checkpoints of earlier versions
   // The best metric of all evaluations, and the best metric of evaluations with a saved checkpoint, which is
   // stored with its path.
   std::optional<double> best_metric, best_checkpoint_metric;

@@ -202,6 +202,8 @@ void declare_saving(OptionTable& table, EventOptions& o) {
       .add("resume_from_checkpoint", &o.resume_from_checkpoint,
            "path of a checkpoint; true: the latest, which must exist; auto: the latest, if there is one")
       .alias("continue_from");
+  table.add("ignore_data_changes", &o.ignore_data_changes,
+            "resume although the data, the tokenizer or max_length changed, from the start of the epoch");
 }
 
 void declare_events(OptionTable& table, EventOptions& o) {

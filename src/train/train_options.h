@@ -80,6 +80,7 @@ struct EventOptions {
   int64_t save_total_limit = 0;
   bool save_only_model = false, load_best_model_at_end = false;
   std::string metric_for_best_model = "eval_loss", resume_from_checkpoint;
+  bool ignore_data_changes = false;
   std::vector<std::string> report_to{"jsonl"};
   std::string run_name;
   bool disable_tqdm = false;

@@ -35,25 +35,47 @@ RunParts TrainingLoop::parts(bool with_optimizer) {
 
 TrainResult TrainingLoop::run() {
   const SignalGuard signals;
-  evaluate_at_start();
-  while (!done() && !SignalGuard::received()) step();
-  if (!SignalGuard::received()) after_training();
-  const int signal = SignalGuard::received();
-  if (signal != 0 && !keeper_.is_saved(state_)) save();
-  return conclude(signal);
+  return keeping_work([this] {
+    evaluate_at_start();
+    while (!done() && !SignalGuard::received()) advance();
+    if (!SignalGuard::received()) after_training();
+    const int signal = SignalGuard::received();
+    if (signal != 0 && !keeper_.is_saved(state_)) save();
+    return conclude(signal);
+  });
 }
 
-const StepMetrics& TrainingLoop::step() {
+void TrainingLoop::advance() {
   evaluate_at_start();
   train_one_update();
   after_update();
+}
+
+const StepMetrics& TrainingLoop::step() {
+  keeping_work([this] { advance(); });
   return recorder_.metrics();
 }
 
 TrainResult TrainingLoop::finish() {
-  evaluate_at_start();
-  after_training();
-  return conclude(/*signal=*/0);
+  return keeping_work([this] {
+    evaluate_at_start();
+    after_training();
+    return conclude(/*signal=*/0);
+  });
+}
+
+// The log comes after the checkpoint, because a full disk may have made the log fail.
+void TrainingLoop::save_work() {
+  if (!savable_ || keeper_.is_saved(state_) || state_.step == keeper_.first_state().step) return;
+  try {
+    require_finite_weights(state_.step);
+    const Path path = keeper_.save(parts(!options_.save_only_model), state_);
+    recorder_.log().say(fmt::format("saved {} because of an error", path.string()));
+    recorder_.tell_refreshes(state_.step);
+  } catch (const std::exception& error) {
+    recorder_.log().say(
+        fmt::format("note: the {} updates could not be saved after an error: {}", state_.step, error.what()));
+  }
 }
 
 void TrainingLoop::evaluate_at_start() {
@@ -65,21 +87,24 @@ void TrainingLoop::evaluate_at_start() {
 Evaluation TrainingLoop::evaluate() {
   if (!inputs_.eval_data)
     fail_usage("eval_file", "expected eval_file or val_size for an evaluation, given neither");
-  evaluate_and_note();
-  return *last_evaluation_;
+  return keeping_work([this] {
+    evaluate_and_note();
+    return *evaluated_.result;
+  });
 }
 
 std::vector<Batch> TrainingLoop::next_batches() {
   const double start = steady_seconds();
   std::vector<Batch> batches;
   for (int64_t i = 0; i < options_.gradient_accumulation_steps; ++i)
-    batches.push_back(*inputs_.train_data->next());
+    if (auto batch = inputs_.train_data->next()) batches.push_back(std::move(*batch));
+  if (batches.empty()) fail("train", "step {}: no rows are left to train on", state_.step + 1);
   recorder_.add_data_seconds(steady_seconds() - start);
   return batches;
 }
 
 LossSum TrainingLoop::train_batches(const std::vector<Batch>& batches, int64_t targets) {
-  const double scale = 1.0 / static_cast<double>(std::max<int64_t>(1, targets));
+  const double scale = 1.0 / static_cast<double>(targets);
   LossSum loss;
   DropoutPlace place{static_cast<uint64_t>(options_.seed), state_.step, 0};
   for (const Batch& batch : batches) {
@@ -101,24 +126,56 @@ void TrainingLoop::train_one_update() {
     positions += batch.ids.numel();
   }
   const double rate = schedule_->rate(state_.step);
-  run_.optimizer->begin_update(rate, options_.gradient_accumulation_steps);
-  const double loss = train_batches(batches, targets).mean();
-  const bool finite = std::isfinite(loss);
-  // Nothing is saved here, because the weights may have gone wrong many updates ago. The user should go back
-  // to an earlier checkpoint.
-  if (!finite && options_.nan_policy == "stop") stop(state_.step + 1, "the loss is not finite");
-  const bool accepted = finite && state_.spikes.accept(loss, options_.spike_threshold);
-  const UpdateReport report = run_.optimizer->finish_update(/*discard=*/!accepted);
-  if (!finite) require_finite_weights(state_.step + 1);
+  if (run_.watch) run_.watch->before_update(state_.step);
+  savable_ = false;
+  // An update without a target has no gradient, and weight decay alone would only shrink the weights.
+  const Outcome outcome = targets > 0 ? update_weights(batches, targets, rate) : Outcome();
   ++state_.step;
   state_.data = inputs_.train_data->position();
   previous_epoch_ = state_.epoch;
   state_.epoch = inputs_.train_data->epochs();
   state_.tokens_seen += targets;
-  if (!accepted) tell_skipped(loss, report);
-  for (const std::string& notice : report.notices)
-    if (accepted) recorder_.log().say(notice);
-  recorder_.record({loss, accepted, report, positions, rate, steady_seconds() - start}, state_);
+  savable_ = true;
+  tell(outcome, targets);
+  recorder_.record(
+      {outcome.loss, outcome.accepted, outcome.report, positions, rate, steady_seconds() - start}, state_);
+}
+
+TrainingLoop::Outcome TrainingLoop::update_weights(const std::vector<Batch>& batches, int64_t targets,
+                                                   double rate) {
+  run_.optimizer->begin_update(rate, static_cast<int64_t>(batches.size()));
+  Outcome outcome;
+  outcome.loss = train_batches(batches, targets).mean();
+  const bool finite = std::isfinite(outcome.loss);
+  if (!finite && options_.nan_policy == "stop") stop(state_.step + 1, "the loss is not finite");
+  outcome.accepted = finite && state_.spikes.accept(outcome.loss, options_.spike_threshold);
+  outcome.report = run_.optimizer->finish_update(/*discard=*/!outcome.accepted);
+  if (!finite) require_finite_weights(state_.step + 1);
+  if (outcome.accepted) judge_left_out(outcome.report);
+  return outcome;
+}
+
+// The optimizer leaves out weights with gradients that are not finite. If these are most of the weights,
+// the update has taught next to nothing.
+void TrainingLoop::judge_left_out(const UpdateReport& report) {
+  const auto all = static_cast<int64_t>(run_.optimizer->grouping().projected.size());
+  if (2 * report.num_skipped <= all) return;
+  const std::string reason =
+      fmt::format("the gradients of {} of {} weights are not finite", report.num_skipped, all);
+  if (options_.nan_policy == "stop") stop(state_.step + 1, reason);
+  recorder_.log().say(fmt::format("step {}: {}", state_.step + 1, reason));
+}
+
+void TrainingLoop::tell(const Outcome& outcome, int64_t targets) {
+  if (targets == 0)
+    recorder_.log().say(
+        fmt::format("step {}: no label of the update counts: the update was skipped", state_.step));
+  else if (!outcome.accepted)
+    tell_skipped(outcome.loss, outcome.report);
+  for (const std::string& notice : outcome.report.notices)
+    if (outcome.accepted) recorder_.log().say(notice);
+  const auto held = run_.watch ? run_.watch->after_update(state_.step) : std::nullopt;
+  if (held) recorder_.log().say(*held);
 }
 
 void TrainingLoop::tell_skipped(double loss, const UpdateReport& report) {
@@ -146,7 +203,7 @@ void TrainingLoop::after_update() {
 
 // Evaluates the last update and saves it if checkpoints are asked for, as transformers does.
 void TrainingLoop::after_training() {
-  if (inputs_.eval_data && evaluated_step_ != state_.step) evaluate_and_note();
+  if (inputs_.eval_data && evaluated_.step != state_.step) evaluate_and_note();
   if (SignalGuard::received()) return;
   const bool wanted =
       options_.save_strategy == "best" ? keeper_.is_best(state_) : options_.save_strategy != "no";
@@ -158,8 +215,7 @@ void TrainingLoop::evaluate_and_note() {
       galore::evaluate(model(), inputs_.task, *inputs_.eval_data, options_.eval_max_batches,
                        [] { return SignalGuard::received() != 0; });
   if (result.interrupted) return recorder_.log().say("the evaluation was left because the run is to stop");
-  last_evaluation_ = result;
-  evaluated_step_ = state_.step;
+  evaluated_ = {result, state_.step};
   recorder_.record(result, state_);
   keeper_.judge(result, state_);
 }
@@ -170,7 +226,10 @@ void TrainingLoop::require_finite_weights(int64_t step) {
       stop(step, fmt::format("{} holds values that are not finite", parameter->name));
 }
 
+// Nothing is saved here, because the weights may have gone wrong many updates ago. The user should go back to
+// an earlier checkpoint.
 void TrainingLoop::stop(int64_t step, const std::string& reason) {
+  savable_ = false;
   recorder_.log().event("stopped", {{"step", step}, {"reason", reason}});
   const auto latest = find_latest(options_.output_dir);
   fail("train", "step {}: {}; the last checkpoint is {}", step, reason, latest ? latest->string() : "none");
@@ -189,9 +248,16 @@ Path TrainingLoop::save() {
   return path;
 }
 
+void TrainingLoop::require_counted_labels() const {
+  if (state_.step > 0 && state_.tokens_seen == 0)
+    fail("train", "nothing was learned: none of {} updates had a label that counts", state_.step);
+}
+
 TrainResult TrainingLoop::conclude(int signal) {
   const double seconds = steady_seconds() - started_;
   if (signal == 0) {
+    require_counted_labels();
+    savable_ = !options_.load_best_model_at_end;  // the weights of the best checkpoint belong to another step
     keeper_.load_best(model(), state_, recorder_.log());
     require_finite_weights(state_.step);
     save_final_model(options_.output_dir, parts(false));
@@ -203,7 +269,7 @@ TrainResult TrainingLoop::conclude(int signal) {
   result.seconds = seconds;
   result.tokens_per_second = recorder_.tokens_per_second();
   result.last_loss = recorder_.metrics().loss;
-  result.evaluation = last_evaluation_;
+  result.evaluation = evaluated_.result;
   result.best_metric = state_.best_metric;
   result.best_step = keeper_.best_step(state_);
   result.peak_memory_bytes = memory_in_use(inputs_.device).peak;

@@ -50,7 +50,9 @@ class Trainer {
       : Trainer(options, notes, make_model, take_line) {}
   ~Trainer();
 
-  // Runs all updates. SIGINT and SIGTERM save a checkpoint and end the run.
+  // Runs all updates. Signals that ask for an end save a checkpoint and end the run (signals.h). An error of
+  // data, evaluation or disk after the first update saves a checkpoint, too, before it is thrown; so do the
+  // functions below.
   TrainResult run();
 
   // The caller may write its own loop, with the same files to the bit; the caller then handles signals:

@@ -158,7 +158,7 @@ TEST_F(TrainerFaults, ASpikeIsSkipped) {
 
 // A signal within a micro-batch lets the run finish the update, save and stop.
 TEST_F(TrainerFaults, ASignalSavesAndStops) {
-  for (const int signal : {SIGINT, SIGTERM}) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU}) {
     const std::string name = "run" + std::to_string(signal);
     Script script;
     script.train = [signal](int64_t batch, double loss) {

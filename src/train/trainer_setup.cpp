@@ -31,6 +31,7 @@ TrainingLoop::TrainingLoop(const TrainOptions& options, const std::vector<std::s
   require_memory();
   const auto configuration = configuration_of(options_);
   open_data();
+  compare_data();
   plan_steps();
   plan_adamw();
   announce(configuration, notes);
@@ -65,20 +66,46 @@ void TrainingLoop::open_data() {
   }
   inputs_.train_data = open_train_data(options_, tokenizer, config, say, inputs_.task);
   inputs_.eval_data = open_eval_data(options_, tokenizer, config, say, inputs_.task);
+  const auto& eval_files = options_.eval_file.empty() ? options_.train_file : options_.eval_file;
+  if (inputs_.eval_data) require_targets(*inputs_.eval_data, options_.eval_max_batches, eval_files.front());
+}
+
+// A position is a number of rows in one order. In other data it would be another place, so that some rows
+// would be seen twice and others never.
+void TrainingLoop::compare_data() {
+  const DataFingerprint before = state_.data_fingerprint, now = inputs_.train_data->fingerprint();
+  state_.data_fingerprint = now;
+  const bool other_tokens = before.tokens != 0 && before.tokens != now.tokens;
+  const bool other_rows = before.rows != 0 && before.rows != now.rows;
+  const DataPosition start = inputs_.train_data->start_of(state_.data.epoch);
+  const bool other_stream = start.stream.fingerprint != state_.data.stream.fingerprint;
+  if (!keeper_.resumes() || !(other_tokens || other_rows || other_stream)) return;
+  if (options_.ignore_data_changes) {
+    recorder_.log().say(fmt::format("note: the data changed, so epoch {} begins anew", state_.data.epoch));
+    state_.data = start;
+    state_.epoch = static_cast<double>(start.epoch);
+  } else if (!other_stream) {  // seek() has more to say about a stream
+    fail("resume",
+         "{} changed since the checkpoint, where {} rows of epoch {} were seen: expected the same, or "
+         "ignore_data_changes=true, which begins the epoch anew",
+         other_tokens ? "the data or the tokenizer"
+                      : "max_length, packing, data_seed, max_samples or val_size",
+         state_.data.index, state_.data.epoch);
+  }
 }
 
 // With num_train_epochs, counts the updates already done and those that the remaining rows give, because a
-// resumed run may have another batch size or accumulation.
+// resumed run may have another batch size or accumulation. The last update has the rows that are left.
 void TrainingLoop::plan_steps() {
   ScheduleOptions schedule = options_;
   if (schedule.max_steps < 0) {
-    const auto per_epoch = static_cast<double>(inputs_.train_data->rows_per_epoch());
-    const double rows = per_epoch * (options_.num_train_epochs - static_cast<double>(state_.data.epoch)) -
-                        static_cast<double>(state_.data.index);
-    const auto per_update =
-        static_cast<double>(options_.per_device_train_batch_size * options_.gradient_accumulation_steps);
-    schedule.max_steps =
-        state_.step + std::max<int64_t>(0, static_cast<int64_t>(std::ceil(rows / per_update)));
+    const int64_t per_epoch = inputs_.train_data->rows_per_epoch();
+    const auto all =
+        static_cast<int64_t>(std::ceil(static_cast<double>(per_epoch) * options_.num_train_epochs));
+    const int64_t rows = std::max<int64_t>(0, all - per_epoch * state_.data.epoch - state_.data.index);
+    const int64_t per_update = options_.per_device_train_batch_size * options_.gradient_accumulation_steps;
+    schedule.max_steps = state_.step + (rows + per_update - 1) / per_update;
+    inputs_.train_data->end_after(all);
   }
   if (keeper_.resumes() && state_.max_steps != schedule.max_steps)
     recorder_.log().say(
@@ -142,6 +169,9 @@ void TrainingLoop::prepare_model(const MakeModel& make_model) {
   }
   add_optimizer(run_, options_.optimizer, options_.learning_rate);
   check_optimizer();
+  const bool loses_changes = options_.optimizer.rounding == "nearest" && !options_.optimizer.master_weights;
+  const int64_t full_rate = std::max(state_.step, galore::steps_of(options_.warmup_steps, state_.max_steps));
+  if (loses_changes) run_.watch = std::make_unique<MovementWatch>(run_.model->parameters(), full_rate);
   announce_model();
   recorder_.set_speed_of(operations_per_token(inputs_.config, options_.max_length),
                          product_rate(inputs_.model_options.compute_dtype, inputs_.device), inputs_.device);

@@ -47,9 +47,15 @@ TEST_F(TrainerStepTest, StepsGiveTheFilesOfARun) {
 
 TEST_F(TrainerStepTest, WhatIsSavedAtAnyStepGoesOnToTheBit) {
   train({output("whole"), "max_steps=6"});
-  const auto first = make({output("run"), "max_steps=6"});
+  auto first = make({output("run"), "max_steps=6"});
   for (int i = 0; i < 4; ++i) first->step();
   EXPECT_EQ(first->save(), folder_ / "run" / "checkpoint-4");
+  EXPECT_EQ(message_of([&] {
+              make({output("run"), "max_steps=6", "resume_from_checkpoint=auto"});
+            }),
+            "[output_dir] another run writes into " + (folder_ / "run").string() +
+                ": expected another output_dir, or that run to end first");
+  first.reset();
   const auto second = make({output("run"), "max_steps=6", "resume_from_checkpoint=auto"});
   while (!second->done()) second->step();
   EXPECT_EQ(second->finish().steps, 6);

@@ -2,6 +2,7 @@
 // the right order.
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -54,6 +55,7 @@ class TrainingLoop {
   // Call this before the data are opened, because preparing them may take hours.
   void require_memory();
   void open_data();
+  void compare_data();
   void plan_steps();
   void plan_adamw();
   void announce(const Configuration& configuration, const std::vector<std::string>& notes);
@@ -62,8 +64,35 @@ class TrainingLoop {
   void check_optimizer() const;
   void announce_model();
 
+  // The result of an update.
+  struct Outcome {
+    double loss = std::numeric_limits<double>::quiet_NaN();
+    bool accepted = false;  // false if the update was skipped
+    UpdateReport report = {};
+  };
+  struct LastEvaluation {
+    std::optional<Evaluation> result;
+    int64_t step = -1;
+  };
+
+  // Runs a part of the run. If it fails, the updates since the last checkpoint are saved before the error
+  // goes on.
+  template <typename Part>
+  auto keeping_work(const Part& part) {
+    try {
+      return part();
+    } catch (...) {
+      save_work();
+      throw;
+    }
+  }
+  void save_work();
+  void advance();
   void train_one_update();
   std::vector<Batch> next_batches();
+  Outcome update_weights(const std::vector<Batch>& batches, int64_t targets, double rate);
+  void judge_left_out(const UpdateReport& report);
+  void tell(const Outcome& outcome, int64_t targets);
   LossSum train_batches(const std::vector<Batch>& batches, int64_t targets);
   void tell_skipped(double loss, const UpdateReport& report);
   void evaluate_at_start();
@@ -71,6 +100,7 @@ class TrainingLoop {
   void after_update();
   void after_training();
   void require_finite_weights(int64_t step);
+  void require_counted_labels() const;
   [[noreturn]] void stop(int64_t step, const std::string& reason);
   bool is_due(double every, const std::string& strategy) const;
   TrainResult conclude(int signal);
@@ -84,10 +114,11 @@ class TrainingLoop {
   RunMemory memory_;
   RunObjects run_;
   std::unique_ptr<Schedule> schedule_;
-  std::optional<Evaluation> last_evaluation_;
-  int64_t evaluated_step_ = -1;
+  LastEvaluation evaluated_;
   double previous_epoch_ = 0;
   double started_ = 0;  // begins with the first update; 0: not yet
+  // False while the weights are not those of state_, and when they or their losses are not finite.
+  bool savable_ = true;
 };
 
 }  // namespace galore

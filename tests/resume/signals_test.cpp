@@ -1,4 +1,6 @@
-// SIGINT and SIGTERM save a checkpoint and exit with 128 + n; other exit statuses are tested too.
+// Signals save a checkpoint and exit with 128 + n; other exit statuses and closed streams are tested too.
+#include <cstdlib>
+
 #include "program.h"
 
 namespace galore {
@@ -7,7 +9,7 @@ namespace {
 class ProgramSignals : public ProgramTest {};
 
 TEST_F(ProgramSignals, SaveAndExitWith128AndTheSignal) {
-  for (const int signal : {SIGINT, SIGTERM}) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
     const std::string name = "run" + std::to_string(signal);
     Program program(command({output(name), "max_steps=100000"}));
     ASSERT_TRUE(program.wait_for("step 3/")) << program.errors();
@@ -57,6 +59,42 @@ TEST_F(ProgramSignals, AnotherNumberOfThreadsGoesOn) {
   EXPECT_NE(program.errors().find("note: 2 threads computed until the checkpoint, 1 go on"),
             std::string::npos)
       << program.errors();
+}
+
+// Runs `line` with $RUN as the training of three updates, and returns the exit status of $RUN.
+class ProgramStreams : public ProgramTest {
+ protected:
+  int status_of(const std::string& name, const std::string& line) const {
+    std::string script = fmt::format("run() {{ OMP_WAIT_POLICY=passive '{}'", GALORE_PROGRAM);
+    for (const std::string& argument : command({output(name), "max_steps=3"}))
+      script += " '" + argument + "'";
+    const Path status = folder_ / "status";
+    script += fmt::format("; echo $? >'{}'; }}; {}", status.string(), line);
+    EXPECT_EQ(std::system(script.c_str()), 0);
+    return std::stoi(file_text(status));
+  }
+};
+
+TEST_F(ProgramStreams, AClosedPipeOfTheLogLosesTheLogAlone) {
+  EXPECT_EQ(status_of("run", "run 2>&1 >/dev/null | head -n 1 >/dev/null"), 0);
+  EXPECT_EQ(events("run", "end").size(), 1u);
+}
+
+TEST_F(ProgramStreams, ClosedStreamsBecomeNoFiles) {
+  EXPECT_EQ(status_of("run", "run >/dev/null 2>&- <&-"), 0);
+  EXPECT_EQ(status_of("plain", "run >/dev/null 2>/dev/null"), 0);
+  EXPECT_EQ(weights("run"), weights("plain"));
+  EXPECT_EQ(events("run", "end").size(), 1u) << "each line of the log is JSON";
+}
+
+TEST_F(ProgramStreams, AResultThatCannotBeWrittenIsAFailure) {
+  const std::string errors = (folder_ / "errors").string();
+  for (const char* output : {">&-", ">/dev/full"}) {
+    EXPECT_EQ(status_of("run", fmt::format("run {} 2>'{}'", output, errors)), 1) << output;
+    EXPECT_NE(file_text(errors).find("galore: [stdout] the result could not be written: "), std::string::npos)
+        << file_text(errors);
+  }
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "run" / "model.safetensors")) << "the model is there";
 }
 
 }  // namespace
