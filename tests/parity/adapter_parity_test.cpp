@@ -7,6 +7,7 @@
 #include "checkpoint/peft_directory.h"
 #include "checkpoint/safetensors.h"
 #include "core/test_folder.h"
+#include "models/causal_lm.h"
 #include "models/gradient_collector.h"
 #include "optim/optimizer.h"
 #include "optim/settings.h"
