@@ -5,6 +5,7 @@
 #include "adapters/adapted_layers.h"
 #include "checkpoint/peft_directory.h"
 #include "checkpoint/safetensors.h"
+#include "models/causal_lm.h"
 #include "models/gradient_collector.h"
 #include "train/run_state.h"
 #include "train/test_options.h"
