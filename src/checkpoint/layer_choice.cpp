@@ -6,7 +6,7 @@
 
 namespace galore {
 
-void write_layer_choice(const Path& directory, const CausalLM& model) {
+void write_layer_choice(const Path& directory, const TrainableModel& model) {
   const AdaptedLayers* adapted = model.adapted();
   const Adapter::Json choice = adapted ? adapted->adapter().choice() : Adapter::Json();
   const Path file = directory / kLayerChoiceName;

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "core/files.h"
-#include "models/causal_lm.h"
+#include "models/trainable_model.h"
 
 namespace galore {
 
@@ -17,7 +17,7 @@ struct LayerChoice {
 };
 
 // Writes the file for a model whose adapter has no form in PEFT's files, and removes an old file otherwise.
-void write_layer_choice(const Path& directory, const CausalLM& model);
+void write_layer_choice(const Path& directory, const TrainableModel& model);
 // Returns nothing if the directory has no such file.
 std::optional<LayerChoice> read_layer_choice(const Path& directory);
 

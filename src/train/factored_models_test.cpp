@@ -5,13 +5,14 @@
 
 #include "adapters/adapter_kind.h"
 #include "checkpoint/layer_choice.h"
+#include "models/causal_lm.h"
 #include "train/test_options.h"
 #include "train/test_run.h"
 
 namespace galore {
 namespace {
 
-const std::vector<std::pair<std::string, std::string>> kKinds{
+const std::vector<std::pair<std::string, std::string>> kFactoredKinds{
     {"low_rank", "r=8"}, {"cola", "r=8"}, {"sltrain", "r=4,alpha=8,density=0.1"}};
 
 class FactoredModels : public TestRun {
@@ -32,7 +33,7 @@ class FactoredModels : public TestRun {
 };
 
 TEST_F(FactoredModels, LearnAndResumeToTheBitInBothDrivers) {
-  for (const auto& [kind, args] : kKinds) {
+  for (const auto& [kind, args] : kFactoredKinds) {
     std::string of_whole;
     for (const char* layerwise : {"false", "true"}) {
       const Settings same = factored(kind, args,
@@ -57,7 +58,7 @@ TEST_F(FactoredModels, LearnAndResumeToTheBitInBothDrivers) {
 }
 
 TEST_F(FactoredModels, GradientCheckpointingGivesTheSameBits) {
-  for (const auto& [kind, args] : kKinds) {
+  for (const auto& [kind, args] : kFactoredKinds) {
     train(factored(kind, args, {output("kept"), "max_steps=2", "overwrite_output_dir=true"}));
     train(factored(
         kind, args,
@@ -69,7 +70,7 @@ TEST_F(FactoredModels, GradientCheckpointingGivesTheSameBits) {
 // The directory says which layers the model has, so that it is read without options.
 TEST_F(FactoredModels, ReadTheirOwnDirectories) {
   const at::Tensor ids = at::arange(16, at::kLong).view({1, 16});
-  for (const auto& [kind, args] : kKinds) {
+  for (const auto& [kind, args] : kFactoredKinds) {
     train(factored(kind, args, {output("model"), "max_steps=2", "overwrite_output_dir=true"}));
     const std::string directory = (folder_ / "model").string();
     ModelSource source;
@@ -79,9 +80,12 @@ TEST_F(FactoredModels, ReadTheirOwnDirectories) {
     const RunObjects run = build_model(model_config_of(source), model_options(source, "cpu"), at::kCPU);
     set_weights(*run.model, source, 3);
     const RunObjects same = build({"config_name=", "model_name_or_path=" + directory});
-    const at::Tensor logits = run.model->logits(ids);
-    EXPECT_TRUE(at::equal(logits, same.model->logits(ids))) << kind;
-    EXPECT_FALSE(at::equal(logits, build(factored(kind, args)).model->logits(ids))) << "the run trained it";
+    const auto logits_of = [&](const RunObjects& objects) {
+      return as_causal_lm(*objects.model, "test").logits(ids);
+    };
+    const at::Tensor logits = logits_of(run);
+    EXPECT_TRUE(at::equal(logits, logits_of(same))) << kind;
+    EXPECT_FALSE(at::equal(logits, logits_of(build(factored(kind, args))))) << "the run trained it";
     EXPECT_TRUE(contains(message_of([&] {
                            source.adapter = "lora";
                            resolve_base_model(source);
@@ -93,7 +97,7 @@ TEST_F(FactoredModels, ReadTheirOwnDirectories) {
 }
 
 TEST_F(FactoredModels, ThePlanIsWhatIsAllocated) {
-  for (const auto& [kind, args] : kKinds)
+  for (const auto& [kind, args] : kFactoredKinds)
     for (const char* bits : {"bf16=false", "bf16=true"}) expect_plan(factored(kind, args, {bits}), 2);
 }
 
