@@ -110,7 +110,10 @@ TEST_P(KeyRanges, DocumentsDoNotSeeEachOther) {
     batch.targets.labels[0].narrow(0, 0, 30).fill_(kIgnoredLabel);
     return trial.model->evaluate(batch).loss;
   };
-  EXPECT_EQ(loss_after(3), loss_after(4));
+  const double loss = loss_after(3);
+  // Experts multiply the tokens that chose them together, so another document changes the shapes of their
+  // products, and with the shapes the order of the sums.
+  EXPECT_NEAR(loss_after(4), loss, config().num_experts > 0 ? 1e-6 * loss : 0);
 }
 
 TEST_P(KeyRanges, RefusesRangesOutsideTheRow) {

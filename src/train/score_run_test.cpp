@@ -135,6 +135,13 @@ TEST_F(ScoreRun, ResumesToTheBit) {
     const std::string whole = run("whole_" + optim, {});
     const Path checkpoint = folder_ / ("whole_" + optim) / "checkpoint-3";
     EXPECT_TRUE(run("resumed_" + optim, {"resume_from_checkpoint=" + checkpoint.string()}) == whole) << optim;
+    const std::string other = classes("others.jsonl", 51);
+    EXPECT_TRUE(contains(
+        message_of([&] {
+          run("changed_" + optim, {"resume_from_checkpoint=" + checkpoint.string(), "train_file=" + other});
+        }),
+        "ignore_data_changes"))
+        << optim;
   }
 }
 

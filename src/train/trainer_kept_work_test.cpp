@@ -118,7 +118,7 @@ TEST_F(TrainerKeptWork, EvaluationRowsAreCheckedBeforeTheFirstUpdate) {
   const std::string masked = rows("masked.jsonl", 9, [](int64_t) { return true; });
   EXPECT_NE(message_of([&] {
               train({output("run"), "eval_file=" + masked, "max_steps=3"});
-            }).find("masked.jsonl: expected labels other than -100"),
+            }).find("masked.jsonl] no row has a label that counts"),
             std::string::npos);
   EXPECT_NE(message_of([&] {
               train({output("run"), "eval_file=" + masked, "max_steps=3", "streaming=true"});
@@ -166,8 +166,8 @@ TEST_F(TrainerKeptWork, DataWithoutLabelsAreRefused) {
   const Settings settings = {output("run"), "train_file=" + file, "max_steps=3", "packing=false"};
   EXPECT_EQ(
       message_of([&] { train(settings); }),
-      "[data] " + file +
-          ": expected labels other than -100 among the first max_length=16 tokens of a row, given none");
+      "[" + file +
+          "] no row has a label that counts within max_length=16: nothing would be learned or measured");
   Settings stream = settings;
   stream.push_back("streaming=true");
   EXPECT_EQ(message_of([&] { train(stream); }),
