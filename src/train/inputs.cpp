@@ -100,6 +100,7 @@ bool has_learned_positions(const ModelConfig& config) {
 
 std::shared_ptr<Tokenizer> tokenizer_of(const ModelSource& source) {
   if (!source.tokenizer_name.empty()) return load_tokenizer(source.tokenizer_name);
+  if (source.model_name_or_path.empty()) return nullptr;
   const Path model = source.model_name_or_path;
   const bool has_one =
       std::filesystem::exists(model / "tokenizer.model") || std::filesystem::exists(model / "tokenizer.json");

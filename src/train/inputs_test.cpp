@@ -161,5 +161,22 @@ TEST_F(InputsTest, UnpackedTextEndsWithEos) {
   EXPECT_EQ(last_ids({"packing=isolated", "append_eos=false"}).front(), 2);
 }
 
+// Files of the working directory belong to no model.
+TEST(Inputs, OfARunWithoutAModelFolderAreNotThoseOfTheWorkingDirectory) {
+  const TestFolder folder;
+  const auto before = std::filesystem::current_path();
+  std::filesystem::current_path(folder.path());
+  write_file_atomically("tokenizer.json", "no tokenizer");
+  write_file_atomically("config.json", "no configuration");
+  EXPECT_EQ(tokenizer_of({}), nullptr);
+  TrainOptions options;
+  OptionTable table;
+  declare_options(table, options);
+  table.set("test", "model_size", "60m");
+  resolve(options, table);
+  std::filesystem::current_path(before);
+  EXPECT_EQ(options.task, "causal_lm");
+}
+
 }  // namespace
 }  // namespace galore

@@ -145,7 +145,8 @@ void resolve_max_length(TrainOptions& o, OptionTable& table, std::vector<std::st
 void resolve_task(TrainOptions& o, OptionTable& table) {
   if (!table.was_set("task") && (table.was_set("value_head") || table.was_set("value_head_args")))
     o.task = "value";
-  else if (std::filesystem::exists(Path(o.model_name_or_path) / "config.json"))
+  else if (!o.model_name_or_path.empty() &&
+           std::filesystem::exists(Path(o.model_name_or_path) / "config.json"))
     settle_task(o, read_model_config(o.model_name_or_path), table);
   else
     settle_task(o, {}, table);
