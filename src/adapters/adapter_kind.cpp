@@ -33,7 +33,13 @@ Adapter::Json parse_map(const std::string& text) {
 std::vector<std::string> split_outside_brackets(const std::string& text) {
   std::vector<std::string> items(1);
   int depth = 0;
-  for (const char c : text) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    // The text form of lists (core/option_lists.h) puts a backslash before a comma that separates nothing.
+    if (text.compare(i, 2, "\\,") == 0) {
+      items.back() += text[++i];
+      continue;
+    }
+    const char c = text[i];
     depth += (c == '{' || c == '[' || c == '(') - (c == '}' || c == ']' || c == ')');
     if (c == ',' && depth <= 0) {
       items.emplace_back();

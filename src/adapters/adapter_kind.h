@@ -42,7 +42,7 @@ const AdapterKind& adapter_kind(const std::string& name);
 std::vector<std::string> adapter_names();
 
 // Reads adapter_args: a map in JSON, or "k=v,k=v". In the second form an item without "k=" belongs to the
-// value before it, and commas inside brackets or braces separate nothing.
+// value before it, and commas inside brackets or braces or behind a backslash separate nothing.
 Adapter::Json parse_adapter_args(const std::string& text);
 // Sets the options of an adapter that declares them in a table.
 void set_options(OptionTable& table, const Adapter::Json& arguments);

@@ -213,16 +213,6 @@ std::string index_text(const std::vector<std::vector<TensorToWrite>>& shards) {
       {{"metadata", {{"total_size", bytes}, {"total_parameters", elements}}}, {"weight_map", map}});
 }
 
-// Removes weight files in the folder that are not among the names just written.
-void remove_stale_weights(const Path& directory, const std::vector<std::string>& written) {
-  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
-    const std::string name = entry.path().filename().string();
-    if ((is_weight_file_name(name) || is_foreign_weight_file_name(name)) &&
-        std::find(written.begin(), written.end(), name) == written.end())
-      std::filesystem::remove(entry.path());
-  }
-}
-
 void make_folder(const Path& directory) {
   std::error_code error;
   std::filesystem::create_directories(directory, error);
@@ -273,7 +263,7 @@ void save_model(const Path& directory, const ModelConfig& config, const Paramete
     write_file_atomically(directory / kIndexName, index_text(shards));
     written.emplace_back(kIndexName);
   }
-  remove_stale_weights(directory, written);
+  remove_other_weights(directory, written);
   write_file_atomically(directory / "generation_config.json", generation_config_text(config));
   write_file_atomically(directory / "config.json", config_text);
 }

@@ -98,8 +98,8 @@ void save_adapter(const Path& directory, TrainableModel& model, const std::strin
   if (named.is_null()) named = base;
   AtomicFile weights(directory / kAdapterWeightsName);
   write_safetensors(weights, tensors);
-  for (const char* stale : {"config.json", kAdapterConfigName, kWeightsName})
-    std::filesystem::remove(directory / stale);
+  std::filesystem::remove(directory / "config.json");
+  remove_other_weights(directory, {kAdapterWeightsName});
   weights.commit();
   write_file_atomically(directory / kAdapterConfigName, config.dump(2) + "\n");
 }

@@ -101,4 +101,13 @@ bool is_weight_file_name(const std::string& name) {
                     [](char c, char p) { return p == '#' ? c >= '0' && c <= '9' : c == p; });
 }
 
+void remove_other_weights(const Path& directory, const std::vector<std::string>& kept) {
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    const std::string name = entry.path().filename().string();
+    if ((is_weight_file_name(name) || is_foreign_weight_file_name(name)) &&
+        std::find(kept.begin(), kept.end(), name) == kept.end())
+      std::filesystem::remove(entry.path());
+  }
+}
+
 }  // namespace galore

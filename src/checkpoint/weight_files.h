@@ -48,6 +48,9 @@ bool is_foreign_weight_file_name(const std::string& name);
 // Returns true for file names that save_model may have written: model.safetensors, its index and shards.
 bool is_weight_file_name(const std::string& name);
 
+// Removes all files of both kinds from the folder that are not among `kept`.
+void remove_other_weights(const Path& directory, const std::vector<std::string>& kept);
+
 inline constexpr const char* kWeightsName = "model.safetensors";
 inline constexpr const char* kIndexName = "model.safetensors.index.json";
 

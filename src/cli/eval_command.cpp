@@ -6,7 +6,6 @@
 #include "cli/commands.h"
 #include "core/errors.h"
 #include "core/files.h"
-#include "core/labels.h"
 #include "kernels/device.h"
 #include "tasks/task.h"
 #include "train/evaluation.h"
@@ -75,11 +74,6 @@ void take_rows_apart(EvalOptions& options, OptionTable& table) {
   options.data.packing = false;
 }
 
-void require_labels(const Evaluation& result, const std::string& file) {
-  if (result.num_tokens == 0)
-    fail(file, "expected labels other than {} within max_length, given none", kIgnoredLabel);
-}
-
 }  // namespace
 
 int eval_command(const Arguments& arguments) {
@@ -117,7 +111,7 @@ int eval_command(const Arguments& arguments) {
     };
   const Evaluation result = evaluate(*run.model, task, *data, options.max_batches, {}, take);
   if (take) write_file_atomically(options.predictions_file, predictions);
-  require_labels(result, options.data.eval_file.front());
+  require_count(result.num_tokens, options.data.eval_file.front());
   options.json ? print_evaluation_json(result) : print_evaluation(result);
   return 0;
 }

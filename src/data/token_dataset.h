@@ -38,7 +38,7 @@ class TokenDataset {
   // unless vocab_size is 0.
   void read(int64_t begin, int64_t count, int64_t* ids, int64_t* labels, int64_t vocab_size = 0) const;
   // Returns a hash of the ids, the labels and the documents' boundaries, whatever the files' names and dates.
-  // Of more than 64 million tokens it covers 256 samples and the sizes.
+  // If there are more than 64 million tokens, it covers 256 samples and the sizes.
   int64_t fingerprint() const;
   // Returns a name for messages: the first file and the number of other files.
   std::string name() const;

@@ -114,7 +114,7 @@ TEST_P(Architectures, WeightsInCodesAreTheNumbersTheyStandFor) {
       EXPECT_LT((drawn - to[i]->value).abs().max().item<float>(), 0.8f / 255);
     }
     const bool two_matrices = GetParam() == "gpt2" || GetParam() == "phi3" || GetParam() == "gpt_neox";
-    // Of qwen3_moe's three layers two have a router and five experts of three matrices.
+    // Two of qwen3_moe's three layers have a router and five experts of three matrices.
     EXPECT_EQ(num_coded, GetParam() == "qwen3_moe" ? 2 * 16 + 3 : two_matrices ? 6 : 9);
     EXPECT_EQ(plain.ledger.bytes(Owner::weights) - coded.ledger.bytes(Owner::weights), bytes);
     EXPECT_EQ(coded.step().loss, plain.step().loss);

@@ -3,7 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "core/errors.h"
-#include "core/labels.h"
+#include "data/token_check.h"
 #include "tokenizer/tokenizer.h"
 
 namespace galore {
@@ -36,8 +36,8 @@ const Tokenizer& tokenizer_for(const TaskRow& row, const RowEncoding& encoding) 
 std::vector<int64_t> checked(std::vector<int64_t> ids, const TaskRow& row, const RowEncoding& encoding) {
   if (ids.empty()) fail(row.where, "expected at least one token");
   for (const int64_t id : ids)
-    if (id < 0 || id >= encoding.config.vocab_size)
-      fail(row.where, "expected ids from 0 to {}, given {}", encoding.config.vocab_size - 1, id);
+    if (!is_id(id, encoding.config.vocab_size))
+      fail(row.where, "{}", id_fault(id, encoding.config.vocab_size));
   if (static_cast<int64_t>(ids.size()) > encoding.max_length)
     ids.resize(static_cast<size_t>(encoding.max_length));
   return ids;

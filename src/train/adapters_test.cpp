@@ -24,14 +24,6 @@ class Adapters : public TestRun {
     settings.insert(settings.end(), more.begin(), more.end());
     return settings;
   }
-  RunObjects build(const Settings& settings) const {
-    TrainOptions options;
-    OptionTable table;
-    resolve_settings(settings, options, table);
-    RunObjects run = build_model(model_config_of(options), model_options(options), at::kCPU);
-    set_weights(*run.model, options, options.seed);
-    return run;
-  }
   // Returns the message of the Error that a run with these settings gives.
   std::string refusal(const Settings& settings) {
     return message_of([&] { train(settings); });

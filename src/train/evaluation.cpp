@@ -41,6 +41,12 @@ Evaluation evaluate(TrainableModel& model, const Task& task, BatchSource& data, 
   return result;
 }
 
+void require_count(int64_t targets, const std::string& name) {
+  if (targets == 0)
+    fail(name, "expected labels other than {} within max_length, given none: there is nothing to evaluate",
+         kIgnoredLabel);
+}
+
 void require_targets(BatchSource& data, int64_t max_batches, const std::string& name) {
   data.seek({});
   int64_t targets = 0;
@@ -49,9 +55,7 @@ void require_targets(BatchSource& data, int64_t max_batches, const std::string& 
     if (!batch) break;
     targets += batch->targets.count;
   }
-  if (targets == 0)
-    fail(name, "expected labels other than {} within max_length, given none: there is nothing to evaluate",
-         kIgnoredLabel);
+  require_count(targets, name);
 }
 
 }  // namespace galore

@@ -34,6 +34,8 @@ using TakePredictions = std::function<void(const Batch&, const Predictions&)>;
 Evaluation evaluate(TrainableModel& model, const Task& task, BatchSource& data, int64_t max_batches = 0,
                     const std::function<bool()>& is_unwanted = {}, const TakePredictions& take = {});
 
+// Throws an Error that names the data if none of their targets counts.
+void require_count(int64_t targets, const std::string& name);
 // Reads what evaluate() would read. A token or a label that the model cannot have is an Error, and so are
 // data without any target that counts, which would give no loss. `name` names the data in that message.
 void require_targets(BatchSource& data, int64_t max_batches, const std::string& name);

@@ -22,14 +22,6 @@ class FactoredModels : public TestRun {
     settings.insert(settings.end(), more.begin(), more.end());
     return settings;
   }
-  RunObjects build(const Settings& settings) const {
-    TrainOptions options;
-    OptionTable table;
-    resolve_settings(settings, options, table);
-    RunObjects run = build_model(model_config_of(options), model_options(options), at::kCPU);
-    set_weights(*run.model, options, options.seed);
-    return run;
-  }
 };
 
 TEST_F(FactoredModels, LearnAndResumeToTheBitInBothDrivers) {

@@ -3,7 +3,6 @@
 #include <cmath>
 #include <filesystem>
 
-#include "checkpoint/hugging_face.h"
 #include "core/dtypes.h"
 #include "core/errors.h"
 #include "core/memory.h"
@@ -134,22 +133,18 @@ void resolve_bf16(TrainOptions& o, OptionTable& table, std::vector<std::string>&
   o.bf16_word.clear();
 }
 
-// If the options name no model or a missing one, the error comes when the model is needed.
-void resolve_max_length(TrainOptions& o, OptionTable& table, std::vector<std::string>& notes) {
+// Chooses the task and max_length by the model. Its configuration is read once, because that may compare
+// large tables. If the options name no model or a missing one, the error comes when the model is needed.
+void resolve_by_model(TrainOptions& o, OptionTable& table, std::vector<std::string>& notes) {
   const std::string& file = o.config_name.empty() ? o.model_name_or_path : o.config_name;
-  if (o.model_size.empty() && !std::filesystem::exists(file)) return;
-  fit_max_length(o, model_config_of(o), table.was_set("max_length"), notes);
-}
-
-// A missing model is refused later, with the other sources of a model.
-void resolve_task(TrainOptions& o, OptionTable& table) {
+  const bool is_known = !o.model_size.empty() || std::filesystem::exists(file);
+  const ModelConfig config = is_known ? model_config_of(static_cast<const ModelSource&>(o)) : ModelConfig();
+  const bool has_weights = is_known && o.model_size.empty() && o.config_name.empty();
   if (!table.was_set("task") && (table.was_set("value_head") || table.was_set("value_head_args")))
     o.task = "value";
-  else if (!o.model_name_or_path.empty() &&
-           std::filesystem::exists(Path(o.model_name_or_path) / "config.json"))
-    settle_task(o, read_model_config(o.model_name_or_path), table);
   else
-    settle_task(o, {}, table);
+    settle_task(o, has_weights ? config : ModelConfig(), table);
+  if (is_known) fit_max_length(o, config, table.was_set("max_length"), notes);
 }
 
 }  // namespace
@@ -200,7 +195,6 @@ void settle_task(TaskOptions& task, const ModelConfig& config, OptionTable& tabl
 std::vector<std::string> resolve(TrainOptions& options, OptionTable& table) {
   std::vector<std::string> notes;
   note_aliases(table, notes);
-  resolve_task(options, table);
   resolve_bf16(options, table, notes);
   const bool wide = dtype_from_name(options.dtype) != at::kBFloat16;
   if (options.bf16 && wide && table.was_set("dtype"))
@@ -209,7 +203,7 @@ std::vector<std::string> resolve(TrainOptions& options, OptionTable& table) {
   options.dtype = dtype_name(dtype_from_name(options.dtype));
   resolve_adapter(options, notes);
   resolve_base_model(options);
-  resolve_max_length(options, table, notes);
+  resolve_by_model(options, table, notes);
   resolve_foreign(options, table, notes);
   if (options.data_seed < 0) options.data_seed = options.seed;
   options.optimizer.seed = static_cast<uint64_t>(options.seed);

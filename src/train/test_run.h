@@ -82,6 +82,16 @@ class TestRun : public testing::Test {
     return resolve(options, table);
   }
 
+  // Builds the model of base() and `settings` with its first weights.
+  RunObjects build(const Settings& settings) const {
+    TrainOptions options;
+    OptionTable table;
+    resolve_settings(settings, options, table);
+    RunObjects run = build_model(model_config_of(options), model_options(options), at::kCPU);
+    set_weights(*run.model, options, options.seed);
+    return run;
+  }
+
   // Runs base() and `settings`; a later setting overrides an earlier one. The output is in log_.
   TrainResult train(const Settings& settings, const Trainer::MakeModel& make_model = galore::make_model) {
     testing::internal::CaptureStderr();

@@ -49,7 +49,7 @@ class TrainerKeptWork : public TestRun {
 };
 
 TEST_F(TrainerKeptWork, AFailingEvaluationSavesFirst) {
-  // Of the evaluations at steps 2, 4 and 6, each of 3 batches, the second or the last one fails.
+  // Steps 2, 4 and 6 evaluate 3 batches each, and the second or the last evaluation fails.
   for (const int64_t failing : {5, 8}) {
     Script script;
     script.evaluate = [failing](int64_t batch, double loss) {

@@ -1,0 +1,27 @@
+#include "adapters/adapter_kind.h"
+
+#include <gtest/gtest.h>
+
+#include "core/option_lists.h"
+
+namespace galore {
+namespace {
+
+TEST(AdapterArgs, KeepListsAndMapsWhole) {
+  const Adapter::Json expected = {{"r", "4"},
+                                  {"target_modules", "q_proj,v_proj"},
+                                  {"rank_pattern", {{"q_proj", "2"}, {"v_proj", "3"}}},
+                                  {"exclude_modules", "(a|b{1,2})"}};
+  const std::vector<std::string> items{"r=4", "target_modules=q_proj,v_proj",
+                                       R"(rank_pattern={"q_proj":"2","v_proj":"3"})",
+                                       "exclude_modules=(a|b{1,2})"};
+  std::string typed;
+  for (const std::string& item : items) typed += (typed.empty() ? "" : ",") + item;
+  EXPECT_EQ(parse_adapter_args(typed), expected);
+  // A YAML map arrives in the text form of lists, with a backslash before each comma of a value.
+  EXPECT_EQ(parse_adapter_args(join_list(items)), expected);
+  EXPECT_EQ(parse_adapter_args(expected.dump()), expected);
+}
+
+}  // namespace
+}  // namespace galore
