@@ -186,15 +186,15 @@ void RowBatchSource::seek(const DataPosition& position) {
 namespace {
 
 template <typename Number>
-std::string_view bytes_of(const std::vector<Number>& numbers) {
+std::string_view raw_bytes(const std::vector<Number>& numbers) {
   return {reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof(Number)};
 }
 
-int64_t fingerprint_of(const std::vector<ExampleRow>& examples) {
+int64_t hash_of_rows(const std::vector<ExampleRow>& examples) {
   uint64_t hash = kFnv1aBasis;
   for (const ExampleRow& row : examples) {
-    hash = fnv1a(bytes_of(row.ids), fnv1a(bytes_of(row.ends), hash));
-    hash = fnv1a(bytes_of(row.values), fnv1a(bytes_of(row.places), hash));
+    hash = fnv1a(raw_bytes(row.ids), fnv1a(raw_bytes(row.ends), hash));
+    hash = fnv1a(raw_bytes(row.values), fnv1a(raw_bytes(row.places), hash));
   }
   return positive_hash(hash);
 }
@@ -205,7 +205,7 @@ DataFingerprint RowBatchSource::fingerprint() const {
   const BatchOptions& o = options_;
   const std::string settings = fmt::format("{} {} {} {} {} {} {}", o.max_length, packing_name(o.packing),
                                            o.seed, o.shuffle, o.max_samples, o.val_size, num_tokens_);
-  const int64_t content = dataset_ ? dataset_->fingerprint() : fingerprint_of(examples_);
+  const int64_t content = dataset_ ? dataset_->fingerprint() : hash_of_rows(examples_);
   return {content, positive_hash(fnv1a(settings))};
 }
 
