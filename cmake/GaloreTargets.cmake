@@ -64,11 +64,18 @@ endfunction()
 # a sanitizer takes half a second each time. CTest runs as many programs at once as there are
 # processors, each with as many threads. Threads that spin while they wait take the processors from
 # threads that work (34 s against 1.7 s for three programs on two processors), so they sleep.
+#
+# Tests take as long to compile as the library. They compile a quarter faster with -O1, and in a third
+# less time without the sanitizer of undefined behaviour, which checks the library that they call.
 function(galore_test name)
   cmake_parse_arguments(ARG "" "LABELS" "SOURCES;LINKS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LINKS} GTest::gtest_main)
   target_precompile_headers(${name} REUSE_FROM galore_pch)
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
+  if(CMAKE_CXX_FLAGS MATCHES "-fsanitize=[a-z,]*undefined")
+    target_compile_options(${name} PRIVATE -fno-sanitize=undefined)
+  endif()
   set(properties TIMEOUT 600 ENVIRONMENT OMP_WAIT_POLICY=passive)
   if(ARG_LABELS)
     list(APPEND properties LABELS "${ARG_LABELS}")
