@@ -22,6 +22,7 @@ ALLOWED = {
     "models": MODEL | {"adapters", "heads"},
     "tokenizer": {"core"},
     "data": {"core", "tokenizer"},
+    "mixtures": {"core", "kernels", "optim", "models", "data"},
     "distributed": {"core"},
     "report": {"core"},
     "checkpoint": MODEL | {"adapters", "models"},

@@ -59,6 +59,15 @@ bool is_config_file(const std::string& argument) {
          argument.find('=') == std::string::npos;
 }
 
+// The options of this section may stand below it or at the top.
+constexpr const char* kDataSection = "data";
+
+template <typename Entry>
+void set_key(const Entry& entry, const std::string& path, OptionTable& table) {
+  const std::string where = fmt::format("{}:{}", path, entry.first.Mark().line + 1);
+  if (!entry.second.IsNull()) table.set(where, entry.first.Scalar(), text_of(entry.second, where));
+}
+
 }  // namespace
 
 void read_config_file(const std::string& path, OptionTable& table) {
@@ -71,8 +80,9 @@ void read_config_file(const std::string& path, OptionTable& table) {
   if (root.IsNull()) return;
   if (!root.IsMap()) fail_usage(path, "expected `key: value` lines");
   for (const auto& entry : root) {
-    const std::string where = fmt::format("{}:{}", path, entry.first.Mark().line + 1);
-    if (!entry.second.IsNull()) table.set(where, entry.first.Scalar(), text_of(entry.second, where));
+    const bool is_section = entry.first.Scalar() == kDataSection && entry.second.IsMap();
+    for (const auto& key : is_section ? entry.second : YAML::Node()) set_key(key, path, table);
+    if (!is_section) set_key(entry, path, table);
   }
 }
 

@@ -32,6 +32,7 @@ struct Batch {
   // causal attention. A layer with a sliding window narrows the range further.
   at::Tensor first_key, end_key;
   Targets targets;
+  at::Tensor source = {};  // B int32: the source of each row, if the rows are from a mixture of sources
 
   int64_t rows() const { return ids.size(0); }
   int64_t length() const { return ids.size(1); }

@@ -9,8 +9,11 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/batch.h"
+#include "core/random.h"
+#include "data/batch_builder.h"
 
 namespace galore {
 
@@ -32,9 +35,10 @@ struct StreamPosition {
 struct DataPosition {
   int64_t epoch = 0, index = 0;
   StreamPosition stream = {};
+  std::vector<DataPosition> sources = {};  // the places in the sources of a mixture
 
   bool operator==(const DataPosition&) const = default;
-  // Calls visit(name, number) for all numbers.
+  // Calls visit(name, number) for all numbers except those of `sources`.
   template <typename Position, typename Visit>
   static void visit(Position& position, const Visit& visit) {
     visit("data_epoch", position.epoch);
@@ -62,6 +66,8 @@ struct DataFingerprint {
 // Returns a number for a counter of a checkpoint: positive, because 0 stands for "not known".
 inline int64_t positive_hash(uint64_t hash) { return static_cast<int64_t>(hash >> 1) | 1; }
 
+class MixtureSource;
+
 class BatchSource {
  public:
   using MakeBatch = std::function<Batch()>;
@@ -88,6 +94,23 @@ class BatchSource {
   // Ends training after this number of rows, counted from the start of epoch 0. It needs a known number of
   // rows per epoch.
   virtual void end_after(int64_t rows) = 0;
+  // Returns the number of rows, counted from the start of epoch 0, after which the data end by themselves.
+  virtual std::optional<int64_t> last_row() const { return std::nullopt; }
+  // Returns the mixture that the rows are drawn from, or null. While other threads make batches ahead, only
+  // its constant properties may be read.
+  virtual MixtureSource* mixture() { return nullptr; }
+};
+
+// A source that also hands out single rows.
+class RowSource : public BatchSource {
+ public:
+  using MakeRow = std::function<ExampleRow()>;
+
+  // Reserves the next row and returns a function that builds it, or null at the end of the data.
+  virtual MakeRow plan_row() = 0;
+  // Returns `count` rows that `random` chooses among all rows, with replacement. The position stays as it is.
+  // A stream throws an Error.
+  virtual std::vector<ExampleRow> draw(int64_t count, RandomStream& random) const = 0;
 };
 
 }  // namespace galore

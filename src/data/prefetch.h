@@ -34,6 +34,8 @@ class PrefetchSource : public BatchSource {
   DataFingerprint fingerprint() const override { return source_->fingerprint(); }
   int64_t rows_per_epoch() const override { return source_->rows_per_epoch(); }
   void end_after(int64_t rows) override;
+  std::optional<int64_t> last_row() const override { return source_->last_row(); }
+  MixtureSource* mixture() override { return source_->mixture(); }
 
  private:
   struct Item {

@@ -120,8 +120,18 @@ int64_t RowBatchSource::row_at(int64_t epoch, int64_t index) {
     order_epoch_ = epoch;
     index = static_cast<int64_t>((*epoch_order_)(static_cast<uint64_t>(index)));
   }
+  return row_of_split(index);
+}
+
+int64_t RowBatchSource::row_of_split(int64_t index) const {
   if (!split_order_) return index;
   return static_cast<int64_t>((*split_order_)(static_cast<uint64_t>(first_row_ + index)));
+}
+
+int64_t RowBatchSource::take_row() {
+  const int64_t row = row_at(position_.epoch, position_.index);
+  if (++position_.index == num_rows_) position_ = {position_.epoch + 1, 0};
+  return row;
 }
 
 void RowBatchSource::append(ExampleRow& row, TokenRange range) const {
@@ -162,15 +172,24 @@ BatchSource::MakeBatch RowBatchSource::plan() {
   const int64_t count = rows_of_next_batch();
   if (count <= 0) return nullptr;
   std::vector<int64_t> rows;
-  for (int64_t i = 0; i < count; ++i) {
-    rows.push_back(row_at(position_.epoch, position_.index));
-    if (++position_.index == num_rows_) position_ = {position_.epoch + 1, 0};
-  }
+  for (int64_t i = 0; i < count; ++i) rows.push_back(take_row());
   return [this, rows = std::move(rows)] {
     std::vector<ExampleRow> examples;
     for (const int64_t row : rows) examples.push_back(read(row));
     return batch_of(examples, options_);
   };
+}
+
+RowSource::MakeRow RowBatchSource::plan_row() {
+  if (rows_of_next_batch() <= 0) return nullptr;
+  return [this, row = take_row()] { return read(row); };
+}
+
+std::vector<ExampleRow> RowBatchSource::draw(int64_t count, RandomStream& random) const {
+  std::vector<ExampleRow> rows;
+  for (int64_t i = 0; i < count; ++i)
+    rows.push_back(read(row_of_split(static_cast<int64_t>(random.below(static_cast<uint64_t>(num_rows_))))));
+  return rows;
 }
 
 void RowBatchSource::seek(const DataPosition& position) {

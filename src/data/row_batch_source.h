@@ -15,7 +15,7 @@
 
 namespace galore {
 
-class RowBatchSource : public BatchSource {
+class RowBatchSource : public RowSource {
  public:
   // Throws an Error from packing_in_use() if the files do not fit together. `messages` gets the number of
   // isolated examples that were cut.
@@ -25,6 +25,8 @@ class RowBatchSource : public BatchSource {
   RowBatchSource(std::vector<ExampleRow> examples, std::string name, const BatchOptions& options);
 
   MakeBatch plan() override;
+  MakeRow plan_row() override;
+  std::vector<ExampleRow> draw(int64_t count, RandomStream& random) const override;
   DataPosition position() const override { return position_; }
   double epochs() const override {
     return static_cast<double>(position_.epoch) +
@@ -47,6 +49,10 @@ class RowBatchSource : public BatchSource {
   void choose_split(int64_t all_rows);
   // Returns the number, within all data, of the row at place `index` of the epoch.
   int64_t row_at(int64_t epoch, int64_t index);
+  // Returns the number, within all data, of row `index` of this part of the split.
+  int64_t row_of_split(int64_t index) const;
+  // Returns the number of the next row, and moves the position behind it.
+  int64_t take_row();
   ExampleRow read(int64_t row) const;
   void append(ExampleRow& row, TokenRange range) const;
 

@@ -111,6 +111,17 @@ BatchSource::MakeBatch StreamBatchSource::plan() {
   };
 }
 
+RowSource::MakeRow StreamBatchSource::plan_row() {
+  if (!buffer_) begin({});
+  auto row = std::make_shared<StreamedRow>();
+  if (!buffer_->next(*row)) return nullptr;
+  return [row] { return example_row(*row); };
+}
+
+std::vector<ExampleRow> StreamBatchSource::draw(int64_t /*count*/, RandomStream& /*random*/) const {
+  fail("data", "a stream gives its rows in one order: expected streaming=false for rows drawn at random");
+}
+
 DataPosition StreamBatchSource::position() const {
   DataPosition position;
   if (!buffer_ || !buffer_->started()) return position;

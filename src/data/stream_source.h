@@ -28,12 +28,14 @@ struct StreamOptions {
 // have no labels and the documents are not huge.
 int64_t stream_bytes(int64_t buffer_size, int64_t max_length, int64_t workers);
 
-class StreamBatchSource : public BatchSource {
+class StreamBatchSource : public RowSource {
  public:
   // `tokenizer` must outlive this object. With null, only rows with input_ids and .bin files are accepted.
   StreamBatchSource(const StreamOptions& options, const Tokenizer* tokenizer, DataMessages messages = {});
 
   MakeBatch plan() override;
+  MakeRow plan_row() override;
+  std::vector<ExampleRow> draw(int64_t count, RandomStream& random) const override;
   DataPosition position() const override;
   double epochs() const override { return buffer_ ? buffer_->epochs() : 0; }
   void seek(const DataPosition& position) override;

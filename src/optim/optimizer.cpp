@@ -71,6 +71,13 @@ UpdateReport Optimizer::finish_update(bool discard) {
 
 int64_t Optimizer::num_updates() const { return driver_->num_updates(); }
 
+Subspace* Optimizer::subspace_of(const Parameter& parameter) const {
+  for (const auto& weight : driver_->weights())
+    if (&weight->parameter == &parameter && weight->subspace() && weight->subspace()->established())
+      return weight->subspace();
+  return nullptr;
+}
+
 bool Optimizer::lifts_lazily() const {
   const auto& weights = driver_->weights();
   return std::any_of(weights.begin(), weights.end(),

@@ -22,6 +22,7 @@
 namespace galore {
 
 class Collective;
+class Subspace;
 class UpdateDriver;
 Collective& single_process();  // core/collective.h
 
@@ -49,6 +50,9 @@ class Optimizer {
 
   int64_t num_updates() const;
   bool lifts_lazily() const;  // true if any weight is lifted lazily
+  // Returns the subspace of a parameter's gradient, or null if it has none or no direction of it is known
+  // yet.
+  Subspace* subspace_of(const Parameter& parameter) const;
   const Grouping& grouping() const { return grouping_; }
   const OptimizerOptions& options() const { return options_; }
   // Names are "<parameter>.<part>.<tensor>" without indices, so that a run with other groups can resume.

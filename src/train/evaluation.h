@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,19 @@ struct Evaluation {
   double value(const std::string& metric) const;
 };
 
+// The data of an evaluation. The metrics are those of `main` or, without it, of all sources together. For
+// each source of a mixture the mean loss of a token is a metric of its own (mixture_loss_metric()).
+struct EvalData {
+  struct Source {
+    std::string name;
+    std::unique_ptr<BatchSource> data;
+  };
+  std::unique_ptr<BatchSource> main;
+  std::vector<Source> sources;
+
+  explicit operator bool() const { return main || !sources.empty(); }
+};
+
 // Receives each batch of an evaluation with its predictions.
 using TakePredictions = std::function<void(const Batch&, const Predictions&)>;
 
@@ -33,6 +47,10 @@ using TakePredictions = std::function<void(const Batch&, const Predictions&)>;
 // before each batch; true interrupts the evaluation.
 Evaluation evaluate(TrainableModel& model, const Task& task, BatchSource& data, int64_t max_batches = 0,
                     const std::function<bool()>& is_unwanted = {}, const TakePredictions& take = {});
+
+// Evaluates all parts of `data`, at most `max_batches` batches of each.
+Evaluation evaluate(TrainableModel& model, const Task& task, EvalData& data, int64_t max_batches = 0,
+                    const std::function<bool()>& is_unwanted = {});
 
 // Throws an Error that names the data if none of their targets counts.
 void require_count(int64_t targets, const std::string& name);

@@ -2,10 +2,13 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "checkpoint/generation_config.h"
 #include "core/errors.h"
+#include "data/mixture_options.h"
+#include "data/mixture_source.h"
 #include "data/prefetch.h"
 #include "data/row_batch_source.h"
 #include "data/stream_source.h"
@@ -33,9 +36,9 @@ TokenizationOptions tokenization_options(const DataOptions& options, const Token
 }
 
 // Encodes all rows of a task that reads rows of its own. They stay in memory.
-std::unique_ptr<BatchSource> open_rows(const std::vector<std::string>& files, const DataOptions& options,
-                                       const RowEncoding& encoding, BatchOptions batches, const Task& task,
-                                       const DataMessages& messages) {
+std::unique_ptr<RowSource> open_rows(const std::vector<std::string>& files, const DataOptions& options,
+                                     const RowEncoding& encoding, BatchOptions batches, const Task& task,
+                                     const DataMessages& messages) {
   if (options.streaming) fail_usage("streaming", "expected false: the task {} keeps its rows", task.name());
   std::vector<ExampleRow> examples;
   SkippedRows skipped;
@@ -52,9 +55,9 @@ std::unique_ptr<BatchSource> open_rows(const std::vector<std::string>& files, co
 }
 
 // Opens all files in their order, as data of known length or as a stream.
-std::unique_ptr<BatchSource> open_batches(const std::vector<std::string>& files, const DataOptions& options,
-                                          const Tokenizer* tokenizer, const ModelConfig& config,
-                                          const BatchOptions& batches, const DataMessages& messages) {
+std::unique_ptr<RowSource> open_batches(const std::vector<std::string>& files, const DataOptions& options,
+                                        const Tokenizer* tokenizer, const ModelConfig& config,
+                                        const BatchOptions& batches, const DataMessages& messages) {
   const TokenizationOptions tokenization = tokenization_options(options, tokenizer, config);
   const TokenDtype dtype = token_dtype_from_name(options.token_dtype);
   if (options.streaming)
@@ -85,6 +88,58 @@ BatchOptions batch_options(const DataOptions& options, const Tokenizer* tokenize
     if (id && is_id(*id, config.vocab_size)) batch.pad_id = *id;
   return batch;
 }
+
+// Opens the files of a run for one purpose after the other.
+struct DataOpener {
+  const DataOptions& options;
+  const Tokenizer* tokenizer;
+  const ModelConfig& config;
+  const DataMessages& messages;
+  const Task& task;
+
+  std::unique_ptr<RowSource> rows(const std::vector<std::string>& files, const BatchOptions& batch) const {
+    if (task.reads_rows())
+      return open_rows(files, options, {config, tokenizer, options.max_length}, batch, task, messages);
+    return open_batches(files, options, tokenizer, config, batch, messages);
+  }
+
+  std::unique_ptr<RowSource> evaluation(const std::vector<std::string>& files, bool held_out) const {
+    BatchOptions batch = batch_options(options, tokenizer, config);
+    batch.rows = options.per_device_eval_batch_size;
+    batch.evaluation = true;
+    batch.split = held_out ? DataSplit::validation : DataSplit::all;
+    if (!held_out) batch.val_size = 0, batch.max_samples = 0;
+    return rows(files, batch);
+  }
+
+  // With eval_files of its own, a source holds nothing out.
+  std::unique_ptr<MixtureSource> mixture(const BatchOptions& batch) const {
+    const std::vector<MixtureItem> items = parse_mixture(options.mixture);
+    std::vector<MixturePart> parts;
+    std::vector<int64_t> sizes;
+    for (const MixtureItem& item : items) {
+      BatchOptions own = batch;
+      if (!item.eval_files.empty()) own.val_size = 0, own.split = DataSplit::all;
+      parts.push_back({item.name, rows(item.files, own), 0, item.max_epochs});
+      sizes.push_back(options.streaming ? bytes_of(item.files) : parts.back().rows->rows_per_epoch());
+    }
+    const std::vector<double> weights = mixture_weights(items, sizes, options.mixture_temperature);
+    for (size_t k = 0; k < parts.size(); ++k) parts[k].weight = weights[k];
+    BatchOptions all = batch;
+    if (task.reads_rows()) all.make_targets = score_targets;
+    return std::make_unique<MixtureSource>(std::move(parts), all);
+  }
+
+ private:
+  // Stands for the size of a stream, whose rows are not counted.
+  static int64_t bytes_of(const std::vector<std::string>& files) {
+    int64_t bytes = 0;
+    for (const std::string& pattern : files)
+      for (const Path& path : expand_glob(pattern))
+        bytes += static_cast<int64_t>(std::filesystem::file_size(path));
+    return bytes;
+  }
+};
 
 }  // namespace
 
@@ -118,16 +173,20 @@ std::optional<int64_t> end_of_text(const Tokenizer* tokenizer, const ModelConfig
 std::unique_ptr<BatchSource> open_train_data(const DataOptions& options, const Tokenizer* tokenizer,
                                              const ModelConfig& config, const DataMessages& messages,
                                              const Task& task) {
-  if (options.train_file.empty()) fail_usage("train_file", "expected one or more files, given none");
+  if (options.train_file.empty() && options.mixture.empty())
+    fail_usage("train_file", "expected one or more files, or a mixture, given none");
   BatchOptions batch = batch_options(options, tokenizer, config);
   if (options.val_size > 0) batch.split = DataSplit::train;
-  const RowEncoding encoding{config, tokenizer, options.max_length};
   if (messages && tokenizer && options.append_eos && !task.reads_rows() && !end_of_text(tokenizer, config))
     messages("note: neither the tokenizer nor config.json names an end of text (eos), so documents get none");
-  auto rows = task.reads_rows()
-                  ? open_rows(options.train_file, options, encoding, batch, task, messages)
-                  : open_batches(options.train_file, options, tokenizer, config, batch, messages);
-  if (options.dataloader_num_workers == 0) return rows;
+  const DataOpener open{options, tokenizer, config, messages, task};
+  std::unique_ptr<BatchSource> rows;
+  if (options.mixture.empty())
+    rows = open.rows(options.train_file, batch);
+  else
+    rows = open.mixture(batch);
+  // Batches that were made ahead would not follow the weights that their mixture has learned meanwhile.
+  if (options.dataloader_num_workers == 0 || options.mixture_learning != "none") return rows;
   // A stream has worker threads of its own, so one thread that fetches its batches ahead is enough.
   return std::make_unique<PrefetchSource>(std::move(rows),
                                           options.streaming ? 1 : options.dataloader_num_workers);
@@ -136,17 +195,48 @@ std::unique_ptr<BatchSource> open_train_data(const DataOptions& options, const T
 std::unique_ptr<BatchSource> open_eval_data(const DataOptions& options, const Tokenizer* tokenizer,
                                             const ModelConfig& config, const DataMessages& messages,
                                             const Task& task) {
-  const bool held_out = options.eval_file.empty() && options.val_size > 0;
-  if (options.eval_file.empty() && !held_out) return nullptr;
-  BatchOptions batch = batch_options(options, tokenizer, config);
-  batch.rows = options.per_device_eval_batch_size;
-  batch.evaluation = true;
-  batch.split = held_out ? DataSplit::validation : DataSplit::all;
-  if (!held_out) batch.val_size = 0, batch.max_samples = 0;
-  const auto& files = held_out ? options.train_file : options.eval_file;
-  if (task.reads_rows())
-    return open_rows(files, options, {config, tokenizer, options.max_length}, batch, task, messages);
-  return open_batches(files, options, tokenizer, config, batch, messages);
+  const DataOpener open{options, tokenizer, config, messages, task};
+  if (!options.eval_file.empty()) return open.evaluation(options.eval_file, /*held_out=*/false);
+  if (options.val_size > 0 && options.mixture.empty()) return open.evaluation(options.train_file, true);
+  return nullptr;
+}
+
+EvalData open_eval_parts(const DataOptions& options, const Tokenizer* tokenizer, const ModelConfig& config,
+                         const DataMessages& messages, const Task& task) {
+  EvalData data;
+  data.main = open_eval_data(options, tokenizer, config, messages, task);
+  if (options.mixture.empty()) return data;
+  const DataOpener open{options, tokenizer, config, messages, task};
+  for (const MixtureItem& item : parse_mixture(options.mixture)) {
+    const bool held_out = item.eval_files.empty();
+    if (held_out && !(options.val_size > 0)) continue;
+    data.sources.push_back({item.name, open.evaluation(held_out ? item.files : item.eval_files, held_out)});
+  }
+  return data;
+}
+
+std::vector<std::string> train_files(const DataOptions& options) {
+  if (options.mixture.empty()) return options.train_file;
+  std::vector<std::string> files;
+  for (const MixtureItem& item : parse_mixture(options.mixture))
+    files.insert(files.end(), item.files.begin(), item.files.end());
+  return files;
+}
+
+bool has_eval_data(const DataOptions& options) {
+  if (!options.eval_file.empty() || options.val_size > 0) return true;
+  if (options.mixture.empty()) return false;
+  const auto items = parse_mixture(options.mixture);
+  return std::any_of(items.begin(), items.end(),
+                     [](const MixtureItem& item) { return !item.eval_files.empty(); });
+}
+
+std::vector<MetricKind> eval_metrics(const DataOptions& options, const Task& task) {
+  std::vector<MetricKind> metrics = task.metrics();
+  if (options.mixture.empty()) return metrics;
+  for (const MixtureItem& item : parse_mixture(options.mixture))
+    if (!item.eval_files.empty() || options.val_size > 0) metrics.push_back(mixture_loss_metric(item.name));
+  return metrics;
 }
 
 }  // namespace galore

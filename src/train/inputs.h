@@ -9,6 +9,7 @@
 #include "models/causal_lm.h"
 #include "tasks/task.h"
 #include "tokenizer/tokenizer.h"
+#include "train/evaluation.h"
 #include "train/train_options.h"
 
 namespace galore {
@@ -26,13 +27,27 @@ std::shared_ptr<Tokenizer> tokenizer_of(const ModelSource& source);
 // config.json or generation_config.json names. Defaults of an architecture do not count.
 std::optional<int64_t> end_of_text(const Tokenizer* tokenizer, const ModelConfig& config);
 
-// Returns an endless source of training rows, which other threads make ahead. `tokenizer` must outlive it.
+// Returns a source of training rows, which other threads make ahead, unless a mixture learns its weights. It
+// is endless unless every source of a mixture ends. `tokenizer` must outlive it.
 std::unique_ptr<BatchSource> open_train_data(const DataOptions& options, const Tokenizer* tokenizer,
                                              const ModelConfig& config, const DataMessages& messages,
                                              const Task& task = find_task("causal_lm"));
-// Returns a source that goes once through the evaluation data, or null if there are none.
+// Returns a source that goes once through eval_file or, without a mixture, through the rows that val_size
+// holds out. Returns null if there are none.
 std::unique_ptr<BatchSource> open_eval_data(const DataOptions& options, const Tokenizer* tokenizer,
                                             const ModelConfig& config, const DataMessages& messages,
                                             const Task& task = find_task("causal_lm"));
+
+// Returns the data of evaluations: those of open_eval_data(), and the eval_files or held-out rows of each
+// source of a mixture.
+EvalData open_eval_parts(const DataOptions& options, const Tokenizer* tokenizer, const ModelConfig& config,
+                         const DataMessages& messages, const Task& task);
+// Returns train_file or, with a mixture, the files of all sources.
+std::vector<std::string> train_files(const DataOptions& options);
+// Returns true if open_eval_parts() finds data.
+bool has_eval_data(const DataOptions& options);
+// Returns the metrics of an evaluation: those of the task, and the loss of each source that has evaluation
+// data.
+std::vector<MetricKind> eval_metrics(const DataOptions& options, const Task& task);
 
 }  // namespace galore

@@ -4,8 +4,11 @@
 #include <optional>
 
 #include "core/errors.h"
+#include "data/mixture_options.h"
 #include "data/stream_source.h"
 #include "kernels/device.h"
+#include "train/inputs.h"
+#include "train/mixture_setup.h"
 #include "train/run_builder.h"
 
 namespace galore {
@@ -83,13 +86,17 @@ class BatchFinder {
 }  // namespace
 
 Workload workload_of(const DataOptions& data, const TaskOptions& task) {
-  const bool evaluates = !data.eval_file.empty() || data.val_size > 0;
-  return {data.per_device_train_batch_size,
-          evaluates ? data.per_device_eval_batch_size : 0,
-          data.max_length,
-          data.gradient_accumulation_steps,
-          task.task,
-          task.task_name};
+  Workload workload{data.per_device_train_batch_size,
+                    has_eval_data(data) ? data.per_device_eval_batch_size : 0,
+                    data.max_length,
+                    data.gradient_accumulation_steps,
+                    task.task,
+                    task.task_name};
+  workload.learning = parse_learning(data.mixture_learning, data.mixture_args);
+  if (!workload.learning.learns()) return workload;
+  workload.num_sources = std::ssize(parse_mixture(data.mixture));
+  workload.measured_rows = measured_rows_of(data, workload.num_sources);
+  return workload;
 }
 
 MemoryAtHand memory_at_hand(const MachineOptions& machine, at::Device device) {
@@ -102,7 +109,8 @@ MemoryAtHand memory_at_hand(const MachineOptions& machine, at::Device device) {
 
 int64_t data_bytes(const DataOptions& data, const MachineOptions& machine) {
   if (!data.streaming || !device_of(machine.device).is_cpu()) return 0;
-  return stream_bytes(data.buffer_size, data.max_length, data.dataloader_num_workers);
+  const int64_t streams = data.mixture.empty() ? 1 : std::ssize(parse_mixture(data.mixture));
+  return streams * stream_bytes(data.buffer_size, data.max_length, data.dataloader_num_workers);
 }
 
 MemoryFit plan_fit(const TrainOptions& options, const ModelConfig& config, const MemoryAtHand& at_hand) {

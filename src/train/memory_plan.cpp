@@ -10,6 +10,7 @@
 #include "kernels/product_count.h"
 #include "optim/settings.h"
 #include "tasks/task.h"
+#include "train/mixture_setup.h"
 #include "train/run_builder.h"
 
 namespace galore {
@@ -68,6 +69,7 @@ MemoryPlan plan_memory(const ModelConfig& config, const ModelOptions& model_opti
     for (int64_t i = 0; i < micro_batches; ++i) run.model->train_step(batch, 1);
     run.optimizer->finish_update();
   }
+  if (workload.learning.learns()) plan_mixture(run, workload, rows_of(workload.measured_rows));
   if (workload.eval_rows > 0) run.model->evaluate(rows_of(workload.eval_rows));
   MemoryPlan plan;
   plan.optimizer =

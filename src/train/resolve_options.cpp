@@ -6,7 +6,9 @@
 #include "core/dtypes.h"
 #include "core/errors.h"
 #include "core/memory.h"
+#include "data/mixture_options.h"
 #include "kernels/device.h"
+#include "mixtures/learning_options.h"
 #include "optim/presets.h"
 #include "optim/weight_overrides.h"
 #include "tasks/task.h"
@@ -22,7 +24,7 @@ void check_evaluation(const TrainOptions& o) {
   if (!find_metric(find_task(o.task, o.task_name), o.metric_for_best_model))
     fail_usage("metric_for_best_model", "expected a metric of the task {}, given '{}'", o.task,
                o.metric_for_best_model);
-  const bool has_data = !o.eval_file.empty() || o.val_size > 0;
+  const bool has_data = has_eval_data(o);
   if (!o.eval_file.empty() && o.val_size > 0)
     fail_usage("val_size", "expected eval_file or val_size, given both");
   if (!has_data && o.eval_strategy != "no")
@@ -54,6 +56,30 @@ void check_streaming(const TrainOptions& o) {
     fail_usage("val_size",
                "expected a number of rows with streaming=true, given {}: how many there are is not known",
                o.val_size);
+}
+
+void check_mixture(const TrainOptions& o) {
+  if (o.mixture.empty()) {
+    if (o.mixture_learning != "none")
+      fail_usage("mixture_learning", "expected none without a mixture, given {}", o.mixture_learning);
+    return;
+  }
+  if (!o.train_file.empty()) fail_usage("mixture", "expected train_file or a mixture, given both");
+  const std::vector<MixtureItem> items = parse_mixture(o.mixture);
+  std::vector<std::string> names;
+  for (const MixtureItem& item : items) {
+    names.push_back(item.name);
+    if (o.streaming && item.max_epochs > 0)
+      fail_usage("mixture", "{}: expected max_epochs=0 with streaming=true: the rows are not counted",
+                 item.name);
+  }
+  const LearningOptions learning = parse_learning(o.mixture_learning, o.mixture_args);
+  if (!learning.learns()) return;
+  if (items.size() < 2)
+    fail_usage("mixture_learning", "expected two or more sources, given {}", items.size());
+  if (o.streaming)
+    fail_usage("mixture_learning", "expected streaming=false: rows of the sources are drawn at random");
+  target_weights(learning.target, names);
 }
 
 // Refuses a number of updates above 1 that is not whole; below 1 it is a share of all updates.
@@ -96,6 +122,7 @@ void check_combinations(const TrainOptions& o) {
   check_steps("logging_steps", o.logging_steps);
   check_evaluation(o);
   check_streaming(o);
+  check_mixture(o);
 }
 
 // Notes options that are allowed but have no effect in this combination.
@@ -112,6 +139,8 @@ void note_idle(const TrainOptions& o, OptionTable& table, std::vector<std::strin
   note(!layerwise && table.was_set("layerwise_clipping"), "layerwise_clipping",
        "the whole model is updated at once");
   note(o.max_steps >= 0 && table.was_set("num_train_epochs"), "num_train_epochs", "max_steps decides");
+  note(o.mixture.empty() && table.was_set("mixture_temperature"), "mixture_temperature",
+       "there is no mixture");
   note(!o.streaming && table.was_set("buffer_size"), "buffer_size", "all rows are shuffled");
   note(o.streaming && table.was_set("preprocessing_num_workers"), "preprocessing_num_workers",
        "with streaming dataloader_num_workers decides");

@@ -75,7 +75,7 @@ ModelConfig model_config_of(const TrainOptions& options) {
   table.add("sigma_ratio", &wanted.value.sigma_ratio, "");
   table.set_list("value_head_args", options.value_head_args);
   check(wanted.value);
-  config.head = task.new_head(wanted, [&] { return read_task_rows(options.train_file, task.layout()); });
+  config.head = task.new_head(wanted, [&] { return read_task_rows(train_files(options), task.layout()); });
   return config;
 }
 

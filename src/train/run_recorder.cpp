@@ -52,6 +52,11 @@ void RunRecorder::record(const FinishedUpdate& update, RunState& state) {
   if (!is_logged(state)) return log_.progress(metrics_);
   tell_refreshes(state.step);
   log_.step(metrics_);
+  if (update.mixture) {
+    nlohmann::ordered_json fields{{"step", state.step}};
+    fields.update(update.mixture());
+    log_.event("mixture", fields);
+  }
   state.history.push_back({{"step", static_cast<double>(metrics_.step)},
                            {"epoch", metrics_.epoch},
                            {"loss", metrics_.loss},

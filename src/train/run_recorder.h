@@ -1,6 +1,7 @@
 // Records the course of a run: in the log, in its history, and as numbers that a caller reads.
 #pragma once
 
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "optim/optimizer.h"
@@ -18,6 +19,7 @@ struct FinishedUpdate {
   const UpdateReport& report;
   int64_t tokens = 0;  // positions computed, padding included
   double learning_rate = 0, seconds = 0;
+  std::function<nlohmann::ordered_json()> mixture = {};  // returns the fields of the mixture's event
 };
 
 class RunRecorder {

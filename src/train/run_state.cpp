@@ -38,7 +38,12 @@ constexpr const char* kOfNoConsequence[] = {"resume_from_checkpoint",
                                             "preprocessing_num_workers",
                                             "dataloader_num_workers"};
 constexpr const char *kRecentLoss = "recent_loss.", *kTokensFingerprint = "data_tokens_fingerprint",
-                     *kRowsFingerprint = "data_rows_fingerprint";
+                     *kRowsFingerprint = "data_rows_fingerprint", *kNumSources = "data_sources";
+const std::string kMixture = "mixture.";
+
+std::string source_counter(size_t source, const char* name) {
+  return fmt::format("source{}.{}", source, name);
+}
 
 TrainerState trainer_state_of(const RunState& state) {
   TrainerState trainer;
@@ -56,10 +61,16 @@ TrainerState trainer_state_of(const RunState& state) {
                       {"window_skipped", state.window.skipped},
                       {"spikes_in_a_row", state.spikes.in_a_row}};
   DataPosition::visit(state.data, [&](const char* name, int64_t number) { trainer.counters[name] = number; });
+  for (size_t k = 0; k < state.data.sources.size(); ++k)
+    DataPosition::visit(state.data.sources[k], [&](const char* name, int64_t number) {
+      trainer.counters[source_counter(k, name)] = number;
+    });
+  if (!state.data.sources.empty()) trainer.counters[kNumSources] = std::ssize(state.data.sources);
   trainer.numbers = {{"window_loss", state.window.sum}};
   if (state.best_checkpoint_metric) trainer.numbers["best_checkpoint_metric"] = *state.best_checkpoint_metric;
   for (size_t i = 0; i < state.spikes.recent.size(); ++i)
     trainer.numbers[fmt::format("{}{:03}", kRecentLoss, i)] = state.spikes.recent[i];
+  for (const auto& [name, number] : state.mixture) trainer.numbers[kMixture + name] = number;
   trainer.settings = state.configuration;
   return trainer;
 }
@@ -151,6 +162,11 @@ RunState read_run_state(const Path& checkpoint) {
     number = std::string_view(name).starts_with("stream_") ? value_or<int64_t>(trainer.counters, name, 0)
                                                            : counter(trainer, checkpoint, name);
   });
+  state.data.sources.resize(static_cast<size_t>(value_or<int64_t>(trainer.counters, kNumSources, 0)));
+  for (size_t k = 0; k < state.data.sources.size(); ++k)
+    DataPosition::visit(state.data.sources[k], [&](const char* name, int64_t& number) {
+      number = counter(trainer, checkpoint, source_counter(k, name).c_str());
+    });
   state.data_fingerprint = {value_or<int64_t>(trainer.counters, kTokensFingerprint, 0),
                             value_or<int64_t>(trainer.counters, kRowsFingerprint, 0)};
   state.tokens_seen = counter(trainer, checkpoint, "tokens_seen");
@@ -160,7 +176,10 @@ RunState read_run_state(const Path& checkpoint) {
                   value_or<int64_t>(trainer.counters, "window_skipped", 0)};
   state.spikes.in_a_row = value_or<int64_t>(trainer.counters, "spikes_in_a_row", 0);
   for (const auto& [name, value] : trainer.numbers)
-    if (name.starts_with(kRecentLoss)) state.spikes.recent.push_back(value);
+    if (name.starts_with(kRecentLoss))
+      state.spikes.recent.push_back(value);
+    else if (name.starts_with(kMixture))
+      state.mixture[name.substr(kMixture.size())] = value;
   const auto best = trainer.numbers.find("best_checkpoint_metric");
   if (!state.best_checkpoint.empty() && best != trainer.numbers.end())
     state.best_checkpoint_metric = best->second;

@@ -32,6 +32,7 @@ struct RunState {
   // stored with its path.
   std::optional<double> best_metric, best_checkpoint_metric;
   std::string best_checkpoint;
+  std::map<std::string, double> mixture;  // the state of the mixture (mixtures/mixture_run.h)
   LossWindow window;
   SpikeGuard spikes;
   int64_t threads = 0;  // number of computing threads; 0: unknown

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "core/options.h"
+#include "mixtures/learning_options.h"
 #include "models/model_config.h"
 #include "tasks/task.h"
 #include "train/foreign_options.h"
@@ -74,6 +75,23 @@ void declare_reading(OptionTable& table, DataOptions& o) {
   table.add("data_seed", &o.data_seed, "seed of the shuffling; -1: the value of seed").range(-1, 1e18);
 }
 
+void declare_mixture(OptionTable& table, DataOptions& o) {
+  table.add(
+      "mixture", &o.mixture,
+      "sources instead of train_file, sampled by weight: name=a,files=a.txt,weight=2;name=b,files=b.txt; "
+      "also eval_files and max_epochs");
+  table
+      .add("mixture_temperature", &o.mixture_temperature,
+           "shares are raised to 1 / this; above 1, small sources gain; inf: all are equal")
+      .range(1e-3, kMost);
+  table
+      .add("mixture_learning", &o.mixture_learning,
+           "learn the weights of the mixture during training: gradient-alignment reward, DoGE or Aioli")
+      .choices(learning_methods());
+  table.add("mixture_args", &o.mixture_args,
+            "arguments of the learning, as k=v,k=v: update_steps, rows, freeze, target, inner, ...");
+}
+
 void declare_data(OptionTable& table, DataOptions& o) {
   table.group("Data");
   table.add("train_file", &o.train_file, ".txt, .jsonl, .parquet (if built in) or .bin, one or many, globs")
@@ -81,6 +99,7 @@ void declare_data(OptionTable& table, DataOptions& o) {
   table.add("eval_file", &o.eval_file, "files for evaluation, in the same formats")
       .alias("validation_file")
       .alias("eval_data_file");
+  declare_mixture(table, o);
   table
       .add("max_length", &o.max_length,
            "tokens in a row; unset: 256, or the model's positions if it has fewer")

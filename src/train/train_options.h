@@ -43,6 +43,9 @@ struct TaskOptions {
 // Options of rows and batches (inputs.h).
 struct DataOptions {
   std::vector<std::string> train_file, eval_file;
+  std::string mixture;  // the sources of a mixture (data/mixture_options.h), instead of train_file
+  double mixture_temperature = 1;
+  std::string mixture_learning = "none", mixture_args;  // mixtures/learning_options.h
   int64_t max_length = 256;
   bool packing = true;
   std::string packing_word;  // isolated, instead of true or false

@@ -136,9 +136,20 @@ void TrainingLoop::train_one_update() {
   state_.epoch = inputs_.train_data->epochs();
   state_.tokens_seen += targets;
   savable_ = true;
+  update_mixture(batches, rate);
   tell(outcome, targets);
-  recorder_.record(
-      {outcome.loss, outcome.accepted, outcome.report, positions, rate, steady_seconds() - start}, state_);
+  FinishedUpdate update{outcome.loss, outcome.accepted,        outcome.report, positions,
+                        rate,         steady_seconds() - start};
+  if (mixture_) update.mixture = [this] { return mixture_->take_fields(); };
+  recorder_.record(update, state_);
+}
+
+void TrainingLoop::update_mixture(const std::vector<Batch>& batches, double rate) {
+  if (!mixture_) return;
+  mixture_->after_update(batches, {state_.step, rate}, state_.data);
+  mixture_->visit([this](const std::string& name, double& number) { state_.mixture[name] = number; });
+  for (const std::string& message : mixture_->take_messages())
+    recorder_.log().say(fmt::format("step {}: {}", state_.step, message));
 }
 
 TrainingLoop::Outcome TrainingLoop::update_weights(const std::vector<Batch>& batches, int64_t targets,
@@ -212,7 +223,7 @@ void TrainingLoop::after_training() {
 
 void TrainingLoop::evaluate_and_note() {
   const Evaluation result =
-      galore::evaluate(model(), inputs_.task, *inputs_.eval_data, options_.eval_max_batches,
+      galore::evaluate(model(), inputs_.task, inputs_.eval_data, options_.eval_max_batches,
                        [] { return SignalGuard::received() != 0; });
   if (result.interrupted) return recorder_.log().say("the evaluation was left because the run is to stop");
   evaluated_ = {result, state_.step};

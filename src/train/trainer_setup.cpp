@@ -10,6 +10,7 @@
 #include "kernels/device.h"
 #include "optim/presets.h"
 #include "train/inputs.h"
+#include "train/mixture_setup.h"
 #include "train/product_rate.h"
 #include "train/training_loop.h"
 
@@ -24,8 +25,8 @@ TrainingLoop::TrainingLoop(const TrainOptions& options, const std::vector<std::s
               device_of(options.device),
               tokenizer_of(options),
               nullptr,
-              nullptr},
-      recorder_(options, inputs_.task.metrics(), take_line),
+              {}},
+      recorder_(options, eval_metrics(options, inputs_.task), take_line),
       keeper_(options, *find_metric(inputs_.task, options.metric_for_best_model)),
       state_(keeper_.first_state()) {
   require_memory();
@@ -42,6 +43,7 @@ TrainingLoop::TrainingLoop(const TrainOptions& options, const std::vector<std::s
     inputs_.train_data->seek(state_.data);
     previous_epoch_ = state_.epoch;
   }
+  prepare_mixture();
   state_.threads = at::get_num_threads();
   keeper_.clear_folder(recorder_.log());
   recorder_.log().open(keeper_.resumes() ? state_.step : -1);
@@ -65,9 +67,12 @@ void TrainingLoop::open_data() {
     if (pad && *pad < config.vocab_size) config.pad_token_id = pad;
   }
   inputs_.train_data = open_train_data(options_, tokenizer, config, say, inputs_.task);
-  inputs_.eval_data = open_eval_data(options_, tokenizer, config, say, inputs_.task);
+  inputs_.eval_data = open_eval_parts(options_, tokenizer, config, say, inputs_.task);
   const auto& eval_files = options_.eval_file.empty() ? options_.train_file : options_.eval_file;
-  if (inputs_.eval_data) require_targets(*inputs_.eval_data, options_.eval_max_batches, eval_files.front());
+  const EvalData& data = inputs_.eval_data;
+  if (data.main) require_targets(*data.main, options_.eval_max_batches, eval_files.front());
+  for (const EvalData::Source& source : data.sources)
+    require_targets(*source.data, options_.eval_max_batches, source.name);
 }
 
 // A position is a number of rows in one order. In other data it would be another place, so that some rows
@@ -98,14 +103,24 @@ void TrainingLoop::compare_data() {
 // resumed run may have another batch size or accumulation. The last update has the rows that are left.
 void TrainingLoop::plan_steps() {
   ScheduleOptions schedule = options_;
+  const int64_t per_epoch = inputs_.train_data->rows_per_epoch();
+  const auto steps_up_to = [&](int64_t last_row) {
+    const int64_t rows = std::max<int64_t>(0, last_row - per_epoch * state_.data.epoch - state_.data.index);
+    const int64_t per_update = options_.per_device_train_batch_size * options_.gradient_accumulation_steps;
+    return state_.step + (rows + per_update - 1) / per_update;
+  };
   if (schedule.max_steps < 0) {
-    const int64_t per_epoch = inputs_.train_data->rows_per_epoch();
     const auto all =
         static_cast<int64_t>(std::ceil(static_cast<double>(per_epoch) * options_.num_train_epochs));
-    const int64_t rows = std::max<int64_t>(0, all - per_epoch * state_.data.epoch - state_.data.index);
-    const int64_t per_update = options_.per_device_train_batch_size * options_.gradient_accumulation_steps;
-    schedule.max_steps = state_.step + (rows + per_update - 1) / per_update;
+    schedule.max_steps = steps_up_to(all);
     inputs_.train_data->end_after(all);
+  }
+  // The sources of a mixture may end earlier.
+  const auto last = inputs_.train_data->last_row();
+  if (last && steps_up_to(*last) < schedule.max_steps) {
+    schedule.max_steps = steps_up_to(*last);
+    recorder_.log().say(
+        fmt::format("note: all sources have given their max_epochs after {} updates", schedule.max_steps));
   }
   if (keeper_.resumes() && state_.max_steps != schedule.max_steps)
     recorder_.log().say(
@@ -175,6 +190,18 @@ void TrainingLoop::prepare_model(const MakeModel& make_model) {
   announce_model();
   recorder_.set_speed_of(operations_per_token(inputs_.config, options_.max_length),
                          product_rate(inputs_.model_options.compute_dtype, inputs_.device), inputs_.device);
+}
+
+void TrainingLoop::prepare_mixture() {
+  mixture_ = make_mixture_run(options_, *inputs_.train_data, run_, state_.max_steps);
+  if (!mixture_) return;
+  if (!keeper_.resumes()) return mixture_->begin();
+  // A checkpoint of a run without a mixture, or with other learning, lacks numbers.
+  mixture_->visit([this](const std::string& name, double& number) {
+    const auto found = state_.mixture.find(name);
+    if (found != state_.mixture.end()) number = found->second;
+  });
+  mixture_->resume();
 }
 
 // Refuses options that no weight of this model can follow.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "data/batch_source.h"
+#include "mixtures/mixture_run.h"
 #include "tasks/task.h"
 #include "train/checkpoint_keeper.h"
 #include "train/memory_fit.h"
@@ -24,8 +25,9 @@ struct RunInputs {
   ModelConfig config;
   ModelOptions model_options;
   at::Device device;
-  std::shared_ptr<Tokenizer> tokenizer;                // null if the data are token ids
-  std::unique_ptr<BatchSource> train_data, eval_data;  // without eval_data nothing is evaluated
+  std::shared_ptr<Tokenizer> tokenizer;  // null if the data are token ids
+  std::unique_ptr<BatchSource> train_data;
+  EvalData eval_data;  // empty: nothing is evaluated
 };
 
 // The memory plan of a run, and the plan of AdamW with the same model and batches for comparison.
@@ -61,6 +63,7 @@ class TrainingLoop {
   void announce(const Configuration& configuration, const std::vector<std::string>& notes);
   void announce_memory();
   void prepare_model(const MakeModel& make_model);
+  void prepare_mixture();
   void check_optimizer() const;
   void announce_model();
 
@@ -91,6 +94,7 @@ class TrainingLoop {
   void train_one_update();
   std::vector<Batch> next_batches();
   Outcome update_weights(const std::vector<Batch>& batches, int64_t targets, double rate);
+  void update_mixture(const std::vector<Batch>& batches, double rate);
   void judge_left_out(const UpdateReport& report);
   void tell(const Outcome& outcome, int64_t targets);
   LossSum train_batches(const std::vector<Batch>& batches, int64_t targets);
@@ -113,6 +117,7 @@ class TrainingLoop {
   RunState state_;
   RunMemory memory_;
   RunObjects run_;
+  std::unique_ptr<MixtureRun> mixture_;  // null: the data are no mixture
   std::unique_ptr<Schedule> schedule_;
   LastEvaluation evaluated_;
   double previous_epoch_ = 0;
