@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "heads/value_distribution.h"
+#include "kernels/value_distribution.h"
 
 namespace galore {
 
