@@ -6,6 +6,7 @@
 cmake_minimum_required(VERSION 3.25)
 set(headers
   optim/autograd_optimizer.h optim/optimizer.h  # optimizers for modules of others
+  heads/value_learning.h  # value heads for modules of others
   checkpoint/state_files.h checkpoint/safetensors.h checkpoint/hugging_face.h  # files
   models/causal_lm.h models/generate.h tokenizer/tokenizer.h train/inputs.h  # our models
   train/trainer.h train/schedule.h train/evaluation.h)  # our loop

@@ -2,7 +2,8 @@
 """Checks the #include lines of all sources.
 
 In src/ a folder may include only the folders of its row below, and every folder in a row must be
-used. Tests and benchmarks may include all of src/, examples only the public headers.
+used. Tests and benchmarks may include all of src/, examples only the public headers and their
+neighbours.
 """
 
 import pathlib
@@ -80,7 +81,8 @@ def outside_faults(root, path):
 
 def example_faults(public, path):
     for number, quote, name in includes(path):
-        if quote == '"' and name.removeprefix("galore/") not in public:
+        is_own = (path.parent / name).is_file()
+        if quote == '"' and not is_own and name.removeprefix("galore/") not in public:
             yield number, f'"{name}" is none of the public headers of cmake/PublicHeaders.cmake'
 
 

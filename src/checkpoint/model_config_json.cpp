@@ -159,10 +159,13 @@ bool scores_rows(const Json& json) {
 ValueSupport parse_value_head(const std::string& where, const Json& json) {
   ValueSupport support;
   support.loss = value_loss_from_name(json_value<std::string>(where, json, "type"));
-  if (support.loss == ValueLoss::mse) return support;
-  support.v_min = json_value<double>(where, json, "v_min");
-  support.v_max = json_value<double>(where, json, "v_max");
+  if (support.is_scalar()) return support;
   support.num_bins = json_value<int64_t>(where, json, "num_bins");
+  if (support.loss == ValueLoss::quantile) support.kappa = json_value<double>(where, json, "kappa");
+  if (support.is_categorical()) {
+    support.v_min = json_value<double>(where, json, "v_min");
+    support.v_max = json_value<double>(where, json, "v_max");
+  }
   if (support.loss == ValueLoss::hl_gauss)
     support.sigma_ratio = json_value<double>(where, json, "sigma_ratio");
   check(support);
@@ -191,6 +194,12 @@ void read_head(const std::string& where, const Json& json, ModelConfig& config) 
   if (value != json.end() && value->is_object()) {
     head.kind = HeadKind::value;
     head.value = parse_value_head(where + ": value_head", *value);
+    if (value->contains("num_actions")) {
+      head.kind = HeadKind::action_value;
+      head.num_actions = json_value<int64_t>(where + ": value_head", *value, "num_actions");
+      if (head.num_actions < 1)
+        fail("config", "{}: value_head: num_actions must be at least 1, given {}", where, head.num_actions);
+    }
     return;
   }
   read_labels(where, json, head);
@@ -220,12 +229,16 @@ void write_head(const HeadConfig& head, Json& json) {
     json["label2id"][name] = i;
   }
   if (head.kind == HeadKind::regression) json["problem_type"] = "regression";
-  if (head.kind != HeadKind::value) return;
+  if (!head.has_values()) return;
   Json& value = json["value_head"] = {{"type", value_loss_name(head.value.loss)}};
-  if (head.value.loss == ValueLoss::mse) return;
-  value["v_min"] = head.value.v_min;
-  value["v_max"] = head.value.v_max;
+  if (head.kind == HeadKind::action_value) value["num_actions"] = head.num_actions;
+  if (head.value.is_scalar()) return;
+  if (head.value.is_categorical()) {
+    value["v_min"] = head.value.v_min;
+    value["v_max"] = head.value.v_max;
+  }
   value["num_bins"] = head.value.num_bins;
+  if (head.value.loss == ValueLoss::quantile) value["kappa"] = head.value.kappa;
   if (head.value.loss == ValueLoss::hl_gauss) value["sigma_ratio"] = head.value.sigma_ratio;
 }
 

@@ -18,6 +18,7 @@ namespace galore {
 inline constexpr const char* kTrainerStateName = "trainer_state.json";
 inline constexpr const char* kOptimizerName = "optimizer.safetensors";
 inline constexpr const char* kRngStateName = "rng_state.json";
+inline constexpr const char* kTargetNetworkName = "target_network.safetensors";
 
 struct CheckpointEntry {
   Path path;

@@ -21,6 +21,7 @@ constexpr Command kCommands[] = {
     {"train", train_command,
      "pre-train or continue to train a model: galore train [config.yaml] [key=value ...]"},
     {"eval", eval_command, "report the loss and perplexity of a model on a file"},
+    {"score", score_command, "write the values that a model's value head gives rows: galore score FILE"},
     {"generate", generate_command, "continue a prompt"},
     {"tokenize", tokenize_command, "convert files between text and token ids"},
     {"train-tokenizer", train_tokenizer_command, "train a SentencePiece or byte-level tokenizer on text"},

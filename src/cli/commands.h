@@ -25,6 +25,7 @@ int merge_command(const Arguments& arguments);
 int methods_command(const Arguments& arguments);
 int replay_command(const Arguments& arguments);
 int report_command(const Arguments& arguments);
+int score_command(const Arguments& arguments);
 int schema_command(const Arguments& arguments);
 int train_command(const Arguments& arguments);
 int version_command(const Arguments& arguments);

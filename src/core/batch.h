@@ -8,6 +8,12 @@
 
 namespace galore {
 
+// How targets follow from rewards and the outputs of a target network.
+struct BackupRule {
+  int64_t steps = 0;               // n of n-step returns; 0: lambda returns
+  double conservative_weight = 0;  // of the next-token cross entropy that is added to the loss of actions
+};
+
 // The numbers that a task compares its predictions with.
 struct Targets {
   // B x T int64: the id that position t should predict (the row's next token for causal models), and
@@ -21,6 +27,16 @@ struct Targets {
   // preferred and the rejected one of a pair, and there are no values.
   at::Tensor places = {}, values = {};
   bool pairs = false;
+  // N int64: the action taken at each place, for heads that value actions.
+  at::Tensor actions = {};
+  // N x 3, fp64: reward, discount of the next place's value (0 where an episode ends) and lambda. A head then
+  // forms its targets from the outputs of a target network, and `values` does not count. A reward that is not
+  // a number marks a place that is only the next state of the place before it.
+  at::Tensor transitions = {};
+  // N x k fp32: the outputs of the target network. Undefined: the head computes them by its own copy of its
+  // weight (Head::set_target_weight()).
+  at::Tensor target_outputs = {};
+  BackupRule backup = {};
 };
 
 // All tensors are on the CPU. A position sees one contiguous range of the keys of its row; that describes

@@ -57,7 +57,37 @@ Targets next_token_targets(const ExampleRows& rows) {
   return next_token_targets(labels);
 }
 
-Targets score_targets(const ExampleRows& rows) {
+namespace {
+
+template <typename Number>
+std::vector<Number> joined(const std::vector<std::vector<Number>>& rows) {
+  std::vector<Number> all;
+  for (const auto& row : rows) all.insert(all.end(), row.begin(), row.end());
+  return all;
+}
+
+// Places without a target hold NaN as their number or reward.
+int64_t count_of_numbers(const at::Tensor& rows) {
+  return rows.select(1, 0).isnan().logical_not().sum().item<int64_t>();
+}
+
+// Adds actions and transitions, which all rows have or none.
+void add_transitions(Targets& targets, const ExampleRows& rows) {
+  const std::vector<double> transitions = joined(rows.transitions);
+  const std::vector<int64_t> actions = joined(rows.actions);
+  const int64_t places = targets.places.numel();
+  if (!actions.empty()) targets.actions = at::tensor(actions, at::kLong);
+  if (!transitions.empty()) {
+    if (static_cast<int64_t>(transitions.size()) != 3 * places)
+      fail("data", "expected a transition for every place, given {} for {}", transitions.size() / 3, places);
+    targets.transitions = at::tensor(transitions, at::kDouble).view({-1, 3});
+  }
+  targets.count = count_of_numbers(transitions.empty() ? targets.values : targets.transitions);
+}
+
+}  // namespace
+
+Targets score_targets(const ExampleRows& rows, const BackupRule& backup) {
   std::vector<int64_t> places;
   std::vector<double> values;
   bool has_pairs = false, has_values = false;
@@ -77,6 +107,8 @@ Targets score_targets(const ExampleRows& rows) {
   targets.places = at::tensor(places, at::kLong);
   const auto width = static_cast<int64_t>(count > 0 ? values.size() / count : 1);
   targets.values = at::tensor(values, at::kDouble).view({-1, std::max<int64_t>(1, width)});
+  targets.backup = backup;
+  if (!has_pairs) add_transitions(targets, rows);
   return targets;
 }
 
@@ -92,6 +124,8 @@ Batch build_batch(const std::vector<ExampleRow>& rows, const RowPadding& padding
     examples.ends.push_back(row.ends);
     examples.places.push_back(row.places);
     examples.values.push_back(row.values);
+    examples.actions.push_back(row.actions);
+    examples.transitions.push_back(row.transitions);
     if (row.ends.empty()) examples.ends.back().push_back(static_cast<int64_t>(row.ids.size()));
   }
   examples.ids = padded(rows, &ExampleRow::ids, length, padding.id);

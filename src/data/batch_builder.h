@@ -20,6 +20,10 @@ struct ExampleRow {
   // Places without numbers are pairs. Rows of language models have neither.
   std::vector<int64_t> places = {};
   std::vector<double> values = {};
+  // For each place the action, and three numbers of its transition (core/batch.h), or neither.
+  std::vector<int64_t> actions = {};
+  std::vector<double> transitions = {};
+  int64_t num_targets = 0, num_clipped = 0;  // targets of the row, and those outside of the head's support
 };
 
 // Holds for each row the positions at which its examples end, in ascending order. Each row has at least one.
@@ -32,6 +36,8 @@ struct ExampleRows {
   ExampleEnds ends;                          // one entry for each of the B rows
   std::vector<std::vector<int64_t>> places;  // ExampleRow::places and ::values of each row
   std::vector<std::vector<double>> values;
+  std::vector<std::vector<int64_t>> actions = {};
+  std::vector<std::vector<double>> transitions = {};
 };
 
 // Makes a task's targets. The function may be called on several threads at once.
@@ -42,7 +48,7 @@ Targets next_token_targets(const ExampleRows& rows);
 
 // Returns the targets of a score head. Rows with and without numbers in one batch, or with different counts
 // of numbers for a place, are an Error.
-Targets score_targets(const ExampleRows& rows);
+Targets score_targets(const ExampleRows& rows, const BackupRule& backup = {});
 
 struct RowPadding {
   int64_t id = 0;          // id at the positions after a row's tokens

@@ -214,6 +214,7 @@ int64_t hash_of_rows(const std::vector<ExampleRow>& examples) {
   for (const ExampleRow& row : examples) {
     hash = fnv1a(raw_bytes(row.ids), fnv1a(raw_bytes(row.ends), hash));
     hash = fnv1a(raw_bytes(row.values), fnv1a(raw_bytes(row.places), hash));
+    hash = fnv1a(raw_bytes(row.transitions), fnv1a(raw_bytes(row.actions), hash));
   }
   return positive_hash(hash);
 }

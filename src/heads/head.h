@@ -18,8 +18,14 @@ struct Predictions {
   // The logits of each place, N x k in fp32. A language head leaves them undefined, because the matrix of all
   // its logits never exists.
   at::Tensor values;
-  at::Tensor readouts;  // of a value head: the value and the standard deviation of each place, N x 2 in fp64
-  at::Tensor losses;    // the loss of each place, pair or token (0 where no label counts), in fp64
+  at::Tensor readouts;   // of a value head: the value and the standard deviation of each place, N x 2 in fp64
+  at::Tensor entropies;  // of a value head: the entropy of each place's target, in fp64; none for pairs
+  at::Tensor actions;    // of a head that values actions: the best action of each place and its value, N x 2
+  at::Tensor losses;     // the loss of each place, pair or token (0 where no label counts), in fp64
+  // If the caller sets wants_outputs, a score head gives all its outputs (N x k in fp32, on its device, until
+  // the next pass) and nothing else.
+  bool wants_outputs = false;
+  at::Tensor outputs;
 };
 
 class Head {
@@ -34,6 +40,9 @@ class Head {
                            Predictions* out) const = 0;
   // Lists the parameters that belong only to the head.
   virtual void list(ParameterList& parameters) = 0;
+  // Gives the head a copy of its weight (k x n, fp32), which values the next states of transitions
+  // (Targets::transitions). The tensor is read in every train(), so its owner may change its numbers.
+  virtual void set_target_weight(const at::Tensor& /*weight*/) {}
   // Draws these parameters. The result depends only on the seed, the names and the range.
   virtual void initialize(uint64_t seed, double initializer_range);
 };

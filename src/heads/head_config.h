@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "heads/value_distribution.h"
+#include "kernels/value_distribution.h"
 
 namespace galore {
 
@@ -14,6 +14,7 @@ enum class HeadKind {
   classification,  // one of num_labels classes of a row, transformers' ...ForSequenceClassification
   regression,      // one number of a row, by squared error; the same class with num_labels 1
   value,           // a value head, saved in the same form with the key "value_head"
+  action_value,    // a value of each token as the next action, saved as a value head with "num_actions"
 };
 
 struct HeadConfig {
@@ -21,9 +22,12 @@ struct HeadConfig {
   int64_t num_labels = 0;                     // of a classifier
   std::vector<std::string> label_names = {};  // by class; empty: LABEL_0, LABEL_1, ...
   ValueSupport value = {};                    // of a value head
+  int64_t num_actions = 0;                    // of a head that values actions
 
+  bool has_values() const { return kind == HeadKind::value || kind == HeadKind::action_value; }
   int64_t num_outputs() const {
     if (kind == HeadKind::value) return value.num_outputs();
+    if (kind == HeadKind::action_value) return num_actions * value.num_outputs();
     return kind == HeadKind::regression ? 1 : num_labels;
   }
 };

@@ -4,13 +4,16 @@
 
 #include <span>
 
-#include "core/errors.h"
+#include "heads/action_value_loss.h"
+#include "heads/value_backup.h"
+#include "kernels/matmul.h"
+#include "kernels/value_loss.h"
 #include "nn/initialize.h"
 
 namespace galore {
 namespace {
 
-// The logits are few, so their losses are computed on the CPU in one order.
+// Rows of logits on the CPU, for losses that are computed in one order.
 class Rows {
  public:
   explicit Rows(const at::Tensor& logits)
@@ -29,41 +32,32 @@ class Rows {
   size_t width_;
 };
 
-// Returns the loss of one place whose target is a row of `values`, and replaces the logits by the gradient.
-double place_loss(const HeadConfig& config, std::span<float> logits, std::span<const double> target,
-                  double scale) {
-  const bool is_number = config.kind == HeadKind::regression ||
-                         (config.kind == HeadKind::value && config.value.loss == ValueLoss::mse);
-  if (is_number) return squared_error_of(logits, target[0], scale);
-  if (config.kind == HeadKind::value && target.size() == logits.size())
-    return cross_entropy_of(logits, target, scale);
+// Returns the loss of a class or of a number by squared error, and replaces the logits by the gradient.
+double label_loss(const HeadConfig& config, std::span<float> logits, double label, double scale) {
+  if (config.kind == HeadKind::regression) return squared_error_of(logits, label, scale);
   std::vector<double> probabilities(logits.size());
-  if (config.kind == HeadKind::value)
-    target_of(config.value, target[0], probabilities);
-  else
-    probabilities.at(static_cast<size_t>(target[0])) = 1;
+  probabilities.at(static_cast<size_t>(label)) = 1;
   return cross_entropy_of(logits, probabilities, scale);
 }
 
-// Returns the losses and replaces `logits` (N x k, fp32) by scale times their gradients.
-std::vector<double> losses_of(const HeadConfig& config, const at::Tensor& logits, const Targets& targets,
-                              double scale) {
+// Computes the losses of classes, or of pairs by Bradley-Terry. With a scale the logits become scale times
+// their gradients.
+at::Tensor losses_of(const HeadConfig& config, const at::Tensor& logits, const Targets& targets,
+                     std::optional<double> scale) {
   Rows rows(logits.cpu().contiguous());
   std::vector<double> losses;
   const int64_t places = logits.size(0);
   if (targets.pairs) {
     for (int64_t i = 0; i + 1 < places; i += 2)
-      losses.push_back(preference_loss_of(config.value, rows.row(i), rows.row(i + 1), scale));
+      losses.push_back(preference_loss_of(config.value, rows.row(i), rows.row(i + 1), scale.value_or(1)));
   } else {
     const at::Tensor values = targets.values.contiguous();
-    const auto width = static_cast<size_t>(values.size(1));
-    const double* value = values.const_data_ptr<double>();
     for (int64_t i = 0; i < places; ++i)
       losses.push_back(
-          place_loss(config, rows.row(i), {value + static_cast<size_t>(i) * width, width}, scale));
+          label_loss(config, rows.row(i), values.const_data_ptr<double>()[i], scale.value_or(1)));
   }
-  logits.copy_(rows.tensor(logits));
-  return losses;
+  if (scale) logits.copy_(rows.tensor(logits));
+  return at::tensor(losses, at::kDouble);
 }
 
 // Returns the value and the standard deviation of each row of logits (N x 2, fp64).
@@ -79,10 +73,10 @@ at::Tensor read_all(const ValueSupport& support, const at::Tensor& logits) {
   return readouts;
 }
 
-LossSum sum_of(const std::vector<double>& losses) {
+LossSum sum_of(const at::Tensor& losses, const Targets& targets) {
   LossSum sum;
-  for (const double loss : losses) sum.loss += loss;
-  sum.num_tokens = static_cast<int64_t>(losses.size());
+  for (int64_t i = 0; i < losses.numel(); ++i) sum.loss += losses.const_data_ptr<double>()[i];
+  sum.num_tokens = targets.count;
   return sum;
 }
 
@@ -103,7 +97,7 @@ void ScoreHead::initialize(uint64_t seed, double initializer_range) {
   ParameterList own;
   list(own);
   for (Parameter* parameter : own)
-    if (config_.kind == HeadKind::value && parameter->value.defined())
+    if (config_.has_values() && parameter->value.defined())
       parameter->value.zero_();
     else
       galore::initialize(*parameter, seed, initializer_range);
@@ -127,12 +121,47 @@ Scratch ScoreHead::logits_of(const Pass& pass, const at::Tensor& inputs) const {
   return logits;
 }
 
+// Returns the outputs of the target network for the batch's transitions, or an undefined tensor.
+at::Tensor ScoreHead::target_outputs(const Pass& pass, const at::Tensor& inputs,
+                                     const Targets& targets) const {
+  if (targets.target_outputs.defined()) return targets.target_outputs;
+  if (!target_weight_.defined()) return {};
+  const at::Tensor outputs = pass.workspace.get(Owner::workspace, "score.target_outputs",
+                                                {inputs.size(0), config_.num_outputs()}, at::kFloat);
+  product_x_wt(outputs, inputs, target_weight_, Write::replace, pass.workspace);
+  return outputs;
+}
+
+at::Tensor ScoreHead::losses(const Pass& pass, const at::Tensor& inputs, const Scratch& logits,
+                             const Targets& targets, std::optional<double> gradient_scale,
+                             Predictions* out) const {
+  if (!config_.has_values() || targets.pairs)
+    return inputs.is_meta() ? at::Tensor() : losses_of(config_, logits, targets, gradient_scale);
+  const at::Tensor next = target_outputs(pass, inputs, targets);
+  const at::Tensor sums =
+      pass.workspace.get(Owner::workspace, "score.losses", {2, inputs.size(0)}, at::kDouble);
+  const ValueLosses results{sums[0], sums[1]};
+  if (config_.kind == HeadKind::action_value) {
+    ActionValueLoss(in_fp32(pass), config_, {logits, next}, targets).compute(results, gradient_scale, out);
+  } else if (!inputs.is_meta()) {
+    const at::Tensor values =
+        targets.transitions.defined()
+            ? backed_up_targets(config_.value, next.cpu(), targets.transitions, targets.backup.steps)
+            : targets.values;
+    value_loss(results, logits, values.to(inputs.device()).contiguous(), config_.value, gradient_scale);
+  }
+  if (inputs.is_meta()) return {};
+  if (out) out->entropies = results.entropies.to(at::kCPU, at::kDouble, false, /*copy=*/true);
+  return results.losses.to(at::kCPU, at::kDouble, false, /*copy=*/true);
+}
+
 LossSum ScoreHead::train(const Pass& pass, const at::Tensor& hidden, const Targets& targets,
                          double gradient_scale, const at::Tensor& hidden_gradient) {
   const Pass wide = in_fp32(pass);
   const Scratch inputs = gather(pass, hidden, targets.places), logits = logits_of(pass, inputs);
   LossSum sum;
-  if (!hidden.is_meta()) sum = sum_of(losses_of(config_, logits, targets, gradient_scale));
+  const at::Tensor own = losses(pass, inputs, logits, targets, gradient_scale, nullptr);
+  if (own.defined()) sum = sum_of(own, targets);
   const Scratch gradient = wide.scratch("score.gradient", inputs->sizes());
   score_->input_gradient(wide, logits, gradient, Write::replace);
   if (!hidden.is_meta()) {
@@ -146,12 +175,19 @@ LossSum ScoreHead::train(const Pass& pass, const at::Tensor& hidden, const Targe
 LossSum ScoreHead::evaluate(const Pass& pass, const at::Tensor& hidden, const Targets& targets,
                             Predictions* out) const {
   const Scratch inputs = gather(pass, hidden, targets.places), logits = logits_of(pass, inputs);
-  if (hidden.is_meta()) return {};
-  if (out) out->values = logits->to(at::kCPU, at::kFloat, /*non_blocking=*/false, /*copy=*/true);
-  if (out && config_.kind == HeadKind::value) out->readouts = read_all(config_.value, out->values);
-  const std::vector<double> losses = losses_of(config_, logits, targets, 1);
-  if (out) out->losses = at::tensor(losses, at::kDouble);
-  return sum_of(losses);
+  if (out && out->wants_outputs) {
+    out->outputs =
+        pass.workspace.get(Owner::workspace, "score.outputs", logits->sizes(), logits->scalar_type());
+    if (!hidden.is_meta()) out->outputs.copy_(logits);
+    return {};
+  }
+  const bool keeps = out && !hidden.is_meta();
+  if (keeps) out->values = logits->to(at::kCPU, at::kFloat, /*non_blocking=*/false, /*copy=*/true);
+  const at::Tensor own = losses(pass, inputs, logits, targets, std::nullopt, out);
+  if (!own.defined()) return {};
+  if (out && config_.has_values()) out->readouts = read_all(config_.value, out->values);
+  if (out) out->losses = own;
+  return sum_of(own, targets);
 }
 
 }  // namespace galore

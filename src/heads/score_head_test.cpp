@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "core/errors.h"
 #include "kernels/test_tensors.h"
 
@@ -82,7 +84,8 @@ Targets numbers(const std::vector<int64_t>& places, const std::vector<double>& v
 TEST(ScoreHead, HasTheGradientsOfEveryLoss) {
   Fixture(of_kind(HeadKind::classification, 3)).expect_gradients(numbers({2, 9}, {0, 2}));
   Fixture(of_kind(HeadKind::regression, 1)).expect_gradients(numbers({4, 5}, {0.3, -1.2}));
-  for (const ValueLoss loss : {ValueLoss::mse, ValueLoss::two_hot, ValueLoss::hl_gauss, ValueLoss::c51}) {
+  for (const ValueLoss loss :
+       {ValueLoss::mse, ValueLoss::two_hot, ValueLoss::hl_gauss, ValueLoss::c51, ValueLoss::quantile}) {
     const HeadConfig config{HeadKind::value, 0, {}, {loss, -1, 1, 5}};
     Fixture(config).expect_gradients(numbers({0, 1, 7}, {0.3, -0.8, 0.1}));
     Targets pairs = numbers({2, 6, 4, 9}, {0, 0, 0, 0});
@@ -92,6 +95,55 @@ TEST(ScoreHead, HasTheGradientsOfEveryLoss) {
   }
   const HeadConfig c51{HeadKind::value, 0, {}, {ValueLoss::c51, -1, 1, 3}};
   Fixture(c51).expect_gradients(numbers({3, 8}, {0.2, 0.3, 0.5, 1, 0, 0}));
+}
+
+// The outputs of the target network are fixed, because no gradient goes through them.
+TEST(ScoreHead, HasTheGradientsOfActionValues) {
+  for (const ValueLoss loss : {ValueLoss::mse, ValueLoss::hl_gauss, ValueLoss::c51, ValueLoss::quantile}) {
+    const HeadConfig config{HeadKind::action_value, 0, {}, {loss, -1, 1, 5}, 3};
+    Targets targets = numbers({2, 4, 7}, {0.3, NAN, -0.6});
+    targets.actions = at::tensor({0, 2, 1}, at::kLong);
+    targets.backup.conservative_weight = 0.7;
+    targets.count = 2;
+    Fixture(config).expect_gradients(targets);
+    targets.transitions = at::tensor({0.3, 0.5, 0.0, NAN, 0.0, 0.0, 0.1, 0.0, 0.0}, at::kDouble).view({3, 3});
+    targets.target_outputs = random({3, config.num_outputs()}, at::kFloat, 9);
+    Fixture(config).expect_gradients(targets);
+  }
+}
+
+// The head chooses the next action and the target network values it.
+TEST(ScoreHead, ValuesTheNextActionByItsCopy) {
+  const HeadConfig config{HeadKind::action_value, 0, {}, {ValueLoss::mse}, 2};
+  Fixture one(config);
+  one.weight->value.copy_(at::tensor({1.0f, 0.0f, 0.0f, 0.0f, 0.0f, 1.0f, 0.0f, 0.0f}).view({2, 4}));
+  one.hidden.zero_();
+  one.hidden[1][1] = 3;  // at the next place action 1 is the best
+  one.head.set_target_weight(one.weight->value * 10 + 0.0);
+  Targets targets = numbers({0, 1}, {0, 0});
+  targets.actions = at::tensor({0, 0}, at::kLong);
+  targets.transitions = at::tensor({2.0, 0.5, 0.0, NAN, 0.0, 0.0}, at::kDouble).view({2, 3});
+  targets.count = 1;
+  EXPECT_NEAR(one.loss(one.hidden, targets), std::pow(2 + 0.5 * 30, 2), 1e-3);
+  Predictions out;
+  one.head.evaluate(one.pass, one.hidden, targets, &out);
+  EXPECT_EQ(out.actions[1][0].item<double>(), 1);
+  EXPECT_EQ(out.actions[1][1].item<double>(), 3);
+  EXPECT_EQ(out.losses[1].item<double>(), 0);
+}
+
+// A copy of the head with the weight's own values gives one-step targets of the head's own read-outs.
+TEST(ScoreHead, ValuesNextStatesByItsCopy) {
+  const HeadConfig config{HeadKind::value, 0, {}, {ValueLoss::mse}};
+  Fixture one(config);
+  Predictions read;
+  one.head.evaluate(one.pass, one.hidden, numbers({3, 4}, {0, 0}), &read);
+  one.head.set_target_weight(one.weight->value.clone());
+  Targets targets = numbers({3, 4}, {0, 0});
+  targets.transitions = at::tensor({1.0, 0.5, 0.0, NAN, 0.0, 0.0}, at::kDouble).view({2, 3});
+  targets.count = 1;
+  const double here = read.readouts[0][0].item<double>(), next = read.readouts[1][0].item<double>();
+  EXPECT_NEAR(one.loss(one.hidden, targets), std::pow(here - 1 - 0.5 * next, 2), 1e-5);
 }
 
 TEST(ScoreHead, GivesPredictionsOfEachPlace) {

@@ -36,6 +36,7 @@ class TrunkWithHead : public Interface {
     adapted_->choose_trainable(parameters());
   }
   void initialize_head(uint64_t seed) override { head().initialize(seed, config().initializer_range); }
+  void set_target_weight(const at::Tensor& weight) override { head().set_target_weight(weight); }
   void set_dropout(const DropoutPlace& place) override { trunk_->set_dropout(place); }
 
   LossSum train_step(const Batch& batch, double gradient_scale) override {

@@ -39,6 +39,8 @@ class TrainableModel {
   virtual void initialize(uint64_t seed) = 0;
   // Returns the layers that ModelOptions::adapter has made, or null if there is no adapter.
   virtual const AdaptedLayers* adapted() const { return nullptr; }
+  // Hands a copy of the head's weight to the head (heads/head.h).
+  virtual void set_target_weight(const at::Tensor& /*weight*/) {}
   // Draws the head alone.
   virtual void initialize_head(uint64_t /*seed*/) {}
   // Runs the forward and backward pass of one micro-batch. Gradients are those of gradient_scale x (sum of

@@ -105,6 +105,7 @@ Batch batch_with_targets(const at::Tensor& ids, bool every_position) {
   const int64_t step = every_position ? 1 : length;
   batch.targets.places = at::arange(step - 1, rows * length, step, ids.options());
   batch.targets.values = at::zeros({count, 1}, ids.options().dtype(at::kDouble));
+  batch.targets.actions = at::zeros({count}, ids.options());
   batch.targets.count = count;
   return batch;
 }

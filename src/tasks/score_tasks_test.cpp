@@ -1,5 +1,7 @@
 // Rows, labels and predictions of the tasks with a score head.
 #include <ATen/ATen.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -134,6 +136,110 @@ TEST(Value, EncodesNumbersReturnsAndPairs) {
   EXPECT_TRUE(pair.values.empty());
 }
 
+ExampleRow encode_for_target_network(const std::string& task, const HeadConfig& head, const Json& row,
+                                     int64_t max_length = 8) {
+  const ModelConfig config = config_with(head);
+  RowEncoding encoding{config, nullptr, max_length};
+  encoding.bootstraps = encoding.is_for_training = true;
+  return find_task(task).encode({row, "rows:1"}, encoding);
+}
+
+// Transitions are compared as text, because NaN is not equal to itself.
+std::string text(const std::vector<double>& numbers) { return fmt::format("{}", fmt::join(numbers, " ")); }
+
+TEST(Value, EpisodesEndWhereTheRowSays) {
+  Json row{{"input_ids", {1, 2, 3, 4, 5}}, {"rewards", {1, nullptr, 2, 4, 3}}, {"gamma", 0.5}};
+  const ExampleRow whole = encode("value", kNumber, row);
+  EXPECT_EQ(whole.places, (std::vector<int64_t>{0, 2, 3, 4}));
+  EXPECT_EQ(whole.values, (std::vector<double>{1 + 0.5 * (2 + 0.5 * (4 + 0.5 * 3)), 2 + 0.5 * 5.5, 5.5, 3}));
+  EXPECT_EQ(whole.num_targets, 4);
+  EXPECT_EQ(whole.num_clipped, 2);  // 4.75 and 5.5 are above v_max = 4
+  row["dones"] = {false, false, true, false, false};
+  const ExampleRow cut = encode("value", kNumber, row);
+  EXPECT_EQ(cut.places, (std::vector<int64_t>{0, 2}));
+  EXPECT_EQ(cut.values, (std::vector<double>{2, 2}));
+  row["dones"] = {false};
+  EXPECT_EQ(message_of([&] { encode("value", kNumber, row); }),
+            "[rows:1] dones: expected a list of 5 truth values, one for each reward");
+}
+
+TEST(Value, RewardsBecomeTransitionsForATargetNetwork) {
+  const Json row{{"input_ids", {1, 2, 3, 4}},
+                 {"rewards", {1, 2, 4, 3}},
+                 {"gamma", 0.5},
+                 {"lambda", 0.25},
+                 {"dones", {0, 1, 0, 0}}};
+  const ExampleRow steps = encode_for_target_network("value", kNumber, row);
+  EXPECT_EQ(steps.places, (std::vector<int64_t>{0, 1, 2, 3}));
+  EXPECT_EQ(text(steps.transitions), "1 0.5 0.25 2 0 0.25 4 0.5 0.25 nan 0 0.25");
+  // The state after the last token that fits is missing.
+  EXPECT_EQ(text(encode_for_target_network("value", kNumber, row, 1).transitions), "nan 0 0.25");
+  const ExampleRow number =
+      encode_for_target_network("value", kNumber, {{"input_ids", {1, 2}}, {"label", 1.5}});
+  EXPECT_EQ(text(number.transitions), "1.5 0 1");
+  ModelConfig config = config_with(kNumber);
+  RowEncoding encoding{config, nullptr, 8};
+  encoding.is_for_training = true;
+  EXPECT_EQ(message_of([&] {
+              find_task("value").encode({row, "rows:1"}, encoding);
+            }),
+            "[rows:1] lambda: expected 1 (whole returns) without target_network, given 0.25");
+}
+
+TEST(QValue, ActionsBelongToTheStatesBeforeThem) {
+  const HeadConfig head{HeadKind::action_value, 0, {}, {ValueLoss::mse}, 50};
+  const Json row{{"input_ids", {7, 8, 9, 10}}, {"rewards", {nullptr, 1, nullptr, 4}}, {"gamma", 0.5}};
+  const ExampleRow steps = encode_for_target_network("q_value", head, row);
+  EXPECT_EQ(steps.places, (std::vector<int64_t>{0, 2}));
+  EXPECT_EQ(steps.actions, (std::vector<int64_t>{8, 10}));
+  EXPECT_EQ(steps.values, (std::vector<double>{3, 4}));
+  EXPECT_EQ(text(steps.transitions), "1 0.5 1 4 0 1");
+  EXPECT_EQ(message_of([&] {
+              encode("q_value", head, {{"input_ids", {7, 8}}, {"rewards", {1, nullptr}}});
+            }),
+            "[rows:1] expected a reward for at least one token after the first");
+}
+
+TEST(Reward, LearnsPairsByOneOutputAndRatingsByTheChosenHead) {
+  const Task& task = find_task("reward");
+  const auto head_for = [&](const Json& row, bool given) {
+    NewHead wanted;
+    wanted.loss_is_given = given;
+    return task.new_head(wanted, [&] { return std::vector<TaskRow>{{row, "rows:1"}}; }).value.loss;
+  };
+  const Json pair{{"chosen", "a"}, {"rejected", "b"}}, rating{{"text", "a"}, {"label", 3}};
+  EXPECT_EQ(head_for(pair, false), ValueLoss::bradley_terry);
+  EXPECT_EQ(head_for(pair, true), ValueLoss::hl_gauss);
+  EXPECT_EQ(head_for(rating, false), ValueLoss::hl_gauss);
+  const HeadConfig pairs{HeadKind::value, 0, {}, {ValueLoss::bradley_terry}};
+  EXPECT_EQ(
+      message_of([&] {
+        encode("reward", pairs, {{"input_ids", {1}}, {"label", 3}});
+      }),
+      "[rows:1] expected a chosen and a rejected input: value_head=bradley_terry learns from pairs alone");
+  EXPECT_EQ(message_of([&] {
+              encode("reward", kNumber, {{"input_ids", {1}}});
+            }),
+            "[rows:1] expected a chosen and a rejected input, or 'label' with a rating");
+}
+
+TEST(Reward, NamesWhatIsNoText) {
+  EXPECT_EQ(message_of([&] {
+              encode("reward", kNumber, {{"prompt", {1}}, {"chosen", "a"}, {"rejected", "b"}});
+            }),
+            "[rows:1] prompt: expected a string");
+}
+
+TEST(Value, ScoresRowsWithoutTargets) {
+  const ModelConfig config = config_with(kNumber);
+  RowEncoding encoding{config, nullptr, 8};
+  encoding.needs_targets = false;
+  const TaskRow row{{{"input_ids", {1, 2, 3}}}, "rows:1"};
+  EXPECT_EQ(find_task("value").encode(row, encoding).places, std::vector<int64_t>{2});
+  encoding.every_token = true;
+  EXPECT_EQ(find_task("value").encode(row, encoding).places, (std::vector<int64_t>{0, 1, 2}));
+}
+
 TEST(Value, EncodesDistributions) {
   const Json label{{"values", {0.5, 9}}, {"probs", {0.5, 0.5}}};
   EXPECT_EQ(encode("value", kValue, {{"input_ids", {1}}, {"label", label}}).values,
@@ -159,6 +265,23 @@ TEST(Value, RefusesRowsWithoutTargets) {
               encode("value", kNumber, {{"input_ids", {1, 2}}, {"labels", {1}}});
             }),
             "[rows:1] expected a number or null for each of 2 tokens, given 1");
+}
+
+TEST(ScoreTargets, DoNotCountPlacesWithoutATarget) {
+  ExampleRows rows;
+  rows.ids = at::zeros({1, 4}, at::kLong);
+  rows.places = {{1, 3}};
+  rows.values = {{5, NAN}};
+  EXPECT_EQ(score_targets(rows).count, 1);
+  rows.transitions = {{1, 0.5, 0, NAN, 0, 0}};
+  rows.values = {{NAN, NAN}};
+  const Targets targets = score_targets(rows, {3, 0.5});
+  EXPECT_EQ(targets.count, 1);
+  EXPECT_EQ(targets.backup.steps, 3);
+  EXPECT_EQ(targets.transitions.size(0), 2);
+  rows.transitions = {{1, 0.5, 0}};
+  EXPECT_EQ(message_of([&] { score_targets(rows); }),
+            "[data] expected a transition for every place, given 1 for 2");
 }
 
 TEST(ScoreTargets, CountPlacesRowByRow) {

@@ -85,4 +85,27 @@ double spearman(const std::vector<double>& predicted, const std::vector<double>&
   return pearson(ranks(predicted), ranks(given));
 }
 
+double calibration_error(const std::vector<double>& predicted, const std::vector<double>& deviations,
+                         const std::vector<double>& given) {
+  constexpr size_t kGroups = 10;
+  const size_t rows = given.size();
+  if (rows < kGroups) return kUndefined;
+  std::vector<size_t> order(rows);
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return deviations[a] < deviations[b]; });
+  double sum = 0;
+  for (size_t group = 0; group < kGroups; ++group) {
+    double variance = 0, error = 0;
+    const size_t begin = group * rows / kGroups, end = (group + 1) * rows / kGroups;
+    for (size_t i = begin; i < end; ++i) {
+      variance += deviations[order[i]] * deviations[order[i]];
+      error += std::pow(predicted[order[i]] - given[order[i]], 2);
+    }
+    if (variance == 0) return kUndefined;
+    sum += std::abs(1 - std::sqrt(error / variance));
+  }
+  return sum / static_cast<double>(kGroups);
+}
+
 }  // namespace galore

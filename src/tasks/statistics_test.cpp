@@ -36,5 +36,19 @@ TEST(Statistics, AreUndefinedForAConstant) {
   EXPECT_TRUE(std::isnan(pearson({1}, {1})));
 }
 
+// With deviations that are the errors themselves, every group foretells its error exactly.
+TEST(Statistics, CalibrationComparesSpreadsWithErrors) {
+  std::vector<double> predicted, deviations, doubled, given(40, 0);
+  for (int i = 1; i <= 40; ++i) {
+    predicted.push_back(i % 2 == 0 ? i : -i);
+    deviations.push_back(i);
+    doubled.push_back(2 * i);
+  }
+  EXPECT_NEAR(calibration_error(predicted, deviations, given), 0, 1e-12);
+  EXPECT_NEAR(calibration_error(predicted, doubled, given), 0.5, 1e-12);
+  EXPECT_TRUE(std::isnan(calibration_error(predicted, std::vector<double>(40, 0), given)));
+  EXPECT_TRUE(std::isnan(calibration_error({1}, {1}, {1})));
+}
+
 }  // namespace
 }  // namespace galore

@@ -27,6 +27,8 @@ class Tokenizer;
 struct NewHead {
   int64_t num_labels = 0;  // 0: the task's, or as many as the rows have
   ValueSupport value;
+  bool loss_is_given = false;  // whether the user chose value.loss; otherwise the task may choose another
+  int64_t num_actions = 0;     // tokens of the vocabulary, for a head that values actions
 };
 using ReadRows = std::function<std::vector<TaskRow>()>;
 using TakeRow = std::function<void(const nlohmann::ordered_json&)>;
@@ -35,6 +37,10 @@ struct RowEncoding {
   const ModelConfig& config;             // with the head
   const Tokenizer* tokenizer = nullptr;  // null: only rows with ids are accepted
   int64_t max_length = 256;
+  bool bootstraps = false;    // rewards become transitions, for a target network
+  bool needs_targets = true;  // false: rows without targets get a place to score, and a target of 0
+  bool every_token = false;   // without targets: every token is scored instead of the last one
+  bool is_for_training = false;
 };
 
 // Sums the metrics over the batches of one evaluation.

@@ -37,21 +37,34 @@ TokenizationOptions tokenization_options(const DataOptions& options, const Token
 
 // Encodes all rows of a task that reads rows of its own. They stay in memory.
 std::unique_ptr<RowSource> open_rows(const std::vector<std::string>& files, const DataOptions& options,
-                                     const RowEncoding& encoding, BatchOptions batches, const Task& task,
-                                     const DataMessages& messages) {
+                                     const RowEncoding& encoding, const BatchOptions& batches,
+                                     const Task& task, const DataMessages& messages) {
   if (options.streaming) fail_usage("streaming", "expected false: the task {} keeps its rows", task.name());
   std::vector<ExampleRow> examples;
   SkippedRows skipped;
+  int64_t targets = 0, clipped = 0;
   for (const TaskRow& row : read_task_rows(files, task.layout())) try {
       examples.push_back(task.encode(row, encoding));
+      targets += examples.back().num_targets;
+      clipped += examples.back().num_clipped;
     } catch (const Error& error) {
       if (options.bad_rows != "skip") throw;
       skipped.add(error.what());
     }
   if (skipped.count > 0 && messages)
     messages(fmt::format("note: {} broken rows were left out, the first: {}", skipped.count, skipped.first));
-  batches.make_targets = score_targets;
+  if (clipped > 0 && messages)
+    messages(fmt::format(
+        "note: {} of {} targets of {} are outside of the value head's support, {} to {}, and "
+        "are moved to its ends",
+        clipped, targets, files.front(), encoding.config.head.value.v_min, encoding.config.head.value.v_max));
   return std::make_unique<RowBatchSource>(std::move(examples), files.front(), batches);
+}
+
+// Returns null for tokens, whose targets are the next ones.
+MakeTargets targets_of(const Task& task, const BackupRule& backup) {
+  if (!task.reads_rows()) return nullptr;
+  return [backup](const ExampleRows& rows) { return score_targets(rows, backup); };
 }
 
 // Opens all files in their order, as data of known length or as a stream.
@@ -96,11 +109,18 @@ struct DataOpener {
   const ModelConfig& config;
   const DataMessages& messages;
   const Task& task;
+  const TargetOptions* target = nullptr;  // of training data
 
   std::unique_ptr<RowSource> rows(const std::vector<std::string>& files, const BatchOptions& batch) const {
-    if (task.reads_rows())
-      return open_rows(files, options, {config, tokenizer, options.max_length}, batch, task, messages);
-    return open_batches(files, options, tokenizer, config, batch, messages);
+    if (!task.reads_rows()) return open_batches(files, options, tokenizer, config, batch, messages);
+    RowEncoding encoding{config, tokenizer, options.max_length};
+    encoding.is_for_training = target != nullptr;
+    encoding.bootstraps = target && target->has_target_network();
+    return open_rows(files, options, encoding, with_targets(batch), task, messages);
+  }
+  BatchOptions with_targets(BatchOptions batch) const {
+    batch.make_targets = targets_of(task, target ? target->backup() : BackupRule());
+    return batch;
   }
 
   std::unique_ptr<RowSource> evaluation(const std::vector<std::string>& files, bool held_out) const {
@@ -125,9 +145,7 @@ struct DataOpener {
     }
     const std::vector<double> weights = mixture_weights(items, sizes, options.mixture_temperature);
     for (size_t k = 0; k < parts.size(); ++k) parts[k].weight = weights[k];
-    BatchOptions all = batch;
-    if (task.reads_rows()) all.make_targets = score_targets;
-    return std::make_unique<MixtureSource>(std::move(parts), all);
+    return std::make_unique<MixtureSource>(std::move(parts), with_targets(batch));
   }
 
  private:
@@ -172,14 +190,14 @@ std::optional<int64_t> end_of_text(const Tokenizer* tokenizer, const ModelConfig
 
 std::unique_ptr<BatchSource> open_train_data(const DataOptions& options, const Tokenizer* tokenizer,
                                              const ModelConfig& config, const DataMessages& messages,
-                                             const Task& task) {
+                                             const Task& task, const TargetOptions& target) {
   if (options.train_file.empty() && options.mixture.empty())
     fail_usage("train_file", "expected one or more files, or a mixture, given none");
   BatchOptions batch = batch_options(options, tokenizer, config);
   if (options.val_size > 0) batch.split = DataSplit::train;
   if (messages && tokenizer && options.append_eos && !task.reads_rows() && !end_of_text(tokenizer, config))
     messages("note: neither the tokenizer nor config.json names an end of text (eos), so documents get none");
-  const DataOpener open{options, tokenizer, config, messages, task};
+  const DataOpener open{options, tokenizer, config, messages, task, &target};
   std::unique_ptr<BatchSource> rows;
   if (options.mixture.empty())
     rows = open.rows(options.train_file, batch);
@@ -237,6 +255,17 @@ std::vector<MetricKind> eval_metrics(const DataOptions& options, const Task& tas
   for (const MixtureItem& item : parse_mixture(options.mixture))
     if (!item.eval_files.empty() || options.val_size > 0) metrics.push_back(mixture_loss_metric(item.name));
   return metrics;
+}
+
+std::unique_ptr<BatchSource> open_rows_to_score(const std::vector<std::string>& files,
+                                                const DataOptions& options, const RowEncoding& encoding,
+                                                const Task& task) {
+  BatchOptions batch = batch_options(options, encoding.tokenizer, encoding.config);
+  batch.rows = options.per_device_eval_batch_size;
+  batch.evaluation = true;
+  batch.val_size = 0, batch.max_samples = 0;
+  batch.make_targets = targets_of(task, {});
+  return open_rows(files, options, encoding, batch, task, {});
 }
 
 }  // namespace galore

@@ -29,14 +29,20 @@ std::optional<int64_t> end_of_text(const Tokenizer* tokenizer, const ModelConfig
 
 // Returns a source of training rows, which other threads make ahead, unless a mixture learns its weights. It
 // is endless unless every source of a mixture ends. `tokenizer` must outlive it.
+// With a target network, rewards become transitions (core/batch.h).
 std::unique_ptr<BatchSource> open_train_data(const DataOptions& options, const Tokenizer* tokenizer,
                                              const ModelConfig& config, const DataMessages& messages,
-                                             const Task& task = find_task("causal_lm"));
+                                             const Task& task = find_task("causal_lm"),
+                                             const TargetOptions& target = {});
 // Returns a source that goes once through eval_file or, without a mixture, through the rows that val_size
 // holds out. Returns null if there are none.
 std::unique_ptr<BatchSource> open_eval_data(const DataOptions& options, const Tokenizer* tokenizer,
                                             const ModelConfig& config, const DataMessages& messages,
                                             const Task& task = find_task("causal_lm"));
+// Returns a source that goes once through rows that may lack targets.
+std::unique_ptr<BatchSource> open_rows_to_score(const std::vector<std::string>& files,
+                                                const DataOptions& options, const RowEncoding& encoding,
+                                                const Task& task);
 
 // Returns the data of evaluations: those of open_eval_data(), and the eval_files or held-out rows of each
 // source of a mixture.

@@ -91,7 +91,8 @@ Workload workload_of(const DataOptions& data, const TaskOptions& task) {
                     data.max_length,
                     data.gradient_accumulation_steps,
                     task.task,
-                    task.task_name};
+                    task.task_name,
+                    task};
   workload.learning = parse_learning(data.mixture_learning, data.mixture_args);
   if (!workload.learning.learns()) return workload;
   workload.num_sources = std::ssize(parse_mixture(data.mixture));

@@ -54,12 +54,15 @@ MemoryPlan plan_memory(const ModelConfig& config, const ModelOptions& model_opti
   RunObjects run = build_model(config, model_options, at::kMeta);
   add_optimizer(run, optimizer_options);
   run.model->set_dropout({});
+  run.target = make_target_network(workload.target, *run.model, model_options, *run.ledger);
   const Task& task = find_task(workload.task, workload.task_name);
   const auto rows_of = [&](int64_t rows) {
     const auto meta = at::TensorOptions().dtype(at::kLong).device(at::kMeta);
     return task.batch_of(at::empty({rows, workload.length}, meta));
   };
-  const Batch batch = rows_of(workload.train_rows);
+  Batch batch = rows_of(workload.train_rows);
+  batch.targets.backup = workload.target.backup();
+  if (run.target) run.target->prepare(batch);
   // A third micro-batch needs no more memory.
   const int64_t micro_batches = std::min<int64_t>(2, workload.micro_batches);
   // The first update refreshes all bases. Of the next two updates, at least one does not refresh a given

@@ -13,12 +13,14 @@
 #include "models/causal_lm.h"
 #include "optim/optimizer.h"
 #include "train/memory_libraries.h"
+#include "train/target_options.h"
 
 namespace galore {
 
 struct Workload {
   int64_t train_rows = 8, eval_rows = 0, length = 256, micro_batches = 1;
   std::string task = "causal_lm", task_name = "";
+  TargetOptions target = {};
   LearningOptions learning = {};
   int64_t num_sources = 0, measured_rows = 0;  // of a mixture that learns its weights
 };

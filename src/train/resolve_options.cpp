@@ -88,6 +88,19 @@ void check_steps(const char* name, double steps) {
     fail_usage(name, "expected a whole number or a share below 1, given {}", steps);
 }
 
+void check_targets(const TrainOptions& o) {
+  const bool takes_rewards = o.task == "value" || o.task == "q_value";
+  if (o.has_target_network() && !takes_rewards)
+    fail_usage("target_network", "expected none unless task is value or q_value, given {} with task={}",
+               o.target_network, o.task);
+  if (o.has_target_network() && o.mixture_learning != "none")
+    fail_usage("target_network", "expected none with mixture_learning, given {}", o.target_network);
+  if (o.td_steps > 0 && !o.has_target_network())
+    fail_usage("td_steps", "expected 0 without target_network, given {}", o.td_steps);
+  if (o.cql_alpha > 0 && o.task != "q_value")
+    fail_usage("cql_alpha", "expected 0 unless task=q_value, given {}", o.cql_alpha);
+}
+
 void check_combinations(const TrainOptions& o) {
   const int sources = !o.model_name_or_path.empty() + !o.model_size.empty() + !o.config_name.empty();
   if (sources != 1)
@@ -123,6 +136,7 @@ void check_combinations(const TrainOptions& o) {
   check_evaluation(o);
   check_streaming(o);
   check_mixture(o);
+  check_targets(o);
 }
 
 // Notes options that are allowed but have no effect in this combination.

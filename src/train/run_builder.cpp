@@ -66,13 +66,14 @@ ModelConfig model_config_of(const TrainOptions& options) {
   if (!is_made_anew)
     fail_usage("task", "expected {}, for which the model's head was made, given {}", task_of(config.head),
                options.task);
-  NewHead wanted{options.num_labels, {}};
-  wanted.value.loss = value_loss_from_name(options.value_head);
+  NewHead wanted{options.num_labels, {}, !options.value_head.empty(), config.vocab_size};
+  if (wanted.loss_is_given) wanted.value.loss = value_loss_from_name(options.value_head);
   OptionTable table;
   table.add("v_min", &wanted.value.v_min, "");
   table.add("v_max", &wanted.value.v_max, "");
   table.add("num_bins", &wanted.value.num_bins, "");
   table.add("sigma_ratio", &wanted.value.sigma_ratio, "");
+  table.add("kappa", &wanted.value.kappa, "");
   table.set_list("value_head_args", options.value_head_args);
   check(wanted.value);
   config.head = task.new_head(wanted, [&] { return read_task_rows(train_files(options), task.layout()); });

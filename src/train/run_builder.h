@@ -7,6 +7,7 @@
 #include "models/causal_lm.h"
 #include "optim/optimizer.h"
 #include "train/movement_watch.h"
+#include "train/target_network.h"
 #include "train/train_options.h"
 
 namespace galore {
@@ -18,9 +19,10 @@ using MakeModel =
 struct RunObjects {
   std::unique_ptr<Ledger> ledger;
   std::unique_ptr<TrainableModel> model;
-  std::unique_ptr<Workspace> workspace;  // created with the optimizer
-  std::unique_ptr<Optimizer> optimizer;  // null until add_optimizer() is called
-  std::unique_ptr<MovementWatch> watch;  // null unless weights are rounded to nearest
+  std::unique_ptr<Workspace> workspace;   // created with the optimizer
+  std::unique_ptr<Optimizer> optimizer;   // null until add_optimizer() is called
+  std::unique_ptr<TargetNetwork> target;  // null unless the options ask for one
+  std::unique_ptr<MovementWatch> watch;   // null unless weights are rounded to nearest
 };
 
 // The vocabulary is the one that resize_vocab asks for.

@@ -11,6 +11,7 @@
 #include "optim/lazy_lift.h"
 #include "optim/quantized_weights.h"
 #include "tokenizer/tokenizer_files.h"
+#include "train/target_network.h"
 
 namespace galore {
 namespace {
@@ -115,6 +116,11 @@ Path save_checkpoint(const Path& output_dir, const RunParts& parts, const RunSta
     optimizer.write(writer.directory() / kOptimizerName);
     write_rng_state(writer.directory() / kRngStateName, {{"seed", parts.optimizer->options().seed}});
   }
+  if (parts.target) {
+    StateWriter target;
+    parts.target->visit(target);
+    target.write(writer.directory() / kTargetNetworkName);
+  }
   write_trainer_state(writer.directory() / kTrainerStateName, trainer_state_of(state));
   return writer.commit();
 }
@@ -201,6 +207,13 @@ void load_checkpoint(const Path& checkpoint, const RunParts& parts) {
   StateReader optimizer(checkpoint / kOptimizerName);
   parts.optimizer->visit(optimizer);
   optimizer.finish();
+  if (!parts.target) return;
+  if (!std::filesystem::exists(checkpoint / kTargetNetworkName))
+    fail("resume", "{} has no {}: expected target_network=none, as in the run that saved it",
+         checkpoint.string(), kTargetNetworkName);
+  StateReader target(checkpoint / kTargetNetworkName);
+  parts.target->visit(target);
+  target.finish();
 }
 
 std::vector<std::string> changed_options(const std::map<std::string, std::string>& before,

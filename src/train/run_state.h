@@ -17,6 +17,8 @@
 
 namespace galore {
 
+class TargetNetwork;
+
 // The sum of losses since the last log line, for the mean in the next line.
 struct LossWindow {
   double sum = 0;  // sum of finite losses
@@ -46,6 +48,7 @@ struct RunParts {
   const Tokenizer* tokenizer;  // may be null
   at::ScalarType dtype;
   std::string base = "";  // the directory of the model that an adapter belongs to
+  TargetNetwork* target = nullptr;
 };
 
 // Writes output_dir/checkpoint-<step> and returns its path.

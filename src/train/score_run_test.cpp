@@ -85,7 +85,7 @@ TEST_F(ScoreRun, GetsANewHeadFromALanguageModel) {
 TEST_F(ScoreRun, LearnsValuesWithEveryHead) {
   const auto add = [](nlohmann::json& row) { row["label"] = row["input_ids"].back().get<double>() / 64; };
   const std::string train_rows = rows("values.jsonl", 200, add);
-  for (const char* head : {"mse", "two_hot", "hl_gauss", "c51"}) {
+  for (const char* head : {"mse", "two_hot", "hl_gauss", "c51", "quantile"}) {
     const std::string name = std::string("value_") + head;
     const TrainResult result = train(with(
         {"task=value", std::string("value_head=") + head, "value_head_args=v_min=-0.2,v_max=1.2,num_bins=21",
@@ -95,9 +95,9 @@ TEST_F(ScoreRun, LearnsValuesWithEveryHead) {
     }
     const auto json = nlohmann::json::parse(file_text(folder_ / name / "config.json"));
     EXPECT_EQ(json["value_head"]["type"], head);
-    EXPECT_EQ(json["value_head"].size(), std::string(head) == "mse"        ? 1
-                                         : std::string(head) == "hl_gauss" ? 5
-                                                                           : 4);
+    const std::map<std::string, size_t> keys{
+        {"mse", 1}, {"two_hot", 4}, {"hl_gauss", 5}, {"c51", 4}, {"quantile", 3}};
+    EXPECT_EQ(json["value_head"].size(), keys.at(head));
     EXPECT_EQ(read_model_config(folder_ / name).head.num_outputs(), std::string(head) == "mse" ? 1 : 21);
   }
 }
@@ -118,6 +118,137 @@ TEST_F(ScoreRun, LearnsPreferences) {
                                          "eval_file=" + file, "max_steps=60", output("pairs")}));
   EXPECT_GT(value_of(result, "eval_pair_accuracy"), 0.9);
   EXPECT_LT(value_of(result, "eval_loss"), std::log(2.0) / 2);
+}
+
+TEST_F(ScoreRun, LearnsPairsAsRewardsByOneOutput) {
+  std::string text;
+  RandomStream random(3, "rewards");
+  for (int i = 0; i < 60; ++i)
+    text += nlohmann::json({{"chosen_input_ids", {1 + random.below(60), 32 + random.below(30)}},
+                            {"rejected_input_ids", {1 + random.below(60), 1 + random.below(30)}}})
+                .dump() +
+            "\n";
+  write_file_atomically(folder_ / "rewards.jsonl", text);
+  const std::string file = (folder_ / "rewards.jsonl").string();
+  const TrainResult result = train(
+      with({"task=reward", "train_file=" + file, "eval_file=" + file, "max_steps=40", output("reward")}));
+  EXPECT_GT(value_of(result, "eval_pair_accuracy"), 0.9);
+  const HeadConfig head = read_model_config(folder_ / "reward").head;
+  EXPECT_EQ(head.value.loss, ValueLoss::bradley_terry);
+  EXPECT_EQ(head.num_outputs(), 1);
+}
+
+// The reward of a token is 1 for the upper half of the vocabulary. Next tokens are random, so the value of a
+// state is its reward plus a constant.
+class Episodes : public ScoreRun {
+ protected:
+  std::string episodes(const std::string& name, int64_t count, double lambda) {
+    return rows(name, count, [lambda](nlohmann::json& row) {
+      for (const auto& id : row["input_ids"])
+        row["rewards"].push_back(id.get<int>() >= kTinyVocabulary / 2 ? 1 : 0);
+      row["gamma"] = 0.5;
+      row["lambda"] = lambda;
+    });
+  }
+  Settings episode_run(const std::string& task, double lambda, const Settings& more) {
+    const std::string file = episodes("episodes.jsonl", 150, lambda);
+    Settings all = with({"task=" + task, "value_head_args=v_min=-0.5,v_max=2.5,num_bins=31", "max_steps=150",
+                         "train_file=" + file, "eval_file=" + file, "target_update_interval=10"});
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  }
+};
+
+TEST_F(Episodes, TeachValuesThroughEveryTargetNetwork) {
+  for (const Settings& way : std::vector<Settings>{{"target_network=head"},
+                                                   {"target_network=model", "target_tau=0.2"},
+                                                   {"target_network=head", "td_steps=2", "value_head=c51"},
+                                                   {"target_network=head", "value_head=quantile"}}) {
+    Settings run = way;
+    run.push_back(output("value"));
+    run.emplace_back("overwrite_output_dir=true");
+    EXPECT_GT(value_of(train(episode_run("value", 0, run)), "eval_pearson"), 0.7) << way.back();
+  }
+}
+
+TEST_F(Episodes, TeachTheValuesOfActions) {
+  for (const std::string head : {"mse", "hl_gauss"}) {
+    const TrainResult result = train(episode_run(
+        "q_value", 1, {"value_head=" + head, "target_network=model", "cql_alpha=0.01", output("q_" + head)}));
+    EXPECT_GT(value_of(result, "eval_pearson"), 0.7) << head;
+    const HeadConfig saved = read_model_config(folder_ / ("q_" + head)).head;
+    EXPECT_EQ(saved.kind, HeadKind::action_value);
+    EXPECT_EQ(saved.num_outputs(), kTinyVocabulary * (head == "mse" ? 1 : 31));
+  }
+}
+
+TEST_F(Episodes, ResumeWithTheirTargetNetworkToTheBit) {
+  for (const std::string network : {"head", "model"}) {
+    const auto run = [&](const std::string& name, const Settings& more) {
+      Settings all = episode_run("value", 0.5,
+                                 {"target_network=" + network, "target_update_interval=4", "save_steps=6",
+                                  "max_steps=12", output(name)});
+      all.insert(all.end(), more.begin(), more.end());
+      train(all);
+      return file_text(folder_ / name / "model.safetensors");
+    };
+    const std::string whole = run("whole_" + network, {});
+    const std::string checkpoint = (folder_ / ("whole_" + network) / "checkpoint-6").string();
+    EXPECT_TRUE(run("resumed_" + network, {"resume_from_checkpoint=" + checkpoint}) == whole) << network;
+    std::filesystem::remove(Path(checkpoint) / kTargetNetworkName);
+    EXPECT_TRUE(
+        contains(message_of([&] { run("without_" + network, {"resume_from_checkpoint=" + checkpoint}); }),
+                 "has no target_network.safetensors"));
+  }
+}
+
+TEST_F(Episodes, PlanTheMemoryOfTheirTargetNetwork) {
+  for (const std::string task : {"value", "q_value"})
+    for (const std::string network : {"head", "model"}) {
+      SCOPED_TRACE(task + " " + network);
+      TrainOptions options;
+      OptionTable table;
+      resolve_settings(episode_run(task, 0, {"target_network=" + network, "cql_alpha=0"}), options, table);
+      const ModelConfig config = model_config_of(options);
+      const Workload workload{4, 0, 16, 1, options.task, "", options};
+      const MemoryPlan plan = plan_memory(config, model_options(options), options.optimizer, workload);
+      RunObjects run = build_model(config, model_options(options), at::kCPU);
+      run.model->initialize(1);
+      add_optimizer(run, options.optimizer);
+      run.model->set_dropout({});
+      run.target = make_target_network(options, *run.model, model_options(options), *run.ledger);
+      run.target->copy_all();
+      for (int64_t update = 1; update <= 4; ++update) {
+        Batch batch = find_task(task).batch_of(at::arange(64, at::kLong).view({4, 16}));
+        run.target->prepare(batch);
+        run.optimizer->begin_update(0.01, 1);
+        run.model->train_step(batch, 0.1);
+        run.optimizer->finish_update();
+        run.target->after_update(update * options.target_update_interval);
+      }
+      for (int i = 0; i < kNumOwners; ++i)
+        EXPECT_EQ(plan.bytes[static_cast<size_t>(i)], run.ledger->bytes(static_cast<Owner>(i)))
+            << owner_name(static_cast<Owner>(i));
+    }
+}
+
+TEST_F(Episodes, AreRefusedWhereTheyCannotBeLearned) {
+  const auto message = [&](const Settings& settings) {
+    return message_of([&] { train(episode_run("value", 0.5, settings)); });
+  };
+  EXPECT_TRUE(contains(message({output("a")}),
+                       "lambda: expected 1 (whole returns) without target_network, given 0.5"));
+  EXPECT_EQ(message({"td_steps=2", output("a")}), "[td_steps] expected 0 without target_network, given 2");
+  EXPECT_EQ(message({"task=reward", "target_network=head", output("a")}),
+            "[target_network] expected none unless task is value or q_value, given head with task=reward");
+  EXPECT_EQ(message({"cql_alpha=1", output("a")}), "[cql_alpha] expected 0 unless task=q_value, given 1");
+}
+
+TEST_F(ScoreRun, TellsHowManyTargetsAreOutsideOfTheSupport) {
+  const std::string file =
+      rows("far.jsonl", 20, [](nlohmann::json& row) { row["label"] = row["input_ids"].size() > 4 ? 30 : 1; });
+  train(with({"task=value", "train_file=" + file, "max_steps=1", output("far")}));
+  EXPECT_TRUE(contains(log_, "outside of the value head's support, -10 to 10"));
 }
 
 TEST_F(ScoreRun, ResumesToTheBit) {

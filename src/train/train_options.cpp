@@ -13,12 +13,39 @@ namespace {
 
 constexpr double kMost = std::numeric_limits<double>::infinity();
 
+void declare_targets(OptionTable& table, TargetOptions& o) {
+  table
+      .add("target_network", &o.target_network,
+           "copy that values the next states of rewards: none (whole returns), head, or model (also its "
+           "trunk)")
+      .choices({"none", "head", "model"});
+  table
+      .add("target_update_interval", &o.target_update_interval,
+           "number of updates between updates of the target network")
+      .range(1, 1e15);
+  table
+      .add("target_tau", &o.target_tau,
+           "share of the model in the target network after such an update; 1: a copy")
+      .range(0, 1)
+      .alias("tau");
+  table.add("td_steps", &o.td_steps, "n of n-step returns; 0: lambda returns, with the lambda of each row")
+      .range(0, 1e9);
+  table
+      .add("cql_alpha", &o.cql_alpha,
+           "task=q_value: weight of the conservative term, the cross entropy of the actions taken")
+      .range(0, 1e9);
+}
+
 void declare_heads(OptionTable& table, TaskOptions& o) {
   table.add("num_labels", &o.num_labels, "classes of a new head, 1: regression; 0: as many as the rows have")
       .range(0, 1e6);
-  table.add("value_head", &o.value_head, "loss of a new value head").choices(value_loss_names());
+  table
+      .add("value_head", &o.value_head,
+           "loss of a new value head; unset: hl_gauss, and bradley_terry for task=reward with pairs")
+      .choices(value_loss_names());
   table.add("value_head_args", &o.value_head_args,
-            "support of a new value head: v_min=-10,v_max=10,num_bins=51,sigma_ratio=0.75");
+            "support of a new value head: v_min=-10,v_max=10,num_bins=51,sigma_ratio=0.75,kappa=1");
+  declare_targets(table, o);
 }
 
 void declare_model(OptionTable& table, ModelSource& o, TaskOptions& task) {

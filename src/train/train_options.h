@@ -13,6 +13,7 @@
 #include "optim/optimizer_options.h"
 #include "train/adapter_options.h"
 #include "train/schedule.h"
+#include "train/target_options.h"
 
 namespace galore {
 
@@ -33,11 +34,11 @@ struct ModelSource : AdapterChoice {
 };
 
 // The task that the model learns (tasks/task.h).
-struct TaskOptions {
+struct TaskOptions : TargetOptions {
   std::string stage = "pt", task = "causal_lm";
-  std::string task_name;   // a task of GLUE
-  int64_t num_labels = 0;  // of a new classifier; 0: by the task or the rows
-  std::string value_head = "hl_gauss", value_head_args;
+  std::string task_name;                    // a task of GLUE
+  int64_t num_labels = 0;                   // of a new classifier; 0: by the task or the rows
+  std::string value_head, value_head_args;  // "": hl_gauss, or the task's choice
 };
 
 // Options of rows and batches (inputs.h).

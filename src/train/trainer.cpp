@@ -29,8 +29,12 @@ bool is_finite(const Parameter& parameter) {
 }  // namespace
 
 RunParts TrainingLoop::parts(bool with_optimizer) {
-  return {*run_.model, with_optimizer ? run_.optimizer.get() : nullptr, inputs_.tokenizer.get(),
-          inputs_.model_options.weights_dtype, options_.model_name_or_path};
+  return {*run_.model,
+          with_optimizer ? run_.optimizer.get() : nullptr,
+          inputs_.tokenizer.get(),
+          inputs_.model_options.weights_dtype,
+          options_.model_name_or_path,
+          with_optimizer ? run_.target.get() : nullptr};
 }
 
 TrainResult TrainingLoop::run() {
@@ -110,7 +114,9 @@ LossSum TrainingLoop::train_batches(const std::vector<Batch>& batches, int64_t t
   for (const Batch& batch : batches) {
     model().set_dropout(place);
     place.first_row += batch.ids.size(0);
-    const LossSum part = model().train_step(batch, scale);
+    Batch prepared = batch;
+    if (run_.target) run_.target->prepare(prepared);
+    const LossSum part = model().train_step(prepared, scale);
     loss.loss += part.loss;
     loss.num_tokens += part.num_tokens;
   }
@@ -131,6 +137,7 @@ void TrainingLoop::train_one_update() {
   // An update without a target has no gradient, and weight decay alone would only shrink the weights.
   const Outcome outcome = targets > 0 ? update_weights(batches, targets, rate) : Outcome();
   ++state_.step;
+  if (run_.target) run_.target->after_update(state_.step);
   state_.data = inputs_.train_data->position();
   previous_epoch_ = state_.epoch;
   state_.epoch = inputs_.train_data->epochs();

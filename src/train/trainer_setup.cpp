@@ -66,7 +66,7 @@ void TrainingLoop::open_data() {
     config.eos_token_id = end_of_text(tokenizer, config);
     if (pad && *pad < config.vocab_size) config.pad_token_id = pad;
   }
-  inputs_.train_data = open_train_data(options_, tokenizer, config, say, inputs_.task);
+  inputs_.train_data = open_train_data(options_, tokenizer, config, say, inputs_.task, options_);
   inputs_.eval_data = open_eval_parts(options_, tokenizer, config, say, inputs_.task);
   const auto& eval_files = options_.eval_file.empty() ? options_.train_file : options_.eval_file;
   const EvalData& data = inputs_.eval_data;
@@ -184,6 +184,8 @@ void TrainingLoop::prepare_model(const MakeModel& make_model) {
   }
   add_optimizer(run_, options_.optimizer, options_.learning_rate);
   check_optimizer();
+  run_.target = make_target_network(options_, *run_.model, inputs_.model_options, *run_.ledger);
+  if (run_.target && !keeper_.resumes()) run_.target->copy_all();
   const bool loses_changes = options_.optimizer.rounding == "nearest" && !options_.optimizer.master_weights;
   const int64_t full_rate = std::max(state_.step, galore::steps_of(options_.warmup_steps, state_.max_steps));
   if (loses_changes) run_.watch = std::make_unique<MovementWatch>(run_.model->parameters(), full_rate);

@@ -10,6 +10,7 @@
 #include "kernels/layer_norm.h"
 #include "kernels/rms_norm.h"
 #include "kernels/rotary.h"
+#include "kernels/value_loss.h"
 
 namespace galore::kernels::cpu {
 
@@ -39,6 +40,9 @@ bool rotate(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sin
 // If gradient_scale is null, only the losses are computed and the logits stay.
 bool cross_entropy(const at::Tensor& losses, const at::Tensor& logits, const at::Tensor& labels,
                    const double* gradient_scale);
+// Supports all that the function of the same name in kernels/ does.
+void value_loss(const ValueLosses& out, const at::Tensor& logits, const at::Tensor& targets,
+                const ValueSupport& support, std::optional<double> gradient_scale);
 
 // Support fp32 or bf16 on either side.
 bool embedding(const at::Tensor& out, const at::Tensor& table, const at::Tensor& indices);

@@ -1,4 +1,4 @@
-#include "heads/value_distribution.h"
+#include "kernels/value_distribution.h"
 
 #include <algorithm>
 #include <array>
@@ -10,7 +10,7 @@
 namespace galore {
 namespace {
 
-constexpr std::array kLossNames = {"mse", "two_hot", "hl_gauss", "c51"};
+constexpr std::array kLossNames = {"mse", "two_hot", "hl_gauss", "c51", "quantile", "bradley_terry"};
 
 double bin_width(const ValueSupport& support) {
   return (support.v_max - support.v_min) / static_cast<double>(support.num_bins);
@@ -52,10 +52,21 @@ double softmax(std::span<const float> logits, std::vector<double>& probabilities
   return largest + std::log(sum);
 }
 
+ValueReadout mean_and_deviation(std::span<const float> samples) {
+  ValueReadout result;
+  const auto count = static_cast<double>(samples.size());
+  double square = 0;
+  for (const float sample : samples) result.value += static_cast<double>(sample) / count;
+  for (const float sample : samples)
+    square += std::pow(static_cast<double>(sample) - result.value, 2) / count;
+  result.deviation = std::sqrt(square);
+  return result;
+}
+
 // Replaces the logits by scale times the gradient of their read-out.
 void read_out_gradient(const ValueSupport& support, std::span<float> logits, double value, double scale) {
-  if (support.loss == ValueLoss::mse) {
-    logits[0] = static_cast<float>(scale);
+  if (!support.is_categorical()) {
+    std::fill(logits.begin(), logits.end(), static_cast<float>(scale / static_cast<double>(logits.size())));
     return;
   }
   std::vector<double> probabilities;
@@ -71,7 +82,8 @@ void read_out_gradient(const ValueSupport& support, std::span<float> logits, dou
 ValueLoss value_loss_from_name(const std::string& name) {
   for (size_t i = 0; i < kLossNames.size(); ++i)
     if (canonical_name(name) == kLossNames[i]) return static_cast<ValueLoss>(i);
-  fail_usage("value_head", "expected mse, two_hot, hl_gauss or c51, given '{}'", name);
+  fail_usage("value_head", "expected mse, two_hot, hl_gauss, c51, quantile or bradley_terry, given '{}'",
+             name);
 }
 
 const char* value_loss_name(ValueLoss loss) { return kLossNames[static_cast<size_t>(loss)]; }
@@ -79,18 +91,21 @@ const char* value_loss_name(ValueLoss loss) { return kLossNames[static_cast<size
 std::vector<std::string> value_loss_names() { return {kLossNames.begin(), kLossNames.end()}; }
 
 void check(const ValueSupport& support) {
-  if (support.loss == ValueLoss::mse) return;
+  if (support.is_scalar()) return;
+  if (support.num_bins < 2 || support.num_bins > 1 << 20)
+    fail_usage("value_head_args", "num_bins: expected 2 to {}, given {}", 1 << 20, support.num_bins);
+  if (!std::isfinite(support.kappa) || support.kappa <= 0)
+    fail_usage("value_head_args", "kappa: expected above 0, given {}", support.kappa);
+  if (!support.is_categorical()) return;
   if (!std::isfinite(support.v_min) || !std::isfinite(support.v_max) || support.v_min >= support.v_max)
     fail_usage("value_head_args", "expected v_min below v_max, given {} and {}", support.v_min,
                support.v_max);
-  if (support.num_bins < 2 || support.num_bins > 1 << 20)
-    fail_usage("value_head_args", "num_bins: expected 2 to {}, given {}", 1 << 20, support.num_bins);
   if (!std::isfinite(support.sigma_ratio) || support.sigma_ratio <= 0)
     fail_usage("value_head_args", "sigma_ratio: expected above 0, given {}", support.sigma_ratio);
 }
 
 std::vector<double> locations(const ValueSupport& support) {
-  if (support.loss == ValueLoss::mse) return {};
+  if (!support.is_categorical()) return {};
   std::vector<double> values(static_cast<size_t>(support.num_bins));
   for (size_t i = 0; i < values.size(); ++i)
     values[i] = first_location(support) + spacing(support) * static_cast<double>(i);
@@ -121,7 +136,7 @@ void target_of(const ValueSupport& support, double value, std::span<double> prob
 }
 
 ValueReadout read_out(const ValueSupport& support, std::span<const float> logits) {
-  if (support.loss == ValueLoss::mse) return {logits[0], 0};
+  if (!support.is_categorical()) return mean_and_deviation(logits);
   std::vector<double> probabilities;
   softmax(logits, probabilities);
   const double first = first_location(support), step = spacing(support);

@@ -1,4 +1,4 @@
-#include "heads/value_distribution.h"
+#include "kernels/value_distribution.h"
 
 #include <gtest/gtest.h>
 
@@ -111,6 +111,11 @@ TEST(ReadOut, IsTheMeanAndItsDeviation) {
   const std::vector<float> even{1, 1, 1};
   EXPECT_NEAR(read_out(support, even).value, 1, 1e-12);
   EXPECT_NEAR(read_out(support, even).deviation, std::sqrt(2.0 / 3), 1e-12);
+  ValueSupport quantiles{ValueLoss::quantile};
+  quantiles.num_bins = 4;
+  const std::vector<float> outputs{-1, 0, 1, 4};
+  EXPECT_NEAR(read_out(quantiles, outputs).value, 1, 1e-12);
+  EXPECT_NEAR(read_out(quantiles, outputs).deviation, std::sqrt(14.0 / 4), 1e-12);
   const std::vector<float> number{-3.5f};
   EXPECT_EQ(read_out({ValueLoss::mse}, number).value, -3.5);
 }
@@ -124,8 +129,12 @@ TEST(ValueSupport, RefusesWhatHasNoBins) {
               check({ValueLoss::c51, 0, 1, 1});
             }),
             "[value_head_args] num_bins: expected 2 to 1048576, given 1");
+  EXPECT_EQ(message_of([] {
+              check({ValueLoss::quantile, 0, 0, 5, 0.75, 0});
+            }),
+            "[value_head_args] kappa: expected above 0, given 0");
   EXPECT_EQ(message_of([] { value_loss_from_name("gauss"); }),
-            "[value_head] expected mse, two_hot, hl_gauss or c51, given 'gauss'");
+            "[value_head] expected mse, two_hot, hl_gauss, c51, quantile or bradley_terry, given 'gauss'");
 }
 
 }  // namespace
