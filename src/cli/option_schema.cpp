@@ -27,7 +27,8 @@ OrderedJson optimizer_names() {
 }
 
 bool is_map(const std::string& name) {
-  return name == "optim_args" || name == "optim_overrides" || name == "lr_scheduler_kwargs";
+  return name == "optim_args" || name == "optim_overrides" || name == "lr_scheduler_kwargs" ||
+         name == "mixture" || name == "mixture_args";
 }
 
 // Describes a number as the table checks it. The schema cannot check the range of a number written as text.
@@ -87,6 +88,14 @@ OrderedJson option_schema(const OptionTable& table) {
       properties[alias] = same;
     }
   }
+  // The section `data` of a file holds options that may also stand at its top (config_file.h).
+  OrderedJson data = OrderedJson::object();
+  for (const auto& option : table.options())
+    if (option->group() == "Data") data[option->name()] = properties[option->name()];
+  properties["data"] = {{"description", "a section for the options of the data"},
+                        {"type", {"object", "null"}},
+                        {"properties", data},
+                        {"additionalProperties", true}};
   return {{"$schema", "https://json-schema.org/draft/2020-12/schema"},
           {"title", "galore train"},
           {"type", "object"},

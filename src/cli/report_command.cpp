@@ -8,6 +8,7 @@
 #include "core/files.h"
 #include "core/options.h"
 #include "core/output_path.h"
+#include "data/mixture_options.h"
 #include "report/page.h"
 #include "report/run_history.h"
 #include "tasks/task.h"
@@ -33,7 +34,10 @@ int report_command(const Arguments& arguments) {
   runs.insert(runs.begin(), named.begin(), named.end());
   if (runs.empty()) fail_usage("report", "expected one or more runs: galore report RUN... [--output FILE]");
   std::vector<nlohmann::ordered_json> histories;
-  const std::vector<ChartSpec> all_charts = charts(all_metrics());
+  const std::vector<std::string> sources = mixture_sources(runs);
+  std::vector<MetricKind> metrics = all_metrics();
+  for (const std::string& source : sources) metrics.push_back(mixture_loss_metric(source));
+  const std::vector<ChartSpec> all_charts = charts(metrics, sources);
   for (const std::string& run : runs) histories.push_back(read_run(run, all_charts));
   const std::string page = report_page(histories, all_charts);
   if (output == "-") return fmt::print("{}", page), 0;

@@ -128,8 +128,9 @@ LossSum GradientProbe::run(const Batch& batch, const std::string& set, Mode mode
     }
     taps.push_back(std::make_unique<Tap>(*parameter, mode, std::move(parts), workspace_));
   }
-  if (batch.targets.count == 0) return {};
-  return model_.train_step(batch, 1 / static_cast<double>(batch.targets.count));
+  // The targets of a planned batch are not counted.
+  if (batch.targets.count == 0 && !batch.ids.is_meta()) return {};
+  return model_.train_step(batch, 1 / static_cast<double>(std::max<int64_t>(batch.targets.count, 1)));
 }
 
 LossSum GradientProbe::collect(const Batch& batch, const std::string& set) {

@@ -2,7 +2,8 @@
 
 namespace galore {
 
-std::vector<ChartSpec> charts(const std::vector<MetricKind>& metrics) {
+std::vector<ChartSpec> charts(const std::vector<MetricKind>& metrics,
+                              const std::vector<std::string>& sources) {
   std::vector<ChartSpec> all{{.title = "Training loss",
                               .series = {"loss"},
                               .format = "fixed",
@@ -17,6 +18,8 @@ std::vector<ChartSpec> charts(const std::vector<MetricKind>& metrics) {
                      .digits = metric.digits,
                      .dots = true,
                      .logarithmic = true});
+  for (const std::string& source : sources)
+    all.push_back({.title = "Weight of " + source, .series = {weight_series(source)}, .format = "percent"});
   const std::vector<ChartSpec> others{
       {.title = "Gradient norm",
        .series = {"grad_norm", "grad_norm_projected"},

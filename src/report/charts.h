@@ -22,8 +22,12 @@ struct ChartSpec {
   std::string noted_series = {};    // shows the note only if this series is drawn; "": always
 };
 
-// Returns the charts in the order of the page. `metrics` are the metrics of evaluations.
-std::vector<ChartSpec> charts(const std::vector<MetricKind>& metrics);
+// Returns the charts in the order of the page. `metrics` are the metrics of evaluations, and `sources` the
+// names of the sources of mixtures, of which each has a chart of its weight.
+std::vector<ChartSpec> charts(const std::vector<MetricKind>& metrics,
+                              const std::vector<std::string>& sources = {});
+// Returns the name of the series of a source's weight.
+inline std::string weight_series(const std::string& source) { return "mixture_weights/" + source; }
 // Returns the charts as JSON for page/page.js.
 nlohmann::ordered_json charts_json(const std::vector<ChartSpec>& charts);
 

@@ -112,6 +112,17 @@ TEST(TensorboardSink, RanksAndEnergyOfEachWeight) {
                 framed_record(scalars_event(2, 9, {{"ranks/q", 16}, {"captured_energy/q", 0.75}})));
 }
 
+TEST(TensorboardSink, WeightsOfAMixture) {
+  const TestFolder folder;
+  const auto board = make_tensorboard_sink(folder.path(), kMetrics);
+  board->drop_after(-1);
+  board->write({"mixture", 2, {{"step", 9}, {"weights", {{"a", 0.25}}}, {"rewards", {{"a", 3.5}}}}});
+  EXPECT_EQ(
+      event_files(folder.path()),
+      framed_record(version_event(2)) +
+          framed_record(scalars_event(2, 9, {{"mixture_weights/a", 0.25}, {"mixture_rewards/a", 3.5}})));
+}
+
 TEST(LogSinks, NothingIsThereBeforeTheFirstEvent) {
   const TestFolder folder;
   make_jsonl_sink(folder.path())->drop_after(-1);

@@ -36,6 +36,7 @@ class History {
     if (name == "configuration") configure(fields);
     if (name == "memory") run_["memory"] = fields;
     if (name == "subspace") add_refreshes(fields);
+    if (name == "mixture") add_weights(fields);
     if (name == "end") run_["summary"]["peak_memory_bytes"] = fields.value("peak_memory_bytes", Json());
     const double step = number_of(fields, "step", -1);
     if (step < 0 || (name != "step" && name != "eval")) return;
@@ -110,6 +111,15 @@ class History {
       if (std::isfinite(energy)) last_energy_[name] = energy;
     }
     if (!energies.empty() && !last_energy_.empty()) add_mean_energy(step);
+  }
+
+  void add_weights(const Json& fields) {
+    const Json weights = fields.value("weights", Json::object());
+    for (const auto& [source, weight] : weights.items()) {
+      Curve& curve = curves_[weight_series(source)];
+      curve.x.push_back(number_of(fields, "step", 0));
+      curve.y.push_back(weight.is_number() ? weight : Json());
+    }
   }
 
   // Averages over all matrices: refreshes are spread over the updates, so the matrices of one event do not
@@ -232,6 +242,24 @@ Curve thinned(const Curve& curve, size_t most) {
     few.y.push_back(curve.y[count - 1]);
   }
   return few;
+}
+
+std::vector<std::string> mixture_sources(const std::vector<std::string>& runs) {
+  std::vector<std::string> sources;
+  for (const std::string& run : runs) {
+    const auto path = std::filesystem::exists(run) ? history_file(run) : std::nullopt;
+    std::ifstream file(path.value_or(""));
+    for (std::string line; std::getline(file, line);) {
+      if (!line.starts_with(R"({"event":"mixture")")) continue;
+      const Json event = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+      if (!event.is_object()) continue;
+      const Json weights = event.value("weights", Json::object());
+      for (const auto& [source, weight] : weights.items())
+        if (std::find(sources.begin(), sources.end(), source) == sources.end()) sources.push_back(source);
+      break;
+    }
+  }
+  return sources;
 }
 
 Json read_run(const Path& path, const std::vector<ChartSpec>& charts) {

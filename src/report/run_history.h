@@ -30,7 +30,12 @@ Curve thinned(const Curve& curve, size_t most);
 //   series {name: {x: [steps], y: []}},        the series that `charts` draw
 //   subspace {weight: {steps: [], ranks: [], energy: [null: not logged]}}
 //
+// The weights of a mixture's sources are series, too (weight_series()).
+//
 // An unfinished last line of a running program is left out. Any other line that is not an event is an Error.
 nlohmann::ordered_json read_run(const Path& path, const std::vector<ChartSpec>& charts);
+
+// Returns the names of the sources of the mixtures in these runs, each once, in the order of the logs.
+std::vector<std::string> mixture_sources(const std::vector<std::string>& runs);
 
 }  // namespace galore

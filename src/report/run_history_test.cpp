@@ -67,6 +67,21 @@ TEST(RunHistory, ReadsMetrics) {
   }
 }
 
+TEST(RunHistory, ReadsTheWeightsOfAMixture) {
+  const TestFolder folder;
+  write_file_atomically(folder / "metrics.jsonl",
+                        std::string(kLog) +
+                            R"({"event":"mixture","time":1004,"step":2,"weights":{"a":0.25,"b":0.75}}
+{"event":"mixture","time":1005,"step":3,"weights":{"a":0.5,"b":0.5}}
+)");
+  const auto sources = mixture_sources({folder.path().string(), (folder / "absent").string()});
+  EXPECT_EQ(sources, (std::vector<std::string>{"a", "b"}));
+  const auto all = charts({}, sources);
+  const Json run = read_run(folder.path(), all);
+  EXPECT_EQ(run.at("series").at(weight_series("b")), Json::parse(R"({"x":[2.0,3.0],"y":[0.75,0.5]})"));
+  EXPECT_NE(charts_json(all).dump().find("Weight of b"), std::string::npos);
+}
+
 TEST(RunHistory, ReadsTheStateOfTheLastCheckpoint) {
   const TestFolder folder;
   for (const char* name : {"checkpoint-9", "checkpoint-10"}) {

@@ -39,12 +39,14 @@ std::vector<EventScalar> scalars_of_evaluation(const LogEvent& event,
   return scalars;
 }
 
-std::vector<EventScalar> scalars_of_weights(const LogEvent& event) {
+// Returns the numbers of fields that are maps: {name: number} becomes prefix + field/name.
+std::vector<EventScalar> scalars_of_maps(const LogEvent& event, const std::string& prefix,
+                                         const std::vector<const char*>& fields) {
   std::vector<EventScalar> scalars;
-  for (const char* kind : {"ranks", "captured_energy"}) {
-    if (!event.fields.contains(kind)) continue;
-    for (const auto& [weight, value] : event.fields[kind].items())
-      scalars.push_back({std::string(kind) + "/" + weight, value.get<double>()});
+  for (const char* field : fields) {
+    if (!event.fields.contains(field)) continue;
+    for (const auto& [name, value] : event.fields[field].items())
+      scalars.push_back({prefix + field + "/" + name, value.get<double>()});
   }
   return scalars;
 }
@@ -82,7 +84,9 @@ class TensorboardSink : public LogSink {
     std::vector<EventScalar> scalars;
     if (event.name == "step") scalars = scalars_of_step(event);
     if (event.name == "eval") scalars = scalars_of_evaluation(event, metrics_);
-    if (event.name == "subspace") scalars = scalars_of_weights(event);
+    if (event.name == "subspace") scalars = scalars_of_maps(event, "", {"ranks", "captured_energy"});
+    if (event.name == "mixture")
+      scalars = scalars_of_maps(event, "mixture_", {"weights", "tokens", "epochs", "rewards"});
     if (!scalars.empty()) put(scalars_event(event.time, step, scalars));
     if (event.name == "configuration" || event.name == "memory")
       put(text_event(event.time, std::max<int64_t>(resume_step_, 0), event.name, table_of(event.fields)));

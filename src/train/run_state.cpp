@@ -105,6 +105,20 @@ T value_or(const std::map<std::string, T>& values, const char* name, T otherwise
   return found == values.end() ? otherwise : found->second;
 }
 
+DataPosition read_position(const TrainerState& trainer, const Path& checkpoint) {
+  DataPosition position;
+  DataPosition::visit(position, [&](const char* name, int64_t& number) {
+    number = std::string_view(name).starts_with("stream_") ? value_or<int64_t>(trainer.counters, name, 0)
+                                                           : counter(trainer, checkpoint, name);
+  });
+  position.sources.resize(static_cast<size_t>(value_or<int64_t>(trainer.counters, kNumSources, 0)));
+  for (size_t k = 0; k < position.sources.size(); ++k)
+    DataPosition::visit(position.sources[k], [&](const char* name, int64_t& number) {
+      number = counter(trainer, checkpoint, source_counter(k, name).c_str());
+    });
+  return position;
+}
+
 }  // namespace
 
 Path save_checkpoint(const Path& output_dir, const RunParts& parts, const RunState& state) {
@@ -164,15 +178,7 @@ RunState read_run_state(const Path& checkpoint) {
   state.history = trainer.log_history;
   state.best_metric = trainer.best_metric;
   state.best_checkpoint = best_checkpoint_of(trainer, checkpoint);
-  DataPosition::visit(state.data, [&](const char* name, int64_t& number) {
-    number = std::string_view(name).starts_with("stream_") ? value_or<int64_t>(trainer.counters, name, 0)
-                                                           : counter(trainer, checkpoint, name);
-  });
-  state.data.sources.resize(static_cast<size_t>(value_or<int64_t>(trainer.counters, kNumSources, 0)));
-  for (size_t k = 0; k < state.data.sources.size(); ++k)
-    DataPosition::visit(state.data.sources[k], [&](const char* name, int64_t& number) {
-      number = counter(trainer, checkpoint, source_counter(k, name).c_str());
-    });
+  state.data = read_position(trainer, checkpoint);
   state.data_fingerprint = {value_or<int64_t>(trainer.counters, kTokensFingerprint, 0),
                             value_or<int64_t>(trainer.counters, kRowsFingerprint, 0)};
   state.tokens_seen = counter(trainer, checkpoint, "tokens_seen");
