@@ -94,10 +94,10 @@ Pass in_fp32(const Pass& pass) {
 
 }  // namespace
 
-ScoreHead::ScoreHead(HeadConfig config, int64_t features, const LayerBuilder& builder)
+ScoreHead::ScoreHead(HeadConfig config, int64_t features, const LayerBuilder& builder, const ScoreSize& size)
     : config_(std::move(config)),
       features_(features),
-      score_(builder.linear({kScoreHead, Role::head}, {features, config_.num_outputs()})) {}
+      score_(size, features, config_.num_outputs(), builder) {}
 
 void ScoreHead::initialize(uint64_t seed, double initializer_range) {
   ParameterList own;
@@ -120,32 +120,25 @@ Scratch ScoreHead::gather(const Pass& pass, const at::Tensor& hidden, const at::
   return inputs;
 }
 
-Scratch ScoreHead::logits_of(const Pass& pass, const at::Tensor& inputs) const {
-  const Pass wide = in_fp32(pass);
-  Scratch logits = wide.scratch("score.logits", {inputs.size(0), config_.num_outputs()});
-  score_->forward(wide, inputs, logits, Write::replace);
-  return logits;
-}
-
 LossSum ScoreHead::train(const Pass& pass, const at::Tensor& hidden, const Targets& targets,
                          double gradient_scale, const at::Tensor& hidden_gradient) {
   const Pass wide = in_fp32(pass);
-  const Scratch inputs = gather(pass, hidden, targets.places), logits = logits_of(pass, inputs);
+  const Scratch inputs = gather(pass, hidden, targets.places), logits = score_.forward(wide, inputs);
   LossSum sum;
   if (!hidden.is_meta()) sum = sum_of(losses_of(config_, logits, targets, gradient_scale));
   const Scratch gradient = wide.scratch("score.gradient", inputs->sizes());
-  score_->input_gradient(wide, logits, gradient, Write::replace);
+  score_.backward(wide, inputs, logits, gradient);
   if (!hidden.is_meta()) {
     hidden_gradient.zero_();
     hidden_gradient.index_add_(0, targets.places.to(hidden.device()), gradient->to(hidden_gradient.dtype()));
   }
-  score_->report_gradient(wide, logits, inputs);
   return sum;
 }
 
 LossSum ScoreHead::evaluate(const Pass& pass, const at::Tensor& hidden, const Targets& targets,
                             Predictions* out) const {
-  const Scratch inputs = gather(pass, hidden, targets.places), logits = logits_of(pass, inputs);
+  const Scratch inputs = gather(pass, hidden, targets.places);
+  const Scratch logits = score_.forward(in_fp32(pass), inputs);
   if (hidden.is_meta()) return {};
   if (out) out->values = logits->to(at::kCPU, at::kFloat, /*non_blocking=*/false, /*copy=*/true);
   if (out && config_.kind == HeadKind::value) out->readouts = read_all(config_.value, out->values);

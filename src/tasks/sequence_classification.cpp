@@ -137,6 +137,7 @@ class ClassificationTask : public Task {
     return std::make_unique<ClassificationMetrics>(kinds_);
   }
   Batch batch_of(const at::Tensor& ids) const override { return batch_with_targets(ids, false); }
+  MakeTargets make_targets() const override { return score_targets; }
   bool reads_rows() const override { return true; }
   bool fits(const HeadConfig& head) const override {
     return head.kind == HeadKind::classification || head.kind == HeadKind::regression;
@@ -156,9 +157,9 @@ class ClassificationTask : public Task {
     return head;
   }
   ExampleRow encode(const TaskRow& row, const RowEncoding& encoding) const override {
-    std::vector<int64_t> ids = input_ids(row, encoding);
-    const int64_t place = last_position(ids, encoding.config);
-    return row_with_target(std::move(ids), place, {target_of_row(row, encoding.config.head)});
+    RowInput input = row_input(row, encoding);
+    const int64_t place = scored_position(input.ids, encoding.config);
+    return row_with_target(std::move(input), place, {target_of_row(row, encoding.config.head)});
   }
   void write_rows(const Batch& batch, const Predictions& predictions, const HeadConfig& head,
                   const TakeRow& take) const override {

@@ -35,6 +35,13 @@ struct RowEncoding {
   const ModelConfig& config;             // with the head
   const Tokenizer* tokenizer = nullptr;  // null: only rows with ids are accepted
   int64_t max_length = 256;
+  double mlm_probability = 0.15;  // share of the tokens that masked_lm predicts
+};
+
+// The place of a batch's first row in its data, which keys random choices.
+struct RowDraw {
+  uint64_t seed = 0;
+  int64_t epoch = 0, first_row = 0;
 };
 
 // Sums the metrics over the batches of one evaluation.
@@ -59,6 +66,13 @@ class Task {
   // Returns a batch of these token ids (B x T) with every target that such rows can have. The memory plan
   // calls it on the meta device, and the benchmark with random ids.
   virtual Batch batch_of(const at::Tensor& ids) const = 0;
+
+  // Makes the targets of a batch. None: each token's target is the next token of its row.
+  virtual MakeTargets make_targets() const { return {}; }
+  // Returns true if draw() makes the targets of every batch at random. The choices depend on the place in the
+  // data alone, so that a resumed run repeats them. Several threads may call draw().
+  virtual bool draws() const { return false; }
+  virtual void draw(Batch& /*batch*/, const RowEncoding& /*encoding*/, const RowDraw& /*draw*/) const {}
 
   // Returns true if the task reads rows of its own (task_rows.h), which stay in memory. Otherwise its rows
   // are tokens, which the data folder reads and caches.

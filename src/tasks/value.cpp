@@ -102,7 +102,7 @@ ExampleRow pair_of(const TaskRow& row, const RowEncoding& encoding) {
   ExampleRow out;
   for (const std::string side : {"chosen", "rejected"}) {
     const std::vector<int64_t> ids = ids_of(row, side + "_input_ids", side, encoding);
-    out.places.push_back(static_cast<int64_t>(out.ids.size()) + last_position(ids, encoding.config));
+    out.places.push_back(static_cast<int64_t>(out.ids.size()) + scored_position(ids, encoding.config));
     out.ids.insert(out.ids.end(), ids.begin(), ids.end());
     out.ends.push_back(static_cast<int64_t>(out.ids.size()));
   }
@@ -157,6 +157,7 @@ class ValueTask : public Task {
   const std::vector<MetricKind>& metrics() const override { return value_metrics(); }
   std::unique_ptr<MetricSum> new_metrics() const override { return std::make_unique<ValueMetrics>(); }
   Batch batch_of(const at::Tensor& ids) const override { return batch_with_targets(ids, true); }
+  MakeTargets make_targets() const override { return score_targets; }
   bool reads_rows() const override { return true; }
   bool fits(const HeadConfig& head) const override { return head.kind == HeadKind::value; }
 
@@ -169,16 +170,16 @@ class ValueTask : public Task {
   ExampleRow encode(const TaskRow& row, const RowEncoding& encoding) const override {
     if (is_pair(row)) return pair_of(row, encoding);
     const ValueSupport& support = encoding.config.head.value;
-    std::vector<int64_t> ids = input_ids(row, encoding);
+    RowInput input = row_input(row, encoding);
     if (row.values.contains("label")) {
-      const int64_t place = last_position(ids, encoding.config);
-      return row_with_target(std::move(ids), place, target_of_label(row, support));
+      const int64_t place = scored_position(input.ids, encoding.config);
+      return row_with_target(std::move(input), place, target_of_label(row, support));
     }
     if (!row.values.contains("labels") && !row.values.contains("rewards"))
       fail(row.where, "expected 'label', 'labels', 'rewards', or a chosen and a rejected input");
     ExampleRow out;
-    out.labels.assign(ids.size(), kIgnoredLabel);
-    out.ids = std::move(ids);
+    out.labels.assign(input.ids.size(), kIgnoredLabel);
+    out.ids = std::move(input.ids);
     add_token_targets(out, row, support);
     return out;
   }

@@ -6,6 +6,7 @@
 
 #include "checkpoint/generation_config.h"
 #include "core/errors.h"
+#include "data/changed_batches.h"
 #include "data/prefetch.h"
 #include "data/row_batch_source.h"
 #include "data/stream_source.h"
@@ -18,6 +19,12 @@ namespace {
 Packing packing_of(const DataOptions& options) {
   if (!options.packing_word.empty()) return Packing::isolated;
   return options.packing ? Packing::joined : Packing::none;
+}
+
+// Rotary angles that depend on the length of a row leave no room for more padding than needed.
+int64_t length_multiple(const ModelConfig& config) {
+  const std::string& type = config.rope_scaling.type;
+  return type == "dynamic" || type == "longrope" ? 1 : 8;
 }
 
 TokenizationOptions tokenization_options(const DataOptions& options, const Tokenizer* tokenizer,
@@ -47,7 +54,7 @@ std::unique_ptr<BatchSource> open_rows(const std::vector<std::string>& files, co
     }
   if (skipped.count > 0 && messages)
     messages(fmt::format("note: {} broken rows were left out, the first: {}", skipped.count, skipped.first));
-  batches.make_targets = score_targets;
+  batches.length_multiple = length_multiple(encoding.config);
   return std::make_unique<RowBatchSource>(std::move(examples), files.front(), batches);
 }
 
@@ -68,6 +75,23 @@ std::unique_ptr<BatchSource> open_batches(const std::vector<std::string>& files,
                                           batches, messages);
 }
 
+RowEncoding row_encoding(const DataOptions& options, const Tokenizer* tokenizer, const ModelConfig& config) {
+  return {config, tokenizer, options.max_length, options.mlm_probability};
+}
+
+// The configuration is copied, because the batches may outlive it.
+std::unique_ptr<BatchSource> drawn(std::unique_ptr<BatchSource> rows, const RowEncoding& encoding,
+                                   const Task& task, uint64_t seed) {
+  const auto config = std::make_shared<const ModelConfig>(encoding.config);
+  return std::make_unique<ChangedBatches>(
+      std::move(rows), [&task, seed, config, tokenizer = encoding.tokenizer,
+                        probability = encoding.mlm_probability](Batch& batch, const DataPosition& first) {
+        RowEncoding own{*config, tokenizer};
+        own.mlm_probability = probability;
+        task.draw(batch, own, {seed, first.epoch, first.index});
+      });
+}
+
 BatchOptions batch_options(const DataOptions& options, const Tokenizer* tokenizer,
                            const ModelConfig& config) {
   BatchOptions batch;
@@ -76,6 +100,10 @@ BatchOptions batch_options(const DataOptions& options, const Tokenizer* tokenize
   batch.packing = packing_of(options);
   batch.seed = static_cast<uint64_t>(options.data_seed);
   batch.vocab_size = config.vocab_size;
+  batch.shuffle = options.train_sampling_strategy != "sequential";
+  batch.group_by_length = options.train_sampling_strategy == "group_by_length";
+  batch.bidirectional = is_encoder(config);
+  if (batch.bidirectional) batch.length_multiple = length_multiple(config);
   batch.max_samples = options.max_samples;
   batch.val_size = options.val_size;
   // Padding is never predicted or seen, so any id of the model will do.
@@ -94,9 +122,7 @@ void set_threads(int64_t threads) {
   at::set_num_threads(count);
 }
 
-bool has_learned_positions(const ModelConfig& config) {
-  return !architecture(config.model_type).plan(config).positions.empty();
-}
+bool has_learned_positions(const ModelConfig& config) { return learned_positions(config).has_value(); }
 
 std::shared_ptr<Tokenizer> tokenizer_of(const ModelSource& source) {
   if (!source.tokenizer_name.empty()) return load_tokenizer(source.tokenizer_name);
@@ -121,12 +147,14 @@ std::unique_ptr<BatchSource> open_train_data(const DataOptions& options, const T
   if (options.train_file.empty()) fail_usage("train_file", "expected one or more files, given none");
   BatchOptions batch = batch_options(options, tokenizer, config);
   if (options.val_size > 0) batch.split = DataSplit::train;
-  const RowEncoding encoding{config, tokenizer, options.max_length};
+  batch.make_targets = task.make_targets();
+  const RowEncoding encoding = row_encoding(options, tokenizer, config);
   if (messages && tokenizer && options.append_eos && !task.reads_rows() && !end_of_text(tokenizer, config))
     messages("note: neither the tokenizer nor config.json names an end of text (eos), so documents get none");
   auto rows = task.reads_rows()
                   ? open_rows(options.train_file, options, encoding, batch, task, messages)
                   : open_batches(options.train_file, options, tokenizer, config, batch, messages);
+  if (task.draws()) rows = drawn(std::move(rows), encoding, task, batch.seed);
   if (options.dataloader_num_workers == 0) return rows;
   // A stream has worker threads of its own, so one thread that fetches its batches ahead is enough.
   return std::make_unique<PrefetchSource>(std::move(rows),
@@ -144,9 +172,11 @@ std::unique_ptr<BatchSource> open_eval_data(const DataOptions& options, const To
   batch.split = held_out ? DataSplit::validation : DataSplit::all;
   if (!held_out) batch.val_size = 0, batch.max_samples = 0;
   const auto& files = held_out ? options.train_file : options.eval_file;
-  if (task.reads_rows())
-    return open_rows(files, options, {config, tokenizer, options.max_length}, batch, task, messages);
-  return open_batches(files, options, tokenizer, config, batch, messages);
+  batch.make_targets = task.make_targets();
+  const RowEncoding encoding = row_encoding(options, tokenizer, config);
+  if (task.reads_rows()) return open_rows(files, options, encoding, batch, task, messages);
+  auto rows = open_batches(files, options, tokenizer, config, batch, messages);
+  return task.draws() ? drawn(std::move(rows), encoding, task, batch.seed) : std::move(rows);
 }
 
 }  // namespace galore
