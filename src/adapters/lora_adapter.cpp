@@ -53,6 +53,13 @@ Adapter::Json list_or_null(const std::vector<T>& list) {
   return list.empty() ? Adapter::Json(nullptr) : Adapter::Json(list);
 }
 
+// Returns true if a part of the module's name ends with the name of a classifier in peft.
+bool is_of_classifier(const std::string& module) {
+  for (const std::string name : {"score", "classifier"})
+    if (module.ends_with(name) || module.find(name + ".") != std::string::npos) return true;
+  return false;
+}
+
 }  // namespace
 
 bool LoraAdapter::takes(const Place& place) const {
@@ -101,7 +108,7 @@ void LoraAdapter::check_names(const ParameterList& parameters, const std::vector
 bool LoraAdapter::is_trained(const Parameter& parameter, const std::vector<std::string>& places) const {
   const std::string module = module_of(parameter);
   // PEFT trains and saves the head of a classifier although no key asks for it.
-  const bool scores = parameter.role == Role::head && (module == "score" || module == "classifier");
+  const bool scores = parameter.of_new_head && is_of_classifier(module);
   if (parameter.role == Role::adapter || scores || config_.saves(module)) return true;
   if (!parameter.name.ends_with(".bias")) return false;
   return config_.bias == "all" || (config_.bias == "lora_only" && contains(places, module));

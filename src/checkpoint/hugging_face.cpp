@@ -15,6 +15,7 @@
 #include "checkpoint/weight_names.h"
 #include "core/errors.h"
 #include "kernels/group_quantize.h"
+#include "models/architecture.h"
 
 namespace galore {
 namespace {
@@ -54,7 +55,7 @@ class Matcher {
     if (spare_head_) place_spare_head(files);
     std::vector<std::string> missing;
     for (const auto& [name, parameter] : by_name_)
-      if (!found_.count(name) && !is_new_head(*parameter)) missing.push_back(name);
+      if (!found_.count(name)) (parameter->of_new_head ? drawn_ : missing).push_back(name);
     if (!missing.empty() && !unexpected_.empty())
       fail("weights",
            "{}: no tensor for {} of {} parameters: {}; but {} tensors that the model does not have: {}",
@@ -69,15 +70,19 @@ class Matcher {
     return matches_;
   }
 
+  // Returns the names of a head's parameters for which match() found no tensor.
+  const std::vector<std::string>& drawn() const { return drawn_; }
+
  private:
   void add(const StoredTensor& stored) {
-    const std::string name = multimodal_ ? name_in_text_model(stored.info->name) : stored.info->name;
+    const std::string given = multimodal_ ? name_in_text_model(stored.info->name) : stored.info->name;
+    const std::string name = name_in_new_files(given);
     Parameter* parameter = find(name);
     if (parameter == nullptr && is_head_name(name) && embedding_ != nullptr) {
       spare_head_ = stored;
     } else if (parameter != nullptr) {
       match(stored, *parameter);
-    } else if (!is_no_weight(name) && !(multimodal_ && is_of_other_part(name))) {
+    } else if (!is_no_weight(name) && !is_of_other_head(name) && !(multimodal_ && is_of_other_part(name))) {
       unexpected_.push_back(name);
     }
   }
@@ -93,18 +98,14 @@ class Matcher {
 
   // A tied model may be stored with a copy of its table as head, or with the head alone.
   void place_spare_head(const WeightFiles& files) {
-    const auto scores = [](const auto& known) { return is_new_head(*known.second); };
-    if (std::any_of(by_name_.begin(), by_name_.end(), scores)) return;  // the model has another head
+    const auto is_own = [](const auto& known) { return known.second->of_new_head; };
+    if (embedding_->uses == 1 && std::any_of(by_name_.begin(), by_name_.end(), is_own))
+      return;  // the model has another head
     check(*spare_head_, *embedding_);
     if (!found_.count(embedding_->name)) return match(*spare_head_, *embedding_);
     if (head_differs(files))
       fail("weights", "{}: {} and {} differ, but the model has one matrix for both (tie_word_embeddings)",
            directory_, quoted_name(spare_head_->info->name), quoted_name(found_.at(embedding_->name)));
-  }
-
-  // A model that gets a head for a new task keeps the head's drawn weights.
-  static bool is_new_head(const Parameter& parameter) {
-    return parameter.role == Role::head && !is_head_name(parameter.name);
   }
 
   Parameter* find(const std::string& name) const {
@@ -142,7 +143,7 @@ class Matcher {
   std::optional<StoredTensor> spare_head_;  // a head for which the model has no parameter
   std::map<std::string, Parameter*> by_name_;
   std::map<std::string, std::string> found_;  // parameter -> its name in the file
-  std::vector<std::string> unexpected_;
+  std::vector<std::string> unexpected_, drawn_;
   std::vector<Match> matches_;
 };
 
@@ -235,14 +236,20 @@ std::vector<std::unique_ptr<AtomicFile>> write_shards(const Path& directory,
 
 std::string load_weights(const Path& directory, const ParameterList& parameters, TableRows rows) {
   const WeightFiles files(directory);
-  for (const Match& match : Matcher(directory, parameters, rows).match(files))
+  Matcher matcher(directory, parameters, rows);
+  for (const Match& match : matcher.match(files))
     if (match.parameter->codes)
       read_into_codes(match.stored, *match.parameter->codes);
     else
       read_tensor(match);
-  if (files.wrapper_prefix().empty()) return "";
-  return fmt::format("the names of all tensors in {} begin with '{}', which was taken off",
-                     directory.string(), files.wrapper_prefix());
+  std::string note;
+  if (!files.wrapper_prefix().empty())
+    note = fmt::format("the names of all tensors in {} begin with '{}', which was taken off",
+                       directory.string(), files.wrapper_prefix());
+  if (!matcher.drawn().empty())
+    note += fmt::format("{}{} has no weights for a part of the head, which is new: {}",
+                        note.empty() ? "" : "; ", directory.string(), fmt::join(matcher.drawn(), ", "));
+  return note;
 }
 
 void save_model(const Path& directory, const ModelConfig& config, const ParameterList& parameters,
@@ -264,7 +271,8 @@ void save_model(const Path& directory, const ModelConfig& config, const Paramete
     written.emplace_back(kIndexName);
   }
   remove_other_weights(directory, written);
-  write_file_atomically(directory / "generation_config.json", generation_config_text(config));
+  if (!is_encoder(config))
+    write_file_atomically(directory / "generation_config.json", generation_config_text(config));
   write_file_atomically(directory / "config.json", config_text);
 }
 

@@ -30,10 +30,11 @@ std::string generation_config_text(const ModelConfig& config);
 // Fills every parameter from the folder's weights. Converts F64, F32, BF16 and F16 to the parameter's dtype,
 // or quantizes them; the only additional memory is buffers of a few MB. Names may lack the leading "model."
 // (a headless save). A parameter without tensor, a tensor without parameter and a wrong shape are Errors that
-// name them. The weights of a head that scores rows may be missing; they keep their values. Allowed without a
-// parameter are a head that equals the embedding to which the model ties it, a language head when the model
-// scores rows, the rotary tables of old files, and the other parts of a multimodal model. Of a tied model the
-// head alone may be stored.
+// name them. The weights of a head with Parameter::of_new_head may be missing; they keep their values, and
+// the note names them. Allowed without a parameter are the heads of encoders for other tasks, a head that
+// equals the embedding to which the model ties it, a language head when the model scores rows, the rotary
+// tables of old files, and the other parts of a multimodal model. Of a tied model the head alone may be
+// stored.
 //
 // If `rows` is add, the tables of token embeddings and the head may have more rows than the files; the new
 // rows are the mean of those in the files. Returns a note for the user, or "".

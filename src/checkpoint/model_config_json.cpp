@@ -188,8 +188,11 @@ void read_labels(const std::string& where, const Json& json, HeadConfig& head) {
 }
 
 void read_head(const std::string& where, const Json& json, ModelConfig& config) {
-  if (!scores_rows(json)) return;
   HeadConfig& head = config.head;
+  if (!scores_rows(json)) {
+    if (is_encoder(config)) head.kind = HeadKind::masked;
+    return;
+  }
   const auto value = json.find("value_head");
   if (value != json.end() && value->is_object()) {
     head.kind = HeadKind::value;
@@ -213,15 +216,15 @@ void read_head(const std::string& where, const Json& json, ModelConfig& config) 
 // "LlamaForCausalLM" and "GPT2LMHeadModel" become "...ForSequenceClassification".
 std::string class_name(const Architecture& format, const HeadConfig& head) {
   const std::string name = format.class_name;
-  if (head.kind == HeadKind::language) return name;
-  for (const std::string ending : {"ForCausalLM", "LMHeadModel"})
+  if (head.predicts_tokens()) return name;
+  for (const std::string ending : {"ForCausalLM", "LMHeadModel", "ForMaskedLM"})
     if (name.ends_with(ending)) return name.substr(0, name.size() - ending.size()) + kScoreEnding;
   return name + kScoreEnding;
 }
 
 void write_head(const HeadConfig& head, Json& json) {
   for (const char* replaced : {"num_labels", "id2label", "label2id", "value_head"}) json.erase(replaced);
-  if (head.kind == HeadKind::language) return;
+  if (head.predicts_tokens()) return;
   json["id2label"] = json["label2id"] = Json::object();
   for (int64_t i = 0; i < head.num_outputs(); ++i) {
     const std::string name = label_name(head, i);
@@ -356,7 +359,7 @@ std::string model_config_text(const ModelConfig& config, at::ScalarType dtype) {
   Json json = config.source.empty() ? Json{{"use_cache", true}} : parse_json_object("save", config.source);
   for (const char* replaced : {"rope_parameters", "dtype"}) json.erase(replaced);
   json["architectures"] = {class_name(format, config.head)};
-  if (config.head.kind != HeadKind::language || scores_rows(json)) write_head(config.head, json);
+  if (!config.head.predicts_tokens() || scores_rows(json)) write_head(config.head, json);
   json["model_type"] = config.model_type;
   json["torch_dtype"] = dtype_name(dtype);
   json[format.activation_key] = config.hidden_act;

@@ -46,6 +46,15 @@ SafetensorsReader open_adapter(const Path& directory) {
   fail("adapter", "{}: expected {}", directory.string(), kAdapterWeightsName);
 }
 
+// A new adapter is one of a causal language model until its model is known. peft reads the weights of a
+// classifier's head only if it is told so.
+void state_task(const HeadConfig& head, Adapter::Json& config) {
+  if (head.kind == HeadKind::language || config["task_type"] != "CAUSAL_LM") return;
+  config["task_type"] = head.predicts_tokens() ? Adapter::Json(nullptr) : Adapter::Json("SEQ_CLS");
+  if (!head.predicts_tokens() && config["modules_to_save"].is_null())
+    config["modules_to_save"] = {"classifier", "score"};
+}
+
 }  // namespace
 
 bool is_adapter_directory(const Path& directory) {
@@ -96,6 +105,7 @@ void save_adapter(const Path& directory, TrainableModel& model, const std::strin
   Adapter::Json config = adapted.peft_config();
   Adapter::Json& named = config["base_model_name_or_path"];
   if (named.is_null()) named = base;
+  state_task(model.config().head, config);
   AtomicFile weights(directory / kAdapterWeightsName);
   write_safetensors(weights, tensors);
   std::filesystem::remove(directory / "config.json");

@@ -27,19 +27,53 @@ bool equal_values(const StoredTensor& a, const StoredTensor& b) {
 
 }  // namespace
 
-bool is_head_name(const std::string& name) { return name == "lm_head.weight" || name == "embed_out.weight"; }
+bool is_head_name(const std::string& name) {
+  constexpr std::string_view kNames[] = {"lm_head.weight", "embed_out.weight",
+                                         "cls.predictions.decoder.weight", "lm_head.decoder.weight",
+                                         "vocab_projector.weight"};
+  return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
+}
+
+std::string name_in_new_files(const std::string& name) {
+  constexpr std::string_view kPairs[][2] = {{"LayerNorm.gamma", "LayerNorm.weight"},
+                                            {"LayerNorm.beta", "LayerNorm.bias"}};
+  for (const auto& [before, now] : kPairs)
+    if (name.ends_with(before)) return name.substr(0, name.size() - before.size()) + std::string(now);
+  return name;
+}
+
+bool is_of_other_head(const std::string& name) {
+  constexpr std::string_view kBeginnings[] = {"cls.",
+                                              "lm_head.dense",
+                                              "lm_head.layer_norm",
+                                              "lm_head.bias",
+                                              "lm_head.decoder",
+                                              "vocab_transform.",
+                                              "vocab_layer_norm.",
+                                              "vocab_projector.",
+                                              "pooler.",
+                                              "classifier.",
+                                              "pre_classifier.",
+                                              "qa_outputs."};
+  const size_t dot = name.find('.');
+  const std::string inside = dot == std::string::npos ? "" : name.substr(dot + 1);
+  return std::any_of(std::begin(kBeginnings), std::end(kBeginnings), [&](std::string_view beginning) {
+    return name.starts_with(beginning) || (beginning == "pooler." && inside.starts_with(beginning));
+  });
+}
 
 bool is_embedding_name(const std::string& name) {
-  constexpr std::string_view kNames[] = {"embed_tokens.weight", "wte.weight", "embed_in.weight"};
+  constexpr std::string_view kNames[] = {"embed_tokens.weight", "wte.weight", "embed_in.weight",
+                                         "word_embeddings.weight"};
   return std::any_of(std::begin(kNames), std::end(kNames), [&](std::string_view known) {
     return name == known || name.ends_with("." + std::string(known));
   });
 }
 
 bool is_no_weight(const std::string& name) {
-  constexpr std::string_view kEndings[] = {"rotary_emb.inv_freq",    ".attn.masked_bias",
-                                           "self_attn.masked_bias",  ".attn.bias",
-                                           ".attention.masked_bias", ".attention.bias"};
+  constexpr std::string_view kEndings[] = {
+      "rotary_emb.inv_freq",    ".attn.masked_bias", "self_attn.masked_bias",   ".attn.bias",
+      ".attention.masked_bias", ".attention.bias",   "embeddings.position_ids", "embeddings.token_type_ids"};
   return std::any_of(std::begin(kEndings), std::end(kEndings),
                      [&](std::string_view ending) { return name.ends_with(ending); });
 }

@@ -7,11 +7,16 @@
 
 namespace galore {
 
-// Returns true for a head's weight. GPT-NeoX calls it embed_out, transformers 5 sometimes lm_head.
+// Returns true for the matrix from hidden states to the vocabulary. GPT-NeoX calls it embed_out, transformers
+// 5 sometimes lm_head.
 bool is_head_name(const std::string& name);
 // Returns true for the table of token embeddings of any architecture.
 bool is_embedding_name(const std::string& name);
-// Returns true for tensors of older files that are not weights: rotary tables and causal masks.
+// Returns the name that newer files have for the same tensor: norms had a gamma and a beta in BERT's files.
+std::string name_in_new_files(const std::string& name);
+// Returns true for tensors of the heads of encoders. A model with another head does not read them.
+bool is_of_other_head(const std::string& name);
+// Returns true for tensors of older files that are not weights: rotary tables, causal masks and positions.
 bool is_no_weight(const std::string& name);
 
 // Returns true if the files hold a multimodal model, and the functions below tell its parts apart.

@@ -16,6 +16,9 @@ namespace galore {
 namespace {
 
 struct EvalOptions {
+  // Tokens are masked as in the evaluations of a run with the default seed.
+  EvalOptions() { data.data_seed = machine.seed; }
+
   ModelSource model;
   TaskOptions task;
   DataOptions data;
@@ -42,6 +45,8 @@ void declare_eval_options(OptionTable& table, EvalOptions& o) {
   table.add("per_device_eval_batch_size", &o.data.per_device_eval_batch_size, "rows in a batch")
       .range(1, 1e9)
       .alias("batch_size");
+  table.add("mlm_probability", &o.data.mlm_probability, "masked_lm: share of the tokens that are predicted")
+      .range(0, 1);
   table.add("max_batches", &o.max_batches, "largest number of batches; 0: all").range(0, 1e15);
   table.add("dtype", &o.model.dtype, "number format of the weights in memory")
       .choices({"float32", "bfloat16"});

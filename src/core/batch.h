@@ -45,10 +45,13 @@ struct Batch {
   at::Tensor ids;        // B x T int64
   at::Tensor positions;  // B x T int64, from 0 in each document; undefined: 0 to T - 1 in every row
   // B x T int32: position t sees the keys [first_key, end_key) of its row. Undefined: [0, t + 1), which is
-  // causal attention. A layer with a sliding window narrows the range further.
+  // causal attention, or [0, T) in models whose attention is bidirectional. A layer with a sliding window
+  // narrows the range further.
   at::Tensor first_key, end_key;
   Targets targets;
   at::Tensor source = {};  // B int32: the source of each row, if the rows are from a mixture of sources
+  at::Tensor token_types =
+      {};  // B x T int64, the part of the input that a token belongs to; undefined: all 0
 
   int64_t rows() const { return ids.size(0); }
   int64_t length() const { return ids.size(1); }

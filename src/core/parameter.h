@@ -69,6 +69,7 @@ struct Parameter {
   bool trainable = true;         // false: frozen; no sink, no state, no gradient
   int uses = 1;                  // reports per backward pass
   GradientSink* sink = nullptr;  // null: no gradient wanted
+  bool of_new_head = false;      // of a head that a folder may lack, in which case it is drawn
   bool whole_products = false;   // a use reports by one add_product of all tokens, and by nothing else
   // Replaces `value` if a matrix is quantized to 8 bits. There is no copy of higher precision.
   std::optional<GroupQuantized> codes = std::nullopt;

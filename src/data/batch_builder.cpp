@@ -10,6 +10,7 @@
 namespace galore {
 namespace {
 
+// Rows without values are all padding.
 at::Tensor padded(const std::vector<ExampleRow>& rows, std::vector<int64_t> ExampleRow::*values,
                   int64_t length, int64_t padding) {
   const at::Tensor tensor = at::empty({static_cast<int64_t>(rows.size()), length}, at::kLong);
@@ -21,7 +22,7 @@ at::Tensor padded(const std::vector<ExampleRow>& rows, std::vector<int64_t> Exam
   return tensor;
 }
 
-void fill_ranges(Batch& batch, const ExampleEnds& ends) {
+void fill_ranges(Batch& batch, const ExampleEnds& ends, bool bidirectional) {
   const int64_t length = batch.length();
   batch.positions = at::empty(batch.ids.sizes(), at::kLong);
   batch.first_key = at::empty(batch.ids.sizes(), at::kInt);
@@ -34,12 +35,19 @@ void fill_ranges(Batch& batch, const ExampleEnds& ends) {
     size_t example = 0;
     for (int64_t t = 0; t < length; ++t) {
       while (example < row.size() && t >= row[example]) begin = row[example++];
-      if (example == row.size()) begin = t;  // padding
+      const bool is_padding = example == row.size();
+      if (is_padding) begin = t;
       *position++ = t - begin;
       *first++ = static_cast<int32_t>(begin);
-      *end++ = static_cast<int32_t>(t + 1);
+      *end++ = static_cast<int32_t>(is_padding || !bidirectional ? t + 1 : row[example]);
     }
   }
+}
+
+int64_t padded_length(int64_t longest, const RowPadding& padding) {
+  const int64_t length = std::max(longest, padding.min_length);
+  const int64_t rounded = (length + padding.multiple - 1) / padding.multiple * padding.multiple;
+  return std::max(length, std::min(rounded, padding.max_length));
 }
 
 }  // namespace
@@ -114,13 +122,14 @@ Targets score_targets(const ExampleRows& rows, const BackupRule& backup) {
 
 Batch build_batch(const std::vector<ExampleRow>& rows, const RowPadding& padding,
                   const MakeTargets& make_targets) {
-  int64_t length = padding.min_length;
-  bool holds_several = false;
+  int64_t longest = 0;
+  bool holds_several = false, has_types = false;
   ExampleRows examples;
   for (const ExampleRow& row : rows) {
     GALORE_ASSERT(!row.ids.empty() && row.labels.size() == row.ids.size());
-    length = std::max(length, static_cast<int64_t>(row.ids.size()));
+    longest = std::max(longest, static_cast<int64_t>(row.ids.size()));
     holds_several = holds_several || row.ends.size() > 1;
+    has_types = has_types || !row.types.empty();
     examples.ends.push_back(row.ends);
     examples.places.push_back(row.places);
     examples.values.push_back(row.values);
@@ -128,11 +137,15 @@ Batch build_batch(const std::vector<ExampleRow>& rows, const RowPadding& padding
     examples.transitions.push_back(row.transitions);
     if (row.ends.empty()) examples.ends.back().push_back(static_cast<int64_t>(row.ids.size()));
   }
+  const int64_t length = padded_length(longest, padding);
   examples.ids = padded(rows, &ExampleRow::ids, length, padding.id);
   examples.labels = padded(rows, &ExampleRow::labels, length, kIgnoredLabel);
   Batch batch;
   batch.ids = examples.ids;
-  if (holds_several) fill_ranges(batch, examples.ends);
+  if (has_types) batch.token_types = padded(rows, &ExampleRow::types, length, 0);
+  if (holds_several || padding.bidirectional) fill_ranges(batch, examples.ends, padding.bidirectional);
+  // Models count the positions of one example themselves.
+  if (!holds_several) batch.positions.reset();
   batch.targets = make_targets ? make_targets(examples) : next_token_targets(examples);
   return batch;
 }

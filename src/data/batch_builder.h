@@ -24,6 +24,7 @@ struct ExampleRow {
   std::vector<int64_t> actions = {};
   std::vector<double> transitions = {};
   int64_t num_targets = 0, num_clipped = 0;  // targets of the row, and those outside of the head's support
+  std::vector<int64_t> types = {};  // token types, one for each id; empty: all 0
 };
 
 // Holds for each row the positions at which its examples end, in ascending order. Each row has at least one.
@@ -53,14 +54,19 @@ Targets score_targets(const ExampleRows& rows, const BackupRule& backup = {});
 struct RowPadding {
   int64_t id = 0;          // id at the positions after a row's tokens
   int64_t min_length = 2;  // rows are padded to the longest row, and to at least this length
+  // Rows are padded to a multiple of this number, but not beyond max_length. Few lengths mean few kinds of
+  // matrix products, each of which costs libraries time and memory at its first use.
+  int64_t multiple = 1, max_length = 0;
+  bool bidirectional = false;  // tokens see all tokens of their example, not only earlier ones
 };
 
 // Builds a batch. Without `make_targets` the targets are next_token_targets().
 //
 // positions, first_key and end_key are filled if a row holds several examples: an example's positions start
 // at 0, and position t sees the keys from the example's start to t. A padding position then has position 0
-// and sees only itself. In other batches the three tensors stay undefined: padding follows the tokens of a
-// row, so causal attention never shows it to them.
+// and sees only itself. If attention is bidirectional, the ranges of keys are always filled. In other batches
+// the three tensors stay undefined: padding follows the tokens of a row, so causal attention never shows it
+// to them. Token types are filled if a row has some.
 Batch build_batch(const std::vector<ExampleRow>& rows, const RowPadding& padding,
                   const MakeTargets& make_targets = {});
 

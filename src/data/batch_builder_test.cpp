@@ -51,6 +51,39 @@ TEST(BatchBuilder, OneIsolatedExampleARowIsPlainCausalAttention) {
   EXPECT_FALSE(batch.positions.defined() || batch.first_key.defined() || batch.end_key.defined());
 }
 
+TEST(BatchBuilder, BidirectionalRowsSeeTheirTokensAndNoPadding) {
+  RowPadding padding{9, 2};
+  padding.bidirectional = true;
+  const Batch batch = build_batch({{{1, 2, 3}, {1, 2, 3}, {}}, {{4}, {4}, {}}}, padding);
+  expect_equal(batch.first_key, {{0, 0, 0}, {0, 1, 2}});
+  expect_equal(batch.end_key, {{3, 3, 3}, {1, 2, 3}});
+  EXPECT_FALSE(batch.positions.defined() || batch.token_types.defined());
+  const Batch packed = build_batch({{{1, 2, 3}, {1, 2, 3}, {1, 3}}}, padding);
+  expect_equal(packed.first_key, {{0, 1, 1}});
+  expect_equal(packed.end_key, {{1, 3, 3}});
+  expect_equal(packed.positions, {{0, 0, 1}});
+}
+
+TEST(BatchBuilder, PadsToAMultipleWithinTheLongestRow) {
+  RowPadding padding{9, 2};
+  padding.multiple = 4;
+  padding.max_length = 6;
+  const auto length_of = [&](int64_t tokens) {
+    const std::vector<int64_t> ids(static_cast<size_t>(tokens), 1);
+    return build_batch({{ids, ids, {}}}, padding).length();
+  };
+  EXPECT_EQ(length_of(3), 4);
+  EXPECT_EQ(length_of(4), 4);
+  EXPECT_EQ(length_of(5), 6);
+  EXPECT_EQ(length_of(6), 6);
+}
+
+TEST(BatchBuilder, KeepsTokenTypes) {
+  ExampleRow pair{{1, 2, 3}, {1, 2, 3}, {}};
+  pair.types = {0, 0, 1};
+  expect_equal(build_batch({pair, {{4, 5}, {4, 5}, {}}}, {9, 2}).token_types, {{0, 0, 1}, {0, 0, 0}});
+}
+
 TEST(BatchBuilder, ATaskMakesItsOwnTargets) {
   const MakeTargets last_tokens = [](const ExampleRows& rows) {
     Targets targets{at::full_like(rows.ids, kIgnoredLabel)};

@@ -18,8 +18,9 @@ Batch batch_of(const std::vector<ExampleRow>& rows, const BatchOptions& options)
   const bool whole_rows = joined && !options.evaluation;
   // A row needs at least a token and the token that it predicts.
   const int64_t shortest = std::min<int64_t>(2, options.max_length);
-  return build_batch(rows, {options.pad_id, whole_rows ? options.max_length : shortest},
-                     options.make_targets);
+  const RowPadding padding{options.pad_id, whole_rows ? options.max_length : shortest,
+                           options.length_multiple, options.max_length, options.bidirectional};
+  return build_batch(rows, padding, options.make_targets);
 }
 
 }  // namespace galore

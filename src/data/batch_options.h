@@ -29,7 +29,10 @@ struct BatchOptions {
   Packing packing = Packing::joined;
   bool evaluation = false;  // visits the rows once, in order, with the last incomplete row and batch
   bool shuffle = true;      // shuffles the rows, differently in each epoch; ignored for evaluation
-  uint64_t seed = 42;       // of the order and the split
+  // Puts shuffled rows of similar length into the same batches, as transformers does: each kBatchesToSort
+  // batches of rows are sorted by falling length. Data that are not streamed alone.
+  bool group_by_length = false;
+  uint64_t seed = 42;  // of the order and the split
   int64_t pad_id = 0;
   int64_t vocab_size = 0;  // ids at or above it are an Error; 0: not checked
   // Limits the data to the first documents. Rows of .bin files count as documents. 0: all.
@@ -39,7 +42,11 @@ struct BatchOptions {
   double val_size = 0;
   DataSplit split = DataSplit::all;
   MakeTargets make_targets = {};  // none: next-token prediction
+  int64_t length_multiple = 1;    // of padded rows (RowPadding::multiple)
+  bool bidirectional = false;     // as RowPadding::bidirectional
 };
+
+inline constexpr int64_t kBatchesToSort = 50;
 
 // Throws Error for sizes that no batch can have.
 void check_sizes(const BatchOptions& options);

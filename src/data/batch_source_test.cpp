@@ -81,6 +81,54 @@ TEST_F(BatchSourceTest, PackingAccountsForEveryToken) {
   EXPECT_FALSE(source.next());
 }
 
+TEST_F(BatchSourceTest, GroupsRowsByLength) {
+  std::vector<ExampleRow> rows;
+  RandomStream random(1, "lengths");
+  for (int64_t i = 0; i < 1000; ++i) {
+    const std::vector<int64_t> ids(1 + random.below(40), i);
+    rows.push_back({ids, ids, {}});
+  }
+  BatchOptions options;
+  options.rows = 4;
+  const auto padding = [&](bool grouped) {
+    options.group_by_length = grouped;
+    RowBatchSource source(rows, "rows", options);
+    std::multiset<int64_t> seen;
+    int64_t positions = 0;
+    for (int i = 0; i < 250; ++i) {
+      const auto batch = source.next();
+      positions += batch->ids.numel();
+      for (int64_t row = 0; row < 4; ++row) seen.insert(batch->ids[row][0].item<int64_t>());
+    }
+    EXPECT_EQ(seen.size(), 1000u);
+    EXPECT_EQ(*seen.rbegin(), 999);
+    return positions;
+  };
+  int64_t tokens = 0;
+  for (const ExampleRow& row : rows) tokens += static_cast<int64_t>(row.ids.size());
+  // 200 rows are sorted at a time, so the rows of a batch differ by about one token.
+  EXPECT_LT(padding(true), tokens * 110 / 100);
+  EXPECT_GT(padding(false), tokens * 130 / 100);
+
+  // A run that resumes in the middle of an epoch goes on in the same order.
+  options.group_by_length = true;
+  RowBatchSource whole(rows, "rows", options), resumed(rows, "rows", options);
+  take(whole, 300);
+  resumed.seek(whole.position());
+  EXPECT_EQ(take(whole, 20), take(resumed, 20));
+}
+
+TEST_F(BatchSourceTest, KeepsTheOrderOfTheFileInEveryEpoch) {
+  std::vector<ExampleRow> rows;
+  for (int64_t i = 0; i < 6; ++i) rows.push_back({{i, i}, {i, i}, {}});
+  BatchOptions options;
+  options.rows = 3;
+  options.shuffle = false;
+  RowBatchSource source(rows, "rows", options);
+  EXPECT_EQ(take(source, 3),
+            (std::vector<std::vector<int64_t>>{{0, 0, 1, 1, 2, 2}, {3, 3, 4, 4, 5, 5}, {0, 0, 1, 1, 2, 2}}));
+}
+
 TEST_F(BatchSourceTest, TrainingTakesEveryRowOnceAnEpoch) {
   const auto data = dataset(true);
   RowBatchSource source(data, batches(Packing::joined, 1, 32));

@@ -114,11 +114,14 @@ void RowBatchSource::choose_split(int64_t all_rows) {
 
 int64_t RowBatchSource::row_at(int64_t epoch, int64_t index) {
   if (options_.shuffle && !options_.evaluation) {
-    if (order_epoch_ != epoch)
+    if (order_epoch_ != epoch) {
       epoch_order_.emplace(static_cast<uint64_t>(num_rows_), options_.seed, "data order",
                            static_cast<uint64_t>(epoch));
+      if (options_.group_by_length) group_by_length();
+    }
     order_epoch_ = epoch;
-    index = static_cast<int64_t>((*epoch_order_)(static_cast<uint64_t>(index)));
+    index = grouped_.empty() ? static_cast<int64_t>((*epoch_order_)(static_cast<uint64_t>(index)))
+                             : grouped_[static_cast<size_t>(index)];
   }
   return row_of_split(index);
 }
@@ -132,6 +135,28 @@ int64_t RowBatchSource::take_row() {
   const int64_t row = row_at(position_.epoch, position_.index);
   if (++position_.index == num_rows_) position_ = {position_.epoch + 1, 0};
   return row;
+}
+
+int64_t RowBatchSource::length_of(int64_t row) const {
+  if (!dataset_) return static_cast<int64_t>(examples_[static_cast<size_t>(row)].ids.size());
+  return std::min<int64_t>(document_lengths_[static_cast<size_t>(row)], options_.max_length);
+}
+
+// Packed rows have about the same length.
+void RowBatchSource::group_by_length() {
+  if (options_.packing != Packing::none) return;
+  if (dataset_ && document_lengths_.empty())
+    document_lengths_ = dataset_->document_lengths(dataset_->num_documents());
+  grouped_.clear();
+  for (int64_t i = 0; i < num_rows_; ++i)
+    grouped_.push_back(static_cast<int64_t>((*epoch_order_)(static_cast<uint64_t>(i))));
+  const int64_t window = kBatchesToSort * options_.rows;
+  for (int64_t first = 0; first < num_rows_; first += window) {
+    const auto begin = grouped_.begin() + first, end = begin + std::min(window, num_rows_ - first);
+    std::stable_sort(begin, end, [this](int64_t a, int64_t b) {
+      return length_of(row_of_split(a)) > length_of(row_of_split(b));
+    });
+  }
 }
 
 void RowBatchSource::append(ExampleRow& row, TokenRange range) const {
@@ -215,6 +240,7 @@ int64_t hash_of_rows(const std::vector<ExampleRow>& examples) {
     hash = fnv1a(raw_bytes(row.ids), fnv1a(raw_bytes(row.ends), hash));
     hash = fnv1a(raw_bytes(row.values), fnv1a(raw_bytes(row.places), hash));
     hash = fnv1a(raw_bytes(row.transitions), fnv1a(raw_bytes(row.actions), hash));
+    hash = fnv1a(raw_bytes(row.types), hash);
   }
   return positive_hash(hash);
 }
@@ -224,7 +250,8 @@ int64_t hash_of_rows(const std::vector<ExampleRow>& examples) {
 DataFingerprint RowBatchSource::fingerprint() const {
   const BatchOptions& o = options_;
   const std::string settings = fmt::format("{} {} {} {} {} {} {}", o.max_length, packing_name(o.packing),
-                                           o.seed, o.shuffle, o.max_samples, o.val_size, num_tokens_);
+                                           o.seed, o.shuffle, o.max_samples, o.val_size, num_tokens_) +
+                               (o.group_by_length ? " grouped" : "");
   const int64_t content = dataset_ ? dataset_->fingerprint() : hash_of_rows(examples_);
   return {content, positive_hash(fnv1a(settings))};
 }

@@ -47,6 +47,9 @@ class RowBatchSource : public RowSource {
   int64_t count_rows() const;
   int64_t rows_of_next_batch() const;
   void choose_split(int64_t all_rows);
+  // Puts rows of similar length into the same batches of the epoch.
+  void group_by_length();
+  int64_t length_of(int64_t row) const;
   // Returns the number, within all data, of the row at place `index` of the epoch.
   int64_t row_at(int64_t epoch, int64_t index);
   // Returns the number, within all data, of row `index` of this part of the split.
@@ -65,7 +68,9 @@ class RowBatchSource : public RowSource {
   std::optional<Permutation> packing_order_;  // the order of the documents; none: the order of the files
   std::optional<Permutation> split_order_, epoch_order_;
   int64_t order_epoch_ = -1;
-  std::optional<int64_t> last_row_;  // of end_after(); none: training goes on without end
+  std::vector<int32_t> document_lengths_;  // to group by
+  std::vector<int64_t> grouped_;           // the order of the epoch, if rows are grouped by length
+  std::optional<int64_t> last_row_;        // of end_after(); none: training goes on without end
   DataPosition position_;
 };
 

@@ -11,6 +11,7 @@ namespace galore {
 
 enum class HeadKind {
   language,        // next token, transformers' ...ForCausalLM
+  masked,          // masked tokens, ...ForMaskedLM
   classification,  // one of num_labels classes of a row, transformers' ...ForSequenceClassification
   regression,      // one number of a row, by squared error; the same class with num_labels 1
   value,           // a value head, saved in the same form with the key "value_head"
@@ -25,6 +26,8 @@ struct HeadConfig {
   int64_t num_actions = 0;                    // of a head that values actions
 
   bool has_values() const { return kind == HeadKind::value || kind == HeadKind::action_value; }
+  // Returns true if the head predicts tokens, not numbers or classes of rows.
+  bool predicts_tokens() const { return kind == HeadKind::language || kind == HeadKind::masked; }
   int64_t num_outputs() const {
     if (kind == HeadKind::value) return value.num_outputs();
     if (kind == HeadKind::action_value) return num_actions * value.num_outputs();

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "core/errors.h"
 #include "core/labels.h"
@@ -32,6 +33,28 @@ LossSum sum_losses(const at::Tensor& losses, const at::Tensor& labels) {
   return sum;
 }
 
+// Sums the gradient of a bias over the chunks of a batch. Without a value nothing is done.
+class BiasGradient {
+ public:
+  BiasGradient(const Pass& pass, Parameter& bias) : bias_(bias) {
+    if (!bias.sink) return;
+    sum_.emplace(pass.scratch("head.bias_gradient", bias.value.sizes()));
+    if (!bias.value.is_meta()) (*sum_)->zero_();
+  }
+  void add(const at::Tensor& logits) {
+    if (sum_ && !logits.is_meta()) (*sum_)->add_(logits.sum(0));
+  }
+  void report() {
+    if (!sum_) return;
+    bias_.sink->add(*sum_);
+    bias_.sink->use_done();
+  }
+
+ private:
+  Parameter& bias_;
+  std::optional<Scratch> sum_;
+};
+
 }  // namespace
 
 LanguageHead::LanguageHead(const Place& place, int64_t vocabulary, int64_t features,
@@ -40,8 +63,14 @@ LanguageHead::LanguageHead(const Place& place, int64_t vocabulary, int64_t featu
   define_parameter(own_, place.as(Role::head), "weight", {vocabulary, features}, builder);
 }
 
+LanguageHead::LanguageHead(Parameter& weight, const Place& bias, const LayerBuilder& builder)
+    : LanguageHead(weight) {
+  define_parameter(bias_, bias.as(Role::bias), "bias", {weight.sizes()[0]}, builder);
+}
+
 void LanguageHead::list(ParameterList& parameters) {
   if (own_.value.defined()) parameters.push_back(&own_);
+  if (bias_.value.defined()) parameters.push_back(&bias_);
 }
 
 int64_t LanguageHead::chunk_tokens() const {
@@ -69,6 +98,7 @@ at::Tensor LanguageHead::label_buffer(const Pass& pass, const Targets& targets) 
 }
 
 void LanguageHead::finish_logits(const at::Tensor& products) const {
+  if (bias_.value.defined()) products.add_(bias_.value);
   if (size_.divisor != 1) products.div_(size_.divisor);
   if (size_.soft_cap > 0) products.div_(size_.soft_cap).tanh_().mul_(size_.soft_cap);
 }
@@ -97,6 +127,7 @@ LossSum LanguageHead::train(const Pass& pass, const at::Tensor& hidden, const Ta
   const Scratch losses = loss_buffer(pass);
   const at::Tensor labels = label_buffer(pass, targets), weight = weight_for_products(pass);
   const int64_t tokens = hidden.size(0), step = chunk_tokens();
+  BiasGradient bias(pass, bias_);
   for (int64_t first = 0; first < tokens; first += step) {
     const int64_t count = std::min(step, tokens - first);
     const at::Tensor chunk = hidden.narrow(0, first, count);
@@ -105,8 +136,10 @@ LossSum LanguageHead::train(const Pass& pass, const at::Tensor& hidden, const Ta
                     gradient_scale);
     product_x_w(hidden_gradient.narrow(0, first, count), logits, weight, Write::replace, pass.workspace);
     if (weight_.sink) weight_.sink->add_product(logits, chunk);
+    bias.add(logits);
   }
   if (weight_.sink) weight_.sink->use_done();
+  bias.report();
   return sum_losses(losses, labels);
 }
 

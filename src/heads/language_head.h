@@ -21,6 +21,8 @@ class LanguageHead : public Head {
   // Shares `weight` (V x n), a tied embedding's table that belongs to the caller.
   explicit LanguageHead(Parameter& weight, int64_t chunk_bytes = kChunkBytes, const LogitsSize& size = {})
       : weight_(weight), chunk_bytes_(chunk_bytes), size_(size) {}
+  // Shares `weight` and adds a bias (V) of its own, "<bias>.bias" (BERT).
+  LanguageHead(Parameter& weight, const Place& bias, const LayerBuilder& builder);
   // Has a weight of its own, "<place>.weight".
   LanguageHead(const Place& place, int64_t vocabulary, int64_t features, const LayerBuilder& builder,
                const LogitsSize& size = {});
@@ -43,7 +45,8 @@ class LanguageHead : public Head {
   at::Tensor weight_for_products(const Pass& pass) const;
   at::Tensor label_buffer(const Pass& pass, const Targets& targets) const;
 
-  Parameter own_;  // has no value if the head is tied
+  Parameter own_;   // has no value if the head is tied
+  Parameter bias_;  // has no value if there is no bias
   Parameter& weight_;
   int64_t chunk_bytes_;
   LogitsSize size_;

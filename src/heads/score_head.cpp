@@ -88,10 +88,10 @@ Pass in_fp32(const Pass& pass) {
 
 }  // namespace
 
-ScoreHead::ScoreHead(HeadConfig config, int64_t features, const LayerBuilder& builder)
+ScoreHead::ScoreHead(HeadConfig config, int64_t features, const LayerBuilder& builder, const ScoreSize& size)
     : config_(std::move(config)),
       features_(features),
-      score_(builder.linear({kScoreHead, Role::head}, {features, config_.num_outputs()})) {}
+      score_(size, features, config_.num_outputs(), builder) {}
 
 void ScoreHead::initialize(uint64_t seed, double initializer_range) {
   ParameterList own;
@@ -112,13 +112,6 @@ Scratch ScoreHead::gather(const Pass& pass, const at::Tensor& hidden, const at::
   at::index_select_out(rows, hidden, 0, places.to(hidden.device()));
   inputs->copy_(rows);
   return inputs;
-}
-
-Scratch ScoreHead::logits_of(const Pass& pass, const at::Tensor& inputs) const {
-  const Pass wide = in_fp32(pass);
-  Scratch logits = wide.scratch("score.logits", {inputs.size(0), config_.num_outputs()});
-  score_->forward(wide, inputs, logits, Write::replace);
-  return logits;
 }
 
 // Returns the outputs of the target network for the batch's transitions, or an undefined tensor.
@@ -158,23 +151,23 @@ at::Tensor ScoreHead::losses(const Pass& pass, const at::Tensor& inputs, const S
 LossSum ScoreHead::train(const Pass& pass, const at::Tensor& hidden, const Targets& targets,
                          double gradient_scale, const at::Tensor& hidden_gradient) {
   const Pass wide = in_fp32(pass);
-  const Scratch inputs = gather(pass, hidden, targets.places), logits = logits_of(pass, inputs);
+  const Scratch inputs = gather(pass, hidden, targets.places), logits = score_.forward(wide, inputs);
   LossSum sum;
   const at::Tensor own = losses(pass, inputs, logits, targets, gradient_scale, nullptr);
   if (own.defined()) sum = sum_of(own, targets);
   const Scratch gradient = wide.scratch("score.gradient", inputs->sizes());
-  score_->input_gradient(wide, logits, gradient, Write::replace);
+  score_.backward(wide, inputs, logits, gradient);
   if (!hidden.is_meta()) {
     hidden_gradient.zero_();
     hidden_gradient.index_add_(0, targets.places.to(hidden.device()), gradient->to(hidden_gradient.dtype()));
   }
-  score_->report_gradient(wide, logits, inputs);
   return sum;
 }
 
 LossSum ScoreHead::evaluate(const Pass& pass, const at::Tensor& hidden, const Targets& targets,
                             Predictions* out) const {
-  const Scratch inputs = gather(pass, hidden, targets.places), logits = logits_of(pass, inputs);
+  const Scratch inputs = gather(pass, hidden, targets.places);
+  const Scratch logits = score_.forward(in_fp32(pass), inputs);
   if (out && out->wants_outputs) {
     out->outputs =
         pass.workspace.get(Owner::workspace, "score.outputs", logits->sizes(), logits->scalar_type());

@@ -1,23 +1,21 @@
-// Scores chosen positions with one linear layer: classifiers, regression and value heads. Legend: N places, n
-// features, k outputs.
+// Scores chosen positions: classifiers, regression and value heads. Legend: N places, n features, k outputs.
 //
-// The layer is "score" without a bias, as in transformers' ...ForSequenceClassification. Its logits are
-// always computed in fp32.
+// The layers (score_layers.h) are those of transformers' ...ForSequenceClassification. They always compute in
+// fp32.
 #pragma once
 
 #include <optional>
 
 #include "heads/head.h"
 #include "heads/head_config.h"
+#include "heads/score_layers.h"
 #include "nn/layer_builder.h"
 
 namespace galore {
 
-inline constexpr const char* kScoreHead = "score";
-
 class ScoreHead : public Head {
  public:
-  ScoreHead(HeadConfig config, int64_t features, const LayerBuilder& builder);
+  ScoreHead(HeadConfig config, int64_t features, const LayerBuilder& builder, const ScoreSize& size = {});
 
   // The loss is the cross entropy of classes and distributions, the squared error of numbers, the quantile
   // loss, or the preference loss of pairs of places (Targets::pairs). The targets of transitions follow from
@@ -28,7 +26,7 @@ class ScoreHead : public Head {
   // of the actions taken.
   LossSum evaluate(const Pass& pass, const at::Tensor& hidden, const Targets& targets,
                    Predictions* out) const override;
-  void list(ParameterList& parameters) override { score_->list(parameters); }
+  void list(ParameterList& parameters) override { score_.list(parameters); }
   void set_target_weight(const at::Tensor& weight) override { target_weight_ = weight; }
   // A new classifier draws from N(0, initializer_range). A new value head is zero, so its first read-out is
   // the middle of the support.
@@ -40,11 +38,10 @@ class ScoreHead : public Head {
                     std::optional<double> gradient_scale, Predictions* out) const;
   at::Tensor target_outputs(const Pass& pass, const at::Tensor& inputs, const Targets& targets) const;
   Scratch gather(const Pass& pass, const at::Tensor& hidden, const at::Tensor& places) const;
-  Scratch logits_of(const Pass& pass, const at::Tensor& inputs) const;
 
   HeadConfig config_;
   int64_t features_;
-  LinearPointer score_;
+  ScoreLayers score_;
   at::Tensor target_weight_;  // k x n fp32, or undefined
 };
 

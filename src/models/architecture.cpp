@@ -50,6 +50,15 @@ std::vector<ConfigRequirement> without(std::vector<ConfigRequirement> requiremen
   return requirements;
 }
 
+bool is_encoder(const ModelConfig& config) { return architecture(config.model_type).encoder; }
+
+std::optional<int64_t> learned_positions(const ModelConfig& config) {
+  const TransformerPlan plan = architecture(config.model_type).plan(config);
+  if (plan.positions.empty()) return std::nullopt;
+  const int64_t skipped = plan.positions_skip_padding && config.pad_token_id ? *config.pad_token_id + 1 : 0;
+  return config.max_position_embeddings - skipped;
+}
+
 RotaryOptions rotary_options(const ModelConfig& c) {
   const auto rotated = static_cast<int64_t>(static_cast<double>(c.head_dim) * c.partial_rotary_factor);
   RotaryOptions options{rotated, c.rope_theta, c.max_position_embeddings, c.rope_scaling};
@@ -79,6 +88,19 @@ BranchSize with_norm(const std::string& name, const LayerSize& size) {
 TransformerPlan equal_layers(const LayerSize& size) {
   TransformerPlan plan;
   plan.layer = [size](int64_t) { return size; };
+  return plan;
+}
+
+TransformerPlan encoder_plan(const std::string& layers, const LayerSize& size, const ModelConfig& config) {
+  TransformerPlan plan;
+  plan.layers = layers;
+  plan.layer = [size](int64_t layer) {
+    LayerSize own = size;
+    if (layer == 0) own.input_norm = "";
+    return own;
+  };
+  plan.final_norm = layers + "." + std::to_string(config.num_hidden_layers - 1) + "." + size.input_norm;
+  plan.bidirectional = true;
   return plan;
 }
 

@@ -31,7 +31,7 @@ using ConfigKeys = std::vector<ConfigKey>;
 // too.
 struct ConfigRequirement {
   const char* name;
-  std::vector<std::variant<bool, double>> accepted;
+  std::vector<std::variant<bool, double, std::string>> accepted;
 };
 
 enum class Windows {
@@ -59,6 +59,8 @@ struct Architecture {
   // The model_type of multimodal models with this architecture in text_config; their other parts are not
   // read.
   const char* multimodal_type = "";
+  // Attention is bidirectional, and the model's own head predicts masked tokens (BERT).
+  bool encoder = false;
   // Other names of keys, each with its name in `keys`.
   std::vector<std::pair<const char*, const char*>> aliases = {};
 };
@@ -79,7 +81,10 @@ struct Architecture {
   ROW(gemma3_text)                \
   ROW(gpt_neox)                   \
   ROW(olmo3)                      \
-  ROW(qwen3_moe)
+  ROW(qwen3_moe)                  \
+  ROW(bert)                       \
+  ROW(roberta)                    \
+  ROW(distilbert)
 
 #define GALORE_DECLARE_ARCHITECTURE(name) Architecture name();
 GALORE_ARCHITECTURES(GALORE_DECLARE_ARCHITECTURE)
@@ -100,6 +105,11 @@ ConfigKeys with_default(ConfigKeys keys, const std::string& name, double fallbac
 ConfigKeys without(ConfigKeys keys, const std::string& name);
 std::vector<ConfigRequirement> without(std::vector<ConfigRequirement> requirements, const std::string& name);
 
+// Returns whether the configuration's model is an encoder.
+bool is_encoder(const ModelConfig& config);
+// Returns the largest number of tokens in a row for which the model has learned positions, or nothing.
+std::optional<int64_t> learned_positions(const ModelConfig& config);
+
 // Returns the rotary embedding of the configuration, and the one of layers with a sliding window.
 RotaryOptions rotary_options(const ModelConfig& config);
 RotaryOptions local_rotary_options(const ModelConfig& config);
@@ -112,6 +122,12 @@ BranchSize with_norm(const std::string& name, const LayerSize& size);
 
 // Returns the plan whose layers all have this size, with the names of LLaMA.
 TransformerPlan equal_layers(const LayerSize& size);
+
+// Returns the plan of an encoder. `size` is that of a layer with adds_to_norm; the first layer gets no input
+// norm, because the embeddings have one.
+TransformerPlan encoder_plan(const std::string& layers, const LayerSize& size, const ModelConfig& config);
+// Names the tables of tokens and positions and the norm as BERT does, inside `place`.
+void with_bert_embeddings(TransformerPlan& plan, const std::string& place);
 
 // Returns the plan with each layer's window from the configuration.
 TransformerPlan with_windows(TransformerPlan plan, const ModelConfig& config);

@@ -5,6 +5,7 @@
 #include "adapters/adapted_layers.h"
 #include "core/errors.h"
 #include "heads/language_head.h"
+#include "heads/masked_head.h"
 #include "heads/score_head.h"
 #include "models/architecture.h"
 #include "models/trunk.h"
@@ -108,15 +109,37 @@ class LanguageModel : public TrunkWithHead<CausalLM> {
 
 class ScoreModel : public TrunkWithHead<TrainableModel> {
  public:
-  ScoreModel(std::unique_ptr<Trunk> own_trunk, const TransformerPlan&, const LayerBuilder& builder)
+  ScoreModel(std::unique_ptr<Trunk> own_trunk, const TransformerPlan& plan, const LayerBuilder& builder)
       : TrunkWithHead<TrainableModel>(std::move(own_trunk)),
-        head_(config().head, config().hidden_size, builder) {}
+        head_(config().head, config().hidden_size, builder, plan.score) {}
 
  private:
   Head& head() override { return head_; }
 
   ScoreHead head_;
 };
+
+class MaskedModel : public TrunkWithHead<TrainableModel> {
+ public:
+  MaskedModel(std::unique_ptr<Trunk> own_trunk, const TransformerPlan& plan, const LayerBuilder& builder)
+      : TrunkWithHead<TrainableModel>(std::move(own_trunk)),
+        head_(plan.masked, trunk().token_embedding(), config().tie_word_embeddings, builder) {}
+
+ private:
+  Head& head() override { return head_; }
+
+  MaskedHead head_;
+};
+
+// Refuses heads that the trunk's attention does not allow.
+void check_head(const ModelConfig& c) {
+  if (c.head.kind == HeadKind::masked && !is_encoder(c))
+    fail("model", "masked tokens are predicted by encoders such as bert, given model_type '{}'",
+         c.model_type);
+  if ((c.head.kind == HeadKind::language || c.head.kind == HeadKind::value) && is_encoder(c))
+    fail("model", "expected a classifier, a regression or masked language modelling for the encoder '{}'",
+         c.model_type);
+}
 
 void check_shape(const ModelConfig& c) {
   const auto positive = [](const char* name, int64_t value) {
@@ -154,6 +177,7 @@ std::unique_ptr<LayerBuilder> layer_builder(const ModelOptions& options, Adapted
 template <typename Built>
 std::unique_ptr<Built> build(const ModelConfig& config, const ModelOptions& options, Ledger& ledger) {
   check_shape(config);
+  check_head(config);
   auto adapted = options.adapter ? std::make_unique<AdaptedLayers>(options.adapter) : nullptr;
   const auto builder = layer_builder(options, adapted.get(), ledger);
   const TrunkOptions trunk{options.compute_dtype, options.gradient_checkpointing};
@@ -168,18 +192,21 @@ std::unique_ptr<Built> build(const ModelConfig& config, const ModelOptions& opti
 
 std::unique_ptr<CausalLM> make_causal_lm(const ModelConfig& config, const ModelOptions& options,
                                          Ledger& ledger) {
+  if (is_encoder(config))
+    fail("model", "expected a causal language model, given the encoder '{}'", config.model_type);
   return build<LanguageModel>(config, options, ledger);
 }
 
 std::unique_ptr<TrainableModel> make_model(const ModelConfig& config, const ModelOptions& options,
                                            Ledger& ledger) {
   if (config.head.kind == HeadKind::language) return build<LanguageModel>(config, options, ledger);
+  if (config.head.kind == HeadKind::masked) return build<MaskedModel>(config, options, ledger);
   return build<ScoreModel>(config, options, ledger);
 }
 
 CausalLM& as_causal_lm(TrainableModel& model, const std::string& where) {
   if (auto* language = dynamic_cast<CausalLM*>(&model)) return *language;
-  fail(where, "expected a language model, given a model whose head scores rows");
+  fail(where, "expected a language model, given a model with another head");
 }
 
 }  // namespace galore

@@ -63,7 +63,7 @@ class KeyRanges : public testing::TestWithParam<std::string> {
   ModelConfig config() const { return small_config(GetParam()); }
 };
 
-INSTANTIATE_TEST_SUITE_P(All, KeyRanges, testing::ValuesIn(architecture_names()),
+INSTANTIATE_TEST_SUITE_P(All, KeyRanges, testing::ValuesIn(decoder_names()),
                          [](const auto& info) { return info.param; });
 
 TEST_P(KeyRanges, PackedDocumentsGiveTheNumbersOfOneDocumentARow) {

@@ -31,6 +31,8 @@ struct ModelConfig {
   // Dropout probabilities in training: for the sum of the embeddings, for the branches that blocks
   // add to the stream, and for the attention weights.
   double embd_pdrop = 0, resid_pdrop = 0, attn_pdrop = 0;
+  std::optional<double> classifier_dropout;  // of encoders' heads; none: as resid_pdrop
+  int64_t type_vocab_size = 0;               // token types (BERT)
   bool attention_bias = false, mlp_bias = false;
   bool tie_word_embeddings = false;
   // The share of a head's features that is rotated. In models with two rotary embeddings (Gemma 3, OLMo 3)

@@ -5,11 +5,20 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "models/architecture.h"
 #include "models/causal_lm.h"
 #include "models/gradient_collector.h"
 
 namespace galore::testing_models {
+
+// Returns the architectures of causal language models.
+inline std::vector<std::string> decoder_names() {
+  std::vector<std::string> names = architecture_names();
+  std::erase_if(names, [](const std::string& name) { return architecture(name).encoder; });
+  return names;
+}
 
 inline void set_what_only_some_have(ModelConfig& config) {
   if (config.model_type.starts_with("gemma") || config.model_type == "olmo3") {

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "core/errors.h"
@@ -42,8 +43,21 @@ class Cache : public KeyValueCache {
 };
 
 EmbeddingSize embedding_size(const TransformerPlan& plan, const ModelConfig& config) {
-  return {config.vocab_size, config.hidden_size, plan.positions.empty() ? 0 : config.max_position_embeddings,
-          plan.frozen_padding ? config.pad_token_id : std::nullopt, plan.embedding_multiplier};
+  EmbeddingSize size{config.vocab_size, config.hidden_size};
+  if (!plan.positions.empty()) size.positions = config.max_position_embeddings;
+  if (plan.frozen_padding) size.frozen_row = config.pad_token_id;
+  size.multiplier = plan.embedding_multiplier;
+  if (!plan.types.empty()) size.types = config.type_vocab_size;
+  if (plan.positions_skip_padding) size.padding_id = config.pad_token_id;
+  if (!plan.embedding_norm.empty()) size.norm = {config.hidden_size, config.norm_epsilon, plan.layer(0).norm};
+  return size;
+}
+
+// Returns ranges in which each position sees all keys of its row.
+PassPositions all_keys(const Batch& batch) {
+  const auto range = at::TensorOptions(at::kInt);
+  const std::array<int64_t, 2> shape{batch.rows(), batch.length()};
+  return {batch.positions, at::zeros(shape, range), at::full(shape, batch.length(), range)};
 }
 
 std::vector<RotaryEmbedding> make_rotaries(const TransformerPlan& plan, const ModelConfig& config) {
@@ -63,7 +77,8 @@ Transformer::Transformer(const TransformerPlan& plan, const ModelConfig& config,
       config_(config),
       options_(options),
       workspace_(ledger),
-      embedding_({plan.embedding}, {plan.positions}, embedding_size(plan, config), builder),
+      embedding_({{plan.embedding}, {plan.positions}, {plan.types}, {plan.embedding_norm}},
+                 embedding_size(plan, config), builder),
       rotaries_(make_rotaries(plan, config)) {
   for (int64_t i = 0; i < config.num_hidden_layers; ++i) {
     const Place place{plan.layers + "." + std::to_string(i), Role::matrix, i};
@@ -98,13 +113,16 @@ void Transformer::initialize(uint64_t seed) {
 }
 
 void Transformer::set_dropout(const DropoutPlace& place) {
-  dropout_ = {config_.embd_pdrop, config_.resid_pdrop, config_.attn_pdrop, place};
+  dropout_ = {config_.embd_pdrop, config_.resid_pdrop, config_.attn_pdrop,
+              plan_.bidirectional ? config_.classifier_dropout.value_or(config_.resid_pdrop) : 0, place};
 }
 
 Pass Transformer::pass_for(const Batch& batch, Keep keep) {
   Pass pass{workspace_, options_.compute_dtype, batch.rows(), batch.length()};
   if (keep == Keep::for_backward && dropout_) pass.dropout = &*dropout_;
   pass.where = {batch.positions, batch.first_key, batch.end_key};
+  if (plan_.bidirectional && !batch.end_key.defined() && !batch.ids.is_meta()) pass.where = all_keys(batch);
+  pass.where.token_types = batch.token_types;
   if (balance_) pass.balance = &*balance_;
   return pass;
 }

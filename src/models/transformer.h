@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "heads/language_head.h"
+#include "heads/masked_head.h"
+#include "heads/score_layers.h"
 #include "models/trunk.h"
 #include "nn/router_balance.h"
 #include "nn/token_embedding.h"
@@ -25,9 +27,12 @@ struct TransformerPlan {
   // The names in the checkpoint. If learned positions have no name, positions are rotary.
   std::string embedding = "model.embed_tokens", positions = "", layers = "model.layers",
               final_norm = "model.norm";
+  std::string types = "", embedding_norm = "";  // of token types and of a norm of the embeddings' sum
   std::function<LayerSize(int64_t layer)> layer;
   // The embedding's row of pad_token_id starts as zero and gets no gradient.
   bool frozen_padding = true;
+  bool positions_skip_padding = false;  // positions count from pad_token_id + 1 (RoBERTa)
+  bool bidirectional = false;           // a position sees the keys before and after it (encoders)
   // Matrices whose names have this ending are initialized smaller, by 1 / sqrt(2 x layers) (GPT-2).
   std::string scaled_ending = "";
   // The rotary embeddings that layers choose from (LayerSize::rotary). Empty: one, from the configuration.
@@ -35,6 +40,8 @@ struct TransformerPlan {
   double embedding_multiplier = 1;
   std::string head = "lm_head";  // an untied head's name
   LogitsSize logits = {};
+  ScoreSize score = {};    // the head that scores rows
+  MaskedSize masked = {};  // an encoder's head for masked tokens
 };
 
 struct TrunkOptions {

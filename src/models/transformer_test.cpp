@@ -243,7 +243,7 @@ TEST_P(Architectures, BadTokensAndLabelsAreErrors) {
   EXPECT_THROW(run.model->next_logits(some_ids()[0], *cache), Error);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Architectures, testing::ValuesIn(architecture_names()),
+INSTANTIATE_TEST_SUITE_P(All, Architectures, testing::ValuesIn(decoder_names()),
                          [](const auto& info) { return info.param; });
 
 TEST(Transformer, LearnedPositionsEnd) {

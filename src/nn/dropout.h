@@ -9,7 +9,7 @@
 namespace galore {
 
 struct Dropout {
-  double embedding = 0, residual = 0, attention = 0;  // probabilities
+  double embedding = 0, residual = 0, attention = 0, head = 0;  // probabilities
   DropoutPlace place = {};
 
   DropoutMask mask(double probability, const std::string& name) const {

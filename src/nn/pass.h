@@ -15,6 +15,7 @@ namespace galore {
 struct PassPositions {
   at::Tensor positions;           // rows x length int64
   at::Tensor first_key, end_key;  // rows x length int32
+  at::Tensor token_types = {};    // rows x length int64
 };
 
 class RouterBalance;

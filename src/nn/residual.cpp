@@ -7,8 +7,6 @@
 namespace galore {
 namespace {
 
-bool drops(const Pass& pass) { return pass.dropout && pass.dropout->residual > 0; }
-
 // The rows of the batch are the rows of the mask.
 void drop(const Pass& pass, const LinearLayer& linear, const at::Tensor& out, const at::Tensor& x,
           Write write) {
@@ -21,6 +19,10 @@ void drop(const Pass& pass, const LinearLayer& linear, const at::Tensor& out, co
 
 Branch::Branch(const Place& place, const BranchSize& size, const LayerBuilder& builder) : size_(size) {
   if (!size.norm.empty()) norm_ = make_norm(place.at(size.norm), size.norm_size, builder);
+}
+
+bool Branch::drops(const Pass& pass) const {
+  return size_.drops && pass.dropout && pass.dropout->residual > 0;
 }
 
 bool Branch::is_plain(const Pass& pass) const { return !drops(pass) && !norm_ && size_.multiplier == 1; }

@@ -15,6 +15,7 @@ struct BranchSize {
   std::string norm = "";  // name of the norm inside a layer; "": none
   NormSize norm_size = {};
   double multiplier = 1;
+  bool drops = true;  // false: the model has no dropout here
 };
 
 // The gradient of the linear layer's output. It is the stream's own gradient unless something stands between.
@@ -42,6 +43,7 @@ class Branch {
 
  private:
   bool is_plain(const Pass& pass) const;
+  bool drops(const Pass& pass) const;
   at::Tensor output(const Pass& pass, at::IntArrayRef shape) const;
   at::Tensor statistics(const Pass& pass, int64_t tokens) const;
   // Computes linear(x), or its norm.

@@ -9,24 +9,47 @@
 #include "nn/indices.h"
 
 namespace galore {
+namespace {
 
-TokenEmbedding::TokenEmbedding(const Place& tokens, const Place& positions, const EmbeddingSize& size,
+void add_rows_of(const Pass& pass, const Parameter& table, const at::Tensor& indices, const at::Tensor& out) {
+  const Scratch rows = pass.scratch("layer.normalized", out.sizes());
+  embedding(rows, table.value, indices);
+  if (!out.is_meta()) out.add_(rows);
+}
+
+void report_table(Parameter& table, const at::Tensor& indices, const at::Tensor& gradient) {
+  if (!table.sink) return;
+  table.sink->add_rows(indices, gradient);
+  table.sink->use_done();
+}
+
+}  // namespace
+
+TokenEmbedding::TokenEmbedding(const EmbeddingPlaces& places, const EmbeddingSize& size,
                                const LayerBuilder& builder)
     : size_(size) {
-  define_parameter(tokens_, tokens.as(Role::embedding), "weight", {size.vocabulary, size.features}, builder);
-  if (size.positions > 0)
-    define_parameter(positions_, positions.as(Role::embedding), "weight", {size.positions, size.features},
-                     builder);
+  const auto define = [&](Parameter& table, const Place& place, int64_t rows) {
+    if (rows > 0)
+      define_parameter(table, place.as(Role::embedding), "weight", {rows, size.features}, builder);
+  };
+  define(tokens_, places.tokens, size.vocabulary);
+  define(positions_, places.positions, size.positions);
+  define(types_, places.types, size.types);
+  norm_ = make_norm(places.norm, size.norm, builder);
 }
 
 void TokenEmbedding::list(ParameterList& parameters) {
-  parameters.push_back(&tokens_);
-  if (has_positions()) parameters.push_back(&positions_);
+  for (Parameter* table : {&tokens_, &positions_, &types_})
+    if (table->value.defined()) parameters.push_back(table);
+  norm_->list(parameters);
 }
 
 void TokenEmbedding::clear_frozen_row() {
-  const int64_t row = size_.frozen_row.value_or(-1);
-  if (row >= 0 && row < size_.vocabulary && !tokens_.value.is_meta()) tokens_.value[row].zero_();
+  const auto clear = [](const Parameter& table, int64_t row) {
+    if (row >= 0 && row < table.value.size(0) && !table.value.is_meta()) table.value[row].zero_();
+  };
+  clear(tokens_, size_.frozen_row.value_or(-1));
+  if (size_.padding_id && has_positions()) clear(positions_, *size_.padding_id);
 }
 
 at::Tensor TokenEmbedding::token_buffer(const Pass& pass, const at::Tensor& ids) const {
@@ -37,33 +60,65 @@ at::Tensor TokenEmbedding::token_buffer(const Pass& pass, const at::Tensor& ids)
 }
 
 void TokenEmbedding::check_length(int64_t length) const {
-  if (has_positions() && length > size_.positions)
+  const int64_t positions = size_.positions - (size_.padding_id ? *size_.padding_id + 1 : 0);
+  if (has_positions() && length > positions)
     fail("input_ids", "{} tokens in a row: the model has positions for {} (max_position_embeddings)", length,
-         size_.positions);
+         positions);
 }
 
-at::Tensor TokenEmbedding::position_buffer(const Pass& pass, int64_t first) const {
+at::Tensor TokenEmbedding::position_buffer(const Pass& pass, const at::Tensor& tokens, int64_t first) const {
   const at::Tensor buffer = pass.workspace.get(Owner::workspace, "positions", {pass.tokens()}, at::kLong);
   if (buffer.is_meta()) return buffer;
   const at::Tensor rows = buffer.view({pass.rows, pass.length});
+  const int64_t skipped = size_.padding_id ? *size_.padding_id + 1 : 0;
   if (pass.where.positions.defined()) {
-    check_indices(pass.where.positions, size_.positions, "positions", /*may_ignore=*/false);
+    check_indices(pass.where.positions, size_.positions - skipped, "positions", /*may_ignore=*/false);
     rows.copy_(pass.where.positions);
+    rows.add_(skipped);
+  } else if (size_.padding_id) {
+    const at::Tensor counts = tokens.view(rows.sizes()).ne(*size_.padding_id).to(at::kLong);
+    rows.copy_(counts.cumsum(1).mul_(counts).add_(*size_.padding_id));
   } else {
     rows.copy_(at::arange(first, first + pass.length, buffer.options()).expand({pass.rows, pass.length}));
   }
   return buffer;
 }
 
+at::Tensor TokenEmbedding::type_buffer(const Pass& pass) const {
+  const at::Tensor buffer = pass.workspace.get(Owner::workspace, "token_types", {pass.tokens()}, at::kLong);
+  const at::Tensor& given = pass.where.token_types;
+  if (buffer.is_meta()) return buffer;
+  if (!given.defined()) return buffer.zero_();
+  check_indices(given, size_.types, "token_type_ids", /*may_ignore=*/false);
+  buffer.view(given.sizes()).copy_(given);
+  return buffer;
+}
+
+at::Tensor TokenEmbedding::saved_sum(const Pass& pass) const {
+  return pass.saved("embedding.sum", {pass.tokens(), size_.features});
+}
+
+at::Tensor TokenEmbedding::norm_statistics(const Pass& pass) const {
+  return norm_->statistics(pass, "embedding.statistics", pass.tokens());
+}
+
+void TokenEmbedding::sum_rows(const Pass& pass, const at::Tensor& tokens, int64_t first,
+                              const at::Tensor& out) const {
+  embedding(out, tokens_.value, tokens);
+  if (size_.multiplier != 1) out.mul_(size_.multiplier);
+  if (has_positions()) add_rows_of(pass, positions_, position_buffer(pass, tokens, first), out);
+  if (size_.types > 0) add_rows_of(pass, types_, type_buffer(pass), out);
+}
+
 void TokenEmbedding::forward(const Pass& pass, const at::Tensor& tokens, int64_t first,
                              const at::Tensor& out) const {
   if (!pass.where.positions.defined()) check_length(first + pass.length);
-  embedding(out, tokens_.value, tokens);
-  if (size_.multiplier != 1) out.mul_(size_.multiplier);
-  if (has_positions()) {
-    const Scratch rows = pass.scratch("layer.normalized", out.sizes());
-    embedding(rows, positions_.value, position_buffer(pass, first));
-    if (!out.is_meta()) out.add_(rows);
+  if (has_norm()) {
+    const at::Tensor sum = saved_sum(pass);
+    sum_rows(pass, tokens, first, sum);
+    norm_->forward(pass, sum, out, norm_statistics(pass));
+  } else {
+    sum_rows(pass, tokens, first, out);
   }
   drop(pass, out);
 }
@@ -75,18 +130,26 @@ void TokenEmbedding::drop(const Pass& pass, const at::Tensor& x) const {
           pass.dropout->place.first_row, Write::replace);
 }
 
-void TokenEmbedding::backward(const Pass& pass, const at::Tensor& tokens, const at::Tensor& gradient) {
-  drop(pass, gradient);
-  if (positions_.sink) {
-    positions_.sink->add_rows(position_buffer(pass, 0), gradient);
-    positions_.sink->use_done();
-  }
+void TokenEmbedding::report_rows(const Pass& pass, const at::Tensor& tokens, const at::Tensor& gradient) {
+  const auto clear = [&](const std::optional<int64_t>& row) {
+    if (row && !tokens.is_meta()) gradient.masked_fill_(tokens.eq(*row).unsqueeze(1), 0);
+  };
+  if (size_.types > 0) report_table(types_, type_buffer(pass), gradient);
+  clear(size_.padding_id);
+  if (has_positions()) report_table(positions_, position_buffer(pass, tokens, 0), gradient);
   if (!tokens_.sink) return;
   if (size_.multiplier != 1) gradient.mul_(size_.multiplier);
-  if (size_.frozen_row && !tokens.is_meta())
-    gradient.masked_fill_(tokens.eq(*size_.frozen_row).unsqueeze(1), 0);
-  tokens_.sink->add_rows(tokens, gradient);
-  tokens_.sink->use_done();
+  clear(size_.frozen_row);
+  report_table(tokens_, tokens, gradient);
+}
+
+void TokenEmbedding::backward(const Pass& pass, const at::Tensor& tokens, const at::Tensor& gradient) {
+  drop(pass, gradient);
+  if (!has_norm()) return report_rows(pass, tokens, gradient);
+  const Scratch below = pass.scratch("embedding.gradient", gradient.sizes());
+  below->zero_();
+  norm_->backward(pass, gradient, below, saved_sum(pass), norm_statistics(pass));
+  report_rows(pass, tokens, below);
 }
 
 }  // namespace galore

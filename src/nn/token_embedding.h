@@ -1,16 +1,22 @@
-// Turns token ids into the input of the first layer, with a table of tokens and, in some models, a table of
-// learned positions. Legend: T tokens of the batch, n features.
+// Turns token ids into the input of the first layer, with a table of tokens and, in some models, tables of
+// learned positions and of token types, and a norm of their sum. Legend: T tokens of the batch, n features.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "core/batch.h"
 #include "nn/layer_builder.h"
+#include "nn/norm.h"
 #include "nn/pass.h"
 
 namespace galore {
+
+struct EmbeddingPlaces {
+  Place tokens, positions = {}, types = {}, norm = {};
+};
 
 struct EmbeddingSize {
   int64_t vocabulary, features;
@@ -18,18 +24,23 @@ struct EmbeddingSize {
   // This row starts as zero and gets no gradient, as transformers treats pad_token_id in some models.
   std::optional<int64_t> frozen_row = std::nullopt;
   double multiplier = 1;  // of the tokens' rows
+  int64_t types = 0;      // rows of the table of token types; 0: no table
+  // With a padding id p (RoBERTa) tokens other than p count from position p + 1, tokens p have position p,
+  // and row p of the table of positions is frozen as well.
+  std::optional<int64_t> padding_id = std::nullopt;
+  NormSize norm = {.kind = NormKind::none};  // of the sum of all rows
 };
 
 class TokenEmbedding {
  public:
-  // Has the parameters "<tokens>.weight" (vocabulary x n) and "<positions>.weight" (positions x n).
-  TokenEmbedding(const Place& tokens, const Place& positions, const EmbeddingSize& size,
-                 const LayerBuilder& builder);
+  // Has the parameters "<tokens>.weight" (vocabulary x n), "<positions>.weight" (positions x n),
+  // "<types>.weight" (types x n), and those of the norm.
+  TokenEmbedding(const EmbeddingPlaces& places, const EmbeddingSize& size, const LayerBuilder& builder);
 
   // Returns the ids as one row on the device, after a check against the vocabulary.
   at::Tensor token_buffer(const Pass& pass, const at::Tensor& ids) const;
-  // Computes out (T x n), the rows of `tokens` plus their positions, with dropout in training. Positions
-  // count from `first` unless pass.where names them.
+  // Computes out (T x n), the norm of the rows of `tokens` plus those of their positions and types, with
+  // dropout in training. Positions count from `first` unless pass.where names them. A norm's input is saved.
   void forward(const Pass& pass, const at::Tensor& tokens, int64_t first, const at::Tensor& out) const;
   // Reports the gradients, given the gradient of forward()'s result, which is overwritten.
   void backward(const Pass& pass, const at::Tensor& tokens, const at::Tensor& gradient);
@@ -38,16 +49,24 @@ class TokenEmbedding {
 
   Parameter& table() { return tokens_; }
   void list(ParameterList& parameters);
-  // Sets the frozen row to zero.
+  // Sets the frozen rows to zero.
   void clear_frozen_row();
 
  private:
   bool has_positions() const { return positions_.value.defined(); }
-  at::Tensor position_buffer(const Pass& pass, int64_t first) const;
+  bool has_norm() const { return size_.norm.kind != NormKind::none; }
+  at::Tensor position_buffer(const Pass& pass, const at::Tensor& tokens, int64_t first) const;
+  at::Tensor type_buffer(const Pass& pass) const;
+  // Computes the sum of all rows.
+  void sum_rows(const Pass& pass, const at::Tensor& tokens, int64_t first, const at::Tensor& out) const;
+  void report_rows(const Pass& pass, const at::Tensor& tokens, const at::Tensor& gradient);
   void drop(const Pass& pass, const at::Tensor& x) const;
+  at::Tensor saved_sum(const Pass& pass) const;
+  at::Tensor norm_statistics(const Pass& pass) const;
 
   EmbeddingSize size_;
-  Parameter tokens_, positions_;  // positions_ has no value if there are no learned positions
+  Parameter tokens_, positions_, types_;  // without a table there is no value
+  std::unique_ptr<Norm> norm_;
 };
 
 }  // namespace galore

@@ -1,6 +1,11 @@
 // A transformer layer: stream += attention(norm(stream)); stream += mlp(norm(stream)). Models may leave these
 // norms out or put norms behind the branches (nn/residual.h). In a parallel layer both branches read the same
 // stream.
+//
+// BERT normalizes sums: x = norm(x + attention(x)); x = norm(x + mlp(x)). We see the sum before a norm as the
+// stream, so that each norm stands in front of a branch as elsewhere, and the branch is added to the norm's
+// output: stream = norm(stream) + attention(norm(stream)). The last norm of one such layer is therefore the
+// input norm of the next one, and that of the last layer is the model's final norm.
 #pragma once
 
 #include <memory>
@@ -22,7 +27,10 @@ struct LayerSize {
   // The checkpoint's names inside a layer; "" means that there is no such norm.
   std::string input_norm = "input_layernorm", middle_norm = "post_attention_layernorm";
   bool parallel = false;  // both branches read the layer's input (GPT-NeoX)
-  int rotary = 0;         // number of the rotary embedding among the model's, or kNoRotary
+  // Branches are added to the output of their norm (BERT). `input_norm` is then the name of the layer
+  // before's last norm, inside that layer; the first layer has none.
+  bool adds_to_norm = false;
+  int rotary = 0;  // number of the rotary embedding among the model's, or kNoRotary
 };
 
 class TransformerLayer {
@@ -54,6 +62,10 @@ class TransformerLayer {
   const at::Tensor& second_input(const at::Tensor& x, const at::Tensor& middle) const {
     return size_.parallel ? x : middle;
   }
+  // Adds the way through a norm to the stream's gradient. With adds_to_norm the stream's gradient is at first
+  // that of the norm's output too.
+  void backward_norm(const Pass& pass, Norm& norm, const at::Tensor& normalized_gradient,
+                     const at::Tensor& gradient, const at::Tensor& x, const at::Tensor& statistics) const;
   // Compute the gradient of a branch's normalized input from the gradient of the stream.
   void backward_mlp(const Pass& pass, const at::Tensor& second, const at::Tensor& gradient,
                     const at::Tensor& normalized_gradient);

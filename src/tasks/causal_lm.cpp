@@ -1,11 +1,10 @@
 // Causal language modelling: every position predicts the next token of its row.
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "core/batch.h"
-#include "core/labels.h"
 #include "heads/head.h"
 #include "tasks/tasks.h"
+#include "tasks/token_losses.h"
 
 namespace galore {
 namespace {
@@ -54,23 +53,9 @@ class CausalTask : public Task {
   Batch batch_of(const at::Tensor& ids) const override { return next_token_batch(ids, ids); }
   bool fits(const HeadConfig& head) const override { return head.kind == HeadKind::language; }
   HeadConfig new_head(const NewHead& /*wanted*/, const ReadRows& /*read_rows*/) const override { return {}; }
-  // A row's loss is the mean over its tokens that count, and null if none does.
   void write_rows(const Batch& batch, const Predictions& predictions, const HeadConfig& /*head*/,
                   const TakeRow& take) const override {
-    const double* loss = predictions.losses.const_data_ptr<double>();
-    const at::Tensor labels = batch.targets.labels.contiguous();
-    const int64_t* label = labels.const_data_ptr<int64_t>();
-    for (int64_t row = 0; row < batch.rows(); ++row) {
-      LossSum sum;
-      for (int64_t t = 0; t < batch.length(); ++t, ++loss, ++label) {
-        if (*label == kIgnoredLabel) continue;
-        sum.loss += *loss;
-        ++sum.num_tokens;
-      }
-      nlohmann::ordered_json out{{"loss", nullptr}, {"num_tokens", sum.num_tokens}};
-      if (sum.num_tokens > 0) out["loss"] = sum.mean();
-      take(out);
-    }
+    write_token_losses(batch, predictions, take);
   }
 };
 

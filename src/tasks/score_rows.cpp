@@ -4,6 +4,7 @@
 
 #include "core/errors.h"
 #include "data/token_check.h"
+#include "models/architecture.h"
 #include "tokenizer/tokenizer.h"
 
 namespace galore {
@@ -33,66 +34,92 @@ const Tokenizer& tokenizer_for(const TaskRow& row, const RowEncoding& encoding) 
   return *encoding.tokenizer;
 }
 
-std::vector<int64_t> checked(std::vector<int64_t> ids, const TaskRow& row, const RowEncoding& encoding) {
-  if (ids.empty()) fail(row.where, "expected at least one token");
-  for (const int64_t id : ids)
-    if (!is_id(id, encoding.config.vocab_size))
-      fail(row.where, "{}", id_fault(id, encoding.config.vocab_size));
-  if (static_cast<int64_t>(ids.size()) > encoding.max_length)
-    ids.resize(static_cast<size_t>(encoding.max_length));
-  return ids;
+void cut(std::vector<int64_t>& values, int64_t length) {
+  if (static_cast<int64_t>(values.size()) > length) values.resize(static_cast<size_t>(length));
 }
 
-std::vector<int64_t> wide(const std::vector<int32_t>& ids) { return {ids.begin(), ids.end()}; }
+RowInput checked(RowInput input, const TaskRow& row, const RowEncoding& encoding) {
+  const int64_t vocabulary = encoding.config.vocab_size, types = encoding.config.type_vocab_size;
+  if (input.ids.empty()) fail(row.where, "expected at least one token");
+  for (const int64_t id : input.ids)
+    if (!is_id(id, vocabulary)) fail(row.where, "{}", id_fault(id, vocabulary));
+  if (types == 0) input.types.clear();
+  for (const int64_t type : input.types)
+    if (type < 0 || type >= types)
+      fail(row.where, "token_type_ids: expected 0 to {}, given {}", types - 1, type);
+  cut(input.ids, encoding.max_length);
+  cut(input.types, encoding.max_length);
+  return input;
+}
 
-std::vector<int64_t> unmasked(const TaskRow& row) {
-  std::vector<int64_t> ids = integers(row, "input_ids"), kept;
-  if (!row.values.contains("attention_mask")) return ids;
-  const std::vector<int64_t> mask = integers(row, "attention_mask");
-  if (mask.size() != ids.size())
-    fail(row.where, "expected as many numbers in attention_mask as input_ids, given {} and {}", mask.size(),
-         ids.size());
-  for (size_t i = 0; i < ids.size(); ++i)
-    if (mask[i] != 0) kept.push_back(ids[i]);
+RowInput wide(const IdSequence& sequence) {
+  return {{sequence.ids.begin(), sequence.ids.end()}, {sequence.type_ids.begin(), sequence.type_ids.end()}};
+}
+
+// Returns the numbers under `key`, of which there are as many as input_ids, or nothing.
+std::vector<int64_t> beside_ids(const TaskRow& row, const std::string& key, size_t count) {
+  if (!row.values.contains(key)) return {};
+  const std::vector<int64_t> numbers = integers(row, key);
+  if (numbers.size() != count)
+    fail(row.where, "expected as many numbers in {} as input_ids, given {} and {}", key, numbers.size(),
+         count);
+  return numbers;
+}
+
+RowInput unmasked(const TaskRow& row) {
+  const std::vector<int64_t> ids = integers(row, "input_ids"),
+                             mask = beside_ids(row, "attention_mask", ids.size()),
+                             types = beside_ids(row, "token_type_ids", ids.size());
+  RowInput kept;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (!mask.empty() && mask[i] == 0) continue;
+    kept.ids.push_back(ids[i]);
+    if (!types.empty()) kept.types.push_back(types[i]);
+  }
   return kept;
+}
+
+RowInput encoded(const TaskRow& row, const std::string& key, const RowEncoding& encoding) {
+  const Tokenizer& tokenizer = tokenizer_for(row, encoding);
+  return checked(wide(tokenizer.encode_row(text_at(row, key), encoding.max_length)), row, encoding);
 }
 
 }  // namespace
 
 std::vector<int64_t> ids_of(const TaskRow& row, const std::string& key, const std::string& text_key,
                             const RowEncoding& encoding) {
-  if (row.values.contains(key)) return checked(integers(row, key), row, encoding);
+  if (row.values.contains(key)) return checked({integers(row, key)}, row, encoding).ids;
   if (!row.values.contains(text_key)) fail(row.where, "expected '{}' or '{}'", text_key, key);
-  return checked(wide(tokenizer_for(row, encoding).encode(text_at(row, text_key), true)), row, encoding);
+  return encoded(row, text_key, encoding).ids;
 }
 
-std::vector<int64_t> input_ids(const TaskRow& row, const RowEncoding& encoding) {
+RowInput row_input(const TaskRow& row, const RowEncoding& encoding) {
   if (row.values.contains("input_ids")) return checked(unmasked(row), row, encoding);
   if (row.values.contains("sentence2")) {
     const Tokenizer& tokenizer = tokenizer_for(row, encoding);
     if (!row.values.contains("sentence1")) fail(row.where, "expected 'sentence1' with 'sentence2'");
-    return checked(wide(tokenizer
-                            .encode_pair(text_at(row, "sentence1"), text_at(row, "sentence2"),
-                                         /*add_special_tokens=*/true, encoding.max_length)
-                            .ids),
+    return checked(wide(tokenizer.encode_pair(text_at(row, "sentence1"), text_at(row, "sentence2"),
+                                              /*add_special_tokens=*/true, encoding.max_length)),
                    row, encoding);
   }
   for (const char* key : {"sentence", "sentence1", "text"})
-    if (row.values.contains(key)) return ids_of(row, "input_ids", key, encoding);
+    if (row.values.contains(key)) return encoded(row, key, encoding);
   fail(row.where, "expected 'sentence', 'sentence1' and 'sentence2', 'text' or 'input_ids'");
 }
 
-int64_t last_position(const std::vector<int64_t>& ids, const ModelConfig& config) {
+int64_t scored_position(const std::vector<int64_t>& ids, const ModelConfig& config) {
+  if (is_encoder(config)) return 0;
   const auto last = static_cast<int64_t>(ids.size()) - 1;
   for (int64_t place = last; place >= 0; --place)
     if (ids[static_cast<size_t>(place)] != config.pad_token_id.value_or(-1)) return place;
   return last;
 }
 
-ExampleRow row_with_target(std::vector<int64_t> ids, int64_t place, std::vector<double> target) {
+ExampleRow row_with_target(RowInput input, int64_t place, std::vector<double> target) {
   ExampleRow row;
-  row.labels.assign(ids.size(), kIgnoredLabel);
-  row.ids = std::move(ids);
+  row.labels.assign(input.ids.size(), kIgnoredLabel);
+  row.ids = std::move(input.ids);
+  row.types = std::move(input.types);
   row.places = {place};
   row.values = std::move(target);
   return row;

@@ -7,16 +7,23 @@
 
 namespace galore {
 
-// Returns the ids of a row's input: "input_ids" (without the tokens that "attention_mask" hides), "sentence"
-// or "text", or the pair "sentence1" and "sentence2". They are cut to max_length.
-std::vector<int64_t> input_ids(const TaskRow& row, const RowEncoding& encoding);
+struct RowInput {
+  std::vector<int64_t> ids;
+  std::vector<int64_t> types = {};  // token types; empty: all 0
+};
+
+// Returns a row's input: "input_ids" with optional "token_type_ids" (without the tokens that "attention_mask"
+// hides), "sentence" or "text", or the pair "sentence1" and "sentence2". It is cut to max_length. A model
+// without token types gets none.
+RowInput row_input(const TaskRow& row, const RowEncoding& encoding);
 // Returns ids given under `key` or encoded from the text under `text_key`. They are cut to max_length.
 std::vector<int64_t> ids_of(const TaskRow& row, const std::string& key, const std::string& text_key,
                             const RowEncoding& encoding);
-// Returns the position that transformers scores: the last one whose id is not config.pad_token_id.
-int64_t last_position(const std::vector<int64_t>& ids, const ModelConfig& config);
+// Returns the position that transformers scores: the first one in encoders, and in decoders the last one
+// whose id is not config.pad_token_id.
+int64_t scored_position(const std::vector<int64_t>& ids, const ModelConfig& config);
 // Returns a row in which one position is scored.
-ExampleRow row_with_target(std::vector<int64_t> ids, int64_t place, std::vector<double> target);
+ExampleRow row_with_target(RowInput input, int64_t place, std::vector<double> target);
 
 // Returns a batch in which each position (or only the last one of a row) has a target of zeros.
 Batch batch_with_targets(const at::Tensor& ids, bool every_position);

@@ -156,9 +156,9 @@ class ClassificationTask : public Task {
     return head;
   }
   ExampleRow encode(const TaskRow& row, const RowEncoding& encoding) const override {
-    std::vector<int64_t> ids = input_ids(row, encoding);
-    const int64_t place = last_position(ids, encoding.config);
-    return row_with_target(std::move(ids), place, {target_of_row(row, encoding.config.head)});
+    RowInput input = row_input(row, encoding);
+    const int64_t place = scored_position(input.ids, encoding.config);
+    return row_with_target(std::move(input), place, {target_of_row(row, encoding.config.head)});
   }
   void write_rows(const Batch& batch, const Predictions& predictions, const HeadConfig& head,
                   const TakeRow& take) const override {

@@ -13,7 +13,8 @@ constexpr const char* kEvalPrefix = "eval_";
 
 const std::vector<const Task*>& all_tasks() {
   static const std::vector<const Task*> tasks = [] {
-    std::vector<const Task*> all{&causal_lm_task(), &value_task(), &q_value_task(), &reward_task()};
+    std::vector<const Task*> all{&causal_lm_task(), &masked_lm_task(), &value_task(), &q_value_task(),
+                                 &reward_task()};
     const auto& classification = sequence_classification_tasks();
     all.insert(all.end(), classification.begin(), classification.end());
     return all;
@@ -31,6 +32,11 @@ std::vector<std::string> spellings(const std::string& name) {
 
 ExampleRow Task::encode(const TaskRow& row, const RowEncoding& /*encoding*/) const {
   fail(row.where, "the task {} reads tokens, not rows", name());
+}
+
+MakeTargets Task::make_targets(const BackupRule& backup) const {
+  if (!reads_rows()) return nullptr;
+  return [backup](const ExampleRows& rows) { return score_targets(rows, backup); };
 }
 
 std::vector<std::string> task_names() {

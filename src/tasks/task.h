@@ -41,6 +41,13 @@ struct RowEncoding {
   bool needs_targets = true;  // false: rows without targets get a place to score, and a target of 0
   bool every_token = false;   // without targets: every token is scored instead of the last one
   bool is_for_training = false;
+  double mlm_probability = 0.15;  // share of the tokens that masked_lm predicts
+};
+
+// The place of a batch's first row in its data, which keys random choices.
+struct RowDraw {
+  uint64_t seed = 0;
+  int64_t epoch = 0, first_row = 0;
 };
 
 // Sums the metrics over the batches of one evaluation.
@@ -65,6 +72,14 @@ class Task {
   // Returns a batch of these token ids (B x T) with every target that such rows can have. The memory plan
   // calls it on the meta device, and the benchmark with random ids.
   virtual Batch batch_of(const at::Tensor& ids) const = 0;
+
+  // Returns the function that makes the targets of a batch: score_targets() for rows of the task's own. None:
+  // each token's target is the next token of its row.
+  virtual MakeTargets make_targets(const BackupRule& backup) const;
+  // Returns true if draw() makes the targets of every batch at random. The choices depend on the place in the
+  // data alone, so that a resumed run repeats them. Several threads may call draw().
+  virtual bool draws() const { return false; }
+  virtual void draw(Batch& /*batch*/, const RowEncoding& /*encoding*/, const RowDraw& /*draw*/) const {}
 
   // Returns true if the task reads rows of its own (task_rows.h), which stay in memory. Otherwise its rows
   // are tokens, which the data folder reads and caches.

@@ -6,6 +6,7 @@
 namespace galore {
 
 const Task& causal_lm_task();
+const Task& masked_lm_task();
 const Task& value_task();
 const Task& q_value_task();
 const Task& reward_task();

@@ -169,18 +169,19 @@ void require_length(const TaskRow& row, const char* key, size_t tokens) {
     fail(row.where, "expected a number or null for each of {} tokens, given {}", tokens, given);
 }
 
-ExampleRow row_of_ids(std::vector<int64_t> ids) {
+ExampleRow row_of(RowInput input) {
   ExampleRow out;
-  out.labels.assign(ids.size(), kIgnoredLabel);
-  out.ids = std::move(ids);
+  out.labels.assign(input.ids.size(), kIgnoredLabel);
+  out.ids = std::move(input.ids);
+  out.types = std::move(input.types);
   return out;
 }
 
 // Rows without targets: the last token, or every one, gets a place. Actions are scored from the second token
 // on.
 ExampleRow row_to_score(const TaskRow& row, const RowEncoding& encoding, bool has_actions) {
-  ExampleRow out = row_of_ids(input_ids(row, encoding));
-  const int64_t last = last_position(out.ids, encoding.config);
+  ExampleRow out = row_of(row_input(row, encoding));
+  const int64_t last = scored_position(out.ids, encoding.config);
   for (int64_t t = encoding.every_token ? 0 : last; t <= last; ++t) {
     add_place(out, encoding, t, 0);
     if (has_actions) out.actions.push_back(t < last ? out.ids[static_cast<size_t>(t + 1)] : 0);
@@ -212,7 +213,7 @@ ExampleRow pair_row(const TaskRow& given, const RowEncoding& encoding) {
   const TaskRow row = with_prompt(given);
   for (const std::string side : {"chosen", "rejected"}) {
     const std::vector<int64_t> ids = ids_of(row, side + "_input_ids", side, encoding);
-    out.places.push_back(static_cast<int64_t>(out.ids.size()) + last_position(ids, encoding.config));
+    out.places.push_back(static_cast<int64_t>(out.ids.size()) + scored_position(ids, encoding.config));
     out.ids.insert(out.ids.end(), ids.begin(), ids.end());
     out.ends.push_back(static_cast<int64_t>(out.ids.size()));
   }
@@ -223,7 +224,7 @@ ExampleRow pair_row(const TaskRow& given, const RowEncoding& encoding) {
 ExampleRow value_row(const TaskRow& row, const RowEncoding& encoding) {
   if (!encoding.needs_targets) return row_to_score(row, encoding, false);
   const ValueSupport& support = encoding.config.head.value;
-  ExampleRow out = row_of_ids(input_ids(row, encoding));
+  ExampleRow out = row_of(row_input(row, encoding));
   const bool has_label = row.values.contains("label"), has_rewards = row.values.contains("rewards");
   if (!has_label && !row.values.contains("labels") && !has_rewards)
     fail(row.where, "expected 'label', 'labels', 'rewards', or a chosen and a rejected input");
@@ -232,7 +233,7 @@ ExampleRow value_row(const TaskRow& row, const RowEncoding& encoding) {
          "expected a chosen and a rejected input: value_head=bradley_terry learns from pairs alone");
   if (has_label) {
     const Json& label = row.values.at("label");
-    const int64_t place = last_position(out.ids, encoding.config);
+    const int64_t place = scored_position(out.ids, encoding.config);
     if (label.is_object()) {
       out.places.push_back(place);
       add_distribution(out, row, encoding);
@@ -249,7 +250,7 @@ ExampleRow value_row(const TaskRow& row, const RowEncoding& encoding) {
 
 ExampleRow action_row(const TaskRow& row, const RowEncoding& encoding) {
   if (!encoding.needs_targets) return row_to_score(row, encoding, true);
-  ExampleRow out = row_of_ids(input_ids(row, encoding));
+  ExampleRow out = row_of(row_input(row, encoding));
   if (!row.values.contains("rewards")) fail(row.where, "expected 'rewards', one for each token");
   require_length(row, "rewards", out.ids.size());
   add_steps(out, row, encoding, -1);

@@ -34,12 +34,33 @@ std::unique_ptr<JsonTokenizer> JsonTokenizer::from_folder(const Path& folder,
   tokenizer->bos_id_ = id_of("bos_token");
   tokenizer->eos_id_ = id_of("eos_token");
   tokenizer->pad_id_ = id_of("pad_token");
+  tokenizer->mask_id_ = id_of("mask_token");
   tokenizer->clean_up_spaces_ = pretrained.clean_up_spaces(is_bpe);
   return tokenizer;
 }
 
+// A tokenizer.json alone does not say which of its tokens is the mask.
+std::optional<int64_t> JsonTokenizer::mask_id() const {
+  if (mask_id_) return mask_id_;
+  for (const char* name : {"[MASK]", "<mask>"})
+    if (pipeline_->added().is_special(name)) return pipeline_->id_of(name);
+  return std::nullopt;
+}
+
+std::vector<int64_t> JsonTokenizer::special_ids() const {
+  std::vector<int64_t> ids;
+  for (const auto& [id, entry] : pipeline_->added().entries())
+    if (entry.special) ids.push_back(id);
+  return ids;
+}
+
 std::vector<int32_t> JsonTokenizer::encode(std::string_view text, bool add_special_tokens) const {
   return pipeline_->encode(text, nullptr, add_special_tokens).ids;
+}
+
+IdSequence JsonTokenizer::encode_row(std::string_view text, int64_t max_length) const {
+  const Truncation limit{.max_length = max_length};
+  return pipeline_->encode(text, nullptr, /*add_special_tokens=*/true, &limit);
 }
 
 IdSequence JsonTokenizer::encode_pair(std::string_view first, std::string_view second,

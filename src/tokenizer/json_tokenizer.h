@@ -15,6 +15,7 @@ class JsonTokenizer : public Tokenizer {
   static std::unique_ptr<JsonTokenizer> from_file(const Path& file);
 
   std::vector<int32_t> encode(std::string_view text, bool add_special_tokens) const override;
+  IdSequence encode_row(std::string_view text, int64_t max_length) const override;
   IdSequence encode_pair(std::string_view first, std::string_view second, bool add_special_tokens,
                          int64_t max_length) const override;
   std::string decode(const std::vector<int32_t>& ids, bool skip_special) const override;
@@ -22,6 +23,8 @@ class JsonTokenizer : public Tokenizer {
   std::optional<int64_t> bos_id() const override { return bos_id_; }
   std::optional<int64_t> eos_id() const override { return eos_id_; }
   std::optional<int64_t> pad_id() const override { return pad_id_; }
+  std::optional<int64_t> mask_id() const override;
+  std::vector<int64_t> special_ids() const override;
   std::string fingerprint() const override { return fingerprint_; }
   std::vector<Path> files() const override { return files_; }
 
@@ -30,7 +33,7 @@ class JsonTokenizer : public Tokenizer {
 
   std::unique_ptr<Pipeline> pipeline_;
   bool clean_up_spaces_ = false;
-  std::optional<int64_t> bos_id_, eos_id_, pad_id_;
+  std::optional<int64_t> bos_id_, eos_id_, pad_id_, mask_id_;
   std::string fingerprint_;
   std::vector<Path> files_;
 };

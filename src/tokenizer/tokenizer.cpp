@@ -9,6 +9,19 @@
 
 namespace galore {
 
+// The only token behind a text that such tokenizers add is the end of text.
+IdSequence Tokenizer::encode_row(std::string_view text, int64_t max_length) const {
+  std::vector<int32_t> ids = encode(text, /*add_special_tokens=*/true);
+  if (static_cast<int64_t>(ids.size()) > max_length) {
+    const int32_t last = ids.back();
+    ids.resize(static_cast<size_t>(max_length));
+    if (eos_id() && last == *eos_id() && !ids.empty()) ids.back() = last;
+  }
+  IdSequence sequence;
+  for (const int32_t id : ids) sequence.append(id, 0);
+  return sequence;
+}
+
 IdSequence Tokenizer::encode_pair(std::string_view, std::string_view, bool, int64_t) const {
   fail("tokenizer", "pairs of texts: expected a tokenizer.json, which says how two texts are joined");
 }

@@ -34,6 +34,9 @@ class Tokenizer {
   // add_eos_token) around the text. Special tokens written in the text are recognised either way, as in
   // transformers, unless the configuration sets split_special_tokens.
   virtual std::vector<int32_t> encode(std::string_view text, bool add_special_tokens) const = 0;
+  // Encodes a text with special tokens as one input of at most max_length ids. The text is cut, not the
+  // tokens around it.
+  virtual IdSequence encode_row(std::string_view text, int64_t max_length) const;
   // Encodes two texts as one input and tells for each id which text it belongs to. Throws Error when the
   // tokenizer does not support pairs. With max_length above 0 the longer text is cut first, as by
   // transformers' truncation=True.
@@ -47,6 +50,10 @@ class Tokenizer {
   virtual std::optional<int64_t> bos_id() const = 0;
   virtual std::optional<int64_t> eos_id() const = 0;
   virtual std::optional<int64_t> pad_id() const = 0;
+  // Returns the token that stands for a hidden one in masked language modelling.
+  virtual std::optional<int64_t> mask_id() const { return std::nullopt; }
+  // Returns the ids of all special tokens in ascending order.
+  virtual std::vector<int64_t> special_ids() const { return {}; }
   // Returns 16 hex digits computed from the files that decide the ids. Caches use them as names.
   virtual std::string fingerprint() const = 0;
   // Returns the files to copy into a checkpoint so that transformers loads the same tokenizer.

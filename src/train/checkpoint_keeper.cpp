@@ -108,17 +108,37 @@ void CheckpointKeeper::load_best(TrainableModel& model, const RunState& state, R
   log.say("the last model is that of " + state.best_checkpoint);
 }
 
-int64_t CheckpointKeeper::best_step(const RunState& state) const {
-  std::optional<double> best;
-  int64_t step = -1;
+template <typename Visit>
+void CheckpointKeeper::visit_metrics(const RunState& state, const Visit& visit) const {
   for (const LogEntry& entry : state.history) {
     const std::map<std::string, double> values(entry.begin(), entry.end());
     const auto found = values.find(best_by_.name);
-    if (found == values.end() || !is_better(found->second, best)) continue;
-    best = found->second;
-    step = static_cast<int64_t>(values.at("step"));
+    if (found != values.end()) visit(static_cast<int64_t>(values.at("step")), found->second);
   }
-  return step;
+}
+
+bool CheckpointKeeper::ran_out_of_patience(const RunState& state) const {
+  if (options_.early_stopping_patience == 0) return false;
+  std::optional<double> best;
+  int64_t without_gain = 0;
+  visit_metrics(state, [&](int64_t, double metric) {
+    const bool gains = is_better(metric, best);
+    const bool enough = gains && (!best || std::abs(metric - *best) > options_.early_stopping_threshold);
+    without_gain = enough ? 0 : without_gain + 1;
+    if (gains) best = metric;
+  });
+  return without_gain >= options_.early_stopping_patience;
+}
+
+int64_t CheckpointKeeper::best_step(const RunState& state) const {
+  std::optional<double> best;
+  int64_t best_at = -1;
+  visit_metrics(state, [&](int64_t step, double metric) {
+    if (!is_better(metric, best)) return;
+    best = metric;
+    best_at = step;
+  });
+  return best_at;
 }
 
 }  // namespace galore

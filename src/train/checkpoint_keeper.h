@@ -39,11 +39,17 @@ class CheckpointKeeper {
   bool is_saved(const RunState& state) const { return saved_step_ == state.step; }
   // Loads the weights of the best checkpoint if load_best_model_at_end is set.
   void load_best(TrainableModel& model, const RunState& state, RunLog& log) const;
+  // Returns true if early_stopping_patience evaluations in a row were not better than the best one before
+  // them by more than early_stopping_threshold, as transformers' EarlyStoppingCallback counts.
+  bool ran_out_of_patience(const RunState& state) const;
   // Returns the step of the evaluation with the best metric, or -1 if there was none.
   int64_t best_step(const RunState& state) const;
 
  private:
   bool is_better(double metric, const std::optional<double>& best) const;
+  // Calls visit(step, metric) for the metric of each evaluation so far, in order.
+  template <typename Visit>
+  void visit_metrics(const RunState& state, const Visit& visit) const;
   void adopt_best(RunState& state);
 
   struct Judged {

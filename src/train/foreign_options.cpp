@@ -96,6 +96,19 @@ void resolve_apollo_and_badam(TrainOptions& o, Notes& notes) {
   resolve_layers(o, "apollo", f.apollo_layerwise, f.apollo_target, notes);
 }
 
+void resolve_sampling(TrainOptions& o, Notes& notes) {
+  const ForeignOptions& f = o.foreign;
+  const bool sequential = f.disable_shuffling || f.curriculum_sampling;
+  if (sequential && f.group_by_length)
+    fail_usage("train_sampling_strategy", "expected one order of the rows, given group_by_length and {}",
+               f.disable_shuffling ? "disable_shuffling" : "curriculum_sampling");
+  if (!sequential && !f.group_by_length) return;
+  o.train_sampling_strategy = sequential ? "sequential" : "group_by_length";
+  note(notes,
+       sequential ? (f.disable_shuffling ? "disable_shuffling" : "curriculum_sampling") : "group_by_length",
+       "train_sampling_strategy=" + o.train_sampling_strategy);
+}
+
 bool has_argument(const std::string& arguments, const std::string& name) {
   const auto pairs = parse_pairs("optim_args", arguments);
   return std::any_of(pairs.begin(), pairs.end(),
@@ -192,6 +205,10 @@ void declare_options(OptionTable& table, ForeignOptions& o) {
   table.add("apollo_target", &o.apollo_target, "LLaMA-Factory: optim_target_modules");
   table.add("use_badam", &o.use_badam, "LLaMA-Factory: optim=badam");
   table.add("badam_switch_interval", &o.switch_interval, "LLaMA-Factory; optim_args: switch_every");
+  table.add("group_by_length", &o.group_by_length,
+            "Hugging Face's Trainer: train_sampling_strategy=group_by_length");
+  table.add("disable_shuffling", &o.disable_shuffling, "LLaMA-Factory: train_sampling_strategy=sequential");
+  table.add("curriculum_sampling", &o.curriculum_sampling, "axolotl: train_sampling_strategy=sequential");
   declare_arguments(table, o);
   declare_foreign_keys(table, o.without_effect);
 }
@@ -201,6 +218,7 @@ void resolve_foreign(TrainOptions& options, OptionTable& table, std::vector<std:
   resolve_schedule(options, table, notes);
   resolve_galore(options, notes);
   resolve_apollo_and_badam(options, notes);
+  resolve_sampling(options, notes);
   resolve_foreign_keys(table, notes);
   resolve_arguments(options, table, notes);
 }

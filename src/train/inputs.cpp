@@ -7,6 +7,7 @@
 
 #include "checkpoint/generation_config.h"
 #include "core/errors.h"
+#include "data/changed_batches.h"
 #include "data/mixture_options.h"
 #include "data/mixture_source.h"
 #include "data/prefetch.h"
@@ -23,6 +24,12 @@ Packing packing_of(const DataOptions& options) {
   return options.packing ? Packing::joined : Packing::none;
 }
 
+// Rotary angles that depend on the length of a row leave no room for more padding than needed.
+int64_t length_multiple(const ModelConfig& config) {
+  const std::string& type = config.rope_scaling.type;
+  return type == "dynamic" || type == "longrope" ? 1 : 8;
+}
+
 TokenizationOptions tokenization_options(const DataOptions& options, const Tokenizer* tokenizer,
                                          const ModelConfig& config) {
   TokenizationOptions tokenization;
@@ -37,8 +44,8 @@ TokenizationOptions tokenization_options(const DataOptions& options, const Token
 
 // Encodes all rows of a task that reads rows of its own. They stay in memory.
 std::unique_ptr<RowSource> open_rows(const std::vector<std::string>& files, const DataOptions& options,
-                                     const RowEncoding& encoding, const BatchOptions& batches,
-                                     const Task& task, const DataMessages& messages) {
+                                     const RowEncoding& encoding, BatchOptions batches, const Task& task,
+                                     const DataMessages& messages) {
   if (options.streaming) fail_usage("streaming", "expected false: the task {} keeps its rows", task.name());
   std::vector<ExampleRow> examples;
   SkippedRows skipped;
@@ -58,13 +65,8 @@ std::unique_ptr<RowSource> open_rows(const std::vector<std::string>& files, cons
         "note: {} of {} targets of {} are outside of the value head's support, {} to {}, and "
         "are moved to its ends",
         clipped, targets, files.front(), encoding.config.head.value.v_min, encoding.config.head.value.v_max));
+  batches.length_multiple = length_multiple(encoding.config);
   return std::make_unique<RowBatchSource>(std::move(examples), files.front(), batches);
-}
-
-// Returns null for tokens, whose targets are the next ones.
-MakeTargets targets_of(const Task& task, const BackupRule& backup) {
-  if (!task.reads_rows()) return nullptr;
-  return [backup](const ExampleRows& rows) { return score_targets(rows, backup); };
 }
 
 // Opens all files in their order, as data of known length or as a stream.
@@ -92,6 +94,10 @@ BatchOptions batch_options(const DataOptions& options, const Tokenizer* tokenize
   batch.packing = packing_of(options);
   batch.seed = static_cast<uint64_t>(options.data_seed);
   batch.vocab_size = config.vocab_size;
+  batch.shuffle = options.train_sampling_strategy != "sequential";
+  batch.group_by_length = options.train_sampling_strategy == "group_by_length";
+  batch.bidirectional = is_encoder(config);
+  if (batch.bidirectional) batch.length_multiple = length_multiple(config);
   batch.max_samples = options.max_samples;
   batch.val_size = options.val_size;
   // Padding is never predicted or seen, so any id of the model will do.
@@ -112,24 +118,40 @@ struct DataOpener {
   const TargetOptions* target = nullptr;  // of training data
 
   std::unique_ptr<RowSource> rows(const std::vector<std::string>& files, const BatchOptions& batch) const {
-    if (!task.reads_rows()) return open_batches(files, options, tokenizer, config, batch, messages);
+    if (!task.reads_rows())
+      return open_batches(files, options, tokenizer, config, with_targets(batch), messages);
     RowEncoding encoding{config, tokenizer, options.max_length};
     encoding.is_for_training = target != nullptr;
     encoding.bootstraps = target && target->has_target_network();
     return open_rows(files, options, encoding, with_targets(batch), task, messages);
   }
   BatchOptions with_targets(BatchOptions batch) const {
-    batch.make_targets = targets_of(task, target ? target->backup() : BackupRule());
+    batch.make_targets = task.make_targets(target ? target->backup() : BackupRule());
     return batch;
   }
 
-  std::unique_ptr<RowSource> evaluation(const std::vector<std::string>& files, bool held_out) const {
+  // Returns rows that get random targets, if the task draws them. The configuration is copied, because the
+  // batches may outlive it.
+  std::unique_ptr<BatchSource> drawn(std::unique_ptr<BatchSource> rows) const {
+    if (!task.draws()) return rows;
+    const auto own_config = std::make_shared<const ModelConfig>(config);
+    const auto draw = [own_config, own_tokenizer = tokenizer, own_task = &task,
+                       seed = static_cast<uint64_t>(options.data_seed),
+                       probability = options.mlm_probability](Batch& batch, const DataPosition& first) {
+      RowEncoding encoding{*own_config, own_tokenizer};
+      encoding.mlm_probability = probability;
+      own_task->draw(batch, encoding, {seed, first.epoch, first.index});
+    };
+    return std::make_unique<ChangedBatches>(std::move(rows), draw);
+  }
+
+  std::unique_ptr<BatchSource> evaluation(const std::vector<std::string>& files, bool held_out) const {
     BatchOptions batch = batch_options(options, tokenizer, config);
     batch.rows = options.per_device_eval_batch_size;
     batch.evaluation = true;
     batch.split = held_out ? DataSplit::validation : DataSplit::all;
     if (!held_out) batch.val_size = 0, batch.max_samples = 0;
-    return rows(files, batch);
+    return drawn(rows(files, batch));
   }
 
   // With eval_files of its own, a source holds nothing out.
@@ -167,9 +189,7 @@ void set_threads(int64_t threads) {
   at::set_num_threads(count);
 }
 
-bool has_learned_positions(const ModelConfig& config) {
-  return !architecture(config.model_type).plan(config).positions.empty();
-}
+bool has_learned_positions(const ModelConfig& config) { return learned_positions(config).has_value(); }
 
 std::shared_ptr<Tokenizer> tokenizer_of(const ModelSource& source) {
   if (!source.tokenizer_name.empty()) return load_tokenizer(source.tokenizer_name);
@@ -203,6 +223,7 @@ std::unique_ptr<BatchSource> open_train_data(const DataOptions& options, const T
     rows = open.rows(options.train_file, batch);
   else
     rows = open.mixture(batch);
+  rows = open.drawn(std::move(rows));
   // Batches that were made ahead would not follow the weights that their mixture has learned meanwhile.
   if (options.dataloader_num_workers == 0 || options.mixture_learning != "none") return rows;
   // A stream has worker threads of its own, so one thread that fetches its batches ahead is enough.
@@ -264,7 +285,7 @@ std::unique_ptr<BatchSource> open_rows_to_score(const std::vector<std::string>& 
   batch.rows = options.per_device_eval_batch_size;
   batch.evaluation = true;
   batch.val_size = 0, batch.max_samples = 0;
-  batch.make_targets = targets_of(task, {});
+  batch.make_targets = task.make_targets({});
   return open_rows(files, options, encoding, batch, task, {});
 }
 

@@ -9,6 +9,7 @@
 #include "data/mixture_options.h"
 #include "kernels/device.h"
 #include "mixtures/learning_options.h"
+#include "models/architecture.h"
 #include "optim/presets.h"
 #include "optim/weight_overrides.h"
 #include "tasks/task.h"
@@ -47,8 +48,16 @@ void check_evaluation(const TrainOptions& o) {
                o.eval_steps);
 }
 
+void check_early_stopping(const TrainOptions& o) {
+  if (o.early_stopping_patience > 0 && o.eval_strategy == "no")
+    fail_usage("early_stopping_patience", "expected evaluations during the run (eval_strategy), given none");
+}
+
 void check_streaming(const TrainOptions& o) {
   if (!o.streaming) return;
+  if (o.train_sampling_strategy == "group_by_length")
+    fail_usage("train_sampling_strategy",
+               "group_by_length: expected streaming=false, so that lengths are known");
   if (o.max_steps < 0)
     fail_usage("max_steps",
                "expected a number with streaming=true: how many rows the files hold is not known");
@@ -79,6 +88,8 @@ void check_mixture(const TrainOptions& o) {
     fail_usage("mixture_learning", "expected two or more sources, given {}", items.size());
   if (o.streaming)
     fail_usage("mixture_learning", "expected streaming=false: rows of the sources are drawn at random");
+  if (find_task(o.task, o.task_name).draws())
+    fail_usage("mixture_learning", "expected none for the task {}, whose targets are drawn", o.task);
   target_weights(learning.target, names);
 }
 
@@ -134,6 +145,7 @@ void check_combinations(const TrainOptions& o) {
   check_steps("save_steps", o.save_steps);
   check_steps("logging_steps", o.logging_steps);
   check_evaluation(o);
+  check_early_stopping(o);
   check_streaming(o);
   check_mixture(o);
   check_targets(o);
@@ -158,6 +170,8 @@ void note_idle(const TrainOptions& o, OptionTable& table, std::vector<std::strin
   note(!o.streaming && table.was_set("buffer_size"), "buffer_size", "all rows are shuffled");
   note(o.streaming && table.was_set("preprocessing_num_workers"), "preprocessing_num_workers",
        "with streaming dataloader_num_workers decides");
+  note(o.early_stopping_patience == 0 && o.early_stopping_threshold > 0, "early_stopping_threshold",
+       "early_stopping_patience is 0");
   note(o.save_strategy == "no" && o.save_total_limit > 0, "save_total_limit", "no checkpoints are saved");
 }
 
@@ -215,12 +229,13 @@ void declare_format(OptionTable& table, DataOptions& options) {
 
 void fit_max_length(DataOptions& options, const ModelConfig& config, bool given,
                     std::vector<std::string>& notes) {
-  const int64_t positions = config.max_position_embeddings;
+  const auto learned = learned_positions(config);
+  const int64_t positions = learned.value_or(config.max_position_embeddings);
   if (options.max_length <= positions) return;
   if (!given) {
     options.max_length = positions;
     notes.push_back(fmt::format("max_length is {}, which is all positions of the model", positions));
-  } else if (has_learned_positions(config)) {
+  } else if (learned) {
     fail_usage("max_length",
                "expected at most {}, the model's learned positions (max_position_embeddings), given {}",
                positions, options.max_length);

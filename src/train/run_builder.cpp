@@ -56,7 +56,7 @@ ModelConfig model_config_of(const ModelSource& source) {
 ModelConfig model_config_of(const TrainOptions& options) {
   ModelConfig config = model_config_of(static_cast<const ModelSource&>(options));
   const Task& task = find_task(options.task, options.task_name);
-  const bool is_made_anew = config.head.kind == HeadKind::language || options.model_name_or_path.empty();
+  const bool is_made_anew = config.head.predicts_tokens() || options.model_name_or_path.empty();
   if (task.fits(config.head)) {
     if (options.num_labels > 0 && config.head.num_outputs() != options.num_labels && !is_made_anew)
       fail_usage("num_labels", "expected {}, which the model's head has, given {}", config.head.num_outputs(),

@@ -100,6 +100,14 @@ void declare_reading(OptionTable& table, DataOptions& o) {
            "number of threads that read ahead (streaming: and tokenize); 0: the training thread reads")
       .range(0, 256);
   table.add("data_seed", &o.data_seed, "seed of the shuffling; -1: the value of seed").range(-1, 1e18);
+  table
+      .add("train_sampling_strategy", &o.train_sampling_strategy,
+           "order of the training rows: random, sequential (as in the files), or group_by_length (random, "
+           "with "
+           "rows of similar length in a batch)")
+      .choices({"random", "sequential", "group_by_length"});
+  table.add("mlm_probability", &o.mlm_probability, "masked_lm: share of the tokens that are predicted")
+      .range(0, 1);
 }
 
 void declare_mixture(OptionTable& table, DataOptions& o) {
@@ -244,6 +252,18 @@ void declare_saving(OptionTable& table, EventOptions& o) {
             "write the best checkpoint as the final model");
   table.add("metric_for_best_model", &o.metric_for_best_model, "metric that chooses the best checkpoint")
       .choices(metric_choices());
+  table
+      .add("greater_is_better", &o.greater_is_better,
+           "whether a larger metric_for_best_model is better; auto: the metric knows")
+      .choices({"auto", "true", "false"});
+  table
+      .add("early_stopping_patience", &o.early_stopping_patience,
+           "end the run after this many evaluations in a row without a better metric; 0: never")
+      .range(0, 1e9);
+  table
+      .add("early_stopping_threshold", &o.early_stopping_threshold,
+           "early stopping: by how much a metric must be better than the best one")
+      .range(0, kMost);
   table
       .add("resume_from_checkpoint", &o.resume_from_checkpoint,
            "path of a checkpoint; true: the latest, which must exist; auto: the latest, if there is one")

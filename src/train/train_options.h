@@ -60,6 +60,8 @@ struct DataOptions {
   int64_t buffer_size = 16384;
   int64_t preprocessing_num_workers = 0, dataloader_num_workers = 1;
   int64_t data_seed = -1;
+  std::string train_sampling_strategy = "random";
+  double mlm_probability = 0.15;
   int64_t per_device_train_batch_size = 8, per_device_eval_batch_size = 8, gradient_accumulation_steps = 1;
   bool auto_find_batch_size = false;
 };
@@ -83,7 +85,9 @@ struct EventOptions {
   int64_t eval_max_batches = 0;
   int64_t save_total_limit = 0;
   bool save_only_model = false, load_best_model_at_end = false;
-  std::string metric_for_best_model = "eval_loss", resume_from_checkpoint;
+  std::string metric_for_best_model = "eval_loss", greater_is_better = "auto", resume_from_checkpoint;
+  int64_t early_stopping_patience = 0;
+  double early_stopping_threshold = 0;
   bool ignore_data_changes = false;
   std::vector<std::string> report_to{"jsonl"};
   std::string run_name;
@@ -111,6 +115,7 @@ struct ForeignOptions {
   bool qgalore_proj_quant = true;
   std::string apollo_scale, scale_type, scale_front, proj, switch_interval, weight_bits, weight_group_size,
       stochastic_round;
+  bool group_by_length = false, disable_shuffling = false, curriculum_sampling = false;
   std::map<std::string, std::string> without_effect;  // foreign_keys.cpp
 };
 

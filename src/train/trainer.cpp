@@ -236,6 +236,11 @@ void TrainingLoop::evaluate_and_note() {
   evaluated_ = {result, state_.step};
   recorder_.record(result, state_);
   keeper_.judge(result, state_);
+  if (stopped_early_ || done() || !keeper_.ran_out_of_patience(state_)) return;
+  stopped_early_ = true;
+  recorder_.log().say(fmt::format("step {}: early_stopping_patience={} evaluations without a better {}",
+                                  state_.step, options_.early_stopping_patience,
+                                  options_.metric_for_best_model));
 }
 
 void TrainingLoop::require_finite_weights(int64_t step) {

@@ -16,6 +16,16 @@
 
 namespace galore {
 
+namespace {
+
+MetricKind best_metric_of(const TrainOptions& options, const Task& task) {
+  MetricKind kind = *find_metric(task, options.metric_for_best_model);
+  if (options.greater_is_better != "auto") kind.larger_is_better = options.greater_is_better == "true";
+  return kind;
+}
+
+}  // namespace
+
 TrainingLoop::TrainingLoop(const TrainOptions& options, const std::vector<std::string>& notes,
                            const MakeModel& make_model, const TakeLine& take_line)
     : options_(options),
@@ -27,7 +37,7 @@ TrainingLoop::TrainingLoop(const TrainOptions& options, const std::vector<std::s
               nullptr,
               {}},
       recorder_(options, eval_metrics(options, inputs_.task), take_line),
-      keeper_(options, *find_metric(inputs_.task, options.metric_for_best_model)),
+      keeper_(options, best_metric_of(options, inputs_.task)),
       state_(keeper_.first_state()) {
   require_memory();
   const auto configuration = configuration_of(options_);
@@ -42,6 +52,7 @@ TrainingLoop::TrainingLoop(const TrainOptions& options, const std::vector<std::s
     keeper_.resume(parts(true), state_, recorder_.log());
     inputs_.train_data->seek(state_.data);
     previous_epoch_ = state_.epoch;
+    stopped_early_ = keeper_.ran_out_of_patience(state_);
   }
   prepare_mixture();
   state_.threads = at::get_num_threads();

@@ -48,7 +48,7 @@ class TrainingLoop {
   TrainResult finish();
   Evaluation evaluate();
   Path save();
-  bool done() const { return state_.step >= state_.max_steps; }
+  bool done() const { return stopped_early_ || state_.step >= state_.max_steps; }
   TrainableModel& model() { return *run_.model; }
 
  private:
@@ -124,6 +124,7 @@ class TrainingLoop {
   double started_ = 0;  // begins with the first update; 0: not yet
   // False while the weights are not those of state_, and when they or their losses are not finite.
   bool savable_ = true;
+  bool stopped_early_ = false;
 };
 
 }  // namespace galore

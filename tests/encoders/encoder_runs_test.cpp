@@ -1,0 +1,214 @@
+// Runs of encoders: they learn with their heads, every preset and adapters, as the memory plan says, and they
+// resume to the bit.
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "checkpoint/hugging_face.h"
+#include "checkpoint/safetensors.h"
+#include "optim/presets.h"
+#include "tasks/task.h"
+#include "train/inputs.h"
+#include "train/test_run.h"
+
+namespace galore {
+namespace {
+
+constexpr const char* kTinyBert = R"({"model_type": "bert", "architectures": ["BertModel"], "vocab_size": 64,
+  "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
+  "max_position_embeddings": 32})";
+
+// A word-level tokenizer with a word for each id of the tiny model.
+nlohmann::json word_tokenizer() {
+  nlohmann::json vocabulary, added = nlohmann::json::array();
+  int id = 0;
+  for (const std::string special : {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}) {
+    added.push_back({{"id", id},
+                     {"content", special},
+                     {"single_word", false},
+                     {"lstrip", false},
+                     {"rstrip", false},
+                     {"normalized", false},
+                     {"special", true}});
+    vocabulary[special] = id++;
+  }
+  for (; id < kTinyVocabulary; ++id) vocabulary["w" + std::to_string(id)] = id;
+  return {{"version", "1.0"},
+          {"added_tokens", added},
+          {"pre_tokenizer", {{"type", "WhitespaceSplit"}}},
+          {"post_processor", {{"type", "BertProcessing"}, {"sep", {"[SEP]", 3}}, {"cls", {"[CLS]", 2}}}},
+          {"model", {{"type", "WordLevel"}, {"unk_token", "[UNK]"}, {"vocab", vocabulary}}}};
+}
+
+class EncoderRun : public TestRun {
+ protected:
+  EncoderRun() {
+    write_file_atomically(folder_ / "bert.json", kTinyBert);
+    write_file_atomically(folder_ / "tokenizer.json", word_tokenizer().dump());
+    RandomStream random(5, "pairs");
+    std::string pairs, texts;
+    for (int i = 0; i < 120; ++i) {
+      const auto first = 5 + random.below(59), second = random.uniform() < 0.5 ? first : 5 + random.below(59);
+      const nlohmann::json row{
+          {"sentence1", "w" + std::to_string(first)},
+          {"sentence2", i % 3 == 0 ? "w7 w" + std::to_string(second) : "w" + std::to_string(second)},
+          {"label", first == second ? 1 : 0}};
+      pairs += row.dump() + "\n";
+      std::string text;
+      for (const int token : tiny_tokens(12, static_cast<uint64_t>(i)))
+        text += "w" + std::to_string(std::max(token, 5)) + " ";
+      texts += nlohmann::json({{"text", text}}).dump() + "\n";
+    }
+    write_file_atomically(folder_ / "pairs.jsonl", pairs);
+    write_file_atomically(folder_ / "texts.jsonl", texts);
+  }
+  Settings with(Settings settings, const Settings& more) const {
+    const Settings common{"config_name=" + (folder_ / "bert.json").string(),
+                          "tokenizer_name=" + (folder_ / "tokenizer.json").string(), "learning_rate=0.003",
+                          "max_length=24"};
+    settings.insert(settings.begin(), common.begin(), common.end());
+    settings.insert(settings.end(), more.begin(), more.end());
+    return settings;
+  }
+  Settings classifier(const Settings& more) const {
+    return with({"task=sequence_classification", "train_file=" + (folder_ / "pairs.jsonl").string()}, more);
+  }
+  Settings masked(const Settings& more) const {
+    return with({"task=masked_lm", "train_file=" + (folder_ / "texts.jsonl").string()}, more);
+  }
+};
+
+TEST_F(EncoderRun, TrainsAClassifierWithEveryPreset) {
+  for (const Preset& preset : presets()) {
+    SCOPED_TRACE(preset.name);
+    const TrainResult result =
+        train(classifier({"optim=" + std::string(preset.name), "optim_args=", "max_steps=2", output("preset"),
+                          "overwrite_output_dir=true"}));
+    EXPECT_TRUE(std::isfinite(result.last_loss));
+  }
+}
+
+TEST_F(EncoderRun, ClassifierSavesAndLoadsItsPredictions) {
+  const std::string rows = "eval_file=" + (folder_ / "pairs.jsonl").string();
+  const TrainResult first =
+      train(classifier({"optim=adamw_torch", "optim_args=", "max_steps=60", rows, output("one")}));
+  const auto config = nlohmann::json::parse(file_text(folder_ / "one" / "config.json"));
+  EXPECT_EQ(config["architectures"], nlohmann::json({"BertForSequenceClassification"}));
+  const TrainResult again =
+      train({"model_name_or_path=" + (folder_ / "one").string(), "config_name=", "optim=adamw_torch",
+             "optim_args=", "train_file=" + (folder_ / "pairs.jsonl").string(), rows, "max_length=24",
+             "max_steps=0", output("again")});
+  EXPECT_EQ(again.evaluation->value("eval_loss"), first.evaluation->value("eval_loss"));
+  EXPECT_LT(first.evaluation->value("eval_loss"), 0.68);  // better than chance, log 2 = 0.693
+}
+
+TEST_F(EncoderRun, MaskedModelLearnsAndItsFolderGetsAClassifier) {
+  const std::string rows = "eval_file=" + (folder_ / "texts.jsonl").string();
+  const TrainResult result =
+      train(masked({"optim=adamw_torch", "optim_args=", "max_steps=150", rows, output("words")}));
+  // A uniform guess costs log 64 = 4.16. The tokens follow each other by a rule in nine of ten cases.
+  EXPECT_LT(result.evaluation->value("eval_loss"), 3.6);
+  EXPECT_TRUE(contains(file_text(folder_ / "words" / "config.json"), "BertForMaskedLM"));
+  train({"model_name_or_path=" + (folder_ / "words").string(), "config_name=", "optim=adamw_torch",
+         "optim_args=", "task=sequence_classification", "train_file=" + (folder_ / "pairs.jsonl").string(),
+         "max_length=24", "max_steps=1", output("tuned")});
+  EXPECT_TRUE(contains(log_, "which is new: bert.pooler.dense.bias")) << log_;
+  EXPECT_EQ(read_model_config(folder_ / "tuned").head.kind, HeadKind::classification);
+}
+
+TEST_F(EncoderRun, ResumesToTheBit) {
+  for (const bool words : {true, false}) {
+    const auto run = [&](const std::string& name, const Settings& more) {
+      Settings all{"optim=galore_adamw", "save_steps=3", "max_steps=6", output(name)};
+      all.insert(all.end(), more.begin(), more.end());
+      train(words ? masked(all) : classifier(all));
+      return weights(name);
+    };
+    const std::string kind = words ? "masked" : "classes";
+    const std::string whole = run(kind, {});
+    const Path checkpoint = folder_ / kind / "checkpoint-3";
+    EXPECT_TRUE(run(kind + "_resumed", {"resume_from_checkpoint=" + checkpoint.string()}) == whole);
+  }
+}
+
+TEST_F(EncoderRun, RecomputesActivationsToTheBit) {
+  for (const bool words : {true, false}) {
+    std::string kept;
+    for (const std::string recompute : {"false", "true"}) {
+      const Settings more{"optim=adamw_torch",
+                          "optim_args=",
+                          "max_steps=3",
+                          "gradient_checkpointing=" + recompute,
+                          output("run_" + recompute),
+                          "overwrite_output_dir=true"};
+      train(words ? masked(more) : classifier(more));
+      if (recompute == "false") kept = weights("run_false");
+    }
+    EXPECT_TRUE(weights("run_true") == kept);
+  }
+}
+
+TEST_F(EncoderRun, PlansTheMemoryOfAClassifier) {
+  TrainOptions options;
+  OptionTable table;
+  resolve_settings(classifier({"optim=galore_adamw"}), options, table);
+  const ModelConfig config = model_config_of(options);
+  const MemoryPlan plan = plan_memory(config, model_options(options), options.optimizer,
+                                      {4, 4, 24, 1, "sequence_classification", ""});
+  RunObjects run = build_model(config, model_options(options), at::kCPU);
+  set_weights(*run.model, options, options.seed);
+  run.model->set_dropout({});
+  add_optimizer(run, options.optimizer);
+  const Batch batch = find_task("sequence_classification").batch_of(at::ones({4, 24}, at::kLong));
+  for (int update = 0; update < 5; ++update) {
+    run.optimizer->begin_update(0.01, 1);
+    run.model->train_step(batch, 0.25);
+    run.optimizer->finish_update();
+  }
+  run.model->evaluate(batch);
+  for (int i = 0; i < kNumOwners; ++i) {
+    const Owner owner = static_cast<Owner>(i);
+    // A plan counts the upper bound of the needs of orthonormalization: 64 bytes for each row of the longest
+    // matrix, which has 48 rows.
+    const int64_t planned = plan.bytes[static_cast<size_t>(i)], taken = run.ledger->bytes(owner);
+    EXPECT_TRUE(taken <= planned && planned <= taken + (owner == Owner::workspace ? 64 * 48 : 0))
+        << owner_name(owner) << ": planned " << planned << ", taken " << taken;
+  }
+}
+
+TEST_F(EncoderRun, TrainsAdapters) {
+  for (const std::string adapter : {"lora", "dora"}) {
+    train(classifier({"optim=adamw_torch", "optim_args=", "max_steps=1", output("base_" + adapter)}));
+    const std::string base = (folder_ / ("base_" + adapter)).string();
+    train({"model_name_or_path=" + base, "config_name=", "optim=adamw_torch", "optim_args=",
+           "adapter=" + adapter, R"(adapter_args={"r": 4, "target_modules": ["query", "value"]})",
+           "train_file=" + (folder_ / "pairs.jsonl").string(), "max_length=24", "max_steps=2",
+           output(adapter)});
+    const SafetensorsReader saved(folder_ / adapter / "adapter_model.safetensors");
+    std::set<std::string> names;
+    for (const TensorInfo& info : saved.tensors()) names.insert(info.name);
+    EXPECT_TRUE(names.count("base_model.model.bert.encoder.layer.1.attention.self.query.lora_A.weight"));
+    EXPECT_TRUE(names.count("base_model.model.classifier.weight"));
+    EXPECT_TRUE(names.count("base_model.model.classifier.bias"));
+    EXPECT_FALSE(names.count("base_model.model.bert.pooler.dense.weight"));
+  }
+}
+
+TEST_F(EncoderRun, EndsEarlyAndTakesTheDirectionOfTheMetric) {
+  // With a rate of 0 no evaluation is better than the first one.
+  const Settings settings = classifier({"optim=adamw_torch", "optim_args=", "learning_rate=0", "max_steps=20",
+                                        "eval_file=" + (folder_ / "pairs.jsonl").string(), "eval_steps=2",
+                                        "early_stopping_patience=3", output("early")});
+  EXPECT_EQ(train(settings).steps, 8);
+  EXPECT_TRUE(contains(log_, "early_stopping_patience=3 evaluations without a better eval_loss"));
+  const auto best_with = [&](const std::string& greater) {
+    return train(classifier({"optim=adamw_torch", "optim_args=", "max_steps=6", "eval_steps=2",
+                             "eval_file=" + (folder_ / "pairs.jsonl").string(),
+                             "greater_is_better=" + greater, output("greater_" + greater)}));
+  };
+  EXPECT_LE(*best_with("false").best_metric, *best_with("true").best_metric);
+  EXPECT_NE(best_with("auto").best_step, best_with("true").best_step);
+}
+
+}  // namespace
+}  // namespace galore
