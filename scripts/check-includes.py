@@ -21,6 +21,7 @@ ALLOWED = {
     "heads": MODEL,
     "models": MODEL | {"adapters", "heads"},
     "tokenizer": {"core"},
+    "chat": {"core", "tokenizer"},
     "data": {"core", "tokenizer"},
     "distributed": {"core"},
     "report": {"core"},
