@@ -98,7 +98,8 @@ void Transformer::initialize(uint64_t seed) {
 }
 
 void Transformer::set_dropout(const DropoutPlace& place) {
-  dropout_ = {config_.embd_pdrop, config_.resid_pdrop, config_.attn_pdrop, place};
+  dropout_ = {config_.embd_pdrop, config_.resid_pdrop, config_.attn_pdrop, place,
+              options_.neftune_noise_alpha};
 }
 
 Pass Transformer::pass_for(const Batch& batch, Keep keep) {

@@ -45,6 +45,7 @@ class TokenEmbedding {
   bool has_positions() const { return positions_.value.defined(); }
   at::Tensor position_buffer(const Pass& pass, int64_t first) const;
   void drop(const Pass& pass, const at::Tensor& x) const;
+  void add_noise(const Pass& pass, const at::Tensor& x) const;
 
   EmbeddingSize size_;
   Parameter tokens_, positions_;  // positions_ has no value if there are no learned positions
