@@ -22,7 +22,7 @@ ALLOWED = {
     "models": MODEL | {"adapters", "heads"},
     "tokenizer": {"core"},
     "chat": {"core", "tokenizer"},
-    "data": {"core", "tokenizer"},
+    "data": {"core", "tokenizer", "chat"},
     "distributed": {"core"},
     "report": {"core"},
     "checkpoint": MODEL | {"adapters", "models"},

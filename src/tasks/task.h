@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "chat/chat_encoder.h"
 #include "core/batch.h"
 #include "core/metric.h"
 #include "data/batch_builder.h"
@@ -35,6 +36,7 @@ struct RowEncoding {
   const ModelConfig& config;             // with the head
   const Tokenizer* tokenizer = nullptr;  // null: only rows with ids are accepted
   int64_t max_length = 256;
+  const ChatEncoder* chat = nullptr;  // of a task that compares with a reference; otherwise null
 };
 
 // Sums the metrics over the batches of one evaluation.
@@ -67,6 +69,11 @@ class Task {
   virtual bool fits(const HeadConfig& head) const = 0;
   // Returns the head that a model without a fitting one gets. `read_rows` reads the training rows.
   virtual HeadConfig new_head(const NewHead& wanted, const ReadRows& read_rows) const = 0;
+  // Returns true if the loss compares the model with a reference. Rows are then conversations, and the
+  // numbers of each example are those that the reference gives it (train/reference_scores.h).
+  virtual bool needs_reference() const { return false; }
+  // Returns the function that makes the targets of a batch of this task's own rows.
+  virtual MakeTargets make_targets() const { return score_targets; }
   virtual TableLayout layout() const { return {}; }
   // Makes the example of a row. A row without input or target, or with a wrong one, is an Error with its
   // place.

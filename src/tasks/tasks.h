@@ -7,6 +7,7 @@ namespace galore {
 
 const Task& causal_lm_task();
 const Task& value_task();
+const Task& dpo_task();
 // One task for the user's own rows, and one for each task of GLUE.
 const std::vector<const Task*>& sequence_classification_tasks();
 

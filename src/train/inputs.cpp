@@ -29,13 +29,23 @@ TokenizationOptions tokenization_options(const DataOptions& options, const Token
   if (tokenizer && options.append_eos) tokenization.separator = end_of_text(tokenizer, config);
   tokenization.separates_ids = packing_of(options) != Packing::none;
   tokenization.workers = options.preprocessing_num_workers;
+  if (options.instruction_rows) {
+    if (!tokenizer) fail_usage("stage", "sft: expected a model with a tokenizer, or tokenizer_name");
+    tokenization.chat_rows = true;
+    tokenization.chat = std::make_shared<ChatEncoder>(*tokenizer, options);
+  }
   return tokenization;
 }
 
 // Encodes all rows of a task that reads rows of its own. They stay in memory.
 std::unique_ptr<BatchSource> open_rows(const std::vector<std::string>& files, const DataOptions& options,
-                                       const RowEncoding& encoding, BatchOptions batches, const Task& task,
-                                       const DataMessages& messages) {
+                                       RowEncoding encoding, BatchOptions batches, const Task& task,
+                                       const FillRows& fill, const DataMessages& messages) {
+  std::optional<ChatEncoder> chat;
+  if (task.needs_reference()) {
+    if (!encoding.tokenizer) fail_usage("task", "{}: expected a model with a tokenizer", task.name());
+    encoding.chat = &chat.emplace(*encoding.tokenizer, options);
+  }
   if (options.streaming) fail_usage("streaming", "expected false: the task {} keeps its rows", task.name());
   std::vector<ExampleRow> examples;
   SkippedRows skipped;
@@ -47,7 +57,8 @@ std::unique_ptr<BatchSource> open_rows(const std::vector<std::string>& files, co
     }
   if (skipped.count > 0 && messages)
     messages(fmt::format("note: {} broken rows were left out, the first: {}", skipped.count, skipped.first));
-  batches.make_targets = score_targets;
+  if (task.needs_reference()) fill(examples);
+  batches.make_targets = task.make_targets();
   return std::make_unique<RowBatchSource>(std::move(examples), files.front(), batches);
 }
 
@@ -117,7 +128,7 @@ std::optional<int64_t> end_of_text(const Tokenizer* tokenizer, const ModelConfig
 
 std::unique_ptr<BatchSource> open_train_data(const DataOptions& options, const Tokenizer* tokenizer,
                                              const ModelConfig& config, const DataMessages& messages,
-                                             const Task& task) {
+                                             const Task& task, const FillRows& fill) {
   if (options.train_file.empty()) fail_usage("train_file", "expected one or more files, given none");
   BatchOptions batch = batch_options(options, tokenizer, config);
   if (options.val_size > 0) batch.split = DataSplit::train;
@@ -125,7 +136,7 @@ std::unique_ptr<BatchSource> open_train_data(const DataOptions& options, const T
   if (messages && tokenizer && options.append_eos && !task.reads_rows() && !end_of_text(tokenizer, config))
     messages("note: neither the tokenizer nor config.json names an end of text (eos), so documents get none");
   auto rows = task.reads_rows()
-                  ? open_rows(options.train_file, options, encoding, batch, task, messages)
+                  ? open_rows(options.train_file, options, encoding, batch, task, fill, messages)
                   : open_batches(options.train_file, options, tokenizer, config, batch, messages);
   if (options.dataloader_num_workers == 0) return rows;
   // A stream has worker threads of its own, so one thread that fetches its batches ahead is enough.
@@ -135,7 +146,7 @@ std::unique_ptr<BatchSource> open_train_data(const DataOptions& options, const T
 
 std::unique_ptr<BatchSource> open_eval_data(const DataOptions& options, const Tokenizer* tokenizer,
                                             const ModelConfig& config, const DataMessages& messages,
-                                            const Task& task) {
+                                            const Task& task, const FillRows& fill) {
   const bool held_out = options.eval_file.empty() && options.val_size > 0;
   if (options.eval_file.empty() && !held_out) return nullptr;
   BatchOptions batch = batch_options(options, tokenizer, config);
@@ -145,7 +156,7 @@ std::unique_ptr<BatchSource> open_eval_data(const DataOptions& options, const To
   if (!held_out) batch.val_size = 0, batch.max_samples = 0;
   const auto& files = held_out ? options.train_file : options.eval_file;
   if (task.reads_rows())
-    return open_rows(files, options, {config, tokenizer, options.max_length}, batch, task, messages);
+    return open_rows(files, options, {config, tokenizer, options.max_length}, batch, task, fill, messages);
   return open_batches(files, options, tokenizer, config, batch, messages);
 }
 

@@ -1,6 +1,7 @@
 // Opens the tokenizer and the data of a run by its options.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,13 +27,18 @@ std::shared_ptr<Tokenizer> tokenizer_of(const ModelSource& source);
 // config.json or generation_config.json names. Defaults of an architecture do not count.
 std::optional<int64_t> end_of_text(const Tokenizer* tokenizer, const ModelConfig& config);
 
+// Sets numbers of examples that only another model knows (reference_scores.h).
+using FillRows = std::function<void(std::vector<ExampleRow>& rows)>;
+
 // Returns an endless source of training rows, which other threads make ahead. `tokenizer` must outlive it.
 std::unique_ptr<BatchSource> open_train_data(const DataOptions& options, const Tokenizer* tokenizer,
                                              const ModelConfig& config, const DataMessages& messages,
-                                             const Task& task = find_task("causal_lm"));
+                                             const Task& task = find_task("causal_lm"),
+                                             const FillRows& fill = {});
 // Returns a source that goes once through the evaluation data, or null if there are none.
 std::unique_ptr<BatchSource> open_eval_data(const DataOptions& options, const Tokenizer* tokenizer,
                                             const ModelConfig& config, const DataMessages& messages,
-                                            const Task& task = find_task("causal_lm"));
+                                            const Task& task = find_task("causal_lm"),
+                                            const FillRows& fill = {});
 
 }  // namespace galore

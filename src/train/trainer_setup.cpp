@@ -11,6 +11,7 @@
 #include "optim/presets.h"
 #include "train/inputs.h"
 #include "train/product_rate.h"
+#include "train/reference_scores.h"
 #include "train/training_loop.h"
 
 namespace galore {
@@ -64,8 +65,10 @@ void TrainingLoop::open_data() {
     config.eos_token_id = end_of_text(tokenizer, config);
     if (pad && *pad < config.vocab_size) config.pad_token_id = pad;
   }
-  inputs_.train_data = open_train_data(options_, tokenizer, config, say, inputs_.task);
-  inputs_.eval_data = open_eval_data(options_, tokenizer, config, say, inputs_.task);
+  const FillRows fill =
+      reference_scores({options_, options_, options_.device, options_.seed, inputs_.task, say});
+  inputs_.train_data = open_train_data(options_, tokenizer, config, say, inputs_.task, fill);
+  inputs_.eval_data = open_eval_data(options_, tokenizer, config, say, inputs_.task, fill);
   const auto& eval_files = options_.eval_file.empty() ? options_.train_file : options_.eval_file;
   if (inputs_.eval_data) require_targets(*inputs_.eval_data, options_.eval_max_batches, eval_files.front());
 }
