@@ -10,6 +10,7 @@
 #include "tasks/task.h"
 #include "train/evaluation.h"
 #include "train/inputs.h"
+#include "train/reference_scores.h"
 #include "train/run_builder.h"
 
 namespace galore {
@@ -38,7 +39,10 @@ void declare_eval_options(OptionTable& table, EvalOptions& o) {
            "tokens in a row; unset: 256, or the model's positions if it has fewer")
       .range(2, 1e9)
       .alias("cutoff_len");
+  declare_stage(table, o.task);
   declare_task(table, o.task);
+  declare_chat(table, o.data);
+  declare_preferences(table, o.task);
   declare_adapter_path(table, o.model);
   declare_packing(table, o.data);
   declare_format(table, o.data);
@@ -79,6 +83,15 @@ void take_rows_apart(EvalOptions& options, OptionTable& table) {
   options.data.packing = false;
 }
 
+RunObjects load_model(const EvalOptions& options, const ModelConfig& config, const DataMessages& say) {
+  ModelOptions model = model_options(options.model, options.machine.device);
+  model.loss = preference_loss(options.task);
+  RunObjects run = build_model(config, model, device_of(options.machine.device));
+  const std::string note = set_weights(*run.model, options.model, options.machine.seed);
+  if (!note.empty()) say("note: " + note);
+  return run;
+}
+
 }  // namespace
 
 int eval_command(const Arguments& arguments) {
@@ -89,6 +102,7 @@ int eval_command(const Arguments& arguments) {
   if (options.model.model_name_or_path.empty()) fail_usage("eval", "expected --model_name_or_path DIR");
   if (options.data.eval_file.empty()) fail_usage("eval", "expected --eval_file FILE");
   resolve_base_model(options.model);
+  options.data.instruction_rows = options.task.stage == "sft";
   set_threads(options.machine.threads);
   const ModelConfig config = model_config_of(options.model);
   settle_task(options.task, config, table);
@@ -102,11 +116,10 @@ int eval_command(const Arguments& arguments) {
   const auto say = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
   for (const std::string& note : notes) say("note: " + note);
   const auto tokenizer = tokenizer_of(options.model);
-  const auto data = open_eval_data(options.data, tokenizer.get(), config, say, task);
-  const RunObjects run = build_model(config, model_options(options.model, options.machine.device),
-                                     device_of(options.machine.device));
-  const std::string note = set_weights(*run.model, options.model, options.machine.seed);
-  if (!note.empty()) say("note: " + note);
+  const FillRows fill = reference_scores(
+      {options.model, options.task, options.machine.device, options.machine.seed, task, say});
+  const auto data = open_eval_data(options.data, tokenizer.get(), config, say, task, fill);
+  const RunObjects run = load_model(options, config, say);
   std::string predictions;
   TakePredictions take;
   if (!options.predictions_file.empty())

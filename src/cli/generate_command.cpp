@@ -6,6 +6,7 @@
 
 #include "checkpoint/generation_config.h"
 #include "cli/arguments.h"
+#include "cli/chat_session.h"
 #include "cli/commands.h"
 #include "core/errors.h"
 #include "kernels/device.h"
@@ -25,6 +26,9 @@ struct Settings {
   std::vector<std::string> prompt_ids, stop_strings;
   int64_t seed = 42;
   bool json = false;
+  bool chat = false;
+  std::string system;
+  ChatOptions chat_options;
   bool new_tokens_given = false;  // true if the user has set max_new_tokens
 };
 
@@ -35,6 +39,12 @@ void declare_generate_options(OptionTable& table, Settings& s) {
   table.add("prompt", &s.prompt, "text to continue");
   table.add("prompt_file", &s.prompt_file, "file of prompts, one for each line");
   table.add("prompt_ids", &s.prompt_ids, "token ids to continue, as 1,2,3");
+  table.group("Conversation");
+  table.add(
+      "chat", &s.chat,
+      "talk: each prompt or line of the input is a message; /reset forgets the conversation, /exit ends it");
+  table.add("system", &s.system, "system message of the conversation");
+  declare_chat_template(table, s.chat_options);
   table.group("Generation; defaults come from generation_config.json");
   GenerateOptions& g = s.generate;
   table
@@ -81,11 +91,7 @@ struct Prompt {
   std::vector<int64_t> ids;
 };
 
-std::vector<Prompt> prompts_of(const Settings& settings, const Tokenizer* tokenizer) {
-  std::vector<Prompt> prompts;
-  if (!settings.prompt_ids.empty()) prompts.emplace_back();
-  for (const std::string& id : settings.prompt_ids)
-    prompts.back().ids.push_back(parse_count("prompt_ids", "id", id));
+std::vector<std::string> texts_of(const Settings& settings) {
   std::vector<std::string> texts;
   if (!settings.prompt.empty()) texts.push_back(settings.prompt);
   if (!settings.prompt_file.empty()) {
@@ -93,6 +99,15 @@ std::vector<Prompt> prompts_of(const Settings& settings, const Tokenizer* tokeni
     for (std::string line; std::getline(lines, line);)
       if (!line.empty()) texts.push_back(line);
   }
+  return texts;
+}
+
+std::vector<Prompt> prompts_of(const Settings& settings, const Tokenizer* tokenizer) {
+  std::vector<Prompt> prompts;
+  if (!settings.prompt_ids.empty()) prompts.emplace_back();
+  for (const std::string& id : settings.prompt_ids)
+    prompts.back().ids.push_back(parse_count("prompt_ids", "id", id));
+  const std::vector<std::string> texts = texts_of(settings);
   if (!texts.empty() && !tokenizer)
     fail_usage("generate", "expected a model with a tokenizer, --tokenizer_name or --prompt_ids");
   for (const std::string& text : texts) {
@@ -121,16 +136,10 @@ GeneratedText continue_ids(CausalLM& model, const Prompt& prompt, const Settings
 
 GeneratedText continue_text(CausalLM& model, const Tokenizer& tokenizer, const Prompt& prompt,
                             const Settings& settings, const GenerateOptions& options) {
-  // A model may have more ids than its tokenizer has tokens; those have no text.
-  const auto decode = [&](const std::vector<int64_t>& ids) {
-    std::vector<int32_t> known(ids.begin(), ids.end());
-    std::erase_if(known, [&](int32_t id) { return id >= tokenizer.vocab_size(); });
-    return tokenizer.decode(known, /*skip_special_tokens=*/true);
-  };
   const auto receive = [&](const std::string& fresh) {
     if (!settings.json) show(fresh);
   };
-  return generate_text(model, prompt.ids, options, settings.stop_strings, decode, receive);
+  return generate_text(model, prompt.ids, options, settings.stop_strings, decoder_of(tokenizer), receive);
 }
 
 // Generation ends at the last of a model's learned positions. If the user asks for more tokens, it is an
@@ -148,6 +157,12 @@ GenerateOptions options_for(const Settings& settings, const ModelConfig& config,
   return options;
 }
 
+void print_generated(const GeneratedText& result) {
+  show(nlohmann::ordered_json{{"text", result.text}, {"output_ids", result.ids}}.dump(
+           -1, ' ', false, nlohmann::json::error_handler_t::replace) +
+       "\n");
+}
+
 void continue_prompt(CausalLM& model, const Tokenizer* tokenizer, const Prompt& prompt,
                      const Settings& settings) {
   const GenerateOptions options =
@@ -155,10 +170,23 @@ void continue_prompt(CausalLM& model, const Tokenizer* tokenizer, const Prompt& 
   if (!settings.json) fmt::print("{}", prompt.text);
   const GeneratedText result = tokenizer ? continue_text(model, *tokenizer, prompt, settings, options)
                                          : continue_ids(model, prompt, settings, options);
-  if (!settings.json) return fmt::print("\n");
-  show(nlohmann::ordered_json{{"text", result.text}, {"output_ids", result.ids}}.dump(
-           -1, ' ', false, nlohmann::json::error_handler_t::replace) +
-       "\n");
+  settings.json ? print_generated(result) : show("\n");
+}
+
+void converse(CausalLM& model, const Tokenizer* tokenizer, const Settings& settings) {
+  if (!tokenizer) fail_usage("generate", "expected a model with a tokenizer, or --tokenizer_name");
+  if (!settings.prompt_ids.empty()) fail_usage("prompt_ids", "expected texts with --chat, given ids");
+  ChatSession session(
+      model, *tokenizer, {settings.chat_options, settings.system, settings.stop_strings},
+      [&](int64_t prompt_tokens) { return options_for(settings, model.config(), prompt_tokens); });
+  const auto say = [&](const std::string& message) {
+    const GeneratedText reply =
+        session.answer(message, [&](const std::string& fresh) { settings.json ? void() : show(fresh); });
+    settings.json ? print_generated(reply) : show("\n");
+  };
+  const std::vector<std::string> messages = texts_of(settings);
+  for (const std::string& message : messages) say(message);
+  if (messages.empty()) read_messages(session, say);
 }
 
 }  // namespace
@@ -175,11 +203,13 @@ int generate_command(const Arguments& arguments) {
   const ModelConfig config = model_config_of(settings.model);
   take_defaults(config, table, settings);
   const auto tokenizer = tokenizer_of(settings.model);
-  const std::vector<Prompt> prompts = prompts_of(settings, tokenizer.get());
+  const std::vector<Prompt> prompts =
+      settings.chat ? std::vector<Prompt>() : prompts_of(settings, tokenizer.get());
   const RunObjects run = build_model(config, model_options(settings.model, settings.machine.device),
                                      device_of(settings.machine.device));
   set_weights(*run.model, settings.model, settings.seed);
   CausalLM& model = as_causal_lm(*run.model, settings.model.model_name_or_path);
+  if (settings.chat) converse(model, tokenizer.get(), settings);
   for (const Prompt& prompt : prompts) continue_prompt(model, tokenizer.get(), prompt, settings);
   return 0;
 }

@@ -129,6 +129,27 @@ TEST_F(GenerateCommandTest, AFileHasAPromptALine) {
   EXPECT_EQ(rows({"--prompt=falls", "--prompt_file", at("prompts.txt")}).size(), 4u);
 }
 
+// A conversation continues the text of all turns before it, although its tokens are kept from turn to turn.
+TEST_F(GenerateCommandTest, AConversationKeepsItsTurns) {
+  write_file_atomically(folder_ / "model/chat_template.jinja",
+                        "{% for m in messages %}{{ m.role[0] }}{{ m.content }}.{% endfor %}"
+                        "{% if add_generation_prompt %}a{% endif %}");
+  write_file_atomically(folder_ / "turns.txt", "rain\nmercy\n");
+  const auto talk =
+      rows({"--chat", "--system=be kind", "--prompt_file", at("turns.txt"), "--max_new_tokens=5"});
+  ASSERT_EQ(talk.size(), 2u);
+  const std::string first = "sbe kind.urain.a";
+  EXPECT_EQ(talk[0], rows({"--prompt", first, "--max_new_tokens=5"}).at(0));
+  const std::string second = first + talk[0].at("text").get<std::string>() + ".umercy.a";
+  EXPECT_EQ(talk[1], rows({"--prompt", second, "--max_new_tokens=5"}).at(0));
+  EXPECT_EQ(output({"--chat", "--system=be kind", "--prompt=rain", "--max_new_tokens=5"}),
+            talk[0].at("text").get<std::string>() + "\n");
+}
+
+TEST_F(GenerateCommandTest, AConversationNeedsATemplate) {
+  EXPECT_NE(complaint({"--chat", "--prompt=rain"}).find("no chat template"), std::string::npos);
+}
+
 TEST_F(GenerateCommandTest, WhatIsWrongWithThePromptIsSaid) {
   EXPECT_NE(complaint({"--prompt_file", at("none.txt")}).find("none.txt"), std::string::npos);
   const char* expected = "expected --prompt TEXT, --prompt_file FILE or --prompt_ids 1,2,3";

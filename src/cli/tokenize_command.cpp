@@ -9,6 +9,7 @@
 #include "data/token_cache.h"
 #include "data/token_file.h"
 #include "tokenizer/tokenizer.h"
+#include "train/train_options.h"
 
 namespace galore {
 namespace {
@@ -18,10 +19,11 @@ constexpr size_t kWriteBytes = 1 << 20;
 
 struct TokenizeOptions {
   std::string model, tokenizer, output, text_documents = "paragraph";
+  ChatOptions chat;
   std::vector<std::string> input;
   bool decode = false, add_special_tokens = true, skip_special_tokens = false, append_eos = true,
        header = true;
-  bool json = false;
+  bool json = false, apply_chat_template = false, assistant_only_loss = false;
 
   void declare(OptionTable& table) {
     table.group("Files");
@@ -37,6 +39,7 @@ struct TokenizeOptions {
               "add bos and eos if the tokenizer's configuration asks for them");
     table.add("append_eos", &append_eos, "end every document in a .bin file with eos");
     table.add("bin_header", &header, "begin a .bin file with llm.c's header; false: tokens only");
+    declare_conversations(table);
     table.group("Ids to text");
     table.add("decode", &decode, "convert rows {\"input_ids\"} to rows {\"text\"}, one for each");
     table.add("skip_special_tokens", &skip_special_tokens, "leave special tokens out of the text");
@@ -44,12 +47,33 @@ struct TokenizeOptions {
     table.add("json", &json, "print the result as one JSON object");
   }
 
+  void declare_conversations(OptionTable& table) {
+    table.group("Conversations");
+    table.add("apply_chat_template", &apply_chat_template,
+              "rows are conversations (messages, prompt and completion, alpaca, sharegpt)");
+    table.add("assistant_only_loss", &assistant_only_loss,
+              "write labels as well: the ids of the assistant's tokens, -100 for all others");
+    declare_chat_template(table, chat);
+  }
+
   void check() const {
     if (model.empty() && tokenizer.empty())
       fail_usage(kWhere, "model_name_or_path: expected a folder with a tokenizer, given none");
     if (input.empty()) fail_usage(kWhere, "input: expected at least one file, given none");
     if (output.empty()) fail_usage(kWhere, "output: expected a file, given none");
+    if (assistant_only_loss && !apply_chat_template)
+      fail_usage(kWhere, "assistant_only_loss: expected apply_chat_template");
     if (decode && is_shard()) fail_usage(kWhere, "output: decode writes rows, expected a .jsonl file");
+  }
+  TokenizationOptions tokenization(const Tokenizer& tokenizer) const {
+    TokenizationOptions options;
+    options.text_documents = text_documents_from_name(text_documents);
+    options.add_special_tokens = add_special_tokens;
+    if (!apply_chat_template) return options;
+    options.chat_rows = true;
+    options.chat_labels = assistant_only_loss;
+    options.chat = std::make_shared<ChatEncoder>(tokenizer, chat);
+    return options;
   }
   bool is_shard() const { return Path(output).extension() == ".bin"; }
 };
@@ -98,9 +122,7 @@ void for_each_file(const TokenizeOptions& options, Action action) {
 Counts write_rows(const TokenizeOptions& options, const Tokenizer& tokenizer) {
   Counts counts;
   RowWriter rows(behind_link(options.output));
-  TokenizationOptions tokenization;
-  tokenization.text_documents = text_documents_from_name(options.text_documents);
-  tokenization.add_special_tokens = options.add_special_tokens;
+  TokenizationOptions tokenization = options.tokenization(tokenizer);
   tokenization.keep_empty_rows = true;
   for_each_file(options, [&](const Path& path) {
     const auto reader = open_documents(path, tokenization);
@@ -171,9 +193,7 @@ Counts write_shard(const TokenizeOptions& options, const Tokenizer& tokenizer) {
   if (token_bytes == 4 && !options.header)
     fail_usage(kWhere, "bin_header: {} ids need 4 bytes, which only the header can say",
                tokenizer.vocab_size());
-  TokenizationOptions tokenization;
-  tokenization.text_documents = text_documents_from_name(options.text_documents);
-  tokenization.add_special_tokens = options.add_special_tokens;
+  TokenizationOptions tokenization = options.tokenization(tokenizer);
   if (options.append_eos) tokenization.separator = tokenizer.eos_id();
   const WorkFolder folder(options.output);
   std::vector<std::unique_ptr<TokenFile>> parts;

@@ -43,6 +43,29 @@ TEST_F(TokenizeCommandTest, RowsGoThereAndBack) {
   EXPECT_EQ(read_file(folder_ / "back.jsonl"), rows);
 }
 
+TEST_F(TokenizeCommandTest, ConversationsGetLabels) {
+  write_file_atomically(
+      folder_ / "template.jinja",
+      "{% for m in messages %}{{ m.role }}:{% generation %}{{ m.content }}{% endgeneration %}\n{% endfor %}");
+  write_file_atomically(folder_ / "rows.jsonl",
+                        "{\"messages\": [{\"role\": \"user\", \"content\": \"Row of rain\"}]}\n");
+  const std::vector<std::string> chat{"--apply_chat_template", "--chat_template", at("template.jinja")};
+  EXPECT_EQ(run("rows.jsonl", "ids.jsonl", chat), 0);
+  EXPECT_EQ(read_file(folder_ / "ids.jsonl").find("labels"), std::string::npos);
+  EXPECT_EQ(run("ids.jsonl", "back.jsonl", {"--decode"}), 0);
+  EXPECT_EQ(read_file(folder_ / "back.jsonl"), "{\"text\": \"user:Row of rain\\n\"}\n");
+  std::vector<std::string> masked = chat;
+  masked.push_back("--assistant_only_loss");
+  EXPECT_EQ(run("rows.jsonl", "labels.jsonl", masked), 0);
+  const auto row = nlohmann::json::parse(read_file(folder_ / "labels.jsonl"));
+  std::vector<int32_t> trained;
+  for (const int32_t label : row.at("labels"))
+    if (label != -100) trained.push_back(label);
+  EXPECT_LT(trained.size(), row.at("input_ids").size());
+  EXPECT_NE(load_tokenizer(at("tok"))->decode(trained, false).find("Row of rain"), std::string::npos);
+  EXPECT_THROW(run("rows.jsonl", "x.jsonl", {"--assistant_only_loss"}), UsageError);
+}
+
 TEST_F(TokenizeCommandTest, EveryRowGivesARow) {
   write_file_atomically(folder_ / "rows.jsonl", "{\"text\": \"\"}\n{\"input_ids\": []}\n{\"text\": \"\"}\n");
   EXPECT_EQ(run("rows.jsonl", "ids.jsonl"), 0);

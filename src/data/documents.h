@@ -42,6 +42,7 @@ struct Document {
   bool tokenized = false;  // false: `text` is valid
   bool has_labels = false;
   bool is_part = false;  // part of a longer sequence of tokens, so it gets no separator
+  bool is_chat = false;  // `text` is a JSON row of instruction data (chat/chat_rows.h)
   std::string text;
   std::vector<int32_t> ids, labels;
   int64_t line = 0;   // the line where it starts, from 1; in a .parquet file the number of its row
@@ -51,7 +52,7 @@ struct Document {
   double share = 0;
 
   void clear() {
-    tokenized = has_labels = is_part = false;
+    tokenized = has_labels = is_part = is_chat = false;
     text.clear(), ids.clear(), labels.clear(), fault.clear();
   }
 };
@@ -99,6 +100,7 @@ struct DocumentFormat {
   TextDocuments text_documents = TextDocuments::paragraph;
   BrokenRows broken_rows = BrokenRows::stop;
   TextEncoding encoding = TextEncoding::utf8;  // of .txt and .jsonl files
+  bool chat_rows = false;  // JSON rows with neither input_ids nor text alone are instruction data
 };
 
 // Opens a file by its extension: .txt (and .md, .text), .jsonl (and .json) or .parquet.

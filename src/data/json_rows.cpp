@@ -13,7 +13,8 @@ constexpr const char* kJsonBlanks = " \t\r\n";
 // Turns the text of a row into a document.
 class RowParser {
  public:
-  RowParser(const Path& path, BrokenRows broken) : path_(path.string()), skips_(broken == BrokenRows::skip) {}
+  RowParser(const Path& path, const DocumentFormat& format)
+      : path_(path.string()), skips_(format.broken_rows == BrokenRows::skip), chat_rows_(format.chat_rows) {}
 
   // A broken row is an Error or, with BrokenRows::skip, a document with a fault.
   void take(std::string& text, int64_t line, Document& document) {
@@ -59,6 +60,11 @@ class RowParser {
                document.ids.size());
       return;
     }
+    if (chat_rows_ && (row["text"].get(value) || !row["messages"].get(value))) {
+      document.is_chat = true;
+      document.text = json;
+      return;
+    }
     std::string_view text;
     if (row["text"].get(value)) broken("expected 'text' or 'input_ids'; the row has {}", keys_of(row));
     if (value.get(text)) broken("text: expected a string");
@@ -86,7 +92,7 @@ class RowParser {
   }
 
   std::string path_;
-  bool skips_;
+  bool skips_, chat_rows_;
   int64_t line_ = 0;
   simdjson::dom::parser parser_;
 };
@@ -94,7 +100,7 @@ class RowParser {
 class JsonLinesReader : public DocumentReader {
  public:
   JsonLinesReader(const Path& path, const DocumentFormat& format, const TextPlace& begin)
-      : lines_(path, kRowPieceBytes, begin, format.encoding), parser_(path, format.broken_rows) {}
+      : lines_(path, kRowPieceBytes, begin, format.encoding), parser_(path, format) {}
 
   TextPlace place() const override { return lines_.place(); }
   double share() const override { return lines_.share(); }
@@ -131,7 +137,7 @@ class JsonLinesReader : public DocumentReader {
 class JsonListReader : public DocumentReader {
  public:
   JsonListReader(const Path& path, const DocumentFormat& format, const TextPlace& begin)
-      : lines_(path, kRowPieceBytes, {}, format.encoding), parser_(path, format.broken_rows) {
+      : lines_(path, kRowPieceBytes, {}, format.encoding), parser_(path, format) {
     next_character();  // the opening bracket
     while (rows_ < begin.offset)
       if (!read_row()) fail(path.string(), "expected at least {} rows, the list has {}", begin.offset, rows_);

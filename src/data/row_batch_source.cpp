@@ -62,19 +62,25 @@ void RowBatchSource::pack_examples(const DataMessages& messages) {
 }
 
 // The first token of an example is never predicted.
-bool RowBatchSource::has_target(TokenRange document) const {
+RowBatchSource::TargetCount RowBatchSource::count_targets(TokenRange document) const {
   ExampleRow row;
   append(row, document);
-  return std::any_of(row.labels.begin() + std::min<int64_t>(1, document.count), row.labels.end(),
-                     [](int64_t label) { return label != kIgnoredLabel; });
+  const auto trained = std::count_if(row.labels.begin() + std::min<int64_t>(1, document.count),
+                                     row.labels.end(), [](int64_t label) { return label != kIgnoredLabel; });
+  return {trained, static_cast<int64_t>(row.ids.size())};
 }
 
 void RowBatchSource::check_labels(const DataMessages& messages) const {
   const bool told_by_training = options_.split == DataSplit::validation;
   if (dataset_->kinds().with_labels.empty() || !dataset_->has_documents() || told_by_training) return;
   int64_t without = 0, first = 0;
-  for (int64_t i = 0; i < num_documents_; ++i)
-    if (!has_target(dataset_->document(i)) && without++ == 0) first = i + 1;
+  TargetCount all;
+  for (int64_t i = 0; i < num_documents_; ++i) {
+    const TargetCount own = count_targets(dataset_->document(i));
+    all.trained += own.trained;
+    all.tokens += own.tokens;
+    if (own.trained == 0 && without++ == 0) first = i + 1;
+  }
   if (without == num_documents_)
     fail("data",
          "{}: expected labels other than {} among the first max_length={} tokens of a row, given none",
@@ -84,6 +90,10 @@ void RowBatchSource::check_labels(const DataMessages& messages) const {
         fmt::format("note: {} of {} rows of {} have no label that counts within max_length={}; the first "
                     "is row {}",
                     without, num_documents_, dataset_->name(), options_.max_length, first));
+  if (messages)
+    messages(fmt::format("the loss counts {} of {} tokens of {} ({:.1f} %)", all.trained, all.tokens,
+                         dataset_->name(),
+                         100 * static_cast<double>(all.trained) / static_cast<double>(all.tokens)));
 }
 
 int64_t RowBatchSource::count_rows() const {
@@ -238,7 +248,9 @@ int64_t hash_of_rows(const std::vector<ExampleRow>& examples) {
   uint64_t hash = kFnv1aBasis;
   for (const ExampleRow& row : examples) {
     hash = fnv1a(raw_bytes(row.ids), fnv1a(raw_bytes(row.ends), hash));
-    hash = fnv1a(raw_bytes(row.values), fnv1a(raw_bytes(row.places), hash));
+    hash = fnv1a(raw_bytes(row.places), hash);
+    // The numbers of a row without places come from a model, and their last bits from the machine.
+    if (!row.places.empty()) hash = fnv1a(raw_bytes(row.values), hash);
     hash = fnv1a(raw_bytes(row.transitions), fnv1a(raw_bytes(row.actions), hash));
     hash = fnv1a(raw_bytes(row.types), hash);
   }

@@ -43,7 +43,10 @@ class RowBatchSource : public RowSource {
   void pack_examples(const DataMessages& messages);
   // Throws an Error if no document has a label that counts, and notes how many have none.
   void check_labels(const DataMessages& messages) const;
-  bool has_target(TokenRange document) const;
+  struct TargetCount {
+    int64_t trained = 0, tokens = 0;
+  };
+  TargetCount count_targets(TokenRange document) const;
   int64_t count_rows() const;
   int64_t rows_of_next_batch() const;
   void choose_split(int64_t all_rows);

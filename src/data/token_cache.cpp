@@ -90,6 +90,8 @@ std::string cache_name(const Path& data, const Tokenizer* tokenizer, const Token
           options.separator ? fmt::format("-{}{}", has_rows ? "end" : "sep", *options.separator) : "") +
       (options.broken_rows == BrokenRows::skip ? "-skip" : "") +
       (options.separator && !options.separates_ids ? "-text" : "") +
+      (options.chat && has_rows ? (options.chat_labels ? "-chat" : "-chattext") + options.chat->fingerprint()
+                                : "") +
       (options.encoding == TextEncoding::utf8 ? "" : std::string("-") + text_encoding_name(options.encoding));
   return fmt::format("{}-{}-{}-{}", data.stem().string(), data_fingerprint(data),
                      tokenizer ? tokenizer->fingerprint() : "ids", settings);

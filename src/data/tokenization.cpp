@@ -6,6 +6,21 @@
 #include "data/document_pipeline.h"
 
 namespace galore {
+namespace {
+
+// A row that the template refuses is a broken row.
+void encode_chat(Document& document, const std::string& where, const TokenizationOptions& options) {
+  try {
+    EncodedChat chat = options.chat->encode(ChatJson::parse(document.text), where);
+    document.ids = std::move(chat.ids);
+    document.has_labels = options.chat_labels;
+    if (document.has_labels) document.labels = std::move(chat.labels);
+  } catch (const Error& error) {
+    document.fault = error.what();
+  }
+}
+
+}  // namespace
 
 void tokenize(Document& document, const Path& path, const Tokenizer* tokenizer,
               const TokenizationOptions& options) {
@@ -13,7 +28,11 @@ void tokenize(Document& document, const Path& path, const Tokenizer* tokenizer,
   const auto where = [&] { return fmt::format("{}:{}", path.string(), document.line); };
   if (!document.tokenized) {
     if (!tokenizer) fail(where(), "the row is text, and no tokenizer is given (tokenizer_name)");
-    document.ids = tokenizer->encode(document.text, options.add_special_tokens);
+    if (!document.is_chat)
+      document.ids = tokenizer->encode(document.text, options.add_special_tokens);
+    else
+      encode_chat(document, where(), options);
+    if (!document.fault.empty()) return;
   }
   const int64_t limit = tokenizer ? tokenizer->vocab_size() : INT32_MAX;
   for (const int32_t id : document.ids) {

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 
+#include "chat/chat_encoder.h"
 #include "data/documents.h"
 #include "tokenizer/tokenizer.h"
 
@@ -18,7 +20,10 @@ struct TokenizationOptions : DocumentFormat {
   std::optional<int64_t> separator;
   bool keep_empty_rows = false;  // a row without ids is a document, so that rows stay aligned
   bool separates_ids = true;     // false: rows with input_ids stay unchanged even without labels
-  int64_t workers = 0;           // threads that tokenize a file for its cache; 0: as many as compute threads
+  // Encodes instruction data, where chat_rows is set.
+  std::shared_ptr<const ChatEncoder> chat;
+  bool chat_labels = true;  // false: these rows have none
+  int64_t workers = 0;      // threads that tokenize a file for its cache; 0: as many as compute threads
 };
 
 // Makes the ids of a document. An id outside the tokenizer's vocabulary sets the document's fault. Without a

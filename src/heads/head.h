@@ -18,7 +18,9 @@ struct Predictions {
   // The logits of each place, N x k in fp32. A language head leaves them undefined, because the matrix of all
   // its logits never exists.
   at::Tensor values;
-  at::Tensor readouts;   // of a value head: the value and the standard deviation of each place, N x 2 in fp64
+  // N x 2 in fp64. Of a value head: the value and the standard deviation of each place. Of a language head
+  // with pairs: the log-probabilities of the preferred and the rejected document.
+  at::Tensor readouts;
   at::Tensor entropies;  // of a value head: the entropy of each place's target, in fp64; none for pairs
   at::Tensor actions;    // of a head that values actions: the best action of each place and its value, N x 2
   at::Tensor losses;     // the loss of each place, pair or token (0 where no label counts), in fp64

@@ -115,6 +115,7 @@ Scratch LanguageHead::chunk_logits(const Pass& pass, const at::Tensor& hidden,
 void LanguageHead::logits_gradient(const Pass& pass, const at::Tensor& losses, const at::Tensor& logits,
                                    const at::Tensor& labels, double gradient_scale) const {
   gradient_scale /= size_.divisor;
+  if (!loss_.is_plain()) return smoothed_gradient(pass, losses, logits, labels, gradient_scale);
   if (size_.soft_cap == 0) return cross_entropy(losses, logits, labels, gradient_scale);
   const Scratch slopes = pass.scratch("head.slopes", logits.sizes());
   slopes->copy_(logits).div_(size_.soft_cap).square_().neg_().add_(1);
@@ -122,36 +123,83 @@ void LanguageHead::logits_gradient(const Pass& pass, const at::Tensor& losses, c
   logits.mul_(slopes);
 }
 
-LossSum LanguageHead::train(const Pass& pass, const at::Tensor& hidden, const Targets& targets,
-                            double gradient_scale, const at::Tensor& hidden_gradient) {
-  const Scratch losses = loss_buffer(pass);
-  const at::Tensor labels = label_buffer(pass, targets), weight = weight_for_products(pass);
-  const int64_t tokens = hidden.size(0), step = chunk_tokens();
+void LanguageHead::smoothed_gradient(const Pass& pass, const at::Tensor& losses, const at::Tensor& logits,
+                                     const at::Tensor& labels, double gradient_scale) const {
+  const Scratch shares = pass.scratch("head.shares", logits.sizes());
+  at::Tensor slopes;
+  if (size_.soft_cap > 0 && !logits.is_meta()) slopes = 1 - (logits / size_.soft_cap).square();
+  smoothed_cross_entropy(losses, logits, labels, gradient_scale, loss_, shares);
+  if (slopes.defined()) logits.mul_(slopes);
+}
+
+void LanguageHead::train_tokens(const Pass& pass, const at::Tensor& hidden, const TokenRows& tokens,
+                                double gradient_scale, const at::Tensor& hidden_gradient) {
+  const at::Tensor weight = weight_for_products(pass);
+  const int64_t all = hidden.size(0), step = chunk_tokens();
   BiasGradient bias(pass, bias_);
-  for (int64_t first = 0; first < tokens; first += step) {
-    const int64_t count = std::min(step, tokens - first);
+  for (int64_t first = 0; first < all; first += step) {
+    const int64_t count = std::min(step, all - first);
     const at::Tensor chunk = hidden.narrow(0, first, count);
     const Scratch logits = chunk_logits(pass, chunk, weight);
-    logits_gradient(pass, losses->narrow(0, first, count), logits, labels.narrow(0, first, count),
-                    gradient_scale);
+    logits_gradient(pass, tokens.losses.narrow(0, first, count), logits,
+                    tokens.labels.narrow(0, first, count), gradient_scale);
+    if (tokens.weights.defined() && !logits->is_meta())
+      logits->mul_(tokens.weights.narrow(0, first, count).unsqueeze(1));
     product_x_w(hidden_gradient.narrow(0, first, count), logits, weight, Write::replace, pass.workspace);
     if (weight_.sink) weight_.sink->add_product(logits, chunk);
     bias.add(logits);
   }
   if (weight_.sink) weight_.sink->use_done();
   bias.report();
+}
+
+LossSum LanguageHead::train(const Pass& pass, const at::Tensor& hidden, const Targets& targets,
+                            double gradient_scale, const at::Tensor& hidden_gradient) {
+  if (targets.pairs) return train_pairs(pass, hidden, targets, gradient_scale, hidden_gradient);
+  const Scratch losses = loss_buffer(pass);
+  const at::Tensor labels = label_buffer(pass, targets);
+  train_tokens(pass, hidden, {labels, losses, {}}, gradient_scale, hidden_gradient);
   return sum_losses(losses, labels);
+}
+
+// The weight of a token in the gradient depends on all tokens of its pair, so the losses come first.
+LossSum LanguageHead::train_pairs(const Pass& pass, const at::Tensor& hidden, const Targets& targets,
+                                  double gradient_scale, const at::Tensor& hidden_gradient) {
+  const Scratch losses = loss_buffer(pass);
+  const at::Tensor labels = label_buffer(pass, targets);
+  const at::Tensor weights =
+      pass.workspace.get(Owner::workspace, "head.token_weights", {pass.tokens()}, at::kFloat);
+  compute_losses(pass, hidden, labels, losses);
+  LossSum sum;
+  if (!losses->is_meta()) {
+    const PairLosses pairs = pair_losses(losses->cpu(), labels.cpu(), targets, loss_);
+    weights.copy_(at::tensor(at::ArrayRef<float>(pairs.weights)));
+    sum = pairs.sum;
+  }
+  train_tokens(pass, hidden, {labels, losses, weights}, gradient_scale, hidden_gradient);
+  return sum;
+}
+
+void LanguageHead::compute_losses(const Pass& pass, const at::Tensor& hidden, const at::Tensor& labels,
+                                  const at::Tensor& losses) const {
+  const at::Tensor weight = weight_for_products(pass);
+  const int64_t tokens = hidden.size(0), step = chunk_tokens();
+  for (int64_t first = 0; first < tokens; first += step) {
+    const int64_t count = std::min(step, tokens - first);
+    const Scratch logits = chunk_logits(pass, hidden.narrow(0, first, count), weight);
+    cross_entropy_loss(losses.narrow(0, first, count), logits, labels.narrow(0, first, count));
+  }
 }
 
 LossSum LanguageHead::evaluate(const Pass& pass, const at::Tensor& hidden, const Targets& targets,
                                Predictions* out) const {
   const Scratch losses = loss_buffer(pass);
-  const at::Tensor labels = label_buffer(pass, targets), weight = weight_for_products(pass);
-  const int64_t tokens = hidden.size(0), step = chunk_tokens();
-  for (int64_t first = 0; first < tokens; first += step) {
-    const int64_t count = std::min(step, tokens - first);
-    const Scratch logits = chunk_logits(pass, hidden.narrow(0, first, count), weight);
-    cross_entropy_loss(losses->narrow(0, first, count), logits, labels.narrow(0, first, count));
+  const at::Tensor labels = label_buffer(pass, targets);
+  compute_losses(pass, hidden, labels, losses);
+  if (targets.pairs && !hidden.is_meta()) {
+    const PairLosses pairs = pair_losses(losses->cpu(), labels.cpu(), targets, loss_);
+    if (out) *out = {{}, pairs.log_probs, at::tensor(pairs.losses, at::kDouble)};
+    return pairs.sum;
   }
   if (out && !hidden.is_meta()) out->losses = losses->to(at::kCPU, at::kDouble, false, /*copy=*/true);
   return sum_losses(losses, labels);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "heads/head.h"
+#include "heads/token_loss.h"
 #include "nn/layer_builder.h"
 
 namespace galore {
@@ -32,6 +33,8 @@ class LanguageHead : public Head {
   LossSum evaluate(const Pass& pass, const at::Tensor& hidden, const Targets& targets,
                    Predictions* out) const override;
   void list(ParameterList& parameters) override;
+  // The loss from now on; without this call it is the plain cross entropy.
+  void set_loss(const LossOptions& loss) { loss_ = loss; }
   // Returns T x V logits in fp32, as a new tensor.
   at::Tensor logits(const Pass& pass, const at::Tensor& hidden) const;
 
@@ -41,15 +44,29 @@ class LanguageHead : public Head {
   void finish_logits(const at::Tensor& products) const;
   void logits_gradient(const Pass& pass, const at::Tensor& losses, const at::Tensor& logits,
                        const at::Tensor& labels, double gradient_scale) const;
+  void smoothed_gradient(const Pass& pass, const at::Tensor& losses, const at::Tensor& logits,
+                         const at::Tensor& labels, double gradient_scale) const;
   Scratch chunk_logits(const Pass& pass, const at::Tensor& hidden, const at::Tensor& weight) const;
   at::Tensor weight_for_products(const Pass& pass) const;
   at::Tensor label_buffer(const Pass& pass, const Targets& targets) const;
+  void compute_losses(const Pass& pass, const at::Tensor& hidden, const at::Tensor& labels,
+                      const at::Tensor& losses) const;
+  // The tokens of a pass: T labels, T losses and, if it is defined, a factor (fp32) for each token's
+  // gradient.
+  struct TokenRows {
+    at::Tensor labels, losses, weights;
+  };
+  void train_tokens(const Pass& pass, const at::Tensor& hidden, const TokenRows& tokens,
+                    double gradient_scale, const at::Tensor& hidden_gradient);
+  LossSum train_pairs(const Pass& pass, const at::Tensor& hidden, const Targets& targets,
+                      double gradient_scale, const at::Tensor& hidden_gradient);
 
   Parameter own_;   // has no value if the head is tied
   Parameter bias_;  // has no value if there is no bias
   Parameter& weight_;
   int64_t chunk_bytes_;
   LogitsSize size_;
+  LossOptions loss_;
 };
 
 }  // namespace galore

@@ -86,6 +86,8 @@ class LanguageModel : public TrunkWithHead<CausalLM> {
     }
   }
 
+  void set_loss(const LossOptions& loss) { head_->set_loss(loss); }
+
   at::Tensor logits(const at::Tensor& ids) override {
     Batch batch;
     batch.ids = ids;
@@ -180,10 +182,12 @@ std::unique_ptr<Built> build(const ModelConfig& config, const ModelOptions& opti
   check_head(config);
   auto adapted = options.adapter ? std::make_unique<AdaptedLayers>(options.adapter) : nullptr;
   const auto builder = layer_builder(options, adapted.get(), ledger);
-  const TrunkOptions trunk{options.compute_dtype, options.gradient_checkpointing};
+  const TrunkOptions trunk{options.compute_dtype, options.gradient_checkpointing,
+                           options.neftune_noise_alpha};
   const TransformerPlan plan = architecture(config.model_type).plan(config);
   auto model = std::make_unique<Built>(std::make_unique<Transformer>(plan, config, trunk, *builder, ledger),
                                        plan, *builder);
+  if constexpr (std::is_same_v<Built, LanguageModel>) model->set_loss(options.loss);
   if (adapted) model->keep(std::move(adapted));
   return model;
 }

@@ -112,22 +112,44 @@ std::vector<Candidate> sampling_candidates(const at::Tensor& logits, const std::
   return candidates;
 }
 
-std::vector<int64_t> generate(CausalLM& model, const std::vector<int64_t>& prompt,
+at::Tensor CachedSequence::next_logits(const std::vector<int64_t>& sequence, int64_t room) {
+  const auto length = static_cast<int64_t>(sequence.size());
+  const bool goes_on = cache_ && seen_.size() < sequence.size() && length <= capacity_ &&
+                       std::equal(seen_.begin(), seen_.end(), sequence.begin());
+  if (!goes_on) {
+    // A conversation that outgrows its cache gets one with room for more, so that few of them are filled anew.
+    const int64_t needed = length + room, most = model_.config().max_position_embeddings;
+    capacity_ = cache_ && length > capacity_ ? std::max(needed, std::min(2 * needed, most)) : needed;
+    seen_.clear();
+    cache_ = model_.new_cache(capacity_);
+  }
+  reused_ = static_cast<int64_t>(seen_.size());
+  const at::Tensor fresh = at::tensor(at::ArrayRef<int64_t>(sequence).slice(seen_.size()), at::kLong);
+  const at::Tensor logits = model_.next_logits(fresh, *cache_).cpu();
+  seen_ = sequence;
+  return logits;
+}
+
+std::vector<int64_t> generate(CachedSequence& cached, const std::vector<int64_t>& prompt,
                               const GenerateOptions& options, const std::function<bool(int64_t)>& receive) {
   if (prompt.empty()) fail_usage("generate", "expected a prompt of at least one token");
   RandomStream random(options.seed, "generate");
-  const auto cache = model.new_cache(static_cast<int64_t>(prompt.size()) + options.max_new_tokens);
   std::vector<int64_t> sequence = prompt;
-  at::Tensor ids = at::tensor(prompt, at::kLong);
   for (int64_t i = 0; i < options.max_new_tokens; ++i) {
-    const int64_t id = choose(model.next_logits(ids, *cache).cpu(), sequence, options, random);
+    const int64_t id =
+        choose(cached.next_logits(sequence, options.max_new_tokens - i), sequence, options, random);
     sequence.push_back(id);
     const auto& stop = options.stop_ids;
     const bool wanted = !receive || receive(id);
     if (!wanted || std::find(stop.begin(), stop.end(), id) != stop.end()) break;
-    ids = at::tensor({id}, at::kLong);
   }
   return {sequence.begin() + static_cast<std::ptrdiff_t>(prompt.size()), sequence.end()};
+}
+
+std::vector<int64_t> generate(CausalLM& model, const std::vector<int64_t>& prompt,
+                              const GenerateOptions& options, const std::function<bool(int64_t)>& receive) {
+  CachedSequence cached(model);
+  return generate(cached, prompt, options, receive);
 }
 
 TextStream::TextStream(Decode decode, std::vector<int64_t> prompt)
@@ -142,18 +164,25 @@ std::string TextStream::add(int64_t id) {
   return fresh;
 }
 
-GeneratedText generate_text(CausalLM& model, const std::vector<int64_t>& prompt,
+GeneratedText generate_text(CachedSequence& sequence, const std::vector<int64_t>& prompt,
                             const GenerateOptions& options, const std::vector<std::string>& stop_strings,
                             const Decode& decode, const std::function<void(const std::string&)>& receive) {
   TextStream stream(decode, prompt);
   GeneratedText result;
-  result.ids = generate(model, prompt, options, [&](int64_t id) {
+  result.ids = generate(sequence, prompt, options, [&](int64_t id) {
     const std::string fresh = stream.add(id);
     result.text += fresh;
     if (receive) receive(fresh);
     return !holds_one(result.text, stop_strings);
   });
   return result;
+}
+
+GeneratedText generate_text(CausalLM& model, const std::vector<int64_t>& prompt,
+                            const GenerateOptions& options, const std::vector<std::string>& stop_strings,
+                            const Decode& decode, const std::function<void(const std::string&)>& receive) {
+  CachedSequence sequence(model);
+  return generate_text(sequence, prompt, options, stop_strings, decode, receive);
 }
 
 }  // namespace galore

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -29,9 +30,32 @@ struct GenerateOptions {
   std::vector<int64_t> stop_ids;  // generation ends after any of them
 };
 
+// Computes the logits at the end of a sequence, and only for the tokens that it has not seen before. A
+// sequence that does not go on from the one before is computed from its start.
+class CachedSequence {
+ public:
+  explicit CachedSequence(CausalLM& model) : model_(model) {}
+  // `room` is the number of tokens that are expected to follow. Returns [vocabulary] in fp32 on the CPU.
+  at::Tensor next_logits(const std::vector<int64_t>& sequence, int64_t room);
+  // Returns the number of tokens of the last sequence that were not computed again.
+  int64_t reused() const { return reused_; }
+  CausalLM& model() const { return model_; }
+
+ private:
+  CausalLM& model_;
+  std::unique_ptr<KeyValueCache> cache_;
+  std::vector<int64_t> seen_;
+  int64_t capacity_ = 0, reused_ = 0;
+};
+
 // Returns the new tokens. `receive` is called with each of them as it comes; generation ends when it returns
 // false.
 std::vector<int64_t> generate(CausalLM& model, const std::vector<int64_t>& prompt,
+                              const GenerateOptions& options,
+                              const std::function<bool(int64_t)>& receive = {});
+
+// Goes on from the tokens that `sequence` has seen, if the prompt begins with them.
+std::vector<int64_t> generate(CachedSequence& sequence, const std::vector<int64_t>& prompt,
                               const GenerateOptions& options,
                               const std::function<bool(int64_t)>& receive = {});
 
@@ -70,6 +94,10 @@ struct GeneratedText {
 // Generates until a limit in the options is reached or the new text contains one of `stop_strings`. `receive`
 // gets each piece of new text.
 GeneratedText generate_text(CausalLM& model, const std::vector<int64_t>& prompt,
+                            const GenerateOptions& options, const std::vector<std::string>& stop_strings,
+                            const Decode& decode,
+                            const std::function<void(const std::string&)>& receive = {});
+GeneratedText generate_text(CachedSequence& sequence, const std::vector<int64_t>& prompt,
                             const GenerateOptions& options, const std::vector<std::string>& stop_strings,
                             const Decode& decode,
                             const std::function<void(const std::string&)>& receive = {});

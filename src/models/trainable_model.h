@@ -8,6 +8,7 @@
 #include "core/memory.h"
 #include "core/parameter.h"
 #include "heads/head.h"
+#include "heads/token_loss.h"
 #include "models/model_config.h"
 
 namespace galore {
@@ -24,6 +25,8 @@ struct ModelOptions {
   // last bit.
   bool gradient_checkpointing = false;
   WeightQuantization quantization = nullptr;         // null: no matrix is quantized
+  LossOptions loss = {};                             // of a language head
+  double neftune_noise_alpha = 0;                    // of the noise on embeddings in training (nn/dropout.h)
   std::shared_ptr<const Adapter> adapter = nullptr;  // changes layers (adapters/adapter.h); null: none
 };
 

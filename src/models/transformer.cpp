@@ -113,8 +113,12 @@ void Transformer::initialize(uint64_t seed) {
 }
 
 void Transformer::set_dropout(const DropoutPlace& place) {
-  dropout_ = {config_.embd_pdrop, config_.resid_pdrop, config_.attn_pdrop,
-              plan_.bidirectional ? config_.classifier_dropout.value_or(config_.resid_pdrop) : 0, place};
+  dropout_ = {config_.embd_pdrop,
+              config_.resid_pdrop,
+              config_.attn_pdrop,
+              plan_.bidirectional ? config_.classifier_dropout.value_or(config_.resid_pdrop) : 0,
+              place,
+              options_.neftune_noise_alpha};
 }
 
 Pass Transformer::pass_for(const Batch& batch, Keep keep) {

@@ -49,6 +49,7 @@ struct TrunkOptions {
   // Keeps only each layer's input and recomputes the rest in the backward pass. The results are equal to the
   // last bit.
   bool gradient_checkpointing = false;
+  double neftune_noise_alpha = 0;  // nn/dropout.h
 };
 
 class Transformer : public Trunk {

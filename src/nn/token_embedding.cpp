@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <array>
+#include <cmath>
 
 #include "core/errors.h"
 #include "kernels/embedding.h"
@@ -105,6 +106,7 @@ at::Tensor TokenEmbedding::norm_statistics(const Pass& pass) const {
 void TokenEmbedding::sum_rows(const Pass& pass, const at::Tensor& tokens, int64_t first,
                               const at::Tensor& out) const {
   embedding(out, tokens_.value, tokens);
+  add_noise(pass, out);
   if (size_.multiplier != 1) out.mul_(size_.multiplier);
   if (has_positions()) add_rows_of(pass, positions_, position_buffer(pass, tokens, first), out);
   if (size_.types > 0) add_rows_of(pass, types_, type_buffer(pass), out);
@@ -121,6 +123,22 @@ void TokenEmbedding::forward(const Pass& pass, const at::Tensor& tokens, int64_t
     sum_rows(pass, tokens, first, out);
   }
   drop(pass, out);
+}
+
+// The noise of a row depends on its number in the update, so it does not change with the micro-batches.
+void TokenEmbedding::add_noise(const Pass& pass, const at::Tensor& x) const {
+  if (!pass.dropout || pass.dropout->noise_alpha == 0 || x.is_meta()) return;
+  const Dropout& d = *pass.dropout;
+  const int64_t row_size = x.numel() / pass.rows;
+  const double reach = d.noise_alpha / std::sqrt(static_cast<double>(row_size));
+  const at::Tensor noise = at::empty({row_size}, at::kFloat), rows = x.view({pass.rows, row_size});
+  for (int64_t row = 0; row < pass.rows; ++row) {
+    RandomStream random(d.place.seed, "neftune", std::to_string(d.place.first_row + row),
+                        static_cast<uint64_t>(d.place.update));
+    float* values = noise.mutable_data_ptr<float>();
+    for (int64_t i = 0; i < row_size; ++i) values[i] = static_cast<float>(reach * (2 * random.uniform() - 1));
+    rows[row].add_(noise.to(x.device(), x.scalar_type()));
+  }
 }
 
 void TokenEmbedding::drop(const Pass& pass, const at::Tensor& x) const {

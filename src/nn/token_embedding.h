@@ -63,6 +63,7 @@ class TokenEmbedding {
   void drop(const Pass& pass, const at::Tensor& x) const;
   at::Tensor saved_sum(const Pass& pass) const;
   at::Tensor norm_statistics(const Pass& pass) const;
+  void add_noise(const Pass& pass, const at::Tensor& x) const;
 
   EmbeddingSize size_;
   Parameter tokens_, positions_, types_;  // without a table there is no value

@@ -13,8 +13,8 @@ constexpr const char* kEvalPrefix = "eval_";
 
 const std::vector<const Task*>& all_tasks() {
   static const std::vector<const Task*> tasks = [] {
-    std::vector<const Task*> all{&causal_lm_task(), &masked_lm_task(), &value_task(), &q_value_task(),
-                                 &reward_task()};
+    std::vector<const Task*> all{&causal_lm_task(), &masked_lm_task(), &value_task(),
+                                 &q_value_task(),   &reward_task(),    &dpo_task()};
     const auto& classification = sequence_classification_tasks();
     all.insert(all.end(), classification.begin(), classification.end());
     return all;

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "chat/chat_encoder.h"
 #include "core/batch.h"
 #include "core/metric.h"
 #include "data/batch_builder.h"
@@ -42,6 +43,7 @@ struct RowEncoding {
   bool every_token = false;   // without targets: every token is scored instead of the last one
   bool is_for_training = false;
   double mlm_probability = 0.15;  // share of the tokens that masked_lm predicts
+  const ChatEncoder* chat = nullptr;  // of a task that compares with a reference; otherwise null
 };
 
 // The place of a batch's first row in its data, which keys random choices.
@@ -88,6 +90,9 @@ class Task {
   virtual bool fits(const HeadConfig& head) const = 0;
   // Returns the head that a model without a fitting one gets. `read_rows` reads the training rows.
   virtual HeadConfig new_head(const NewHead& wanted, const ReadRows& read_rows) const = 0;
+  // Returns true if the loss compares the model with a reference. Rows are then conversations, and the
+  // numbers of each example are those that the reference gives it (train/reference_scores.h).
+  virtual bool needs_reference() const { return false; }
   virtual TableLayout layout() const { return {}; }
   // Makes the example of a row. A row without input or target, or with a wrong one, is an Error with its
   // place.

@@ -136,6 +136,7 @@ void read_json_lines(const Path& path, std::vector<TaskRow>& rows) {
     if (is_blank(line)) continue;
     TaskRow row{nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false), place(lines)};
     if (!row.values.is_object()) fail(row.where, "expected a JSON object");
+    row.text = line;
     rows.push_back(std::move(row));
   }
 }

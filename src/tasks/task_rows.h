@@ -13,6 +13,7 @@ namespace galore {
 struct TaskRow {
   nlohmann::json values;  // an object
   std::string where;      // file and line, for messages
+  std::string text = {};  // the row of a .jsonl file, where keys keep their order
 };
 
 // The columns of a table whose first line may lack names, such as a file of GLUE.

@@ -10,6 +10,7 @@ const Task& masked_lm_task();
 const Task& value_task();
 const Task& q_value_task();
 const Task& reward_task();
+const Task& dpo_task();
 // One task for the user's own rows, and one for each task of GLUE.
 const std::vector<const Task*>& sequence_classification_tasks();
 

@@ -39,13 +39,29 @@ TokenizationOptions tokenization_options(const DataOptions& options, const Token
   if (tokenizer && options.append_eos) tokenization.separator = end_of_text(tokenizer, config);
   tokenization.separates_ids = packing_of(options) != Packing::none;
   tokenization.workers = options.preprocessing_num_workers;
+  if (options.instruction_rows) {
+    if (!tokenizer) fail_usage("stage", "sft: expected a model with a tokenizer, or tokenizer_name");
+    tokenization.chat_rows = true;
+    tokenization.chat = std::make_shared<ChatEncoder>(*tokenizer, options);
+  }
   return tokenization;
 }
 
+struct RowTask {
+  const Task& task;
+  const FillRows& fill;
+};
+
 // Encodes all rows of a task that reads rows of its own. They stay in memory.
 std::unique_ptr<RowSource> open_rows(const std::vector<std::string>& files, const DataOptions& options,
-                                     const RowEncoding& encoding, BatchOptions batches, const Task& task,
+                                     RowEncoding encoding, BatchOptions batches, const RowTask& of,
                                      const DataMessages& messages) {
+  const Task& task = of.task;
+  std::optional<ChatEncoder> chat;
+  if (task.needs_reference()) {
+    if (!encoding.tokenizer) fail_usage("task", "{}: expected a model with a tokenizer", task.name());
+    encoding.chat = &chat.emplace(*encoding.tokenizer, options);
+  }
   if (options.streaming) fail_usage("streaming", "expected false: the task {} keeps its rows", task.name());
   std::vector<ExampleRow> examples;
   SkippedRows skipped;
@@ -65,6 +81,7 @@ std::unique_ptr<RowSource> open_rows(const std::vector<std::string>& files, cons
         "note: {} of {} targets of {} are outside of the value head's support, {} to {}, and "
         "are moved to its ends",
         clipped, targets, files.front(), encoding.config.head.value.v_min, encoding.config.head.value.v_max));
+  if (task.needs_reference()) of.fill(examples);
   batches.length_multiple = length_multiple(encoding.config);
   return std::make_unique<RowBatchSource>(std::move(examples), files.front(), batches);
 }
@@ -115,6 +132,7 @@ struct DataOpener {
   const ModelConfig& config;
   const DataMessages& messages;
   const Task& task;
+  const FillRows& fill;
   const TargetOptions* target = nullptr;  // of training data
 
   std::unique_ptr<RowSource> rows(const std::vector<std::string>& files, const BatchOptions& batch) const {
@@ -123,7 +141,7 @@ struct DataOpener {
     RowEncoding encoding{config, tokenizer, options.max_length};
     encoding.is_for_training = target != nullptr;
     encoding.bootstraps = target && target->has_target_network();
-    return open_rows(files, options, encoding, with_targets(batch), task, messages);
+    return open_rows(files, options, encoding, with_targets(batch), {task, fill}, messages);
   }
   BatchOptions with_targets(BatchOptions batch) const {
     batch.make_targets = task.make_targets(target ? target->backup() : BackupRule());
@@ -210,14 +228,14 @@ std::optional<int64_t> end_of_text(const Tokenizer* tokenizer, const ModelConfig
 
 std::unique_ptr<BatchSource> open_train_data(const DataOptions& options, const Tokenizer* tokenizer,
                                              const ModelConfig& config, const DataMessages& messages,
-                                             const Task& task, const TargetOptions& target) {
+                                             const Task& task, const TargetSources& sources) {
   if (options.train_file.empty() && options.mixture.empty())
     fail_usage("train_file", "expected one or more files, or a mixture, given none");
   BatchOptions batch = batch_options(options, tokenizer, config);
   if (options.val_size > 0) batch.split = DataSplit::train;
   if (messages && tokenizer && options.append_eos && !task.reads_rows() && !end_of_text(tokenizer, config))
     messages("note: neither the tokenizer nor config.json names an end of text (eos), so documents get none");
-  const DataOpener open{options, tokenizer, config, messages, task, &target};
+  const DataOpener open{options, tokenizer, config, messages, task, sources.fill, &sources.target};
   std::unique_ptr<BatchSource> rows;
   if (options.mixture.empty())
     rows = open.rows(options.train_file, batch);
@@ -233,19 +251,19 @@ std::unique_ptr<BatchSource> open_train_data(const DataOptions& options, const T
 
 std::unique_ptr<BatchSource> open_eval_data(const DataOptions& options, const Tokenizer* tokenizer,
                                             const ModelConfig& config, const DataMessages& messages,
-                                            const Task& task) {
-  const DataOpener open{options, tokenizer, config, messages, task};
+                                            const Task& task, const FillRows& fill) {
+  const DataOpener open{options, tokenizer, config, messages, task, fill};
   if (!options.eval_file.empty()) return open.evaluation(options.eval_file, /*held_out=*/false);
   if (options.val_size > 0 && options.mixture.empty()) return open.evaluation(options.train_file, true);
   return nullptr;
 }
 
 EvalData open_eval_parts(const DataOptions& options, const Tokenizer* tokenizer, const ModelConfig& config,
-                         const DataMessages& messages, const Task& task) {
+                         const DataMessages& messages, const Task& task, const FillRows& fill) {
   EvalData data;
-  data.main = open_eval_data(options, tokenizer, config, messages, task);
+  data.main = open_eval_data(options, tokenizer, config, messages, task, fill);
   if (options.mixture.empty()) return data;
-  const DataOpener open{options, tokenizer, config, messages, task};
+  const DataOpener open{options, tokenizer, config, messages, task, fill};
   for (const MixtureItem& item : parse_mixture(options.mixture)) {
     const bool held_out = item.eval_files.empty();
     if (held_out && !(options.val_size > 0)) continue;
@@ -286,7 +304,7 @@ std::unique_ptr<BatchSource> open_rows_to_score(const std::vector<std::string>& 
   batch.evaluation = true;
   batch.val_size = 0, batch.max_samples = 0;
   batch.make_targets = task.make_targets({});
-  return open_rows(files, options, encoding, batch, task, {});
+  return open_rows(files, options, encoding, batch, {task, {}}, {});
 }
 
 }  // namespace galore

@@ -1,6 +1,7 @@
 // Opens the tokenizer and the data of a run by its options.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,18 +28,27 @@ std::shared_ptr<Tokenizer> tokenizer_of(const ModelSource& source);
 // config.json or generation_config.json names. Defaults of an architecture do not count.
 std::optional<int64_t> end_of_text(const Tokenizer* tokenizer, const ModelConfig& config);
 
+// Sets numbers of examples that only another model knows (reference_scores.h).
+using FillRows = std::function<void(std::vector<ExampleRow>& rows)>;
+
+// Where the targets of training rows come from, besides the files.
+struct TargetSources {
+  TargetOptions target = {};  // with a target network, rewards become transitions (core/batch.h)
+  FillRows fill = {};
+};
+
 // Returns a source of training rows, which other threads make ahead, unless a mixture learns its weights. It
 // is endless unless every source of a mixture ends. `tokenizer` must outlive it.
-// With a target network, rewards become transitions (core/batch.h).
 std::unique_ptr<BatchSource> open_train_data(const DataOptions& options, const Tokenizer* tokenizer,
                                              const ModelConfig& config, const DataMessages& messages,
                                              const Task& task = find_task("causal_lm"),
-                                             const TargetOptions& target = {});
+                                             const TargetSources& sources = {});
 // Returns a source that goes once through eval_file or, without a mixture, through the rows that val_size
 // holds out. Returns null if there are none.
 std::unique_ptr<BatchSource> open_eval_data(const DataOptions& options, const Tokenizer* tokenizer,
                                             const ModelConfig& config, const DataMessages& messages,
-                                            const Task& task = find_task("causal_lm"));
+                                            const Task& task = find_task("causal_lm"),
+                                            const FillRows& fill = {});
 // Returns a source that goes once through rows that may lack targets.
 std::unique_ptr<BatchSource> open_rows_to_score(const std::vector<std::string>& files,
                                                 const DataOptions& options, const RowEncoding& encoding,
@@ -47,7 +57,7 @@ std::unique_ptr<BatchSource> open_rows_to_score(const std::vector<std::string>& 
 // Returns the data of evaluations: those of open_eval_data(), and the eval_files or held-out rows of each
 // source of a mixture.
 EvalData open_eval_parts(const DataOptions& options, const Tokenizer* tokenizer, const ModelConfig& config,
-                         const DataMessages& messages, const Task& task);
+                         const DataMessages& messages, const Task& task, const FillRows& fill = {});
 // Returns train_file or, with a mixture, the files of all sources.
 std::vector<std::string> train_files(const DataOptions& options);
 // Returns true if open_eval_parts() finds data.

@@ -21,6 +21,19 @@
 namespace galore {
 namespace {
 
+void check_losses(const TrainOptions& o) {
+  noise_alpha_of(o);
+  const bool predicts_tokens = o.task == "causal_lm";
+  const auto refuse = [&](bool given, const char* name) {
+    if (given && !predicts_tokens)
+      fail_usage(name, "expected 0 for the task {}, which predicts no tokens", o.task);
+  };
+  refuse(o.label_smoothing_factor > 0, "label_smoothing_factor");
+  refuse(o.z_loss > 0, "z_loss");
+  if (o.stage == "sft" && !predicts_tokens && o.task != "dpo")
+    fail_usage("stage", "sft: expected task=causal_lm or dpo, given {}", o.task);
+}
+
 void check_evaluation(const TrainOptions& o) {
   if (!find_metric(find_task(o.task, o.task_name), o.metric_for_best_model))
     fail_usage("metric_for_best_model", "expected a metric of the task {}, given '{}'", o.task,
@@ -144,6 +157,7 @@ void check_combinations(const TrainOptions& o) {
   check_steps("eval_steps", o.eval_steps);
   check_steps("save_steps", o.save_steps);
   check_steps("logging_steps", o.logging_steps);
+  check_losses(o);
   check_evaluation(o);
   check_early_stopping(o);
   check_streaming(o);
@@ -263,6 +277,7 @@ std::vector<std::string> resolve(TrainOptions& options, OptionTable& table) {
   resolve_base_model(options);
   resolve_by_model(options, table, notes);
   resolve_foreign(options, table, notes);
+  options.instruction_rows = options.stage == "sft";
   if (options.data_seed < 0) options.data_seed = options.seed;
   options.optimizer.seed = static_cast<uint64_t>(options.seed);
   options.optimizer.may_discard = options.spike_threshold > 0;

@@ -1,6 +1,7 @@
 #include "train/run_builder.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <iterator>
 
 #include "adapters/adapted_layers.h"
@@ -96,7 +97,29 @@ ModelOptions model_options(const ModelSource& source, const std::string& device,
 }
 
 ModelOptions model_options(const TrainOptions& options) {
-  return model_options(options, options.device, options.optimizer);
+  ModelOptions model = model_options(options, options.device, options.optimizer);
+  model.loss = preference_loss(options);
+  model.loss.label_smoothing = options.label_smoothing_factor;
+  model.loss.z_loss = options.z_loss;
+  model.neftune_noise_alpha = noise_alpha_of(options);
+  return model;
+}
+
+LossOptions preference_loss(const TaskOptions& options) {
+  LossOptions loss;
+  loss.preference = options.dpo_loss == "ipo" ? PreferenceLoss::ipo : PreferenceLoss::sigmoid;
+  loss.beta = options.dpo_beta;
+  return loss;
+}
+
+double noise_alpha_of(const LossChoice& options) {
+  const std::string& text = options.neftune_noise_alpha;
+  if (text.empty() || text == "none" || text == "null") return 0;
+  char* end = nullptr;
+  const double alpha = std::strtod(text.c_str(), &end);
+  if (*end != '\0' || !(alpha >= 0) || alpha > 1e6)
+    fail_usage("neftune_noise_alpha", "expected a number of at least 0, or none, given '{}'", text);
+  return alpha;
 }
 
 RunObjects build_model(const ModelConfig& config, const ModelOptions& options, at::Device device,

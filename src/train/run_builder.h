@@ -34,6 +34,10 @@ ModelConfig model_config_of(const TrainOptions& options);
 ModelOptions model_options(const ModelSource& source, const std::string& device,
                            const OptimizerOptions& optimizer = {});
 ModelOptions model_options(const TrainOptions& options);
+// Returns the loss of pairs that these options describe.
+LossOptions preference_loss(const TaskOptions& options);
+// Returns the value of neftune_noise_alpha; a text that is neither a number nor none is a UsageError.
+double noise_alpha_of(const LossChoice& options);
 
 // Builds the model without setting its weights. On the meta device everything is counted and nothing
 // allocated.

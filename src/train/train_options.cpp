@@ -61,9 +61,10 @@ void declare_model(OptionTable& table, ModelSource& o, TaskOptions& task) {
       "resize_vocab", &o.resize_vocab,
       "rows of the embedding and the head: auto adds those that the tokenizer's ids need, a number that "
       "many; new rows are the mean of the others");
-  table.add("stage", &task.stage, "pt: pre-training and continued training").choices({"pt"});
+  declare_stage(table, task);
   declare_task(table, task);
   declare_heads(table, task);
+  declare_preferences(table, task);
   table.add("dtype", &o.dtype, "number format of the weights")
       .choices({"float32", "bfloat16", "fp32", "bf16"})
       .alias("torch_dtype");
@@ -146,6 +147,7 @@ void declare_data(OptionTable& table, DataOptions& o) {
       .alias("block_size");
   declare_packing(table, o).alias("sample_packing");
   declare_format(table, o);
+  declare_chat(table, o);
   table.add("bad_rows", &o.bad_rows, "stop the run at a broken row or text that is not UTF-8, or skip it")
       .choices({"stop", "skip"});
   table.add("val_size", &o.val_size, "number of rows held out for evaluation; below 1: a share of all rows")
@@ -195,6 +197,20 @@ void declare_training(OptionTable& table, TrainOptions& o) {
   table.add("lr_scheduler_kwargs", &o.lr_scheduler_kwargs, "arguments of the schedule, as k=v,k=v");
   table.add("warmup_steps", &o.warmup_steps, "number of updates of warm-up; below 1: a share of all updates")
       .range(0, 1e15);
+}
+
+void declare_loss(OptionTable& table, LossChoice& o) {
+  table
+      .add("label_smoothing_factor", &o.label_smoothing_factor,
+           "share of the loss that is the mean cross entropy over all ids, in training")
+      .range(0, 1);
+  table
+      .add("z_loss", &o.z_loss,
+           "factor of the squared log of the softmax's denominator, added to the loss in training, such as "
+           "1e-4")
+      .range(0, 1e6);
+  table.add("neftune_noise_alpha", &o.neftune_noise_alpha,
+            "size of the noise on the embeddings in training (NEFTune), such as 5; none: no noise");
 }
 
 void declare_optimizer(OptionTable& table, OptimizerChoice& o) {
@@ -301,6 +317,39 @@ void declare_machine(OptionTable& table, MachineOptions& o) {
 
 }  // namespace
 
+void declare_preferences(OptionTable& table, TaskOptions& o) {
+  table.add("dpo_beta", &o.dpo_beta, "task=dpo: strength of the pull towards the reference")
+      .range(1e-6, 1e6)
+      .alias("pref_beta")
+      .alias("rl_beta");
+  table.add("dpo_loss", &o.dpo_loss, "task=dpo: loss of a pair")
+      .choices({"sigmoid", "ipo"})
+      .alias("pref_loss");
+  table.add("ref_model", &o.ref_model,
+            "task=dpo: folder of the reference; unset: the model at the start, without its adapter");
+}
+
+void declare_stage(OptionTable& table, TaskOptions& task) {
+  table
+      .add("stage", &task.stage,
+           "pt: pre-training and continued training; sft: rows are conversations, and the loss counts the "
+           "assistant's tokens")
+      .choices({"pt", "sft"});
+}
+
+void declare_chat_template(OptionTable& table, ChatOptions& o) {
+  table.add("chat_template", &o.chat_template,
+            "file of a chat template, or the name of one of the tokenizer's; unset: the tokenizer's");
+  table.add("chat_template_kwargs", &o.chat_template_kwargs,
+            "variables of the chat template, as a JSON object");
+}
+
+void declare_chat(OptionTable& table, ChatOptions& o) {
+  declare_chat_template(table, o);
+  table.add("train_on_inputs", &o.train_on_inputs, "stage=sft: the loss counts all tokens of a conversation")
+      .alias("train_on_prompt");
+}
+
 void declare_task(OptionTable& table, TaskOptions& o) {
   table.add("task", &o.task, "what the model learns; unset: what its head was made for")
       .choices(task_names());
@@ -314,6 +363,7 @@ void declare_options(OptionTable& table, TrainOptions& options) {
   declare_options(table, static_cast<AdapterChoice&>(options));
   declare_data(table, options);
   declare_training(table, options);
+  declare_loss(table, options);
   declare_optimizer(table, options);
   declare_events(table, options);
   declare_machine(table, options);

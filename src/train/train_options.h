@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "chat/chat_encoder.h"
 #include "optim/optimizer_options.h"
 #include "train/adapter_options.h"
 #include "train/schedule.h"
@@ -39,10 +40,21 @@ struct TaskOptions : TargetOptions {
   std::string task_name;                    // a task of GLUE
   int64_t num_labels = 0;                   // of a new classifier; 0: by the task or the rows
   std::string value_head, value_head_args;  // "": hl_gauss, or the task's choice
+  // Of preferences (task=dpo).
+  double dpo_beta = 0.1;
+  std::string dpo_loss = "sigmoid";
+  std::string ref_model;  // the reference; empty: the model at the start, without its adapter
+};
+
+// Options of the loss of tokens in training (heads/token_loss.h, nn/dropout.h).
+struct LossChoice {
+  double label_smoothing_factor = 0, z_loss = 0;
+  std::string neftune_noise_alpha;  // a number, or none
 };
 
 // Options of rows and batches (inputs.h).
-struct DataOptions {
+struct DataOptions : ChatOptions {
+  bool instruction_rows = false;  // stage=sft: rows are instruction data (chat/chat_rows.h)
   std::vector<std::string> train_file, eval_file;
   std::string mixture;  // the sources of a mixture (data/mixture_options.h), instead of train_file
   double mixture_temperature = 1;
@@ -121,6 +133,7 @@ struct ForeignOptions {
 
 struct TrainOptions : ModelSource,
                       TaskOptions,
+                      LossChoice,
                       DataOptions,
                       ScheduleOptions,
                       OptimizerChoice,
@@ -135,6 +148,14 @@ void declare_options(OptionTable& table, TrainOptions& options);
 std::vector<std::string> resolve(TrainOptions& options, OptionTable& table);
 // Declares `task` and `task_name` for a command that reads data.
 void declare_task(OptionTable& table, TaskOptions& options);
+// Declares the options of preferences for a command that reads data.
+void declare_preferences(OptionTable& table, TaskOptions& task);
+// Declares the options that choose a chat template and its variables.
+void declare_chat_template(OptionTable& table, ChatOptions& options);
+// Declares the options of instruction data for a command that reads data.
+void declare_chat(OptionTable& table, ChatOptions& options);
+// Declares `stage`, and the options of the data for stage=sft.
+void declare_stage(OptionTable& table, TaskOptions& task);
 // Declares `packing` for a command that reads data.
 Option& declare_packing(OptionTable& table, DataOptions& options);
 // Unless the user names a task, chooses the one that the model's head was made for, or a classifier if

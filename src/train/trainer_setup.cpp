@@ -12,6 +12,7 @@
 #include "train/inputs.h"
 #include "train/mixture_setup.h"
 #include "train/product_rate.h"
+#include "train/reference_scores.h"
 #include "train/training_loop.h"
 
 namespace galore {
@@ -77,8 +78,10 @@ void TrainingLoop::open_data() {
     config.eos_token_id = end_of_text(tokenizer, config);
     if (pad && *pad < config.vocab_size) config.pad_token_id = pad;
   }
-  inputs_.train_data = open_train_data(options_, tokenizer, config, say, inputs_.task, options_);
-  inputs_.eval_data = open_eval_parts(options_, tokenizer, config, say, inputs_.task);
+  const FillRows fill =
+      reference_scores({options_, options_, options_.device, options_.seed, inputs_.task, say});
+  inputs_.train_data = open_train_data(options_, tokenizer, config, say, inputs_.task, {options_, fill});
+  inputs_.eval_data = open_eval_parts(options_, tokenizer, config, say, inputs_.task, fill);
   const auto& eval_files = options_.eval_file.empty() ? options_.train_file : options_.eval_file;
   const EvalData& data = inputs_.eval_data;
   if (data.main) require_targets(*data.main, options_.eval_max_batches, eval_files.front());

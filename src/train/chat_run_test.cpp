@@ -1,0 +1,116 @@
+// Runs on instruction data and on preferences.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "train/inputs.h"
+#include "train/reference_scores.h"
+#include "train/test_run.h"
+
+namespace galore {
+namespace {
+
+// Has a tokenizer with one token for each letter, and a template.
+class ChatRun : public TestRun {
+ protected:
+  ChatRun() {
+    nlohmann::json vocabulary{{"<s>", 0}, {"</s>", 1}, {"<", 2}, {">", 3}};
+    for (char letter = 'a'; letter <= 'z'; ++letter) vocabulary[std::string(1, letter)] = letter - 'a' + 4;
+    std::filesystem::create_directories(folder_ / "tok");
+    write_file_atomically(
+        folder_ / "tok/tokenizer.json",
+        nlohmann::json{
+            {"version", "1.0"},
+            {"added_tokens", nlohmann::json::array()},
+            {"model", {{"type", "BPE"}, {"vocab", vocabulary}, {"merges", nlohmann::json::array()}}}}
+            .dump());
+    write_file_atomically(folder_ / "tok/chat_template.jinja",
+                          "{% for m in messages %}<{{ m.role[0] }}>{{ m.content }}{% endfor %}"
+                          "{% if add_generation_prompt %}<a>{% endif %}");
+  }
+  std::string rows(const std::string& name, const std::string& text) {
+    write_file_atomically(folder_ / name, text);
+    return (folder_ / name).string();
+  }
+  Settings chat(const Settings& more) const {
+    Settings all{"optim=adamw_torch",
+                 "optim_args=",
+                 "tokenizer_name=" + (folder_ / "tok").string(),
+                 "cache_dir=" + (folder_ / "cache").string(),
+                 "eval_file=",
+                 "full_determinism=false"};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  }
+  static std::string conversation(const std::string& user, const std::string& assistant) {
+    return nlohmann::json{
+               {"messages",
+                {{{"role", "user"}, {"content", user}}, {{"role", "assistant"}, {"content", assistant}}}}}
+               .dump() +
+           "\n";
+  }
+  static std::string preference(const std::string& prompt, const std::string& chosen,
+                                const std::string& rejected) {
+    return nlohmann::json{{"prompt", prompt}, {"chosen", chosen}, {"rejected", rejected}}.dump() + "\n";
+  }
+};
+
+TEST_F(ChatRun, LearnsTheAssistantsTokensOnly) {
+  std::string text;
+  for (int i = 0; i < 16; ++i) text += conversation(std::string(1, static_cast<char>('a' + i)), "yes");
+  const std::string file = rows("train.jsonl", text);
+  const TrainResult result =
+      train(chat({"stage=sft", "train_file=" + file, "eval_file=" + file, "max_steps=60", "packing=false",
+                  "learning_rate=0.01", output("sft")}));
+  // The answer is always the same, but the messages of the user cannot be foreseen.
+  EXPECT_LT(result.evaluation->value("eval_loss"), 0.1);
+  EXPECT_EQ(result.evaluation->num_tokens, 16 * 3);
+}
+
+TEST_F(ChatRun, AnswersBeyondTheLengthAreAnError) {
+  const std::string file = rows("long.jsonl", conversation(std::string(40, 'a'), "no"));
+  EXPECT_NE(message_of([&] {
+              train(chat({"stage=sft", "train_file=" + file, "max_steps=1", "max_length=20", output("x")}));
+            }).find("expected labels"),
+            std::string::npos);
+}
+
+TEST_F(ChatRun, PreferencesStartAtTheReferenceAndGrow) {
+  std::string text;
+  for (int i = 0; i < 8; ++i) text += preference(std::string(1, static_cast<char>('a' + i)), "good", "bad");
+  const std::string file = rows("pairs.jsonl", text);
+  for (const char* loss : {"sigmoid", "ipo"}) {
+    const Settings settings = chat({"task=dpo", std::string("dpo_loss=") + loss, "train_file=" + file,
+                                    "eval_file=" + file, "learning_rate=0.003"});
+    Settings none = settings, some = settings;
+    none.insert(none.end(), {"max_steps=0", output(std::string("none") + loss)});
+    some.insert(some.end(), {"max_steps=20", output(std::string("some") + loss)});
+    const TrainResult before = train(none), after = train(some);
+    // A model that is its own reference has no preference: -log sigmoid(0), or (0 - 1 / (2 beta))^2.
+    const double start = loss == std::string("ipo") ? 25 : std::log(2.0);
+    EXPECT_NEAR(before.evaluation->value("eval_loss"), start, 1e-4 * start);
+    EXPECT_LT(after.evaluation->value("eval_loss"), 0.9 * start);
+    EXPECT_EQ(after.evaluation->value("eval_pair_accuracy"), 1);
+  }
+}
+
+TEST_F(ChatRun, PreferencesAreForTokens) {
+  const std::string file = rows("pairs.jsonl", preference("a", "b", "c"));
+  EXPECT_NE(message_of([&] {
+              train(chat({"task=dpo", "z_loss=1e-4", "train_file=" + file, output("x")}));
+            }).find("[z_loss]"),
+            std::string::npos);
+}
+
+TEST_F(ChatRun, NoiseOnEmbeddingsIsOfTheTrainingOnly) {
+  const auto loss_with = [&](const std::string& alpha, const std::string& steps) {
+    return train({"neftune_noise_alpha=" + alpha, "max_steps=" + steps, eval_file(), output("noise" + alpha + steps)})
+        .evaluation->value("eval_loss");
+  };
+  EXPECT_EQ(loss_with("none", "0"), loss_with("5", "0"));
+  EXPECT_NE(loss_with("none", "2"), loss_with("5", "2"));
+  EXPECT_EQ(loss_with("none", "2"), loss_with("0", "2"));
+}
+
+}  // namespace
+}  // namespace galore
