@@ -120,6 +120,7 @@ void TrainingLoop::plan_adamw() {
   TrainOptions plain = options_;
   plain.adapter.clear();
   plain.adapter_name_or_path.clear();
+  plain.quantization = "none";
   plain.optimizer.settings = resolve_optimizer("adamw_torch", "");
   plain.optimizer.overrides.clear();
   plain.optimizer.layerwise = false;
