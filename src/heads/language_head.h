@@ -4,6 +4,7 @@
 
 #include "heads/head.h"
 #include "nn/layer_builder.h"
+#include "nn/linear_layer.h"
 
 namespace galore {
 
@@ -20,8 +21,8 @@ class LanguageHead : public Head {
 
   // Shares `weight` (V x n), a tied embedding's table that belongs to the caller.
   explicit LanguageHead(Parameter& weight, int64_t chunk_bytes = kChunkBytes, const LogitsSize& size = {})
-      : weight_(weight), chunk_bytes_(chunk_bytes), size_(size) {}
-  // Has a weight of its own, "<place>.weight".
+      : vocabulary_(weight.sizes()[0]), weight_(weight), chunk_bytes_(chunk_bytes), size_(size) {}
+  // Has a weight of its own, "<place>.weight", or the layer that the builder puts in its place.
   LanguageHead(const Place& place, int64_t vocabulary, int64_t features, const LayerBuilder& builder,
                const LogitsSize& size = {});
 
@@ -39,11 +40,17 @@ class LanguageHead : public Head {
   void finish_logits(const at::Tensor& products) const;
   void logits_gradient(const Pass& pass, const at::Tensor& losses, const at::Tensor& logits,
                        const at::Tensor& labels, double gradient_scale) const;
+  // Returns the pass of tokens [first, first + count), in which each token is a row.
+  Pass chunk_pass(const Pass& pass, int64_t first, int64_t count, Dropout& dropout) const;
   Scratch chunk_logits(const Pass& pass, const at::Tensor& hidden, const at::Tensor& weight) const;
+  void chunk_backward(const Pass& pass, const at::Tensor& logits, const at::Tensor& hidden,
+                      const at::Tensor& weight, const at::Tensor& hidden_gradient);
   at::Tensor weight_for_products(const Pass& pass) const;
   at::Tensor label_buffer(const Pass& pass, const Targets& targets) const;
 
-  Parameter own_;  // has no value if the head is tied
+  LinearPointer layer_;  // null if the head is a plain matrix
+  int64_t vocabulary_;
+  Parameter own_;  // has no value if the head is tied or a layer
   Parameter& weight_;
   int64_t chunk_bytes_;
   LogitsSize size_;

@@ -5,28 +5,28 @@
 #include <array>
 
 #include "core/errors.h"
-#include "kernels/embedding.h"
 #include "nn/indices.h"
 
 namespace galore {
 
 TokenEmbedding::TokenEmbedding(const Place& tokens, const Place& positions, const EmbeddingSize& size,
                                const LayerBuilder& builder)
-    : size_(size) {
-  define_parameter(tokens_, tokens.as(Role::embedding), "weight", {size.vocabulary, size.features}, builder);
+    : size_(size),
+      tokens_(
+          builder.embedding(tokens.as(Role::embedding), {size.vocabulary, size.features, size.frozen_row})) {
   if (size.positions > 0)
-    define_parameter(positions_, positions.as(Role::embedding), "weight", {size.positions, size.features},
-                     builder);
+    positions_ = builder.embedding(positions.as(Role::embedding), {size.positions, size.features});
 }
 
 void TokenEmbedding::list(ParameterList& parameters) {
-  parameters.push_back(&tokens_);
-  if (has_positions()) parameters.push_back(&positions_);
+  tokens_->list(parameters);
+  if (has_positions()) positions_->list(parameters);
 }
 
 void TokenEmbedding::clear_frozen_row() {
+  const at::Tensor& rows = table().value;
   const int64_t row = size_.frozen_row.value_or(-1);
-  if (row >= 0 && row < size_.vocabulary && !tokens_.value.is_meta()) tokens_.value[row].zero_();
+  if (row >= 0 && row < size_.vocabulary && !rows.is_meta()) rows[row].zero_();
 }
 
 at::Tensor TokenEmbedding::token_buffer(const Pass& pass, const at::Tensor& ids) const {
@@ -58,11 +58,11 @@ at::Tensor TokenEmbedding::position_buffer(const Pass& pass, int64_t first) cons
 void TokenEmbedding::forward(const Pass& pass, const at::Tensor& tokens, int64_t first,
                              const at::Tensor& out) const {
   if (!pass.where.positions.defined()) check_length(first + pass.length);
-  embedding(out, tokens_.value, tokens);
+  tokens_->forward(pass, tokens, out);
   if (size_.multiplier != 1) out.mul_(size_.multiplier);
   if (has_positions()) {
     const Scratch rows = pass.scratch("layer.normalized", out.sizes());
-    embedding(rows, positions_.value, position_buffer(pass, first));
+    positions_->forward(pass, position_buffer(pass, first), rows);
     if (!out.is_meta()) out.add_(rows);
   }
   drop(pass, out);
@@ -71,22 +71,15 @@ void TokenEmbedding::forward(const Pass& pass, const at::Tensor& tokens, int64_t
 void TokenEmbedding::drop(const Pass& pass, const at::Tensor& x) const {
   if (!pass.dropout || pass.dropout->embedding == 0) return;
   const at::Tensor rows = x.view({pass.rows, x.numel() / pass.rows});
-  dropout(rows, rows, pass.dropout->mask(pass.dropout->embedding, tokens_.name),
+  dropout(rows, rows, pass.dropout->mask(pass.dropout->embedding, tokens_->name() + ".weight"),
           pass.dropout->place.first_row, Write::replace);
 }
 
 void TokenEmbedding::backward(const Pass& pass, const at::Tensor& tokens, const at::Tensor& gradient) {
   drop(pass, gradient);
-  if (positions_.sink) {
-    positions_.sink->add_rows(position_buffer(pass, 0), gradient);
-    positions_.sink->use_done();
-  }
-  if (!tokens_.sink) return;
+  if (has_positions()) positions_->report_gradient(pass, position_buffer(pass, 0), gradient);
   if (size_.multiplier != 1) gradient.mul_(size_.multiplier);
-  if (size_.frozen_row && !tokens.is_meta())
-    gradient.masked_fill_(tokens.eq(*size_.frozen_row).unsqueeze(1), 0);
-  tokens_.sink->add_rows(tokens, gradient);
-  tokens_.sink->use_done();
+  tokens_->report_gradient(pass, tokens, gradient);
 }
 
 }  // namespace galore

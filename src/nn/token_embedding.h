@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/batch.h"
+#include "nn/embedding_table.h"
 #include "nn/layer_builder.h"
 #include "nn/pass.h"
 
@@ -22,7 +23,7 @@ struct EmbeddingSize {
 
 class TokenEmbedding {
  public:
-  // Has the parameters "<tokens>.weight" (vocabulary x n) and "<positions>.weight" (positions x n).
+  // Has the tables of the places `tokens` (vocabulary x n) and `positions` (positions x n).
   TokenEmbedding(const Place& tokens, const Place& positions, const EmbeddingSize& size,
                  const LayerBuilder& builder);
 
@@ -36,18 +37,18 @@ class TokenEmbedding {
   // Throws an Error if a row of this length does not fit the table of learned positions.
   void check_length(int64_t length) const;
 
-  Parameter& table() { return tokens_; }
+  Parameter& table() { return tokens_->stored(); }
   void list(ParameterList& parameters);
   // Sets the frozen row to zero.
   void clear_frozen_row();
 
  private:
-  bool has_positions() const { return positions_.value.defined(); }
+  bool has_positions() const { return positions_ != nullptr; }
   at::Tensor position_buffer(const Pass& pass, int64_t first) const;
   void drop(const Pass& pass, const at::Tensor& x) const;
 
   EmbeddingSize size_;
-  Parameter tokens_, positions_;  // positions_ has no value if there are no learned positions
+  TablePointer tokens_, positions_;  // positions_ is null if there are no learned positions
 };
 
 }  // namespace galore

@@ -9,6 +9,7 @@
 #include "core/errors.h"
 #include "kernels/device.h"
 #include "optim/presets.h"
+#include "train/adapter_start.h"
 #include "train/inputs.h"
 #include "train/product_rate.h"
 #include "train/training_loop.h"
@@ -168,6 +169,8 @@ void TrainingLoop::prepare_model(const MakeModel& make_model) {
     const std::string note = set_weights(*run_.model, options_, options_.seed);
     if (!note.empty()) recorder_.log().say("note: " + note);
   }
+  if (!keeper_.resumes() && options_.adapter_name_or_path.empty() && starts_from_data(*run_.model))
+    start_adapter();
   add_optimizer(run_, options_.optimizer, options_.learning_rate);
   check_optimizer();
   const bool loses_changes = options_.optimizer.rounding == "nearest" && !options_.optimizer.master_weights;
@@ -176,6 +179,15 @@ void TrainingLoop::prepare_model(const MakeModel& make_model) {
   announce_model();
   recorder_.set_speed_of(operations_per_token(inputs_.config, options_.max_length),
                          product_rate(inputs_.model_options.compute_dtype, inputs_.device), inputs_.device);
+}
+
+// The first micro-batch gives the adapter's first values, and then is trained on like the others.
+void TrainingLoop::start_adapter() {
+  auto batch = inputs_.train_data->next();
+  if (!batch) fail("train", "no rows are left to start the adapter from");
+  start_from_batch(*run_.model, *batch);
+  inputs_.train_data->seek(state_.data);
+  recorder_.log().say(fmt::format("the adapter starts from the first {} rows", batch->rows()));
 }
 
 // Refuses options that no weight of this model can follow.

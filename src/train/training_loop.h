@@ -61,6 +61,7 @@ class TrainingLoop {
   void announce(const Configuration& configuration, const std::vector<std::string>& notes);
   void announce_memory();
   void prepare_model(const MakeModel& make_model);
+  void start_adapter();
   void check_optimizer() const;
   void announce_model();
 
