@@ -25,8 +25,9 @@ class AdaptedLayers {
   void initialize(uint64_t seed) const;
 
   const Adapter& adapter() const { return *adapter_; }
-  // Returns the layers, which belong to the model.
+  // Return the layers and tables, which belong to the model.
   const std::vector<AdaptedLayer*>& layers() const { return layers_; }
+  const std::vector<AdaptedTable*>& tables() const { return tables_; }
   std::vector<std::string> places() const;
   // Returns the adapter's peft_config() for these layers.
   Adapter::Json peft_config() const { return adapter_->peft_config(places(), inputs_first_); }
@@ -34,6 +35,7 @@ class AdaptedLayers {
  private:
   std::shared_ptr<const Adapter> adapter_;
   std::vector<AdaptedLayer*> layers_;
+  std::vector<AdaptedTable*> tables_;
   bool inputs_first_ = false;  // whether a layer's weight is stored as inputs x outputs
 };
 

@@ -10,6 +10,7 @@
 
 #include "core/memory.h"
 #include "core/parameter.h"
+#include "nn/embedding_table.h"
 #include "nn/layer_builder.h"
 #include "nn/linear_layer.h"
 
@@ -19,6 +20,18 @@ namespace galore {
 class AdaptedLayer : public LinearLayer {
  public:
   // Gives the adapter's own parameters their first values. The weights of the model are set before.
+  virtual void initialize(uint64_t seed) = 0;
+  // Returns true if the first values depend on a batch. Then start_from() sets them, given the gradient of
+  // the layer's output (T x outputs) and its input (T x inputs).
+  virtual bool starts_from_data() const { return false; }
+  // Returns true if the frozen weight is stored as inputs x outputs.
+  virtual bool inputs_first() const { return false; }
+  virtual void start_from(const at::Tensor& /*gradient*/, const at::Tensor& /*input*/) {}
+};
+
+// A table of rows that an adapter has made. The same holds for its parameters.
+class AdaptedTable : public EmbeddingTable {
+ public:
   virtual void initialize(uint64_t seed) = 0;
 };
 
@@ -33,6 +46,9 @@ class Adapter {
   // without the adapter; an adapter that replaces the weight does not ask for it.
   virtual std::unique_ptr<AdaptedLayer> linear(const Place& place, const LinearSize& size,
                                                const LayerBuilder& inner, Ledger& ledger) const = 0;
+  // Makes the table at a place of role embedding that the adapter takes.
+  virtual std::unique_ptr<AdaptedTable> embedding(const Place& place, const TableSize& size,
+                                                  const LayerBuilder& inner, Ledger& ledger) const;
   // Sets Parameter::trainable. `parameters` are those of the whole model, `places` the names of all places
   // that the adapter has taken. Refuses options that fit nothing in this model. By default every parameter is
   // trained that its layer has not frozen.
@@ -52,7 +68,7 @@ class Adapter {
   // Returns {"adapter": its name, "adapter_args": its arguments} if it has no form in PEFT's files, and null
   // otherwise.
   virtual Json choice() const { return nullptr; }
-  // Returns the name in adapter_model.safetensors of a trained parameter.
+  // Returns the name in adapter_model.safetensors of a parameter.
   virtual std::string peft_name(const Parameter& parameter, const std::vector<std::string>& places) const;
 };
 

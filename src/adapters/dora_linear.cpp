@@ -4,6 +4,8 @@
 
 #include <limits>
 
+#include "nn/linear_bias.h"
+
 namespace galore {
 namespace {
 
@@ -117,7 +119,7 @@ void DoraLinear::report_magnitude(const Pass& pass, const at::Tensor& gradient, 
     out.div_(norms);
   }
   magnitude_.sink->add(sum);
-  magnitude_.sink->use_done();
+  finish_report(pass, magnitude_);
 }
 
 void DoraLinear::report_gradient(const Pass& pass, const at::Tensor& gradient, const at::Tensor& x) {
@@ -126,12 +128,7 @@ void DoraLinear::report_gradient(const Pass& pass, const at::Tensor& gradient, c
   const Scratch scaled = this->scaled(pass, gradient, 0);
   report_magnitude(pass, gradient, *input);
   factors_.report(pass, scaled, *input);
-  if (!bias_.sink) return;
-  const Scratch sum = pass.scratch("linear.bias_gradient", {outputs_});
-  at::Tensor out = *sum;
-  at::sum_out(out, gradient, {0});
-  bias_.sink->add(sum);
-  bias_.sink->use_done();
+  report_bias(pass, bias_, gradient);
 }
 
 void DoraLinear::list(ParameterList& parameters) {
@@ -148,10 +145,16 @@ at::Tensor DoraLinear::merged_weight() const {
 }
 
 void DoraLinear::initialize(uint64_t seed) {
-  factors_.initialize(seed);
+  factors_.initialize(seed, {});
   if (magnitude_.value.is_meta()) return;
   remember_norms_of_weight();
   at::sqrt_out(magnitude_.value, squared_norms_);
+}
+
+// The magnitudes are the norms of the rows that the layer begins with.
+void DoraLinear::start_from(const at::Tensor& gradient, const at::Tensor& input) {
+  factors_.start_from(gradient, input);
+  magnitude_.value.copy_(direction_matrix().norm(2, {1}));
 }
 
 }  // namespace galore

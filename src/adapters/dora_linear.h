@@ -27,6 +27,9 @@ class DoraLinear : public AdaptedLayer {
   const std::string& name() const override { return base_->name(); }
   at::Tensor merged_weight() const override;
   void initialize(uint64_t seed) override;
+  bool starts_from_data() const override { return factors_.starts_from_data(); }
+  bool inputs_first() const override { return inputs_first_; }
+  void start_from(const at::Tensor& gradient, const at::Tensor& input) override;
 
  private:
   // Returns the norms of the rows of V (m) in fp32.

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "adapters/adapter_kind.h"
+#include "adapters/sparse_support.h"
 #include "core/errors.h"
 #include "core/test_message.h"
 #include "kernels/test_tensors.h"
@@ -123,6 +124,24 @@ TEST(FactoredLayers, MultiplyByTheirMergedWeight) {
   }
   OneLayer cola("cola");
   EXPECT_NE(message_of([&] { cola.layer->merged_weight(); }).find("up_proj"), std::string::npos);
+}
+
+// The elements lie evenly over rows and columns, and each is drawn.
+TEST(FactoredLayers, SupportOfSlTrainIsSpreadEvenly) {
+  constexpr int64_t kRows = 50, kColumns = 80, kCount = 617;
+  at::Tensor hits = at::zeros({kRows, kColumns});
+  for (uint64_t seed = 0; seed < 200; ++seed) {
+    const at::Tensor one = at::zeros({kRows, kColumns});
+    const SparseSupport support(kRows, kColumns, kCount, seed, "place");
+    support.add(one, at::ones({kCount}), {});
+    ASSERT_TRUE((one <= 1).all().item<bool>()) << "no element twice";
+    ASSERT_EQ(one.sum().item<int64_t>(), kCount);
+    ASSERT_LE((one.sum(1) - kCount / double(kRows)).abs().max().item<double>(), 1);
+    hits += one;
+  }
+  // A column is hit 200 x 617 / 80 = 1542 times on average, with a deviation of at most 39.
+  EXPECT_LE((hits.sum(0) - 1542.5).abs().max().item<double>(), 5 * 39);
+  EXPECT_GT(hits.min().item<double>(), 8) << "31 on average";
 }
 
 // The support does not depend on where it is kept, and SLTrain begins with W = S.

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "adapters/dora_linear.h"
+#include "adapters/lora_embedding.h"
 #include "adapters/lora_linear.h"
 #include "core/errors.h"
 
@@ -60,18 +61,53 @@ bool is_of_classifier(const std::string& module) {
   return false;
 }
 
+// The factors of PiSSA and their first values together are plain factors of twice the rank and the same
+// scale.
+void double_ranks(Adapter::Json& config, bool use_rslora) {
+  const double growth = use_rslora ? std::sqrt(2.0) : 2;
+  config["r"] = 2 * config["r"].get<int64_t>();
+  config["lora_alpha"] = short_number(growth * config["lora_alpha"].get<double>());
+  for (auto& rank : config["rank_pattern"]) rank = 2 * rank.get<int64_t>();
+  for (auto& alpha : config["alpha_pattern"]) alpha = short_number(growth * alpha.get<double>());
+}
+
 }  // namespace
 
 bool LoraAdapter::takes(const Place& place) const {
-  return config_.targets(place.name, place.role == Role::matrix);
+  const bool scores = place.role == Role::head && is_of_classifier(place.name);
+  return !scores && config_.targets(place.name, place.role == Role::matrix);
+}
+
+LoraSettings LoraAdapter::settings_at(const std::string& place) const {
+  return {config_.rank_of(place), config_.scale_of(place), config_.lora_dropout, config_.start,
+          config_.start_iterations};
 }
 
 std::unique_ptr<AdaptedLayer> LoraAdapter::linear(const Place& place, const LinearSize& size,
                                                   const LayerBuilder& inner, Ledger& ledger) const {
-  const LoraSettings settings{config_.rank_of(place.name), config_.scale_of(place.name),
-                              config_.lora_dropout};
+  const LoraSettings settings = settings_at(place.name);
   if (config_.use_dora) return std::make_unique<DoraLinear>(place, size, settings, inner, ledger);
   return std::make_unique<LoraLinear>(place, size, settings, inner, ledger);
+}
+
+std::unique_ptr<AdaptedTable> LoraAdapter::embedding(const Place& place, const TableSize& size,
+                                                     const LayerBuilder& inner, Ledger& ledger) const {
+  return std::make_unique<LoraEmbedding>(place, size, settings_at(place.name), config_.use_dora, inner,
+                                         ledger);
+}
+
+// A tied head is no layer of its own. PEFT would add factors to its output alone.
+void LoraAdapter::check_tied(const ParameterList& parameters) const {
+  const bool names_head = !config_.target_modules.all_linear && config_.targets("lm_head", false);
+  for (const Parameter* parameter : parameters) {
+    if (parameter->uses == 1) continue;
+    if (names_head)
+      fail_usage("target_modules", "lm_head is tied to {}: expected the embedding or matrices of the layers",
+                 module_of(*parameter));
+    if (config_.saves(module_of(*parameter)))
+      fail_usage("modules_to_save", "{} is tied to the head, which would change with it",
+                 module_of(*parameter));
+  }
 }
 
 void LoraAdapter::check_names(const ParameterList& parameters, const std::vector<std::string>& places) const {
@@ -80,22 +116,13 @@ void LoraAdapter::check_names(const ParameterList& parameters, const std::vector
       return parameter->role != Role::adapter && wanted(module_of(*parameter));
     });
   };
-  for (const Parameter* parameter : parameters)
-    if ((parameter->role == Role::embedding || parameter->role == Role::head) &&
-        !contains(places, module_of(*parameter)) && config_.targets(module_of(*parameter), false))
-      fail_usage("target_modules",
-                 "expected linear layers inside the model, given {}: name it in modules_to_save",
-                 module_of(*parameter));
+  check_tied(parameters);
   for (const std::string& ending : config_.target_modules.endings)
     if (is_new_ && !any([&](const std::string& module) { return is_named_by(module, {ending}); }))
       fail_usage("target_modules", "'{}' matches no module of the model", ending);
   if (places.empty())
-    fail_usage("target_modules", "no linear layer of the model is matched by {}",
+    fail_usage("target_modules", "no linear layer or embedding of the model is matched by {}",
                config_.given.value("target_modules", Json("all-linear")).dump());
-  for (const Parameter* parameter : parameters)
-    if (parameter->uses > 1 && config_.saves(module_of(*parameter)))
-      fail_usage("modules_to_save", "{} is tied to the head, which would change with it",
-                 module_of(*parameter));
   for (const std::string& ending : config_.modules_to_save)
     if (is_new_ && !any([&](const std::string& module) {
           LoraConfig one;
@@ -109,6 +136,7 @@ bool LoraAdapter::is_trained(const Parameter& parameter, const std::vector<std::
   const std::string module = module_of(parameter);
   // PEFT trains and saves the head of a classifier although no key asks for it.
   const bool scores = parameter.of_new_head && is_of_classifier(module);
+  if (parameter.name.ends_with(kStartEnding)) return false;
   if (parameter.role == Role::adapter || scores || config_.saves(module)) return true;
   if (!parameter.name.ends_with(".bias")) return false;
   return config_.bias == "all" || (config_.bias == "lora_only" && contains(places, module));
@@ -148,11 +176,14 @@ Adapter::Json LoraAdapter::peft_config(const std::vector<std::string>& places, b
     if (number.is_string()) number = std::stoll(number.get<std::string>());
   for (auto& number : config["alpha_pattern"])
     if (number.is_string()) number = short_number(std::stod(number.get<std::string>()));
+  config["init_lora_weights"] = true;
+  if (config_.start == LoraStart::pissa) double_ranks(config, config_.use_rslora);
   return config;
 }
 
 std::string LoraAdapter::peft_name(const Parameter& parameter, const std::vector<std::string>& places) const {
   const std::string module = module_of(parameter);
+  if (parameter.name.ends_with(kStartEnding)) return "base_model.model." + module + ".weight";
   const bool of_base = parameter.role != Role::adapter && contains(places, module);
   return "base_model.model." + module + (of_base ? ".base_layer" : "") + parameter.name.substr(module.size());
 }

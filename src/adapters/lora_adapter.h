@@ -9,6 +9,7 @@
 
 #include "adapters/adapter.h"
 #include "adapters/lora_config.h"
+#include "adapters/lora_factors.h"
 
 namespace galore {
 
@@ -28,6 +29,8 @@ class LoraAdapter : public Adapter {
   bool takes(const Place& place) const override;
   std::unique_ptr<AdaptedLayer> linear(const Place& place, const LinearSize& size, const LayerBuilder& inner,
                                        Ledger& ledger) const override;
+  std::unique_ptr<AdaptedTable> embedding(const Place& place, const TableSize& size,
+                                          const LayerBuilder& inner, Ledger& ledger) const override;
   void choose_trainable(const ParameterList& parameters,
                         const std::vector<std::string>& places) const override;
   double learning_rate_factor(const Parameter& parameter, double learning_rate) const override;
@@ -36,6 +39,8 @@ class LoraAdapter : public Adapter {
 
  private:
   void check_names(const ParameterList& parameters, const std::vector<std::string>& places) const;
+  LoraSettings settings_at(const std::string& place) const;
+  void check_tied(const ParameterList& parameters) const;
   bool is_trained(const Parameter& parameter, const std::vector<std::string>& places) const;
 
   LoraConfig config_;

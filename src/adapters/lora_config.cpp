@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
+#include <string_view>
 
 #include "core/errors.h"
 #include "core/options.h"
@@ -108,14 +109,31 @@ class Reader {
              value);
     }
   }
-  void check_start() const {
+  void start(LoraConfig& config) const {
     const auto found = map_.find("init_lora_weights");
     if (found == map_.end() || found->is_boolean() || found->is_null()) return;
-    const std::string text = found->is_string() ? found->get<std::string>() : found->dump();
-    for (const std::string& name : kOtherBase)
-      if (canonical_name(text).starts_with(name))
-        refuse("init_lora_weights", "a start that leaves the base model's weights as they are", *found);
-    if (!from_file_ && text != "true") refuse("init_lora_weights", "true", *found);
+    const std::string text = found->is_string() ? canonical_name(found->get<std::string>()) : found->dump();
+    if (from_file_) {
+      for (const std::string& name : kOtherBase)
+        if (text.starts_with(name))
+          refuse("init_lora_weights", "a start that leaves the base model's weights as they are", *found);
+      return;
+    }
+    constexpr std::string_view kSearched = "pissa_niter_";
+    if (text == "pissa" || text.starts_with(kSearched)) {
+      config.start = LoraStart::pissa;
+      if (text != "pissa")
+        config.start_iterations = static_cast<int64_t>(
+            number_of("init_lora_weights", text.substr(kSearched.size()), 1, 1000, /*whole=*/true));
+    } else if (text == "eva") {
+      config.start = LoraStart::eva;
+    } else if (text == "lora_one") {
+      config.start = LoraStart::lora_one;
+    } else if (text != "true") {
+      refuse("init_lora_weights", "true, pissa, pissa_niter_<number>, eva or lora_one", *found);
+    }
+    if (config.start == LoraStart::pissa && config.use_dora)
+      refuse("init_lora_weights", "true, eva or lora_one with use_dora", *found);
   }
   [[noreturn]] void refuse(const std::string& key, const std::string& expected, const Json& value) const {
     const std::string given = value.dump(-1, ' ', false, Json::error_handler_t::replace).substr(0, 120);
@@ -227,7 +245,7 @@ LoraConfig read_lora_config(const Json& map, const std::string& where, bool from
   reader.patterns("rank_pattern", config.rank_pattern, 1);
   reader.patterns("alpha_pattern", config.alpha_pattern, 0);
   reader.names("modules_to_save", config.modules_to_save);
-  reader.check_start();
+  reader.start(config);
   reader.finish();
   if (config.target_modules.empty()) {
     if (from_file) reader.refuse("target_modules", "a list, a regular expression or all-linear", nullptr);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "adapters/adapter.h"
+#include "adapters/lora_factors.h"
 #include "adapters/module_pattern.h"
 
 namespace galore {
@@ -41,7 +42,9 @@ struct LoraConfig {
   std::vector<NamedNumber<int64_t>> rank_pattern;  // the first that matches wins
   std::vector<NamedNumber<double>> alpha_pattern;
   std::vector<std::string> modules_to_save;
-  Adapter::Json given;  // the map that was read
+  LoraStart start = LoraStart::uniform;  // init_lora_weights
+  int64_t start_iterations = 0;          // the number in pissa_niter_<number>
+  Adapter::Json given;                   // the map that was read
 
   // Returns the rank and alpha of one module, and its scale alpha / r or alpha / sqrt(r).
   int64_t rank_of(const std::string& module) const;

@@ -42,4 +42,11 @@ at::Tensor LoraLinear::merged_weight() const {
   return base_->merged_weight().to(at::kFloat).add(inputs_first_ ? product.t() : product);
 }
 
+void LoraLinear::initialize(uint64_t seed) {
+  factors_.initialize(seed, [this] {
+    const at::Tensor weight = base_->merged_weight().to(at::kFloat);
+    return inputs_first_ ? weight.t() : weight;
+  });
+}
+
 }  // namespace galore

@@ -21,7 +21,12 @@ class LoraLinear : public AdaptedLayer {
   void list(ParameterList& parameters) override;
   const std::string& name() const override { return base_->name(); }
   at::Tensor merged_weight() const override;
-  void initialize(uint64_t seed) override { factors_.initialize(seed); }
+  void initialize(uint64_t seed) override;
+  bool starts_from_data() const override { return factors_.starts_from_data(); }
+  bool inputs_first() const override { return inputs_first_; }
+  void start_from(const at::Tensor& gradient, const at::Tensor& input) override {
+    factors_.start_from(gradient, input);
+  }
 
  private:
   LinearPointer base_;

@@ -16,7 +16,7 @@ class SlTrain : public FactorPlaces {
     table.add("alpha", &alpha_, "the product is multiplied by alpha / r").range(0, 1e9);
     table.add("density", &density_, "share of a matrix's elements that have a sparse value").range(0, 1);
     table.add("support_seed", &seed_, "seed of the supports").range(0, 1e18);
-    table.add("support", &support_, "stored as int32 (4 bytes a value), or regenerated (0 bytes, slow)")
+    table.add("support", &support_, "stored as int32 (4 bytes a value), or regenerated (0 bytes)")
         .choices({"stored", "regenerated"});
     declare_places(table);
     set_options(table, arguments);

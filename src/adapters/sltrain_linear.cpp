@@ -32,9 +32,9 @@ SlTrainLinear::SlTrainLinear(const Place& place, const LinearSize& size, const S
     : name_(place.name),
       settings_(settings),
       inputs_first_(size.inputs_first),
-      positions_(static_cast<uint64_t>(size.outputs * size.inputs), settings.seed, "support." + place.name) {
+      support_(size.outputs, size.inputs, support_size(size, settings.density), settings.seed, place.name) {
   const Place own = place.as(Role::adapter);
-  const int64_t count = support_size(size, settings.density);
+  const int64_t count = support_.count();
   if (size.outputs * size.inputs > std::numeric_limits<int32_t>::max())
     fail("sltrain", "{}: expected at most 2^31 - 1 elements, given {} x {}", name_, size.outputs,
          size.inputs);
@@ -43,33 +43,19 @@ SlTrainLinear::SlTrainLinear(const Place& place, const LinearSize& size, const S
   define_parameter(values_, own, "sparse_values", {count}, builder);
   if (size.bias) define_parameter(bias_, place.as(Role::bias), "bias", {size.outputs}, builder);
   if (!settings.keeps_support) return;
-  kept_support_ = ledger.empty(Owner::weights, {count}, at::kInt);
-  if (!kept_support_.is_meta()) write_support(kept_support_);
-}
-
-void SlTrainLinear::write_support(const at::Tensor& out) const {
-  int32_t* const positions = out.mutable_data_ptr<int32_t>();
-  for (int64_t i = 0; i < out.numel(); ++i)
-    positions[i] = static_cast<int32_t>(positions_(static_cast<uint64_t>(i)));
-}
-
-at::Tensor SlTrainLinear::support(Workspace& workspace) const {
-  if (kept_support_.defined()) return kept_support_;
-  const at::Tensor computed =
-      workspace.get(Owner::workspace, "sltrain.support", values_.value.sizes(), at::kInt);
-  if (!computed.is_meta()) write_support(computed);
-  return computed;
+  positions_ = ledger.empty(Owner::weights, {count}, at::kInt);
+  if (!positions_.is_meta()) support_.write(positions_);
 }
 
 Scratch SlTrainLinear::weight(const Pass& pass) const {
   const at::Tensor a = converted(a_.value, pass.dtype, pass.workspace, "sltrain.a");
   const at::Tensor b = converted(b_.value, pass.dtype, pass.workspace, "sltrain.b");
   const at::Tensor values = converted(values_.value, pass.dtype, pass.workspace, "sltrain.values");
+  const Scratch scaled = pass.scratch("sltrain.a_gradient", a.sizes());
+  if (!scaled->is_meta()) scaled->copy_(a).mul_(settings_.scale);
   Scratch weight = pass.scratch("sltrain.weight", {b.size(0), a.size(1)});
-  matrix_product(weight, b, a, Write::replace);
-  const at::Tensor positions = support(pass.workspace);
-  if (weight->is_meta()) return weight;
-  weight->mul_(settings_.scale).view({-1}).index_add_(0, positions, values);
+  matrix_product(weight, b, scaled, Write::replace);
+  if (!weight->is_meta()) support_.add(weight, values, positions_);
   return weight;
 }
 
@@ -96,12 +82,10 @@ void SlTrainLinear::report_gradient(const Pass& pass, const at::Tensor& gradient
   product_dyt_x(dense, gradient, x, Write::replace);
   matrix_product(of_a, b.t(), dense, Write::replace);
   matrix_product(of_b, dense, a.t(), Write::replace);
-  const at::Tensor positions = support(pass.workspace);
   if (!dense->is_meta()) {
     of_a->mul_(settings_.scale);
     of_b->mul_(settings_.scale);
-    at::Tensor target = *of_values;
-    at::index_select_out(target, dense->view({-1}), 0, positions);
+    support_.take(of_values, dense, positions_);
   }
   const auto report = [](const Parameter& parameter, const at::Tensor& found) {
     if (!parameter.sink) return;
@@ -121,9 +105,7 @@ void SlTrainLinear::list(ParameterList& parameters) {
 
 at::Tensor SlTrainLinear::merged_weight() const {
   const at::Tensor weight = at::mm(b_.value.to(at::kFloat), a_.value.to(at::kFloat)).mul_(settings_.scale);
-  const at::Tensor positions = at::empty(values_.value.sizes(), at::kInt);
-  write_support(positions);
-  weight.view({-1}).index_add_(0, positions, values_.value.to(at::kFloat));
+  support_.add(weight, values_.value.to(at::kFloat), positions_);
   return inputs_first_ ? weight.t() : weight;
 }
 

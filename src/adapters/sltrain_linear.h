@@ -6,8 +6,8 @@
 //   G = dY^T x;  dB = s G A^T;  dA = s B^T G;  dS = G on the support;  dx = dY W
 //
 // W and G exist for one layer at a time, in workspace buffers (m x n each) that all layers share. The support
-// is drawn uniformly among all supports of size k by a seed and the layer's name, so it is never saved. It is
-// either kept as int32 (4 k bytes) or computed again in each pass (0 bytes, and much slower).
+// is drawn by a seed and the layer's name (sparse_support.h), so it is never saved. It is either kept as
+// int32 (4 k bytes) or computed again in each pass (0 bytes, and a little slower).
 //
 // A and the values begin uniform on +-1/sqrt(n), and B with zero, as in the authors' code: W = S.
 #pragma once
@@ -18,7 +18,7 @@
 #include <string>
 
 #include "adapters/adapter.h"
-#include "core/permutation.h"
+#include "adapters/sparse_support.h"
 
 namespace galore {
 
@@ -47,9 +47,6 @@ class SlTrainLinear : public AdaptedLayer {
   void initialize(uint64_t seed) override;
 
  private:
-  // Returns the positions of the support in the flattened weight (k), int32 or int64.
-  at::Tensor support(Workspace& workspace) const;
-  void write_support(const at::Tensor& out) const;
   // Returns W in the pass's dtype.
   Scratch weight(const Pass& pass) const;
 
@@ -57,8 +54,8 @@ class SlTrainLinear : public AdaptedLayer {
   SlTrainSettings settings_;
   bool inputs_first_;
   Parameter a_, b_, values_, bias_;  // bias_ has no value if there is no bias
-  Permutation positions_;            // its first k values are the support
-  at::Tensor kept_support_;          // int32, or undefined
+  SparseSupport support_;
+  at::Tensor positions_;  // of the support, int32; undefined if they are computed in each pass
 };
 
 }  // namespace galore

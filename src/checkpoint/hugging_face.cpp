@@ -152,11 +152,13 @@ void read_into_codes(const StoredTensor& stored, const GroupQuantized& codes) {
   const int64_t size = codes.format.group_size, total = codes.numel();
   const int64_t piece = std::max<int64_t>(1, kPiece / size) * size;
   const at::Tensor values = at::empty({std::min(piece, total)}, codes.scales.options());
+  kernels::GroupEncoder encoder(codes);
   for (int64_t first = 0; first < total; first += piece) {
     at::Tensor part = values.narrow(0, 0, std::min(piece, total - first));
     stored.file->read_part(*stored.info, first, part);
-    kernels::encode_groups(part, kernels::part_of(codes, first, part.numel()), nullptr);
+    encoder.add(part, first);
   }
+  encoder.finish();
 }
 
 // Fills the rows of a table behind the first `stored` ones with the mean of those.

@@ -1,5 +1,6 @@
 #include "checkpoint/peft_directory.h"
 
+#include <ATen/ATen.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
@@ -15,20 +16,51 @@
 namespace galore {
 namespace {
 
-// Returns the trained parameters by their names in the file.
-std::map<std::string, Parameter*> by_peft_name(TrainableModel& model) {
-  const AdaptedLayers& adapted = *model.adapted();
-  const auto places = adapted.places();
-  std::map<std::string, Parameter*> named;
-  for (Parameter* parameter : model.parameters())
-    if (parameter->trainable) named.emplace(adapted.adapter().peft_name(*parameter, places), parameter);
-  return named;
+// The parameters of an adapter by their names in the file. Like PEFT, we save the tables and the head that
+// have factors, and read them where a file holds them.
+struct AdapterParameters {
+  explicit AdapterParameters(TrainableModel& model) {
+    const AdaptedLayers& adapted = *model.adapted();
+    const auto places = adapted.places();
+    for (Parameter* parameter : model.parameters()) {
+      const std::string name = adapted.adapter().peft_name(*parameter, places);
+      if (parameter->trainable) {
+        trained.emplace(name, parameter);
+      } else if (parameter->role == Role::adapter) {
+        starts.emplace(name, parameter);
+      } else if (parameter->role == Role::embedding || parameter->role == Role::head) {
+        stored.emplace(name, parameter);
+        if (parameter->uses > 1) stored.emplace("base_model.model.lm_head.weight", parameter);
+      }
+    }
+  }
+  // Returns the parameter of this name, or null.
+  Parameter* find(const std::string& name) const {
+    for (const auto* parameters : {&trained, &stored})
+      if (const auto found = parameters->find(name); found != parameters->end()) return found->second;
+    return nullptr;
+  }
+
+  std::map<std::string, Parameter*> trained, stored;
+  std::map<std::string, Parameter*> starts;  // they stand behind the trained parameters of the same names
+};
+
+// Returns the axis along which a factor and its first value are joined: that of the rank.
+int64_t rank_axis(const std::string& name) { return name.ends_with(".lora_B.weight") ? 1 : 0; }
+
+at::Tensor joined(const std::string& name, const Parameter& factor, const Parameter& start) {
+  return at::cat({factor.value, start.value}, rank_axis(name));
 }
 
-void check_shape(const std::string& file, const TensorInfo& info, const Parameter& parameter) {
-  if (parameter.sizes() != at::IntArrayRef(info.shape))
+bool has_factors(const std::string& name) { return name.ends_with(".base_layer.weight"); }
+
+void check_shape(const std::string& file, const TensorInfo& info, const Parameter& parameter,
+                 bool has_start) {
+  std::vector<int64_t> shape = parameter.sizes().vec();
+  if (has_start) shape.at(static_cast<size_t>(rank_axis(info.name))) *= 2;
+  if (shape != info.shape)
     fail("adapter", "{}: tensor {}: expected shape [{}], given [{}]", file, quoted_name(info.name),
-         fmt::join(parameter.sizes(), ", "), fmt::join(info.shape, ", "));
+         fmt::join(shape, ", "), fmt::join(info.shape, ", "));
   if (!at::isFloatingType(info.dtype))
     fail("adapter", "{}: tensor {}: expected F64, F32, BF16 or F16, given {}", file, quoted_name(info.name),
          safetensors_dtype_name(info.dtype));
@@ -79,30 +111,58 @@ Adapter::Json read_adapter_config(const Path& directory) {
 void load_adapter(const Path& directory, TrainableModel& model) {
   const SafetensorsReader reader = open_adapter(directory);
   const std::string file = reader.path().string();
-  auto wanted = by_peft_name(model);
+  const AdapterParameters known(model);
+  auto missing = known.trained;
   for (const TensorInfo& info : reader.tensors()) {
-    const auto found = wanted.find(info.name);
-    if (found == wanted.end())
+    Parameter* parameter = known.find(info.name);
+    if (!parameter)
       fail("adapter", "{}: tensor {} does not fit the model and {}", file, quoted_name(info.name),
            kAdapterConfigName);
-    check_shape(file, info, *found->second);
-    reader.read_into(info.name, found->second->value);
-    wanted.erase(found);
+    const auto start = known.starts.find(info.name);
+    const bool has_start = start != known.starts.end();
+    check_shape(file, info, *parameter, has_start);
+    if (has_start) {
+      const auto halves = reader.read(info.name).to(at::kFloat).chunk(2, rank_axis(info.name));
+      parameter->value.copy_(halves[0]);
+      start->second->value.copy_(halves[1]);
+    } else {
+      reader.read_into(info.name, parameter->value);
+    }
+    missing.erase(info.name);
   }
-  if (!wanted.empty())
-    fail("adapter", "{}: no tensor {} ({} are missing)", file, quoted_name(wanted.begin()->first),
-         wanted.size());
+  if (!missing.empty())
+    fail("adapter", "{}: no tensor {} ({} are missing)", file, quoted_name(missing.begin()->first),
+         missing.size());
+}
+
+// PEFT names the task of the head, and the modules that it trains for it.
+void name_task(Adapter::Json& config, const HeadConfig& head) {
+  if (head.kind == HeadKind::language || config["task_type"] != "CAUSAL_LM") return;
+  config["task_type"] = "SEQ_CLS";
+  Adapter::Json& saved = config["modules_to_save"];
+  if (saved.is_null()) saved = Adapter::Json::array();
+  for (const char* name : {"classifier", "score"})
+    if (std::find(saved.begin(), saved.end(), name) == saved.end()) saved.push_back(name);
 }
 
 void save_adapter(const Path& directory, TrainableModel& model, const std::string& base) {
   std::filesystem::create_directories(directory);
   std::vector<TensorToWrite> tensors;
-  for (const auto& [name, parameter] : by_peft_name(model)) {
+  const AdapterParameters known(model);
+  auto written = known.trained;
+  for (const auto& [name, parameter] : known.stored)
+    if (has_factors(name)) written.emplace(name, parameter);
+  for (const auto& [name, parameter] : written) {
+    if (const auto start = known.starts.find(name); start != known.starts.end()) {
+      tensors.emplace_back(name, joined(name, *parameter, *start->second));
+      continue;
+    }
     tensors.emplace_back(*parameter, parameter->codes ? at::kFloat : parameter->value.scalar_type());
     tensors.back().name = name;
   }
   const AdaptedLayers& adapted = *model.adapted();
   Adapter::Json config = adapted.peft_config();
+  name_task(config, model.config().head);
   Adapter::Json& named = config["base_model_name_or_path"];
   if (named.is_null()) named = base;
   state_task(model.config().head, config);

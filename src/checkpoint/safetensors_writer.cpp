@@ -50,7 +50,7 @@ void write_decoded(AtomicFile& file, const GroupQuantized& codes, at::ScalarType
   const at::Tensor values = at::empty({std::min(chunk, total)}, codes.scales.options());
   for (int64_t first = 0; first < total; first += chunk) {
     const at::Tensor part = values.narrow(0, 0, std::min(chunk, total - first));
-    kernels::decode_groups(kernels::part_of(codes, first, part.numel()), part);
+    kernels::decode_part(codes, first, part);
     const at::Tensor converted = part.to(at::TensorOptions().device(at::kCPU).dtype(dtype));
     file.write(converted.const_data_ptr(), converted.nbytes());
   }

@@ -44,6 +44,7 @@ void declare_eval_options(OptionTable& table, EvalOptions& o) {
   declare_chat(table, o.data);
   declare_preferences(table, o.task);
   declare_adapter_path(table, o.model);
+  declare_quantization(table, o.model);
   declare_packing(table, o.data);
   declare_format(table, o.data);
   table.add("per_device_eval_batch_size", &o.data.per_device_eval_batch_size, "rows in a batch")
@@ -112,6 +113,7 @@ int eval_command(const Arguments& arguments) {
                task.name());
   take_rows_apart(options, table);
   std::vector<std::string> notes;
+  resolve_quantization(options.model, notes);
   fit_max_length(options.data, config, table.was_set("max_length"), notes);
   const auto say = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
   for (const std::string& note : notes) say("note: " + note);

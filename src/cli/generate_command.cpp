@@ -36,6 +36,7 @@ void declare_generate_options(OptionTable& table, Settings& s) {
   table.add("model_name_or_path", &s.model.model_name_or_path, "Hugging Face directory or checkpoint");
   table.add("tokenizer_name", &s.model.tokenizer_name, "tokenizer directory or file; default: the model's");
   declare_adapter_path(table, s.model);
+  declare_quantization(table, s.model);
   table.add("prompt", &s.prompt, "text to continue");
   table.add("prompt_file", &s.prompt_file, "file of prompts, one for each line");
   table.add("prompt_ids", &s.prompt_ids, "token ids to continue, as 1,2,3");
@@ -198,6 +199,9 @@ int generate_command(const Arguments& arguments) {
   if (!parse_arguments("generate", table, arguments)) return 0;
   if (settings.model.model_name_or_path.empty()) fail_usage("generate", "expected --model_name_or_path DIR");
   resolve_base_model(settings.model);
+  std::vector<std::string> notes;
+  resolve_quantization(settings.model, notes);
+  for (const std::string& note : notes) fmt::print(stderr, "note: {}\n", note);
   settings.new_tokens_given = table.was_set("max_new_tokens");
   set_threads(settings.machine.threads);
   const ModelConfig config = model_config_of(settings.model);

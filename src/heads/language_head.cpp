@@ -59,8 +59,15 @@ class BiasGradient {
 
 LanguageHead::LanguageHead(const Place& place, int64_t vocabulary, int64_t features,
                            const LayerBuilder& builder, const LogitsSize& size)
-    : weight_(own_), chunk_bytes_(kChunkBytes), size_(size) {
-  define_parameter(own_, place.as(Role::head), "weight", {vocabulary, features}, builder);
+    : vocabulary_(vocabulary), weight_(own_), chunk_bytes_(kChunkBytes), size_(size) {
+  const Place head = place.as(Role::head);
+  if (!builder.changes(head)) {
+    define_parameter(own_, head, "weight", {vocabulary, features}, builder);
+    return;
+  }
+  LinearSize size_of_layer{features, vocabulary};
+  size_of_layer.in_chunks = true;
+  layer_ = builder.linear(head, size_of_layer);
 }
 
 LanguageHead::LanguageHead(Parameter& weight, const Place& bias, const LayerBuilder& builder)
@@ -69,12 +76,13 @@ LanguageHead::LanguageHead(Parameter& weight, const Place& bias, const LayerBuil
 }
 
 void LanguageHead::list(ParameterList& parameters) {
+  if (layer_) layer_->list(parameters);
   if (own_.value.defined()) parameters.push_back(&own_);
   if (bias_.value.defined()) parameters.push_back(&bias_);
 }
 
 int64_t LanguageHead::chunk_tokens() const {
-  const int64_t fit = chunk_bytes_ / (4 * weight_.value.size(0));
+  const int64_t fit = chunk_bytes_ / (4 * vocabulary_);
   return fit >= 64 ? fit / 64 * 64 : std::max<int64_t>(fit, 1);
 }
 
@@ -82,6 +90,7 @@ int64_t LanguageHead::chunk_tokens() const {
 // made; then the products convert parts of the weight in every chunk.
 at::Tensor LanguageHead::weight_for_products(const Pass& pass) const {
   constexpr int64_t kLargestCopy = int64_t{256} << 20;
+  if (layer_) return {};
   const int64_t bytes = weight_.value.numel() * static_cast<int64_t>(c10::elementSize(pass.dtype));
   if (bytes > kLargestCopy) return weight_.value;
   return converted(weight_.value, pass.dtype, pass.workspace, "matmul.weight");
@@ -91,7 +100,7 @@ at::Tensor LanguageHead::weight_for_products(const Pass& pass) const {
 at::Tensor LanguageHead::label_buffer(const Pass& pass, const Targets& targets) const {
   const at::Tensor& labels = targets.labels;
   if (labels.numel() != pass.tokens()) fail("labels", "expected one for each of {} tokens", pass.tokens());
-  if (!labels.is_meta()) check_indices(labels, weight_.sizes()[0], "labels", /*may_ignore=*/true);
+  if (!labels.is_meta()) check_indices(labels, vocabulary_, "labels", /*may_ignore=*/true);
   const at::Tensor buffer = pass.workspace.get(Owner::workspace, "labels", {pass.tokens()}, at::kLong);
   if (!buffer.is_meta()) buffer.view(labels.sizes()).copy_(labels);
   return buffer;
@@ -103,12 +112,38 @@ void LanguageHead::finish_logits(const at::Tensor& products) const {
   if (size_.soft_cap > 0) products.div_(size_.soft_cap).tanh_().mul_(size_.soft_cap);
 }
 
+Pass LanguageHead::chunk_pass(const Pass& pass, int64_t first, int64_t count, Dropout& dropout) const {
+  Pass chunk{pass.workspace, pass.dtype, count, 1, pass.prefix};
+  chunk.more_follows = first + count < pass.tokens();
+  if (!pass.dropout) return chunk;
+  dropout = *pass.dropout;
+  dropout.place.first_row = dropout.place.first_row * pass.length + first;
+  chunk.dropout = &dropout;
+  return chunk;
+}
+
 Scratch LanguageHead::chunk_logits(const Pass& pass, const at::Tensor& hidden,
                                    const at::Tensor& weight) const {
-  Scratch out = pass.scratch("head.logits", {hidden.size(0), weight.size(0)});
-  product_x_wt(out, hidden, weight, Write::replace, pass.workspace);
+  Scratch out = pass.scratch("head.logits", {hidden.size(0), vocabulary_});
+  if (layer_)
+    layer_->forward(pass, hidden, out, Write::replace);
+  else
+    product_x_wt(out, hidden, weight, Write::replace, pass.workspace);
   finish_logits(out);
   return out;
+}
+
+// Computes the hidden states' gradient and reports the weight's, given the gradient of the products.
+void LanguageHead::chunk_backward(const Pass& pass, const at::Tensor& logits, const at::Tensor& hidden,
+                                  const at::Tensor& weight, const at::Tensor& hidden_gradient) {
+  if (layer_) {
+    layer_->input_gradient(pass, logits, hidden_gradient, Write::replace);
+    return layer_->report_gradient(pass, logits, hidden);
+  }
+  product_x_w(hidden_gradient, logits, weight, Write::replace, pass.workspace);
+  if (!weight_.sink) return;
+  weight_.sink->add_product(logits, hidden);
+  finish_report(pass, weight_);
 }
 
 // Computes the losses and replaces logits by the gradients of the products.
@@ -139,17 +174,17 @@ void LanguageHead::train_tokens(const Pass& pass, const at::Tensor& hidden, cons
   BiasGradient bias(pass, bias_);
   for (int64_t first = 0; first < all; first += step) {
     const int64_t count = std::min(step, all - first);
+    Dropout dropout;
+    const Pass part = chunk_pass(pass, first, count, dropout);
     const at::Tensor chunk = hidden.narrow(0, first, count);
-    const Scratch logits = chunk_logits(pass, chunk, weight);
-    logits_gradient(pass, tokens.losses.narrow(0, first, count), logits,
+    const Scratch logits = chunk_logits(part, chunk, weight);
+    logits_gradient(part, tokens.losses.narrow(0, first, count), logits,
                     tokens.labels.narrow(0, first, count), gradient_scale);
     if (tokens.weights.defined() && !logits->is_meta())
       logits->mul_(tokens.weights.narrow(0, first, count).unsqueeze(1));
-    product_x_w(hidden_gradient.narrow(0, first, count), logits, weight, Write::replace, pass.workspace);
-    if (weight_.sink) weight_.sink->add_product(logits, chunk);
+    chunk_backward(part, logits, chunk, weight, hidden_gradient.narrow(0, first, count));
     bias.add(logits);
   }
-  if (weight_.sink) weight_.sink->use_done();
   bias.report();
 }
 
@@ -186,7 +221,9 @@ void LanguageHead::compute_losses(const Pass& pass, const at::Tensor& hidden, co
   const int64_t tokens = hidden.size(0), step = chunk_tokens();
   for (int64_t first = 0; first < tokens; first += step) {
     const int64_t count = std::min(step, tokens - first);
-    const Scratch logits = chunk_logits(pass, hidden.narrow(0, first, count), weight);
+    Dropout dropout;
+    const Scratch logits =
+        chunk_logits(chunk_pass(pass, first, count, dropout), hidden.narrow(0, first, count), weight);
     cross_entropy_loss(losses.narrow(0, first, count), logits, labels.narrow(0, first, count));
   }
 }
@@ -206,11 +243,10 @@ LossSum LanguageHead::evaluate(const Pass& pass, const at::Tensor& hidden, const
 }
 
 at::Tensor LanguageHead::logits(const Pass& pass, const at::Tensor& hidden) const {
-  const at::Tensor weight = weight_for_products(pass);
-  const at::Tensor out = at::empty({hidden.size(0), weight.size(0)}, hidden.options());
-  product_x_wt(out, hidden, weight, Write::replace, pass.workspace);
-  finish_logits(out);
-  return out.to(at::kFloat);
+  Dropout dropout;
+  const Pass whole = chunk_pass(pass, 0, hidden.size(0), dropout);
+  return chunk_logits(whole, hidden, weight_for_products(pass))
+      ->to(at::kFloat, /*non_blocking=*/false, /*copy=*/true);
 }
 
 }  // namespace galore

@@ -5,6 +5,7 @@
 #include "heads/head.h"
 #include "heads/token_loss.h"
 #include "nn/layer_builder.h"
+#include "nn/linear_layer.h"
 
 namespace galore {
 
@@ -21,10 +22,10 @@ class LanguageHead : public Head {
 
   // Shares `weight` (V x n), a tied embedding's table that belongs to the caller.
   explicit LanguageHead(Parameter& weight, int64_t chunk_bytes = kChunkBytes, const LogitsSize& size = {})
-      : weight_(weight), chunk_bytes_(chunk_bytes), size_(size) {}
+      : vocabulary_(weight.sizes()[0]), weight_(weight), chunk_bytes_(chunk_bytes), size_(size) {}
   // Shares `weight` and adds a bias (V) of its own, "<bias>.bias" (BERT).
   LanguageHead(Parameter& weight, const Place& bias, const LayerBuilder& builder);
-  // Has a weight of its own, "<place>.weight".
+  // Has a weight of its own, "<place>.weight", or the layer that the builder puts in its place.
   LanguageHead(const Place& place, int64_t vocabulary, int64_t features, const LayerBuilder& builder,
                const LogitsSize& size = {});
 
@@ -46,7 +47,11 @@ class LanguageHead : public Head {
                        const at::Tensor& labels, double gradient_scale) const;
   void smoothed_gradient(const Pass& pass, const at::Tensor& losses, const at::Tensor& logits,
                          const at::Tensor& labels, double gradient_scale) const;
+  // Returns the pass of tokens [first, first + count), in which each token is a row.
+  Pass chunk_pass(const Pass& pass, int64_t first, int64_t count, Dropout& dropout) const;
   Scratch chunk_logits(const Pass& pass, const at::Tensor& hidden, const at::Tensor& weight) const;
+  void chunk_backward(const Pass& pass, const at::Tensor& logits, const at::Tensor& hidden,
+                      const at::Tensor& weight, const at::Tensor& hidden_gradient);
   at::Tensor weight_for_products(const Pass& pass) const;
   at::Tensor label_buffer(const Pass& pass, const Targets& targets) const;
   void compute_losses(const Pass& pass, const at::Tensor& hidden, const at::Tensor& labels,
@@ -61,7 +66,9 @@ class LanguageHead : public Head {
   LossSum train_pairs(const Pass& pass, const at::Tensor& hidden, const Targets& targets,
                       double gradient_scale, const at::Tensor& hidden_gradient);
 
-  Parameter own_;   // has no value if the head is tied
+  LinearPointer layer_;  // null if the head is a plain matrix
+  int64_t vocabulary_;
+  Parameter own_;   // has no value if the head is tied or a layer
   Parameter bias_;  // has no value if there is no bias
   Parameter& weight_;
   int64_t chunk_bytes_;

@@ -1,10 +1,12 @@
 #include "kernels/group_quantize.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include "core/errors.h"
 #include "kernels/cpu/dispatch.h"
 #include "kernels/formulas/group_quantize.h"
+#include "kernels/normal_float.h"
 #include "kernels/op_table.h"
 
 namespace galore::kernels {
@@ -114,23 +116,70 @@ const Operation<decltype(update_groups)> kUpdateGroups("update_groups",
                                                        {.cpu = update_groups_on_cpu,
                                                         .composed = composed::update_groups});
 
+// A byte holds two elements, so the decoder begins at an even one.
+void decode_row(const GroupQuantized& source, int64_t first, const at::Tensor& out) {
+  if (first % 2 == 0) return decode_normal_float(source, first, out);
+  const at::Tensor longer = at::empty({out.numel() + 1}, out.options());
+  decode_normal_float(source, first - 1, longer);
+  out.copy_(longer.narrow(0, 1, out.numel()));
+}
+
+void decode_normal_float_block(const GroupQuantized& source, const Block& block,
+                               const at::Tensor& destination) {
+  const int64_t row_size = source.shape[1], first = block.first_row * row_size + block.first_column;
+  if (block.columns == row_size) return decode_row(source, first, destination.view({-1}));
+  at::parallel_for(0, block.rows, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row)
+      decode_row(source, first + row * row_size, destination.select(0, row));
+  });
+}
+
 }  // namespace
 
 void encode_groups(const at::Tensor& source, const GroupQuantized& destination,
                    const RandomStream* stochastic) {
   check_codes(source, destination);
+  if (destination.format.normal_float) {
+    GALORE_ASSERT(stochastic == nullptr);
+    GroupEncoder encoder(destination);
+    encoder.add(source.view({-1}), 0);
+    return encoder.finish();
+  }
   kEncodeGroups(source, source, destination, stochastic);
 }
 
 void decode_groups(const GroupQuantized& source, const at::Tensor& destination) {
   check_codes(destination, source);
+  if (source.format.normal_float) return decode_normal_float(source, 0, destination.view({-1}));
   kDecodeGroups(destination, source, destination);
 }
 
 void decode_block(const GroupQuantized& source, const Block& block, const at::Tensor& destination) {
-  GALORE_ASSERT(source.format.bits == 8 && source.shape.size() == 2 && destination.is_contiguous() &&
+  GALORE_ASSERT(source.shape.size() == 2 && destination.is_contiguous() &&
                 destination.size(0) == block.rows && destination.size(1) == block.columns);
+  if (destination.is_meta()) return;
+  if (source.format.normal_float) return decode_normal_float_block(source, block, destination);
+  GALORE_ASSERT(source.format.bits == 8);
   kDecodeBlock(destination, source, block, destination);
+}
+
+void decode_part(const GroupQuantized& source, int64_t first, const at::Tensor& destination) {
+  if (source.format.normal_float) return decode_normal_float(source, first, destination);
+  decode_groups(part_of(source, first, destination.numel()), destination);
+}
+
+GroupEncoder::GroupEncoder(const GroupQuantized& destination) : destination_(destination) {
+  if (destination.format.normal_float)
+    largest_ = at::empty(destination.zeros.sizes(), destination.scales.options());
+}
+
+void GroupEncoder::add(const at::Tensor& values, int64_t first) {
+  if (largest_.defined()) return encode_normal_float(values, first, destination_, largest_);
+  encode_groups(values, part_of(destination_, first, values.numel()), nullptr);
+}
+
+void GroupEncoder::finish() {
+  if (largest_.defined()) encode_scales(largest_, destination_);
 }
 
 GroupQuantized part_of(const GroupQuantized& codes, int64_t first, int64_t count) {
@@ -150,7 +199,8 @@ void update_groups(const WeightUpdate& update, const at::Tensor& direction, cons
 }
 
 bool is_finite(const GroupQuantized& codes) {
-  return codes.is_meta() || codes.scales.isfinite().all().item<bool>();
+  return codes.is_meta() || (codes.scales.isfinite().all().item<bool>() &&
+                             (!codes.offset.defined() || codes.offset.isfinite().all().item<bool>()));
 }
 
 namespace composed {

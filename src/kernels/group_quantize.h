@@ -27,6 +27,8 @@
 
 namespace galore::kernels {
 
+// The functions below take codes in NF4 (normal_float.h) as well, except where they change weights.
+//
 // Encodes `source` (fp32 or bf16, of the codes' shape). A null `stochastic` rounds to nearest; otherwise
 // element i takes bits from block i / 8, slot i % 8 of the stream.
 void encode_groups(const at::Tensor& source, const GroupQuantized& destination,
@@ -40,6 +42,23 @@ struct Block {
 };
 // Decodes a part into `destination` ([rows, columns], fp32 or bf16, contiguous).
 void decode_block(const GroupQuantized& source, const Block& block, const at::Tensor& destination);
+// Decodes the elements from `first` on, a multiple of the group size, into `destination` (flat).
+void decode_part(const GroupQuantized& source, int64_t first, const at::Tensor& destination);
+// Encodes a tensor piece by piece, so that it never exists as a whole.
+class GroupEncoder {
+ public:
+  // `destination` must outlive this object.
+  explicit GroupEncoder(const GroupQuantized& destination);
+  // Encodes a piece (fp32 or bf16, contiguous) that begins at the element `first`, a multiple of the group
+  // size.
+  void add(const at::Tensor& values, int64_t first);
+  // Call this after the last piece.
+  void finish();
+
+ private:
+  const GroupQuantized& destination_;
+  at::Tensor largest_;  // the largest magnitudes of all groups (NF4 only)
+};
 // Returns the codes of `count` elements from `first` on, a multiple of the group size, without a copy; 8 bits
 // only.
 GroupQuantized part_of(const GroupQuantized& codes, int64_t first, int64_t count);

@@ -58,11 +58,13 @@ void random_normal(const GroupQuantized& out, double deviation, const RandomStre
   const int64_t four_groups = 4 * out.format.group_size, count = out.numel();
   const int64_t piece = std::max<int64_t>(1, kCodedPiece / four_groups) * four_groups;
   const at::Tensor numbers = at::empty({std::min(piece, count)}, at::kFloat);
+  kernels::GroupEncoder encoder(out);
   for (int64_t first = 0; first < count; first += piece) {
     const at::Tensor part = numbers.narrow(0, 0, std::min(piece, count - first));
     fill_on_cpu(part, static_cast<uint64_t>(first / 4), deviation, stream);
-    kernels::encode_groups(part.to(out.codes.device()), kernels::part_of(out, first, part.numel()), nullptr);
+    encoder.add(part.to(out.codes.device()), first);
   }
+  encoder.finish();
 }
 
 void composed::random_normal(float* out, int64_t count, uint64_t first_block, double deviation,

@@ -19,7 +19,7 @@ std::array<int64_t, 2> weight_shape(const LinearSize& size) {
 DenseLinear::DenseLinear(const Place& place, const LinearSize& size, const LayerBuilder& builder)
     : name_(place.name), inputs_first_(size.inputs_first) {
   define_parameter(weight_, place, "weight", weight_shape(size), builder);
-  weight_.whole_products = true;
+  weight_.whole_products = !size.in_chunks;
   if (size.bias) define_parameter(bias_, place.as(Role::bias), "bias", {size.outputs}, builder);
 }
 
@@ -64,14 +64,14 @@ void DenseLinear::input_gradient(const Pass& pass, const at::Tensor& gradient, c
 }
 
 void DenseLinear::report_gradient(const Pass& pass, const at::Tensor& gradient, const at::Tensor& x) {
-  reported_ = true;
+  reported_ = !pass.more_follows;
   if (weight_.sink) {
     if (inputs_first_) {
       weight_.sink->add_product(x, gradient);
     } else {
       weight_.sink->add_product(gradient, x);
     }
-    weight_.sink->use_done();
+    finish_report(pass, weight_);
   }
   report_bias(pass, bias_, gradient);
 }

@@ -4,6 +4,10 @@
 
 namespace galore {
 
+TablePointer LayerBuilder::embedding(const Place& place, const TableSize& size) const {
+  return std::make_unique<StoredTable>(place, size, *this);
+}
+
 LinearPointer DenseBuilder::linear(const Place& place, const LinearSize& size) const {
   return std::make_unique<DenseLinear>(place, size, *this);
 }

@@ -9,6 +9,7 @@
 #include "core/group_quantized.h"
 #include "core/memory.h"
 #include "core/parameter.h"
+#include "nn/embedding_table.h"
 #include "nn/linear_layer.h"
 
 namespace galore {
@@ -28,6 +29,9 @@ class LayerBuilder {
  public:
   virtual ~LayerBuilder() = default;
   virtual LinearPointer linear(const Place& place, const LinearSize& size) const = 0;
+  virtual TablePointer embedding(const Place& place, const TableSize& size) const;
+  // Returns true if the layer at this place is another than a plain matrix or table.
+  virtual bool changes(const Place& /*place*/) const { return false; }
   // Gives `parameter`, which has a name, a role and a layer, a value or codes of this shape.
   virtual void allocate(Parameter& parameter, at::IntArrayRef shape) const = 0;
 };

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "nn/linear_layer.h"
+
 namespace galore {
 
 BiasAround::BiasAround(const at::Tensor& out, const Parameter& bias, Write write)
@@ -23,7 +25,7 @@ void report_bias(const Pass& pass, const Parameter& bias, const at::Tensor& grad
   at::Tensor out = *sum;
   at::sum_out(out, gradient, {0});
   bias.sink->add(sum);
-  bias.sink->use_done();
+  finish_report(pass, bias);
 }
 
 }  // namespace galore

@@ -22,6 +22,7 @@ struct LinearSize {
   int64_t inputs, outputs;
   bool bias = false;
   bool inputs_first = false;  // the weight is stored as inputs x outputs, as in GPT-2's checkpoints
+  bool in_chunks = false;     // a backward pass reports chunks of tokens (Pass::more_follows)
 };
 
 class LinearLayer : public UpdateListener {
@@ -48,5 +49,10 @@ class LinearLayer : public UpdateListener {
 };
 
 using LinearPointer = std::unique_ptr<LinearLayer>;
+
+// Tells the parameter's sink that a use has reported its whole gradient, unless other chunks follow.
+inline void finish_report(const Pass& pass, const Parameter& parameter) {
+  if (!pass.more_follows) parameter.sink->use_done();
+}
 
 }  // namespace galore

@@ -28,6 +28,8 @@ struct Pass {
   const Dropout* dropout = nullptr;  // null: no dropout
   PassPositions where = {};
   RouterBalance* balance = nullptr;  // null: no balancing loss
+  // True if LinearLayer::report_gradient() gets a part of the tokens, and other parts follow.
+  bool more_follows = false;
 
   int64_t tokens() const { return rows * length; }
   // Returns a buffer that lives from the forward pass of a layer to its backward pass.

@@ -6,51 +6,44 @@
 #include <cmath>
 
 #include "core/errors.h"
-#include "kernels/embedding.h"
 #include "nn/indices.h"
 
 namespace galore {
 namespace {
 
-void add_rows_of(const Pass& pass, const Parameter& table, const at::Tensor& indices, const at::Tensor& out) {
+void add_rows_of(const Pass& pass, const EmbeddingTable& table, const at::Tensor& indices,
+                 const at::Tensor& out) {
   const Scratch rows = pass.scratch("layer.normalized", out.sizes());
-  embedding(rows, table.value, indices);
+  table.forward(pass, indices, rows);
   if (!out.is_meta()) out.add_(rows);
-}
-
-void report_table(Parameter& table, const at::Tensor& indices, const at::Tensor& gradient) {
-  if (!table.sink) return;
-  table.sink->add_rows(indices, gradient);
-  table.sink->use_done();
 }
 
 }  // namespace
 
 TokenEmbedding::TokenEmbedding(const EmbeddingPlaces& places, const EmbeddingSize& size,
                                const LayerBuilder& builder)
-    : size_(size) {
-  const auto define = [&](Parameter& table, const Place& place, int64_t rows) {
-    if (rows > 0)
-      define_parameter(table, place.as(Role::embedding), "weight", {rows, size.features}, builder);
+    : size_(size), tokens_(builder.embedding(places.tokens.as(Role::embedding),
+                                             {size.vocabulary, size.features, size.frozen_row})) {
+  const auto table = [&](const Place& place, int64_t rows, std::optional<int64_t> frozen_row) {
+    return rows > 0 ? builder.embedding(place.as(Role::embedding), {rows, size.features, frozen_row}) : nullptr;
   };
-  define(tokens_, places.tokens, size.vocabulary);
-  define(positions_, places.positions, size.positions);
-  define(types_, places.types, size.types);
+  positions_ = table(places.positions, size.positions, size.padding_id);
+  types_ = table(places.types, size.types, std::nullopt);
   norm_ = make_norm(places.norm, size.norm, builder);
 }
 
 void TokenEmbedding::list(ParameterList& parameters) {
-  for (Parameter* table : {&tokens_, &positions_, &types_})
-    if (table->value.defined()) parameters.push_back(table);
+  for (const TablePointer* table : {&tokens_, &positions_, &types_})
+    if (*table) (*table)->list(parameters);
   norm_->list(parameters);
 }
 
 void TokenEmbedding::clear_frozen_row() {
-  const auto clear = [](const Parameter& table, int64_t row) {
-    if (row >= 0 && row < table.value.size(0) && !table.value.is_meta()) table.value[row].zero_();
+  const auto clear = [](const at::Tensor& rows, int64_t row) {
+    if (row >= 0 && row < rows.size(0) && !rows.is_meta()) rows[row].zero_();
   };
-  clear(tokens_, size_.frozen_row.value_or(-1));
-  if (size_.padding_id && has_positions()) clear(positions_, *size_.padding_id);
+  clear(table().value, size_.frozen_row.value_or(-1));
+  if (size_.padding_id && has_positions()) clear(positions_->stored().value, *size_.padding_id);
 }
 
 at::Tensor TokenEmbedding::token_buffer(const Pass& pass, const at::Tensor& ids) const {
@@ -105,11 +98,11 @@ at::Tensor TokenEmbedding::norm_statistics(const Pass& pass) const {
 
 void TokenEmbedding::sum_rows(const Pass& pass, const at::Tensor& tokens, int64_t first,
                               const at::Tensor& out) const {
-  embedding(out, tokens_.value, tokens);
+  tokens_->forward(pass, tokens, out);
   add_noise(pass, out);
   if (size_.multiplier != 1) out.mul_(size_.multiplier);
-  if (has_positions()) add_rows_of(pass, positions_, position_buffer(pass, tokens, first), out);
-  if (size_.types > 0) add_rows_of(pass, types_, type_buffer(pass), out);
+  if (has_positions()) add_rows_of(pass, *positions_, position_buffer(pass, tokens, first), out);
+  if (types_) add_rows_of(pass, *types_, type_buffer(pass), out);
 }
 
 void TokenEmbedding::forward(const Pass& pass, const at::Tensor& tokens, int64_t first,
@@ -144,21 +137,16 @@ void TokenEmbedding::add_noise(const Pass& pass, const at::Tensor& x) const {
 void TokenEmbedding::drop(const Pass& pass, const at::Tensor& x) const {
   if (!pass.dropout || pass.dropout->embedding == 0) return;
   const at::Tensor rows = x.view({pass.rows, x.numel() / pass.rows});
-  dropout(rows, rows, pass.dropout->mask(pass.dropout->embedding, tokens_.name),
+  dropout(rows, rows, pass.dropout->mask(pass.dropout->embedding, tokens_->name() + ".weight"),
           pass.dropout->place.first_row, Write::replace);
 }
 
+// A frozen row gets no gradient. In the tables of tokens and of positions it belongs to the same tokens.
 void TokenEmbedding::report_rows(const Pass& pass, const at::Tensor& tokens, const at::Tensor& gradient) {
-  const auto clear = [&](const std::optional<int64_t>& row) {
-    if (row && !tokens.is_meta()) gradient.masked_fill_(tokens.eq(*row).unsqueeze(1), 0);
-  };
-  if (size_.types > 0) report_table(types_, type_buffer(pass), gradient);
-  clear(size_.padding_id);
-  if (has_positions()) report_table(positions_, position_buffer(pass, tokens, 0), gradient);
-  if (!tokens_.sink) return;
+  if (types_) types_->report_gradient(pass, type_buffer(pass), gradient);
+  if (has_positions()) positions_->report_gradient(pass, position_buffer(pass, tokens, 0), gradient);
   if (size_.multiplier != 1) gradient.mul_(size_.multiplier);
-  clear(size_.frozen_row);
-  report_table(tokens_, tokens, gradient);
+  tokens_->report_gradient(pass, tokens, gradient);
 }
 
 void TokenEmbedding::backward(const Pass& pass, const at::Tensor& tokens, const at::Tensor& gradient) {

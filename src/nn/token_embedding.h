@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/batch.h"
+#include "nn/embedding_table.h"
 #include "nn/layer_builder.h"
 #include "nn/norm.h"
 #include "nn/pass.h"
@@ -33,8 +34,8 @@ struct EmbeddingSize {
 
 class TokenEmbedding {
  public:
-  // Has the parameters "<tokens>.weight" (vocabulary x n), "<positions>.weight" (positions x n),
-  // "<types>.weight" (types x n), and those of the norm.
+  // Has the tables of the places `tokens` (vocabulary x n), `positions` (positions x n) and `types`
+  // (types x n), and the parameters of the norm.
   TokenEmbedding(const EmbeddingPlaces& places, const EmbeddingSize& size, const LayerBuilder& builder);
 
   // Returns the ids as one row on the device, after a check against the vocabulary.
@@ -47,13 +48,13 @@ class TokenEmbedding {
   // Throws an Error if a row of this length does not fit the table of learned positions.
   void check_length(int64_t length) const;
 
-  Parameter& table() { return tokens_; }
+  Parameter& table() { return tokens_->stored(); }
   void list(ParameterList& parameters);
   // Sets the frozen rows to zero.
   void clear_frozen_row();
 
  private:
-  bool has_positions() const { return positions_.value.defined(); }
+  bool has_positions() const { return positions_ != nullptr; }
   bool has_norm() const { return size_.norm.kind != NormKind::none; }
   at::Tensor position_buffer(const Pass& pass, const at::Tensor& tokens, int64_t first) const;
   at::Tensor type_buffer(const Pass& pass) const;
@@ -66,7 +67,7 @@ class TokenEmbedding {
   void add_noise(const Pass& pass, const at::Tensor& x) const;
 
   EmbeddingSize size_;
-  Parameter tokens_, positions_, types_;  // without a table there is no value
+  TablePointer tokens_, positions_, types_;  // null without a table
   std::unique_ptr<Norm> norm_;
 };
 

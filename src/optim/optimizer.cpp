@@ -38,7 +38,9 @@ std::vector<UpdateListener*> listeners_of(const ParameterList& parameters) {
 Optimizer::Optimizer(const ParameterList& parameters, const OptimizerOptions& options, Workspace& workspace,
                      Collective& collective)
     : options_(options),
-      frozen_in_codes_(those(parameters, [](const Parameter* p) { return !p->trainable && p->codes; })),
+      frozen_in_codes_(
+          those(parameters,
+                [](const Parameter* p) { return !p->trainable && p->codes && !p->codes->format.fixed; })),
       listeners_(listeners_of(parameters)),
       workspace_(workspace) {
   options_.layerwise = options.layerwise || options.settings->layerwise;

@@ -140,8 +140,6 @@ const std::vector<ForeignKey> kForeignKeys{
     {"datasets", {}, "", "train_file: datasets of a hub are not read"},
     {"dataset_prepared_path", kAny, "cache_dir decides"},
     {"float16", kOff, kItIsOff, "bf16"},
-    {"load_in_8bit", kOff, kItIsOff, "optim_args: weight_bits=8"},
-    {"load_in_4bit", kOff, kItIsOff, "optim_args: weight_bits=8"},
     {"strict", kAny, "unknown keys are always refused"},
     {"pad_to_sequence_len", kAny, "rows have max_length tokens"},
     {"flash_attention", kAny, "attention is always computed in blocks"},

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "adapters/adapter_kind.h"
 #include "core/dtypes.h"
 #include "core/errors.h"
 #include "core/memory.h"
@@ -204,6 +205,16 @@ void resolve_bf16(TrainOptions& o, OptionTable& table, std::vector<std::string>&
   o.bf16_word.clear();
 }
 
+// Quantized matrices are not trained, so an adapter has to be, next to them.
+void require_frozen_base(const TrainOptions& o) {
+  if (o.quantization == "none") return;
+  if (o.adapter.empty() || !adapter_kind(o.adapter).read)
+    fail_usage("quantization",
+               "expected none or an adapter next to frozen weights (lora, dora), given {} with {}; "
+               "optim=q_galore_adamw_8bit trains weights in 8 bits",
+               o.quantization, o.adapter.empty() ? "none" : o.adapter);
+}
+
 // Chooses the task and max_length by the model. Its configuration is read once, because that may compare
 // large tables. If the options name no model or a missing one, the error comes when the model is needed.
 void resolve_by_model(TrainOptions& o, OptionTable& table, std::vector<std::string>& notes) {
@@ -275,6 +286,8 @@ std::vector<std::string> resolve(TrainOptions& options, OptionTable& table) {
   options.dtype = dtype_name(dtype_from_name(options.dtype));
   resolve_adapter(options, notes);
   resolve_base_model(options);
+  resolve_quantization(options, notes);
+  require_frozen_base(options);
   resolve_by_model(options, table, notes);
   resolve_foreign(options, table, notes);
   options.instruction_rows = options.stage == "sft";

@@ -92,6 +92,8 @@ ModelOptions model_options(const ModelSource& source, const std::string& device,
   model.compute_dtype = narrow && wanted ? at::kBFloat16 : at::kFloat;
   if (quantizes_weights(optimizer))
     model.quantization = [optimizer](const Parameter& matrix) { return weight_format(optimizer, matrix); };
+  if (const auto format = base_format(source))
+    model.quantization = [format](const Parameter&) { return format; };
   model.adapter = adapter_of(source);
   return model;
 }

@@ -205,7 +205,8 @@ void load_model(const Path& checkpoint, TrainableModel& model) {
   StateReader optimizer(checkpoint / kOptimizerName);
   for (Parameter* parameter : model.parameters())
     // With a lazy lift, the weight is the codes plus the update that is not yet folded in.
-    if (parameter->codes && !optimizer.has(lifted_name(parameter->name))) visit_codes(*parameter, optimizer);
+    if (parameter->codes && !parameter->codes->format.fixed && !optimizer.has(lifted_name(parameter->name)))
+      visit_codes(*parameter, optimizer);
 }
 
 void load_checkpoint(const Path& checkpoint, const RunParts& parts) {

@@ -81,6 +81,7 @@ void declare_model(OptionTable& table, ModelSource& o, TaskOptions& task) {
       .choices({"auto", "float32", "bfloat16"});
   table.add("gradient_checkpointing", &o.gradient_checkpointing, "recompute activations in the backward pass")
       .alias("activation_checkpointing");
+  declare_quantization(table, o);
 }
 
 void declare_reading(OptionTable& table, DataOptions& o) {

@@ -13,6 +13,7 @@
 #include "chat/chat_encoder.h"
 #include "optim/optimizer_options.h"
 #include "train/adapter_options.h"
+#include "train/base_quantization.h"
 #include "train/schedule.h"
 #include "train/target_options.h"
 
@@ -24,7 +25,7 @@ struct ModelConfig;
 
 // Options of the model: the sources of its configuration, weights and tokenizer, and its computation
 // (run_builder.h).
-struct ModelSource : AdapterChoice {
+struct ModelSource : AdapterChoice, BaseQuantization {
   std::string model_name_or_path, model_size, config_name, tokenizer_name;  // one of the first three is set
   std::string dtype = "float32";                                            // dtype of the weights
   bool bf16 = false;

@@ -9,6 +9,7 @@
 #include "core/errors.h"
 #include "kernels/device.h"
 #include "optim/presets.h"
+#include "train/adapter_start.h"
 #include "train/inputs.h"
 #include "train/mixture_setup.h"
 #include "train/product_rate.h"
@@ -149,6 +150,7 @@ void TrainingLoop::plan_adamw() {
   TrainOptions plain = options_;
   plain.adapter.clear();
   plain.adapter_name_or_path.clear();
+  plain.quantization = "none";
   plain.optimizer.settings = resolve_optimizer("adamw_torch", "");
   plain.optimizer.overrides.clear();
   plain.optimizer.layerwise = false;
@@ -196,6 +198,8 @@ void TrainingLoop::prepare_model(const MakeModel& make_model) {
     const std::string note = set_weights(*run_.model, options_, options_.seed);
     if (!note.empty()) recorder_.log().say("note: " + note);
   }
+  if (!keeper_.resumes() && options_.adapter_name_or_path.empty() && starts_from_data(*run_.model))
+    start_adapter();
   add_optimizer(run_, options_.optimizer, options_.learning_rate);
   check_optimizer();
   run_.target = make_target_network(options_, *run_.model, inputs_.model_options, *run_.ledger);
@@ -218,6 +222,15 @@ void TrainingLoop::prepare_mixture() {
     if (found != state_.mixture.end()) number = found->second;
   });
   mixture_->resume();
+}
+
+// The first micro-batch gives the adapter's first values, and then is trained on like the others.
+void TrainingLoop::start_adapter() {
+  auto batch = inputs_.train_data->next();
+  if (!batch) fail("train", "no rows are left to start the adapter from");
+  start_from_batch(*run_.model, *batch);
+  inputs_.train_data->seek(state_.data);
+  recorder_.log().say(fmt::format("the adapter starts from the first {} rows", batch->rows()));
 }
 
 // Refuses options that no weight of this model can follow.

@@ -64,6 +64,7 @@ class TrainingLoop {
   void announce_memory();
   void prepare_model(const MakeModel& make_model);
   void prepare_mixture();
+  void start_adapter();
   void check_optimizer() const;
   void announce_model();
 
