@@ -140,7 +140,7 @@ TEST_F(MixtureTraining, ThePlanCountsTheMeasurements) {
     const std::string rest = comma == std::string::npos ? "" : args.substr(comma + 1) + ",";
     resolve_settings(
         with({sources(), "mixture_learning=" + args.substr(0, comma),
-              "mixture_args=" + rest + "rows=3,update_steps=40", "optim_args=rank=8,update_proj_gap=4"}),
+              "mixture_args=" + rest + "rows=3,update_steps=20", "optim_args=rank=8,update_proj_gap=4"}),
         options, table);
     const ModelConfig config = model_config_of(options);
     const MemoryPlan plan =
@@ -152,7 +152,7 @@ TEST_F(MixtureTraining, ThePlanCountsTheMeasurements) {
     const auto mixture = make_mixture_run(options, *data, run, 1000);
     run.model->set_dropout({});
     mixture->begin();
-    for (int64_t update = 1; update <= 40; ++update) {
+    for (int64_t update = 1; update <= 20; ++update) {
       const std::vector<Batch> batches{*data->next()};
       run.optimizer->begin_update(0.01, 1);
       run.model->train_step(batches[0], 0.01);
