@@ -235,7 +235,7 @@ LossSum LanguageHead::evaluate(const Pass& pass, const at::Tensor& hidden, const
   compute_losses(pass, hidden, labels, losses);
   if (targets.pairs && !hidden.is_meta()) {
     const PairLosses pairs = pair_losses(losses->cpu(), labels.cpu(), targets, loss_);
-    if (out) *out = {{}, pairs.log_probs, at::tensor(pairs.losses, at::kDouble)};
+    if (out) out->readouts = pairs.log_probs, out->losses = at::tensor(pairs.losses, at::kDouble);
     return pairs.sum;
   }
   if (out && !hidden.is_meta()) out->losses = losses->to(at::kCPU, at::kDouble, false, /*copy=*/true);
