@@ -121,6 +121,8 @@ TEST_F(ChatEncoderTest, RowsHaveSeveralForms) {
       message_of([&] { trained(R"({"conversations": [{"from": "pope", "value": "x"}]})"); }).find("pope"),
       std::string::npos);
   EXPECT_NE(message_of([&] { trained(R"({"instruction": "i"})"); }).find("'output'"), std::string::npos);
+  EXPECT_NE(message_of([&] { trained(R"({"question": "q"})"); }).find("expected messages"),
+            std::string::npos);
 }
 
 TEST_F(ChatEncoderTest, ToolsAndVariablesReachTheTemplate) {
