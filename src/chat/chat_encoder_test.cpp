@@ -55,7 +55,7 @@ class ChatEncoderTest : public testing::Test {
     bool inside = false;
     for (size_t i = 0; i < chat.ids.size(); ++i) {
       const bool now = chat.labels[i] != -100;
-      if (now) EXPECT_EQ(chat.labels[i], chat.ids[i]);
+      EXPECT_TRUE(!now || chat.labels[i] == chat.ids[i]);
       if (now != inside) text += now ? "[" : "]";
       inside = now;
       text += chat.ids[i] < 256    ? std::string(1, static_cast<char>(chat.ids[i]))
@@ -121,6 +121,8 @@ TEST_F(ChatEncoderTest, RowsHaveSeveralForms) {
       message_of([&] { trained(R"({"conversations": [{"from": "pope", "value": "x"}]})"); }).find("pope"),
       std::string::npos);
   EXPECT_NE(message_of([&] { trained(R"({"instruction": "i"})"); }).find("'output'"), std::string::npos);
+  EXPECT_NE(message_of([&] { trained(R"({"question": "q"})"); }).find("expected messages"),
+            std::string::npos);
 }
 
 TEST_F(ChatEncoderTest, ToolsAndVariablesReachTheTemplate) {

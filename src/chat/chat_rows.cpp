@@ -121,6 +121,10 @@ bool is_chat_row(const ChatJson& row) {
 }
 
 ChatRow read_chat_row(const ChatJson& row, const std::string& where) {
+  if (!is_chat_row(row))
+    fail(
+        where,
+        "expected messages, prompt and completion, instruction and output, conversations, text or input_ids");
   ChatRow out;
   if (row.contains("messages"))
     out.chat.messages = messages_of(row, "messages", where);

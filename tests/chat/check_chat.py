@@ -147,6 +147,26 @@ def preference_loss(model, reference, tokenizer, kind, beta):
     return torch.stack(losses).mean()
 
 
+def check_trl(folder, tokenizer, model, reference):
+    """Compares preference_loss() with TRL itself."""
+    try:
+        import datasets
+        import trl
+    except ImportError:
+        print("TRL is not installed: only its formulas are compared")
+        return
+    rows = datasets.Dataset.from_list([dict(zip(("prompt", "chosen", "rejected"), p)) for p in PAIRS])
+    for kind, beta in (("sigmoid", 0.7), ("ipo", 0.2)):
+        config = trl.DPOConfig(output_dir=str(folder / "trl"), beta=beta, loss_type=[kind], report_to=[], bf16=False,
+                               per_device_train_batch_size=len(PAIRS), use_cpu=True, gradient_checkpointing=False)
+        trainer = trl.DPOTrainer(model=copy.deepcopy(model), ref_model=copy.deepcopy(reference), args=config,
+                                 train_dataset=rows, processing_class=tokenizer)
+        loss = trainer.compute_loss(trainer.model, next(iter(trainer.get_train_dataloader()))).item()
+        own = preference_loss(model, reference, tokenizer, kind, beta).item()
+        assert abs(loss - own) < 1e-4 * max(1, own), (kind, loss, own)
+    print(f"formulas of task=dpo equal TRL {trl.__version__}")
+
+
 def check_preferences(galore, folder, tokenizer, model, reference):
     rows = write_rows(folder / "pairs.jsonl", [dict(zip(("prompt", "chosen", "rejected"), p)) for p in PAIRS])
     rate = 1e-3
@@ -184,6 +204,7 @@ def main():
         print("loss of stage=sft equal, packed and not")
         check_replies(galore, folder, tokenizer, model)
         print("greedy replies equal")
+        check_trl(folder, tokenizer, model, reference)
         check_preferences(galore, folder, tokenizer, model, reference)
         print("loss and gradient of task=dpo equal")
 

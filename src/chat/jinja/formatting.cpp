@@ -93,14 +93,14 @@ Value argument_of(Run& run, std::string_view field, const Arguments& arguments, 
   raise("format(): no argument '{}'", name);
 }
 
-std::string brace_field(Run& run, std::string_view field, const Arguments& arguments, size_t& next) {
+std::string brace_field(Run& run, const std::string& field, const Arguments& arguments, size_t& next) {
   const size_t colon = std::min(field.find(':'), field.size());
-  std::string_view name = field.substr(0, colon);
-  std::string spec(field.substr(std::min(field.size(), colon + 1)));
+  std::string name = field.substr(0, colon);
+  std::string spec = field.substr(std::min(field.size(), colon + 1));
   bool as_repr = false;
-  if (const size_t mark = name.find('!'); mark != std::string_view::npos) {
+  if (const size_t mark = name.find('!'); mark != std::string::npos) {
     as_repr = name.substr(mark) == "!r";
-    name = name.substr(0, mark);
+    name.resize(mark);
   }
   Value value = argument_of(run, name, arguments, next);
   if (as_repr) value = make_text(run.budget, repr(run.budget, value));
@@ -228,7 +228,7 @@ std::string brace_format(Run& run, const std::string& format, const Arguments& a
     } else if (c == '{') {
       const size_t end = format.find('}', at);
       if (end == std::string::npos) raise("expected '}}' before end of string");
-      out += brace_field(run, std::string_view(format).substr(at + 1, end - at - 1), arguments, next);
+      out += brace_field(run, format.substr(at + 1, end - at - 1), arguments, next);
       at = end;
       run.budget.step();
     } else if (c == '}') {
