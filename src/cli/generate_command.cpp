@@ -54,7 +54,8 @@ void declare_generate_options(OptionTable& table, Settings& s) {
       .range(1, 1e9);
   table.add("do_sample", &g.do_sample,
             "false: take the most probable token each time; an option of sampling switches it on");
-  table.add("temperature", &g.temperature, "divides the logits").range(1e-6, 1e6);
+  table.add("temperature", &g.temperature, "divides the logits; 0: take the most probable token")
+      .range(0, 1e6);
   table.add("top_h", &g.top_h, "sample among the most probable tokens with this share of the entropy; 0: all")
       .range(0, 1);
   table.add("top_k", &g.top_k, "sample among the k most probable tokens; 0: all").range(0, 1e9);

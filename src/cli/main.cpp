@@ -12,6 +12,7 @@
 
 #include "cli/commands.h"
 #include "core/errors.h"
+#include "core/heap_policy.h"
 #include "report/terminal.h"
 
 namespace {
@@ -42,6 +43,7 @@ int run(const std::vector<std::string>& arguments) {
 }  // namespace
 
 int main(int count, char** arguments) {
+  galore::keep_large_blocks_off_the_heap();
   reserve_standard_streams();
   // With the signal ignored, a file above the user's limit (ulimit -f) is an error of write(), reported in
   // one line.

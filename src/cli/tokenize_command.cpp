@@ -8,6 +8,7 @@
 #include "core/output_path.h"
 #include "data/token_cache.h"
 #include "data/token_file.h"
+#include "tokenizer/text_encoding.h"
 #include "tokenizer/tokenizer.h"
 #include "train/train_options.h"
 
@@ -18,7 +19,7 @@ constexpr const char* kWhere = "tokenize";
 constexpr size_t kWriteBytes = 1 << 20;
 
 struct TokenizeOptions {
-  std::string model, tokenizer, output, text_documents = "paragraph";
+  std::string model, tokenizer, output, text_documents = "paragraph", encoding = "utf-8";
   ChatOptions chat;
   std::vector<std::string> input;
   bool decode = false, add_special_tokens = true, skip_special_tokens = false, append_eos = true,
@@ -32,6 +33,7 @@ struct TokenizeOptions {
     table.add("input", &input,
               "files or globs: .jsonl rows {\"text\"} or {\"input_ids\"}, .parquet (if built in), or .txt");
     table.add("output", &output, ".jsonl, or .bin for a token shard (not with decode)");
+    table.add("encoding", &encoding, "encoding of the .txt and .jsonl files").choices(text_encoding_names());
     table.group("Text to ids");
     table.add("text_documents", &text_documents, "the unit of a .txt file that is one document")
         .choices({"paragraph", "line", "file"});
@@ -69,6 +71,7 @@ struct TokenizeOptions {
     TokenizationOptions options;
     options.text_documents = text_documents_from_name(text_documents);
     options.add_special_tokens = add_special_tokens;
+    options.encoding = text_encoding_from_name(encoding);
     if (!apply_chat_template) return options;
     options.chat_rows = true;
     options.chat_labels = assistant_only_loss;
@@ -76,6 +79,13 @@ struct TokenizeOptions {
     return options;
   }
   bool is_shard() const { return Path(output).extension() == ".bin"; }
+  TokenizationOptions tokenization() const {
+    TokenizationOptions made;
+    made.text_documents = text_documents_from_name(text_documents);
+    made.encoding = text_encoding_from_name(encoding);
+    made.add_special_tokens = add_special_tokens;
+    return made;
+  }
 };
 
 struct Counts {
@@ -142,7 +152,7 @@ Counts write_text(const TokenizeOptions& options, const Tokenizer& tokenizer) {
   Counts counts;
   RowWriter rows(behind_link(options.output));
   for_each_file(options, [&](const Path& path) {
-    const auto reader = open_documents(path);
+    const auto reader = open_documents(path, options.tokenization());
     reader->keep_empty_rows();
     for (Document document; reader->next(document);) {
       if (!document.tokenized)
@@ -223,12 +233,13 @@ int tokenize_command(const Arguments& arguments) {
   const Counts counts = options.decode       ? write_text(options, *tokenizer)
                         : options.is_shard() ? write_shard(options, *tokenizer)
                                              : write_rows(options, *tokenizer);
+  std::FILE* const stream = is_standard_output(options.output) ? stderr : stdout;
   if (options.json) {
     const nlohmann::ordered_json result = {
         {"output", options.output}, {"documents", counts.documents}, {"tokens", counts.tokens}};
-    fmt::print("{}\n", result.dump());
+    fmt::print(stream, "{}\n", result.dump());
   } else {
-    fmt::print("{}: {} documents, {} tokens\n", options.output, counts.documents, counts.tokens);
+    fmt::print(stream, "{}: {} documents, {} tokens\n", options.output, counts.documents, counts.tokens);
   }
   return 0;
 }

@@ -78,6 +78,29 @@ TEST_F(TokenizeCommandTest, EveryRowGivesARow) {
             "{\"text\": \"<s>\"}\n{\"text\": \"\"}\n{\"text\": \"<s>\"}\n");
 }
 
+TEST_F(TokenizeCommandTest, TextsInOtherEncodingsAreConverted) {
+  write_file_atomically(folder_ / "latin.txt", "\xe9t\xe9");
+  EXPECT_EQ(run("latin.txt", "ids.jsonl", {"--encoding=latin-1"}), 0);
+  EXPECT_EQ(run("ids.jsonl", "back.jsonl", {"--decode", "--skip_special_tokens"}), 0);
+  EXPECT_EQ(read_file(folder_ / "back.jsonl"), "{\"text\": \"\u00e9t\u00e9\"}\n");
+  EXPECT_THROW(run("latin.txt", "ids.jsonl"), Error);
+}
+
+// Rows on the standard output are all that a pipe behind the command gets.
+TEST_F(TokenizeCommandTest, TheSummaryKeepsOutOfRowsOnTheStandardOutput) {
+  write_file_atomically(folder_ / "row.txt", "rain");
+  testing::internal::GetCapturedStdout();
+  testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(tokenize_command({"--tokenizer_name", at("tok"), "--input", at("row.txt"), "--output",
+                              "/dev/stdout", "--json"}),
+            0);
+  const std::string rows = testing::internal::GetCapturedStdout();
+  testing::internal::CaptureStdout();
+  EXPECT_TRUE(rows.starts_with("{\"input_ids\": [") && rows.ends_with("]}\n")) << rows;
+  EXPECT_NE(testing::internal::GetCapturedStderr().find("\"documents\":1"), std::string::npos);
+}
+
 TEST_F(TokenizeCommandTest, EmptyLinesAreRowsWhereLinesAreDocuments) {
   write_file_atomically(folder_ / "lines.txt", "\nrain\n\n \nrain");
   EXPECT_EQ(run("lines.txt", "ids.jsonl", {"--text_documents=line"}), 0);

@@ -139,6 +139,13 @@ void RandomAccessFile::read(uint64_t offset, void* destination, size_t bytes) co
   }
 }
 
+bool is_standard_output(const Path& path) {
+  struct stat named {
+  }, standard{};
+  return ::stat(path.c_str(), &named) == 0 && ::fstat(STDOUT_FILENO, &standard) == 0 &&
+         named.st_dev == standard.st_dev && named.st_ino == standard.st_ino;
+}
+
 std::vector<Path> expand_glob(const std::string& pattern) {
   if (std::filesystem::exists(pattern)) return {pattern};
   glob_t matches{};

@@ -9,4 +9,8 @@ namespace galore {
 // a model's folder replace their links instead, because these may lead into a cache that others share.
 Path behind_link(const Path& path);
 
+// Returns true if writing to this path writes into the standard output, as for /dev/stdout. A command's own
+// messages then belong on the standard error.
+bool is_standard_output(const Path& path);
+
 }  // namespace galore

@@ -4,6 +4,7 @@
 
 #include "core/errors.h"
 #include "core/fnv1a.h"
+#include "data/sampled_hash.h"
 
 namespace galore {
 namespace {
@@ -104,8 +105,10 @@ bool Corpus::next(Document& document) {
 
 uint64_t corpus_fingerprint(const std::vector<Path>& files) {
   uint64_t hash = kFnv1aBasis;
-  for (const Path& path : files)
+  for (const Path& path : files) {
     hash = fnv1a(fmt::format("{}:{};", path.filename().string(), RandomAccessFile(path).size()), hash);
+    hash = sampled_hash(path, hash);
+  }
   return hash;
 }
 

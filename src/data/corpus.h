@@ -39,7 +39,7 @@ class Corpus {
   std::vector<int64_t> bytes_before_;       // bytes on disk before each file, and of all files
 };
 
-// A hash of the files' names and sizes.
+// A hash of the files' names, sizes and samples of their bytes, whatever their dates.
 uint64_t corpus_fingerprint(const std::vector<Path>& files);
 
 // Reads a token file in parts of `part_tokens`. The offset of `begin` counts tokens.

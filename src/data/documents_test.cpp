@@ -73,6 +73,32 @@ TEST_F(DocumentsTest, BrokenRowsNameFileAndLine) {
   EXPECT_NE(message_of([&] { open_documents(write("a.parquet", "x"), {TextDocuments::line}); }), "");
 }
 
+// Python's json module writes NaN and has integers of any length.
+TEST_F(DocumentsTest, NumbersOfPythonInOtherColumnsDoNotMatter) {
+  const Path path =
+      write("rows.jsonl",
+            "{\"a\": NaN, \"text\": \"-Infinity \\\" 123456789012345678901\", \"b\": [-Infinity]}\n"
+            "{\"id\": -123456789012345678901234, \"text\": \"two\", \"c\": 1234567890123456789.5}\n");
+  EXPECT_EQ(texts(path, TextDocuments::line), (Texts{"-Infinity \" 123456789012345678901", "two"}));
+  EXPECT_NE(row_error(R"({"input_ids": [123456789012345678901]})").find("whole numbers"), std::string::npos);
+  EXPECT_NE(row_error(R"({"input_ids": [NaN]})").find("whole numbers"), std::string::npos);
+}
+
+TEST_F(DocumentsTest, HalfOfASurrogatePairIsNamed) {
+  EXPECT_NE(row_error(R"({"text": "a \\ \ud83d b"})").find("surrogate"), std::string::npos);
+  EXPECT_NE(row_error(R"({"text": "\ude00"})").find("surrogate"), std::string::npos);
+  EXPECT_EQ(texts(write("pair.jsonl", R"({"text": "\ud83d\ude00"})"), TextDocuments::line),
+            (Texts{"\xf0\x9f\x98\x80"}));
+  EXPECT_EQ(row_error(R"({"text": "\\ud83d", "b": })").find("surrogate"), std::string::npos);
+}
+
+// A list may stand in one line, so the number of the row is named, too.
+TEST_F(DocumentsTest, BrokenRowsOfAListAreNumbered) {
+  const Path path = write("list.json", R"([{"text": "a"}, {"text": 3}])");
+  EXPECT_NE(message_of([&] { texts(path, TextDocuments::line); }).find("list.json:1, row 2]"),
+            std::string::npos);
+}
+
 TEST_F(DocumentsTest, CompressedFilesAreReadAsTheyAre) {
   const std::string rows = "{\"text\":\"one\"}\n{\"text\":\"two\"}\n";
   for (const Path& path : {write("a.jsonl.gz", testing_compression::gzip(rows)),

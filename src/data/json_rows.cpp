@@ -3,6 +3,7 @@
 #include <simdjson.h>
 
 #include "core/errors.h"
+#include "data/json_repair.h"
 
 namespace galore {
 namespace {
@@ -16,9 +17,11 @@ class RowParser {
   RowParser(const Path& path, const DocumentFormat& format)
       : path_(path.string()), skips_(format.broken_rows == BrokenRows::skip), chat_rows_(format.chat_rows) {}
 
-  // A broken row is an Error or, with BrokenRows::skip, a document with a fault.
-  void take(std::string& text, int64_t line, Document& document) {
+  // A broken row is an Error or, with BrokenRows::skip, a document with a fault. `row` is its number in a
+  // list, from 1, or 0 where each line is a row.
+  void take(std::string& text, int64_t line, Document& document, int64_t row = 0) {
     document.line = line_ = line;
+    row_ = row;
     if (!skips_) return parse(text, document);
     try {
       parse(text, document);
@@ -35,14 +38,21 @@ class RowParser {
 
   template <typename... Args>
   [[noreturn]] void broken(fmt::format_string<Args...> format, Args&&... args) {
-    fail(fmt::format("{}:{}", path_, line_), format, std::forward<Args>(args)...);
+    const std::string row = row_ > 0 ? fmt::format(", row {}", row_) : "";
+    fail(fmt::format("{}:{}{}", path_, line_, row), format, std::forward<Args>(args)...);
   }
 
  private:
   void parse(std::string& json, Document& document) {
     json.reserve(json.size() + simdjson::SIMDJSON_PADDING);
     simdjson::dom::element element;
-    const auto error = parser_.parse(json.data(), json.size(), false).get(element);
+    auto error = parser_.parse(json.data(), json.size(), false).get(element);
+    if (error && replace_python_numbers(json)) {
+      json.reserve(json.size() + simdjson::SIMDJSON_PADDING);
+      error = parser_.parse(json.data(), json.size(), false).get(element);
+    }
+    if (error && has_half_surrogate(json))
+      broken("expected text, given half of a surrogate pair (an escape such as \\ud83d alone)");
     if (error)
       broken("expected a JSON object in one line, or a .json file with one list of objects: {}",
              simdjson::error_message(error));
@@ -93,7 +103,7 @@ class RowParser {
 
   std::string path_;
   bool skips_, chat_rows_;
-  int64_t line_ = 0;
+  int64_t line_ = 0, row_ = 0;
   simdjson::dom::parser parser_;
 };
 
@@ -150,7 +160,7 @@ class JsonListReader : public DocumentReader {
     do {
       document.clear();
       if (!read_row()) return false;
-      parser_.take(row_, row_line_, document);
+      parser_.take(row_, row_line_, document, rows_);
     } while (leaves_out(document));
     return true;
   }

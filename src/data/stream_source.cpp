@@ -144,9 +144,9 @@ void StreamBatchSource::seek(const DataPosition& position) {
   const StreamPosition& s = position.stream;
   if (s.fingerprint != fingerprint_)
     fail("data",
-         "the saved position is not one in these data: expected the same train_file (names and sizes), "
-         "streaming, "
-         "buffer_size, max_length, packing, document_mode, data_seed, max_samples and val_size as in the "
+         "the saved position is not one in these data: expected the same train_file (names and "
+         "contents), streaming, buffer_size, max_length, packing, document_mode, data_seed, max_samples and "
+         "val_size as in the "
          "checkpoint, or ignore_data_changes=true, which begins the epoch anew");
   if (s.gone < 0 || s.gone > options_.buffer_size || position.index < s.gone || s.offset < 0 || s.token < 0 ||
       position.epoch < 0)

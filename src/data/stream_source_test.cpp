@@ -121,6 +121,18 @@ TEST(ShuffleBuffer, ShufflesWithinItsWindows) {
 
 // After resuming from any batch of four epochs, with any number of workers, the same batches, positions and
 // epochs follow.
+TEST_F(StreamTest, AnEditOfEqualSizeIsAChange) {
+  const StreamOptions stream = options(true, 7);
+  const auto first = source(stream);
+  take_rows(*first, 1);
+  const DataPosition before = first->position();
+  EXPECT_NO_THROW(source(stream)->seek(before));
+  std::string text = read_file(folder_ / "1.txt");
+  text.front() = 'x';
+  write("1.txt", text);
+  EXPECT_THROW(source(stream)->seek(before), Error);
+}
+
 TEST_F(StreamTest, ResumesExactlyFromEveryPosition) {
   for (const Packing packing : {Packing::joined, Packing::isolated, Packing::none})
     for (const int64_t buffer : {1, 7, 1000}) {

@@ -6,12 +6,12 @@
 
 #include "core/errors.h"
 #include "core/fnv1a.h"
+#include "data/sampled_hash.h"
 
 namespace galore {
 namespace {
 
-constexpr uint64_t kWholeFingerprint = 256u << 20, kSampleBytes = 1 << 16;
-constexpr int kNumSamples = 256;
+constexpr uint64_t kWholeFingerprint = 256u << 20;
 constexpr size_t kBufferBytes = 1u << 20;
 
 template <typename T>
@@ -138,12 +138,7 @@ std::string data_fingerprint(const Path& path) {
   const uint64_t size = file.size();
   uint64_t hash = fnv1a(bytes_of(changed));
   hash = fnv1a(bytes_of(size), hash);
-  std::vector<char> sample(kSampleBytes);
-  for (uint64_t i = 0; i < kNumSamples; ++i) {
-    file.read((size - kSampleBytes) / (kNumSamples - 1) * i, sample.data(), sample.size());
-    hash = fnv1a({sample.data(), sample.size()}, hash);
-  }
-  return fmt::format("{:016x}", hash);
+  return fmt::format("{:016x}", sampled_hash(path, hash));
 }
 
 Path default_cache_folder() {

@@ -195,7 +195,7 @@ TEST_F(WrongBytesTest, AJsonListIsReadRowByRow) {
   EXPECT_TRUE(contains(error("[{\"text\":\"a\"}"), "expected ']'"));
   EXPECT_TRUE(contains(error("[{\"text\":\"a\"} {}]"), "expected ',' or ']'"));
   EXPECT_TRUE(contains(error("[{\"text\":\"a\"}]\nx"), "behind the list"));
-  EXPECT_TRUE(contains(error("[\n{\"a\":1}]"), "b.json:2]"));
+  EXPECT_TRUE(contains(error("[\n{\"a\":1}]"), "b.json:2, row 1]"));
   EXPECT_EQ(texts(write("c.json", "{\"text\":\"a\"}\n{\"text\":\"b\"}\n")), (Texts{"a", "b"}));
   EXPECT_TRUE(contains(message_of([&] { texts(write("d.jsonl", "[{\"text\":\"a\"}]")); }), ".json file"));
 }

@@ -120,6 +120,11 @@ void GgufMetadata::add(const std::string& key, const std::vector<int32_t>& value
   for (const int32_t value : values) append(bytes_, value);
 }
 
+void GgufMetadata::add(const std::string& key, const std::vector<bool>& values) {
+  begin_list(key, kBool, values.size());
+  for (const bool value : values) append<uint8_t>(bytes_, value ? 1 : 0);
+}
+
 uint64_t GgufTensor::bytes() const {
   int64_t elements = 1;
   for (const int64_t size : shape) elements *= size;

@@ -25,54 +25,87 @@ struct Tokens {
 };
 
 // The patterns of words that llama.cpp knows, by the names that it has for them.
-constexpr std::array<std::pair<std::string_view, const char*>, 3> kWordPatterns = {{
+constexpr const char* kGpt2Words =
+    R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
+constexpr std::array<std::pair<std::string_view, const char*>, 4> kWordPatterns = {{
     {R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
      "llama-bpe"},
     {R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
      "qwen2"},
-    {R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)", "gpt-2"},
+    {R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
+     "gpt-4o"},
+    {kGpt2Words, "gpt-2"},
 }};
+// The name of GPT-2's words with each digit alone (StarCoder, Granite, SmolLM).
+constexpr const char* kDigitsAlone = "smollm";
 
 const Json* find(const Json& json, const char* key) {
   const auto found = json.find(key);
   return found == json.end() || found->is_null() ? nullptr : &*found;
 }
 
-// Returns the pattern of words of a byte-level pre-tokenizer, or "" for any other.
-std::string word_pattern(const Json* pre_tokenizer) {
+bool has_gpt2_words(const Json& part) {
+  return part.value("type", "") == "ByteLevel" && part.value("use_regex", true) &&
+         !part.value("add_prefix_space", true);
+}
+
+// Returns llama.cpp's name for the words of a byte-level pre-tokenizer, or "" where it has none.
+std::string word_name(const Json* pre_tokenizer) {
   if (!pre_tokenizer) return "";
-  if (pre_tokenizer->value("type", "") == "ByteLevel")
-    return pre_tokenizer->value("use_regex", true) && !pre_tokenizer->value("add_prefix_space", true)
-               ? std::string(kWordPatterns[2].first)
-               : "";
+  if (has_gpt2_words(*pre_tokenizer)) return "gpt-2";
   const Json* parts = find(*pre_tokenizer, "pretokenizers");
   if (!parts || parts->size() != 2 || (*parts)[1].value("type", "") != "ByteLevel") return "";
-  const Json* pattern = find((*parts)[0], "pattern");
-  return pattern && pattern->contains("Regex") ? (*pattern)["Regex"].get<std::string>() : "";
+  const Json& first = (*parts)[0];
+  if (first.value("type", "") == "Digits")
+    return first.value("individual_digits", false) && has_gpt2_words((*parts)[1]) ? kDigitsAlone : "";
+  const Json* pattern = find(first, "pattern");
+  if (!pattern || !pattern->contains("Regex")) return "";
+  for (const auto& [known, name] : kWordPatterns)
+    if ((*pattern)["Regex"] == known) return name;
+  return "";
+}
+
+// Returns true if a text gets a space in front before it is cut into words.
+bool adds_space_in_front(const Json* part) {
+  if (!part) return false;
+  const std::string type = part->value("type", "");
+  if (type == "Prepend") return true;
+  if (type == "Metaspace")
+    return part->contains("prepend_scheme") ? part->value("prepend_scheme", "") != "never"
+                                            : part->value("add_prefix_space", true);
+  for (const char* list : {"normalizers", "pretokenizers"})
+    if (const Json* parts = find(*part, list))
+      for (const Json& one : *parts)
+        if (adds_space_in_front(&one)) return true;
+  return false;
 }
 
 bool is_sentencepiece_style(const TokenizerFile& file) {
   return file.settings["model"].value("byte_fallback", false) &&
-         word_pattern(find(file.settings, "pre_tokenizer")).empty();
+         word_name(find(file.settings, "pre_tokenizer")).empty();
 }
 
-const char* words_of(const TokenizerFile& file) {
-  const std::string pattern = word_pattern(find(file.settings, "pre_tokenizer"));
-  for (const auto& [known, name] : kWordPatterns) {
-    if (pattern != known) continue;
-    // llama.cpp takes words that are tokens whole under "llama-bpe" only.
-    const bool whole_words = file.settings["model"].value("ignore_merges", false);
-    return std::string_view(name) == "llama-bpe" && !whole_words ? "smaug-bpe" : name;
-  }
-  fail(file.where,
-       "gguf: llama.cpp has no name for this pre_tokenizer; it knows the words of GPT-2, Llama 3 and Qwen2");
+std::string words_of(const TokenizerFile& file) {
+  const std::string name = word_name(find(file.settings, "pre_tokenizer"));
+  if (name.empty())
+    fail(file.where,
+         "gguf: llama.cpp has no name for this pre_tokenizer; it knows the words of GPT-2 (also with single "
+         "digits), Llama 3, Qwen2 and GPT-4o");
+  // llama.cpp takes words that are tokens whole under "llama-bpe", and never under "smaug-bpe".
+  const bool whole_words = file.settings["model"].value("ignore_merges", false);
+  return name == "llama-bpe" && !whole_words ? "smaug-bpe" : name;
+}
+
+// llama.cpp refuses a file with more tokens than rows of the embedding.
+[[noreturn]] void fail_beyond_model(const std::string& text, int64_t id, int64_t vocab_size) {
+  fail("export", "gguf: token '{}' has id {}, but the model has {} tokens", text, id, vocab_size);
 }
 
 Tokens tokens_of(const TokenizerFile& file, int64_t vocab_size) {
-  int64_t count = vocab_size;
-  for (const auto& row : file.tables.vocab) count = std::max<int64_t>(count, row.second + 1);
+  for (const auto& [text, id] : file.tables.vocab)
+    if (id >= vocab_size) fail_beyond_model(text, id, vocab_size);
   Tokens tokens;
-  for (int64_t id = 0; id < count; ++id) tokens.texts.push_back(fmt::format("[PAD{}]", id));
+  for (int64_t id = 0; id < vocab_size; ++id) tokens.texts.push_back(fmt::format("[PAD{}]", id));
   tokens.kinds.assign(tokens.texts.size(), unused);
   for (const auto& [text, id] : file.tables.vocab) {
     tokens.texts[static_cast<size_t>(id)] = text;
@@ -87,8 +120,8 @@ void take_added_tokens(const Json& settings, Tokens& tokens) {
   for (const Json& token : *added) {
     const auto id = token.at("id").get<size_t>();
     if (id >= tokens.texts.size())
-      fail("export", "gguf: token '{}' has id {}, but the model has {} tokens", token.value("content", ""),
-           id, tokens.texts.size());
+      fail_beyond_model(token.value("content", ""), static_cast<int64_t>(id),
+                        static_cast<int64_t>(tokens.texts.size()));
     tokens.texts[id] = token.at("content").get<std::string>();
     tokens.kinds[id] = token.value("special", false) ? control : user_defined;
   }
@@ -180,7 +213,9 @@ void add_gguf_tokenizer(const Path& folder, int64_t vocab_size, GgufMetadata& me
   metadata.add("tokenizer.ggml.token_type", tokens.kinds);
   if (sentencepiece) {
     metadata.add("tokenizer.ggml.scores", tokens.scores);
-    metadata.add("tokenizer.ggml.add_space_prefix", true);
+    metadata.add("tokenizer.ggml.add_space_prefix",
+                 adds_space_in_front(find(file.settings, "normalizer")) ||
+                     adds_space_in_front(find(file.settings, "pre_tokenizer")));
   } else {
     std::vector<std::string> merges;
     for (const auto& [left, right] : file.tables.merges) merges.push_back(left + " " + right);

@@ -3,104 +3,54 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <array>
-#include <cmath>
-#include <numbers>
-#include <optional>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 
+#include "checkpoint/weight_names.h"
 #include "core/errors.h"
+#include "export/gguf_architecture.h"
+#include "export/gguf_names.h"
+#include "export/gguf_rope.h"
 
 namespace galore {
 namespace {
 
 constexpr int64_t kPieceNumbers = 1 << 20;
-using Names = std::vector<std::pair<std::string_view, std::string_view>>;
 
-const Names& whole_model_names() {
-  static const Names names = {{"embed_tokens", "token_embd"}, {"norm", "output_norm"},
-                              {"lm_head", "output"},          {"wte", "token_embd"},
-                              {"wpe", "position_embd"},       {"ln_f", "output_norm"}};
-  return names;
-}
-
-const Names& layer_names() {
-  static const Names names = {{"input_layernorm", "attn_norm"},
-                              {"post_attention_layernorm", "ffn_norm"},
-                              {"self_attn.q_proj", "attn_q"},
-                              {"self_attn.k_proj", "attn_k"},
-                              {"self_attn.v_proj", "attn_v"},
-                              {"self_attn.o_proj", "attn_output"},
-                              {"self_attn.q_norm", "attn_q_norm"},
-                              {"self_attn.k_norm", "attn_k_norm"},
-                              {"mlp.gate_proj", "ffn_gate"},
-                              {"mlp.up_proj", "ffn_up"},
-                              {"mlp.down_proj", "ffn_down"},
-                              {"ln_1", "attn_norm"},
-                              {"ln_2", "ffn_norm"},
-                              {"attn.c_attn", "attn_qkv"},
-                              {"attn.c_proj", "attn_output"},
-                              {"mlp.c_fc", "ffn_up"},
-                              {"mlp.c_proj", "ffn_down"}};
-  return names;
-}
-
-// Rotary tables and GPT-2's causal masks of older files are not weights.
-bool is_no_weight(std::string_view name) {
-  return name.ends_with("rotary_emb.inv_freq") || name.ends_with(".attn.bias") ||
-         name.ends_with(".masked_bias");
-}
-
-std::optional<std::string> counterpart(const Names& names, std::string_view name) {
-  for (const auto& [theirs, ours] : names)
-    if (name == theirs) return std::string(ours);
-  return std::nullopt;
-}
-
-// Returns llama.cpp's name, such as "blk.0.attn_q.weight" for "model.layers.0.self_attn.q_proj.weight".
-std::string gguf_name(std::string_view name) {
-  const std::string given(name);
-  for (const std::string_view prefix : {"model.", "transformer."})
-    if (name.starts_with(prefix)) name.remove_prefix(prefix.size());
-  const size_t dot = name.rfind('.');
-  const std::string_view ending = dot == std::string_view::npos ? "" : name.substr(dot);
-  std::string_view stem = name.substr(0, dot);
-  std::optional<std::string> found = counterpart(whole_model_names(), stem);
-  for (const std::string_view prefix : {"layers.", "h."}) {
-    if (!stem.starts_with(prefix)) continue;
-    stem.remove_prefix(prefix.size());
-    const size_t end = std::min(stem.find('.'), stem.size() - 1);
-    if (const auto part = counterpart(layer_names(), stem.substr(end + 1)))
-      found = "blk." + std::string(stem.substr(0, end)) + "." + *part;
-    break;
-  }
-  if (!found || (ending != ".weight" && ending != ".bias"))
-    fail("export", "gguf: no name in llama.cpp for the tensor '{}'", given);
-  return *found + std::string(ending);
-}
-
+// The place of each of llama.cpp's rows in the stored tensor.
 struct Layout {
-  int64_t rotary_heads = 0;  // above 0: rows of each head are reordered
-  bool transposed = false;   // stored as inputs x outputs (GPT-2)
+  std::function<int64_t(int64_t row)> source = nullptr;  // null: the same place
+  bool transposed = false;                               // stored as inputs x outputs (GPT-2)
+  bool plus_one = false;                                 // norms with the factor 1 + weight
 };
-
-Layout layout_of(const ModelConfig& config, std::string_view name) {
-  Layout layout;
-  const bool interleaved = config.model_type == "llama" || config.model_type == "mistral";
-  if (interleaved && name.find("q_proj.") != std::string_view::npos)
-    layout.rotary_heads = config.num_attention_heads;
-  if (interleaved && name.find("k_proj.") != std::string_view::npos)
-    layout.rotary_heads = config.num_key_value_heads;
-  layout.transposed = config.model_type == "gpt2" && name.ends_with(".weight") &&
-                      (name.find(".c_") != std::string_view::npos);
-  return layout;
-}
 
 // Returns the row of transformers' matrix that stands in row `row` of llama.cpp's: number i of the first half
 // of a head is followed by number i of the second half.
 int64_t rotary_row(int64_t row, int64_t rows_of_head) {
   const int64_t inside = row % rows_of_head;
   return row - inside + inside / 2 + (inside % 2) * rows_of_head / 2;
+}
+
+// Returns the row of a matrix that holds queries, keys and values head by head, for row `row` of the matrix
+// that holds all queries, then all keys, then all values.
+int64_t fused_row(int64_t row, int64_t heads, int64_t head_dim) {
+  const int64_t part = row / (heads * head_dim), head = row / head_dim % heads;
+  return (head * 3 + part) * head_dim + row % head_dim;
+}
+
+Layout layout_of(const ModelConfig& config, const GgufArchitecture& architecture, const TensorInfo& info) {
+  const std::string& name = info.name;
+  const auto holds = [&](const char* part) { return name.find(part) != std::string::npos; };
+  Layout layout;
+  layout.transposed = config.model_type == "gpt2" && name.ends_with(".weight") && holds(".c_");
+  layout.plus_one = architecture.norms_plus_one && name.ends_with("norm.weight");
+  const int64_t heads = holds("k_proj.") ? config.num_key_value_heads : config.num_attention_heads;
+  if (architecture.neighbours && (holds("q_proj.") || holds("k_proj.")))
+    layout.source = [rows = info.shape[0] / heads](int64_t row) { return rotary_row(row, rows); };
+  if (holds("query_key_value."))
+    layout.source = [heads, size = config.head_dim](int64_t row) { return fused_row(row, heads, size); };
+  return layout;
 }
 
 void write_rows(const StoredTensor& stored, GgufType type, const Layout& layout,
@@ -116,65 +66,117 @@ void write_rows(const StoredTensor& stored, GgufType type, const Layout& layout,
   for (int64_t begin = 0; begin < rows; begin += step) {
     const int64_t count = std::min(step, rows - begin);
     at::Tensor piece = at::empty({count, columns}, at::kFloat);
-    if (layout.rotary_heads == 0) {
-      stored.file->read_part(*stored.info, begin * columns, piece);
-    } else {
-      for (int64_t i = 0; i < count; ++i) {
-        at::Tensor row = piece[i];
-        stored.file->read_part(*stored.info, rotary_row(begin + i, rows / layout.rotary_heads) * columns,
-                               row);
-      }
+    if (!layout.source) stored.file->read_part(*stored.info, begin * columns, piece);
+    for (int64_t i = 0; layout.source && i < count; ++i) {
+      at::Tensor row = piece[i];
+      stored.file->read_part(*stored.info, layout.source(begin + i) * columns, row);
     }
+    if (layout.plus_one) piece.add_(1);
     take(gguf_encoded(type, piece));
   }
 }
 
 GgufType type_of(const GgufTensor& tensor, GgufType wanted) {
-  if (tensor.shape.size() < 2 || tensor.name.starts_with("position_embd")) return GgufType::f32;
+  if (tensor.shape.size() < 2 || tensor.name.starts_with("position_embd") ||
+      tensor.name.ends_with("ffn_gate_inp.weight"))
+    return GgufType::f32;
   return wanted == GgufType::q8_0 && tensor.shape.back() % 32 != 0 ? GgufType::f16 : wanted;
 }
 
-// Returns the divisors of the rotary frequencies that Llama 3.1 uses (rope_scaling of type llama3).
-GgufTensor rotary_divisors(const ModelConfig& config) {
-  const RopeScaling& rope = config.rope_scaling;
-  const auto original =
-      static_cast<double>(rope.original_max_position_embeddings > 0 ? rope.original_max_position_embeddings
-                                                                    : config.max_position_embeddings);
-  std::vector<float> divisors;
-  for (int64_t i = 0; i < config.head_dim / 2; ++i) {
-    const double exponent = 2.0 * static_cast<double>(i) / static_cast<double>(config.head_dim);
-    const double turns = original / (2 * std::numbers::pi * std::pow(config.rope_theta, exponent));
-    const double smooth =
-        std::clamp((turns - rope.low_freq_factor) / (rope.high_freq_factor - rope.low_freq_factor), 0.0, 1.0);
-    divisors.push_back(static_cast<float>(1 / ((1 - smooth) / rope.factor + smooth)));
+// One of llama.cpp's tensors: a stored tensor or, of a mixture, those of all experts in order.
+struct Group {
+  std::string name;
+  std::vector<StoredTensor> parts;
+};
+
+struct NamedTensor {
+  std::string name;
+  StoredTensor stored;
+};
+
+// Returns the tensors of the text model, in the order of the files, under the names that they have alone.
+std::vector<NamedTensor> text_tensors(const WeightFiles& files) {
+  const bool multimodal = is_multimodal(files);
+  std::vector<NamedTensor> tensors;
+  for (const StoredTensor& stored : files.tensors()) {
+    const std::string& name = stored.info->name;
+    if (is_no_weight(name) || (multimodal && is_of_other_part(name))) continue;
+    tensors.push_back({multimodal ? name_in_text_model(name) : name, stored});
   }
-  GgufTensor tensor{"rope_freqs.weight", {config.head_dim / 2}, GgufType::f32, {}};
-  tensor.write = [divisors](const auto& take) { take(gguf_encoded(GgufType::f32, at::tensor(divisors))); };
+  return tensors;
+}
+
+// Leaves one tensor of a tied matrix, under the embedding's name: llama.cpp takes the embedding for the head
+// where the file has none. Where its architecture needs a head, the tensor gets a second name.
+void join_tied(const GgufArchitecture& architecture, std::vector<NamedTensor>& tensors) {
+  const auto embedding = std::find_if(tensors.begin(), tensors.end(),
+                                      [](const NamedTensor& one) { return is_embedding_name(one.name); });
+  const bool head_alone = embedding == tensors.end();
+  for (NamedTensor& tensor : tensors)
+    if (head_alone && is_head_name(tensor.name)) tensor.name = "embed_tokens.weight";
+  std::erase_if(tensors, [](const NamedTensor& one) { return is_head_name(one.name); });
+  for (size_t i = 0; architecture.needs_head && i < tensors.size(); ++i)
+    if (is_embedding_name(tensors[i].name)) {
+      tensors.push_back({"lm_head.weight", tensors[i].stored});
+      break;
+    }
+}
+
+std::vector<Group> groups_of(const std::vector<NamedTensor>& tensors, const GgufArchitecture& architecture) {
+  std::vector<Group> groups;
+  std::unordered_map<std::string, size_t> places;
+  for (const auto& [name, stored] : tensors) {
+    const std::string ours = gguf_name(name, architecture);
+    const auto [place, is_new] = places.try_emplace(ours, groups.size());
+    if (is_new) groups.push_back({ours, {}});
+    std::vector<StoredTensor>& parts = groups[place->second].parts;
+    const size_t number = expert_of(name).value_or(0);
+    if (parts.size() <= number) parts.resize(number + 1);
+    parts[number] = stored;
+  }
+  return groups;
+}
+
+GgufTensor gguf_tensor(const Group& group, const GgufArchitecture& architecture, const ModelConfig& config,
+                       GgufType type) {
+  const TensorInfo& info = *group.parts.front().info;
+  const Layout layout = layout_of(config, architecture, info);
+  GgufTensor tensor{group.name, info.shape, type, {}};
+  if (tensor.shape.empty() || tensor.shape.size() > 2)
+    fail("export", "gguf: tensor '{}': expected one or two dimensions, given {}", info.name,
+         tensor.shape.size());
+  if (layout.transposed) std::swap(tensor.shape[0], tensor.shape[1]);
+  if (group.name.find("_exps.") != std::string::npos)
+    tensor.shape.insert(tensor.shape.begin(), static_cast<int64_t>(group.parts.size()));
+  tensor.type = type_of(tensor, type);
+  tensor.write = [parts = group.parts, layout, final_type = tensor.type](const auto& take) {
+    for (const StoredTensor& part : parts) write_rows(part, final_type, layout, take);
+  };
   return tensor;
+}
+
+// Every expert has its number in the configuration's range and the shape of the first.
+void check_experts(const Group& group, const ModelConfig& config) {
+  const bool are_experts = group.name.find("_exps.") != std::string::npos;
+  const size_t expected = are_experts ? static_cast<size_t>(config.num_experts) : 1;
+  bool whole = group.parts.size() == expected;
+  for (const StoredTensor& part : group.parts)
+    whole = whole && part.info && part.info->shape == group.parts.back().info->shape;
+  if (!whole) fail("export", "gguf: {}: expected {} tensors of one shape", group.name, expected);
 }
 
 }  // namespace
 
 std::vector<GgufTensor> gguf_weights(const WeightFiles& files, const ModelConfig& config, GgufType type) {
+  const GgufArchitecture& architecture = gguf_architecture(config);
+  std::vector<NamedTensor> stored = text_tensors(files);
+  if (config.tie_word_embeddings) join_tied(architecture, stored);
   std::vector<GgufTensor> tensors;
-  for (const StoredTensor& stored : files.tensors()) {
-    const std::string& name = stored.info->name;
-    // llama.cpp takes the embedding for the head where the file has none.
-    if (is_no_weight(name) || (config.tie_word_embeddings && name == "lm_head.weight")) continue;
-    const Layout layout = layout_of(config, name);
-    GgufTensor tensor{gguf_name(name), stored.info->shape, type, {}};
-    if (tensor.shape.empty() || tensor.shape.size() > 2)
-      fail("export", "gguf: tensor '{}': expected one or two dimensions, given {}", name,
-           tensor.shape.size());
-    if (layout.transposed) std::swap(tensor.shape[0], tensor.shape[1]);
-    tensor.type = type_of(tensor, type);
-    const GgufType final_type = tensor.type;
-    tensor.write = [stored, layout, final_type](const auto& take) {
-      write_rows(stored, final_type, layout, take);
-    };
-    tensors.push_back(std::move(tensor));
+  for (const Group& group : groups_of(stored, architecture)) {
+    check_experts(group, config);
+    tensors.push_back(gguf_tensor(group, architecture, config, type));
   }
-  if (config.rope_scaling.type == "llama3") tensors.push_back(rotary_divisors(config));
+  for (GgufTensor& tensor : gguf_rope_tensors(config)) tensors.push_back(std::move(tensor));
   return tensors;
 }
 

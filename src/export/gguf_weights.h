@@ -9,10 +9,9 @@
 
 namespace galore {
 
-// Returns the tensors of a llama, mistral, qwen2, qwen3 or gpt2 model. `files` must outlive them. Matrices
-// get the given type, or f16 where q8_0's blocks do not fit their rows; norms, biases and tables of positions
-// stay f32. Rows of llama's queries and keys are reordered, because llama.cpp rotates neighbouring numbers
-// where transformers rotates halves. A tensor without a counterpart is an Error.
+// Returns the tensors of a model. `files` must outlive them. Matrices get the given type, or f16 where q8_0's
+// blocks do not fit their rows; norms, biases, routers and tables of positions stay f32. A tied matrix is
+// written once, and the experts of a layer are one tensor. A tensor without a counterpart is an Error.
 std::vector<GgufTensor> gguf_weights(const WeightFiles& files, const ModelConfig& config, GgufType type);
 
 }  // namespace galore

@@ -75,7 +75,7 @@ void keep_entropy(std::vector<Candidate>& candidates, double top_h) {
 
 int64_t choose(const at::Tensor& logits, const std::vector<int64_t>& sequence, const GenerateOptions& options,
                RandomStream& random) {
-  if (!options.do_sample)
+  if (!options.do_sample || options.temperature == 0)
     return penalized(logits, sequence, options.repetition_penalty).argmax().item<int64_t>();
   const std::vector<Candidate> candidates = sampling_candidates(logits, sequence, options);
   double left = random.uniform();

@@ -18,7 +18,7 @@ struct GenerateOptions {
   // sequence, including the prompt, also without sampling; then come temperature, top_h, top_k, top_p and
   // min_p.
   double repetition_penalty = 1;
-  double temperature = 1;
+  double temperature = 1;  // 0: the most probable token, as without sampling
   // Keeps the most probable tokens while the sum of their -p log p is at most this share of the entropy
   // (Nguyen et al., 2025). As in transformers, p are shares among the 100 most probable tokens. 0: all
   // tokens.

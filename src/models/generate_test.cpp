@@ -104,6 +104,10 @@ TEST(Generate, SeedsRepeatAndDiffer) {
   EXPECT_EQ(generate(model, {1}, options), first);
   options.seed = 43;
   EXPECT_NE(generate(model, {1}, options), first);
+  options.temperature = 0;
+  const auto cold = generate(model, {1}, options);
+  options.do_sample = false;
+  EXPECT_EQ(cold, generate(model, {1}, options)) << "temperature 0 takes the most probable token";
 }
 
 // Decodes one byte per token, as byte-level tokenizers do. A character that lacks bytes becomes U+FFFD.

@@ -94,13 +94,15 @@ ExpertMlp::Routes ExpertMlp::routes(const Pass& pass) const {
 template <typename Work, typename Idle>
 void ExpertMlp::for_each_expert(const Routes& routes, const Work& work, const Idle& idle) {
   const int64_t* counts = routes.counts.const_data_ptr<int64_t>();
+  const int64_t pairs = routes.chosen.numel();
   int64_t first = 0;
   for (size_t i = 0; i < experts_.size(); first += counts[i++]) {
     if (counts[i] == 0) {
       idle(experts_[i]);
       continue;
     }
-    Share share{{}, {}, first, counts[i]};
+    // The memory plan may give a token to more experts than there are pairs.
+    Share share{{}, {}, std::min(first, pairs - counts[i]), counts[i]};
     if (routes.pairs.defined()) {
       share.pairs = routes.pairs.narrow(0, first, share.count);
       share.tokens = share.pairs.div(size_.experts.per_token, "floor");

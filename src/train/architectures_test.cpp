@@ -94,6 +94,25 @@ TEST_P(ArchitectureRun, ASavedModelIsTakenUp) {
   EXPECT_EQ(weights("first"), weights("second"));
 }
 
+// With fewer tokens than experts most experts rest in every update, and the plan has no token for each.
+TEST_F(TestRun, DriversAgreeWhereMostExpertsRest) {
+  write_file_atomically(folder_ / "tiny.json",
+                        R"({"model_type": "qwen3_moe", "vocab_size": 64, "hidden_size": 32, "head_dim": 8,
+      "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
+      "max_position_embeddings": 64, "num_experts": 70, "num_experts_per_tok": 1,
+      "moe_intermediate_size": 8})");
+  const Settings settings{"optim=galore_adamw", "gradient=projected", "max_steps=4",
+                          "per_device_train_batch_size=1", "max_length=16"};
+  const auto with = [&](const std::string& name, const char* driver) {
+    Settings all = settings;
+    all.insert(all.end(), {driver, output(name)});
+    train(all);
+  };
+  with("whole", "optim_layerwise=false");
+  with("layers", "optim_layerwise=true");
+  EXPECT_EQ(weights("whole"), weights("layers"));
+}
+
 INSTANTIATE_TEST_SUITE_P(All, ArchitectureRun, testing::ValuesIn(kCases),
                          [](const auto& info) { return info.param.name; });
 

@@ -156,7 +156,8 @@ std::optional<Path> checkpoint_to_resume(const std::string& resume_from, const P
   }
   const auto latest = find_latest(output_dir);
   if (!latest && resume_from == "true")
-    fail("resume_from_checkpoint", "there is no checkpoint in {}", output_dir.string());
+    fail("resume_from_checkpoint", "there is no checkpoint in {}; auto begins a new run there",
+         output_dir.string());
   return latest;
 }
 
