@@ -28,7 +28,7 @@ class DoraLinear : public AdaptedLayer {
   at::Tensor merged_weight() const override;
   void initialize(uint64_t seed) override;
 
- private:
+ protected:
   // Returns the norms of the rows of V (m) in fp32.
   Scratch norms(const Pass& pass) const;
   // Returns V input (T x m).
@@ -39,7 +39,14 @@ class DoraLinear : public AdaptedLayer {
   at::Tensor direction_matrix() const;
   void remember_norms_of_weight() const;
   void report_magnitude(const Pass& pass, const at::Tensor& gradient, const at::Tensor& input);
+  // Forgets the norms of W, which has changed.
+  void forget_norms() { norms_are_known_ = false; }
+  LinearLayer& base() const { return *base_; }
+  const LoraFactors& factors() const { return factors_; }
+  const Parameter& bias() const { return bias_; }
+  const at::Tensor& magnitude() const { return magnitude_.value; }
 
+ private:
   int64_t outputs_;
   bool inputs_first_;
   LinearPointer base_;  // without a bias
