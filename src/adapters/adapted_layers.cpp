@@ -46,6 +46,10 @@ void AdaptedLayers::initialize(uint64_t seed) const {
   for (AdaptedLayer* layer : layers_) layer->initialize(seed);
 }
 
+void AdaptedLayers::fit(const AdaptedLayer::Stored& stored) const {
+  for (AdaptedLayer* layer : layers_) layer->fit(stored);
+}
+
 std::vector<std::string> AdaptedLayers::places() const {
   std::vector<std::string> names;
   for (const AdaptedLayer* layer : layers_) names.push_back(layer->name());

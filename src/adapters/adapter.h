@@ -3,8 +3,10 @@
 // optimizers and the trainer know adapters by this interface only.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +22,11 @@ class AdaptedLayer : public LinearLayer {
  public:
   // Gives the adapter's own parameters their first values. The weights of the model are set before.
   virtual void initialize(uint64_t seed) = 0;
+  // Returns the sizes of a stored tensor of this name, or nothing.
+  using Stored = std::function<std::optional<std::vector<int64_t>>(const std::string& name)>;
+  // Gives parameters the sizes that they have in the files which are then read. Only layers whose sizes
+  // change in training do anything.
+  virtual void fit(const Stored& /*stored*/) {}
 };
 
 class Adapter {

@@ -32,7 +32,8 @@ struct AdapterKind {
   ROW(low_rank)              \
   ROW(cola)                  \
   ROW(sltrain)               \
-  ROW(relora)
+  ROW(relora)                \
+  ROW(inrank)
 
 #define GALORE_DECLARE_ADAPTER(name) AdapterKind name##_adapter();
 GALORE_ADAPTERS(GALORE_DECLARE_ADAPTER)
