@@ -33,7 +33,8 @@ struct AdapterKind {
   ROW(cola)                  \
   ROW(sltrain)               \
   ROW(relora)                \
-  ROW(inrank)
+  ROW(inrank)                \
+  ROW(welore)
 
 #define GALORE_DECLARE_ADAPTER(name) AdapterKind name##_adapter();
 GALORE_ADAPTERS(GALORE_DECLARE_ADAPTER)
