@@ -34,7 +34,8 @@ struct AdapterKind {
   ROW(sltrain)               \
   ROW(relora)                \
   ROW(inrank)                \
-  ROW(welore)
+  ROW(welore)                \
+  ROW(prilora)
 
 #define GALORE_DECLARE_ADAPTER(name) AdapterKind name##_adapter();
 GALORE_ADAPTERS(GALORE_DECLARE_ADAPTER)
