@@ -35,7 +35,8 @@ struct AdapterKind {
   ROW(relora)                \
   ROW(inrank)                \
   ROW(welore)                \
-  ROW(prilora)
+  ROW(prilora)               \
+  ROW(gradnormlorp)
 
 #define GALORE_DECLARE_ADAPTER(name) AdapterKind name##_adapter();
 GALORE_ADAPTERS(GALORE_DECLARE_ADAPTER)
