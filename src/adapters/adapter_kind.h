@@ -36,7 +36,8 @@ struct AdapterKind {
   ROW(inrank)                \
   ROW(welore)                \
   ROW(prilora)               \
-  ROW(gradnormlorp)
+  ROW(gradnormlorp)          \
+  ROW(poet_x)
 
 #define GALORE_DECLARE_ADAPTER(name) AdapterKind name##_adapter();
 GALORE_ADAPTERS(GALORE_DECLARE_ADAPTER)
