@@ -58,6 +58,10 @@ void AdaptedLayers::initialize(uint64_t seed) const {
   for (AdaptedLayer* layer : layers_) layer->initialize(seed);
 }
 
+void AdaptedLayers::fit(const AdaptedLayer::Stored& stored) const {
+  for (AdaptedLayer* layer : layers_) layer->fit(stored);
+}
+
 std::vector<std::string> AdaptedLayers::places() const {
   std::vector<std::string> names;
   for (const AdaptedTable* table : tables_) names.push_back(table->name());

@@ -23,12 +23,16 @@ class AdaptedLayers {
   void choose_trainable(const ParameterList& parameters) const;
   // Gives the adapter's parameters their first values. The other weights are set before.
   void initialize(uint64_t seed) const;
+  // Gives the layers' parameters their sizes in the files which are then read.
+  void fit(const AdaptedLayer::Stored& stored) const;
 
   const Adapter& adapter() const { return *adapter_; }
   // Return the layers and tables, which belong to the model.
   const std::vector<AdaptedLayer*>& layers() const { return layers_; }
   const std::vector<AdaptedTable*>& tables() const { return tables_; }
   std::vector<std::string> places() const;
+  // Returns true if weights at the places are stored as inputs x outputs.
+  bool inputs_first() const { return inputs_first_; }
   // Returns the adapter's peft_config() for these layers.
   Adapter::Json peft_config() const { return adapter_->peft_config(places(), inputs_first_); }
 

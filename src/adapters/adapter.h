@@ -3,8 +3,10 @@
 // optimizers and the trainer know adapters by this interface only.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +29,11 @@ class AdaptedLayer : public LinearLayer {
   // Returns true if the frozen weight is stored as inputs x outputs.
   virtual bool inputs_first() const { return false; }
   virtual void start_from(const at::Tensor& /*gradient*/, const at::Tensor& /*input*/) {}
+  // Returns the sizes of a stored tensor of this name, or nothing.
+  using Stored = std::function<std::optional<std::vector<int64_t>>(const std::string& name)>;
+  // Gives parameters the sizes that they have in the files which are then read. Only layers whose sizes
+  // change in training do anything.
+  virtual void fit(const Stored& /*stored*/) {}
 };
 
 // A table of rows that an adapter has made. The same holds for its parameters.

@@ -112,4 +112,15 @@ void set_options(OptionTable& table, const Adapter::Json& arguments) {
   for (const auto& [name, value] : arguments.items()) table.set(kWhere, name, text_of(value));
 }
 
+void take_own_options(OptionTable& table, Adapter::Json& arguments) {
+  Adapter::Json own = Adapter::Json::object();
+  for (const auto& option : table.options()) {
+    const auto found = arguments.find(option->name());
+    if (found == arguments.end()) continue;
+    own[option->name()] = *found;
+    arguments.erase(option->name());
+  }
+  set_options(table, own);
+}
+
 }  // namespace galore

@@ -31,7 +31,13 @@ struct AdapterKind {
   ROW(lora_plus)             \
   ROW(low_rank)              \
   ROW(cola)                  \
-  ROW(sltrain)
+  ROW(sltrain)               \
+  ROW(relora)                \
+  ROW(inrank)                \
+  ROW(welore)                \
+  ROW(prilora)               \
+  ROW(gradnormlorp)          \
+  ROW(poet_x)
 
 #define GALORE_DECLARE_ADAPTER(name) AdapterKind name##_adapter();
 GALORE_ADAPTERS(GALORE_DECLARE_ADAPTER)
@@ -46,5 +52,7 @@ std::vector<std::string> adapter_names();
 Adapter::Json parse_adapter_args(const std::string& text);
 // Sets the options of an adapter that declares them in a table.
 void set_options(OptionTable& table, const Adapter::Json& arguments);
+// Sets the options that the table declares and takes them out of the arguments. All others stay.
+void take_own_options(OptionTable& table, Adapter::Json& arguments);
 
 }  // namespace galore

@@ -5,14 +5,10 @@
 #include <limits>
 
 #include "nn/linear_bias.h"
+#include "adapters/layer_parts.h"
 
 namespace galore {
 namespace {
-
-LinearSize without_bias(LinearSize size) {
-  size.bias = false;
-  return size;
-}
 
 at::Tensor safe(const at::Tensor& norms) { return norms.clamp_min(std::numeric_limits<float>::min()); }
 

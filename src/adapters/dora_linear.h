@@ -31,7 +31,7 @@ class DoraLinear : public AdaptedLayer {
   bool inputs_first() const override { return inputs_first_; }
   void start_from(const at::Tensor& gradient, const at::Tensor& input) override;
 
- private:
+ protected:
   // Returns the norms of the rows of V (m) in fp32.
   Scratch norms(const Pass& pass) const;
   // Returns V input (T x m).
@@ -42,7 +42,14 @@ class DoraLinear : public AdaptedLayer {
   at::Tensor direction_matrix() const;
   void remember_norms_of_weight() const;
   void report_magnitude(const Pass& pass, const at::Tensor& gradient, const at::Tensor& input);
+  // Forgets the norms of W, which has changed.
+  void forget_norms() { norms_are_known_ = false; }
+  LinearLayer& base() const { return *base_; }
+  const LoraFactors& factors() const { return factors_; }
+  const Parameter& bias() const { return bias_; }
+  const at::Tensor& magnitude() const { return magnitude_.value; }
 
+ private:
   int64_t outputs_;
   bool inputs_first_;
   LinearPointer base_;  // without a bias

@@ -25,8 +25,7 @@ enum class Middle { linear, silu };
 class FactoredLinear : public AdaptedLayer {
  public:
   // Has the parameters "<place>.factor_A.weight" (r x n), "<place>.factor_B.weight" (m x r) and, if asked
-  // for,
-  // "<place>.bias" (m), in the dtype of the model's weights.
+  // for, "<place>.bias" (m), in the dtype of the model's weights.
   FactoredLinear(const Place& place, const LinearSize& size, int64_t rank, Middle middle,
                  const LayerBuilder& builder);
 
@@ -39,6 +38,10 @@ class FactoredLinear : public AdaptedLayer {
   // With an activation between the factors there is no such weight, and this is an Error.
   at::Tensor merged_weight() const override;
   void initialize(uint64_t seed) override;
+
+ protected:
+  Parameter& a() { return a_; }
+  Parameter& b() { return b_; }
 
  private:
   // Return A x as forward() has left it, and the gradient of A x as input_gradient() has left it (T x r).

@@ -37,6 +37,10 @@ class LoraAdapter : public Adapter {
   Json peft_config(const std::vector<std::string>& places, bool inputs_first) const override;
   std::string peft_name(const Parameter& parameter, const std::vector<std::string>& places) const override;
 
+ protected:
+  const LoraConfig& config() const { return config_; }
+  bool is_new() const { return is_new_; }
+
  private:
   void check_names(const ParameterList& parameters, const std::vector<std::string>& places) const;
   LoraSettings settings_at(const std::string& place) const;

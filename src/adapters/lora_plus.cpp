@@ -14,14 +14,7 @@ LoraPlus take_rates(Adapter::Json& arguments) {
   table.add("loraplus_lr_ratio", &plus.ratio, "learning rate of B divided by that of A").range(0, 1e9);
   table.add("loraplus_lr_embedding", &plus.embedding_rate, "learning rate of an embedding's factors")
       .range(0, 1e9);
-  Adapter::Json own = Adapter::Json::object();
-  for (const auto& option : table.options()) {
-    const auto found = arguments.find(option->name());
-    if (found == arguments.end()) continue;
-    own[option->name()] = *found;
-    arguments.erase(option->name());
-  }
-  set_options(table, own);
+  take_own_options(table, arguments);
   return plus;
 }
 

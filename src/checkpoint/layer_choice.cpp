@@ -1,10 +1,27 @@
 #include "checkpoint/layer_choice.h"
 
+#include <map>
+
 #include "adapters/adapted_layers.h"
+#include "checkpoint/hugging_face.h"
 #include "checkpoint/json_file.h"
+#include "checkpoint/weight_files.h"
 #include "core/errors.h"
 
 namespace galore {
+
+std::string load_with_layers(const Path& directory, TrainableModel& model) {
+  if (const AdaptedLayers* adapted = model.adapted()) {
+    const WeightFiles files(directory);
+    std::map<std::string, std::vector<int64_t>> sizes;
+    for (const StoredTensor& stored : files.tensors()) sizes[stored.info->name] = stored.info->shape;
+    adapted->fit([&](const std::string& name) {
+      const auto found = sizes.find(name);
+      return found == sizes.end() ? std::nullopt : std::optional(found->second);
+    });
+  }
+  return load_weights(directory, model.parameters());
+}
 
 void write_layer_choice(const Path& directory, const TrainableModel& model) {
   const AdaptedLayers* adapted = model.adapted();

@@ -16,6 +16,7 @@ int run_command(const Arguments& arguments);
 std::vector<std::pair<std::string, std::string>> command_list();
 
 int bench_command(const Arguments& arguments);
+int compress_command(const Arguments& arguments);
 int completion_command(const Arguments& arguments);
 int eval_command(const Arguments& arguments);
 int export_command(const Arguments& arguments);

@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "core/errors.h"
 #include "kernels/device.h"
+#include "train/compress.h"
 #include "train/inputs.h"
 #include "train/run_builder.h"
 
@@ -15,8 +16,10 @@ int merge_command(const Arguments& arguments) {
   MachineOptions machine;
   std::string output;
   OptionTable table;
-  table.add("model_name_or_path", &source.model_name_or_path,
-            "Hugging Face directory of the model, or an adapter whose configuration names it");
+  table.add(
+      "model_name_or_path", &source.model_name_or_path,
+      "Hugging Face directory of the model, or an adapter whose configuration names it, or a model with "
+      "factors in place of matrices");
   declare_adapter_path(table, source);
   table.add("output_dir", &output, "folder for the merged model");
   table.add("threads", &machine.threads, "number of threads; 0: one for each processor").range(0, 4096);
@@ -24,11 +27,18 @@ int merge_command(const Arguments& arguments) {
   if (source.model_name_or_path.empty()) fail_usage("merge", "expected --model_name_or_path DIR");
   if (output.empty()) fail_usage("merge", "expected --output_dir DIR");
   resolve_base_model(source);
-  if (source.adapter_name_or_path.empty()) fail_usage("merge", "expected --adapter_name_or_path DIR");
+  if (source.adapter.empty())
+    fail_usage("merge", "expected --adapter_name_or_path DIR, or a model with factors in place of matrices");
   set_threads(machine.threads);
+  const bool is_adapter = !source.adapter_name_or_path.empty();
+  if (!is_adapter) source.dtype = stored_dtype(source.model_name_or_path);
   const RunObjects run = build_model(model_config_of(source), model_options(source, "cpu"), device_of("cpu"));
   set_weights(*run.model, source, machine.seed);
-  merge_adapter(source.model_name_or_path, output, *run.model);
+  if (is_adapter) {
+    merge_adapter(source.model_name_or_path, output, *run.model);
+  } else {
+    merge_layers(source, output, *run.model);
+  }
   fmt::print("model: {}\n", output);
   return 0;
 }

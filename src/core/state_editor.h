@@ -25,6 +25,9 @@ class StateEditor {
   // Replaces the parameter's value by a tensor of its shape, and all copies of it. Values in bf16 or in codes
   // are rounded to nearest.
   virtual void replace(Parameter& parameter, const at::Tensor& value) = 0;
+  // Gives the parameter this value of other sizes, but of as many dimensions. Each of its averages keeps the
+  // elements that both sizes have, and is zero elsewhere. Its method must have no basis.
+  virtual void resize(Parameter& parameter, const at::Tensor& value) = 0;
   // Sets the parameter's averages to zero.
   virtual void reset(Parameter& parameter) = 0;
   // Sets each element of the parameter's averages to zero with this probability. The choice depends only on
@@ -37,6 +40,9 @@ class StateEditor {
   virtual RandomStream stream(const Parameter& parameter, const char* purpose) const = 0;
   // Reports a message to the user with this update.
   virtual void note(const std::string& message) = 0;
+  // Reports the rank of a layer that chooses it, in every update. The log has the mean over these layers, and
+  // the rank of each layer whose rank has `changed`.
+  virtual void report_rank(const std::string& layer, int64_t rank, bool changed) = 0;
 };
 
 // A layer that is told about updates.

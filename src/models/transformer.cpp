@@ -81,7 +81,7 @@ Transformer::Transformer(const TransformerPlan& plan, const ModelConfig& config,
                  embedding_size(plan, config), builder),
       rotaries_(make_rotaries(plan, config)) {
   for (int64_t i = 0; i < config.num_hidden_layers; ++i) {
-    const Place place{plan.layers + "." + std::to_string(i), Role::matrix, i};
+    const Place place{plan.layers + "." + std::to_string(i), Role::matrix, i, config.num_hidden_layers};
     const LayerSize size = plan.layer(i);
     layers_.push_back(std::make_unique<TransformerLayer>(place, size, builder));
     rotary_of_layer_.push_back(size.rotary);

@@ -18,11 +18,12 @@ namespace galore {
 struct Place {
   std::string name;  // name without ".weight", for example "model.layers.0.mlp.up_proj"
   Role role = Role::matrix;
-  int64_t layer = -1;  // number of the transformer layer; -1: outside of all layers
+  int64_t layer = -1;      // number of the transformer layer; -1: outside of all layers
+  int64_t num_layers = 0;  // number of the model's transformer layers; 0 outside of all layers
 
   // Returns the place `part` inside this one. Its name is "<name>.<part>".
-  Place at(const std::string& part) const { return {name + "." + part, role, layer}; }
-  Place as(Role other) const { return {name, other, layer}; }
+  Place at(const std::string& part) const { return {name + "." + part, role, layer, num_layers}; }
+  Place as(Role other) const { return {name, other, layer, num_layers}; }
 };
 
 class LayerBuilder {

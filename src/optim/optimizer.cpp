@@ -1,7 +1,5 @@
 #include "optim/optimizer.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <iterator>
 
@@ -25,6 +23,12 @@ Grouping group(const ParameterList& trainable, const OptimizerOptions& options) 
   return {std::vector<bool>(trainable.size(), false), "no parameter is projected", {}};
 }
 
+// A layer keeps numbers of its own in parameters that an adapter has and nobody trains. The files of some
+// adapters hold trained parameters only.
+bool is_layer_state(const Parameter* parameter) {
+  return parameter->role == Role::adapter && !parameter->trainable;
+}
+
 std::vector<UpdateListener*> listeners_of(const ParameterList& parameters) {
   std::vector<UpdateListener*> listeners;
   for (const Parameter* parameter : parameters)
@@ -41,6 +45,7 @@ Optimizer::Optimizer(const ParameterList& parameters, const OptimizerOptions& op
       frozen_in_codes_(
           those(parameters,
                 [](const Parameter* p) { return !p->trainable && p->codes && !p->codes->format.fixed; })),
+      layer_state_(those(parameters, is_layer_state)),
       listeners_(listeners_of(parameters)),
       workspace_(workspace) {
   options_.layerwise = options.layerwise || options.settings->layerwise;
@@ -66,8 +71,7 @@ UpdateReport Optimizer::finish_update(bool discard) {
   if (discard || listeners_.empty()) return report;
   WeightEditor editor(driver_->weights(), options_.seed, num_updates(), workspace_);
   for (UpdateListener* listener : listeners_) listener->after_update(num_updates(), editor);
-  for (const std::string& message : editor.messages())
-    report.notices.push_back(fmt::format("update {}: {}", num_updates(), message));
+  editor.complete(report);
   return report;
 }
 
@@ -90,6 +94,11 @@ void Optimizer::visit(StateVisitor& visitor) {
   driver_->visit(visitor);
   // The model's files hold the decoded values, but only the codes give the same weights to the last bit.
   for (Parameter* parameter : frozen_in_codes_) visit_codes(*parameter, visitor);
+  for (Parameter* parameter : layer_state_) visitor.tensor(parameter->name, parameter->value);
+}
+
+void Optimizer::follow_sizes() {
+  for (const auto& weight : driver_->weights()) weight->follow_sizes(workspace_);
 }
 
 }  // namespace galore

@@ -48,6 +48,10 @@ class Optimizer {
   // parameters. They may then change weights and state, the same in both modes.
   UpdateReport finish_update(bool discard = false);
 
+  // Makes the state of parameters anew that have got other sizes since the optimizer was made, before the
+  // state of a run is read.
+  void follow_sizes();
+
   int64_t num_updates() const;
   bool lifts_lazily() const;  // true if any weight is lifted lazily
   // Returns the subspace of a parameter's gradient, or null if it has none or no direction of it is known
@@ -60,7 +64,7 @@ class Optimizer {
 
  private:
   OptimizerOptions options_;
-  ParameterList frozen_in_codes_;
+  ParameterList frozen_in_codes_, layer_state_;
   Grouping grouping_;  // groups of the trainable parameters
   std::vector<UpdateListener*> listeners_;
   Workspace& workspace_;

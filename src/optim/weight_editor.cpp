@@ -1,6 +1,7 @@
 #include "optim/weight_editor.h"
 
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 
 #include <cmath>
 
@@ -80,6 +81,28 @@ void WeightEditor::replace(Parameter& parameter, const at::Tensor& value) {
   if (parameter.codes) return kernels::encode_groups(value, *parameter.codes, nullptr);
   if (weight && weight->master.defined()) weight->master.copy_(value.view(weight->master.sizes()));
   parameter.value.copy_(value);
+}
+
+void WeightEditor::resize(Parameter& parameter, const at::Tensor& value) {
+  GALORE_ASSERT(parameter.value.defined() && value.dim() == parameter.value.dim());
+  Ledger& ledger = workspace_.ledger();
+  ledger.add(Owner::weights, -static_cast<int64_t>(parameter.value.nbytes()));
+  parameter.value = ledger.empty(Owner::weights, value.sizes(), parameter.value.scalar_type());
+  if (WeightState* const weight = find(parameter)) weight->follow_sizes(workspace_);
+  replace(parameter, value);
+}
+
+void WeightEditor::report_rank(const std::string& layer, int64_t rank, bool changed) {
+  sum_of_ranks_ += rank;
+  ++num_ranks_;
+  if (changed) changed_ranks_.push_back({layer, rank, std::nullopt});
+}
+
+void WeightEditor::complete(UpdateReport& report) const {
+  for (const std::string& message : messages_)
+    report.notices.push_back(fmt::format("update {}: {}", updates_, message));
+  report.refreshed.insert(report.refreshed.end(), changed_ranks_.begin(), changed_ranks_.end());
+  if (num_ranks_ > 0) report.mean_rank = static_cast<double>(sum_of_ranks_) / static_cast<double>(num_ranks_);
 }
 
 void WeightEditor::reset(Parameter& parameter) {

@@ -9,6 +9,7 @@
 #include "core/memory.h"
 #include "core/state_editor.h"
 #include "optim/update_driver.h"
+#include "optim/update_report.h"
 
 namespace galore {
 
@@ -20,6 +21,7 @@ class WeightEditor : public StateEditor {
 
   at::Tensor value(const Parameter& parameter) const override;
   void replace(Parameter& parameter, const at::Tensor& value) override;
+  void resize(Parameter& parameter, const at::Tensor& value) override;
   void reset(Parameter& parameter) override;
   void prune_at_random(Parameter& parameter, double probability) override;
   void prune_smallest(Parameter& parameter, double quantile) override;
@@ -27,7 +29,9 @@ class WeightEditor : public StateEditor {
     return {seed_, purpose, parameter.name, static_cast<uint64_t>(updates_)};
   }
   void note(const std::string& message) override { messages_.push_back(message); }
-  const std::vector<std::string>& messages() const { return messages_; }
+  void report_rank(const std::string& layer, int64_t rank, bool changed) override;
+  // Puts the messages and the ranks into the report of this update.
+  void complete(UpdateReport& report) const;
 
  private:
   using Change = std::function<void(const std::string& name, StoredAverage& average)>;
@@ -39,6 +43,8 @@ class WeightEditor : public StateEditor {
   int64_t updates_;
   Workspace& workspace_;
   std::vector<std::string> messages_;
+  std::vector<RefreshedBasis> changed_ranks_;
+  int64_t sum_of_ranks_ = 0, num_ranks_ = 0;
 };
 
 }  // namespace galore

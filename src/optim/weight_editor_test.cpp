@@ -124,6 +124,46 @@ TEST(WeightEditor, ResumesAcrossAnEditToTheLastBit) {
   }
 }
 
+// Makes a matrix higher after the second update.
+class Growing : public UpdateListener {
+ public:
+  explicit Growing(Parameter& matrix) : matrix_(matrix) { matrix.listener = this; }
+  void after_update(int64_t update, StateEditor& state) override {
+    if (update != 2) return;
+    const at::Tensor value = state.value(matrix_);
+    state.resize(matrix_, at::cat({value, at::ones({3, value.size(1)})}, 0));
+    state.report_rank("layer", 5, /*changed=*/true);
+    state.report_rank("other", 2, /*changed=*/false);
+  }
+
+ private:
+  Parameter& matrix_;
+};
+
+TEST(WeightEditor, ResizesAParameterWithItsAverages) {
+  for (const char* args : {"", "min_8bit_size=16,block_size=48"}) {
+    TestRun run(*args ? "adamw_8bit" : "adamw_torch", args, all_kinds());
+    Growing growing(run.parameter(kTall));
+    const OptimizerOptions options = run.optimizer->options();
+    run.optimizer = nullptr;
+    run.optimizer = std::make_unique<Optimizer>(run.list(), options, run.workspace);
+    run.update(1);
+    const at::Tensor before = run.weight(kTall).clone();
+    const int64_t rows = before.size(0), weights = run.workspace.ledger().bytes(Owner::weights);
+    const UpdateReport report = run.update(2);
+    EXPECT_EQ(run.weight(kTall).size(0), rows + 3);
+    EXPECT_EQ(report.mean_rank, 3.5);
+    ASSERT_EQ(report.refreshed.size(), 1);
+    EXPECT_EQ(report.refreshed[0].rank, 5);
+    EXPECT_EQ(run.workspace.ledger().bytes(Owner::weights) - weights, 4 * 3 * before.size(1));
+    EXPECT_EQ(saved_part(run, moment(kTall, "step")).item<int64_t>(), 2) << "counts go on";
+    if (*args) continue;
+    const at::Tensor grown = saved_part(run, moment(kTall));
+    EXPECT_EQ(grown.size(0), rows + 3);
+    EXPECT_EQ(zeros_in(grown), 3 * before.size(1)) << "old averages stay";
+  }
+}
+
 TEST(WeightEditor, IsNotCalledForADiscardedUpdate) {
   EditedRun edited("adamw_torch");
   edited.run.optimizer->begin_update(0.1, 1);

@@ -6,6 +6,7 @@
 #include "core/errors.h"
 #include "optim/parameter_groups.h"
 #include "optim/presets.h"
+#include "optim/resized_state.h"
 
 namespace galore {
 
@@ -21,13 +22,13 @@ WeightState::WeightState(Parameter& parameter, const OptimizerOptions& options, 
                          int64_t num_layers, Workspace& workspace)
     : WeightState(parameter, options, find_override(options.overrides, parameter)) {
   const bool has_own_settings = &settings != &*options.settings;
-  const MethodWeight weight{.name = parameter.name,
-                            .shape = matrix_sizes(parameter),
-                            .targeted = targeted || (has_own_settings && is_matrix(parameter)),
-                            .role = parameter.role,
-                            .layer = parameter.layer,
-                            .num_layers = num_layers};
-  method = make_method(settings, weight, workspace);
+  described_ = {.name = parameter.name,
+                .shape = matrix_sizes(parameter),
+                .targeted = targeted || (has_own_settings && is_matrix(parameter)),
+                .role = parameter.role,
+                .layer = parameter.layer,
+                .num_layers = num_layers};
+  method = make_method(settings, described_, workspace);
   if (options.master_weights) copy_to_master(workspace.ledger());
   lazy = make_lazy_lift(workspace.ledger());
 }
@@ -41,6 +42,20 @@ void WeightState::copy_to_master(Ledger& ledger) {
   if (parameter.value.scalar_type() == at::kFloat) return;
   master = ledger.empty(Owner::master_weights, matrix_sizes(parameter), at::kFloat);
   master.copy_(parameter.value.view(master.sizes()));
+}
+
+void WeightState::follow_sizes(Workspace& workspace) {
+  MethodWeight now = described_;
+  now.shape = matrix_sizes(parameter);
+  if (now.shape == described_.shape) return;
+  if (subspace())
+    fail_usage("optim", "{}: expected a method without a basis, because the layer changes its rank",
+               parameter.name);
+  method = resized(*method, settings, described_, now, workspace);
+  described_ = now;
+  if (!master.defined()) return;
+  workspace.ledger().add(Owner::master_weights, -static_cast<int64_t>(master.nbytes()));
+  master = workspace.ledger().empty(Owner::master_weights, now.shape, at::kFloat);
 }
 
 std::unique_ptr<LazyLift> WeightState::make_lazy_lift(Ledger& ledger) const {

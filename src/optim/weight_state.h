@@ -13,6 +13,7 @@
 #include "optim/gradient_buffer.h"
 #include "optim/lazy_lift.h"
 #include "optim/methods/method.h"
+#include "optim/methods/method_kind.h"
 #include "optim/optimizer_options.h"
 
 namespace galore {
@@ -41,6 +42,9 @@ struct WeightState {
   // Returns true if the gradient times `factor` and its squares are finite in fp32. Rules square gradients in
   // fp32, and an infinite second moment would never go away.
   bool gradient_is_finite(double factor = 1) const;
+  // Makes the method's state anew if the parameter has got other sizes. The averages keep the elements that
+  // both sizes have, and counts go on. A method with a basis is an Error.
+  void follow_sizes(Workspace& workspace);
   // Returns the basis that is refreshed from time to time, or null.
   Subspace* subspace() const { return method->subspace(); }
   RandomStream stream(const char* purpose, int64_t update) const;
@@ -69,6 +73,8 @@ struct WeightState {
   std::unique_ptr<LazyLift> make_lazy_lift(Ledger& ledger) const;
   bool refreshes_by_products(int64_t micro_batches) const;
   bool may_form_low_rank(int64_t micro_batches, int num_processes) const;
+
+  MethodWeight described_;  // from which the method was made
 };
 
 }  // namespace galore

@@ -52,8 +52,9 @@ void declare_adapter_path(OptionTable& table, AdapterChoice& o) {
 void declare_options(OptionTable& table, AdapterChoice& o) {
   table.group("Adapter");
   table.add("adapter", &o.adapter,
-            "train an adapter instead of all weights (lora, rslora, dora, lora_plus), or layers in place of "
-            "matrices from scratch (low_rank, cola, sltrain); unset: none");
+            "train an adapter instead of all weights (lora, rslora, dora, lora_plus, prilora), or other "
+            "layers in place of matrices (low_rank, cola, sltrain, inrank, relora, gradnormlorp, poet_x); "
+            "unset: none");
   table.add(
       "adapter_args", &o.adapter_args,
       "arguments of the adapter in PEFT's names: a map, or r=8,lora_alpha=16,target_modules=all-linear");

@@ -5,7 +5,11 @@
 
 #include "adapters/adapter_kind.h"
 #include "checkpoint/layer_choice.h"
+#include "checkpoint/safetensors.h"
 #include "models/causal_lm.h"
+#include "optim/presets.h"
+#include "optim/quantized_weights.h"
+#include "train/compress.h"
 #include "train/test_options.h"
 #include "train/test_run.h"
 
@@ -13,7 +17,14 @@ namespace galore {
 namespace {
 
 const std::vector<std::pair<std::string, std::string>> kFactoredKinds{
-    {"low_rank", "r=8"}, {"cola", "r=8"}, {"sltrain", "r=4,alpha=8,density=0.1"}};
+    {"low_rank", "r=8"},
+    {"cola", "r=8"},
+    {"sltrain", "r=4,alpha=8,density=0.1"},
+    {"relora", "r=4,relora_steps=5,lora_dropout=0"},
+    {"inrank", "r=1,buffer=6,start_steps=0,check_steps=1,threshold=1,growth_steps=14"},
+    {"gradnormlorp", "r=4,merge_steps=4"},
+    {"gradnormlorp", "variant=released"},
+    {"poet_x", "block_size=16,merge_steps=4"}};
 
 class FactoredModels : public TestRun {
  protected:
@@ -91,6 +102,76 @@ TEST_F(FactoredModels, ReadTheirOwnDirectories) {
 TEST_F(FactoredModels, ThePlanIsWhatIsAllocated) {
   for (const auto& [kind, args] : kFactoredKinds)
     for (const char* bits : {"bf16=false", "bf16=true"}) expect_plan(factored(kind, args, {bits}), 2);
+}
+
+// A plain model directory has the product in place of the factors, and computes the same.
+TEST_F(FactoredModels, BecomePlainDirectories) {
+  const at::Tensor ids = at::arange(16, at::kLong).view({1, 16});
+  for (const auto& [kind, args] : kFactoredKinds) {
+    if (kind == "cola") continue;
+    train(factored(kind, args, {output("model"), "max_steps=4", "overwrite_output_dir=true"}));
+    ModelSource source;
+    source.model_name_or_path = (folder_ / "model").string();
+    resolve_base_model(source);
+    const RunObjects run = build_model(model_config_of(source), model_options(source, "cpu"), at::kCPU);
+    set_weights(*run.model, source, 3);
+    merge_layers(source, folder_ / "dense", *run.model);
+    EXPECT_FALSE(read_layer_choice(folder_ / "dense")) << kind;
+    const RunObjects dense = build({"config_name=", "model_name_or_path=" + (folder_ / "dense").string()});
+    const auto logits_of = [&](const RunObjects& objects) {
+      return as_causal_lm(*objects.model, "test").logits(ids);
+    };
+    // Products in another order round differently.
+    EXPECT_LT((logits_of(run) - logits_of(dense)).abs().max().item<float>(), 1e-4f) << kind << args;
+  }
+}
+
+TEST_F(FactoredModels, AreTrainedByEveryPreset) {
+  const at::Tensor ids = at::arange(64, at::kLong).view({4, 16});
+  for (const auto& [kind, args] : kFactoredKinds) {
+    if (kind == "low_rank" || kind == "cola" || kind == "sltrain") continue;
+    RunObjects plain = build(factored(kind, args));
+    for (const Preset& preset : presets()) {
+      TrainOptions options;
+      OptionTable table;
+      resolve_settings({"adapter=" + kind, "adapter_args=" + args, "optim=" + preset.name, "optim_args="},
+                       options, table);
+      // A preset with weights in codes, or a rank that grows, needs a model of its own.
+      const bool needs_own = kind == "inrank" || quantizes_weights(options.optimizer);
+      RunObjects own;
+      if (needs_own)
+        own = build({"adapter=" + kind, "adapter_args=" + args, "optim=" + preset.name, "optim_args="});
+      RunObjects& run = needs_own ? own : plain;
+      run.optimizer = nullptr;
+      add_optimizer(run, options.optimizer, 0.01);
+      for (int update = 0; update < 2; ++update) {
+        run.optimizer->begin_update(1e-3, 1);
+        as_causal_lm(*run.model, "test").train_step(ids, ids, 0.01);
+        run.optimizer->finish_update();
+      }
+      const at::Tensor loss = as_causal_lm(*run.model, "test").logits(ids).sum();
+      EXPECT_TRUE(std::isfinite(loss.item<double>())) << kind << " " << preset.name;
+    }
+  }
+}
+
+// The rank grows until growth ends; the log has the ranks and their mean.
+TEST_F(FactoredModels, LogTheRankThatGrows) {
+  train(factored("inrank", "r=1,buffer=3,start_steps=1,check_steps=2,threshold=0.99,growth_steps=7",
+                 {output("run"), "max_steps=9"}));
+  std::vector<double> ranks;
+  for (const auto& step : events("run", "step")) ranks.push_back(step.at("mean_rank").get<double>());
+  EXPECT_EQ(ranks.front(), 1);
+  EXPECT_GT(ranks.at(3), ranks.at(0));
+  EXPECT_EQ(ranks.at(8), ranks.at(6)) << "growth has ended";
+  EXPECT_TRUE(std::is_sorted(ranks.begin(), ranks.end()));
+  EXPECT_FALSE(events("run", "subspace").empty());
+  const SafetensorsReader weights(folder_ / "run" / "model.safetensors");
+  double sum = 0;
+  int64_t count = 0;
+  for (const TensorInfo& info : weights.tensors())
+    if (info.name.ends_with("factor_A.weight")) sum += static_cast<double>(info.shape[0]), ++count;
+  EXPECT_EQ(sum / static_cast<double>(count), ranks.back()) << "the buffer is gone";
 }
 
 TEST_F(FactoredModels, NameWhatTheyDoNotTake) {

@@ -35,9 +35,12 @@ void MovementWatch::before_update(int64_t step) {
 std::optional<std::string> MovementWatch::after_update(int64_t step) {
   if (samples_.empty() || step < first_ + kUpdates) return std::nullopt;
   double largest = 0;
-  for (const Sample& sample : samples_)
-    largest = std::max(largest,
-                       sample_of(*sample.parameter).ne(sample.before).to(at::kDouble).mean().item<double>());
+  for (const Sample& sample : samples_) {
+    const at::Tensor now = sample_of(*sample.parameter);
+    const bool is_comparable = now.sizes() == sample.before.sizes();  // a layer may change its rank
+    largest =
+        std::max(largest, is_comparable ? now.ne(sample.before).to(at::kDouble).mean().item<double>() : 1.0);
+  }
   samples_.clear();
   if (largest >= kShare) return std::nullopt;
   return fmt::format(

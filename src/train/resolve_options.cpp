@@ -146,8 +146,7 @@ void check_combinations(const TrainOptions& o) {
                "layer-wise mode writes weights before the loss of an update is judged: expected 0");
   // The schedule refuses its arguments here, before the data are read.
   ScheduleOptions schedule = o;
-  schedule.warmup_steps = 0;
-  schedule.max_steps = 1;
+  schedule.warmup_steps = 0;  // a share of max_steps, which may not be known yet
   [[maybe_unused]] const Schedule checked(schedule);
   parse_bytes("memory", "memory_limit", o.memory_limit);
   if (o.auto_find_batch_size && o.optimizer.gradient == "projected" &&

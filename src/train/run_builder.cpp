@@ -134,7 +134,7 @@ RunObjects build_model(const ModelConfig& config, const ModelOptions& options, a
 
 std::string set_weights(TrainableModel& model, const ModelSource& source, int64_t seed) {
   if (!source.model_name_or_path.empty() && read_layer_choice(source.model_name_or_path))
-    return load_weights(source.model_name_or_path, model.parameters());
+    return load_with_layers(source.model_name_or_path, model);
   std::string note;
   if (source.model_name_or_path.empty()) {
     model.initialize(static_cast<uint64_t>(seed));

@@ -95,7 +95,7 @@ int64_t counter(const TrainerState& trainer, const Path& checkpoint, const char*
 
 void load_model_files(const Path& checkpoint, TrainableModel& model) {
   if (has_peft_adapter(model)) return load_adapter(checkpoint, model);
-  load_weights(checkpoint, model.parameters());
+  load_with_layers(checkpoint, model);
 }
 
 // The default serves checkpoints of earlier versions, which lack some values.
@@ -212,6 +212,7 @@ void load_model(const Path& checkpoint, TrainableModel& model) {
 
 void load_checkpoint(const Path& checkpoint, const RunParts& parts) {
   load_model_files(checkpoint, parts.model);
+  parts.optimizer->follow_sizes();
   StateReader optimizer(checkpoint / kOptimizerName);
   parts.optimizer->visit(optimizer);
   optimizer.finish();

@@ -19,6 +19,7 @@ const std::vector<std::string>& schedule_names() {
                                               "cosine",
                                               "cosine_with_min_lr",
                                               "cosine_with_restarts",
+                                              "jagged_cosine",
                                               "constant",
                                               "constant_with_warmup",
                                               "polynomial",
@@ -38,6 +39,7 @@ Schedule::Schedule(const ScheduleOptions& options)
   num_decay_steps_ = std::max<int64_t>(1, options.max_steps / 10);
   timescale_ = warmup_ > 0 ? warmup_ : 10000;
   if (type == "cosine_with_restarts") num_cycles_ = 1;
+  if (type == "jagged_cosine") min_rate_ = 0.1;
   OptionTable table;
   double min_lr = 0;
   declare(table, min_lr);
@@ -50,6 +52,7 @@ Schedule::Schedule(const ScheduleOptions& options)
                  options.lr_scheduler_kwargs);
     if (table.was_set("min_lr")) min_rate_ = share_of_peak("min_lr", min_lr);
   }
+  if (type == "jagged_cosine") check_cycles(table);
   if (type == "polynomial") end_rate_ = share_of_peak("lr_end", lr_end_);
 }
 
@@ -64,6 +67,12 @@ void Schedule::declare(OptionTable& table, double& min_lr) {
     table.add("min_lr_rate", &min_rate_, "").range(0, 1).alias("min_lr_ratio");
     table.add("min_lr", &min_lr, "").range(0, 1e9);
   }
+  if (type == "jagged_cosine") {
+    table.add("cycle_length", &cycle_, "").range(1, 1e15);
+    table.add("restart_warmup_steps", &restart_warmup_, "").range(0, 1e15);
+    table.add("min_lr_rate", &min_rate_, "").range(0, 1).alias("min_lr_ratio");
+    table.add("adjust_step", &adjust_, "").range(0, 1e15);
+  }
   if (type == "polynomial") {
     table.add("lr_end", &lr_end_, "").range(0, 1e9);
     table.add("power", &power_, "").range(0, 1e9);
@@ -75,6 +84,21 @@ void Schedule::declare(OptionTable& table, double& min_lr) {
     table.add("decay_type", &decay_type_, "").choices({"linear", "cosine", "1-sqrt"});
     table.add("num_cycles", &num_cycles_, "").range(0, 1e9);
   }
+}
+
+void Schedule::check_cycles(OptionTable& table) const {
+  const std::string given = options_.lr_scheduler_kwargs;
+  if (!table.was_set("cycle_length"))
+    fail_usage(kWhere, "jagged_cosine: expected cycle_length, given '{}'", given);
+  if (restart_warmup_ >= cycle_)
+    fail_usage(kWhere, "jagged_cosine: expected restart_warmup_steps below cycle_length, given '{}'", given);
+  if (options_.max_steps < 0) return;
+  if (options_.max_steps % cycle_ != 0 || adjust_ + warmup_ > cycle_)
+    fail_usage(
+        kWhere,
+        "jagged_cosine: expected a cycle_length of which max_steps={} is a multiple, and which is at least "
+        "adjust_step + warmup_steps, given '{}'",
+        options_.max_steps, given);
 }
 
 double Schedule::share_of_peak(const char* name, double rate) const {
@@ -105,6 +129,7 @@ double Schedule::after_warmup(int64_t update) const {
     if (progress >= 1) return 0;
     return 0.5 * (1 + std::cos(std::numbers::pi * std::fmod(num_cycles_ * progress, 1.0)));
   }
+  if (type == "jagged_cosine") return jagged(update);
   if (type == "polynomial") {
     return (1 - end_rate_) * std::pow(1 - progress, power_) + end_rate_;
   }
@@ -115,6 +140,17 @@ double Schedule::after_warmup(int64_t update) const {
   if (type == "warmup_stable_decay") return stable_decay(update);
   const double cosine = std::max(0.0, 0.5 * (1 + std::cos(2 * std::numbers::pi * num_cycles_ * progress)));
   return min_rate_ + (1 - min_rate_) * cosine;
+}
+
+double Schedule::jagged(int64_t update) const {
+  const auto cosine = [&](int64_t since) {
+    const double progress = static_cast<double>(since) / static_cast<double>(options_.max_steps - warmup_);
+    return min_rate_ + (1 - min_rate_) * 0.5 * (1 + std::cos(std::numbers::pi * progress));
+  };
+  const int64_t adjusted = update + adjust_, in_cycle = adjusted % cycle_;
+  if (update < cycle_ || in_cycle >= restart_warmup_) return cosine(adjusted - warmup_);
+  const double share = static_cast<double>(in_cycle) / static_cast<double>(restart_warmup_);
+  return share * cosine(adjusted - in_cycle + restart_warmup_ - warmup_);
 }
 
 double Schedule::stable_decay(int64_t update) const {

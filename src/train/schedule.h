@@ -7,6 +7,11 @@
 //   cosine                     (1 + cos(2 pi num_cycles p)) / 2, p = (u - w) / (S - w), num_cycles 0.5
 //   cosine_with_min_lr         cosine scaled into [min_lr_rate, 1]; GaLore's schedule with min_lr_rate 0.1
 //   cosine_with_restarts       (1 + cos(pi (num_cycles p mod 1))) / 2, num_cycles 1
+//   jagged_cosine              c(t - w); from u = cycle_length on, the first restart_warmup_steps updates of
+//   a
+//                              cycle warm up to it: k / restart_warmup_steps c(t - k + restart_warmup_steps -
+//                              w), where t = u + adjust_step, k = t mod cycle_length, and c is the cosine of
+//                              cosine_with_min_lr with min_lr_rate 0.1 (ReLoRA, arXiv 2307.05695)
 //   constant, constant_with_warmup   1
 //   polynomial                 (1 - lr_end / lr) (1 - p)^power + lr_end / lr, lr_end 1e-7, power 1
 //   inverse_sqrt               sqrt(timescale / (u + timescale - w)), timescale w or 10000
@@ -35,8 +40,8 @@ int64_t steps_of(double count, int64_t max_steps);
 
 class Schedule {
  public:
-  // `options.max_steps` must be known. Throws UsageError for unknown types and for kwargs that the type does
-  // not have.
+  // `options.max_steps` must be known before rate() is called; without it only the arguments are checked.
+  // Throws UsageError for unknown types and for kwargs that the type does not have.
   explicit Schedule(const ScheduleOptions& options);
   double rate(int64_t update) const;
 
@@ -46,11 +51,14 @@ class Schedule {
   double share_of_peak(const char* name, double rate) const;
   double after_warmup(int64_t update) const;
   double stable_decay(int64_t update) const;
+  double jagged(int64_t update) const;
+  void check_cycles(OptionTable& table) const;
 
   ScheduleOptions options_;
   int64_t warmup_ = 0;
   double num_cycles_ = 0.5, min_rate_ = 0, lr_end_ = 1e-7, end_rate_ = 0, power_ = 1;
   int64_t timescale_ = 0, num_decay_steps_ = 0;
+  int64_t cycle_ = 0, restart_warmup_ = 0, adjust_ = 0;
   std::string decay_type_ = "cosine";
 };
 

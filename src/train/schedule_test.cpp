@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
+#include <numbers>
 #include <set>
 
 #include "core/errors.h"
@@ -48,12 +50,15 @@ TEST(Schedule, AgreesWithTransformers) {
       EXPECT_NEAR(schedule.rate(static_cast<int64_t>(update)), rates[update], 1e-14 * rate)
           << type << " " << kwargs << " update " << update;
   }
+  tested.insert("jagged_cosine");  // ours; another test compares it with its formula
   EXPECT_EQ(tested, std::set<std::string>(schedule_names().begin(), schedule_names().end()));
 }
 
 TEST(Schedule, WarmUpBeginsWithZeroAndEndsAtThePeak) {
   for (const std::string& type : schedule_names()) {
-    const std::string kwargs = type == "cosine_with_min_lr" ? "min_lr_rate=0.1" : "";
+    const std::string kwargs = type == "cosine_with_min_lr" ? "min_lr_rate=0.1"
+                               : type == "jagged_cosine"    ? "cycle_length=50"
+                                                            : "";
     const Schedule schedule(schedule_options(type, kwargs, 0.01, 10, 100));
     EXPECT_EQ(schedule.rate(0), type == "constant" ? 0.01 : 0.0) << type;
     EXPECT_EQ(schedule.rate(10), 0.01) << type;
@@ -97,6 +102,30 @@ TEST(Schedule, RefusesBadArguments) {
   EXPECT_NE(schedule_complaint("polynomial", "lr_end=0.02").find("at most learning_rate"), std::string::npos);
   EXPECT_NE(schedule_complaint("warmup_stable_decay", "decay_type=steep").find("1-sqrt"), std::string::npos);
   EXPECT_NE(schedule_complaint("consine", "").find("nearest known one is 'cosine'"), std::string::npos);
+}
+
+// Values of ReLoRA's closed form with T = 12, cycles of 4, 2 updates of warm-up and 2 of each restart's.
+TEST(Schedule, JaggedCosineDropsAndWarmsUpInEachCycle) {
+  ScheduleOptions options;
+  options.learning_rate = 1;
+  options.max_steps = 12;
+  options.warmup_steps = 2;
+  options.lr_scheduler_type = "jagged_cosine";
+  options.lr_scheduler_kwargs = "cycle_length=4,restart_warmup_steps=2";
+  const auto cosine = [](double since) {
+    return 0.1 + 0.9 * 0.5 * (1 + std::cos(std::numbers::pi * since / 10));
+  };
+  const Schedule schedule(options);
+  const std::vector<double> expected{
+      0,         0.5,       cosine(0), cosine(1),       0,         0.5 * cosine(4),
+      cosine(4), cosine(5), 0,         0.5 * cosine(8), cosine(8), cosine(9)};
+  for (size_t u = 0; u < expected.size(); ++u)
+    EXPECT_NEAR(schedule.rate(static_cast<int64_t>(u)), expected[u], 1e-12) << u;
+  for (const char* wrong :
+       {"", "cycle_length=5", "cycle_length=4,restart_warmup_steps=4", "cycle_length=4,adjust_step=3"}) {
+    options.lr_scheduler_kwargs = wrong;
+    EXPECT_NE(schedule_complaint(options).find("cycle_length"), std::string::npos) << wrong;
+  }
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "adapters/adapted_layers.h"
 #include "checkpoint/run_checkpoint.h"
 #include "core/random.h"
 #include "core/test_folder.h"
@@ -140,6 +141,7 @@ class TestRun : public testing::Test {
     Ledger ledger(at::kCPU);
     const auto model = make_causal_lm(config, model_options(options), ledger);
     model->initialize(1);
+    if (const AdaptedLayers* adapted = model->adapted()) adapted->initialize(1);
     model->set_dropout({});
     Workspace workspace(ledger);
     Optimizer optimizer(model->parameters(), options.optimizer, workspace);
