@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/collective.h"
 #include "core/metric.h"
 
 namespace galore {
@@ -33,6 +34,11 @@ using TakePredictions = std::function<void(const Batch&, const Predictions&)>;
 // before each batch; true interrupts the evaluation.
 Evaluation evaluate(TrainableModel& model, const Task& task, BatchSource& data, int64_t max_batches = 0,
                     const std::function<bool()>& is_unwanted = {}, const TakePredictions& take = {});
+// Evaluates with several processes, which take turns with the batches and all return what one process does.
+// If the task judges predictions, each process evaluates all batches, because the predictions are not sent.
+// `is_unwanted` is called by all processes at the same time and must return the same on all of them.
+Evaluation evaluate_together(TrainableModel& model, const Task& task, BatchSource& data, int64_t max_batches,
+                             const std::function<bool()>& is_unwanted, Collective& collective);
 
 // Throws an Error that names the data if none of their targets counts.
 void require_count(int64_t targets, const std::string& name);

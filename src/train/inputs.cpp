@@ -7,10 +7,12 @@
 #include "checkpoint/generation_config.h"
 #include "core/errors.h"
 #include "data/prefetch.h"
+#include "data/rank_source.h"
 #include "data/row_batch_source.h"
 #include "data/stream_source.h"
 #include "data/token_check.h"
 #include "models/architecture.h"
+#include "train/distribution.h"
 
 namespace galore {
 namespace {
@@ -127,6 +129,7 @@ std::unique_ptr<BatchSource> open_train_data(const DataOptions& options, const T
   auto rows = task.reads_rows()
                   ? open_rows(options.train_file, options, encoding, batch, task, messages)
                   : open_batches(options.train_file, options, tokenizer, config, batch, messages);
+  if (options.processes > 1) rows = std::make_unique<RankSource>(std::move(rows), share_of(options));
   if (options.dataloader_num_workers == 0) return rows;
   // A stream has worker threads of its own, so one thread that fetches its batches ahead is enough.
   return std::make_unique<PrefetchSource>(std::move(rows),

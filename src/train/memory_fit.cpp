@@ -1,11 +1,13 @@
 #include "train/memory_fit.h"
 
+#include <algorithm>
 #include <limits>
 #include <optional>
 
 #include "core/errors.h"
 #include "data/stream_source.h"
 #include "kernels/device.h"
+#include "train/distribution.h"
 #include "train/run_builder.h"
 
 namespace galore {
@@ -89,11 +91,13 @@ Workload workload_of(const DataOptions& data, const TaskOptions& task) {
           data.max_length,
           data.gradient_accumulation_steps,
           task.task,
-          task.task_name};
+          task.task_name,
+          largest_share_of(data)};
 }
 
-MemoryAtHand memory_at_hand(const MachineOptions& machine, at::Device device) {
+MemoryAtHand memory_at_hand(const MachineOptions& machine, at::Device device, int64_t local_processes) {
   MemoryAtHand at_hand = memory_at_hand(device);
+  if (device.is_cpu()) at_hand.bytes /= local_processes;
   if (const int64_t limit = parse_bytes("memory", "memory_limit", machine.memory_limit); limit > 0)
     at_hand.bytes = limit, at_hand.source = "memory_limit";
   if (device.is_cpu()) at_hand.held -= measured_library_bytes();
@@ -137,8 +141,16 @@ void find_batch_size(TrainOptions& options, const ModelConfig& config, const Mem
 }
 
 MemoryFit require_fit(TrainOptions& options, const ModelConfig& config, const MemoryAtHand& at_hand,
-                      const std::map<std::string, std::string>& before, const Say& say) {
-  if (options.auto_find_batch_size) find_batch_size(options, config, at_hand, before, say);
+                      const std::map<std::string, std::string>& before, const Say& say,
+                      Collective& collective) {
+  if (options.auto_find_batch_size) {
+    find_batch_size(options, config, at_hand, before, say);
+    const std::vector<double> rows =
+        collective.gather({static_cast<double>(options.per_device_train_batch_size)});
+    const auto least = static_cast<int64_t>(*std::min_element(rows.begin(), rows.end()));
+    for (const BatchSize& size : equal_batches(options))
+      if (size.rows == least) set_batch_size(options, size);
+  }
   MemoryFit fit = plan_fit(options, config, at_hand);
   if (fit.fits()) return fit;
   if (options.memory_check)

@@ -11,6 +11,7 @@
 #include "optim/weight_overrides.h"
 #include "tasks/task.h"
 #include "tokenizer/text_encoding.h"
+#include "train/distribution.h"
 #include "train/foreign_options.h"
 #include "train/inputs.h"
 #include "train/run_builder.h"
@@ -204,7 +205,9 @@ std::vector<std::string> resolve(TrainOptions& options, OptionTable& table) {
   resolve_adapter(options, notes);
   resolve_base_model(options);
   resolve_by_model(options, table, notes);
+  share_micro_batches(options, notes);
   resolve_foreign(options, table, notes);
+  resolve_groups(options, notes);
   if (options.data_seed < 0) options.data_seed = options.seed;
   options.optimizer.seed = static_cast<uint64_t>(options.seed);
   options.optimizer.may_discard = options.spike_threshold > 0;

@@ -16,8 +16,9 @@
 namespace galore {
 
 TrainingLoop::TrainingLoop(const TrainOptions& options, const std::vector<std::string>& notes,
-                           const MakeModel& make_model, const TakeLine& take_line)
+                           const MakeModel& make_model, const TakeLine& take_line, Collective& collective)
     : options_(options),
+      collective_(collective),
       inputs_{find_task(options.task, options.task_name),
               model_config_of(options),
               model_options(options),
@@ -25,11 +26,11 @@ TrainingLoop::TrainingLoop(const TrainOptions& options, const std::vector<std::s
               tokenizer_of(options),
               nullptr,
               nullptr},
-      recorder_(options, inputs_.task.metrics(), take_line),
-      keeper_(options, *find_metric(inputs_.task, options.metric_for_best_model)),
+      recorder_(options, inputs_.task.metrics(), take_line, collective.index() == 0),
+      keeper_(options, *find_metric(inputs_.task, options.metric_for_best_model), collective),
       state_(keeper_.first_state()) {
   require_memory();
-  const auto configuration = configuration_of(options_);
+  const auto configuration = configuration_of(as_one_process(options_));
   open_data();
   compare_data();
   plan_steps();
@@ -42,15 +43,16 @@ TrainingLoop::TrainingLoop(const TrainOptions& options, const std::vector<std::s
     inputs_.train_data->seek(state_.data);
     previous_epoch_ = state_.epoch;
   }
+  require_equal_weights(model().parameters(), collective_);
   state_.threads = at::get_num_threads();
   keeper_.clear_folder(recorder_.log());
   recorder_.log().open(keeper_.resumes() ? state_.step : -1);
 }
 
 void TrainingLoop::require_memory() {
-  memory_.fit =
-      require_fit(options_, inputs_.config, memory_at_hand(options_, inputs_.device), state_.configuration,
-                  [this](const std::string& line) { recorder_.log().say(line); });
+  memory_.fit = require_fit(
+      options_, inputs_.config, memory_at_hand(options_, inputs_.device, options_.local_processes),
+      state_.configuration, [this](const std::string& line) { recorder_.log().say(line); }, collective_);
 }
 
 void TrainingLoop::open_data() {
@@ -147,6 +149,13 @@ void TrainingLoop::announce_memory() {
   const MemoryPlan& plan = memory_.fit.plan;
   log.say(format_plans({plan, memory_.adamw}));
   log.say("the run " + describe(memory_.fit));
+  if (options_.processes > 1) {
+    const UpdateShare share = largest_share_of(options_);
+    log.say(describe_traffic(plan, share));
+    const UpdateShare ddp{
+        .micro_batches = share.processes, .groups = share.processes, .processes = share.processes};
+    recorder_.set_processes(share.processes, sent_bytes(plan.trained, ddp));
+  }
   if (const auto published = published_memory(options_.model_size, {plan, memory_.adamw}); !published.empty())
     log.say(published);
   nlohmann::ordered_json memory{{"planned_bytes", plan.total()},
@@ -167,7 +176,7 @@ void TrainingLoop::prepare_model(const MakeModel& make_model) {
     const std::string note = set_weights(*run_.model, options_, options_.seed);
     if (!note.empty()) recorder_.log().say("note: " + note);
   }
-  add_optimizer(run_, options_.optimizer, options_.learning_rate);
+  add_optimizer(run_, options_.optimizer, options_.learning_rate, collective_);
   check_optimizer();
   const bool loses_changes = options_.optimizer.rounding == "nearest" && !options_.optimizer.master_weights;
   const int64_t full_rate = std::max(state_.step, galore::steps_of(options_.warmup_steps, state_.max_steps));
