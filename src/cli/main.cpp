@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <string>
@@ -33,6 +34,13 @@ void reserve_standard_streams() {
       ::open("/dev/null", stream == STDOUT_FILENO ? O_RDONLY : O_WRONLY);
 }
 
+// Ends the program after a failure. Threads of a library may wait for another process that is gone, and would
+// keep the end of main() waiting.
+[[noreturn]] void end(int status) {
+  std::fflush(nullptr);
+  std::_Exit(status);
+}
+
 int run(const std::vector<std::string>& arguments) {
   const int status = galore::run_command(arguments);
   if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
@@ -52,10 +60,10 @@ int main(int count, char** arguments) {
     return run(std::vector<std::string>(arguments + 1, arguments + count));
   } catch (const galore::UsageError& error) {
     complain(error.what());
-    return 2;
+    end(2);
   } catch (const std::exception& error) {
     const std::string text = error.what();
     complain(text.substr(0, text.find('\n')));  // libraries append a stack trace
-    return 1;
+    end(1);
   }
 }

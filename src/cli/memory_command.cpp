@@ -7,6 +7,7 @@
 #include "cli/config_file.h"
 #include "core/errors.h"
 #include "kernels/device.h"
+#include "train/distribution.h"
 #include "train/memory_fit.h"
 #include "train/run_builder.h"
 
@@ -34,7 +35,7 @@ TrainOptions with_optimizer(TrainOptions options, const std::string& optim, Opti
 // Returns the memory limit. A plan may be for another machine; then only memory_limit is known.
 std::optional<MemoryAtHand> memory_of(const TrainOptions& options) {
   try {
-    return memory_at_hand(options, device_of(options.device));
+    return memory_at_hand(options, device_of(options.device), options.local_processes);
   } catch (const UsageError&) {
     throw;
   } catch (const Error&) {
@@ -44,7 +45,7 @@ std::optional<MemoryAtHand> memory_of(const TrainOptions& options) {
   }
 }
 
-nlohmann::ordered_json fit_json(const MemoryFit& fit, bool is_known) {
+nlohmann::ordered_json fit_json(const MemoryFit& fit, const UpdateShare& share, bool is_known) {
   const MemoryPlan& plan = fit.plan;
   nlohmann::ordered_json json{{"optim", plan.optimizer}};
   for (int owner = 0; owner < kNumOwners; ++owner)
@@ -52,6 +53,10 @@ nlohmann::ordered_json fit_json(const MemoryFit& fit, bool is_known) {
   json["total"] = plan.total();
   json["program"] = fit.program;
   json["libraries"] = fit.libraries;
+  if (share.processes > 1) {
+    json["exchange_bytes"] = sent_bytes(plan.exchanged, share);
+    json["exchange_bytes_mean"] = sent_bytes(plan.exchanged_mean, share);
+  }
   if (!is_known) return json;
   json["at_hand"] = fit.at_hand.bytes;
   json["limited_by"] = fit.at_hand.source;
@@ -70,6 +75,9 @@ void print_plans(const std::vector<MemoryFit>& fits, const TrainOptions& options
                options.device);
   for (const MemoryFit& fit : fits)
     if (is_known) fmt::print("{} {}\n", fit.plan.optimizer, describe(fit));
+  for (const MemoryFit& fit : fits)
+    if (options.processes > 1)
+      fmt::print("{}: {}\n", fit.plan.optimizer, describe_traffic(fit.plan, largest_share_of(options)));
 }
 
 }  // namespace
@@ -85,6 +93,7 @@ int memory_command(const Arguments& arguments) {
             "compare these optimizers instead of optim and AdamW; each takes the optim_args that it has");
   table.add("json", &json, "print one JSON object for each plan");
   if (!parse_with_config("memory", table, arguments)) return 0;
+  options.processes = options.local_processes = std::max<int64_t>(1, options.nproc_per_node);
   resolve(options, table);
   const ModelConfig config = model_config_of(options);
   const auto known = memory_of(options);
@@ -97,7 +106,7 @@ int memory_command(const Arguments& arguments) {
     fits.push_back(plan_fit(with_optimizer(options, optim, table), config, at_hand));
   if (!json) print_plans(fits, options, known.has_value());
   for (const MemoryFit& fit : fits)
-    if (json) fmt::print("{}\n", fit_json(fit, known.has_value()).dump());
+    if (json) fmt::print("{}\n", fit_json(fit, largest_share_of(options), known.has_value()).dump());
   if (!json && compare.empty() && known && !fits[0].fits())
     fmt::print("{}\n", remedies(options, config, fits[0]));
   return 0;

@@ -5,7 +5,10 @@
 
 #include "cli/commands.h"
 #include "cli/config_file.h"
-#include "train/inputs.h"
+#include "cli/train_session.h"
+#include "distributed/place.h"
+#include "distributed/spawn.h"
+#include "train/distribution.h"
 #include "train/run_log.h"
 #include "train/trainer.h"
 
@@ -49,6 +52,16 @@ void print_summary(const TrainResult& result) {
                result.output_dir.string());
 }
 
+// Wrong options are reported once, before anything is started.
+int start_processes(TrainOptions& options, OptionTable& table, const Arguments& arguments) {
+  options.processes = options.nproc_per_node;
+  keep_sums(options, table, single_process());
+  resolve(options, table);
+  std::vector<std::string> words{"train"};
+  words.insert(words.end(), arguments.words.begin(), arguments.words.end());
+  return run_processes(options.nproc_per_node, words);
+}
+
 }  // namespace
 
 int train_command(const Arguments& arguments) {
@@ -59,12 +72,11 @@ int train_command(const Arguments& arguments) {
   table.group("Output");
   table.add("json", &json, "print the result as one JSON object");
   if (!parse_with_config("train", table, arguments)) return 0;
-  const std::vector<std::string> notes = resolve(options, table);
-  set_threads(options.threads);
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe of the log loses the log, not the run
-  Trainer trainer(options, notes);
-  const TrainResult result = trainer.run();
-  json ? fmt::print("{}\n", result_json(result).dump()) : print_summary(result);
+  if (options.nproc_per_node > 1 && place_of(options.dist_init).is_alone())
+    return start_processes(options, table, arguments);
+  const auto [result, is_first] = train_in_session(options, table);
+  if (is_first) json ? fmt::print("{}\n", result_json(result).dump()) : print_summary(result);
   return result.signal > 0 ? 128 + result.signal : 0;
 }
 

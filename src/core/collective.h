@@ -1,23 +1,51 @@
-// Sums tensors of several processes. Each process trains on a share of every batch. Gradients are sums over
-// tokens, so the sum of the processes' gradients is the gradient of the batch.
+// Joins the work of several processes. Each process computes a share of every update (update_share.h), and
+// all of them make the same update from the sum of their gradients.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/update_share.h"
+
 namespace galore {
 
-// Every process must make the same calls in the same order with tensors of the same shapes. After sum() and
-// broadcast() a tensor has the same bits on every process.
+// The sums that a process has taken part in since it began.
+struct Traffic {
+  int64_t bytes = 0;   // sent by this process
+  double seconds = 0;  // in which this process waited for others
+};
+
+// The sum of one weight's gradients over the processes.
+struct GradientSum {
+  // The sums of this process's tree nodes (largest_nodes), contiguous and fp32. An idle process has none.
+  std::vector<at::Tensor> partials;
+  at::Tensor total;       // receives the sum; it may be the first partial sum
+  bool reported = false;  // whether any use had a gradient: of this process before, of all after the sum
+};
+
+// Every process must make the same calls in the same order with tensors of the same shapes. All calls throw
+// LostProcess (lost_process.h) when another process has failed.
 class Collective {
  public:
   virtual ~Collective() = default;
   // Returns the number of this process, counted from 0.
   virtual int index() const = 0;
   virtual int size() const = 0;
-  // Replaces `tensor` by the sum of the processes' tensors. The tensor must be contiguous.
-  virtual void sum(const at::Tensor& tensor) = 0;
-  // Replaces `tensor` by the tensor of process `from`.
-  virtual void broadcast(const at::Tensor& tensor, int from) = 0;
+  // Sets the order of additions of the sums that follow.
+  virtual void begin_update(const UpdateShare& share) = 0;
+  // Begins a sum. It is done in the background until finish(), which must be called for it; both the tensors
+  // and `sum` must stay as they are until then.
+  virtual void begin(GradientSum& sum) = 0;
+  // Waits for the sum. Sums must be finished in the order in which they were begun.
+  virtual void finish(GradientSum& sum) = 0;
+  // Returns the numbers of all processes one after the other. Every process gives equally many.
+  virtual std::vector<double> gather(const std::vector<double>& own) = 0;
+  // Returns the text of process 0.
+  virtual std::string text_of_first(const std::string& text) = 0;
+  virtual Traffic traffic() const { return {}; }
 };
 
 // Returns the collective of a process that trains alone: its calls change nothing.

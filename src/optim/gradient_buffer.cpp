@@ -1,29 +1,32 @@
 #include "optim/gradient_buffer.h"
 
-#include <optional>
 #include <utility>
 
 #include "core/errors.h"
 #include "kernels/apply_direction.h"
 #include "kernels/embedding.h"
 #include "optim/parameter_groups.h"
-#include "optim/subspaces/summed_operator.h"
 
 namespace galore {
 
-GradientBuffer::GradientBuffer(Parameter& parameter, Workspace& workspace, std::function<void()> on_complete,
-                               Collective& collective)
-    : parameter_(parameter),
-      workspace_(workspace),
-      collective_(collective),
-      on_complete_(std::move(on_complete)) {}
+GradientBuffer::GradientBuffer(Parameter& parameter, Workspace& workspace, std::function<void()> on_complete)
+    : parameter_(parameter), workspace_(workspace), on_complete_(std::move(on_complete)) {}
 
 void GradientBuffer::begin(const Update& update) {
   update_ = update;
-  remaining_ = update.micro_batches * parameter_.uses;
-  fresh_ = true;
-  missing_ = false;
+  tree_ = TreeSum(update.share.leaves());
+  sum_ = {};
+  group_ = update.share.first_group();
   exact_squared_norm_ = 0;
+  begin_group();
+}
+
+// An idle process makes one pass without a micro-batch, so that its weights complete in the order of the
+// others.
+void GradientBuffer::begin_group() {
+  const int64_t micro_batches = update_.share.idle() ? 1 : update_.share.size_of(group_);
+  remaining_ = micro_batches * parameter_.uses;
+  fresh_ = true;
   buffer_.reset();
 }
 
@@ -31,12 +34,16 @@ void GradientBuffer::begin(const Update& update) {
 // and buffers that were handed out before would stay alive without being counted.
 void GradientBuffer::acquire() {
   GALORE_ASSERT(remaining_ > 0);
-  if (buffer_.defined()) return;
+  if (!buffer_.defined()) allocate();
+}
+
+void GradientBuffer::allocate() {
   const auto shape = projected() ? update_.subspace->low_rank_shape() : matrix_sizes(parameter_);
   const std::string own = (update_.name.empty() ? parameter_.name : update_.name) +
                           (projected() ? ".low_rank_gradient" : ".gradient");
+  const std::string place = sum_.partials.empty() ? "" : fmt::format(".partial_{}", sum_.partials.size());
   const char* shared = projected() ? kSharedLowRankBuffer : kSharedBuffer;
-  buffer_ = workspace_.get(Owner::gradients, update_.shared ? shared : own, shape, at::kFloat);
+  buffer_ = workspace_.get(Owner::gradients, update_.shared ? shared : own + place, shape, at::kFloat);
 }
 
 void GradientBuffer::keep_projection(Subspace& subspace, bool refreshed) {
@@ -67,27 +74,21 @@ void GradientBuffer::accumulate_product(const at::Tensor& left_transposed, const
 }
 
 void GradientBuffer::add_product(const at::Tensor& output_gradient, const at::Tensor& input) {
-  if (update_.ignored) return;
+  if (drops()) return;
   if (!projected()) return accumulate_product(output_gradient, input);
   const OuterProduct product(output_gradient, input, workspace_);
   const auto refresh = std::exchange(update_.refresh, nullptr);
-  const GradientOperator* whole = &product;
-  std::optional<SummedOperator> summed;
-  if (refresh && collective_.size() > 1) whole = &summed.emplace(product, collective_, workspace_);
-  if (refresh) refresh(*whole);
+  if (refresh) refresh(product);
   if (update_.exact_norm) exact_squared_norm_ += product.squared_norm();
   Subspace& subspace = *update_.subspace;
   accumulate_product(
       subspace.side() == Side::right ? output_gradient : product.reduced_output(subspace.left()),
       subspace.side() == Side::left ? input : product.reduced_input(subspace.right()));
-  if (!refresh) return;
-  at::Tensor low_rank = buffer_;
-  if (summed) collective_.sum(low_rank = buffer_.clone());
-  subspace.measure(*whole, low_rank);
+  if (refresh) subspace.measure(product, buffer_);
 }
 
 void GradientBuffer::add_rows(const at::Tensor& indices, const at::Tensor& gradient) {
-  if (update_.ignored) return;
+  if (drops()) return;
   at::Tensor rows = gradient.to(at::kFloat);
   if (projected()) {
     Subspace& subspace = *update_.subspace;
@@ -103,7 +104,7 @@ void GradientBuffer::add_rows(const at::Tensor& indices, const at::Tensor& gradi
 }
 
 void GradientBuffer::add(const at::Tensor& gradient) {
-  if (update_.ignored) return;
+  if (drops()) return;
   acquire();
   const at::Tensor matrix = gradient.reshape(matrix_sizes(parameter_));
   accumulate(projected() ? update_.subspace->project(matrix.to(at::kFloat)) : matrix);
@@ -111,19 +112,36 @@ void GradientBuffer::add(const at::Tensor& gradient) {
 
 void GradientBuffer::use_done() {
   GALORE_ASSERT(remaining_ > 0);
-  if (remaining_ == 1 && fresh_ &&
-      !update_.ignored) {  // nothing was reported, so the buffer holds an older gradient
-    acquire();
-    buffer_.zero_();
-    missing_ = collective_.size() == 1;
-  }
   if (--remaining_ > 0) return;
-  if (collective_.size() > 1 && !update_.ignored) {
-    GALORE_ASSERT(!(projected() && update_.exact_norm));
-    collective_.sum(buffer_);
-  }
+  if (!update_.ignored) end_group();
+  if (++group_ < update_.share.end_group()) return begin_group();
   on_complete_();
-  if (update_.shared) buffer_.reset();
+  if (!update_.shared) return;
+  buffer_.reset();
+  sum_.partials.clear();
+  sum_.total.reset();
+}
+
+// Adds the sum of the group to the tree. The sums of the tree's nodes stand in buffers of their own, the
+// first of which becomes the sum of the update.
+void GradientBuffer::end_group() {
+  if (fresh_) {  // nothing was reported, so the buffer holds an older gradient
+    if (!buffer_.defined()) allocate();
+    buffer_.zero_();
+  }
+  if (!update_.share.idle()) {
+    sum_.reported = sum_.reported || !fresh_;
+    const auto round = [this](at::Tensor& sum) {
+      if (update_.share.narrow) sum.copy_(sum.to(at::kBFloat16));
+    };
+    round(sum_.partials.emplace_back(buffer_));
+    tree_.push({group_, group_ + 1}, [&](size_t i) {
+      round(sum_.partials[i].add_(sum_.partials.back()));
+      sum_.partials.pop_back();
+    });
+    buffer_ = sum_.partials.front();
+  }
+  sum_.total = buffer_;
 }
 
 }  // namespace galore

@@ -13,21 +13,20 @@ namespace galore {
 
 class GradientBuffer : public GradientSink {
  public:
-  // `on_complete` is called once per update, after every use in every micro-batch has reported its gradient
-  // and the processes' gradients have been summed.
-  GradientBuffer(Parameter& parameter, Workspace& workspace, std::function<void()> on_complete,
-                 Collective& collective = single_process());
+  // `on_complete` is called once per update, after every use in every micro-batch of this process has
+  // reported its gradient.
+  GradientBuffer(Parameter& parameter, Workspace& workspace, std::function<void()> on_complete);
 
   struct Update {
-    int64_t micro_batches = 1;
+    UpdateShare share = {};
     // Non-null: only the low-rank gradient is formed, by dY^T (X P) or (dY P)^T X (the identity of LoQT,
     // arXiv 2405.16528, and CompAct, arXiv 2410.15352).
     Subspace* subspace = nullptr;
     // With a subspace, for parameters with whole_products: called once, before the first product is
     // projected, to take a new basis from the product. With several micro-batches the first one decides.
     std::function<void(const GradientOperator&)> refresh = nullptr;
-    // With a subspace and whole_products, the norm of the full gradient is computed as well. This does not
-    // work with several processes, because none of them knows that norm.
+    // With a subspace and whole_products, the norm of the full gradient is computed as well. The update must
+    // have one micro-batch, because none of several knows that norm.
     bool exact_norm = false;
     // The buffer may be shared with other parameters: `on_complete` consumes this gradient before the next
     // parameter reports.
@@ -44,12 +43,15 @@ class GradientBuffer : public GradientSink {
   void keep_projection(Subspace& subspace, bool refreshed);
   bool ignored() const { return update_.ignored; }
   bool complete() const { return remaining_ == 0; }
-  // Returns true when the update is complete and no use of this process had a gradient, as those of an expert
-  // that no token chose. The gradient is 0 then.
-  bool missing() const { return missing_; }
+  // Returns the sum over the processes that this process takes part in. It is valid when the process's share
+  // is complete. While the update lasts, the caller may add to its total.
+  GradientSum& sum() { return sum_; }
+  // Returns true when the update is complete and no use had a gradient, as those of an expert that no token
+  // chose. The gradient is 0 then.
+  bool missing() const { return !update_.ignored && complete() && !sum_.reported; }
   // Returns the gradient in fp32, in the parameter's shape or, when begun with a subspace, in the low-rank
-  // shape. It is valid from the first report to the next begin(), and in a shared buffer until `on_complete`
-  // returns.
+  // shape. It is valid from the end of the share to the next begin(), and in a shared buffer until
+  // `on_complete` returns.
   at::Tensor gradient() const { return buffer_; }
   bool projected() const { return update_.subspace != nullptr; }
   // Returns the squared norm of gradient(), or 0 when it is ignored. With exact_norm it is the squared norm
@@ -67,20 +69,25 @@ class GradientBuffer : public GradientSink {
   static constexpr const char* kSharedLowRankBuffer = "optimizer.low_rank_gradient";
 
  private:
+  bool drops() const { return update_.ignored || update_.share.idle(); }
   void acquire();
+  void allocate();
+  void begin_group();
+  void end_group();
   void accumulate(const at::Tensor& part);
   void accumulate_product(const at::Tensor& left_transposed, const at::Tensor& right);
 
   Parameter& parameter_;
   Workspace& workspace_;
-  Collective& collective_;
   std::function<void()> on_complete_;
   Update update_;
-  at::Tensor buffer_;
-  int64_t remaining_ = 0;
+  TreeSum tree_;       // of the groups that are complete; their sums are those of sum_
+  GradientSum sum_;    // of this update
+  at::Tensor buffer_;  // of the current group and, in the end, of the update
+  int64_t group_ = 0;
+  int64_t remaining_ = 0;  // reports of the current group
   double exact_squared_norm_ = 0;
-  bool fresh_ = true;  // nothing has been added yet, so the first report overwrites
-  bool missing_ = false;
+  bool fresh_ = true;  // nothing has been added to the group yet, so the first report overwrites
 };
 
 }  // namespace galore

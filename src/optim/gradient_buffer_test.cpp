@@ -87,7 +87,7 @@ TEST_F(Buffer, IsZeroWhenNothingWasReported) {
 TEST_F(Buffer, IsCompleteAfterEveryUseOfEveryMicroBatch) {
   parameter_.uses = 2;
   GradientBuffer sink = buffer();
-  sink.begin({.micro_batches = 3});
+  sink.begin({.share = {.micro_batches = 3}});
   for (int i = 0; i < 6; ++i) {
     EXPECT_FALSE(sink.complete());
     EXPECT_EQ(completed_, 0);
@@ -163,7 +163,7 @@ TEST_F(Buffer, SumsNarrowProductsInFloat32) {
   const at::Tensor output = output_.to(at::kBFloat16), input = input_.to(at::kBFloat16);
   const at::Tensor exact = output.to(at::kFloat).t().mm(input.to(at::kFloat));
   GradientBuffer sink = buffer();
-  sink.begin({.micro_batches = 100});
+  sink.begin({.share = {.micro_batches = 100}});
   for (int i = 0; i < 100; ++i) sink.add_product(output, input);
   EXPECT_EQ(sink.gradient().scalar_type(), at::kFloat);
   EXPECT_LE(relative_difference(sink.gradient(), 100 * exact), 4e-3);

@@ -63,7 +63,11 @@ Optimizer::Optimizer(const ParameterList& parameters, const OptimizerOptions& op
 Optimizer::~Optimizer() = default;
 
 void Optimizer::begin_update(double learning_rate, int64_t micro_batches) {
-  driver_->begin(learning_rate, micro_batches);
+  begin_update(learning_rate, UpdateShare{.micro_batches = micro_batches});
+}
+
+void Optimizer::begin_update(double learning_rate, const UpdateShare& share) {
+  driver_->begin(learning_rate, share);
 }
 
 UpdateReport Optimizer::finish_update(bool discard) {

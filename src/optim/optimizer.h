@@ -16,6 +16,7 @@
 #include "core/memory.h"
 #include "core/parameter.h"
 #include "core/state_visitor.h"
+#include "core/update_share.h"
 #include "optim/optimizer_options.h"
 #include "optim/update_report.h"
 
@@ -30,8 +31,8 @@ class Optimizer {
  public:
   // Attaches a sink to every trainable parameter and detaches the sinks when destroyed; the parameters must
   // outlive the optimizer. A parameter that is not trainable gets no sink and no state. With several
-  // processes, each process reports the gradient of its share of a batch, and all make the same update from
-  // the sum; their parameters must start equal.
+  // processes, each process reports the gradients of its share of the micro-batches, and all make the same
+  // update from the sum; their parameters must start equal.
   Optimizer(const ParameterList& parameters, const OptimizerOptions& options, Workspace& workspace,
             Collective& collective = single_process());
   ~Optimizer();
@@ -41,6 +42,10 @@ class Optimizer {
   // Call it before the first micro-batch of an update. `learning_rate` applies to this update. The optimizer
   // ignores `settings.learning_rate`; the caller's schedule uses it.
   void begin_update(double learning_rate, int64_t micro_batches);
+  // Begins an update of several processes, or one with sums by groups. Sums have the bits that one process
+  // gets with the same numbers of micro-batches and groups. A process without a micro-batch (share.idle())
+  // makes one backward pass over any batch, whose gradients are dropped.
+  void begin_update(double learning_rate, const UpdateShare& share);
   // Call it after the last micro-batch of an update. With `discard` the update does not count, and a refresh
   // that was due stays due in the next update. In whole-model mode weights and state stay unchanged. Weights
   // that layer-wise mode has written during the backward pass stay written.

@@ -13,8 +13,7 @@ UpdateDriver::UpdateDriver(const OptimizerOptions& options, Weights weights, Wor
                            Collective& collective)
     : options_(options), collective_(collective), weights_(std::move(weights)), writer_(workspace) {
   for (const auto& weight : weights_)
-    weight->attach(
-        workspace, [this, state = weight.get()] { complete(*state); }, collective);
+    weight->attach(workspace, [this, state = weight.get()] { complete(*state); });
   stagger_refreshes();
 }
 
@@ -27,11 +26,14 @@ void UpdateDriver::stagger_refreshes() {
     all[k]->stagger(static_cast<int64_t>(k), static_cast<int64_t>(all.size()));
 }
 
-void UpdateDriver::begin(double learning_rate, int64_t micro_batches) {
+void UpdateDriver::begin(double learning_rate, const UpdateShare& share) {
+  GALORE_ASSERT(share.processes == collective_.size() && share.index == collective_.index());
   writer_.begin(learning_rate, num_updates_);
+  collective_.begin_update(share);
+  awaited_.clear();
   report_ = {};
   for (const auto& weight : weights_) {
-    GradientBuffer::Update update = weight->plan_update(micro_batches, num_updates_, collective_.size());
+    GradientBuffer::Update update = weight->plan_update(share, num_updates_);
     if (weight->forms_low_rank && weight->refresh_due)
       update.refresh = [this, state = weight.get()](const GradientOperator& gradient) {
         refresh(*state, gradient);
@@ -41,6 +43,25 @@ void UpdateDriver::begin(double learning_rate, int64_t micro_batches) {
 }
 
 void UpdateDriver::complete(WeightState& weight) {
+  if (weight.gradient->ignored() || collective_.size() == 1) return arrive(weight);
+  collective_.begin(weight.gradient->sum());
+  awaited_.push_back(&weight);
+  // The next weight takes over the buffer.
+  if (options_.layerwise || weight.projects_at_once()) receive_all();
+}
+
+void UpdateDriver::receive() {
+  WeightState& weight = *awaited_.front();
+  awaited_.pop_front();
+  collective_.finish(weight.gradient->sum());
+  arrive(weight);
+}
+
+void UpdateDriver::receive_all() {
+  while (!awaited_.empty()) receive();
+}
+
+void UpdateDriver::arrive(WeightState& weight) {
   weight.squared_norm = weight.gradient->squared_norm();
   if (weight.gradient->missing()) return;
   if (weight.gradient->projected() && !options_.wants_exact_norm()) report_.norm_is_projected = true;
@@ -80,6 +101,7 @@ double UpdateDriver::layerwise_clip_factor(const WeightState& weight) const {
 }
 
 UpdateReport UpdateDriver::finish(bool discard) {
+  receive_all();
   double squared_norm = 0, finite_squared_norm = 0;
   for (const auto& weight : weights_) {
     GALORE_ASSERT(discard || weight->gradient->complete());

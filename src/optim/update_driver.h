@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <utility>
@@ -28,7 +29,7 @@ class UpdateDriver {
   UpdateDriver& operator=(const UpdateDriver&) = delete;
 
   // begin() and finish() work as Optimizer::begin_update() and finish_update().
-  void begin(double learning_rate, int64_t micro_batches);
+  void begin(double learning_rate, const UpdateShare& share);
   UpdateReport finish(bool discard);
 
   const Weights& weights() const { return weights_; }
@@ -37,7 +38,13 @@ class UpdateDriver {
 
  private:
   void stagger_refreshes();
+  // Called when the share of this process is complete.
   void complete(WeightState& weight);
+  // Waits until the gradient is summed over the processes, for the weights that were first to be complete.
+  void receive();
+  void receive_all();
+  // Called when the gradient is complete.
+  void arrive(WeightState& weight);
   void project_at_once(WeightState& weight);
   void refresh(WeightState& weight, const GradientOperator& gradient);
   void apply(WeightState& weight, double clip_factor);
@@ -53,7 +60,8 @@ class UpdateDriver {
   Weights weights_;
   WeightWriter writer_;
   int64_t num_updates_ = 0;
-  double previous_norm_ = 0;  // 0: none yet
+  double previous_norm_ = 0;          // 0: none yet
+  std::deque<WeightState*> awaited_;  // weights with sums that are not finished, in the order of their begin
   UpdateReport report_;
   std::vector<std::pair<std::string, std::string>> notices_;  // pairs of parameter and text
 };

@@ -1,5 +1,6 @@
 #include "optim/weight_state.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -74,8 +75,8 @@ std::unique_ptr<LazyLift> WeightState::make_lazy_lift(Ledger& ledger) const {
   return std::make_unique<LazyLift>(parameter, *basis, ledger);
 }
 
-void WeightState::attach(Workspace& workspace, std::function<void()> on_complete, Collective& collective) {
-  gradient = std::make_unique<GradientBuffer>(parameter, workspace, std::move(on_complete), collective);
+void WeightState::attach(Workspace& workspace, std::function<void()> on_complete) {
+  gradient = std::make_unique<GradientBuffer>(parameter, workspace, std::move(on_complete));
   binding.emplace(parameter, *gradient);
 }
 
@@ -92,11 +93,11 @@ bool WeightState::refreshes_by_products(int64_t micro_batches) const {
 
 // Returns true if the gradient may be formed in the subspace. If the exact norm is needed, this holds only if
 // one product gives the norm.
-bool WeightState::may_form_low_rank(int64_t micro_batches, int num_processes) const {
+bool WeightState::may_form_low_rank(int64_t micro_batches) const {
   if (options.gradient != "projected" || !method->reads_low_rank()) return false;
   if (refresh_due && !refreshes_by_products(micro_batches)) return false;
   return !options.wants_exact_norm() ||
-         (num_processes == 1 && micro_batches == 1 && parameter.uses == 1 && parameter.whole_products);
+         (micro_batches == 1 && parameter.uses == 1 && parameter.whole_products);
 }
 
 bool WeightState::projects_at_once() const {
@@ -104,20 +105,22 @@ bool WeightState::projects_at_once() const {
          !options.layerwise && !options.may_discard && !decay_belongs_to_basis();
 }
 
-GradientBuffer::Update WeightState::plan_update(int64_t micro_batches, int64_t updates, int num_processes) {
+GradientBuffer::Update WeightState::plan_update(const UpdateShare& share, int64_t updates) {
   refresh_due = subspace() && subspace()->due(updates);
   squared_norm = 0;
   GradientBuffer::Update update;
-  update.micro_batches = micro_batches;
+  update.share = share;
   const Activity activity = method->activity(updates);
   update.ignored = activity == Activity::resting;
   if (activity == Activity::active) update.name = name_in_any_layer(parameter.name, parameter.layer);
-  forms_low_rank = may_form_low_rank(micro_batches, num_processes);
+  // With several groups no process has the only product, even if there is one micro-batch.
+  forms_low_rank =
+      may_form_low_rank(share.groups > 1 ? std::max<int64_t>(2, share.present()) : share.present());
   if (forms_low_rank) {
     update.subspace = subspace();
     update.exact_norm = options.wants_exact_norm();
   }
-  update.shared = (options.layerwise || projects_at_once()) && micro_batches == 1 && parameter.uses == 1;
+  update.shared = (options.layerwise || projects_at_once()) && share.count() <= 1 && parameter.uses == 1;
   return update;
 }
 

@@ -27,11 +27,12 @@ struct WeightState {
   WeightState& operator=(const WeightState&) = delete;
 
   // Attaches the gradient buffer to the parameter. The buffer calls `on_complete` once per update.
-  void attach(Workspace& workspace, std::function<void()> on_complete, Collective& collective);
+  void attach(Workspace& workspace, std::function<void()> on_complete);
 
-  // Decides how the update after `updates` others forms the gradient. The caller sets `refresh` in the
-  // result.
-  GradientBuffer::Update plan_update(int64_t micro_batches, int64_t updates, int num_processes);
+  // Decides how the update after `updates` others forms the gradient. The form follows from the whole update
+  // and not from the share of this process, because other forms have other bits. The caller sets `refresh` in
+  // the result.
+  GradientBuffer::Update plan_update(const UpdateShare& share, int64_t updates);
 
   // Returns true if decay is added to the gradient and the basis is taken from the sum, which is known only
   // after clipping.
@@ -72,7 +73,7 @@ struct WeightState {
   void copy_to_master(Ledger& ledger);
   std::unique_ptr<LazyLift> make_lazy_lift(Ledger& ledger) const;
   bool refreshes_by_products(int64_t micro_batches) const;
-  bool may_form_low_rank(int64_t micro_batches, int num_processes) const;
+  bool may_form_low_rank(int64_t micro_batches) const;
 
   MethodWeight described_;  // from which the method was made
 };

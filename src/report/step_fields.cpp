@@ -24,6 +24,12 @@ Field member_field(const StepMetrics& m) {
   return nlohmann::ordered_json(m.*member);
 }
 
+// Left out of the log of a process that trains alone.
+template <auto member>
+Field shared_field(const StepMetrics& m) {
+  return m.world_size > 1 ? member_field<member>(m) : std::nullopt;
+}
+
 using M = StepMetrics;
 
 constexpr StepField kStepFields[] = {
@@ -46,7 +52,11 @@ constexpr StepField kStepFields[] = {
     {"data_seconds", "speed/data_seconds", true, member_field<&M::data_seconds>},
     {"clip_factor", "train/clip_factor", false, member_field<&M::clip_factor>},
     {"skipped_updates", "train/skipped_updates", true, member_field<&M::skipped_updates>},
-    {"mean_rank", "train/mean_rank", true, rank_field}};
+    {"mean_rank", "train/mean_rank", true, rank_field},
+    {"world_size", nullptr, false, shared_field<&M::world_size>},
+    {"exchange_bytes", "exchange/bytes", false, shared_field<&M::exchange_bytes>},
+    {"exchange_bytes_ddp", nullptr, false, shared_field<&M::exchange_bytes_ddp>},
+    {"exchange_seconds", "exchange/seconds", false, shared_field<&M::exchange_seconds>}};
 
 }  // namespace
 

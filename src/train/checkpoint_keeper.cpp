@@ -7,6 +7,7 @@
 
 #include "checkpoint/run_checkpoint.h"
 #include "core/errors.h"
+#include "train/distribution.h"
 
 namespace galore {
 namespace {
@@ -39,12 +40,22 @@ RunState first_state_of(const std::optional<Path>& resumed) {
 
 }  // namespace
 
-CheckpointKeeper::CheckpointKeeper(const EventOptions& options, const MetricKind& best_by)
-    : options_(options),
-      best_by_(best_by),
-      resumed_(checkpoint_to_resume(options.resume_from_checkpoint, options.output_dir)),
-      first_state_(first_state_of(resumed_)),
-      folder_(options.output_dir, resumed_, first_state_.step, options.overwrite_output_dir) {}
+CheckpointKeeper::CheckpointKeeper(const EventOptions& options, const MetricKind& best_by,
+                                   Collective& collective)
+    : options_(options), best_by_(best_by) {
+  in_first(collective, [this] {
+    resumed_ = checkpoint_to_resume(options_.resume_from_checkpoint, options_.output_dir);
+    first_state_ = first_state_of(resumed_);
+    folder_.emplace(options_.output_dir, resumed_, first_state_.step, options_.overwrite_output_dir);
+  });
+  const std::string resumed = collective.text_of_first(resumed_ ? resumed_->string() : "");
+  if (collective.index() == 0) return;
+  if (!resumed.empty()) resumed_ = resumed;
+  if (resumed_ && !is_complete_checkpoint(*resumed_))
+    fail("distributed", "rank {} does not see {}: expected a folder that all processes share",
+         collective.index(), resumed);
+  first_state_ = first_state_of(resumed_);
+}
 
 void CheckpointKeeper::resume(const RunParts& parts, RunState& state, RunLog& log) {
   for (const std::string& line : changed_options(first_state_.configuration, state.configuration))
@@ -67,7 +78,8 @@ void CheckpointKeeper::resume(const RunParts& parts, RunState& state, RunLog& lo
 }
 
 void CheckpointKeeper::clear_folder(RunLog& log) const {
-  for (const std::string& line : folder_.clear()) log.say(line);
+  if (!folder_) return;
+  for (const std::string& line : folder_->clear()) log.say(line);
 }
 
 bool CheckpointKeeper::is_better(double metric, const std::optional<double>& best) const {
@@ -91,12 +103,14 @@ void CheckpointKeeper::adopt_best(RunState& state) {
   state.best_checkpoint = checkpoint_path(options_.output_dir, state.step).string();
 }
 
-Path CheckpointKeeper::save(const RunParts& parts, RunState& state) {
+Path CheckpointKeeper::save(const RunParts& parts, RunState& state, Collective& collective) {
   adopt_best(state);
-  const Path path = save_checkpoint(options_.output_dir, parts, state);
+  in_first(collective, [&] {
+    save_checkpoint(options_.output_dir, parts, state);
+    prune(options_.output_dir, options_.save_total_limit, state.best_checkpoint);
+  });
   saved_step_ = state.step;
-  prune(options_.output_dir, options_.save_total_limit, state.best_checkpoint);
-  return path;
+  return checkpoint_path(options_.output_dir, state.step);
 }
 
 void CheckpointKeeper::load_best(TrainableModel& model, const RunState& state, RunLog& log) const {

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "core/collective.h"
 #include "core/metric.h"
 #include "train/evaluation.h"
 #include "train/output_folder.h"
@@ -16,8 +17,9 @@ namespace galore {
 class CheckpointKeeper {
  public:
   // `best_by` is the metric that chooses the best checkpoint. The constructor finds the checkpoint that
-  // resume_from_checkpoint asks for, and claims output_dir for this run (output_folder.h).
-  CheckpointKeeper(const EventOptions& options, const MetricKind& best_by);
+  // resume_from_checkpoint asks for, and claims output_dir for this run (output_folder.h). Of several
+  // processes, the first one does this work and the others follow.
+  CheckpointKeeper(const EventOptions& options, const MetricKind& best_by, Collective& collective);
 
   bool resumes() const { return resumed_.has_value(); }
   // Returns the state of the resumed checkpoint, or the state of a new run.
@@ -34,8 +36,8 @@ class CheckpointKeeper {
   void judge(const Evaluation& evaluation, RunState& state);
   // Returns true when the evaluation of this step is better than those of all saved checkpoints.
   bool is_best(const RunState& state) const;
-  // Writes a checkpoint and removes those beyond save_total_limit.
-  Path save(const RunParts& parts, RunState& state);
+  // Writes a checkpoint and removes those beyond save_total_limit. `collective` says who waits for it.
+  Path save(const RunParts& parts, RunState& state, Collective& collective);
   bool is_saved(const RunState& state) const { return saved_step_ == state.step; }
   // Loads the weights of the best checkpoint if load_best_model_at_end is set.
   void load_best(TrainableModel& model, const RunState& state, RunLog& log) const;
@@ -60,7 +62,7 @@ class CheckpointKeeper {
   MetricKind best_by_;
   std::optional<Path> resumed_;
   RunState first_state_;
-  OutputFolder folder_;
+  std::optional<OutputFolder> folder_;  // of the first process
   int64_t saved_step_ = -1;
   Judged judged_;  // the last evaluation
 };

@@ -89,6 +89,43 @@ Evaluation evaluate(TrainableModel& model, const Task& task, EvalData& data, int
   return run.finish(*metrics, losses);
 }
 
+Evaluation evaluate_together(TrainableModel& model, const Task& task, BatchSource& data, int64_t max_batches,
+                             const std::function<bool()>& is_unwanted, Collective& collective) {
+  if (collective.size() == 1 || task.reads_rows())
+    return evaluate(model, task, data, max_batches, is_unwanted);
+  const double start = steady_seconds();
+  data.seek({});
+  Evaluation result;
+  const auto metrics = task.new_metrics();
+  for (bool more = true; more;) {
+    if (is_unwanted()) {
+      result.interrupted = true;
+      return result;
+    }
+    // Each process takes one batch of a round. All of them read all batches.
+    std::vector<Batch> round;
+    LossSum own;
+    for (int process = 0; more && process < collective.size(); ++process) {
+      const bool allowed = max_batches == 0 || result.num_batches < max_batches;
+      auto batch = allowed ? data.next() : std::nullopt;
+      more = batch.has_value();
+      if (!more) break;
+      if (process == collective.index()) own = model.evaluate(*batch);
+      round.push_back(std::move(*batch));
+      ++result.num_batches;
+    }
+    const std::vector<double> all = collective.gather({own.loss, static_cast<double>(own.num_tokens)});
+    for (size_t i = 0; i < round.size(); ++i) {
+      const LossSum loss{all[2 * i], static_cast<int64_t>(all[2 * i + 1])};
+      metrics->add(loss, round[i], {});
+      result.num_tokens += loss.num_tokens;
+    }
+  }
+  result.metrics = metrics->finish();
+  result.seconds = steady_seconds() - start;
+  return result;
+}
+
 void require_count(int64_t targets, const std::string& name) {
   if (targets == 0)
     fail(name, "expected labels other than {} within max_length, given none: there is nothing to evaluate",

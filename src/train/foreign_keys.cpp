@@ -29,7 +29,6 @@ const std::vector<ForeignKey> kForeignKeys{
     {"trust_remote_code", kAny, "no code of a model is run"},
     {"overwrite_cache", kAny, "caches of tokens are named by their content"},
     {"plot_loss", kAny, "training_loss.svg is always drawn"},
-    {"ddp_timeout", kAny, kOneProcess},
     {"flash_attn", kAny, "attention is always computed in blocks"},
     {"include_num_input_tokens_seen", kAny, "tokens_seen is always logged"},
     {"save_safetensors", {"true"}, "safetensors is the only format", "true"},

@@ -11,10 +11,12 @@
 #include "data/mixture_options.h"
 #include "data/mixture_source.h"
 #include "data/prefetch.h"
+#include "data/rank_source.h"
 #include "data/row_batch_source.h"
 #include "data/stream_source.h"
 #include "data/token_check.h"
 #include "models/architecture.h"
+#include "train/distribution.h"
 
 namespace galore {
 namespace {
@@ -242,6 +244,7 @@ std::unique_ptr<BatchSource> open_train_data(const DataOptions& options, const T
   else
     rows = open.mixture(batch);
   rows = open.drawn(std::move(rows));
+  if (options.processes > 1) rows = std::make_unique<RankSource>(std::move(rows), share_of(options));
   // Batches that were made ahead would not follow the weights that their mixture has learned meanwhile.
   if (options.dataloader_num_workers == 0 || options.mixture_learning != "none") return rows;
   // A stream has worker threads of its own, so one thread that fetches its batches ahead is enough.

@@ -1,5 +1,6 @@
 #include "train/memory_fit.h"
 
+#include <algorithm>
 #include <limits>
 #include <optional>
 
@@ -7,6 +8,7 @@
 #include "data/mixture_options.h"
 #include "data/stream_source.h"
 #include "kernels/device.h"
+#include "train/distribution.h"
 #include "train/inputs.h"
 #include "train/mixture_setup.h"
 #include "train/run_builder.h"
@@ -93,6 +95,7 @@ Workload workload_of(const DataOptions& data, const TaskOptions& task) {
                     task.task,
                     task.task_name,
                     task};
+  workload.share = largest_share_of(data);
   workload.learning = parse_learning(data.mixture_learning, data.mixture_args);
   if (!workload.learning.learns()) return workload;
   workload.num_sources = std::ssize(parse_mixture(data.mixture));
@@ -100,8 +103,9 @@ Workload workload_of(const DataOptions& data, const TaskOptions& task) {
   return workload;
 }
 
-MemoryAtHand memory_at_hand(const MachineOptions& machine, at::Device device) {
+MemoryAtHand memory_at_hand(const MachineOptions& machine, at::Device device, int64_t local_processes) {
   MemoryAtHand at_hand = memory_at_hand(device);
+  if (device.is_cpu()) at_hand.bytes /= local_processes;
   if (const int64_t limit = parse_bytes("memory", "memory_limit", machine.memory_limit); limit > 0)
     at_hand.bytes = limit, at_hand.source = "memory_limit";
   if (device.is_cpu()) at_hand.held -= measured_library_bytes();
@@ -146,8 +150,16 @@ void find_batch_size(TrainOptions& options, const ModelConfig& config, const Mem
 }
 
 MemoryFit require_fit(TrainOptions& options, const ModelConfig& config, const MemoryAtHand& at_hand,
-                      const std::map<std::string, std::string>& before, const Say& say) {
-  if (options.auto_find_batch_size) find_batch_size(options, config, at_hand, before, say);
+                      const std::map<std::string, std::string>& before, const Say& say,
+                      Collective& collective) {
+  if (options.auto_find_batch_size) {
+    find_batch_size(options, config, at_hand, before, say);
+    const std::vector<double> rows =
+        collective.gather({static_cast<double>(options.per_device_train_batch_size)});
+    const auto least = static_cast<int64_t>(*std::min_element(rows.begin(), rows.end()));
+    for (const BatchSize& size : equal_batches(options))
+      if (size.rows == least) set_batch_size(options, size);
+  }
   MemoryFit fit = plan_fit(options, config, at_hand);
   if (fit.fits()) return fit;
   if (options.memory_check)

@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 
+#include "core/collective.h"
 #include "core/memory_at_hand.h"
 #include "train/memory_plan.h"
 #include "train/train_options.h"
@@ -23,8 +24,8 @@ struct MemoryFit {
 
 Workload workload_of(const DataOptions& data, const TaskOptions& task);
 // Returns memory_limit if it is set, and the limits of the system otherwise. The measured part of the
-// libraries does not count as held.
-MemoryAtHand memory_at_hand(const MachineOptions& machine, at::Device device);
+// libraries does not count as held. Processes of one machine share the system's memory equally.
+MemoryAtHand memory_at_hand(const MachineOptions& machine, at::Device device, int64_t local_processes = 1);
 // Returns the bytes of a stream's buffers, if they are in the memory of the device; 0 without a stream.
 int64_t data_bytes(const DataOptions& data, const MachineOptions& machine);
 // Plans the run and compares its need with the available memory.
@@ -48,8 +49,10 @@ void find_batch_size(TrainOptions& options, const ModelConfig& config, const Mem
                      const std::map<std::string, std::string>& before, const Say& say);
 // Does find_batch_size() if the options ask for it, and plans the run. A run that does not fit is an Error
 // that names remedies, unless memory_check is off.
+// All processes take the batch size that fits in each of them.
 MemoryFit require_fit(TrainOptions& options, const ModelConfig& config, const MemoryAtHand& at_hand,
-                      const std::map<std::string, std::string>& before, const Say& say);
+                      const std::map<std::string, std::string>& before, const Say& say,
+                      Collective& collective = single_process());
 
 // Returns "fits: it needs 345.92 MiB, at hand are 22.00 GiB (physical memory that is available)".
 std::string describe(const MemoryFit& fit);

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <utility>
 
 #include "core/batch.h"
+#include "core/collective.h"
 #include "kernels/product_count.h"
 #include "optim/settings.h"
 #include "tasks/task.h"
@@ -18,6 +20,10 @@ namespace galore {
 namespace {
 
 int64_t bytes_of(const MemoryPlan& plan, Owner owner) { return plan.bytes[static_cast<size_t>(owner)]; }
+
+// The pieces of an exchange that are under way (distributed/exchange.h): three, each with the sent, the
+// received and the summed numbers.
+constexpr int64_t kExchangeBufferBytes = int64_t{3} * 3 * 4 << 20;
 
 std::string cell(int64_t bytes) { return format_bytes(static_cast<double>(bytes)); }
 
@@ -32,6 +38,51 @@ std::string saving(const MemoryPlan& plan, const MemoryPlan& reference) {
   const int64_t saved = reference.total() - plan.total();
   return fmt::format("{}{} ({:.0f} %)", saved < 0 ? "-" : "", cell(std::abs(saved)),
                      100 * static_cast<double>(saved) / static_cast<double>(reference.total()));
+}
+
+// A process in a plan: it sends and receives nothing.
+class PlannedProcess : public Collective {
+ public:
+  explicit PlannedProcess(const UpdateShare& share) : share_(share) {}
+  int index() const override { return static_cast<int>(share_.index); }
+  int size() const override { return static_cast<int>(share_.processes); }
+  void begin_update(const UpdateShare&) override {}
+  void begin(GradientSum& sum) override { numbers_ += sum.total.numel(); }
+  void finish(GradientSum&) override {}
+  std::vector<double> gather(const std::vector<double>& own) override { return own; }
+  std::string text_of_first(const std::string& text) override { return text; }
+  // Returns the numbers of all sums since the last call.
+  int64_t take_numbers() { return std::exchange(numbers_, 0); }
+
+ private:
+  UpdateShare share_;
+  int64_t numbers_ = 0;
+};
+
+int64_t trained_numbers(TrainableModel& model) {
+  int64_t count = 0;
+  for (const Parameter* parameter : model.parameters())
+    count += parameter->trainable ? parameter->numel() : 0;
+  return count;
+}
+
+// Counts the traffic: the first update refreshes all bases, and `least` is that of an update without
+// refreshes.
+void count_traffic(MemoryPlan& plan, RunObjects& run, int64_t first, int64_t least, int64_t gap) {
+  plan.exchanged = least;
+  plan.exchanged_mean = least + (first - least) / std::max<int64_t>(1, gap);
+  plan.trained = trained_numbers(*run.model);
+  const int64_t pieces = std::min(kExchangeBufferBytes, 3 * 4 * plan.trained);
+  if (plan.processes > 1) run.ledger->add(Owner::workspace, pieces);
+}
+
+// Returns a share that needs as much memory: a third micro-batch of a group needs no more than the second.
+UpdateShare planned_share(const Workload& workload) {
+  UpdateShare share = workload.share;
+  if (share.groups == 1) return {.micro_batches = std::min<int64_t>(2, workload.micro_batches)};
+  share.micro_batches =
+      share.groups * std::min<int64_t>(2, (share.micro_batches + share.groups - 1) / share.groups);
+  return share;
 }
 
 }  // namespace
@@ -52,7 +103,9 @@ MemoryPlan plan_memory(const ModelConfig& config, const ModelOptions& model_opti
                        const OptimizerOptions& optimizer_options, const Workload& workload) {
   ProductCount products;
   RunObjects run = build_model(config, model_options, at::kMeta);
-  add_optimizer(run, optimizer_options);
+  const UpdateShare share = planned_share(workload);
+  PlannedProcess process(share);
+  add_optimizer(run, optimizer_options, /*learning_rate=*/1, process);
   run.model->set_dropout({});
   run.target = make_target_network(workload.target, *run.model, model_options, *run.ledger);
   const Task& task = find_task(workload.task, workload.task_name);
@@ -63,24 +116,47 @@ MemoryPlan plan_memory(const ModelConfig& config, const ModelOptions& model_opti
   Batch batch = rows_of(workload.train_rows);
   batch.targets.backup = workload.target.backup();
   if (run.target) run.target->prepare(batch);
-  // A third micro-batch needs no more memory.
-  const int64_t micro_batches = std::min<int64_t>(2, workload.micro_batches);
   // The first update refreshes all bases. Of the next two updates, at least one does not refresh a given
   // weight's basis.
+  int64_t first = 0, least = 0;
   for (int update = 0; update < 3; ++update) {
-    run.optimizer->begin_update(0, micro_batches);
-    for (int64_t i = 0; i < micro_batches; ++i) run.model->train_step(batch, 1);
+    run.optimizer->begin_update(0, share);
+    for (int64_t i = 0; i < share.count(); ++i) run.model->train_step(batch, 1);
     run.optimizer->finish_update();
+    const int64_t numbers = process.take_numbers();
+    first = update == 0 ? numbers : first;
+    least = update == 0 ? numbers : std::min(least, numbers);
   }
   if (workload.learning.learns()) plan_mixture(run, workload, rows_of(workload.measured_rows));
   if (workload.eval_rows > 0) run.model->evaluate(rows_of(workload.eval_rows));
   MemoryPlan plan;
+  plan.processes = share.processes;
+  count_traffic(plan, run, first, least, optimizer_options.settings->subspace.update_proj_gap);
   plan.optimizer =
       optimizer_options.settings->preset + (run.optimizer->options().layerwise ? " layer-wise" : "");
   for (int owner = 0; owner < kNumOwners; ++owner)
     plan.bytes[static_cast<size_t>(owner)] = run.ledger->bytes(static_cast<Owner>(owner));
   plan.libraries = {model_options.compute_dtype, run.ledger->bytes(Owner::bases) > 0, products.distinct()};
   return plan;
+}
+
+int64_t sent_bytes(int64_t numbers, const UpdateShare& share) {
+  const auto nodes =
+      static_cast<int64_t>(largest_nodes(share.leaves(), {share.first_group(), share.end_group()}).size());
+  const double others = static_cast<double>(share.processes - 1) / static_cast<double>(share.processes);
+  return static_cast<int64_t>(others * static_cast<double>((nodes + 1) * numbers * (share.narrow ? 2 : 4)));
+}
+
+std::string describe_traffic(const MemoryPlan& plan, const UpdateShare& share) {
+  const int64_t usual = sent_bytes(plan.exchanged, share), mean = sent_bytes(plan.exchanged_mean, share);
+  UpdateShare ddp{.micro_batches = share.processes, .groups = share.processes, .processes = share.processes};
+  const int64_t others = sent_bytes(plan.trained, ddp);
+  return fmt::format(
+      "{} processes: each sends {} in an update, {} on average with refreshes, {:.0f} % of PyTorch's DDP in "
+      "fp32 "
+      "({})",
+      share.processes, cell(usual), cell(mean), 100 * static_cast<double>(mean) / static_cast<double>(others),
+      cell(others));
 }
 
 std::string format_plans(const std::vector<MemoryPlan>& plans) {

@@ -21,6 +21,7 @@ struct Workload {
   int64_t train_rows = 8, eval_rows = 0, length = 256, micro_batches = 1;
   std::string task = "causal_lm", task_name = "";
   TargetOptions target = {};
+  UpdateShare share = {.micro_batches = 1};  // of several processes or groups; else micro_batches counts
   LearningOptions learning = {};
   int64_t num_sources = 0, measured_rows = 0;  // of a mixture that learns its weights
 };
@@ -29,6 +30,9 @@ struct MemoryPlan {
   std::string optimizer;
   std::array<int64_t, kNumOwners> bytes{};
   LibraryUse libraries;
+  // Of several processes: the numbers of gradients that are summed in an update, without refreshes and, on
+  // average, with them, and the numbers of all trained weights, which DDP would sum.
+  int64_t processes = 1, exchanged = 0, exchanged_mean = 0, trained = 0;
   int64_t total() const;
   // Returns weights, their copies, moments and bases, which the papers count.
   int64_t weights_and_states() const;
@@ -40,6 +44,11 @@ MemoryPlan plan_memory(const ModelConfig& config, const ModelOptions& model,
 // The memory of the program and its libraries, which no plan counts: the resident memory now (pages of the
 // program and of libtorch, tokenizer, data) without the libraries' measured part, and library_bytes().
 int64_t program_bytes(const MemoryPlan& plan, int64_t resident = resident_bytes());
+
+// Returns the bytes that a process sends in an update for sums of this many numbers.
+int64_t sent_bytes(int64_t numbers, const UpdateShare& share);
+// Returns a line about the traffic of several processes.
+std::string describe_traffic(const MemoryPlan& plan, const UpdateShare& share);
 
 // Formats rows by owner, with one column for each plan, in binary units, and each plan's saving against
 // AdamW's plan or, without one, against the last plan.

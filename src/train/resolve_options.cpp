@@ -15,6 +15,7 @@
 #include "optim/weight_overrides.h"
 #include "tasks/task.h"
 #include "tokenizer/text_encoding.h"
+#include "train/distribution.h"
 #include "train/foreign_options.h"
 #include "train/inputs.h"
 #include "train/run_builder.h"
@@ -163,6 +164,16 @@ void check_combinations(const TrainOptions& o) {
   check_streaming(o);
   check_mixture(o);
   check_targets(o);
+  check_processes(o);
+}
+
+void check_processes(const TrainOptions& o) {
+  if (o.processes == 1) return;
+  const auto refuse = [&](bool given, const char* name, const std::string& value) {
+    if (given) fail_usage(name, "expected none with {} processes, given {}", o.processes, value);
+  };
+  refuse(o.has_target_network(), "target_network", o.target_network);
+  refuse(o.mixture_learning != "none", "mixture_learning", o.mixture_learning);
 }
 
 // Notes options that are allowed but have no effect in this combination.
@@ -288,7 +299,9 @@ std::vector<std::string> resolve(TrainOptions& options, OptionTable& table) {
   resolve_quantization(options, notes);
   require_frozen_base(options);
   resolve_by_model(options, table, notes);
+  share_micro_batches(options, notes);
   resolve_foreign(options, table, notes);
+  resolve_groups(options, notes);
   options.instruction_rows = options.stage == "sft";
   if (options.data_seed < 0) options.data_seed = options.seed;
   options.optimizer.seed = static_cast<uint64_t>(options.seed);

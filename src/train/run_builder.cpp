@@ -149,7 +149,8 @@ std::string set_weights(TrainableModel& model, const ModelSource& source, int64_
   return note;
 }
 
-void add_optimizer(RunObjects& run, const OptimizerOptions& given, double learning_rate) {
+void add_optimizer(RunObjects& run, const OptimizerOptions& given, double learning_rate,
+                   Collective& collective) {
   OptimizerOptions options = given;
   if (const AdaptedLayers* adapted = run.model->adapted())
     options.learning_rate_factor = [&adapter = adapted->adapter(),
@@ -157,7 +158,7 @@ void add_optimizer(RunObjects& run, const OptimizerOptions& given, double learni
       return adapter.learning_rate_factor(parameter, learning_rate);
     };
   run.workspace = std::make_unique<Workspace>(*run.ledger);
-  run.optimizer = std::make_unique<Optimizer>(run.model->parameters(), options, *run.workspace);
+  run.optimizer = std::make_unique<Optimizer>(run.model->parameters(), options, *run.workspace, collective);
 }
 
 }  // namespace galore

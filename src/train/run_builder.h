@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 
+#include "core/collective.h"
 #include "models/causal_lm.h"
 #include "optim/optimizer.h"
 #include "train/movement_watch.h"
@@ -48,6 +49,7 @@ RunObjects build_model(const ModelConfig& config, const ModelOptions& options, a
 std::string set_weights(TrainableModel& model, const ModelSource& source, int64_t seed);
 // Makes the optimizer. Learning rates that an adapter states for some parameters are kept at their ratio to
 // `learning_rate`, the rate of the run.
-void add_optimizer(RunObjects& run, const OptimizerOptions& options, double learning_rate = 1);
+void add_optimizer(RunObjects& run, const OptimizerOptions& options, double learning_rate = 1,
+                   Collective& collective = single_process());
 
 }  // namespace galore

@@ -54,8 +54,12 @@ RunLog::~RunLog() { finish_bar(); }
 // Formats that are not asked for are pruned too, because a file of an older run next to this run's would
 // mislead.
 void RunLog::open(int64_t resume_step) {
-  std::filesystem::create_directories(options_.output_dir);
   const std::lock_guard lock(events_);
+  if (!options_.has_files) {
+    open_ = true;
+    return pending_.clear();
+  }
+  std::filesystem::create_directories(options_.output_dir);
   const auto add = [&](std::unique_ptr<LogSink> file, bool wanted) {
     file->drop_after(resume_step);
     if (wanted) files_.push_back(std::move(file));

@@ -27,6 +27,7 @@ struct LogOptions {
   bool jsonl = true, csv = false, progress_bar = true, tensorboard = false;
   TakeLine take_line = {};  // receives the lines instead of stderr, and no bar is drawn; null: stderr
   std::vector<MetricKind> metrics = {};  // metrics of evaluations
+  bool has_files = true;                 // false: the files of another process are left alone
 };
 
 class RunLog {

@@ -18,8 +18,9 @@ bool reports_to(const EventOptions& options, const std::string& target) {
 }
 
 LogOptions log_options(const EventOptions& options, const std::vector<MetricKind>& metrics,
-                       const TakeLine& take_line) {
+                       const TakeLine& take_line, bool has_files) {
   LogOptions log;
+  log.has_files = has_files;
   log.take_line = take_line;
   log.metrics = metrics;
   log.output_dir = options.output_dir;
@@ -38,11 +39,16 @@ double mean_loss(const LossWindow& window) {
 }  // namespace
 
 RunRecorder::RunRecorder(const EventOptions& options, const std::vector<MetricKind>& metrics,
-                         const TakeLine& take_line)
-    : options_(options), log_(log_options(options, metrics, take_line)) {}
+                         const TakeLine& take_line, bool has_files)
+    : options_(options), has_files_(has_files), log_(log_options(options, metrics, take_line, has_files)) {}
 
 void RunRecorder::set_speed_of(double operations_per_token, double product_rate, at::Device device) {
   speed_ = {operations_per_token, product_rate, device};
+}
+
+void RunRecorder::set_processes(int64_t processes, int64_t ddp_bytes) {
+  metrics_.world_size = processes;
+  metrics_.exchange_bytes_ddp = ddp_bytes;
 }
 
 void RunRecorder::record(const FinishedUpdate& update, RunState& state) {
@@ -77,6 +83,9 @@ void RunRecorder::add(const FinishedUpdate& update, LossWindow& window) {
     timings->tokens += update.tokens;
     timings->optimizer += update.report.seconds;
     timings->refresh += update.report.refresh_seconds;
+    timings->traffic.bytes += update.traffic.bytes;
+    timings->traffic.seconds += update.traffic.seconds;
+    ++timings->updates;
   }
 }
 
@@ -99,6 +108,8 @@ void RunRecorder::measure(const FinishedUpdate& update, const RunState& state) {
   m.optimizer_seconds = timings_.optimizer;
   m.refresh_seconds = timings_.refresh;
   m.data_seconds = timings_.data;
+  m.exchange_bytes = timings_.traffic.bytes / timings_.updates;
+  m.exchange_seconds = timings_.traffic.seconds;
   m.clip_factor = update.report.clip_factor;
   m.mean_rank = update.report.mean_rank;
   m.seconds_left = total_.seconds / static_cast<double>(total_.tokens) * static_cast<double>(update.tokens) *
@@ -153,7 +164,7 @@ void RunRecorder::draw_losses(const RunState& state) const {
   const std::string title = options_.run_name.empty() ? "Loss" : options_.run_name;
   const std::string chart = loss_chart(title, training, evaluation);
   const Path path = Path(options_.output_dir) / "training_loss.svg";
-  if (!chart.empty()) write_file_atomically(path, chart);
+  if (has_files_ && !chart.empty()) write_file_atomically(path, chart);
 }
 
 double RunRecorder::tokens_per_second() const {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
+#include "core/collective.h"
 #include "optim/optimizer.h"
 #include "train/evaluation.h"
 #include "train/run_log.h"
@@ -20,16 +21,21 @@ struct FinishedUpdate {
   int64_t tokens = 0;  // positions computed, padding included
   double learning_rate = 0, seconds = 0;
   std::function<nlohmann::ordered_json()> mixture = {};  // returns the fields of the mixture's event
+  Traffic traffic = {};
 };
 
 class RunRecorder {
  public:
-  RunRecorder(const EventOptions& options, const std::vector<MetricKind>& metrics, const TakeLine& take_line);
+  // Without files nothing is written into output_dir.
+  RunRecorder(const EventOptions& options, const std::vector<MetricKind>& metrics, const TakeLine& take_line,
+              bool has_files = true);
 
   RunLog& log() { return log_; }
   // Sets the reference for speed: `product_rate` operations per second, with `operations_per_token` for each
   // token.
   void set_speed_of(double operations_per_token, double product_rate, at::Device device);
+  // Tells that this process is one of `processes`, and how many bytes DDP would send in an update.
+  void set_processes(int64_t processes, int64_t ddp_bytes);
   void add_data_seconds(double seconds) { timings_.data += seconds; }
 
   // Adds the update to the state's window and history, and logs it if logging_steps asks for it. `state` is
@@ -54,13 +60,15 @@ class RunRecorder {
 
   struct Timings {
     double seconds = 0, optimizer = 0, refresh = 0, data = 0;
-    int64_t tokens = 0;
+    int64_t tokens = 0, updates = 0;
+    Traffic traffic;
   };
   struct Speed {
     double operations_per_token = 0, product_rate = 0;
     at::Device device{at::kCPU};
   };
   EventOptions options_;
+  bool has_files_;
   RunLog log_;
   Speed speed_;
   StepMetrics metrics_;

@@ -368,6 +368,7 @@ void declare_options(OptionTable& table, TrainOptions& options) {
   declare_optimizer(table, options);
   declare_events(table, options);
   declare_machine(table, options);
+  declare_distribution(table, options);
   declare_options(table, options.foreign);
 }
 

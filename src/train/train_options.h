@@ -53,8 +53,20 @@ struct LossChoice {
   std::string neftune_noise_alpha;  // a number, or none
 };
 
+// The shares of several processes in an update (distribution.h). The first three are no options: the launcher
+// decides them. With several processes resolve() sets gradient_accumulation_steps to the micro-batches of all
+// processes together and reduction_groups to a number, so that one process with these options has the same
+// results.
+struct SharingOptions {
+  int64_t process = 0, processes = 1;
+  int64_t local_processes = 1;     // on this machine
+  int64_t kept_micro_batches = 0;  // of the resumed run; 0: the options decide
+  std::string reduction_groups = "auto";
+  std::string exchange_dtype = "float32";
+};
+
 // Options of rows and batches (inputs.h).
-struct DataOptions : ChatOptions {
+struct DataOptions : ChatOptions, SharingOptions {
   bool instruction_rows = false;  // stage=sft: rows are instruction data (chat/chat_rows.h)
   std::vector<std::string> train_file, eval_file;
   std::string mixture;  // the sources of a mixture (data/mixture_options.h), instead of train_file
@@ -115,6 +127,14 @@ struct MachineOptions {
   bool memory_check = true;
 };
 
+// Options of a run of several processes.
+struct DistributionOptions {
+  int64_t nproc_per_node = 0;
+  std::string dist_init, dist_interface;
+  double heartbeat_timeout = 15, exchange_timeout = 1800, init_timeout = 60;
+  bool log_all_ranks = false;
+};
+
 // Options of other programs that do not correspond to one of ours. resolve() translates them and notes it.
 struct ForeignOptions {
   int64_t total_batch_size = 0, max_train_tokens = 0;
@@ -139,11 +159,14 @@ struct TrainOptions : ModelSource,
                       ScheduleOptions,
                       OptimizerChoice,
                       EventOptions,
-                      MachineOptions {
+                      MachineOptions,
+                      DistributionOptions {
   ForeignOptions foreign;
 };
 
 void declare_options(OptionTable& table, TrainOptions& options);
+// Declares the options of many processes (distribution.cpp).
+void declare_distribution(OptionTable& table, TrainOptions& options);
 // Call this after all sources were read. Derives the options that aliases set, checks combinations, and
 // returns notes for the log.
 std::vector<std::string> resolve(TrainOptions& options, OptionTable& table);

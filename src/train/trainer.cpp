@@ -41,9 +41,9 @@ TrainResult TrainingLoop::run() {
   const SignalGuard signals;
   return keeping_work([this] {
     evaluate_at_start();
-    while (!done() && !SignalGuard::received()) advance();
-    if (!SignalGuard::received()) after_training();
-    const int signal = SignalGuard::received();
+    while (!done() && signal_received() == 0) advance();
+    if (signal_received() == 0) after_training();
+    const int signal = signal_received();
     if (signal != 0 && !keeper_.is_saved(state_)) save();
     return conclude(signal);
   });
@@ -70,16 +70,32 @@ TrainResult TrainingLoop::finish() {
 
 // The log comes after the checkpoint, because a full disk may have made the log fail.
 void TrainingLoop::save_work() {
-  if (!savable_ || keeper_.is_saved(state_) || state_.step == keeper_.first_state().step) return;
+  if (collective_.index() != 0 || !savable_ || keeper_.is_saved(state_) ||
+      state_.step == keeper_.first_state().step)
+    return;
   try {
     require_finite_weights(state_.step);
-    const Path path = keeper_.save(parts(!options_.save_only_model), state_);
+    // The other processes may have failed, so nobody waits.
+    const Path path = keeper_.save(parts(!options_.save_only_model), state_, single_process());
     recorder_.log().say(fmt::format("saved {} because of an error", path.string()));
     recorder_.tell_refreshes(state_.step);
   } catch (const std::exception& error) {
     recorder_.log().say(
         fmt::format("note: the {} updates could not be saved after an error: {}", state_.step, error.what()));
   }
+}
+
+void TrainingLoop::tell_lost(const LostProcess& lost) const {
+  const auto latest = find_latest(options_.output_dir);
+  throw LostProcess(fmt::format("{}; update {} is lost; the last checkpoint is {}", lost.what(),
+                                state_.step + 1, latest ? latest->string() : "none"));
+}
+
+int TrainingLoop::signal_received() const {
+  const int own = SignalGuard::received();
+  if (collective_.size() == 1) return own;
+  const std::vector<double> all = collective_.gather({static_cast<double>(own)});
+  return static_cast<int>(*std::max_element(all.begin(), all.end()));
 }
 
 void TrainingLoop::evaluate_at_start() {
@@ -100,54 +116,90 @@ Evaluation TrainingLoop::evaluate() {
 std::vector<Batch> TrainingLoop::next_batches() {
   const double start = steady_seconds();
   std::vector<Batch> batches;
-  for (int64_t i = 0; i < options_.gradient_accumulation_steps; ++i)
+  const int64_t count = share_of(options_).count();
+  for (int64_t i = 0; i < count; ++i)
     if (auto batch = inputs_.train_data->next()) batches.push_back(std::move(*batch));
-  if (batches.empty()) fail("train", "step {}: no rows are left to train on", state_.step + 1);
   recorder_.add_data_seconds(steady_seconds() - start);
   return batches;
 }
 
-LossSum TrainingLoop::train_batches(const std::vector<Batch>& batches, int64_t targets) {
-  const double scale = 1.0 / static_cast<double>(targets);
-  LossSum loss;
-  DropoutPlace place{static_cast<uint64_t>(options_.seed), state_.step, 0};
-  for (const Batch& batch : batches) {
+TrainingLoop::UpdateData TrainingLoop::next_update() {
+  UpdateData data{next_batches(), share_of(options_)};
+  int64_t targets = 0, positions = 0;
+  for (const Batch& batch : data.batches) {
+    targets += batch.targets.count;
+    positions += batch.ids.numel();
+  }
+  int64_t present = 0;
+  const std::vector<double> all =
+      collective_.gather({static_cast<double>(data.batches.size()), static_cast<double>(targets),
+                          static_cast<double>(positions)});
+  for (size_t i = 0; i < all.size(); i += 3) {
+    present += static_cast<int64_t>(all[i]);
+    data.targets += static_cast<int64_t>(all[i + 1]);
+    data.positions += static_cast<int64_t>(all[i + 2]);
+  }
+  if (present == 0) fail("train", "step {}: no rows are left to train on", state_.step + 1);
+  data.share.missing = data.share.micro_batches - present;
+  return data;
+}
+
+LossSum TrainingLoop::train_batches(const UpdateData& data) {
+  const double scale = 1.0 / static_cast<double>(data.targets);
+  std::vector<LossSum> losses;
+  DropoutPlace place{static_cast<uint64_t>(options_.seed), state_.step,
+                     data.share.first() * options_.per_device_train_batch_size};
+  for (const Batch& batch : data.batches) {
     model().set_dropout(place);
     place.first_row += batch.ids.size(0);
     Batch prepared = batch;
     if (run_.target) run_.target->prepare(prepared);
-    const LossSum part = model().train_step(prepared, scale);
-    loss.loss += part.loss;
-    loss.num_tokens += part.num_tokens;
+    losses.push_back(model().train_step(prepared, scale));
   }
-  return loss;
+  // The gradients of this pass are dropped, and so is its loss.
+  if (data.share.idle()) model().train_step(inputs_.task.batch_of(at::zeros({1, 2}, at::kLong)), scale);
+  return add_losses(losses);
+}
+
+// Adds the losses of all processes in the order of the data.
+LossSum TrainingLoop::add_losses(const std::vector<LossSum>& own) const {
+  std::vector<double> numbers(2 * static_cast<size_t>(largest_share_of(options_).count()));
+  for (size_t i = 0; i < own.size(); ++i) {
+    numbers[2 * i] = own[i].loss;
+    numbers[2 * i + 1] = static_cast<double>(own[i].num_tokens);
+  }
+  const std::vector<double> all = collective_.gather(numbers);
+  LossSum sum;
+  for (size_t i = 0; i < all.size(); i += 2) {
+    sum.loss += all[i];
+    sum.num_tokens += static_cast<int64_t>(all[i + 1]);
+  }
+  return sum;
 }
 
 void TrainingLoop::train_one_update() {
   const double start = steady_seconds();
-  const std::vector<Batch> batches = next_batches();
-  int64_t targets = 0, positions = 0;
-  for (const Batch& batch : batches) {
-    targets += batch.targets.count;
-    positions += batch.ids.numel();
-  }
+  const Traffic before = collective_.traffic();
+  const UpdateData data = next_update();
   const double rate = schedule_->rate(state_.step);
   if (run_.watch) run_.watch->before_update(state_.step);
   savable_ = false;
   // An update without a target has no gradient, and weight decay alone would only shrink the weights.
-  const Outcome outcome = targets > 0 ? update_weights(batches, targets, rate) : Outcome();
+  const Outcome outcome = data.targets > 0 ? update_weights(data, rate) : Outcome();
   ++state_.step;
   if (run_.target) run_.target->after_update(state_.step);
   state_.data = inputs_.train_data->position();
   previous_epoch_ = state_.epoch;
   state_.epoch = inputs_.train_data->epochs();
-  state_.tokens_seen += targets;
+  state_.tokens_seen += data.targets;
   savable_ = true;
-  update_mixture(batches, rate);
-  tell(outcome, targets);
-  FinishedUpdate update{outcome.loss, outcome.accepted,        outcome.report, positions,
-                        rate,         steady_seconds() - start};
+  update_mixture(data.batches, rate);
+  tell(outcome, data.targets);
+  const Traffic after = collective_.traffic();
+  FinishedUpdate update{outcome.loss,   outcome.accepted, outcome.report,
+                        data.positions, rate,             steady_seconds() - start};
   if (mixture_) update.mixture = [this] { return mixture_->take_fields(); };
+  update.traffic = {after.bytes - before.bytes, after.seconds - before.seconds};
   recorder_.record(update, state_);
 }
 
@@ -159,11 +211,10 @@ void TrainingLoop::update_mixture(const std::vector<Batch>& batches, double rate
     recorder_.log().say(fmt::format("step {}: {}", state_.step, message));
 }
 
-TrainingLoop::Outcome TrainingLoop::update_weights(const std::vector<Batch>& batches, int64_t targets,
-                                                   double rate) {
-  run_.optimizer->begin_update(rate, static_cast<int64_t>(batches.size()));
+TrainingLoop::Outcome TrainingLoop::update_weights(const UpdateData& data, double rate) {
+  run_.optimizer->begin_update(rate, data.share);
   Outcome outcome;
-  outcome.loss = train_batches(batches, targets).mean();
+  outcome.loss = train_batches(data).mean();
   const bool finite = std::isfinite(outcome.loss);
   if (!finite && options_.nan_policy == "stop") stop(state_.step + 1, "the loss is not finite");
   outcome.accepted = finite && state_.spikes.accept(outcome.loss, options_.spike_threshold);
@@ -222,16 +273,21 @@ void TrainingLoop::after_update() {
 // Evaluates the last update and saves it if checkpoints are asked for, as transformers does.
 void TrainingLoop::after_training() {
   if (inputs_.eval_data && evaluated_.step != state_.step) evaluate_and_note();
-  if (SignalGuard::received()) return;
+  if (signal_received() != 0) return;
   const bool wanted =
       options_.save_strategy == "best" ? keeper_.is_best(state_) : options_.save_strategy != "no";
   if (wanted && !keeper_.is_saved(state_)) save();
 }
 
 void TrainingLoop::evaluate_and_note() {
+  const auto is_unwanted = [this] { return signal_received() != 0; };
+  EvalData& data = inputs_.eval_data;
+  // With data of several sources, each process evaluates all of them.
   const Evaluation result =
-      galore::evaluate(model(), inputs_.task, inputs_.eval_data, options_.eval_max_batches,
-                       [] { return SignalGuard::received() != 0; });
+      data.sources.empty()
+          ? evaluate_together(model(), inputs_.task, *data.main, options_.eval_max_batches, is_unwanted,
+                              collective_)
+          : galore::evaluate(model(), inputs_.task, data, options_.eval_max_batches, is_unwanted);
   if (result.interrupted) return recorder_.log().say("the evaluation was left because the run is to stop");
   evaluated_ = {result, state_.step};
   recorder_.record(result, state_);
@@ -261,9 +317,10 @@ void TrainingLoop::stop(int64_t step, const std::string& reason) {
 Path TrainingLoop::save() {
   // Otherwise pruning would remove good checkpoints and keep one with broken weights.
   require_finite_weights(state_.step);
+  require_equal_weights(model().parameters(), collective_);
   const double start = steady_seconds();
   recorder_.tell_refreshes(state_.step);
-  const Path path = keeper_.save(parts(!options_.save_only_model), state_);
+  const Path path = keeper_.save(parts(!options_.save_only_model), state_, collective_);
   recorder_.draw_losses(state_);
   recorder_.log().say(fmt::format("saved {} in {:.1f} s", path.string(), steady_seconds() - start));
   recorder_.log().event(
@@ -283,7 +340,7 @@ TrainResult TrainingLoop::conclude(int signal) {
     savable_ = !options_.load_best_model_at_end;  // the weights of the best checkpoint belong to another step
     keeper_.load_best(model(), state_, recorder_.log());
     require_finite_weights(state_.step);
-    save_final_model(options_.output_dir, parts(false));
+    in_first(collective_, [this] { save_final_model(options_.output_dir, parts(false)); });
     recorder_.draw_losses(state_);
   }
   TrainResult result;
@@ -312,8 +369,8 @@ TrainResult TrainingLoop::conclude(int signal) {
 }
 
 Trainer::Trainer(const TrainOptions& options, const std::vector<std::string>& notes,
-                 const MakeModel& make_model, const TakeLine& take_line)
-    : loop_(std::make_unique<TrainingLoop>(options, notes, make_model, take_line)) {}
+                 const MakeModel& make_model, const TakeLine& take_line, Collective& collective)
+    : loop_(std::make_unique<TrainingLoop>(options, notes, make_model, take_line, collective)) {}
 Trainer::~Trainer() = default;
 TrainResult Trainer::run() { return loop_->run(); }
 bool Trainer::done() const { return loop_->done(); }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/collective.h"
 #include "core/files.h"
 #include "models/causal_lm.h"
 #include "report/step_metrics.h"
@@ -39,9 +40,12 @@ class Trainer {
 
   // `options` must be resolved, and `notes` must be the result of resolve(). `make_model` may return another
   // model than that of the configuration's model_type. Lines for people go to `take_line` or, if that is
-  // null, to stderr. If the constructor throws, output_dir stays unchanged.
+  // null, to stderr. If the constructor throws, output_dir stays unchanged. Each of several processes makes a
+  // trainer with the same options, which hold its number (SharingOptions), and with its collective; only the
+  // first one writes files.
   Trainer(const TrainOptions& options, const std::vector<std::string>& notes,
-          const MakeModel& make_model = galore::make_model, const TakeLine& take_line = {});
+          const MakeModel& make_model = galore::make_model, const TakeLine& take_line = {},
+          Collective& collective = single_process());
   // For programs that still pass the text of the options, which the options themselves hold.
   [[deprecated("leave out the configuration")]] Trainer(
       const TrainOptions& options, const std::vector<std::pair<std::string, std::string>>& /*configuration*/,

@@ -29,8 +29,9 @@ MetricKind best_metric_of(const TrainOptions& options, const Task& task) {
 }  // namespace
 
 TrainingLoop::TrainingLoop(const TrainOptions& options, const std::vector<std::string>& notes,
-                           const MakeModel& make_model, const TakeLine& take_line)
+                           const MakeModel& make_model, const TakeLine& take_line, Collective& collective)
     : options_(options),
+      collective_(collective),
       inputs_{find_task(options.task, options.task_name),
               model_config_of(options),
               model_options(options),
@@ -38,11 +39,11 @@ TrainingLoop::TrainingLoop(const TrainOptions& options, const std::vector<std::s
               tokenizer_of(options),
               nullptr,
               {}},
-      recorder_(options, eval_metrics(options, inputs_.task), take_line),
-      keeper_(options, best_metric_of(options, inputs_.task)),
+      recorder_(options, eval_metrics(options, inputs_.task), take_line, collective.index() == 0),
+      keeper_(options, best_metric_of(options, inputs_.task), collective),
       state_(keeper_.first_state()) {
   require_memory();
-  const auto configuration = configuration_of(options_);
+  const auto configuration = configuration_of(as_one_process(options_));
   open_data();
   compare_data();
   plan_steps();
@@ -57,15 +58,16 @@ TrainingLoop::TrainingLoop(const TrainOptions& options, const std::vector<std::s
     stopped_early_ = keeper_.ran_out_of_patience(state_);
   }
   prepare_mixture();
+  require_equal_weights(model().parameters(), collective_);
   state_.threads = at::get_num_threads();
   keeper_.clear_folder(recorder_.log());
   recorder_.log().open(keeper_.resumes() ? state_.step : -1);
 }
 
 void TrainingLoop::require_memory() {
-  memory_.fit =
-      require_fit(options_, inputs_.config, memory_at_hand(options_, inputs_.device), state_.configuration,
-                  [this](const std::string& line) { recorder_.log().say(line); });
+  memory_.fit = require_fit(
+      options_, inputs_.config, memory_at_hand(options_, inputs_.device, options_.local_processes),
+      state_.configuration, [this](const std::string& line) { recorder_.log().say(line); }, collective_);
 }
 
 void TrainingLoop::open_data() {
@@ -178,6 +180,13 @@ void TrainingLoop::announce_memory() {
   const MemoryPlan& plan = memory_.fit.plan;
   log.say(format_plans({plan, memory_.adamw}));
   log.say("the run " + describe(memory_.fit));
+  if (options_.processes > 1) {
+    const UpdateShare share = largest_share_of(options_);
+    log.say(describe_traffic(plan, share));
+    const UpdateShare ddp{
+        .micro_batches = share.processes, .groups = share.processes, .processes = share.processes};
+    recorder_.set_processes(share.processes, sent_bytes(plan.trained, ddp));
+  }
   if (const auto published = published_memory(options_.model_size, {plan, memory_.adamw}); !published.empty())
     log.say(published);
   nlohmann::ordered_json memory{{"planned_bytes", plan.total()},
@@ -200,7 +209,7 @@ void TrainingLoop::prepare_model(const MakeModel& make_model) {
   }
   if (!keeper_.resumes() && options_.adapter_name_or_path.empty() && starts_from_data(*run_.model))
     start_adapter();
-  add_optimizer(run_, options_.optimizer, options_.learning_rate);
+  add_optimizer(run_, options_.optimizer, options_.learning_rate, collective_);
   check_optimizer();
   run_.target = make_target_network(options_, *run_.model, inputs_.model_options, *run_.ledger);
   if (run_.target && !keeper_.resumes()) run_.target->copy_all();
@@ -226,6 +235,8 @@ void TrainingLoop::prepare_mixture() {
 
 // The first micro-batch gives the adapter's first values, and then is trained on like the others.
 void TrainingLoop::start_adapter() {
+  if (options_.processes > 1)
+    fail("adapter_args", "expected one process for a start from data, given {}", options_.processes);
   auto batch = inputs_.train_data->next();
   if (!batch) fail("train", "no rows are left to start the adapter from");
   start_from_batch(*run_.model, *batch);

@@ -8,10 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "core/collective.h"
+#include "core/lost_process.h"
 #include "data/batch_source.h"
 #include "mixtures/mixture_run.h"
 #include "tasks/task.h"
 #include "train/checkpoint_keeper.h"
+#include "train/distribution.h"
 #include "train/memory_fit.h"
 #include "train/run_builder.h"
 #include "train/run_recorder.h"
@@ -41,7 +44,7 @@ class TrainingLoop {
  public:
   // Takes the arguments of Trainer's constructor. It is defined in trainer_setup.cpp.
   TrainingLoop(const TrainOptions& options, const std::vector<std::string>& notes,
-               const MakeModel& make_model, const TakeLine& take_line);
+               const MakeModel& make_model, const TakeLine& take_line, Collective& collective);
 
   TrainResult run();
   const StepMetrics& step();
@@ -85,20 +88,35 @@ class TrainingLoop {
   auto keeping_work(const Part& part) {
     try {
       return part();
+    } catch (const LostProcess& lost) {
+      save_work();
+      tell_lost(lost);
     } catch (...) {
       save_work();
       throw;
     }
   }
   void save_work();
+  // Throws `lost` again with what is kept of the run.
+  [[noreturn]] void tell_lost(const LostProcess& lost) const;
+  // Returns the signal that asks the run to stop, or 0. All processes return the same one.
+  int signal_received() const;
   void advance();
   void train_one_update();
   std::vector<Batch> next_batches();
-  Outcome update_weights(const std::vector<Batch>& batches, int64_t targets, double rate);
+  // The micro-batches of an update that this process computes, and the sums over all processes.
+  struct UpdateData {
+    std::vector<Batch> batches;
+    UpdateShare share;
+    int64_t targets = 0, positions = 0;
+  };
+  UpdateData next_update();
+  Outcome update_weights(const UpdateData& data, double rate);
   void update_mixture(const std::vector<Batch>& batches, double rate);
   void judge_left_out(const UpdateReport& report);
   void tell(const Outcome& outcome, int64_t targets);
-  LossSum train_batches(const std::vector<Batch>& batches, int64_t targets);
+  LossSum train_batches(const UpdateData& data);
+  LossSum add_losses(const std::vector<LossSum>& own) const;
   void tell_skipped(double loss, const UpdateReport& report);
   void evaluate_at_start();
   void evaluate_and_note();
@@ -112,6 +130,7 @@ class TrainingLoop {
   RunParts parts(bool with_optimizer);
 
   TrainOptions options_;
+  Collective& collective_;
   RunInputs inputs_;
   RunRecorder recorder_;
   CheckpointKeeper keeper_;

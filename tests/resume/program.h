@@ -46,6 +46,7 @@ class Program {
   Program& operator=(const Program&) = delete;
 
   void send(int signal) const { ::kill(pid_, signal); }
+  pid_t pid() const { return pid_; }
   // Waits until stderr holds `text`, the program ends or `seconds` have passed. Returns true when stderr
   // holds the text.
   bool wait_for(const std::string& text, double seconds = 60) {

@@ -1,0 +1,126 @@
+#include "distributed/spawn.h"
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "core/clock.h"
+#include "core/errors.h"
+#include "distributed/group.h"
+
+namespace galore {
+namespace {
+
+constexpr double kGraceSeconds = 5;  // until TERM, and from TERM to KILL
+constexpr std::array kPassedOn{SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU};
+
+sigset_t waited_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGCHLD);
+  for (const int signal : kPassedOn) sigaddset(&set, signal);
+  return set;
+}
+
+// Everything that a new process needs. Between fork() and execve() nothing may allocate memory.
+struct Command {
+  std::vector<std::string> words, variables;
+  std::vector<char*> word_pointers, variable_pointers;
+
+  static std::vector<char*> pointers_to(std::vector<std::string>& texts) {
+    std::vector<char*> pointers;
+    for (std::string& text : texts) pointers.push_back(text.data());
+    pointers.push_back(nullptr);
+    return pointers;
+  }
+  Command(const std::vector<std::string>& arguments, int64_t rank, int64_t count, const StorePlace& store) {
+    words = {"galore"};
+    words.insert(words.end(), arguments.begin(), arguments.end());
+    for (char** variable = environ; *variable; ++variable) variables.emplace_back(*variable);
+    const auto add = [this](const char* name, const std::string& value) {
+      variables.push_back(std::string(name) + "=" + value);
+    };
+    for (const char* name : {"RANK", "LOCAL_RANK"}) add(name, std::to_string(rank));
+    for (const char* name : {"WORLD_SIZE", "LOCAL_WORLD_SIZE"}) add(name, std::to_string(count));
+    add("MASTER_ADDR", store.host);
+    add("MASTER_PORT", std::to_string(store.port));
+    add("TORCHELASTIC_USE_AGENT_STORE", "True");
+    word_pointers = pointers_to(words);
+    variable_pointers = pointers_to(variables);
+  }
+};
+
+pid_t start(Command command) {
+  const pid_t parent = ::getpid();
+  const pid_t child = ::fork();
+  if (child < 0) fail("nproc_per_node", "cannot start a process: {}", std::strerror(errno));
+  if (child > 0) return child;
+  ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  if (::getppid() == parent)
+    ::execve("/proc/self/exe", command.word_pointers.data(), command.variable_pointers.data());
+  ::_exit(127);
+}
+
+class Children {
+ public:
+  void add(pid_t child) { running_.push_back(child); }
+  bool done() const { return running_.empty(); }
+  int status() const { return status_; }
+  void send(int signal) const {
+    for (const pid_t child : running_) ::kill(child, signal);
+  }
+  // Takes note of the processes that have ended.
+  void collect() {
+    int status = 0;
+    for (pid_t child = ::waitpid(-1, &status, WNOHANG); child > 0; child = ::waitpid(-1, &status, WNOHANG)) {
+      std::erase(running_, child);
+      const int result = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+      if (result == 0 || status_ != 0) continue;
+      status_ = result;
+      failed_at_ = steady_seconds();
+    }
+  }
+  // Ends processes that go on long after another one has failed.
+  void end_late_ones() {
+    if (status_ == 0 || steady_seconds() - failed_at_ < kGraceSeconds * (1 + ended_)) return;
+    send(ended_ == 0 ? SIGTERM : SIGKILL);
+    ++ended_;
+  }
+
+ private:
+  std::vector<pid_t> running_;
+  int status_ = 0, ended_ = 0;
+  double failed_at_ = 0;
+};
+
+}  // namespace
+
+int run_processes(int64_t count, const std::vector<std::string>& arguments) {
+  const sigset_t waited = waited_signals();
+  ::sigprocmask(SIG_BLOCK, &waited, nullptr);  // before the store's threads start, which inherit this
+  StorePlace place{"127.0.0.1", 0};
+  const auto store = serve_store(place, kGraceSeconds);
+  Children children;
+  for (int64_t rank = 0; rank < count; ++rank) children.add(start({arguments, rank, count, place}));
+  while (!children.done()) {
+    siginfo_t info{};
+    const timespec moment{0, 200'000'000};
+    const int signal = ::sigtimedwait(&waited, &info, &moment);
+    // A terminal sends its signal to the processes as well, and a second one would end them at once.
+    if (signal > 0 && signal != SIGCHLD && info.si_code <= 0) children.send(signal);
+    children.collect();
+    children.end_late_ones();
+  }
+  return children.status();
+}
+
+}  // namespace galore
