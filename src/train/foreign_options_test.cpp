@@ -135,7 +135,6 @@ TEST(ForeignOptions, AnAxolotlFile) {
            "fp16=", "flash_attention=true", "evals_per_epoch="});
   EXPECT_EQ(given.options.optimizer.settings->preset, "galore_adamw_8bit");
   EXPECT_EQ(given.options.val_size, 0.05);
-  EXPECT_TRUE(given.noted("load_in_8bit has no effect: it is off"));
 }
 
 TEST(ForeignOptions, ResearchScriptsCommandLines) {

@@ -44,6 +44,7 @@ def loaded(model, output):
     """Returns the model with the adapter. peft warns of tensors that are missing or unknown."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", message="Model has `tie_word_embeddings=True`")  # said of every tied model
         return PeftModel.from_pretrained(model, output).eval()
 
 
