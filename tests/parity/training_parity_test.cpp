@@ -77,7 +77,10 @@ TEST_P(TrainingParity, SixUpdates) {
     const auto distance = [&](const SafetensorsReader& from) {
       return (from.read(info.name).to(at::kDouble) - wanted).norm().item<double>();
     };
-    EXPECT_LE(distance(after), 5e-4 * distance(before)) << info.name;
+    // The gradient of keys' biases is 0 but for rounding, of which both sides have their own. An update moves
+    // them by no more than the rate times rounding divided by Adam's epsilon, 0.01 x 1e-8 / 1e-4.
+    const double way = distance(before), rounding = way < 1e-6 ? 1e-5 : 0;
+    EXPECT_LE(distance(after), 5e-4 * way + rounding) << info.name;
   }
 }
 
