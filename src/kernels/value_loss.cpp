@@ -12,7 +12,7 @@ namespace galore {
 namespace {
 
 void check_value_rows(const ValueLosses& out, const at::Tensor& logits, const at::Tensor& targets,
-                const ValueSupport& support) {
+                      const ValueSupport& support) {
   GALORE_ASSERT(logits.dim() == 2 && logits.is_contiguous() && logits.scalar_type() == at::kFloat);
   GALORE_ASSERT(logits.size(1) == support.num_outputs() && support.loss != ValueLoss::bradley_terry);
   GALORE_ASSERT(targets.dim() == 2 && targets.is_contiguous() && targets.scalar_type() == at::kDouble);
