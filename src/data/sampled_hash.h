@@ -7,8 +7,8 @@
 
 namespace galore {
 
-// Continues an FNV-1a hash by up to 256 samples of a file's bytes, evenly spaced, or by all bytes of a file that
-// these would cover.
+// Continues an FNV-1a hash by up to 256 samples of a file's bytes, evenly spaced, or by all bytes of a file
+// that these would cover.
 uint64_t sampled_hash(const Path& path, uint64_t hash);
 
 }  // namespace galore
