@@ -108,6 +108,13 @@ Adapter::Json read_adapter_config(const Path& directory) {
   return Adapter::Json::parse(text);
 }
 
+int64_t scoring_outputs(const Path& directory) {
+  if (read_adapter_config(directory).value("task_type", Adapter::Json(nullptr)) != "SEQ_CLS") return 0;
+  const SafetensorsReader reader = open_adapter(directory);
+  const TensorInfo* head = reader.find("base_model.model.score.weight");
+  return head && head->shape.size() == 2 ? head->shape[0] : 0;
+}
+
 void load_adapter(const Path& directory, TrainableModel& model) {
   const SafetensorsReader reader = open_adapter(directory);
   const std::string file = reader.path().string();

@@ -19,6 +19,9 @@ bool has_peft_adapter(const TrainableModel& model);
 
 // Reads adapter_config.json. A folder without it is an Error.
 Adapter::Json read_adapter_config(const Path& directory);
+// Returns the outputs of the head that scores rows, if the adapter has one (task_type SEQ_CLS), and 0
+// otherwise.
+int64_t scoring_outputs(const Path& directory);
 // Fills the trained parameters of an adapted model. A tensor that is missing, unknown or of another shape is
 // an Error that names it. A pickle (adapter_model.bin) is never opened.
 void load_adapter(const Path& directory, TrainableModel& model);

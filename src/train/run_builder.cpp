@@ -51,6 +51,10 @@ int64_t resized_vocabulary(const ModelSource& source, int64_t vocab_size) {
 ModelConfig model_config_of(const ModelSource& source) {
   ModelConfig config = stored_config(source);
   config.vocab_size = resized_vocabulary(source, config.vocab_size);
+  // An adapter of a classifier brings the head that a language model lacks.
+  const bool has_adapter = !source.adapter_name_or_path.empty() && config.head.kind == HeadKind::language;
+  const int64_t outputs = has_adapter ? scoring_outputs(source.adapter_name_or_path) : 0;
+  if (outputs > 0) config.head = {outputs == 1 ? HeadKind::regression : HeadKind::classification, outputs};
   return config;
 }
 
