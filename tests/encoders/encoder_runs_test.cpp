@@ -48,11 +48,11 @@ class EncoderRun : public TestRun {
     RandomStream random(5, "pairs");
     std::string pairs, texts;
     for (int i = 0; i < 120; ++i) {
-      const auto first = 5 + random.below(59), second = random.uniform() < 0.5 ? first : 5 + random.below(59);
+      const auto first = 5 + random.below(59), second = 5 + random.below(59);
       const nlohmann::json row{
           {"sentence1", "w" + std::to_string(first)},
           {"sentence2", i % 3 == 0 ? "w7 w" + std::to_string(second) : "w" + std::to_string(second)},
-          {"label", first == second ? 1 : 0}};
+          {"label", first < 34 ? 1 : 0}};
       pairs += row.dump() + "\n";
       std::string text;
       for (const int token : tiny_tokens(12, static_cast<uint64_t>(i)))
@@ -82,7 +82,7 @@ TEST_F(EncoderRun, TrainsAClassifierWithEveryPreset) {
   for (const Preset& preset : presets()) {
     SCOPED_TRACE(preset.name);
     const TrainResult result =
-        train(classifier({"optim=" + std::string(preset.name), "optim_args=", "max_steps=2", output("preset"),
+        train(classifier({"optim=" + std::string(preset.name), "optim_args=", "max_steps=1", output("preset"),
                           "overwrite_output_dir=true"}));
     EXPECT_TRUE(std::isfinite(result.last_loss));
   }
@@ -91,7 +91,7 @@ TEST_F(EncoderRun, TrainsAClassifierWithEveryPreset) {
 TEST_F(EncoderRun, ClassifierSavesAndLoadsItsPredictions) {
   const std::string rows = "eval_file=" + (folder_ / "pairs.jsonl").string();
   const TrainResult first =
-      train(classifier({"optim=adamw_torch", "optim_args=", "max_steps=60", rows, output("one")}));
+      train(classifier({"optim=adamw_torch", "optim_args=", "max_steps=250", rows, output("one")}));
   const auto config = nlohmann::json::parse(file_text(folder_ / "one" / "config.json"));
   EXPECT_EQ(config["architectures"], nlohmann::json({"BertForSequenceClassification"}));
   const TrainResult again =
@@ -99,7 +99,7 @@ TEST_F(EncoderRun, ClassifierSavesAndLoadsItsPredictions) {
              "optim_args=", "train_file=" + (folder_ / "pairs.jsonl").string(), rows, "max_length=24",
              "max_steps=0", output("again")});
   EXPECT_EQ(again.evaluation->value("eval_loss"), first.evaluation->value("eval_loss"));
-  EXPECT_LT(first.evaluation->value("eval_loss"), 0.68);  // better than chance, log 2 = 0.693
+  EXPECT_LT(first.evaluation->value("eval_loss"), 0.3);  // chance gives log 2 = 0.693
 }
 
 TEST_F(EncoderRun, MaskedModelLearnsAndItsFolderGetsAClassifier) {
@@ -151,7 +151,8 @@ TEST_F(EncoderRun, RecomputesActivationsToTheBit) {
 TEST_F(EncoderRun, PlansTheMemoryOfAClassifier) {
   TrainOptions options;
   OptionTable table;
-  resolve_settings(classifier({"optim=galore_adamw"}), options, table);
+  // The gradients of the last layer have the rank of the rows, which is enough for the basis.
+  resolve_settings(classifier({"optim=galore_adamw", "optim_args=rank=2,update_proj_gap=4"}), options, table);
   const ModelConfig config = model_config_of(options);
   const MemoryPlan plan = plan_memory(config, model_options(options), options.optimizer,
                                       {4, 4, 24, 1, "sequence_classification", ""});
@@ -159,7 +160,8 @@ TEST_F(EncoderRun, PlansTheMemoryOfAClassifier) {
   set_weights(*run.model, options, options.seed);
   run.model->set_dropout({});
   add_optimizer(run, options.optimizer);
-  const Batch batch = find_task("sequence_classification").batch_of(at::ones({4, 24}, at::kLong));
+  const Batch batch =
+      find_task("sequence_classification").batch_of(at::arange(96, at::kLong).remainder(60).view({4, 24}));
   for (int update = 0; update < 5; ++update) {
     run.optimizer->begin_update(0.01, 1);
     run.model->train_step(batch, 0.25);
