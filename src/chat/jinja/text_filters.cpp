@@ -208,7 +208,7 @@ Value round_filter(Run& /*run*/, const Value& subject, const Arguments& argument
                        : method == "floor" ? std::floor(scaled)
                                            : std::nearbyint(scaled);
   // Of an int, Python's round() gives an int.
-  if (subject.integer() && method == "common") return static_cast<int64_t>(whole / scale);
+  if (subject.integer() && method == "common") return static_cast<int64_t>(std::llround(whole / scale));
   return whole / scale;
 }
 
