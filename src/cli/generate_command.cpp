@@ -32,6 +32,15 @@ struct Settings {
   bool new_tokens_given = false;  // true if the user has set max_new_tokens
 };
 
+void declare_conversation(OptionTable& table, Settings& s) {
+  table.group("Conversation");
+  table.add(
+      "chat", &s.chat,
+      "talk: each prompt or line of the input is a message; /reset forgets the conversation, /exit ends it");
+  table.add("system", &s.system, "system message of the conversation");
+  declare_chat_template(table, s.chat_options);
+}
+
 void declare_generate_options(OptionTable& table, Settings& s) {
   table.add("model_name_or_path", &s.model.model_name_or_path, "Hugging Face directory or checkpoint");
   table.add("tokenizer_name", &s.model.tokenizer_name, "tokenizer directory or file; default: the model's");
@@ -40,12 +49,7 @@ void declare_generate_options(OptionTable& table, Settings& s) {
   table.add("prompt", &s.prompt, "text to continue");
   table.add("prompt_file", &s.prompt_file, "file of prompts, one for each line");
   table.add("prompt_ids", &s.prompt_ids, "token ids to continue, as 1,2,3");
-  table.group("Conversation");
-  table.add(
-      "chat", &s.chat,
-      "talk: each prompt or line of the input is a message; /reset forgets the conversation, /exit ends it");
-  table.add("system", &s.system, "system message of the conversation");
-  declare_chat_template(table, s.chat_options);
+  declare_conversation(table, s);
   table.group("Generation; defaults come from generation_config.json");
   GenerateOptions& g = s.generate;
   table

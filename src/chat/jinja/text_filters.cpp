@@ -207,6 +207,8 @@ Value round_filter(Run& /*run*/, const Value& subject, const Arguments& argument
   const double whole = method == "ceil"    ? std::ceil(scaled)
                        : method == "floor" ? std::floor(scaled)
                                            : std::nearbyint(scaled);
+  // Of an int, Python's round() gives an int.
+  if (subject.integer() && method == "common") return static_cast<int64_t>(std::llround(whole / scale));
   return whole / scale;
 }
 
