@@ -6,6 +6,9 @@
 #include "core/errors.h"
 #include "core/files.h"
 #include "core/test_folder.h"
+#include "core/test_message.h"
+#include "data/mixture_options.h"
+#include "train/train_options.h"
 
 namespace galore {
 namespace {
@@ -109,6 +112,27 @@ TEST(Arguments, ValuesWithCommasAreOneItem) {
   write_file_atomically(name, "x");
   v.parse({"--files=" + name});
   EXPECT_EQ(v.files, Items{name}) << "a file has this name";
+}
+
+TEST(ConfigFile, OptionsOfDataMayStandInASection) {
+  const TestFolder folder;
+  write_file_atomically(folder / "run.yaml",
+                        "data:\n  mixture:\n    - {name: a, files: [a.txt, b.txt], weight: 2}\n"
+                        "    - {name: b, files: c.txt, weight: 1}\n  max_length: 64\n");
+  TrainOptions options;
+  OptionTable table;
+  declare_options(table, options);
+  read_config_file((folder / "run.yaml").string(), table);
+  EXPECT_EQ(options.max_length, 64);
+  const std::vector<MixtureItem> items = parse_mixture(options.mixture);
+  ASSERT_EQ(items.size(), 2u);
+  EXPECT_EQ(items[0].files, (std::vector<std::string>{"a.txt", "b.txt"}));
+  EXPECT_EQ(items[0].weight, 2);
+  // The saved configuration gives the same sources.
+  EXPECT_EQ(parse_mixture(table.find("mixture")->text())[0].files, items[0].files);
+  write_file_atomically(folder / "run.yaml", "data:\n  max_lenth: 64\n");
+  EXPECT_TRUE(
+      contains(message_of([&] { read_config_file((folder / "run.yaml").string(), table); }), "run.yaml:2"));
 }
 
 TEST(ConfigFile, ItemsOfAListAreOneValue) {
