@@ -5,12 +5,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 
 #include "core/clock.h"
 #include "core/errors.h"
-#include "core/files.h"
 
 namespace galore {
 namespace {
@@ -30,13 +32,11 @@ void print_line(const std::string& line) {
 // Returns true if the process has ended, although its parent may not know yet.
 bool is_dead(int64_t pid) {
   if (::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH) return true;
-  try {
-    const std::string stat = read_file("/proc/" + std::to_string(pid) + "/stat");
-    const size_t name_end = stat.rfind(')');
-    return name_end != std::string::npos && name_end + 2 < stat.size() && stat[name_end + 2] == 'Z';
-  } catch (const std::exception&) {
-    return false;
-  }
+  // read_file() would trust the size of the file, which is 0.
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  const std::string stat(std::istreambuf_iterator<char>(file), {});
+  const size_t name_end = stat.rfind(')');
+  return name_end != std::string::npos && name_end + 2 < stat.size() && stat[name_end + 2] == 'Z';
 }
 
 }  // namespace

@@ -47,16 +47,28 @@ class PlannedProcess : public Collective {
   int index() const override { return static_cast<int>(share_.index); }
   int size() const override { return static_cast<int>(share_.processes); }
   void begin_update(const UpdateShare&) override {}
-  void begin(GradientSum& sum) override { numbers_ += sum.total.numel(); }
+  void begin(GradientSum& sum) override {
+    const int64_t numbers = sum.total.numel();
+    numbers_ += numbers;
+    int64_t& least = least_.try_emplace(&sum, numbers).first->second;
+    least = std::min(least, numbers);
+  }
   void finish(GradientSum&) override {}
   std::vector<double> gather(const std::vector<double>& own) override { return own; }
   std::string text_of_first(const std::string& text) override { return text; }
   // Returns the numbers of all sums since the last call.
   int64_t take_numbers() { return std::exchange(numbers_, 0); }
+  // Returns the numbers of all weights in updates that do not refresh their bases.
+  int64_t without_refreshes() const {
+    int64_t all = 0;
+    for (const auto& [sum, numbers] : least_) all += numbers;
+    return all;
+  }
 
  private:
   UpdateShare share_;
   int64_t numbers_ = 0;
+  std::map<const GradientSum*, int64_t> least_;
 };
 
 int64_t trained_numbers(TrainableModel& model) {
@@ -127,6 +139,7 @@ MemoryPlan plan_memory(const ModelConfig& config, const ModelOptions& model_opti
     first = update == 0 ? numbers : first;
     least = update == 0 ? numbers : std::min(least, numbers);
   }
+  least = std::min(least, process.without_refreshes());
   if (workload.learning.learns()) plan_mixture(run, workload, rows_of(workload.measured_rows));
   if (workload.eval_rows > 0) run.model->evaluate(rows_of(workload.eval_rows));
   MemoryPlan plan;
