@@ -182,7 +182,7 @@ def report(args):
     records = [run.record() for name in args.only for run in known_runs(args, name)]
     if not records:
         raise SystemExit("parameterizations: no run is complete yet")
-    raw = ROOT / f"bench/runs/{time.strftime('%Y-%m-%d')}-parameterizations.jsonl"
+    raw = args.out / "records.jsonl" if args.short else ROOT / f"bench/runs/{time.strftime('%Y-%m-%d')}-parameterizations.jsonl"
     raw.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
     speed = speeds("parameterizations", "name")
     rows = ["| method | rate | loss | perplexity | seeds: mean loss, deviation | parameters | weights | state | tokens/s |",
