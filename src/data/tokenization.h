@@ -21,7 +21,7 @@ struct TokenizationOptions : DocumentFormat {
   bool keep_empty_rows = false;  // a row without ids is a document, so that rows stay aligned
   bool separates_ids = true;     // false: rows with input_ids stay unchanged even without labels
   // Encodes instruction data, where chat_rows is set.
-  std::shared_ptr<const ChatEncoder> chat;
+  std::shared_ptr<const ChatEncoder> chat = {};
   bool chat_labels = true;  // false: these rows have none
   int64_t workers = 0;      // threads that tokenize a file for its cache; 0: as many as compute threads
 };

@@ -66,7 +66,8 @@ class EncoderParity : public testing::TestWithParam<std::string> {
     padding.multiple = multiple;
     padding.max_length = 20;
     padding.bidirectional = true;
-    return build_batch(rows(), padding, predicts_words() ? MakeTargets(words) : score_targets);
+    const auto scores = [](const ExampleRows& given) { return score_targets(given); };
+    return build_batch(rows(), padding, predicts_words() ? MakeTargets(words) : MakeTargets(scores));
   }
   bool has(const std::string& name) {
     for (const TensorInfo& info : expected_.tensors())
