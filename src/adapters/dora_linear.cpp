@@ -4,8 +4,8 @@
 
 #include <limits>
 
-#include "nn/linear_bias.h"
 #include "adapters/layer_parts.h"
+#include "nn/linear_bias.h"
 
 namespace galore {
 namespace {

@@ -5,16 +5,11 @@
 #include <string>
 #include <vector>
 
+#include "chat/chat_options.h"
 #include "chat/chat_rows.h"
 #include "tokenizer/tokenizer.h"
 
 namespace galore {
-
-struct ChatOptions {
-  std::string chat_template;         // a file, or the name of one of the tokenizer's templates
-  std::string chat_template_kwargs;  // a JSON object with more variables of the template
-  bool train_on_inputs = false;      // the loss counts all tokens, not only the assistant's
-};
 
 struct EncodedChat {
   std::vector<int32_t> ids;

@@ -132,7 +132,7 @@ TEST_F(GenerateCommandTest, AFileHasAPromptALine) {
 // A conversation continues the text of all turns before it, although its tokens are kept from turn to turn.
 TEST_F(GenerateCommandTest, AConversationKeepsItsTurns) {
   write_file_atomically(folder_ / "model/chat_template.jinja",
-                        "{% for m in messages %}{{ m.role[0] }}{{ m.content }}.{% endfor %}"
+                        "{{ bos_token }}{% for m in messages %}{{ m.role[0] }}{{ m.content }}.{% endfor %}"
                         "{% if add_generation_prompt %}a{% endif %}");
   write_file_atomically(folder_ / "turns.txt", "rain\nmercy\n");
   const auto talk =

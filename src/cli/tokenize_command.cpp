@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "chat/chat_encoder.h"
 #include "cli/arguments.h"
 #include "core/errors.h"
 #include "core/files.h"

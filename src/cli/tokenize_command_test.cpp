@@ -53,7 +53,7 @@ TEST_F(TokenizeCommandTest, ConversationsGetLabels) {
   EXPECT_EQ(run("rows.jsonl", "ids.jsonl", chat), 0);
   EXPECT_EQ(read_file(folder_ / "ids.jsonl").find("labels"), std::string::npos);
   EXPECT_EQ(run("ids.jsonl", "back.jsonl", {"--decode"}), 0);
-  EXPECT_EQ(read_file(folder_ / "back.jsonl"), "{\"text\": \"user:Row of rain\\n\"}\n");
+  EXPECT_EQ(read_file(folder_ / "back.jsonl"), "{\"text\": \"user:Row of rain\"}\n");
   std::vector<std::string> masked = chat;
   masked.push_back("--assistant_only_loss");
   EXPECT_EQ(run("rows.jsonl", "labels.jsonl", masked), 0);

@@ -24,7 +24,7 @@ struct ExampleRow {
   std::vector<int64_t> actions = {};
   std::vector<double> transitions = {};
   int64_t num_targets = 0, num_clipped = 0;  // targets of the row, and those outside of the head's support
-  std::vector<int64_t> types = {};  // token types, one for each id; empty: all 0
+  std::vector<int64_t> types = {};           // token types, one for each id; empty: all 0
 };
 
 // Holds for each row the positions at which its examples end, in ascending order. Each row has at least one.

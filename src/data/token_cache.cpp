@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "chat/chat_encoder.h"
 #include "core/errors.h"
 #include "core/fnv1a.h"
 #include "data/sampled_hash.h"

@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 
+#include "chat/chat_encoder.h"
 #include "core/errors.h"
 #include "data/document_pipeline.h"
 

@@ -5,11 +5,12 @@
 #include <memory>
 #include <optional>
 
-#include "chat/chat_encoder.h"
 #include "data/documents.h"
 #include "tokenizer/tokenizer.h"
 
 namespace galore {
+
+class ChatEncoder;
 
 // Rows with ids outside the vocabulary are broken rows, too.
 struct TokenizationOptions : DocumentFormat {

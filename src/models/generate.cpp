@@ -117,7 +117,8 @@ at::Tensor CachedSequence::next_logits(const std::vector<int64_t>& sequence, int
   const bool goes_on = cache_ && seen_.size() < sequence.size() && length <= capacity_ &&
                        std::equal(seen_.begin(), seen_.end(), sequence.begin());
   if (!goes_on) {
-    // A conversation that outgrows its cache gets one with room for more, so that few of them are filled anew.
+    // A conversation that outgrows its cache gets one with room for more, so that few of them are filled
+    // anew.
     const int64_t needed = length + room, most = model_.config().max_position_embeddings;
     capacity_ = cache_ && length > capacity_ ? std::max(needed, std::min(2 * needed, most)) : needed;
     seen_.clear();

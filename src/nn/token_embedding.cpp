@@ -22,10 +22,12 @@ void add_rows_of(const Pass& pass, const EmbeddingTable& table, const at::Tensor
 
 TokenEmbedding::TokenEmbedding(const EmbeddingPlaces& places, const EmbeddingSize& size,
                                const LayerBuilder& builder)
-    : size_(size), tokens_(builder.embedding(places.tokens.as(Role::embedding),
-                                             {size.vocabulary, size.features, size.frozen_row})) {
+    : size_(size),
+      tokens_(builder.embedding(places.tokens.as(Role::embedding),
+                                {size.vocabulary, size.features, size.frozen_row})) {
   const auto table = [&](const Place& place, int64_t rows, std::optional<int64_t> frozen_row) {
-    return rows > 0 ? builder.embedding(place.as(Role::embedding), {rows, size.features, frozen_row}) : nullptr;
+    return rows > 0 ? builder.embedding(place.as(Role::embedding), {rows, size.features, frozen_row})
+                    : nullptr;
   };
   positions_ = table(places.positions, size.positions, size.padding_id);
   types_ = table(places.types, size.types, std::nullopt);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "chat/chat_encoder.h"
 #include "core/errors.h"
 #include "core/labels.h"
 #include "data/token_check.h"

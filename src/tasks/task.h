@@ -12,7 +12,6 @@
 #include <string>
 #include <vector>
 
-#include "chat/chat_encoder.h"
 #include "core/batch.h"
 #include "core/metric.h"
 #include "data/batch_builder.h"
@@ -22,6 +21,7 @@
 
 namespace galore {
 
+class ChatEncoder;
 class Tokenizer;
 
 // The wishes of a user for a new head.
@@ -42,7 +42,7 @@ struct RowEncoding {
   bool needs_targets = true;  // false: rows without targets get a place to score, and a target of 0
   bool every_token = false;   // without targets: every token is scored instead of the last one
   bool is_for_training = false;
-  double mlm_probability = 0.15;  // share of the tokens that masked_lm predicts
+  double mlm_probability = 0.15;      // share of the tokens that masked_lm predicts
   const ChatEncoder* chat = nullptr;  // of a task that compares with a reference; otherwise null
 };
 

@@ -69,7 +69,7 @@ TEST(Tasks, ABatchOfIdsHasTargetsOnAnyDevice) {
   for (const std::string& name : task_names()) {
     const at::Tensor ids = at::arange(15, at::kLong).view({3, 5});
     const Batch batch = find_task(name).batch_of(ids);
-    EXPECT_TRUE(at::equal(batch.ids, ids)) << name;
+    EXPECT_TRUE(at::equal(batch.ids.narrow(1, 0, 5), ids)) << name;  // rows of dpo hold them twice
     EXPECT_GT(batch.targets.count, 0) << name;
     const Batch planned = find_task(name).batch_of(at::empty({3, 5}, ids.options().device(at::kMeta)));
     EXPECT_TRUE(planned.ids.is_meta()) << name;

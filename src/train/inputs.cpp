@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "chat/chat_encoder.h"
 #include "checkpoint/generation_config.h"
 #include "core/errors.h"
 #include "data/changed_batches.h"

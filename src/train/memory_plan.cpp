@@ -78,11 +78,31 @@ int64_t trained_numbers(TrainableModel& model) {
   return count;
 }
 
-// Counts the traffic: the first update refreshes all bases, and `least` is that of an update without
-// refreshes.
-void count_traffic(MemoryPlan& plan, RunObjects& run, int64_t first, int64_t least, int64_t gap) {
-  plan.exchanged = least;
-  plan.exchanged_mean = least + (first - least) / std::max<int64_t>(1, gap);
+// The numbers that a process sends in an update that refreshes all bases, and in one without refreshes.
+struct SentNumbers {
+  int64_t first = 0, least = 0;
+};
+
+// Makes three updates. The first one refreshes all bases. Of the next two updates, at least one does not
+// refresh a given weight's basis.
+SentNumbers plan_updates(RunObjects& run, PlannedProcess& process, const UpdateShare& share,
+                         const Batch& batch) {
+  SentNumbers sent;
+  for (int update = 0; update < 3; ++update) {
+    run.optimizer->begin_update(0, share);
+    for (int64_t i = 0; i < share.count(); ++i) run.model->train_step(batch, 1);
+    run.optimizer->finish_update();
+    const int64_t numbers = process.take_numbers();
+    if (update == 0) sent = {numbers, numbers};
+    sent.least = std::min(sent.least, numbers);
+  }
+  sent.least = std::min(sent.least, process.without_refreshes());
+  return sent;
+}
+
+void count_traffic(MemoryPlan& plan, RunObjects& run, const SentNumbers& sent, int64_t gap) {
+  plan.exchanged = sent.least;
+  plan.exchanged_mean = sent.least + (sent.first - sent.least) / std::max<int64_t>(1, gap);
   plan.trained = trained_numbers(*run.model);
   const int64_t pieces = std::min(kExchangeBufferBytes, 3 * 4 * plan.trained);
   if (plan.processes > 1) run.ledger->add(Owner::workspace, pieces);
@@ -128,23 +148,12 @@ MemoryPlan plan_memory(const ModelConfig& config, const ModelOptions& model_opti
   Batch batch = rows_of(workload.train_rows);
   batch.targets.backup = workload.target.backup();
   if (run.target) run.target->prepare(batch);
-  // The first update refreshes all bases. Of the next two updates, at least one does not refresh a given
-  // weight's basis.
-  int64_t first = 0, least = 0;
-  for (int update = 0; update < 3; ++update) {
-    run.optimizer->begin_update(0, share);
-    for (int64_t i = 0; i < share.count(); ++i) run.model->train_step(batch, 1);
-    run.optimizer->finish_update();
-    const int64_t numbers = process.take_numbers();
-    first = update == 0 ? numbers : first;
-    least = update == 0 ? numbers : std::min(least, numbers);
-  }
-  least = std::min(least, process.without_refreshes());
+  const SentNumbers sent = plan_updates(run, process, share, batch);
   if (workload.learning.learns()) plan_mixture(run, workload, rows_of(workload.measured_rows));
   if (workload.eval_rows > 0) run.model->evaluate(rows_of(workload.eval_rows));
   MemoryPlan plan;
   plan.processes = share.processes;
-  count_traffic(plan, run, first, least, optimizer_options.settings->subspace.update_proj_gap);
+  count_traffic(plan, run, sent, optimizer_options.settings->subspace.update_proj_gap);
   plan.optimizer =
       optimizer_options.settings->preset + (run.optimizer->options().layerwise ? " layer-wise" : "");
   for (int owner = 0; owner < kNumOwners; ++owner)

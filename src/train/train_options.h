@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "chat/chat_encoder.h"
+#include "chat/chat_options.h"
 #include "optim/optimizer_options.h"
 #include "train/adapter_options.h"
 #include "train/base_quantization.h"

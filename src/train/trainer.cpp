@@ -196,8 +196,8 @@ void TrainingLoop::train_one_update() {
   update_mixture(data.batches, rate);
   tell(outcome, data.targets);
   const Traffic after = collective_.traffic();
-  FinishedUpdate update{outcome.loss,   outcome.accepted, outcome.report,
-                        data.positions, rate,             steady_seconds() - start};
+  FinishedUpdate update{outcome.loss, outcome.accepted,        outcome.report, data.positions,
+                        rate,         steady_seconds() - start};
   if (mixture_) update.mixture = [this] { return mixture_->take_fields(); };
   update.traffic = {after.bytes - before.bytes, after.seconds - before.seconds};
   recorder_.record(update, state_);

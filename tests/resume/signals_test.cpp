@@ -43,7 +43,8 @@ TEST_F(ProgramSignals, ExitStatuses) {
   EXPECT_EQ(line, "galore: [report_to] expected none, tensorboard, jsonl, csv or all, given 'wandb'");
   EXPECT_EQ(status_of({output("a"), "train_file=/nowhere.bin"}, &line), 1);
   EXPECT_EQ(status_of({output("a"), "resume_from_checkpoint=true"}, &line), 1);
-  EXPECT_EQ(line, "galore: [resume_from_checkpoint] there is no checkpoint in " + (folder_ / "a").string());
+  EXPECT_EQ(line, "galore: [resume_from_checkpoint] there is no checkpoint in " + (folder_ / "a").string() +
+                      "; auto begins a new run there");
 }
 
 // The first run computes with two threads; the resumed run uses one thread and reports the change.
