@@ -27,7 +27,7 @@ int merge_command(const Arguments& arguments) {
   if (source.model_name_or_path.empty()) fail_usage("merge", "expected --model_name_or_path DIR");
   if (output.empty()) fail_usage("merge", "expected --output_dir DIR");
   resolve_base_model(source);
-  if (source.adapter.empty())
+  if (source.adapter.empty() && source.adapter_name_or_path.empty())
     fail_usage("merge", "expected --adapter_name_or_path DIR, or a model with factors in place of matrices");
   set_threads(machine.threads);
   const bool is_adapter = !source.adapter_name_or_path.empty();

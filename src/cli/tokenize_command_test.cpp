@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "cli/train_tokenizer_command.h"
 #include "core/errors.h"
 #include "core/files.h"
