@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <cmath>
+
 namespace galore {
 
 std::string text_of(const Metric& metric) {
@@ -10,8 +12,11 @@ std::string text_of(const Metric& metric) {
 
 std::string text_of(const std::vector<Metric>& metrics, const std::string& separator, bool all) {
   std::string text;
-  for (const Metric& metric : metrics)
-    if (all || !metric.is_for_comparison()) text += (text.empty() ? "" : separator) + text_of(metric);
+  for (const Metric& metric : metrics) {
+    const bool is_undefined = std::isnan(metric.value) && !text.empty();
+    if (!is_undefined && (all || !metric.is_for_comparison()))
+      text += (text.empty() ? "" : separator) + text_of(metric);
+  }
   return text;
 }
 

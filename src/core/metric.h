@@ -24,7 +24,8 @@ struct Metric : MetricKind {
 
 // Returns a text such as "eval_loss 3.1416".
 std::string text_of(const Metric& metric);
-// Returns the joined texts of several metrics. Metrics for comparison are included only if `all`.
+// Returns the joined texts of several metrics. Metrics for comparison are included only if `all`. A metric
+// that is not defined (NaN) is left out unless it is the first one.
 std::string text_of(const std::vector<Metric>& metrics, const std::string& separator, bool all);
 
 }  // namespace galore
