@@ -13,7 +13,7 @@ Decode decoder_of(const Tokenizer& tokenizer) {
   return [&tokenizer](const std::vector<int64_t>& ids) {
     std::vector<int32_t> known(ids.begin(), ids.end());
     std::erase_if(known, [&](int32_t id) { return id >= tokenizer.vocab_size(); });
-    return tokenizer.decode(known, /*skip_special_tokens=*/true);
+    return tokenizer.decode(known, /*skip_special=*/true);
   };
 }
 

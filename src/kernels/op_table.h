@@ -64,6 +64,7 @@ struct OrComposed<kernel, composed> {
   }
 };
 template <auto kernel, auto composed>
+// NOLINTNEXTLINE(readability-identifier-naming): it is used as a function
 inline constexpr auto or_composed = &OrComposed<kernel, composed>::call;
 
 }  // namespace galore::kernels

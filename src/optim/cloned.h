@@ -20,8 +20,9 @@ class Cloned {
   Cloned(std::unique_ptr<U> object)
       : object_(std::move(object)),
         clone_([](const T& original) -> std::shared_ptr<T> { return original.clone(); }) {}
-  // T is a value: the object is copied.
+  // T is a value: the object is copied. No other constructor matches, because U is T.
   template <class U>
+  // NOLINTNEXTLINE(bugprone-forwarding-reference-overload)
   requires std::same_as<std::remove_cvref_t<U>, T> Cloned(U&& object)
       : object_(std::make_shared<T>(std::forward<U>(object))),
         clone_([](const T& original) { return std::make_shared<T>(original); }) {}
