@@ -12,6 +12,7 @@ namespace galore::jinja {
 
 // Returns the code points of a text, as Python's strings hold them.
 std::vector<std::string_view> characters_of(std::string_view text);
+std::vector<std::string_view> characters_of(std::string&&) = delete;  // the views would outlive the text
 int64_t count_characters(std::string_view text);
 // Returns the offset in bytes of the character with this number, or the text's length.
 size_t offset_of_character(std::string_view text, int64_t number);

@@ -125,7 +125,8 @@ Value wordcount_filter(Run& run, const Value& subject, const Arguments& argument
   const Parameters none("wordcount", arguments, {});
   int64_t count = 0;
   bool inside = false;
-  for (const std::string_view c : characters_of(str(run.budget, subject))) {
+  const std::string text = str(run.budget, subject);
+  for (const std::string_view c : characters_of(text)) {
     const bool is_word = c == "_" || !strip(c, nullptr, Side::both).empty();
     const bool counts = is_word && (static_cast<unsigned char>(c[0]) >= 0x80 ||
                                     std::isalnum(static_cast<unsigned char>(c[0])) || c == "_");
