@@ -65,8 +65,9 @@ endfunction()
 # processors, each with as many threads. Threads that spin while they wait take the processors from
 # threads that work (34 s against 1.7 s for three programs on two processors), so they sleep.
 #
-# Tests take as long to compile as the library. They compile a quarter faster with -O1, and in a third
-# less time without the sanitizer of undefined behaviour, which checks the library that they call.
+# Tests take as long to compile as the library. They compile a quarter faster with -O1, and in a
+# third less time without the sanitizer of undefined behaviour, which checks the library that they
+# call.
 function(galore_test name)
   cmake_parse_arguments(ARG "" "LABELS" "SOURCES;LINKS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})

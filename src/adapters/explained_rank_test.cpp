@@ -16,7 +16,8 @@ using testing_tensors::random;
 
 TEST(ExplainedRank, VarianceCountsTheZerosOfTheProduct) {
   const at::Tensor values = at::tensor({4.0, 2.0, 0.0});
-  // Of the four values 4, 2, 0, 0 the variance is 20/4 - (6/4)^2 = 2.75, and of 0, 2, 0, 0 it is 0.75.
+  // The variance of the four values 4, 2, 0, 0 is 20/4 - (6/4)^2 = 2.75. Without the 4, that is for
+  // 0, 2, 0, 0, it is 0.75.
   EXPECT_NEAR(explained_share(values, 4, 1, Explained::by_variance), 1 - 0.75 / 2.75, 1e-12);
   EXPECT_NEAR(explained_share(values, 4, 1, Explained::by_energy), 16.0 / 20, 1e-12);
   EXPECT_NEAR(explained_share(values, 4, 2, Explained::by_variance), 1, 1e-12);

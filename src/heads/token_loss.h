@@ -21,7 +21,7 @@ struct LossOptions {
   // transformers' LabelSmoother.
   double label_smoothing = 0;
   double z_loss = 0;  // this times the square of log(sum(exp(logits))) is added (PaLM, arXiv 2204.02311)
-  // Of pairs (DPO, arXiv 2305.18290; IPO, arXiv 2310.12036).
+  // The loss of pairs (DPO, arXiv 2305.18290; IPO, arXiv 2310.12036) and its beta.
   PreferenceLoss preference = PreferenceLoss::sigmoid;
   double beta = 0.1;
 

@@ -75,8 +75,7 @@ TEST_P(KeyRanges, PackedDocumentsGiveTheNumbersOfOneDocumentARow) {
     double evaluated = 0;
     for (const at::Tensor& ids : documents) {
       const LossSum loss = apart.model->train_step(one_a_row(ids), 0.01);
-      sum.loss += loss.loss;
-      sum.num_tokens += loss.num_tokens;
+      sum += loss;
       evaluated += apart.model->evaluate(one_a_row(ids)).loss;
     }
     const Batch batch = packed(documents, 130);

@@ -17,8 +17,9 @@ struct StepMetrics {
   double data_seconds = 0;  // time spent waiting for batches since the last line
   bool norm_is_projected = false;
   double mean_rank = 0;  // mean over subspaces with chosen ranks; 0: there are none
-  // Of a run of several processes: bytes that this process sends in an update, bytes that PyTorch's DDP would
-  // send in fp32, and seconds of waiting for others since the last line. Without others, world_size is 1.
+  // For runs of several processes, these are the bytes that this process sends in an update, the bytes that
+  // PyTorch's DDP would send in fp32, and the seconds of waiting for others since the last line. Without
+  // others, world_size is 1.
   int64_t world_size = 1, exchange_bytes = 0, exchange_bytes_ddp = 0;
   double exchange_seconds = 0;
 };

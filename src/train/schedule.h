@@ -7,11 +7,10 @@
 //   cosine                     (1 + cos(2 pi num_cycles p)) / 2, p = (u - w) / (S - w), num_cycles 0.5
 //   cosine_with_min_lr         cosine scaled into [min_lr_rate, 1]; GaLore's schedule with min_lr_rate 0.1
 //   cosine_with_restarts       (1 + cos(pi (num_cycles p mod 1))) / 2, num_cycles 1
-//   jagged_cosine              c(t - w); from u = cycle_length on, the first restart_warmup_steps updates of
-//   a
-//                              cycle warm up to it: k / restart_warmup_steps c(t - k + restart_warmup_steps -
-//                              w), where t = u + adjust_step, k = t mod cycle_length, and c is the cosine of
-//                              cosine_with_min_lr with min_lr_rate 0.1 (ReLoRA, arXiv 2307.05695)
+//   jagged_cosine              c(t - w), with restarts (ReLoRA, arXiv 2307.05695), where t = u + adjust_step
+//                              and c is cosine_with_min_lr's cosine with min_lr_rate 0.1. From
+//                              u = cycle_length on, the first r = restart_warmup_steps updates of a cycle
+//                              warm up to it by k / r c(t - k + r - w), where k = t mod cycle_length
 //   constant, constant_with_warmup   1
 //   polynomial                 (1 - lr_end / lr) (1 - p)^power + lr_end / lr, lr_end 1e-7, power 1
 //   inverse_sqrt               sqrt(timescale / (u + timescale - w)), timescale w or 10000

@@ -41,7 +41,7 @@ struct TaskOptions : TargetOptions {
   std::string task_name;                    // a task of GLUE
   int64_t num_labels = 0;                   // of a new classifier; 0: by the task or the rows
   std::string value_head, value_head_args;  // "": hl_gauss, or the task's choice
-  // Of preferences (task=dpo).
+  // These options are for preferences (task=dpo).
   double dpo_beta = 0.1;
   std::string dpo_loss = "sigmoid";
   std::string ref_model;  // the reference; empty: the model at the start, without its adapter

@@ -186,7 +186,8 @@ def check_preferences(galore, folder, tokenizer, model, reference):
         for name, parameter in trained.named_parameters():
             gradient = (parameter.detach() - saved[name]) / rate
             error = (gradient - parameter.grad).norm() / parameter.grad.norm().clamp_min(1e-12)
-            # The step is subtracted from weights of about 0.2 in fp32, which leaves an error of about 1e-8 / rate.
+            # The step is subtracted from weights of about 0.2 in fp32, which leaves an error of about
+            # 1e-8 / rate.
             bound = 2e-3 + 3e-5 * parameter.numel() ** 0.5 / parameter.grad.norm().item()
             assert error < bound, (kind, name, error.item(), bound)
 

@@ -129,7 +129,8 @@ def check_llama_cpp(path, model, directory, expected, kind):
     import llama_cpp
 
     llama = llama_cpp.Llama(str(path), n_ctx=64, logits_all=True, verbose=False, n_threads=2)
-    # Mistral's window is not llama.cpp's; all others are compared beyond windows and original contexts.
+    # Mistral's window is not llama.cpp's; all others are compared beyond windows and original
+    # contexts.
     prompt = expected["prompt"] if model.config.model_type == "mistral" else expected["rows"][0]
     llama.eval(prompt)
     with torch.no_grad():

@@ -78,7 +78,7 @@ Value indent_filter(Run& run, const Value& subject, const Arguments& arguments) 
 Value center_filter(Run& run, const Value& subject, const Arguments& arguments) {
   const Parameters given("center", arguments, {"width"});
   const Value text = make_text(run.budget, str(run.budget, subject));
-  return call(run, *method_of(run, text, "center"), {{given.integer(0, 80)}, {}});
+  return call(run, *method_of(text, "center"), {{given.integer(0, 80)}, {}});
 }
 
 Value truncate_filter(Run& run, const Value& subject, const Arguments& arguments) {
@@ -208,7 +208,7 @@ Value round_filter(Run& /*run*/, const Value& subject, const Arguments& argument
   const double whole = method == "ceil"    ? std::ceil(scaled)
                        : method == "floor" ? std::floor(scaled)
                                            : std::nearbyint(scaled);
-  // Of an int, Python's round() gives an int.
+  // Python's round() returns an int if its argument is one.
   if (subject.integer() && method == "common") return static_cast<int64_t>(std::llround(whole / scale));
   return whole / scale;
 }
