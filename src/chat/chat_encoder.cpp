@@ -77,7 +77,8 @@ std::vector<TextSpan> ChatEncoder::spans_by_prefix(const ChatRow& row, const std
     const std::string before = is_trained ? templates_.render(part, /*add_generation_prompt=*/true).text : "";
     part.messages.push_back(message);
     if (!is_trained) continue;
-    const std::string with = templates_.render(part, /*add_generation_prompt=*/false).text;
+    const bool is_whole = i + 1 == row.chat.messages.size();
+    const std::string with = is_whole ? whole : templates_.render(part, /*add_generation_prompt=*/false).text;
     if (!whole.starts_with(with) || !with.starts_with(before))
       refuse_template(templates_.template_for(part).name(), i);
     spans.push_back({before.size(), with.size()});

@@ -56,13 +56,11 @@ const jinja::FramePtr& shared_globals() {
 
 }  // namespace
 
-struct ChatTemplate::Parsed : jinja::ParsedTemplate {};
-
 ChatTemplate::ChatTemplate(std::string name, std::string_view source, const jinja::Limits& limits)
     : name_(std::move(name)), limits_(limits) {
   if (const std::string fault = utf8_fault(name_, 1, source); !fault.empty()) throw Error(fault);
   try {
-    parsed_.reset(new Parsed{jinja::parse_template(source, limits)});
+    parsed_ = std::make_unique<const jinja::ParsedTemplate>(jinja::parse_template(source, limits));
   } catch (const jinja::Fault& fault) {
     fail_in(name_, fault);
   }
@@ -80,9 +78,7 @@ RenderedChat ChatTemplate::render(const ChatJson& variables) const {
     for (const auto& [name, value] : variables.items())
       context->values[name] = value_of(run.budget, value, 0);
     jinja::execute(parsed_->body, run, run.new_frame(context));
-    RenderedChat chat{std::move(run.text), {}, run.has_hidden_generation};
-    for (const jinja::Span& span : run.generation_spans) chat.assistant.push_back({span.begin, span.end});
-    return chat;
+    return {std::move(run.text), std::move(run.generation_spans), run.has_hidden_generation};
   } catch (const jinja::Fault& fault) {
     fail_in(name_, fault);
   }

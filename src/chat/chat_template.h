@@ -12,16 +12,14 @@
 #include <vector>
 
 #include "chat/jinja/budget.h"
+#include "chat/text_span.h"
 
 namespace galore {
+namespace jinja {
+struct ParsedTemplate;
+}
 
 using ChatJson = nlohmann::ordered_json;
-
-// A part of a text, in bytes.
-struct TextSpan {
-  size_t begin = 0, end = 0;
-  bool operator==(const TextSpan&) const = default;
-};
 
 struct RenderedChat {
   std::string text;
@@ -45,10 +43,9 @@ class ChatTemplate {
   const std::string& name() const { return name_; }
 
  private:
-  struct Parsed;
   std::string name_;
   jinja::Limits limits_;
-  std::unique_ptr<const Parsed> parsed_;
+  std::unique_ptr<const jinja::ParsedTemplate> parsed_;
 };
 
 }  // namespace galore

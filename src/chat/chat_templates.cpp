@@ -35,9 +35,7 @@ ChatJson special_tokens_of(const Path& folder) {
   };
   if (is_file(folder / "tokenizer.json")) {
     const PretrainedFolder files(folder);
-    for (const char* key :
-         {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"})
-      put(key, files.named_token(key));
+    for (const char* key : kNamedTokens) put(key, files.named_token(key));
   } else if (is_file(folder / "tokenizer.model")) {
     const TokenizerConfig config = read_tokenizer_config(folder);
     put("bos_token", config.bos_token);

@@ -1,7 +1,6 @@
 #include "tokenizer/pretrained.h"
 
 #include <algorithm>
-#include <array>
 
 #include "core/errors.h"
 
@@ -9,10 +8,6 @@ namespace galore {
 namespace {
 
 using Json = nlohmann::json;
-
-// This is the order in which transformers adds the named tokens.
-constexpr std::array kNamedTokens = {"bos_token", "eos_token", "unk_token", "sep_token",
-                                     "pad_token", "cls_token", "mask_token"};
 
 std::string text_or_empty(const Json& json, const char* key) {
   const auto found = json.find(key);

@@ -7,6 +7,7 @@
 // tokenizer.json as it is; the other files only add named tokens that it lacks.
 #pragma once
 
+#include <array>
 #include <map>
 #include <optional>
 #include <string>
@@ -17,6 +18,10 @@
 #include "tokenizer/tokenizer_file.h"
 
 namespace galore {
+
+// This is the order in which transformers adds the named tokens.
+inline constexpr std::array kNamedTokens = {"bos_token", "eos_token", "unk_token", "sep_token",
+                                            "pad_token", "cls_token", "mask_token"};
 
 class PretrainedFolder {
  public:

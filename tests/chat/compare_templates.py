@@ -81,7 +81,7 @@ def variables():
 
 
 def expected(source, values):
-    """Text and places in bytes, or the exception."""
+    """Returns the text and the places in bytes, or the exception."""
     try:
         template = chat_template_utils._compile_jinja_template(source)
         values = json.loads(json.dumps(values))  # templates may change what they get

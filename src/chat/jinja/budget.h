@@ -25,10 +25,10 @@ template <typename... Args>
 
 struct Limits {
   int64_t steps = 20'000'000;               // evaluated expressions and visited items
-  int64_t bytes = int64_t{512} << 20;       // of all values that the template makes, freed ones included
-  int depth = 1500;                         // of nested evaluations, calls of macros included
-  int value_depth = 200;                    // of lists and dicts within each other
-  size_t template_bytes = size_t{1} << 20;  // of the source
+  int64_t bytes = int64_t{512} << 20;       // all values that the template makes, freed ones included
+  int depth = 1500;                         // nested evaluations, calls of macros included
+  int value_depth = 200;                    // lists and dicts within each other
+  size_t template_bytes = size_t{1} << 20;  // the source
 };
 
 // Counts what one rendering uses.

@@ -68,14 +68,9 @@ Items sort_keys(Run& run, const Value& item, const Value& attributes, bool case_
   if (attributes.is_none()) return {folded(run, item, case_sensitive)};
   if (!attributes.text()) return {folded(run, at_path(run, item, attributes), case_sensitive)};
   Items keys;
-  std::string_view rest = *attributes.text();
-  for (bool more = true; more;) {
-    const size_t end = rest.find(',');
-    keys.push_back(folded(run, at_path(run, item, make_text(run.budget, std::string(rest.substr(0, end)))),
-                          case_sensitive));
-    more = end != std::string_view::npos;
-    if (more) rest.remove_prefix(end + 1);
-  }
+  for_each_part(*attributes.text(), ',', [&](const std::string& path) {
+    keys.push_back(folded(run, at_path(run, item, make_text(run.budget, path)), case_sensitive));
+  });
   return keys;
 }
 

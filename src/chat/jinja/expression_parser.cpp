@@ -79,55 +79,50 @@ bool ExpressionParser::at_tuple_end() const {
 }
 
 ExpressionPtr ExpressionParser::parse_tuple(bool with_conditional) {
-  const int line = token().line;
   std::vector<ExpressionPtr> items;
   do {
     if (!items.empty() && at_tuple_end())
-      return std::make_unique<ListLiteral>(line, SequenceKind::tuple, std::move(items));
+      return std::make_unique<ListLiteral>(SequenceKind::tuple, std::move(items));
     items.push_back(with_conditional ? parse_expression() : parse_or());
     if (items.size() == 1 && !is_sign(",")) return std::move(items[0]);
   } while (pass_sign(","));
-  return std::make_unique<ListLiteral>(line, SequenceKind::tuple, std::move(items));
+  return std::make_unique<ListLiteral>(SequenceKind::tuple, std::move(items));
 }
 
 ExpressionPtr ExpressionParser::parse_expression() {
   const Nesting nesting(*this);
-  const int line = token().line;
   ExpressionPtr node = parse_or();
   for (int links = 0; pass_name("if");) {
     count_link(links);
     ExpressionPtr condition = parse_or();
     ExpressionPtr otherwise = pass_name("else") ? parse_expression() : nullptr;
-    node = std::make_unique<Conditional>(line, std::move(condition), std::move(node), std::move(otherwise));
+    node = std::make_unique<Conditional>(std::move(condition), std::move(node), std::move(otherwise));
   }
   return node;
 }
 
 ExpressionPtr ExpressionParser::parse_or() {
-  const int line = token().line;
   ExpressionPtr node = parse_and();
   for (int links = 0; pass_name("or");) {
     count_link(links);
-    node = std::make_unique<Logical>(line, false, std::move(node), parse_and());
+    node = std::make_unique<Logical>(false, std::move(node), parse_and());
   }
   return node;
 }
 
 ExpressionPtr ExpressionParser::parse_and() {
-  const int line = token().line;
   ExpressionPtr node = parse_not();
   for (int links = 0; pass_name("and");) {
     count_link(links);
-    node = std::make_unique<Logical>(line, true, std::move(node), parse_not());
+    node = std::make_unique<Logical>(true, std::move(node), parse_not());
   }
   return node;
 }
 
 ExpressionPtr ExpressionParser::parse_not() {
-  const int line = token().line;
   if (!pass_name("not")) return parse_comparison();
   const Nesting nesting(*this);
-  return std::make_unique<PrefixOperation>(line, Prefix::logical_not, parse_not());
+  return std::make_unique<PrefixOperation>(Prefix::logical_not, parse_not());
 }
 
 bool ExpressionParser::take_comparison(Comparison& op) {
@@ -146,63 +141,57 @@ bool ExpressionParser::take_comparison(Comparison& op) {
 }
 
 ExpressionPtr ExpressionParser::parse_comparison() {
-  const int line = token().line;
   ExpressionPtr node = parse_sum();
   Comparisons::Chain chain;
   for (Comparison op; take_comparison(op);) chain.emplace_back(op, parse_sum());
   if (chain.empty()) return node;
-  return std::make_unique<Comparisons>(line, std::move(node), std::move(chain));
+  return std::make_unique<Comparisons>(std::move(node), std::move(chain));
 }
 
 ExpressionPtr ExpressionParser::parse_sum() {
-  const int line = token().line;
   ExpressionPtr node = parse_concatenation();
   for (int links = 0; is_sign("+") || is_sign("-");) {
     count_link(links);
     const Operator op = take().value == "+" ? Operator::add : Operator::subtract;
-    node = std::make_unique<Arithmetic>(line, op, std::move(node), parse_concatenation());
+    node = std::make_unique<Arithmetic>(op, std::move(node), parse_concatenation());
   }
   return node;
 }
 
 ExpressionPtr ExpressionParser::parse_concatenation() {
-  const int line = token().line;
   std::vector<ExpressionPtr> parts;
   do parts.push_back(parse_product());
   while (pass_sign("~"));
   if (parts.size() == 1) return std::move(parts[0]);
-  return std::make_unique<Concatenation>(line, std::move(parts));
+  return std::make_unique<Concatenation>(std::move(parts));
 }
 
 ExpressionPtr ExpressionParser::parse_product() {
-  const int line = token().line;
   ExpressionPtr node = parse_power();
   for (int links = 0; is_sign("*") || is_sign("/") || is_sign("//") || is_sign("%");) {
     count_link(links);
     const Operator op = product_operator(token().value);
     take();
-    node = std::make_unique<Arithmetic>(line, op, std::move(node), parse_power());
+    node = std::make_unique<Arithmetic>(op, std::move(node), parse_power());
   }
   return node;
 }
 
 ExpressionPtr ExpressionParser::parse_power() {
-  const int line = token().line;
   ExpressionPtr node = parse_unary();
   for (int links = 0; pass_sign("**");) {
     count_link(links);
-    node = std::make_unique<Arithmetic>(line, Operator::power, std::move(node), parse_unary());
+    node = std::make_unique<Arithmetic>(Operator::power, std::move(node), parse_unary());
   }
   return node;
 }
 
 ExpressionPtr ExpressionParser::parse_unary(bool with_filters) {
-  const int line = token().line;
   ExpressionPtr node;
   if (is_sign("-") || is_sign("+")) {
     const Nesting nesting(*this);
     const Prefix op = take().value == "-" ? Prefix::negative : Prefix::positive;
-    node = std::make_unique<PrefixOperation>(line, op, parse_unary(false));
+    node = std::make_unique<PrefixOperation>(op, parse_unary(false));
   } else {
     node = parse_primary();
   }
@@ -211,15 +200,13 @@ ExpressionPtr ExpressionParser::parse_unary(bool with_filters) {
 }
 
 ExpressionPtr ExpressionParser::parse_primary() {
-  const Token first = token();
-  switch (first.kind) {
+  switch (token().kind) {
     case TokenKind::name:
       return parse_name();
     case TokenKind::text: {
       std::string text;
       while (token().kind == TokenKind::text) text += take().value;
-      return std::make_unique<Literal>(first.line,
-                                       Text{std::make_shared<const std::string>(std::move(text))});
+      return std::make_unique<Literal>(Text{std::make_shared<const std::string>(std::move(text))});
     }
     case TokenKind::integer:
     case TokenKind::real:
@@ -232,21 +219,21 @@ ExpressionPtr ExpressionParser::parse_primary() {
 ExpressionPtr ExpressionParser::parse_name() {
   const Token name = take();
   const std::string& value = name.value;
-  if (value == "true" || value == "True") return std::make_unique<Literal>(name.line, true);
-  if (value == "false" || value == "False") return std::make_unique<Literal>(name.line, false);
-  if (value == "none" || value == "None") return std::make_unique<Literal>(name.line, None{});
+  if (value == "true" || value == "True") return std::make_unique<Literal>(true);
+  if (value == "false" || value == "False") return std::make_unique<Literal>(false);
+  if (value == "none" || value == "None") return std::make_unique<Literal>(None{});
   if (macro_) {
     macro_->uses_caller |= value == "caller";
     macro_->uses_varargs |= value == "varargs";
     macro_->uses_kwargs |= value == "kwargs";
   }
-  return std::make_unique<Name>(name.line, value);
+  return std::make_unique<Name>(value);
 }
 
 ExpressionPtr ExpressionParser::parse_number() {
   const Token number = take();
   if (number.kind == TokenKind::real)
-    return std::make_unique<Literal>(number.line, std::strtod(number.value.c_str(), nullptr));
+    return std::make_unique<Literal>(std::strtod(number.value.c_str(), nullptr));
   const bool has_base = number.value.size() > 2 && number.value[0] == '0' && std::isalpha(number.value[1]);
   const int base = !has_base                              ? 10
                    : std::tolower(number.value[1]) == 'x' ? 16
@@ -257,34 +244,32 @@ ExpressionPtr ExpressionParser::parse_number() {
   const int64_t value = std::strtoll(number.value.c_str() + (has_base ? 2 : 0), &end, base);
   if (errno != 0 || *end != '\0')
     throw Fault("an integer has more than 64 bits or wrong digits", number.line);
-  return std::make_unique<Literal>(number.line, value);
+  return std::make_unique<Literal>(value);
 }
 
 ExpressionPtr ExpressionParser::parse_brackets() {
   if (is_sign("[")) return parse_list();
   if (is_sign("{")) return parse_dict();
-  const int line = token().line;
   if (!pass_sign("(")) unexpected("an expression");
-  if (pass_sign(")"))
-    return std::make_unique<ListLiteral>(line, SequenceKind::tuple, std::vector<ExpressionPtr>());
+  if (pass_sign(")")) return std::make_unique<ListLiteral>(SequenceKind::tuple, std::vector<ExpressionPtr>());
   ExpressionPtr node = parse_tuple();
   expect_sign(")");
   return node;
 }
 
 ExpressionPtr ExpressionParser::parse_list() {
-  const int line = take().line;
+  take();
   std::vector<ExpressionPtr> items;
   while (!pass_sign("]")) {
     if (!items.empty()) expect_sign(",");
     if (pass_sign("]")) break;
     items.push_back(parse_expression());
   }
-  return std::make_unique<ListLiteral>(line, SequenceKind::list, std::move(items));
+  return std::make_unique<ListLiteral>(SequenceKind::list, std::move(items));
 }
 
 ExpressionPtr ExpressionParser::parse_dict() {
-  const int line = take().line;
+  take();
   DictLiteral::Entries entries;
   while (!pass_sign("}")) {
     if (!entries.empty()) expect_sign(",");
@@ -293,7 +278,7 @@ ExpressionPtr ExpressionParser::parse_dict() {
     expect_sign(":");
     entries.emplace_back(std::move(key), parse_expression());
   }
-  return std::make_unique<DictLiteral>(line, std::move(entries));
+  return std::make_unique<DictLiteral>(std::move(entries));
 }
 
 }  // namespace galore::jinja

@@ -63,7 +63,7 @@ Value Conditional::evaluate(Run& run, const FramePtr& frame) const {
 }
 
 Value AttributeOf::evaluate(Run& run, const FramePtr& frame) const {
-  return attribute_of(run, jinja::evaluate(*object_, run, frame), name_);
+  return attribute_of(jinja::evaluate(*object_, run, frame), name_);
 }
 
 Value ItemOf::evaluate(Run& run, const FramePtr& frame) const {

@@ -10,7 +10,7 @@ namespace galore::jinja {
 
 class Literal : public Expression {
  public:
-  Literal(int at, Value value) : Expression(at), value_(std::move(value)) {}
+  explicit Literal(Value value) : value_(std::move(value)) {}
   Value evaluate(Run&, const FramePtr&) const override { return value_; }
 
  private:
@@ -19,7 +19,7 @@ class Literal : public Expression {
 
 class Name : public Expression {
  public:
-  Name(int at, std::string name) : Expression(at), name_(std::move(name)) {}
+  explicit Name(std::string name) : name_(std::move(name)) {}
   Value evaluate(Run& run, const FramePtr& frame) const override;
   const std::string& name() const { return name_; }
 
@@ -29,8 +29,7 @@ class Name : public Expression {
 
 class ListLiteral : public Expression {
  public:
-  ListLiteral(int at, SequenceKind kind, std::vector<ExpressionPtr> items)
-      : Expression(at), kind_(kind), items_(std::move(items)) {}
+  ListLiteral(SequenceKind kind, std::vector<ExpressionPtr> items) : kind_(kind), items_(std::move(items)) {}
   Value evaluate(Run& run, const FramePtr& frame) const override;
 
  private:
@@ -41,7 +40,7 @@ class ListLiteral : public Expression {
 class DictLiteral : public Expression {
  public:
   using Entries = std::vector<std::pair<ExpressionPtr, ExpressionPtr>>;
-  DictLiteral(int at, Entries entries) : Expression(at), entries_(std::move(entries)) {}
+  explicit DictLiteral(Entries entries) : entries_(std::move(entries)) {}
   Value evaluate(Run& run, const FramePtr& frame) const override;
 
  private:
@@ -51,8 +50,7 @@ class DictLiteral : public Expression {
 enum class Prefix { negative, positive, logical_not };
 class PrefixOperation : public Expression {
  public:
-  PrefixOperation(int at, Prefix op, ExpressionPtr operand)
-      : Expression(at), op_(op), operand_(std::move(operand)) {}
+  PrefixOperation(Prefix op, ExpressionPtr operand) : op_(op), operand_(std::move(operand)) {}
   Value evaluate(Run& run, const FramePtr& frame) const override;
 
  private:
@@ -62,8 +60,8 @@ class PrefixOperation : public Expression {
 
 class Arithmetic : public Expression {
  public:
-  Arithmetic(int at, Operator op, ExpressionPtr left, ExpressionPtr right)
-      : Expression(at), op_(op), left_(std::move(left)), right_(std::move(right)) {}
+  Arithmetic(Operator op, ExpressionPtr left, ExpressionPtr right)
+      : op_(op), left_(std::move(left)), right_(std::move(right)) {}
   Value evaluate(Run& run, const FramePtr& frame) const override;
 
  private:
@@ -74,8 +72,8 @@ class Arithmetic : public Expression {
 // "and" and "or" give the operand that decides.
 class Logical : public Expression {
  public:
-  Logical(int at, bool is_and, ExpressionPtr left, ExpressionPtr right)
-      : Expression(at), is_and_(is_and), left_(std::move(left)), right_(std::move(right)) {}
+  Logical(bool is_and, ExpressionPtr left, ExpressionPtr right)
+      : is_and_(is_and), left_(std::move(left)), right_(std::move(right)) {}
   Value evaluate(Run& run, const FramePtr& frame) const override;
 
  private:
@@ -87,8 +85,7 @@ class Logical : public Expression {
 class Comparisons : public Expression {
  public:
   using Chain = std::vector<std::pair<Comparison, ExpressionPtr>>;
-  Comparisons(int at, ExpressionPtr first, Chain chain)
-      : Expression(at), first_(std::move(first)), chain_(std::move(chain)) {}
+  Comparisons(ExpressionPtr first, Chain chain) : first_(std::move(first)), chain_(std::move(chain)) {}
   Value evaluate(Run& run, const FramePtr& frame) const override;
 
  private:
@@ -96,10 +93,10 @@ class Comparisons : public Expression {
   Chain chain_;
 };
 
-// The texts of all parts, joined by "~".
+// Joins the texts of the parts between "~".
 class Concatenation : public Expression {
  public:
-  Concatenation(int at, std::vector<ExpressionPtr> parts) : Expression(at), parts_(std::move(parts)) {}
+  explicit Concatenation(std::vector<ExpressionPtr> parts) : parts_(std::move(parts)) {}
   Value evaluate(Run& run, const FramePtr& frame) const override;
 
  private:
@@ -109,11 +106,8 @@ class Concatenation : public Expression {
 class Conditional : public Expression {
  public:
   // `otherwise` may be null; the value is then undefined.
-  Conditional(int at, ExpressionPtr condition, ExpressionPtr value, ExpressionPtr otherwise)
-      : Expression(at),
-        condition_(std::move(condition)),
-        value_(std::move(value)),
-        otherwise_(std::move(otherwise)) {}
+  Conditional(ExpressionPtr condition, ExpressionPtr value, ExpressionPtr otherwise)
+      : condition_(std::move(condition)), value_(std::move(value)), otherwise_(std::move(otherwise)) {}
   Value evaluate(Run& run, const FramePtr& frame) const override;
 
  private:
@@ -122,8 +116,7 @@ class Conditional : public Expression {
 
 class AttributeOf : public Expression {
  public:
-  AttributeOf(int at, ExpressionPtr object, std::string name)
-      : Expression(at), object_(std::move(object)), name_(std::move(name)) {}
+  AttributeOf(ExpressionPtr object, std::string name) : object_(std::move(object)), name_(std::move(name)) {}
   Value evaluate(Run& run, const FramePtr& frame) const override;
 
  private:
@@ -133,8 +126,7 @@ class AttributeOf : public Expression {
 
 class ItemOf : public Expression {
  public:
-  ItemOf(int at, ExpressionPtr object, ExpressionPtr key)
-      : Expression(at), object_(std::move(object)), key_(std::move(key)) {}
+  ItemOf(ExpressionPtr object, ExpressionPtr key) : object_(std::move(object)), key_(std::move(key)) {}
   Value evaluate(Run& run, const FramePtr& frame) const override;
 
  private:
@@ -147,8 +139,7 @@ struct SliceEnds {
 };
 class SliceOf : public Expression {
  public:
-  SliceOf(int at, ExpressionPtr object, SliceEnds ends)
-      : Expression(at), object_(std::move(object)), ends_(std::move(ends)) {}
+  SliceOf(ExpressionPtr object, SliceEnds ends) : object_(std::move(object)), ends_(std::move(ends)) {}
   Value evaluate(Run& run, const FramePtr& frame) const override;
 
  private:
@@ -158,8 +149,8 @@ class SliceOf : public Expression {
 
 class Call : public Expression {
  public:
-  Call(int at, ExpressionPtr callee, ArgumentList arguments)
-      : Expression(at), callee_(std::move(callee)), arguments_(std::move(arguments)) {}
+  Call(ExpressionPtr callee, ArgumentList arguments)
+      : callee_(std::move(callee)), arguments_(std::move(arguments)) {}
   Value evaluate(Run& run, const FramePtr& frame) const override;
   // Calls with one more argument, the body of a call block.
   Value evaluate_with_caller(Run& run, const FramePtr& frame, const Value& caller) const;
@@ -171,8 +162,8 @@ class Call : public Expression {
 
 class Filtered : public Expression {
  public:
-  Filtered(int at, ExpressionPtr subject, FilterCall filter)
-      : Expression(at), subject_(std::move(subject)), filter_(std::move(filter)) {}
+  Filtered(ExpressionPtr subject, FilterCall filter)
+      : subject_(std::move(subject)), filter_(std::move(filter)) {}
   Value evaluate(Run& run, const FramePtr& frame) const override;
 
  private:
@@ -182,9 +173,8 @@ class Filtered : public Expression {
 
 class Tested : public Expression {
  public:
-  Tested(int at, ExpressionPtr subject, std::string test, ArgumentList arguments, bool negated)
-      : Expression(at),
-        subject_(std::move(subject)),
+  Tested(ExpressionPtr subject, std::string test, ArgumentList arguments, bool negated)
+      : subject_(std::move(subject)),
         test_(std::move(test)),
         arguments_(std::move(arguments)),
         negated_(negated) {}

@@ -9,7 +9,7 @@
 namespace galore::jinja {
 namespace {
 
-// A field of width and precision of at most three digits, so that no template can ask for gigabytes.
+// A width or a precision has at most three digits, so that no template can ask for gigabytes.
 constexpr size_t kMostDigits = 3;
 
 void check_digits(std::string_view spec) {
@@ -68,11 +68,7 @@ Value looked_up(Run& run, Value value, std::string_view path) {
     const size_t end = is_item ? path.find(']') : std::min(path.find_first_of(".[", 1), path.size());
     if (end == std::string_view::npos) raise("expected ']' in a format field");
     const std::string key(path.substr(1, end - 1));
-    const bool is_number = is_item && !key.empty() && key.size() < 10 &&
-                           key.find_first_not_of("0123456789") == std::string::npos;
-    value = is_number ? item_of(run, value, int64_t{std::stoi(key)})
-            : is_item ? item_of(run, value, make_text(run.budget, key))
-                      : attribute_of(run, value, key);
+    value = is_item ? item_of(run, value, path_key(run, key)) : attribute_of(value, key);
     path.remove_prefix(std::min(path.size(), end + (is_item ? 1 : 0)));
   }
   return value;
@@ -113,7 +109,7 @@ std::string brace_field(Run& run, const std::string& field, const Arguments& arg
 // The values of a printf-style format, taken one after the other.
 class PrintfValues {
  public:
-  PrintfValues(Run& run, const Value& value) : run_(run), value_(value) {
+  explicit PrintfValues(const Value& value) : value_(value) {
     const Sequence* tuple = value.as<Sequence>();
     if (tuple && tuple->kind == SequenceKind::tuple)
       items_ = tuple->data->items;
@@ -137,7 +133,6 @@ class PrintfValues {
   }
 
  private:
-  Run& run_;
   const Value& value_;
   Items items_;
   size_t taken_ = 0;
@@ -185,7 +180,7 @@ std::string printf_field(Run& run, std::string_view flags, std::string_view size
 }  // namespace
 
 std::string printf_format(Run& run, const std::string& format, const Value& value) {
-  PrintfValues values(run, value);
+  PrintfValues values(value);
   std::string out;
   for (size_t at = 0; at < format.size();) {
     if (format[at] != '%') {

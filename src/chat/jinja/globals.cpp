@@ -94,14 +94,14 @@ Value strftime_now(Run& run, const Arguments& arguments) {
 FramePtr global_frame() {
   auto frame = std::make_shared<Frame>();
   const auto add = [&](const char* name, FunctionBody body) {
-    frame->values[name] = std::shared_ptr<Object>(std::make_shared<GlobalFunction>(body));
+    frame->values[name] = make_object<GlobalFunction>(body);
   };
   add("range", range_function);
   add("dict", dict_function);
   add("namespace", namespace_function);
   add("raise_exception", raise_exception);
   add("strftime_now", strftime_now);
-  frame->values["self"] = std::shared_ptr<Object>(std::make_shared<TemplateReference>());
+  frame->values["self"] = make_object<TemplateReference>();
   return frame;
 }
 

@@ -1,7 +1,5 @@
 #include "chat/jinja/lexer.h"
 
-#include <array>
-
 #include "chat/jinja/python_text.h"
 #include "chat/jinja/string_literal.h"
 #include "tokenizer/unicode/code_points.h"
@@ -9,9 +7,8 @@
 namespace galore::jinja {
 namespace {
 
-constexpr std::array<std::string_view, 31> kSigns = {"//", "**", "==", "!=", ">=", "<=", "+", "-", "/",
-                                                     "*",  "%",  "~",  "[",  "]",  "(",  ")", "{", "}",
-                                                     ">",  "<",  "=",  ".",  ":",  "|",  ",", ";"};
+constexpr std::string_view kSigns[] = {"//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[",
+                                       "]",  "(",  ")",  "{",  "}",  ">",  "<", "=", ".", ":", "|", ",", ";"};
 
 bool is_decimal(char c) { return c >= '0' && c <= '9'; }
 bool begins_name(char c) {
@@ -183,7 +180,7 @@ class Lexer {
     if (begins_name(c)) return read_name();
     if (c == '"' || c == '\'') return read_text(c);
     for (const std::string_view sign : kSigns) {
-      if (sign.empty() || !at(sign)) continue;
+      if (!at(sign)) continue;
       open += sign == "(" || sign == "[" || sign == "{";
       open -= sign == ")" || sign == "]" || sign == "}";
       if (open < 0) broken("unexpected '{}'", sign);
@@ -210,12 +207,9 @@ class Lexer {
     size_t end = digits_from(0);
     bool is_real = false;
     const bool after_dot = at_ > 0 && source_[at_ - 1] == '.';
-    if (peek() == '0' && std::string_view("bBoOxX").find(peek(1)) != std::string_view::npos &&
-        peek(1) != '\0') {
+    if (peek() == '0' && std::string_view("bBoOxX").find(peek(1)) != std::string_view::npos) {
       end = 2;
-      while (std::string_view("0123456789abcdefABCDEF_").find(peek(end)) != std::string_view::npos &&
-             peek(end))
-        ++end;
+      while (std::string_view("0123456789abcdefABCDEF_").find(peek(end)) != std::string_view::npos) ++end;
     } else if (!after_dot) {
       if (peek(end) == '.' && is_decimal(peek(end + 1))) is_real = true, end = digits_from(end + 1);
       size_t power = end;

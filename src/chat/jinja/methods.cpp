@@ -102,15 +102,18 @@ const MethodTable* methods_of(const Value& object) {
 
 }  // namespace
 
-std::optional<Value> method_of(Run& /*run*/, const Value& object, std::string_view name) {
-  if (is_forbidden(object, name))
-    return make_undefined(
-        fmt::format("access to attribute '{}' of '{}' object is unsafe.", name, type_name(object)));
+Value unsafe_attribute(const Value& object, std::string_view name) {
+  return make_undefined(
+      fmt::format("access to attribute '{}' of '{}' object is unsafe.", name, type_name(object)));
+}
+
+std::optional<Value> method_of(const Value& object, std::string_view name) {
+  if (is_forbidden(object, name)) return unsafe_attribute(object, name);
   const MethodTable* table = methods_of(object);
   if (!table) return std::nullopt;
   const auto found = table->find(name);
   if (found == table->end()) return std::nullopt;
-  return Value(std::shared_ptr<Object>(std::make_shared<BoundMethod>(found->second, object)));
+  return make_object<BoundMethod>(found->second, object);
 }
 
 }  // namespace galore::jinja

@@ -212,18 +212,22 @@ bool compare(Run& run, Comparison op, const Value& a, const Value& b) {
   return false;
 }
 
+Value path_key(Run& run, const std::string& part) {
+  const bool is_place =
+      !part.empty() && part.size() < 10 && part.find_first_not_of("0123456789") == std::string::npos;
+  return is_place ? Value(int64_t{std::stoi(part)}) : make_text(run.budget, part);
+}
+
 namespace {
 
 std::string owner_name(const Value& object) {
   return object.is_none() ? "None" : type_name(object) + " object";
 }
 
-std::optional<Value> own_attribute(Run& run, const Value& object, std::string_view name) {
-  if (name.starts_with("__"))
-    return make_undefined(
-        fmt::format("access to attribute '{}' of '{}' object is unsafe.", name, type_name(object)));
+std::optional<Value> own_attribute(const Value& object, std::string_view name) {
+  if (name.starts_with("__")) return unsafe_attribute(object, name);
   if (const Object* own = object.object()) return own->attribute(name);
-  return method_of(run, object, name);
+  return method_of(object, name);
 }
 
 // Returns the character or the item at a place; negative places count from the end.
@@ -240,9 +244,9 @@ std::optional<Value> item_at(Run& run, const Value& object, int64_t place) {
 
 }  // namespace
 
-Value attribute_of(Run& run, const Value& object, std::string_view name) {
+Value attribute_of(const Value& object, std::string_view name) {
   require_defined(object);
-  if (const auto own = own_attribute(run, object, name)) return *own;
+  if (const auto own = own_attribute(object, name)) return *own;
   if (const Dict* dict = object.dict())
     if (const Value* found = dict->find(name)) return *found;
   return make_undefined(fmt::format("'{}' has no attribute '{}'", owner_name(object), name));
@@ -257,7 +261,7 @@ Value item_of(Run& run, const Value& object, const Value& key) {
     if (const auto found = item_at(run, object, *place)) return *found;
   }
   if (const std::string* name = key.text()) {
-    if (const auto own = own_attribute(run, object, *name)) return *own;
+    if (const auto own = own_attribute(object, *name)) return *own;
     return make_undefined(fmt::format("'{}' has no attribute '{}'", owner_name(object), *name));
   }
   return make_undefined(fmt::format("{} has no element {}", owner_name(object), repr(run.budget, key)));

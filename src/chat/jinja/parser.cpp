@@ -22,8 +22,8 @@ class StatementParser : public ExpressionParser {
  private:
   using Parse = std::unique_ptr<const Statement> (StatementParser::*)(int line);
 
-  // Parses up to a tag that is one of `ends`, whose name is then the current token. Without `ends`, up to the
-  // end of the template.
+  // Parses up to a tag that is one of `ends`, whose name is then the current token. Without `ends` it
+  // parses up to the end of the template.
   Body parse_body(Ends ends) {
     const Nesting nesting(*this);
     Body body;
@@ -195,10 +195,9 @@ class StatementParser : public ExpressionParser {
     MacroDefinition caller;
     caller.name = "caller";
     if (is_sign("(")) parse_signature(caller);
-    ExpressionPtr callee = std::make_unique<Name>(line, expect_name("a call"));
+    ExpressionPtr callee = std::make_unique<Name>(expect_name("a call"));
     while (pass_sign("."))
-      callee =
-          std::make_unique<AttributeOf>(line, std::move(callee), expect_name("the name of an attribute"));
+      callee = std::make_unique<AttributeOf>(std::move(callee), expect_name("the name of an attribute"));
     std::unique_ptr<const Call> call = parse_call_of(std::move(callee));
     parse_macro_body(caller, "endcall");
     return std::make_unique<CallBlock>(line, std::move(call), std::move(caller));

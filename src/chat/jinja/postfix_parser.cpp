@@ -1,4 +1,4 @@
-// What follows an expression: attributes, subscripts, calls, filters and tests.
+// Parses what follows an expression: attributes, subscripts, calls, filters and tests.
 #include "chat/jinja/expression_parser.h"
 
 namespace galore::jinja {
@@ -20,9 +20,8 @@ ExpressionPtr ExpressionParser::parse_postfix(ExpressionPtr node) {
 ExpressionPtr ExpressionParser::parse_filters(ExpressionPtr node) {
   for (int links = 0;;) {
     count_link(links);
-    const int line = token().line;
     if (pass_sign("|"))
-      node = std::make_unique<Filtered>(line, std::move(node), parse_filter());
+      node = std::make_unique<Filtered>(std::move(node), parse_filter());
     else if (is_name("is"))
       node = parse_test(std::move(node));
     else if (is_sign("("))  // calls are valid after filters, too
@@ -33,25 +32,22 @@ ExpressionPtr ExpressionParser::parse_filters(ExpressionPtr node) {
 }
 
 std::unique_ptr<const Call> ExpressionParser::parse_call_of(ExpressionPtr callee) {
-  const int line = token().line;
-  return std::make_unique<Call>(line, std::move(callee), parse_arguments());
+  return std::make_unique<Call>(std::move(callee), parse_arguments());
 }
 
 ExpressionPtr ExpressionParser::parse_dot(ExpressionPtr node) {
   const Token name = take();
-  if (name.kind == TokenKind::name)
-    return std::make_unique<AttributeOf>(name.line, std::move(node), name.value);
+  if (name.kind == TokenKind::name) return std::make_unique<AttributeOf>(std::move(node), name.value);
   if (name.kind != TokenKind::integer) throw Fault("expected a name or a number after '.'", name.line);
-  ExpressionPtr place = std::make_unique<Literal>(name.line, int64_t{std::atoll(name.value.c_str())});
-  return std::make_unique<ItemOf>(name.line, std::move(node), std::move(place));
+  ExpressionPtr place = std::make_unique<Literal>(int64_t{std::atoll(name.value.c_str())});
+  return std::make_unique<ItemOf>(std::move(node), std::move(place));
 }
 
 ExpressionPtr ExpressionParser::parse_subscript(ExpressionPtr node) {
-  const int line = token().line;
   ExpressionPtr key;
   if (!is_sign(":")) {
     key = parse_expression();
-    if (pass_sign("]")) return std::make_unique<ItemOf>(line, std::move(node), std::move(key));
+    if (pass_sign("]")) return std::make_unique<ItemOf>(std::move(node), std::move(key));
   }
   expect_sign(":");
   SliceEnds ends;
@@ -59,7 +55,7 @@ ExpressionPtr ExpressionParser::parse_subscript(ExpressionPtr node) {
   if (!is_sign(":") && !is_sign("]")) ends.stop = parse_expression();
   if (pass_sign(":") && !is_sign("]")) ends.step = parse_expression();
   expect_sign("]");
-  return std::make_unique<SliceOf>(line, std::move(node), std::move(ends));
+  return std::make_unique<SliceOf>(std::move(node), std::move(ends));
 }
 
 void ExpressionParser::parse_argument(ArgumentList& arguments) {
@@ -91,7 +87,6 @@ ArgumentList ExpressionParser::parse_arguments() {
 
 FilterCall ExpressionParser::parse_filter() {
   FilterCall filter;
-  filter.line = token().line;
   filter.name = expect_name("the name of a filter");
   while (pass_sign(".")) filter.name += "." + expect_name("the name of a filter");
   if (is_sign("(")) filter.arguments = parse_arguments();
@@ -99,7 +94,7 @@ FilterCall ExpressionParser::parse_filter() {
 }
 
 ExpressionPtr ExpressionParser::parse_test(ExpressionPtr node) {
-  const int line = take().line;
+  take();
   const bool negated = pass_name("not");
   std::string test = expect_name("the name of a test");
   while (pass_sign(".")) test += "." + expect_name("the name of a test");
@@ -114,7 +109,7 @@ ExpressionPtr ExpressionParser::parse_test(ExpressionPtr node) {
     if (is_name("is")) unexpected("no second test");
     arguments.values.push_back(parse_postfix(parse_primary()));
   }
-  return std::make_unique<Tested>(line, std::move(node), std::move(test), std::move(arguments), negated);
+  return std::make_unique<Tested>(std::move(node), std::move(test), std::move(arguments), negated);
 }
 
 }  // namespace galore::jinja

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "tokenizer/unicode/character_classes.h"
 #include "tokenizer/unicode/code_points.h"
 
 namespace galore::jinja {
@@ -175,11 +176,8 @@ std::string str(Budget& budget, const Value& value) {
   return repr(budget, value);
 }
 
-bool is_space(char32_t c) {
-  if (c < 0x80) return c == ' ' || (c >= 9 && c <= 13) || (c >= 0x1c && c <= 0x1f);
-  return c == 0x85 || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 ||
-         c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
-}
+// Python also takes the four separators of ASCII for white space.
+bool is_space(char32_t c) { return (c >= 0x1c && c <= 0x1f) || is_white_space(c); }
 
 bool is_letter(char32_t c) {
   const auto kind = category(c);

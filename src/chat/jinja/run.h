@@ -5,13 +5,9 @@
 #include <vector>
 
 #include "chat/jinja/tree.h"
+#include "chat/text_span.h"
 
 namespace galore::jinja {
-
-// A part of the rendered text, in bytes.
-struct Span {
-  size_t begin = 0, end = 0;
-};
 
 // The object that namespace() makes; its attributes can be set from any block.
 class Namespace : public Object {
@@ -51,7 +47,7 @@ class Run {
   Budget budget;
   std::string text;          // rendered so far
   std::string* out = &text;  // where statements write
-  std::vector<Span> generation_spans;
+  std::vector<TextSpan> generation_spans;
   bool has_hidden_generation = false;  // a generation block inside a macro or a set block
 
  private:

@@ -93,9 +93,9 @@ Value sum_filter(Run& run, const Value& subject, const Arguments& arguments) {
 Value attr_filter(Run& run, const Value& subject, const Arguments& arguments) {
   const Parameters given("attr", arguments, {"name"}, 1);
   const std::string name = str(run.budget, given.value(0));
-  if (subject.dict() && !method_of(run, subject, name))
+  if (subject.dict() && !method_of(subject, name))
     return make_undefined(fmt::format("'dict object' has no attribute '{}'", name));
-  return attribute_of(run, subject, name);
+  return attribute_of(subject, name);
 }
 
 Value batch_filter(Run& run, const Value& subject, const Arguments& arguments) {
@@ -142,16 +142,8 @@ Value slice_filter(Run& run, const Value& subject, const Arguments& arguments) {
 Value at_path(Run& run, const Value& item, const Value& path) {
   if (!path.text()) return item_of(run, item, path);
   Value value = item;
-  std::string_view rest = *path.text();
-  for (bool more = true; more;) {
-    const size_t end = rest.find('.');
-    const std::string part(rest.substr(0, end));
-    const bool is_place =
-        !part.empty() && part.size() < 10 && part.find_first_not_of("0123456789") == std::string::npos;
-    value = item_of(run, value, is_place ? Value(int64_t{std::stoi(part)}) : make_text(run.budget, part));
-    more = end != std::string_view::npos;
-    if (more) rest.remove_prefix(end + 1);
-  }
+  for_each_part(*path.text(), '.',
+                [&](const std::string& part) { value = item_of(run, value, path_key(run, part)); });
   return value;
 }
 

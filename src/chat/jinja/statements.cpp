@@ -74,13 +74,18 @@ class Macro : public Object {
   FramePtr frame_;
 };
 
+Value make_macro(Run& run, const MacroDefinition& definition, const FramePtr& frame) {
+  run.keep(frame);
+  run.budget.take(sizeof(Macro) + sizeof(FramePtr));
+  return make_object<Macro>(definition, frame);
+}
+
 // The variable `loop`.
 class LoopState : public Object, public std::enable_shared_from_this<LoopState> {
  public:
-  LoopState(const Items& items, int depth) : items_(items), depth_(depth) {}
+  explicit LoopState(Items items) : items_(std::move(items)) {}
   std::string type_name() const override { return "LoopContext"; }
   void move_to(size_t index) { index_ = index; }
-  int depth() const { return depth_; }
   std::optional<Value> attribute(std::string_view name) const override;
 
   Value item(size_t index) const {
@@ -100,7 +105,6 @@ class LoopState : public Object, public std::enable_shared_from_this<LoopState> 
  private:
   Items items_;
   size_t index_ = 0;
-  int depth_;
   mutable std::optional<std::string> last_;
 };
 
@@ -129,12 +133,13 @@ std::optional<Value> LoopState::attribute(std::string_view name) const {
   if (name == "first") return Value(index == 0);
   if (name == "last") return Value(index + 1 == length);
   if (name == "length") return Value(length);
-  if (name == "depth") return Value(int64_t{depth_});
-  if (name == "depth0") return Value(int64_t{depth_ - 1});
+  // Only recursive loops go deeper, which the parser refuses.
+  if (name == "depth") return Value(int64_t{1});
+  if (name == "depth0") return Value(int64_t{0});
   if (name == "previtem") return index == 0 ? item(items_.size()) : item(index_ - 1);
   if (name == "nextitem") return item(index_ + 1);
   if (name == "cycle" || name == "changed")
-    return Value(std::shared_ptr<Object>(std::make_shared<LoopMethod>(shared_from_this(), name == "cycle")));
+    return make_object<LoopMethod>(shared_from_this(), name == "cycle");
   return std::nullopt;
 }
 
@@ -173,14 +178,15 @@ Items For::chosen_items(Run& run, const FramePtr& frame) const {
 }
 
 Flow For::execute(Run& run, const FramePtr& frame) const {
-  const Items items = chosen_items(run, frame);
-  if (items.empty()) return jinja::execute(loop_.otherwise, run, run.new_frame(frame));
-  const auto loop = std::make_shared<LoopState>(items, 1);
-  for (size_t i = 0; i < items.size(); ++i) {
+  Items items = chosen_items(run, frame);
+  const size_t count = items.size();
+  if (count == 0) return jinja::execute(loop_.otherwise, run, run.new_frame(frame));
+  const auto loop = std::make_shared<LoopState>(std::move(items));
+  for (size_t i = 0; i < count; ++i) {
     loop->move_to(i);
     const FramePtr inner = run.new_frame(frame);
     inner->values["loop"] = std::shared_ptr<Object>(loop);
-    loop_.target.assign(run, inner, items[i]);
+    loop_.target.assign(run, inner, loop->item(i));
     if (jinja::execute(loop_.body, run, inner) == Flow::leave_loop) break;
   }
   return Flow::next;
@@ -208,16 +214,12 @@ Flow With::execute(Run& run, const FramePtr& frame) const {
 }
 
 Flow MacroStatement::execute(Run& run, const FramePtr& frame) const {
-  run.keep(frame);
-  run.budget.take(sizeof(Macro) + sizeof(FramePtr));
-  frame->values[macro_.name] = std::shared_ptr<Object>(std::make_shared<Macro>(macro_, frame));
+  frame->values[macro_.name] = make_macro(run, macro_, frame);
   return Flow::next;
 }
 
 Flow CallBlock::execute(Run& run, const FramePtr& frame) const {
-  run.keep(frame);
-  run.budget.take(sizeof(Macro) + sizeof(FramePtr));
-  const Value caller = std::shared_ptr<Object>(std::make_shared<Macro>(caller_, frame));
+  const Value caller = make_macro(run, caller_, frame);
   run.write(str(run.budget, call_->evaluate_with_caller(run, frame, caller)));
   return Flow::next;
 }

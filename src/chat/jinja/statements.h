@@ -63,7 +63,7 @@ class Set : public Statement {
   ExpressionPtr value_;
 };
 
-// Text that a body writes, changed by filters. With a target it is assigned, otherwise written.
+// Filters change the text that a body writes. With a target it is assigned, otherwise written.
 class TextBlock : public Statement {
  public:
   TextBlock(int at, std::optional<Target> target, std::vector<FilterCall> filters, Body body)

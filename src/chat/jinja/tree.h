@@ -21,10 +21,8 @@ using FramePtr = std::shared_ptr<Frame>;
 
 class Expression {
  public:
-  explicit Expression(int at) : line(at) {}
   virtual ~Expression() = default;
   virtual Value evaluate(Run& run, const FramePtr& frame) const = 0;
-  int line;
 };
 using ExpressionPtr = std::unique_ptr<const Expression>;
 
@@ -58,7 +56,6 @@ struct ArgumentList {
 struct FilterCall {
   std::string name;
   ArgumentList arguments;
-  int line = 0;
 
   Value apply(Run& run, const FramePtr& frame, const Value& subject) const;
 };
@@ -66,7 +63,7 @@ struct FilterCall {
 // The left side of an assignment or of a loop: a name, an attribute of a namespace, or a tuple of targets.
 struct Target {
   std::string name, attribute;  // attribute: empty unless it is one of a namespace
-  std::vector<Target> parts;    // of a tuple
+  std::vector<Target> parts;    // empty unless it is a tuple
 
   void assign(Run& run, const FramePtr& frame, const Value& value) const;
 };

@@ -48,8 +48,8 @@ enum class SequenceKind {
 };
 struct SequenceData {
   Items items;
-  int depth = 1;          // of nested values
-  bool consumed = false;  // of a generator
+  int depth = 1;          // how deeply values are nested
+  bool consumed = false;  // true after a generator was read
 };
 struct Sequence {
   SequenceKind kind = SequenceKind::list;
@@ -105,6 +105,11 @@ class Value {
  private:
   Payload data_;
 };
+
+template <typename Kind, typename... Args>
+Value make_object(Args&&... args) {
+  return std::shared_ptr<Object>(std::make_shared<Kind>(std::forward<Args>(args)...));
+}
 
 // A dict in the order of its insertions.
 class Dict {

@@ -42,7 +42,7 @@ bool divisible_test(Run& run, const Value& subject, const Arguments& arguments) 
 template <bool upper>
 bool letter_case_test(Run& run, const Value& subject, const Arguments& /*arguments*/) {
   const Value text = make_text(run.budget, str(run.budget, subject));
-  return is_true(call(run, *method_of(run, text, upper ? "isupper" : "islower"), {}));
+  return is_true(call(run, *method_of(text, upper ? "isupper" : "islower"), {}));
 }
 
 using TestTable = std::map<std::string_view, Test>;
