@@ -4,7 +4,7 @@
 #include <functional>
 #include <memory>
 
-#include "data/batch_source.h"
+#include "data/wrapped_source.h"
 
 namespace galore {
 
@@ -12,10 +12,10 @@ namespace galore {
 // the same changes. Several threads may call it at once.
 using ChangeBatch = std::function<void(Batch& batch, const DataPosition& first_row)>;
 
-class ChangedBatches : public BatchSource {
+class ChangedBatches : public WrappedSource {
  public:
   ChangedBatches(std::unique_ptr<BatchSource> source, ChangeBatch change)
-      : source_(std::move(source)), change_(std::move(change)) {}
+      : WrappedSource(std::move(source)), change_(std::move(change)) {}
 
   MakeBatch plan() override {
     const DataPosition first = source_->position();
@@ -27,18 +27,8 @@ class ChangedBatches : public BatchSource {
       return batch;
     };
   }
-  DataPosition position() const override { return source_->position(); }
-  double epochs() const override { return source_->epochs(); }
-  void seek(const DataPosition& position) override { source_->seek(position); }
-  DataPosition start_of(int64_t epoch) const override { return source_->start_of(epoch); }
-  DataFingerprint fingerprint() const override { return source_->fingerprint(); }
-  int64_t rows_per_epoch() const override { return source_->rows_per_epoch(); }
-  void end_after(int64_t rows) override { source_->end_after(rows); }
-  std::optional<int64_t> last_row() const override { return source_->last_row(); }
-  MixtureSource* mixture() override { return source_->mixture(); }
 
  private:
-  std::unique_ptr<BatchSource> source_;
   ChangeBatch change_;
 };
 

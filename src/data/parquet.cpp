@@ -17,8 +17,6 @@ namespace {
 // Arrow decodes kBatchRows rows at once and reads kReadBytes bytes of a column ahead.
 constexpr int64_t kBatchRows = 256, kReadBytes = 1 << 20;
 
-std::string first_line(const std::string& message) { return message.substr(0, message.find('\n')); }
-
 // Turns Arrow's error statuses and exceptions into an Error that names the file.
 template <typename Function>
 auto guarded(const Path& path, Function function) {

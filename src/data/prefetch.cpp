@@ -6,7 +6,7 @@
 namespace galore {
 
 PrefetchSource::PrefetchSource(std::unique_ptr<BatchSource> source, int64_t workers)
-    : source_(std::move(source)), workers_(std::max<int64_t>(workers, 1)) {
+    : WrappedSource(std::move(source)), workers_(std::max<int64_t>(workers, 1)) {
   take_position();
   start();
 }

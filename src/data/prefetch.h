@@ -14,11 +14,11 @@
 #include <thread>
 #include <vector>
 
-#include "data/batch_source.h"
+#include "data/wrapped_source.h"
 
 namespace galore {
 
-class PrefetchSource : public BatchSource {
+class PrefetchSource : public WrappedSource {
  public:
   // At most workers + 1 (with at least 1 worker) batches wait at a time.
   explicit PrefetchSource(std::unique_ptr<BatchSource> source, int64_t workers = 1);
@@ -30,12 +30,7 @@ class PrefetchSource : public BatchSource {
   DataPosition position() const override { return position_; }
   double epochs() const override { return epochs_; }
   void seek(const DataPosition& position) override;
-  DataPosition start_of(int64_t epoch) const override { return source_->start_of(epoch); }
-  DataFingerprint fingerprint() const override { return source_->fingerprint(); }
-  int64_t rows_per_epoch() const override { return source_->rows_per_epoch(); }
   void end_after(int64_t rows) override;
-  std::optional<int64_t> last_row() const override { return source_->last_row(); }
-  MixtureSource* mixture() override { return source_->mixture(); }
 
  private:
   struct Item {
@@ -53,7 +48,6 @@ class PrefetchSource : public BatchSource {
   MakeBatch plan_next(int64_t& number, Item& item);
   void take_position();
 
-  std::unique_ptr<BatchSource> source_;
   int64_t workers_;
   DataPosition position_;
   double epochs_ = 0;

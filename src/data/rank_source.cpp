@@ -5,7 +5,7 @@
 namespace galore {
 
 RankSource::RankSource(std::unique_ptr<BatchSource> source, const UpdateShare& share)
-    : source_(std::move(source)), share_(share) {}
+    : WrappedSource(std::move(source)), share_(share) {}
 
 bool RankSource::skip_to(int64_t number) {
   for (; next_ < number; ++next_)
