@@ -50,8 +50,8 @@ struct Batch {
   at::Tensor first_key, end_key;
   Targets targets;
   at::Tensor source = {};  // B int32: the source of each row, if the rows are from a mixture of sources
-  at::Tensor token_types =
-      {};  // B x T int64, the part of the input that a token belongs to; undefined: all 0
+  // B x T int64, the part of the input that a token belongs to; undefined: all 0
+  at::Tensor token_types = {};
 
   int64_t rows() const { return ids.size(0); }
   int64_t length() const { return ids.size(1); }
@@ -64,6 +64,11 @@ struct LossSum {
   // Not a number if no target counts, because a loss of 0 would pass for the best of all.
   double mean() const {
     return num_tokens > 0 ? loss / static_cast<double>(num_tokens) : std::numeric_limits<double>::quiet_NaN();
+  }
+  LossSum& operator+=(const LossSum& other) {
+    loss += other.loss;
+    num_tokens += other.num_tokens;
+    return *this;
   }
 };
 

@@ -6,15 +6,10 @@
 #include "core/labels.h"
 #include "heads/value_backup.h"
 #include "kernels/cross_entropy.h"
+#include "kernels/value_loss.h"
 
 namespace galore {
-namespace {
-
-at::Tensor locations_like(const at::Tensor& outputs, const ValueSupport& support) {
-  return at::tensor(locations(support), outputs.options().dtype(at::kFloat));
-}
-
-}  // namespace
+namespace {}  // namespace
 
 ActionValueLoss::ActionValueLoss(const Pass& pass, const HeadConfig& config, const ActionOutputs& outputs,
                                  const Targets& targets)
@@ -38,7 +33,7 @@ void ActionValueLoss::read_out_all() {
     return;
   }
   at::softmax_out(shares, rows_, 1);
-  at::mv_out(values, shares, locations_like(rows_, support));
+  at::mv_out(values, shares, locations_beside(rows_, support));
 }
 
 // Returns the rows of the outputs that belong to one action of each place.
@@ -99,7 +94,7 @@ void ActionValueLoss::spread_slopes() {
     rows_.copy_(slopes.expand(rows_.sizes())).div_(rows_.size(1));
     return;
   }
-  rows_.copy_(locations_like(rows_, config_.value).unsqueeze(0).expand(rows_.sizes()));
+  rows_.copy_(locations_beside(rows_, config_.value).unsqueeze(0).expand(rows_.sizes()));
   rows_.sub_(values_->view({-1, 1})).mul_(shares_).mul_(slopes);
 }
 

@@ -146,25 +146,23 @@ void LanguageHead::chunk_backward(const Pass& pass, const at::Tensor& logits, co
   finish_report(pass, weight_);
 }
 
+// Computes the losses and replaces logits by their own gradients.
+void LanguageHead::loss_gradient(const Pass& pass, const at::Tensor& losses, const at::Tensor& logits,
+                                 const at::Tensor& labels, double gradient_scale) const {
+  if (loss_.is_plain()) return cross_entropy(losses, logits, labels, gradient_scale);
+  const Scratch shares = pass.scratch("head.shares", logits.sizes());
+  smoothed_cross_entropy(losses, logits, labels, gradient_scale, loss_, shares);
+}
+
 // Computes the losses and replaces logits by the gradients of the products.
 void LanguageHead::logits_gradient(const Pass& pass, const at::Tensor& losses, const at::Tensor& logits,
                                    const at::Tensor& labels, double gradient_scale) const {
   gradient_scale /= size_.divisor;
-  if (!loss_.is_plain()) return smoothed_gradient(pass, losses, logits, labels, gradient_scale);
-  if (size_.soft_cap == 0) return cross_entropy(losses, logits, labels, gradient_scale);
+  if (size_.soft_cap == 0) return loss_gradient(pass, losses, logits, labels, gradient_scale);
   const Scratch slopes = pass.scratch("head.slopes", logits.sizes());
   slopes->copy_(logits).div_(size_.soft_cap).square_().neg_().add_(1);
-  cross_entropy(losses, logits, labels, gradient_scale);
+  loss_gradient(pass, losses, logits, labels, gradient_scale);
   logits.mul_(slopes);
-}
-
-void LanguageHead::smoothed_gradient(const Pass& pass, const at::Tensor& losses, const at::Tensor& logits,
-                                     const at::Tensor& labels, double gradient_scale) const {
-  const Scratch shares = pass.scratch("head.shares", logits.sizes());
-  at::Tensor slopes;
-  if (size_.soft_cap > 0 && !logits.is_meta()) slopes = 1 - (logits / size_.soft_cap).square();
-  smoothed_cross_entropy(losses, logits, labels, gradient_scale, loss_, shares);
-  if (slopes.defined()) logits.mul_(slopes);
 }
 
 void LanguageHead::train_tokens(const Pass& pass, const at::Tensor& hidden, const TokenRows& tokens,

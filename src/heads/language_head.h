@@ -45,8 +45,8 @@ class LanguageHead : public Head {
   void finish_logits(const at::Tensor& products) const;
   void logits_gradient(const Pass& pass, const at::Tensor& losses, const at::Tensor& logits,
                        const at::Tensor& labels, double gradient_scale) const;
-  void smoothed_gradient(const Pass& pass, const at::Tensor& losses, const at::Tensor& logits,
-                         const at::Tensor& labels, double gradient_scale) const;
+  void loss_gradient(const Pass& pass, const at::Tensor& losses, const at::Tensor& logits,
+                     const at::Tensor& labels, double gradient_scale) const;
   // Returns the pass of tokens [first, first + count), in which each token is a row.
   Pass chunk_pass(const Pass& pass, int64_t first, int64_t count, Dropout& dropout) const;
   Scratch chunk_logits(const Pass& pass, const at::Tensor& hidden, const at::Tensor& weight) const;

@@ -6,6 +6,7 @@
 
 #include "core/errors.h"
 #include "core/labels.h"
+#include "kernels/value_distribution.h"
 
 namespace galore {
 
@@ -43,9 +44,7 @@ PairLoss loss_of_pair(double difference, const LossOptions& options) {
     return {distance * distance, 2 * distance};
   }
   const double z = options.beta * difference;
-  // -log sigmoid(z), without overflow
-  const double loss = z > 0 ? std::log1p(std::exp(-z)) : -z + std::log1p(std::exp(z));
-  return {loss, -options.beta / (1 + std::exp(z))};
+  return {negative_log_sigmoid(z), -options.beta / (1 + std::exp(z))};
 }
 
 // The sum of a document's log-probabilities, or their mean for IPO.

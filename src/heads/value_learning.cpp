@@ -51,10 +51,6 @@ class ValueLossFunction : public torch::autograd::Function<ValueLossFunction> {
   }
 };
 
-at::Tensor locations_as(const at::Tensor& outputs, const ValueSupport& support) {
-  return at::tensor(locations(support), outputs.options().dtype(at::kFloat));
-}
-
 }  // namespace
 
 at::Tensor value_losses(const ValueSupport& support, const at::Tensor& outputs, const at::Tensor& targets) {
@@ -73,13 +69,14 @@ at::Tensor target_entropies(const ValueSupport& support, const at::Tensor& targe
 at::Tensor value_readouts(const ValueSupport& support, const at::Tensor& outputs) {
   const at::Tensor wide = outputs.to(at::kFloat);
   if (!support.is_categorical()) return wide.mean(-1);
-  return wide.softmax(-1).matmul(locations_as(outputs, support));
+  return wide.softmax(-1).matmul(locations_beside(outputs, support));
 }
 
 at::Tensor value_deviations(const ValueSupport& support, const at::Tensor& outputs) {
   const at::Tensor wide = outputs.to(at::kFloat);
   if (!support.is_categorical()) return wide.std(-1, /*unbiased=*/false);
-  const at::Tensor distance = locations_as(outputs, support) - value_readouts(support, outputs).unsqueeze(-1);
+  const at::Tensor distance =
+      locations_beside(outputs, support) - value_readouts(support, outputs).unsqueeze(-1);
   return (wide.softmax(-1) * distance.square()).sum(-1).sqrt();
 }
 

@@ -170,16 +170,16 @@ double squared_error_of(std::span<float> logits, double value, double scale) {
   return difference * difference;
 }
 
+double negative_log_sigmoid(double x) { return std::max(-x, 0.0) + std::log1p(std::exp(-std::abs(x))); }
+
 double preference_loss_of(const ValueSupport& support, std::span<float> preferred, std::span<float> rejected,
                           double scale) {
   const double better = read_out(support, preferred).value, worse = read_out(support, rejected).value;
   const double difference = better - worse;
-  // The derivative of -log sigmoid(d) is sigmoid(d) - 1 = -1 / (1 + e^d).
   const double slope = -1 / (1 + std::exp(difference));
   read_out_gradient(support, preferred, better, scale * slope);
   read_out_gradient(support, rejected, worse, -scale * slope);
-  // log(1 + e^-d) without overflow
-  return std::max(-difference, 0.0) + std::log1p(std::exp(-std::abs(difference)));
+  return negative_log_sigmoid(difference);
 }
 
 }  // namespace galore

@@ -61,6 +61,9 @@ struct ValueReadout {
 // Reads the value from a head's logits (num_outputs() numbers).
 ValueReadout read_out(const ValueSupport& support, std::span<const float> logits);
 
+// Returns -log sigmoid(x), and never overflows. Its derivative is -1 / (1 + e^x).
+double negative_log_sigmoid(double x);
+
 // The functions below return the loss of one row of logits and replace the logits by scale times the loss's
 // gradient.
 //

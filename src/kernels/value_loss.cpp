@@ -51,6 +51,10 @@ void value_loss(const ValueLosses& out, const at::Tensor& logits, const at::Tens
   kValueLoss(logits, out, logits, targets, support, gradient_scale);
 }
 
+at::Tensor locations_beside(const at::Tensor& outputs, const ValueSupport& support) {
+  return at::tensor(locations(support), outputs.options().dtype(at::kFloat));
+}
+
 at::Tensor target_distributions(const ValueSupport& support, const at::Tensor& numbers) {
   GALORE_ASSERT(support.is_categorical() && numbers.scalar_type() == at::kDouble);
   const auto bins = static_cast<double>(support.num_bins);

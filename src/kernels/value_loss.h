@@ -28,6 +28,8 @@ struct ValueLosses {
 void value_loss(const ValueLosses& out, const at::Tensor& logits, const at::Tensor& targets,
                 const ValueSupport& support, std::optional<double> gradient_scale);
 
+// Returns the locations of the support (m, fp32) on the device of a head's outputs.
+at::Tensor locations_beside(const at::Tensor& outputs, const ValueSupport& support);
 // Returns the target distributions (N x m, fp64) of numbers (N, fp64), as target_of() gives them one by one.
 at::Tensor target_distributions(const ValueSupport& support, const at::Tensor& numbers);
 

@@ -25,8 +25,7 @@ class CausalMetrics : public MetricSum {
  public:
   void add(const LossSum& batch, const Batch& /*batch*/, const Predictions& /*predictions*/) override {
     if (batch.num_tokens == 0) return;
-    total_.loss += batch.loss;
-    total_.num_tokens += batch.num_tokens;
+    total_ += batch;
     sum_of_means_ += batch.mean();
     ++num_batches_;
   }

@@ -52,19 +52,18 @@ ChatJson answer_of(const ChatJson& row, const char* side, const std::string& whe
   return out;
 }
 
-void append_answer(ExampleRow& out, const TaskRow& row, const char* side, const RowEncoding& encoding) {
-  const ChatJson json = ChatJson::parse(row.text.empty() ? row.values.dump() : row.text);
-  const EncodedChat chat = encoding.chat->encode(answer_of(json, side, row.where), row.where);
+void append_answer(ExampleRow& out, const EncodedChat& chat, const RowEncoding& encoding,
+                   const std::string& where, const char* side) {
   const size_t count = std::min(chat.ids.size(), static_cast<size_t>(encoding.max_length));
   bool is_trained = false;
   for (size_t i = 0; i < count; ++i) {
     if (!is_id(chat.ids[i], encoding.config.vocab_size))
-      fail(row.where, "{}", id_fault(chat.ids[i], encoding.config.vocab_size));
+      fail(where, "{}", id_fault(chat.ids[i], encoding.config.vocab_size));
     out.ids.push_back(chat.ids[i]);
     out.labels.push_back(chat.labels[i]);
     is_trained = is_trained || (i > 0 && chat.labels[i] != kIgnoredLabel);
   }
-  if (!is_trained) fail(row.where, "{}: expected a token of the answer within max_length, given none", side);
+  if (!is_trained) fail(where, "{}: expected a token of the answer within max_length, given none", side);
   out.ends.push_back(static_cast<int64_t>(out.ids.size()));
 }
 
@@ -90,8 +89,7 @@ Targets preference_targets(const ExampleRows& rows) {
 class PreferenceMetrics : public MetricSum {
  public:
   void add(const LossSum& loss, const Batch& batch, const Predictions& predictions) override {
-    loss_.loss += loss.loss;
-    loss_.num_tokens += loss.num_tokens;
+    loss_ += loss;
     if (!predictions.readouts.defined()) return;
     const at::Tensor gain = predictions.readouts - batch.targets.values;
     right_ += gain.select(1, 0).gt(gain.select(1, 1)).sum().item<int64_t>();
@@ -136,7 +134,10 @@ class DpoTask : public Task {
   ExampleRow encode(const TaskRow& row, const RowEncoding& encoding) const override {
     GALORE_ASSERT(encoding.chat);
     ExampleRow out;
-    for (const char* side : {"chosen", "rejected"}) append_answer(out, row, side, encoding);
+    const ChatJson json = ChatJson::parse(row.text.empty() ? row.values.dump() : row.text);
+    for (const char* side : {"chosen", "rejected"})
+      append_answer(out, encoding.chat->encode(answer_of(json, side, row.where), row.where), encoding,
+                    row.where, side);
     return out;
   }
 

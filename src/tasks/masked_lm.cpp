@@ -28,8 +28,7 @@ const std::vector<MetricKind>& masked_lm_metrics() {
 class MaskedMetrics : public MetricSum {
  public:
   void add(const LossSum& batch, const Batch& /*batch*/, const Predictions& /*predictions*/) override {
-    total_.loss += batch.loss;
-    total_.num_tokens += batch.num_tokens;
+    total_ += batch;
   }
   std::vector<Metric> finish() const override {
     const auto& kinds = masked_lm_metrics();

@@ -115,13 +115,11 @@ int64_t scored_position(const std::vector<int64_t>& ids, const ModelConfig& conf
   return last;
 }
 
-ExampleRow row_with_target(RowInput input, int64_t place, std::vector<double> target) {
+ExampleRow row_of(RowInput input) {
   ExampleRow row;
   row.labels.assign(input.ids.size(), kIgnoredLabel);
   row.ids = std::move(input.ids);
   row.types = std::move(input.types);
-  row.places = {place};
-  row.values = std::move(target);
   return row;
 }
 

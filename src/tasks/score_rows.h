@@ -22,8 +22,8 @@ std::vector<int64_t> ids_of(const TaskRow& row, const std::string& key, const st
 // Returns the position that transformers scores: the first one in encoders, and in decoders the last one
 // whose id is not config.pad_token_id.
 int64_t scored_position(const std::vector<int64_t>& ids, const ModelConfig& config);
-// Returns a row in which one position is scored.
-ExampleRow row_with_target(RowInput input, int64_t place, std::vector<double> target);
+// Returns a row without labels or places.
+ExampleRow row_of(RowInput input);
 
 // Returns a batch in which each position (or only the last one of a row) has a target of zeros.
 Batch batch_with_targets(const at::Tensor& ids, bool every_position);

@@ -83,8 +83,7 @@ class ClassificationMetrics : public MetricSum {
   explicit ClassificationMetrics(const std::vector<MetricKind>& kinds) : kinds_(kinds) {}
 
   void add(const LossSum& loss, const Batch& batch, const Predictions& predictions) override {
-    loss_.loss += loss.loss;
-    loss_.num_tokens += loss.num_tokens;
+    loss_ += loss;
     if (!predictions.values.defined()) return;
     const at::Tensor given = batch.targets.values.contiguous();
     for (int64_t i = 0; i < given.size(0); ++i) {
@@ -158,7 +157,10 @@ class ClassificationTask : public Task {
   ExampleRow encode(const TaskRow& row, const RowEncoding& encoding) const override {
     RowInput input = row_input(row, encoding);
     const int64_t place = scored_position(input.ids, encoding.config);
-    return row_with_target(std::move(input), place, {target_of_row(row, encoding.config.head)});
+    ExampleRow out = row_of(std::move(input));
+    out.places = {place};
+    out.values = {target_of_row(row, encoding.config.head)};
+    return out;
   }
   void write_rows(const Batch& batch, const Predictions& predictions, const HeadConfig& head,
                   const TakeRow& take) const override {

@@ -17,8 +17,7 @@ double share_of(double sum, size_t count) { return sum / static_cast<double>(cou
 class ValueMetrics : public MetricSum {
  public:
   void add(const LossSum& loss, const Batch& batch, const Predictions& predictions) override {
-    loss_.loss += loss.loss;
-    loss_.num_tokens += loss.num_tokens;
+    loss_ += loss;
     if (!predictions.values.defined()) return;
     batch.targets.pairs ? add_pairs(batch, predictions) : add_numbers(batch, predictions);
   }

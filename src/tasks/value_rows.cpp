@@ -20,16 +20,19 @@ double finite_number(const Json& value, const std::string& key, const std::strin
   return value.get<double>();
 }
 
-const Json& list_at(const TaskRow& row, const std::string& key) {
-  const Json& list = row.values.at(key);
-  if (!list.is_array()) fail(row.where, "{}: expected a list of numbers", key);
+const Json& list_at(const Json& values, const std::string& key, const std::string& where) {
+  const Json& list = values.at(key);
+  if (!list.is_array()) fail(where, "{}: expected a list of numbers", key);
   return list;
 }
 
-std::vector<double> numbers(const Json& list, const std::string& key, const std::string& where) {
-  if (!list.is_array()) fail(where, "{}: expected a list of numbers", key);
+const Json& list_at(const TaskRow& row, const std::string& key) {
+  return list_at(row.values, key, row.where);
+}
+
+std::vector<double> numbers_at(const Json& lists, const std::string& key, const std::string& where) {
   std::vector<double> values;
-  for (const Json& item : list) values.push_back(finite_number(item, key, where));
+  for (const Json& item : list_at(lists, key, where)) values.push_back(finite_number(item, key, where));
   return values;
 }
 
@@ -65,8 +68,8 @@ void add_distribution(ExampleRow& out, const TaskRow& row, const RowEncoding& en
     fail(row.where, "label: expected a number with target_network, given a distribution");
   if (!label.contains("values") || !label.contains("probs"))
     fail(row.where, "label: expected 'values' and 'probs'");
-  const auto values = numbers(label["values"], "values", row.where);
-  auto masses = numbers(label["probs"], "probs", row.where);
+  const auto values = numbers_at(label, "values", row.where);
+  auto masses = numbers_at(label, "probs", row.where);
   if (values.size() != masses.size() || values.empty())
     fail(row.where, "label: expected as many probs as values, given {} and {}", masses.size(), values.size());
   double sum = 0;
@@ -83,9 +86,17 @@ struct Step {
   double reward, discount, gain;  // gain: the return to the end of the episode; NaN if it is not known
 };
 
-std::vector<bool> ends_of(const TaskRow& row, size_t count) {
+// Returns for each reward whether it ends an episode. Without "dones" the row is one episode, which the last
+// reward ends.
+std::vector<bool> ends_of(const TaskRow& row, const Json& rewards) {
+  const size_t count = rewards.size();
   std::vector<bool> ends(count, false);
-  if (!row.values.contains("dones")) return ends;
+  if (!row.values.contains("dones")) {
+    size_t last = count;
+    while (last > 0 && rewards[last - 1].is_null()) --last;
+    if (last > 0) ends[last - 1] = true;
+    return ends;
+  }
   const Json& dones = row.values.at("dones");
   if (!dones.is_array() || dones.size() != count)
     fail(row.where, "dones: expected a list of {} truth values, one for each reward", count);
@@ -108,18 +119,16 @@ double factor_at(const TaskRow& row, const char* key) {
 // Returns the tokens with rewards and their returns G(t) = r(t) + gamma G(t + 1).
 std::vector<Step> steps_of(const TaskRow& row) {
   const Json& rewards = list_at(row, "rewards");
-  const std::vector<bool> ends = ends_of(row, rewards.size());
+  const std::vector<bool> ends = ends_of(row, rewards);
   const double gamma = factor_at(row, "gamma");
   std::vector<Step> steps;
   for (size_t t = 0; t < rewards.size(); ++t)
     if (!rewards[t].is_null())
       steps.push_back({static_cast<int64_t>(t), finite_number(rewards[t], "rewards", row.where),
                        ends[t] ? 0 : gamma, kNone});
-  if (!row.values.contains("dones") && !steps.empty()) steps.back().discount = 0;
   double next = kNone;
   for (size_t i = steps.size(); i-- > 0;) {
-    const bool is_end =
-        ends[static_cast<size_t>(steps[i].token)] || (i + 1 == steps.size() && !row.values.contains("dones"));
+    const bool is_end = ends[static_cast<size_t>(steps[i].token)];
     next = steps[i].gain = is_end ? steps[i].reward : steps[i].reward + gamma * next;
   }
   return steps;
@@ -167,14 +176,6 @@ void require_length(const TaskRow& row, const char* key, size_t tokens) {
   const size_t given = list_at(row, key).size();
   if (given < tokens)
     fail(row.where, "expected a number or null for each of {} tokens, given {}", tokens, given);
-}
-
-ExampleRow row_of(RowInput input) {
-  ExampleRow out;
-  out.labels.assign(input.ids.size(), kIgnoredLabel);
-  out.ids = std::move(input.ids);
-  out.types = std::move(input.types);
-  return out;
 }
 
 // Rows without targets: the last token, or every one, gets a place. Actions are scored from the second token
