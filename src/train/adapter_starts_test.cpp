@@ -62,17 +62,10 @@ TEST_F(AdapterStarts, PissaIsSavedAsPlainFactorsOfTwiceTheRank) {
 
 TEST_F(AdapterStarts, EveryStartResumesToTheBit) {
   for (const std::string& start : kStarts) {
-    Settings whole = starting(start);
-    whole.insert(whole.end(), {"save_steps=2", "max_steps=4", "overwrite_output_dir=true"});
-    Settings resumed = whole;
-    whole.push_back(output("whole"));
-    resumed.push_back(output("resumed"));
-    resumed.push_back("resume_from_checkpoint=" + (folder_ / "whole" / "checkpoint-2").string());
-    train(whole);
-    train(resumed);
-    EXPECT_EQ(file_text(folder_ / "whole" / kAdapterWeightsName),
-              file_text(folder_ / "resumed" / kAdapterWeightsName))
-        << start;
+    Settings settings = starting(start);
+    settings.insert(settings.end(), {"save_steps=2", "max_steps=4", "overwrite_output_dir=true"});
+    train_and_resume(settings, 2);
+    expect_resumed(kAdapterWeightsName, start);
   }
 }
 

@@ -98,14 +98,9 @@ TEST_F(Adapters, ARunResumesToTheBitInBothDrivers) {
     for (const char* layerwise : {"false", "true"}) {
       const Settings same = adapted(kind, {std::string("optim_layerwise=") + layerwise, "save_steps=3",
                                            "max_steps=6", "overwrite_output_dir=true"});
-      Settings whole = same, resumed = same;
-      whole.push_back(output("whole"));
-      resumed.push_back(output("resumed"));
-      resumed.push_back("resume_from_checkpoint=" + (folder_ / "whole" / "checkpoint-3").string());
-      train(whole);
-      train(resumed);
+      train_and_resume(same, 3);
       for (const char* file : {kAdapterWeightsName, "checkpoint-6/optimizer.safetensors"})
-        EXPECT_EQ(file_text(folder_ / "whole" / file), file_text(folder_ / "resumed" / file)) << kind << file;
+        expect_resumed(file, kind);
       EXPECT_FALSE(std::filesystem::exists(folder_ / "whole" / "model.safetensors"));
     }
 }
@@ -181,14 +176,9 @@ TEST_F(Adapters, AQuantizedBaseResumesToTheBit) {
     const Settings same = adapted(
         "dora", {"config_name=", "model_name_or_path=" + (folder_ / "base").string(),
                  "quantization=" + format, "save_steps=3", "max_steps=6", "overwrite_output_dir=true"});
-    Settings whole = same, resumed = same;
-    whole.push_back(output("whole"));
-    resumed.push_back(output("resumed"));
-    resumed.push_back("resume_from_checkpoint=" + (folder_ / "whole" / "checkpoint-3").string());
-    train(whole);
-    train(resumed);
+    train_and_resume(same, 3);
     for (const char* file : {kAdapterWeightsName, "checkpoint-6/optimizer.safetensors"})
-      EXPECT_EQ(file_text(folder_ / "whole" / file), file_text(folder_ / "resumed" / file)) << format << file;
+      expect_resumed(file, format);
     const SafetensorsReader state(folder_ / "whole" / "checkpoint-6" / "optimizer.safetensors");
     for (const TensorInfo& info : state.tensors())
       EXPECT_EQ(info.name.find("weight_codes"), std::string::npos) << info.name;

@@ -109,6 +109,21 @@ class TestRun : public testing::Test {
     }
   }
 
+  // Trains in the folder "whole", and in "resumed" from the checkpoint of `step` of the first run.
+  void train_and_resume(const Settings& settings, int64_t step) {
+    Settings whole = settings, resumed = settings;
+    whole.push_back(output("whole"));
+    resumed.push_back(output("resumed"));
+    resumed.push_back("resume_from_checkpoint=" +
+                      (folder_ / "whole" / ("checkpoint-" + std::to_string(step))).string());
+    train(whole);
+    train(resumed);
+  }
+  // Expects the same bytes in a file of the folders "whole" and "resumed".
+  void expect_resumed(const std::string& file, const std::string& what) const {
+    EXPECT_EQ(file_text(folder_ / "whole" / file), file_text(folder_ / "resumed" / file)) << what << file;
+  }
+
   // Returns the events of a run's metrics.jsonl with this name. Every line must be valid JSON.
   std::vector<nlohmann::json> events(const std::string& run, const std::string& name) const {
     std::vector<nlohmann::json> found;
