@@ -16,6 +16,8 @@ import statistics
 import subprocess
 import time
 
+from results_page import events
+
 TASKS = {
     "cola": ("in_domain_train.tsv", "in_domain_dev.tsv", "eval_matthews_correlation"),
     "mrpc": ("msr_paraphrase_train.txt", "msr_paraphrase_test.txt", "eval_f1"),
@@ -72,11 +74,11 @@ def train(options, run):
     shutil.rmtree(folder, ignore_errors=True)
     start = time.monotonic()
     subprocess.run([str(part) for part in command(options, run, folder)], check=True, stderr=subprocess.DEVNULL)
-    events = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    logged = events(folder)
     metric = TASKS[run["task"]][2]
-    scores = [event[metric] for event in events if metric in event]
-    memory = next(event for event in events if event["event"] == "memory")
-    end = next(event for event in events if event["event"] == "end")
+    scores = [event[metric] for event in logged if metric in event]
+    memory = next(event for event in logged if event["event"] == "memory")
+    end = next(event for event in logged if event["event"] == "end")
     shutil.rmtree(folder)
     return {**run, "scores": scores, "best": max(scores, key=lambda score: -1 if score is None else score),
             "optimizer_bytes": memory["moments"] + memory["bases"], "peak_bytes": end["peak_memory_bytes"],

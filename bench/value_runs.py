@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+from results_page import ROOT, events
 
 # name -> (optim, optim_args, factor on the learning rate). GaLore's factor undoes its scale; Muon's
 # directions have unit singular values and take a larger rate than Adam's at this size.
@@ -54,8 +54,7 @@ def train(args, folder, settings):
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if result.returncode != 0:
         raise SystemExit(f"{' '.join(command)}\n{result.stderr[-2000:]}")
-    found = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    last = [event for event in found if event["event"] == "eval"][-1]
+    last = [event for event in events(folder) if event["event"] == "eval"][-1]
     last["seconds"] = time.time() - start
     done.write_text(json.dumps(last))
     return last

@@ -21,10 +21,7 @@ DoraLinear::DoraLinear(const Place& place, const LinearSize& size, const LoraSet
       base_(inner.linear(place, without_bias(size))),
       factors_(place, size, settings, ledger),
       squared_norms_(ledger.empty(Owner::weights, {size.outputs}, at::kFloat)) {
-  magnitude_.name = place.name + ".lora_magnitude_vector";
-  magnitude_.role = Role::adapter;
-  magnitude_.layer = place.layer;
-  magnitude_.value = ledger.empty(Owner::weights, {size.outputs}, at::kFloat);
+  define_fp32(magnitude_, place, "lora_magnitude_vector", {size.outputs}, ledger);
   if (size.bias) define_parameter(bias_, place.as(Role::bias), "bias", {size.outputs}, inner);
 }
 

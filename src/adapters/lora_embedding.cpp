@@ -4,6 +4,7 @@
 
 #include <limits>
 
+#include "adapters/layer_parts.h"
 #include "kernels/convert.h"
 #include "kernels/matmul.h"
 #include "kernels/random_normal.h"
@@ -13,9 +14,9 @@ namespace galore {
 LoraEmbedding::LoraEmbedding(const Place& place, const TableSize& size, const LoraSettings& settings,
                              bool use_dora, const LayerBuilder& inner, Ledger& ledger)
     : frozen_row_(size.frozen_row), settings_(settings), base_(inner.embedding(place, size)) {
-  define_factor(a_, place, "lora_embedding_A", {settings.rank, size.rows}, ledger);
-  define_factor(b_, place, "lora_embedding_B", {size.features, settings.rank}, ledger);
-  if (use_dora) define_factor(magnitude_, place, "lora_magnitude_vector", {size.features}, ledger);
+  define_fp32(a_, place, "lora_embedding_A", {settings.rank, size.rows}, ledger);
+  define_fp32(b_, place, "lora_embedding_B", {size.features, settings.rank}, ledger);
+  if (use_dora) define_fp32(magnitude_, place, "lora_magnitude_vector", {size.features}, ledger);
 }
 
 Scratch LoraEmbedding::thin_rows(const Pass& pass, const at::Tensor& indices) const {

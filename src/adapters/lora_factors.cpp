@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "adapters/layer_parts.h"
 #include "adapters/leading_triplets.h"
 #include "core/errors.h"
 #include "kernels/convert.h"
@@ -33,27 +34,19 @@ std::string name_in_layer(const Place& place) {
 
 }  // namespace
 
-void define_factor(Parameter& factor, const Place& place, const char* name, at::IntArrayRef shape,
-                   Ledger& ledger) {
-  factor.name = place.name + "." + name;
-  factor.role = Role::adapter;
-  factor.layer = place.layer;
-  factor.value = ledger.empty(Owner::weights, shape, at::kFloat);
-}
-
 LoraFactors::LoraFactors(const Place& place, const LinearSize& size, const LoraSettings& settings,
                          Ledger& ledger)
     : name_(place.name), name_in_layer_(name_in_layer(place)), settings_(settings) {
-  define_factor(a_, place, "lora_A.weight", {settings.rank, size.inputs}, ledger);
-  define_factor(b_, place, "lora_B.weight", {size.outputs, settings.rank}, ledger);
+  define_fp32(a_, place, "lora_A.weight", {settings.rank, size.inputs}, ledger);
+  define_fp32(b_, place, "lora_B.weight", {size.outputs, settings.rank}, ledger);
   a_.whole_products = b_.whole_products = !size.in_chunks;
   const int64_t most = std::min(size.inputs, size.outputs);
   if (settings.start != LoraStart::uniform && settings.rank > most)
     fail_usage("init_lora_weights", "expected r of at most {} for {} ({} x {}), given {}", most, name_,
                size.outputs, size.inputs, settings.rank);
   if (settings.start != LoraStart::pissa) return;
-  define_factor(start_a_, place, "lora_A.start", a_.sizes(), ledger);
-  define_factor(start_b_, place, "lora_B.start", b_.sizes(), ledger);
+  define_fp32(start_a_, place, "lora_A.start", a_.sizes(), ledger);
+  define_fp32(start_b_, place, "lora_B.start", b_.sizes(), ledger);
 }
 
 DropoutMask LoraFactors::mask(const Pass& pass) const {

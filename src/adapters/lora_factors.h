@@ -110,9 +110,6 @@ class LoraFactors {
 // The ending of the names of factors that keep a first value.
 inline constexpr const char* kStartEnding = ".start";
 
-// Names `factor` "<place>.<name>" and allocates it in fp32.
-void define_factor(Parameter& factor, const Place& place, const char* name, at::IntArrayRef shape,
-                   Ledger& ledger);
 // Fills `out` (fp32, contiguous) from the uniform distribution on +-`bound`. Does nothing on the meta device.
 void draw_uniform(const at::Tensor& out, double bound, RandomStream stream);
 

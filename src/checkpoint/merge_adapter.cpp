@@ -6,6 +6,7 @@
 #include "checkpoint/safetensors.h"
 #include "checkpoint/weight_files.h"
 #include "core/errors.h"
+#include "core/output_path.h"
 
 namespace galore {
 namespace {
@@ -91,9 +92,7 @@ std::string copied(const Path& file, const Parameter* untied) {
 }  // namespace
 
 void merge_adapter(const Path& base, const Path& output, TrainableModel& model) {
-  std::error_code ignored;
-  if (std::filesystem::equivalent(base, output, ignored))
-    fail_usage("output_dir", "expected another folder than the model's, given {}", output.string());
+  require_other_folder(base, output);
   std::filesystem::create_directories(output);
   std::filesystem::remove(output / "config.json");
   Merged merged(model);

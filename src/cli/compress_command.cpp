@@ -6,6 +6,7 @@
 #include "cli/arguments.h"
 #include "cli/commands.h"
 #include "core/errors.h"
+#include "core/output_path.h"
 #include "train/compress.h"
 #include "train/inputs.h"
 #include "train/run_state.h"
@@ -93,9 +94,7 @@ void check_source(CompressArguments& o) {
   if (!o.model.adapter.empty())
     fail_usage("model_name_or_path", "expected a plain model, given one with adapter={}: merge it first",
                o.model.adapter);
-  std::error_code ignored;
-  if (std::filesystem::equivalent(o.model.model_name_or_path, o.output, ignored))
-    fail_usage("output_dir", "expected another folder than the model's, given {}", o.output);
+  require_other_folder(o.model.model_name_or_path, o.output);
   o.model.dtype = o.dtype == "auto" ? stored_dtype(o.model.model_name_or_path) : o.dtype;
 }
 

@@ -93,6 +93,14 @@ RunObjects load_model(const EvalOptions& options, const ModelConfig& config, con
   return run;
 }
 
+const Task& fitting_task(const TaskOptions& options, const HeadConfig& head) {
+  const Task& task = find_task(options.task, options.task_name);
+  if (!task.fits(head))
+    fail_usage("task", "expected {}, for which the model's head was made, given {}", task_of(head),
+               task.name());
+  return task;
+}
+
 }  // namespace
 
 int eval_command(const Arguments& arguments) {
@@ -107,10 +115,7 @@ int eval_command(const Arguments& arguments) {
   set_threads(options.machine.threads);
   const ModelConfig config = model_config_of(options.model);
   settle_task(options.task, config, table);
-  const Task& task = find_task(options.task.task, options.task.task_name);
-  if (!task.fits(config.head))
-    fail_usage("task", "expected {}, for which the model's head was made, given {}", task_of(config.head),
-               task.name());
+  const Task& task = fitting_task(options.task, config.head);
   take_rows_apart(options, table);
   std::vector<std::string> notes;
   resolve_quantization(options.model, notes);
@@ -118,9 +123,10 @@ int eval_command(const Arguments& arguments) {
   const auto say = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
   for (const std::string& note : notes) say("note: " + note);
   const auto tokenizer = tokenizer_of(options.model);
-  const FillRows fill = reference_scores(
-      {options.model, options.task, options.machine.device, options.machine.seed, task, say});
-  const auto data = open_eval_data(options.data, tokenizer.get(), config, say, task, fill);
+  // The reference is freed before the model is loaded.
+  const auto data = open_eval_data(options.data, tokenizer.get(), config, say, task,
+                                   reference_scores({options.model, options.task, options.machine.device,
+                                                     options.machine.seed, task, say}));
   const RunObjects run = load_model(options, config, say);
   std::string predictions;
   TakePredictions take;

@@ -62,8 +62,7 @@ int main(int count, char** arguments) {
     complain(error.what());
     end(2);
   } catch (const std::exception& error) {
-    const std::string text = error.what();
-    complain(text.substr(0, text.find('\n')));  // libraries append a stack trace
+    complain(galore::first_line(error.what()));
     end(1);
   }
 }

@@ -69,10 +69,7 @@ struct TokenizeOptions {
     if (decode && is_shard()) fail_usage(kWhere, "output: decode writes rows, expected a .jsonl file");
   }
   TokenizationOptions tokenization(const Tokenizer& tokenizer) const {
-    TokenizationOptions options;
-    options.text_documents = text_documents_from_name(text_documents);
-    options.add_special_tokens = add_special_tokens;
-    options.encoding = text_encoding_from_name(encoding);
+    TokenizationOptions options = tokenization();
     if (!apply_chat_template) return options;
     options.chat_rows = true;
     options.chat_labels = assistant_only_loss;

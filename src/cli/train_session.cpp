@@ -76,11 +76,6 @@ TrainResult train_here(TrainOptions& options, OptionTable& table, const ProcessP
   return trainer.run();
 }
 
-std::string line_of(const std::exception& error) {
-  const std::string text = error.what();
-  return text.substr(0, text.find('\n'));
-}
-
 }  // namespace
 
 SessionResult train_in_session(TrainOptions& options, OptionTable& table) {
@@ -98,13 +93,13 @@ SessionResult train_in_session(TrainOptions& options, OptionTable& table) {
     session->leave();
     return {result, place.rank == 0};
   } catch (const LostProcess& error) {
-    write_error_file(line_of(error));
-    throw LostProcess(prefix() + line_of(error));
+    write_error_file(first_line(error.what()));
+    throw LostProcess(prefix() + first_line(error.what()));
   } catch (const std::exception& error) {
-    if (session) session->tell(line_of(error));
-    write_error_file(line_of(error));
-    if (dynamic_cast<const UsageError*>(&error)) throw UsageError(prefix() + line_of(error));
-    throw Error(prefix() + line_of(error));
+    if (session) session->tell(first_line(error.what()));
+    write_error_file(first_line(error.what()));
+    if (dynamic_cast<const UsageError*>(&error)) throw UsageError(prefix() + first_line(error.what()));
+    throw Error(prefix() + first_line(error.what()));
   }
 }
 

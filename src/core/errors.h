@@ -34,6 +34,9 @@ template <typename... Args>
   throw UsageError("[" + where + "] " + fmt::format(format, std::forward<Args>(args)...));
 }
 
+// Returns the text up to the first line break. Libraries append stack traces to their messages.
+inline std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
 [[noreturn]] inline void assertion_failed(const char* condition, const char* file, int line) {
   throw std::logic_error(fmt::format("{}:{}: broken invariant: {}", file, line, condition));
 }

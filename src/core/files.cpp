@@ -85,6 +85,12 @@ void AtomicFile::commit() {
 }
 
 // A link whose target does not exist yet is followed too.
+void require_other_folder(const Path& model, const Path& output) {
+  std::error_code ignored;
+  if (std::filesystem::equivalent(model, output, ignored))
+    fail_usage("output_dir", "expected another folder than the model's, given {}", output.string());
+}
+
 Path behind_link(const Path& path) {
   constexpr int kMostLinks = 40;  // as in Linux; more are a loop
   Path target = path;

@@ -219,9 +219,7 @@ std::string Heartbeat::explain(const std::exception& error) {
   } catch (const std::exception&) {
     if (line.empty()) line = members_[0].text() + " is gone: its store cannot be reached";
   }
-  const std::string text = error.what();
-  return "[distributed] " +
-         (line.empty() ? "a connection was lost: " + text.substr(0, text.find('\n')) : line);
+  return "[distributed] " + (line.empty() ? "a connection was lost: " + first_line(error.what()) : line);
 }
 
 }  // namespace galore

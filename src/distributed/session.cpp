@@ -20,8 +20,6 @@ std::unique_ptr<Store> open_store(ProcessPlace& place, double timeout) {
   return place.serves ? serve_store(address, timeout) : connect_store(address, timeout);
 }
 
-std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
-
 std::string place_text(const ProcessPlace& place) {
   return place.file.empty() ? fmt::format("{}:{}", place.master, place.port) : place.file;
 }

@@ -10,6 +10,7 @@
 #include "checkpoint/weight_files.h"
 #include "core/dtypes.h"
 #include "core/errors.h"
+#include "core/output_path.h"
 #include "train/inputs.h"
 #include "train/run_state.h"
 
@@ -138,9 +139,7 @@ RunObjects compressed(TrainableModel& plain, const Compression& choice, const Co
 }
 
 void merge_layers(const ModelSource& source, const Path& output, TrainableModel& model) {
-  std::error_code ignored;
-  if (std::filesystem::equivalent(source.model_name_or_path, output, ignored))
-    fail_usage("output_dir", "expected another folder than the model's, given {}", output.string());
+  require_other_folder(source.model_name_or_path, output);
   ModelOptions plain_options;
   plain_options.weights_dtype = dtype_from_name(source.dtype);
   const RunObjects plain = build_model(model.config(), plain_options, at::kCPU);

@@ -38,8 +38,7 @@ class RunningEvaluation {
       const LossSum loss = model_.evaluate(*batch, wanted ? &predictions : nullptr);
       if (metrics) metrics->add(loss, *batch, predictions);
       if (take_) take_(*batch, predictions);
-      sum.loss += loss.loss;
-      sum.num_tokens += loss.num_tokens;
+      sum += loss;
       ++result_.num_batches;
     }
     result_.num_tokens += sum.num_tokens;
@@ -89,11 +88,12 @@ Evaluation evaluate(TrainableModel& model, const Task& task, EvalData& data, int
   return run.finish(*metrics, losses);
 }
 
-Evaluation evaluate_together(TrainableModel& model, const Task& task, BatchSource& data, int64_t max_batches,
+Evaluation evaluate_together(TrainableModel& model, const Task& task, EvalData& parts, int64_t max_batches,
                              const std::function<bool()>& is_unwanted, Collective& collective) {
-  if (collective.size() == 1 || task.reads_rows())
-    return evaluate(model, task, data, max_batches, is_unwanted);
+  if (collective.size() == 1 || task.reads_rows() || !parts.sources.empty())
+    return evaluate(model, task, parts, max_batches, is_unwanted);
   const double start = steady_seconds();
+  BatchSource& data = *parts.main;
   data.seek({});
   Evaluation result;
   const auto metrics = task.new_metrics();

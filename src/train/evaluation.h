@@ -48,15 +48,15 @@ using TakePredictions = std::function<void(const Batch&, const Predictions&)>;
 // before each batch; true interrupts the evaluation.
 Evaluation evaluate(TrainableModel& model, const Task& task, BatchSource& data, int64_t max_batches = 0,
                     const std::function<bool()>& is_unwanted = {}, const TakePredictions& take = {});
-// Evaluates with several processes, which take turns with the batches and all return what one process does.
-// If the task judges predictions, each process evaluates all batches, because the predictions are not sent.
-// `is_unwanted` is called by all processes at the same time and must return the same on all of them.
-Evaluation evaluate_together(TrainableModel& model, const Task& task, BatchSource& data, int64_t max_batches,
-                             const std::function<bool()>& is_unwanted, Collective& collective);
-
 // Evaluates all parts of `data`, at most `max_batches` batches of each.
 Evaluation evaluate(TrainableModel& model, const Task& task, EvalData& data, int64_t max_batches = 0,
                     const std::function<bool()>& is_unwanted = {});
+// Evaluates with several processes, which take turns with the batches and all return what one process does.
+// Each process evaluates all batches if the task judges predictions, because these are not sent, and with
+// data of several sources. `is_unwanted` is called by all processes at the same time and must return the same
+// on all of them.
+Evaluation evaluate_together(TrainableModel& model, const Task& task, EvalData& data, int64_t max_batches,
+                             const std::function<bool()>& is_unwanted, Collective& collective);
 
 // Throws an Error that names the data if none of their targets counts.
 void require_count(int64_t targets, const std::string& name);

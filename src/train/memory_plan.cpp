@@ -169,10 +169,13 @@ int64_t sent_bytes(int64_t numbers, const UpdateShare& share) {
   return static_cast<int64_t>(others * static_cast<double>((nodes + 1) * numbers * (share.narrow ? 2 : 4)));
 }
 
+int64_t ddp_bytes(const MemoryPlan& plan, int64_t processes) {
+  return sent_bytes(plan.trained, {.micro_batches = processes, .groups = processes, .processes = processes});
+}
+
 std::string describe_traffic(const MemoryPlan& plan, const UpdateShare& share) {
   const int64_t usual = sent_bytes(plan.exchanged, share), mean = sent_bytes(plan.exchanged_mean, share);
-  UpdateShare ddp{.micro_batches = share.processes, .groups = share.processes, .processes = share.processes};
-  const int64_t others = sent_bytes(plan.trained, ddp);
+  const int64_t others = ddp_bytes(plan, share.processes);
   return fmt::format(
       "{} processes: each sends {} in an update, {} on average with refreshes, {:.0f} % of PyTorch's DDP in "
       "fp32 "

@@ -30,8 +30,8 @@ struct MemoryPlan {
   std::string optimizer;
   std::array<int64_t, kNumOwners> bytes{};
   LibraryUse libraries;
-  // Of several processes: the numbers of gradients that are summed in an update, without refreshes and, on
-  // average, with them, and the numbers of all trained weights, which DDP would sum.
+  // For several processes, these count the numbers of gradients that are summed in an update, without
+  // refreshes and, on average, with them, and the numbers of all trained weights, which DDP would sum.
   int64_t processes = 1, exchanged = 0, exchanged_mean = 0, trained = 0;
   int64_t total() const;
   // Returns weights, their copies, moments and bases, which the papers count.
@@ -47,6 +47,8 @@ int64_t program_bytes(const MemoryPlan& plan, int64_t resident = resident_bytes(
 
 // Returns the bytes that a process sends in an update for sums of this many numbers.
 int64_t sent_bytes(int64_t numbers, const UpdateShare& share);
+// Returns the bytes that PyTorch's DDP would send in fp32 for all trained weights of a plan.
+int64_t ddp_bytes(const MemoryPlan& plan, int64_t processes);
 // Returns a line about the traffic of several processes.
 std::string describe_traffic(const MemoryPlan& plan, const UpdateShare& share);
 

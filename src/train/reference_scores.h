@@ -20,9 +20,9 @@ struct ReferenceSource {
 
 // Returns a function that sets the numbers of each example: the log-probabilities that the reference gives
 // the preferred and the rejected document. The reference is ref_model or, without it, the model as it is read
-// or drawn at the start of a run, without its adapter. It exists only while the function runs, so training
-// needs no memory for it, and a resumed run computes the same scores. What `source` refers to must outlive
-// the function.
+// or drawn at the start of a run, without its adapter. It is loaded when the function first runs and freed
+// with the function, which should end before training begins. A resumed run computes the same scores. What
+// `source` refers to must outlive the function.
 FillRows reference_scores(const ReferenceSource& source);
 
 }  // namespace galore

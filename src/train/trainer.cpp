@@ -170,10 +170,7 @@ LossSum TrainingLoop::add_losses(const std::vector<LossSum>& own) const {
   }
   const std::vector<double> all = collective_.gather(numbers);
   LossSum sum;
-  for (size_t i = 0; i < all.size(); i += 2) {
-    sum.loss += all[i];
-    sum.num_tokens += static_cast<int64_t>(all[i + 1]);
-  }
+  for (size_t i = 0; i < all.size(); i += 2) sum += {all[i], static_cast<int64_t>(all[i + 1])};
   return sum;
 }
 
@@ -281,13 +278,8 @@ void TrainingLoop::after_training() {
 
 void TrainingLoop::evaluate_and_note() {
   const auto is_unwanted = [this] { return signal_received() != 0; };
-  EvalData& data = inputs_.eval_data;
-  // With data of several sources, each process evaluates all of them.
-  const Evaluation result =
-      data.sources.empty()
-          ? evaluate_together(model(), inputs_.task, *data.main, options_.eval_max_batches, is_unwanted,
-                              collective_)
-          : galore::evaluate(model(), inputs_.task, data, options_.eval_max_batches, is_unwanted);
+  const Evaluation result = evaluate_together(model(), inputs_.task, inputs_.eval_data,
+                                              options_.eval_max_batches, is_unwanted, collective_);
   if (result.interrupted) return recorder_.log().say("the evaluation was left because the run is to stop");
   evaluated_ = {result, state_.step};
   recorder_.record(result, state_);

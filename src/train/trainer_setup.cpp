@@ -183,9 +183,7 @@ void TrainingLoop::announce_memory() {
   if (options_.processes > 1) {
     const UpdateShare share = largest_share_of(options_);
     log.say(describe_traffic(plan, share));
-    const UpdateShare ddp{
-        .micro_batches = share.processes, .groups = share.processes, .processes = share.processes};
-    recorder_.set_processes(share.processes, sent_bytes(plan.trained, ddp));
+    recorder_.set_processes(share.processes, ddp_bytes(plan, share.processes));
   }
   if (const auto published = published_memory(options_.model_size, {plan, memory_.adamw}); !published.empty())
     log.say(published);
