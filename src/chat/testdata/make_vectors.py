@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 """Makes vectors.json: small templates of our own, rendered by Python's jinja2 as transformers sets it up.
 
-    make_vectors.py        (needs transformers 4.57 and jinja2 3.1.6)
+    make_vectors.py [--check]        (needs transformers 4.57 or 5.24, and jinja2 3.1.6)
 
-A case whose rendering fails in Python has "fails": true instead of a text.
+A case whose rendering fails in Python has "fails": true instead of a text. --check writes nothing and
+fails if the file holds other cases than the transformers at hand gives: both majors must agree.
 """
 
 import json
 import pathlib
+import sys
 
+import transformers
 from transformers.utils import chat_template_utils
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -135,8 +138,15 @@ def main():
     sources = list(dict.fromkeys(cases()))
     vectors = [vector for source in sources if (vector := rendered(source))]
     out = {"values": VALUES, "cases": vectors}
-    (HERE / "vectors.json").write_text(json.dumps(out, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
-    print(f"{len(vectors)} cases, {sum('fails' in v for v in vectors)} fail")
+    text, path = json.dumps(out, ensure_ascii=False, indent=0) + "\n", HERE / "vectors.json"
+    if "--check" not in sys.argv:
+        path.write_text(text, encoding="utf-8")
+    elif text != path.read_text(encoding="utf-8"):
+        kept = json.loads(path.read_text(encoding="utf-8"))["cases"]
+        other = [vector["template"] for vector in vectors if vector not in kept]
+        sys.exit(f"make_vectors.py: transformers {transformers.__version__} gives other results: {other[:5]}")
+    print(f"templates: {len(vectors)} cases, {sum('fails' in v for v in vectors)} fail, as with transformers "
+          f"{transformers.__version__}")
 
 
 if __name__ == "__main__":
