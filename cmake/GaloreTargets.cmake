@@ -59,11 +59,13 @@ function(galore_folder name)
   endif()
 endfunction()
 
-# galore_test(<name> SOURCES ... LINKS ... [LABELS slow]) makes a GoogleTest program. Every case is
-# one CTest test. With GALORE_TEST_PROGRAMS the whole program is one, because loading libtorch under
-# a sanitizer takes half a second each time. CTest runs as many programs at once as there are
-# processors, each with as many threads. Threads that spin while they wait take the processors from
-# threads that work (34 s against 1.7 s for three programs on two processors), so they sleep.
+# galore_test(<name> SOURCES ... LINKS ... [LABELS slow]) makes a GoogleTest program. Every
+# suite is one CTest test, and every case in programs with a label. A program needs a quarter of a
+# second to load libtorch, which is longer than most cases take, and twice that under a sanitizer,
+# so with GALORE_TEST_PROGRAMS the whole program is one test. CTest runs as many programs at once as
+# there are processors, each with as many threads. Threads that spin while they wait take the
+# processors from threads that work (34 s against 1.7 s for three programs on two processors), so
+# they sleep.
 #
 # Tests take as long to compile as the library. They compile a quarter faster with -O1, and in a
 # third less time without the sanitizer of undefined behaviour, which checks the library that they
@@ -84,7 +86,23 @@ function(galore_test name)
   if(GALORE_TEST_PROGRAMS)
     add_test(NAME ${name} COMMAND ${name} --gtest_brief=1 WORKING_DIRECTORY "${CMAKE_CURRENT_BINARY_DIR}")
     set_tests_properties(${name} PROPERTIES ${properties} TIMEOUT 1800)
-  else()
+  elseif(ARG_LABELS)
     gtest_discover_tests(${name} DISCOVERY_TIMEOUT 120 NO_PRETTY_VALUES PROPERTIES ${properties})
+  else()
+    galore_register_suites(${name} "${properties}")
   endif()
+endfunction()
+
+# Makes every suite of a program a CTest test once the program is built.
+function(galore_register_suites name properties)
+  list(JOIN properties " " words)
+  set(tests "${CMAKE_CURRENT_BINARY_DIR}/${name}_suites.cmake")
+  add_custom_command(
+    TARGET ${name} POST_BUILD VERBATIM BYPRODUCTS "${tests}"
+    COMMAND "${CMAKE_COMMAND}" "-DPROGRAM=$<TARGET_FILE:${name}>" "-DFOLDER=${CMAKE_CURRENT_BINARY_DIR}"
+            "-DPROPERTIES=${words}" "-DOUTPUT=${tests}" -P "${PROJECT_SOURCE_DIR}/cmake/DiscoverSuites.cmake")
+  set(include "${CMAKE_CURRENT_BINARY_DIR}/${name}_include.cmake")
+  file(WRITE "${include}" "if(EXISTS [=[${tests}]=])\n  include([=[${tests}]=])\n"
+                          "else()\n  add_test(${name}_NOT_BUILT ${name}_NOT_BUILT)\nendif()\n")
+  set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES "${include}")
 endfunction()
