@@ -35,7 +35,10 @@ struct BatchOptions {
   uint64_t seed = 42;  // of the order and the split
   int64_t pad_id = 0;
   int64_t vocab_size = 0;  // ids at or above it are an Error; 0: not checked
-  // Limits the data to the first documents. Rows of .bin files count as documents. 0: all.
+  // Leaves out documents of files with labels that have no label that counts within max_length.
+  bool leave_out_untrained = false;
+  // Limits the data to the first documents, those that are left out included. Rows of .bin files count as
+  // documents. 0: all.
   int64_t max_samples = 0;
   // A share (below 1) or a number of rows for DataSplit::validation; the other rows are for `train`. The
   // choice depends only on the seed. Joined rows of a split are full.

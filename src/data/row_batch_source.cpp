@@ -16,10 +16,12 @@ RowBatchSource::RowBatchSource(std::shared_ptr<const TokenDataset> dataset, cons
       num_tokens_(dataset_->num_tokens()) {
   check_sizes(options);
   options_.packing = packing_in_use(options.packing, dataset_->kinds());
+  if (dataset_->has_documents()) num_documents_ = dataset_->num_documents();
   limit_samples();
+  if (options_.leave_out_untrained) check_labels(messages);
   if (options_.packing == Packing::isolated) pack_examples(messages);
   choose_split(count_rows());
-  check_labels(messages);
+  if (!options_.leave_out_untrained) check_labels(messages);
 }
 
 RowBatchSource::RowBatchSource(std::vector<ExampleRow> examples, std::string name,
@@ -32,10 +34,8 @@ RowBatchSource::RowBatchSource(std::vector<ExampleRow> examples, std::string nam
 
 // If documents are joined or packed, max_samples counts documents, not rows.
 void RowBatchSource::limit_samples() {
-  if (!dataset_->has_documents()) return;
-  num_documents_ = dataset_->num_documents();
   const int64_t samples = options_.max_samples;
-  if (samples <= 0 || options_.packing == Packing::none) return;
+  if (!dataset_->has_documents() || samples <= 0 || options_.packing == Packing::none) return;
   if (samples < num_documents_) {
     num_documents_ = samples;
     const TokenRange last = dataset_->document(samples - 1);
@@ -47,7 +47,9 @@ void RowBatchSource::limit_samples() {
 // Training packs the documents in a random order, because neighbours in a file are often alike. The order is
 // the same in every epoch. Both parts of a split need the same rows.
 void RowBatchSource::pack_examples(const DataMessages& messages) {
-  std::vector<int32_t> lengths = dataset_->document_lengths(num_documents_);
+  std::vector<int32_t> lengths = dataset_->document_lengths(number_of(num_documents_ - 1) + 1);
+  for (size_t i = 0; i < counted_.size(); ++i) lengths[i] = lengths[static_cast<size_t>(counted_[i])];
+  lengths.resize(static_cast<size_t>(num_documents_));
   const auto count_of_cut =
       std::count_if(lengths.begin(), lengths.end(), [this](int32_t n) { return n > options_.max_length; });
   if (count_of_cut > 0 && messages) messages(cut_message(count_of_cut, name_, options_.max_length));
@@ -70,30 +72,44 @@ RowBatchSource::TargetCount RowBatchSource::count_targets(TokenRange document) c
   return {trained, static_cast<int64_t>(row.ids.size())};
 }
 
-void RowBatchSource::check_labels(const DataMessages& messages) const {
+void RowBatchSource::check_labels(const DataMessages& messages) {
+  if (dataset_->kinds().with_labels.empty() || !dataset_->has_documents()) return;
   const bool told_by_training = options_.split == DataSplit::validation;
-  if (dataset_->kinds().with_labels.empty() || !dataset_->has_documents() || told_by_training) return;
-  int64_t without = 0, first = 0;
+  if (told_by_training && !options_.leave_out_untrained) return;
+  std::vector<int64_t> counted;
   TargetCount all;
-  for (int64_t i = 0; i < num_documents_; ++i) {
+  const bool unpacked_part = options_.leave_out_untrained && options_.max_samples > 0;
+  const int64_t count = unpacked_part ? std::min(num_documents_, options_.max_samples) : num_documents_;
+  for (int64_t i = 0; i < count; ++i) {
     const TargetCount own = count_targets(dataset_->document(i));
     all.trained += own.trained;
     all.tokens += own.tokens;
-    if (own.trained == 0 && without++ == 0) first = i + 1;
+    if (own.trained > 0) counted.push_back(i);
   }
-  if (without == num_documents_)
+  if (counted.empty())
     fail("data",
-         "{}: expected labels other than {} among the first max_length={} tokens of a row, given none",
-         dataset_->name(), kIgnoredLabel, options_.max_length);
-  if (without > 0 && messages)
+         "{}: expected labels other than {} among the first max_length={} tokens of a row, given none", name_,
+         kIgnoredLabel, options_.max_length);
+  if (messages && !told_by_training) tell_of_labels(counted, count, all, messages);
+  if (!options_.leave_out_untrained || static_cast<int64_t>(counted.size()) == count) return;
+  num_documents_ = static_cast<int64_t>(counted.size());
+  counted_ = std::move(counted);
+}
+
+void RowBatchSource::tell_of_labels(const std::vector<int64_t>& counted, int64_t count,
+                                    const TargetCount& all, const DataMessages& messages) const {
+  const auto without = count - static_cast<int64_t>(counted.size());
+  int64_t first = 0;
+  while (first < static_cast<int64_t>(counted.size()) && counted[static_cast<size_t>(first)] == first)
+    ++first;
+  if (without > 0)
     messages(
-        fmt::format("note: {} of {} rows of {} have no label that counts within max_length={}; the first "
-                    "is row {}",
-                    without, num_documents_, dataset_->name(), options_.max_length, first));
-  if (messages)
-    messages(fmt::format("the loss counts {} of {} tokens of {} ({:.1f} %)", all.trained, all.tokens,
-                         dataset_->name(),
-                         100 * static_cast<double>(all.trained) / static_cast<double>(all.tokens)));
+        fmt::format("note: {} of {} rows of {} have no label that counts within max_length={}{}; the "
+                    "first is row {}",
+                    without, count, name_, options_.max_length,
+                    options_.leave_out_untrained ? " and are left out" : "", first + 1));
+  messages(fmt::format("the loss counts {} of {} tokens of {} ({:.1f} %)", all.trained, all.tokens, name_,
+                       100 * static_cast<double>(all.trained) / static_cast<double>(all.tokens)));
 }
 
 int64_t RowBatchSource::count_rows() const {
@@ -149,7 +165,7 @@ int64_t RowBatchSource::take_row() {
 
 int64_t RowBatchSource::length_of(int64_t row) const {
   if (!dataset_) return static_cast<int64_t>(examples_[static_cast<size_t>(row)].ids.size());
-  return std::min<int64_t>(document_lengths_[static_cast<size_t>(row)], options_.max_length);
+  return std::min<int64_t>(document_lengths_[static_cast<size_t>(number_of(row))], options_.max_length);
 }
 
 // Packed rows have about the same length.
@@ -178,18 +194,18 @@ void RowBatchSource::append(ExampleRow& row, TokenRange range) const {
                  row.labels.data() + before, options_.vocab_size);
 }
 
-ExampleRow RowBatchSource::read(int64_t number) const {
-  if (!dataset_) return examples_[static_cast<size_t>(number)];
+ExampleRow RowBatchSource::read(int64_t place) const {
+  if (!dataset_) return examples_[static_cast<size_t>(place)];
   ExampleRow row;
   if (options_.packing == Packing::none) {
-    append(row, dataset_->document(number));
+    append(row, document(place));
   } else if (!packed_) {
-    const int64_t begin = number * options_.max_length;
+    const int64_t begin = place * options_.max_length;
     append(row, {begin, std::min(options_.max_length, num_tokens_ - begin)});
   } else {
-    for (const uint32_t example : packed_->row(number)) {
-      const uint64_t document = packing_order_ ? (*packing_order_)(example) : example;
-      append(row, dataset_->document(static_cast<int64_t>(document)));
+    for (const uint32_t example : packed_->row(place)) {
+      const uint64_t number = packing_order_ ? (*packing_order_)(example) : example;
+      append(row, document(static_cast<int64_t>(number)));
       row.ends.push_back(static_cast<int64_t>(row.ids.size()));
     }
   }
@@ -263,7 +279,8 @@ DataFingerprint RowBatchSource::fingerprint() const {
   const BatchOptions& o = options_;
   const std::string settings = fmt::format("{} {} {} {} {} {} {}", o.max_length, packing_name(o.packing),
                                            o.seed, o.shuffle, o.max_samples, o.val_size, num_tokens_) +
-                               (o.group_by_length ? " grouped" : "");
+                               (o.group_by_length ? " grouped" : "") +
+                               (counted_.empty() ? "" : fmt::format(" {} counted", counted_.size()));
   const int64_t content = dataset_ ? dataset_->fingerprint() : hash_of_rows(examples_);
   return {content, positive_hash(fnv1a(settings))};
 }

@@ -41,12 +41,21 @@ class RowBatchSource : public RowSource {
  private:
   void limit_samples();
   void pack_examples(const DataMessages& messages);
-  // Throws an Error if no document has a label that counts, and notes how many have none.
-  void check_labels(const DataMessages& messages) const;
+  // Throws an Error if none of the documents has a label that counts, and tells how many have none. These are
+  // left out if the options ask for it.
+  void check_labels(const DataMessages& messages);
   struct TargetCount {
     int64_t trained = 0, tokens = 0;
   };
   TargetCount count_targets(TokenRange document) const;
+  // Tells about the labels of the first `count` documents, of which some are counted.
+  void tell_of_labels(const std::vector<int64_t>& counted, int64_t count, const TargetCount& all,
+                      const DataMessages& messages) const;
+  // Returns document `index` of those that are not left out.
+  TokenRange document(int64_t index) const { return dataset_->document(number_of(index)); }
+  int64_t number_of(int64_t index) const {
+    return counted_.empty() ? index : counted_[static_cast<size_t>(index)];
+  }
   int64_t count_rows() const;
   int64_t rows_of_next_batch() const;
   void choose_split(int64_t all_rows);
@@ -59,7 +68,7 @@ class RowBatchSource : public RowSource {
   int64_t row_of_split(int64_t index) const;
   // Returns the number of the next row, and moves the position behind it.
   int64_t take_row();
-  ExampleRow read(int64_t row) const;
+  ExampleRow read(int64_t place) const;
   void append(ExampleRow& row, TokenRange range) const;
 
   std::shared_ptr<const TokenDataset> dataset_;  // null: the rows are examples_
@@ -67,6 +76,7 @@ class RowBatchSource : public RowSource {
   std::string name_;
   BatchOptions options_;  // the packing is the one in use
   int64_t num_tokens_ = 0, num_documents_ = 0, num_rows_ = 0, first_row_ = 0;
+  std::vector<int64_t> counted_;              // the documents that are not left out; empty: all
   std::optional<ExamplePacking> packed_;      // with Packing::isolated
   std::optional<Permutation> packing_order_;  // the order of the documents; none: the order of the files
   std::optional<Permutation> split_order_, epoch_order_;

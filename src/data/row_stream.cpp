@@ -45,12 +45,23 @@ void RowStream::check(const Document& document) const {
     if (!is_label(label, options_.vocab_size)) refuse(label_fault(label, options_.vocab_size));
 }
 
+bool RowStream::is_left_out() const {
+  if (!options_.leave_out_untrained || !document_.has_labels || document_.ids.empty()) return false;
+  const auto count = std::min(document_.labels.size(), static_cast<size_t>(options_.max_length));
+  const auto end = document_.labels.begin() + static_cast<std::ptrdiff_t>(count);
+  return std::all_of(document_.labels.begin() + 1, end, [](int32_t label) { return label == kIgnoredLabel; });
+}
+
 bool RowStream::next_document() {
   do {
     if (!pipeline_.next(document_)) return false;
     if (!document_.fault.empty()) {
       if (options_.tokenization.broken_rows == BrokenRows::stop) throw Error(document_.fault);
       if (document_.place.epoch == 0) skipped_.add(document_.fault);
+      document_.ids.clear();
+    }
+    if (is_left_out()) {
+      left_out_ += document_.place.epoch == 0;
       document_.ids.clear();
     }
   } while (document_.ids.empty() && document_.place.epoch == epoch_);
@@ -119,6 +130,9 @@ bool RowStream::end_epoch(StreamedRow& row) {
   const bool keep = options_.keep_rest || rows_ == 0 || packing_ == Packing::isolated;
   const bool given = keep && !row_.ids.empty() && give(row);
   clear_row();
+  if (rows_ == 0 && left_out_ > 0)
+    fail("data", "no row of {} has a label that counts within max_length={}", corpus_.path(0).string(),
+         options_.max_length);
   if (rows_ == 0) fail("data", "{} gives no row of {} tokens", corpus_.path(0).string(), options_.max_length);
   if (rows_ <= options_.first_row)
     fail("data", "val_size: {} leaves no rows to train on; {} has {} rows", options_.first_row,
@@ -131,6 +145,9 @@ bool RowStream::end_epoch(StreamedRow& row) {
 void RowStream::tell_of_epoch() {
   if (skipped_.count > 0)
     messages_(fmt::format("left out {} broken rows; the first: {}", skipped_.count, skipped_.first));
+  if (left_out_ > 0)
+    messages_(fmt::format("left out {} rows without a label that counts within max_length={}", left_out_,
+                          options_.max_length));
   if (cut_ > 0) messages_(cut_message(cut_, corpus_.path(0).string(), options_.max_length));
 }
 

@@ -37,9 +37,10 @@ struct RowStreamOptions {
   Packing packing = Packing::joined;
   bool keep_rest = false;  // keeps the last row of an epoch even if it is not full (joined; for evaluation)
   int64_t vocab_size = 0;  // ids at or above it are an Error; 0: not checked
-  int64_t first_row = 0;   // rows of an epoch before this row are left out
-  int64_t last_row = INT64_MAX;  // this row of an epoch and all later rows are left out
-  int64_t workers = 1;           // threads that tokenize ahead; 0: none
+  bool leave_out_untrained = false;  // as BatchOptions::leave_out_untrained
+  int64_t first_row = 0;             // rows of an epoch before this row are left out
+  int64_t last_row = INT64_MAX;      // this row of an epoch and all later rows are left out
+  int64_t workers = 1;               // threads that tokenize ahead; 0: none
 };
 
 class RowStream {
@@ -56,6 +57,8 @@ class RowStream {
  private:
   // Reads into document_. Returns false at the end of the corpus.
   bool next_document();
+  // Returns true if options_ leave document_ out.
+  bool is_left_out() const;
   // Refuses labels in only one part of a file, and sets packing_.
   void note_labels();
   bool end_epoch(StreamedRow& row);
@@ -81,7 +84,8 @@ class RowStream {
   std::optional<bool> has_labels_;  // true if rows of file labels_file_ have labels
   int64_t labels_file_ = -1;
   SkippedRows skipped_;
-  int64_t cut_ = 0;  // number of cut isolated examples in the first epoch
+  // numbers of cut isolated examples and of documents left out in the first epoch
+  int64_t cut_ = 0, left_out_ = 0;
   bool ended_ = false;
   DocumentPipeline pipeline_;  // declared last, because its threads use the other members
 };

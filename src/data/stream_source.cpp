@@ -79,6 +79,7 @@ RowStreamOptions StreamBatchSource::row_options() const {
   rows.kinds = kinds_;
   rows.keep_rest = batches.evaluation && batches.split == DataSplit::all;
   rows.vocab_size = batches.vocab_size;
+  rows.leave_out_untrained = batches.leave_out_untrained;
   rows.workers = options_.workers;
   const auto held_out = static_cast<int64_t>(batches.val_size);
   if (batches.split == DataSplit::train) rows.first_row = held_out;

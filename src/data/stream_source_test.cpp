@@ -62,6 +62,34 @@ class StreamTest : public DataTest {
   const ByteTokenizer tokenizer_{};
 };
 
+// Rows 0, 3, 6, ... have no label within max_length.
+TEST_F(StreamTest, RowsWithoutALabelThatCountsAreLeftOut) {
+  std::string labelled;
+  for (int i = 0; i < 20; ++i)
+    labelled += fmt::format(R"({{"input_ids":[{0},{0},{0},7],"labels":[5,{1},-100,7]}})"
+                            "\n",
+                            i, i % 3 ? i : -100);
+  for (const Packing packing : {Packing::isolated, Packing::none}) {
+    StreamOptions stream;
+    stream.files = {write("labels.jsonl", labelled).string()};
+    stream.batches.rows = 2, stream.batches.max_length = 3, stream.batches.packing = packing;
+    stream.batches.evaluation = stream.batches.leave_out_untrained = true;
+    const auto rows = take_rows(*source(stream), 1000);
+    EXPECT_EQ(rows.size(), 13u);
+    for (const Row& row : rows) EXPECT_NE(row.front() % 3, 0);
+    EXPECT_EQ(rows, indexed(stream, true));
+    stream.batches.max_samples = 8;  // rows 1, 2, 4, 5 and 7
+    EXPECT_EQ(take_rows(*source(stream), 1000), indexed(stream, true));
+    EXPECT_EQ(indexed(stream, true).size(), 5u);
+    EXPECT_EQ(indexed(stream, false).size(), 5u);
+    stream.batches.max_samples = 1;
+    EXPECT_NE(complaint(stream).find("no row of " + stream.files[0] + " has a label that counts"),
+              std::string::npos);
+    EXPECT_NE(message_of([&] { indexed(stream, true); }).find("expected labels other than -100"),
+              std::string::npos);
+  }
+}
+
 TEST_F(StreamTest, InOrderItGivesTheRowsOfAnIndexedDataSet) {
   for (const bool packing : {true, false}) {
     StreamOptions stream = options(packing);

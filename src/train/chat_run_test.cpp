@@ -75,6 +75,19 @@ TEST_F(ChatRun, AnswersBeyondTheLengthAreAnError) {
             std::string::npos);
 }
 
+TEST_F(ChatRun, RowsThatAreCutBeforeTheAnswerAreLeftOut) {
+  const std::string kept = conversation("a", "yes"), cut = conversation(std::string(40, 'b'), "no");
+  const auto loss_of = [&](const std::string& name, const std::string& text) {
+    return train(chat({"stage=sft", "train_file=" + rows(name + ".jsonl", text), "max_steps=1",
+                       "packing=false", "max_length=20", "per_device_train_batch_size=2", output(name)}))
+        .last_loss;
+  };
+  EXPECT_EQ(loss_of("some", kept + cut + cut + cut), loss_of("none", kept));
+  EXPECT_NE(log_.find("3 of 4 rows of"), std::string::npos);
+  EXPECT_NE(log_.find("within max_length=20 and are left out; the first is row 2"), std::string::npos)
+      << log_;
+}
+
 TEST_F(ChatRun, PreferencesStartAtTheReferenceAndGrow) {
   std::string text;
   for (int i = 0; i < 8; ++i) text += preference(std::string(1, static_cast<char>('a' + i)), "good", "bad");

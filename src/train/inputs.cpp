@@ -118,6 +118,7 @@ BatchOptions batch_options(const DataOptions& options, const Tokenizer* tokenize
   batch.group_by_length = options.train_sampling_strategy == "group_by_length";
   batch.bidirectional = is_encoder(config);
   if (batch.bidirectional) batch.length_multiple = length_multiple(config);
+  batch.leave_out_untrained = options.instruction_rows;
   batch.max_samples = options.max_samples;
   batch.val_size = options.val_size;
   // Padding is never predicted or seen, so any id of the model will do.

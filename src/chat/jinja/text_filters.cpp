@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "chat/jinja/filter_tables.h"
