@@ -96,11 +96,8 @@ ScoreHead::ScoreHead(HeadConfig config, int64_t features, const LayerBuilder& bu
 void ScoreHead::initialize(uint64_t seed, double initializer_range) {
   ParameterList own;
   list(own);
-  for (Parameter* parameter : own)
-    if (config_.has_values() && parameter->value.defined())
-      parameter->value.zero_();
-    else
-      galore::initialize(*parameter, seed, initializer_range);
+  for (Parameter* parameter : own) galore::initialize(*parameter, seed, initializer_range);
+  if (config_.has_values()) score_.zero_output();
 }
 
 // Returns the hidden states of the places in fp32 (N x n).

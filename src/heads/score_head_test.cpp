@@ -25,12 +25,13 @@ class ProductSink : public GradientSink {
 
 // A head over 2 rows of 5 positions with 4 features.
 struct Fixture {
-  explicit Fixture(const HeadConfig& config) : head(config, 4, DenseBuilder(ledger, at::kFloat)) {
+  explicit Fixture(const HeadConfig& config, const ScoreSize& size = {})
+      : head(config, 4, DenseBuilder(ledger, at::kFloat), size) {
     head.initialize(3, 0.5);
     ParameterList list;
     head.list(list);
     weight = list.at(0);
-    weight->value.copy_(random(weight->value.sizes(), at::kFloat, 7));
+    for (Parameter* parameter : list) parameter->value.copy_(random(parameter->value.sizes(), at::kFloat, 7));
   }
   double loss(const at::Tensor& states, const Targets& targets) {
     return head.evaluate(pass, states, targets, nullptr).loss;
@@ -109,6 +110,30 @@ TEST(ScoreHead, HasTheGradientsOfActionValues) {
     targets.transitions = at::tensor({0.3, 0.5, 0.0, NAN, 0.0, 0.0, 0.1, 0.0, 0.0}, at::kDouble).view({3, 3});
     targets.target_outputs = random({3, config.num_outputs()}, at::kFloat, 9);
     Fixture(config).expect_gradients(targets);
+  }
+}
+
+constexpr const char* kOutput = "classifier";
+
+TEST(ScoreHead, ALayerInFrontOfTheOutputHasTheGradientOfItsValues) {
+  const ScoreSize pooled{.output = kOutput, .bias = true, .dense = "pooler", .activation = "tanh"};
+  for (const ValueLoss loss : {ValueLoss::mse, ValueLoss::hl_gauss})
+    Fixture({HeadKind::value, 0, {}, {loss, -1, 1, 5}}, pooled)
+        .expect_gradients(numbers({0, 3, 4}, {0.5, -0.9, 0.1}));
+}
+
+// Zeros in both layers would never learn.
+TEST(ScoreHead, OnlyTheOutputOfANewValueHeadIsZero) {
+  Ledger ledger{at::kCPU};
+  ScoreHead head({HeadKind::value, 0, {}, {ValueLoss::mse}}, 4, DenseBuilder(ledger, at::kFloat),
+                 {.output = kOutput, .bias = true, .dense = "pooler", .activation = "tanh"});
+  head.initialize(3, 0.5);
+  ParameterList list;
+  head.list(list);
+  for (const Parameter* parameter : list) {
+    const bool is_output = parameter->name.find(kOutput) != std::string::npos;
+    const bool is_bias = parameter->value.dim() == 1;
+    EXPECT_EQ(parameter->value.abs().max().item<float>() == 0, is_output || is_bias) << parameter->name;
   }
 }
 

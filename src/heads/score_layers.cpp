@@ -15,7 +15,7 @@ ScoreLayers::ScoreLayers(ScoreSize size, int64_t features, int64_t outputs, cons
 }
 
 void ScoreLayers::drop(const Pass& pass, const at::Tensor& x, const std::string& name) const {
-  if (!pass.dropout || pass.dropout->head == 0) return;
+  if (!size_.has_dropout || !pass.dropout || pass.dropout->head == 0) return;
   dropout(x, x, pass.dropout->mask(pass.dropout->head, name), pass.dropout->place.first_row, Write::replace);
 }
 
@@ -50,6 +50,13 @@ void ScoreLayers::backward(const Pass& pass, const at::Tensor& inputs, const at:
   dense_->input_gradient(pass, before, input_gradient, Write::replace);
   dense_->report_gradient(pass, before, inputs);
   if (size_.drops_inputs) drop(pass, input_gradient, size_.dense);
+}
+
+void ScoreLayers::zero_output() {
+  ParameterList own;
+  output_->list(own);
+  for (Parameter* parameter : own)
+    if (parameter->value.defined()) parameter->value.zero_();
 }
 
 void ScoreLayers::list(ParameterList& parameters) {

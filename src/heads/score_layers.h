@@ -16,6 +16,8 @@ struct ScoreSize {
   bool bias = false;                        // of the output layer
   std::string dense = "", activation = "";  // the layer in front and its activation; "": none
   bool drops_inputs = false;                // dropout in front of the dense layer too (RoBERTa)
+  // Heads of values have none: it would be noise on a number, and its masks have one row for each place.
+  bool has_dropout = true;
 };
 
 class ScoreLayers {
@@ -29,6 +31,9 @@ class ScoreLayers {
   void backward(const Pass& pass, const at::Tensor& inputs, const at::Tensor& logits_gradient,
                 const at::Tensor& input_gradient);
   void list(ParameterList& parameters);
+  // Makes all logits zero. A layer in front of the output keeps its weights: zeros in both layers would never
+  // learn, because the gradient of each is a product with the other.
+  void zero_output();
 
  private:
   void drop(const Pass& pass, const at::Tensor& x, const std::string& name) const;

@@ -113,10 +113,15 @@ class ScoreModel : public TrunkWithHead<TrainableModel> {
  public:
   ScoreModel(std::unique_ptr<Trunk> own_trunk, const TransformerPlan& plan, const LayerBuilder& builder)
       : TrunkWithHead<TrainableModel>(std::move(own_trunk)),
-        head_(config().head, config().hidden_size, builder, plan.score) {}
+        head_(config().head, config().hidden_size, builder, score_size(plan)) {}
 
  private:
   Head& head() override { return head_; }
+  ScoreSize score_size(const TransformerPlan& plan) const {
+    ScoreSize size = plan.score;
+    size.has_dropout = !config().head.has_values();
+    return size;
+  }
 
   ScoreHead head_;
 };
@@ -138,8 +143,11 @@ void check_head(const ModelConfig& c) {
   if (c.head.kind == HeadKind::masked && !is_encoder(c))
     fail("model", "masked tokens are predicted by encoders such as bert, given model_type '{}'",
          c.model_type);
-  if ((c.head.kind == HeadKind::language || c.head.kind == HeadKind::value) && is_encoder(c))
-    fail("model", "expected a classifier, a regression or masked language modelling for the encoder '{}'",
+  const bool reads_on = c.head.kind == HeadKind::language || c.head.kind == HeadKind::action_value;
+  if (reads_on && is_encoder(c))
+    fail("model",
+         "expected a classifier, a regression, values or masked language modelling for the encoder '{}', "
+         "given a head that foresees the next token",
          c.model_type);
 }
 

@@ -24,10 +24,13 @@ TargetNetwork::TargetNetwork(const TargetOptions& options, TrainableModel& model
 }
 
 void TargetNetwork::copy_head(TrainableModel& model, Ledger& ledger) {
-  for (Parameter* parameter : model.parameters())
-    if (parameter->role == Role::head)
-      pairs_.push_back({parameter, ledger.empty(Owner::weights, parameter->sizes(), at::kFloat)});
-  GALORE_ASSERT(pairs_.size() == 1);
+  const auto is_of_head = [](const Parameter* parameter) { return parameter->of_new_head; };
+  const ParameterList parameters = model.parameters();
+  if (std::count_if(parameters.begin(), parameters.end(), is_of_head) != 1)
+    fail("target_network", "expected model for the encoder '{}', whose head has several matrices, given head",
+         model.config().model_type);
+  Parameter* weight = *std::find_if(parameters.begin(), parameters.end(), is_of_head);
+  pairs_.push_back({weight, ledger.empty(Owner::weights, weight->sizes(), at::kFloat)});
   model.set_target_weight(pairs_.front().copy);
 }
 

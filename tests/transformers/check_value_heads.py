@@ -14,6 +14,12 @@ import transformers
 
 from write_models import GPT2, SIZES, run
 
+BERT = {"vocab_size": 320, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
+        "max_position_embeddings": 66, "hidden_act": "gelu", "layer_norm_eps": 1e-12}
+ENCODERS = {"bert": {**BERT, "type_vocab_size": 2}, "roberta": {**BERT, "type_vocab_size": 1, "pad_token_id": 1},
+            "distilbert": {"vocab_size": 320, "dim": 32, "hidden_dim": 48, "n_layers": 2, "n_heads": 4, "activation": "gelu",
+                           "max_position_embeddings": 64}}
+
 # Sums of 32 products in fp32 in another order.
 TOLERANCE = 2e-5
 ROWS = [[(5 * i + 11 * j * j) % 300 + 3 for i in range(3 + 2 * j)] for j in range(4)]
@@ -73,7 +79,11 @@ def main():
     for name, config in (("llama", {"model_type": "llama", **SIZES}), ("gpt2", {"model_type": "gpt2", **GPT2})):
         for task, kind in HEADS:
             check(galore, folder, name, config, task, kind)
-    print(f"transformers {transformers.__version__}: {2 * len(HEADS)} value heads are equal")
+    for name, config in ENCODERS.items():
+        for kind in ("mse", "hl_gauss"):
+            check(galore, folder, name, {"model_type": name, **config}, "value", kind)
+    count = 2 * len(HEADS) + 2 * len(ENCODERS)
+    print(f"transformers {transformers.__version__}: {count} value heads are equal")
 
 
 if __name__ == "__main__":
