@@ -2,6 +2,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <set>
 
 #include "adapters/adapter_kind.h"
 #include "checkpoint/layer_choice.h"
@@ -25,6 +26,8 @@ const std::vector<std::pair<std::string, std::string>> kFactoredKinds{
     {"gradnormlorp", "r=4,merge_steps=4"},
     {"gradnormlorp", "variant=released"},
     {"poet_x", "block_size=16,merge_steps=4"}};
+// Those of them whose layers have no matrix of the model's size.
+const std::set<std::string> kReplacing{"low_rank", "cola", "sltrain", "inrank"};
 
 class FactoredModels : public TestRun {
  protected:
@@ -107,6 +110,14 @@ TEST_F(FactoredModels, ReadTheirOwnDirectories) {
                          kind));
   }
   train({output("model"), "max_steps=1", "overwrite_output_dir=true", "optim=adamw_torch", "optim_args="});
+  for (const auto& [kind, args] : kFactoredKinds) {
+    if (!kReplacing.contains(kind)) continue;
+    EXPECT_TRUE(contains(
+        message_of([&] {
+          build(factored(kind, args, {"config_name=", "model_name_or_path=" + (folder_ / "model").string()}));
+        }),
+        "the layers of " + kind + " replace the matrices"));
+  }
   EXPECT_FALSE(std::filesystem::exists(folder_ / "model" / kLayerChoiceName)) << "a plain model";
 }
 

@@ -46,6 +46,19 @@ int64_t resized_vocabulary(const ModelSource& source, int64_t vocab_size) {
   return rows;
 }
 
+// Refuses layers that stand in place of the matrices in the folder.
+void require_matrices(TrainableModel& model, const ModelSource& source) {
+  const AdaptedLayers* adapted = model.adapted();
+  if (!adapted || adapted->places().empty()) return;
+  const std::string name = adapted->places().front() + ".weight";
+  const ParameterList base = without_adapter(model.parameters());
+  if (std::any_of(base.begin(), base.end(), [&](const Parameter* p) { return p->name == name; })) return;
+  fail_usage("adapter",
+             "the layers of {0} replace the matrices that {1} has: expected config_name=DIR for a model from "
+             "scratch, or a folder that was trained with {0}; `galore compress` makes factors of matrices",
+             source.adapter, source.model_name_or_path);
+}
+
 }  // namespace
 
 ModelConfig model_config_of(const ModelSource& source) {
@@ -143,6 +156,7 @@ std::string set_weights(TrainableModel& model, const ModelSource& source, int64_
   if (source.model_name_or_path.empty()) {
     model.initialize(static_cast<uint64_t>(seed));
   } else {
+    require_matrices(model, source);
     // The folder may lack the head of a new task.
     if (model.config().head.kind != HeadKind::language) model.initialize_head(static_cast<uint64_t>(seed));
     note = load_weights(source.model_name_or_path, without_adapter(model.parameters()),
