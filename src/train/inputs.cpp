@@ -172,7 +172,8 @@ struct DataOpener {
     batch.rows = options.per_device_eval_batch_size;
     batch.evaluation = true;
     batch.split = held_out ? DataSplit::validation : DataSplit::all;
-    if (!held_out) batch.val_size = 0, batch.max_samples = 0;
+    // Every row of an evaluation file has a line in the file of predictions.
+    if (!held_out) batch.val_size = 0, batch.max_samples = 0, batch.leave_out_untrained = false;
     return drawn(rows(files, batch));
   }
 
