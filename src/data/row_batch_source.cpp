@@ -104,10 +104,12 @@ void RowBatchSource::tell_of_labels(const std::vector<int64_t>& counted, int64_t
     ++first;
   if (without > 0)
     messages(
-        fmt::format("note: {} of {} rows of {} have no label that counts within max_length={}{}; the "
-                    "first is row {}",
-                    without, count, name_, options_.max_length,
-                    options_.leave_out_untrained ? " and are left out" : "", first + 1));
+        options_.leave_out_untrained
+            ? fmt::format("left out {} of {} rows of {}, which have no label that counts", without, count,
+                          name_)
+            : fmt::format("note: {} of {} rows of {} have no label that counts within max_length={}; the "
+                          "first is row {}",
+                          without, count, name_, options_.max_length, first + 1));
   messages(fmt::format("the loss counts {} of {} tokens of {} ({:.1f} %)", all.trained, all.tokens, name_,
                        100 * static_cast<double>(all.trained) / static_cast<double>(all.tokens)));
 }
