@@ -7,7 +7,7 @@ FAST_TESTS ?= -LE slow
 sources = $(shell scripts/list-files 'src/*.h' 'src/*.cpp' 'src/*.cu' 'src/*.cuh' 'tests/*.h' 'tests/*.cpp' \
 	'bench/*.cpp' 'examples/*.cpp' 'cmake/*.cpp')
 
-.PHONY: help setup build debug test test-avx2 demo format check-format check tidy asan cuda check-cuda bench-peers results docs api package clean
+.PHONY: help setup build debug test test-avx2 demo format check-format check tidy asan cuda check-cuda bench-peers results docs api package check-python wheel clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -84,5 +84,12 @@ package: build  ## a Debian package of the program: build/release/galore_*.deb
 	@scripts/setup --package
 	@cd build/$(PRESET) && cpack -G DEB
 
+check-python:  ## test the Python module with the objects of the program's build
+	@scripts/setup --tests
+	@scripts/check-python $(PRESET)
+
+wheel:  ## a wheel of the Python module: dist/galore_cpp-*.whl
+	@scripts/build-wheel
+
 clean:  ## remove the builds; .deps and demo stay
-	@rm -rf build
+	@rm -rf build dist

@@ -6,20 +6,31 @@ add_library(galore_options INTERFACE)
 # We pass the flag, because CMake's OpenMP target links the compiler's libgomp by its path: libtorch
 # ships a library of the same name, and one program cannot load both. We set -Werror only on request: a
 # compiler that we have not tried may warn where ours does not, which must not stop its user.
+#
+# The Python module is a shared library of the objects of which the program is made. Hidden functions are
+# called directly and may be inlined, as in code that is not position independent. We pass the flags,
+# because CMake's property would give programs -fPIE, with which GCC refuses precompiled headers of -fPIC.
 target_compile_options(galore_options INTERFACE
   "$<BUILD_INTERFACE:$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;$<$<BOOL:${GALORE_WERROR}>:-Werror>>>"
+  "$<BUILD_INTERFACE:$<$<COMPILE_LANGUAGE:CXX>:-fPIC;-fvisibility=hidden>$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-fPIC>>"
   $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>)
 target_link_options(galore_options INTERFACE $<$<LINK_LANGUAGE:CXX>:-fopenmp> $<$<LINK_LANGUAGE:CUDA>:-fopenmp>)
 target_include_directories(galore_options INTERFACE "$<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/src>")
 target_compile_features(galore_options INTERFACE cxx_std_20)
 
+target_link_libraries(galore_options INTERFACE Libtorch::cpu)
 # libtorch ships the headers of fmt 12, and Debian another version of the library. Code that formats
-# text links only when this folder is searched before libtorch's.
-find_path(GALORE_FMT_HEADERS fmt/core.h PATHS /usr/include NO_DEFAULT_PATH REQUIRED)
-file(MAKE_DIRECTORY "${CMAKE_BINARY_DIR}/fmt_first")
-file(CREATE_LINK "${GALORE_FMT_HEADERS}/fmt" "${CMAKE_BINARY_DIR}/fmt_first/fmt" SYMBOLIC)
-target_include_directories(galore_options SYSTEM BEFORE INTERFACE "$<BUILD_INTERFACE:${CMAKE_BINARY_DIR}/fmt_first>")
-target_link_libraries(galore_options INTERFACE Libtorch::cpu fmt::fmt)
+# text links only when Debian's headers are searched before libtorch's. The Python module uses
+# libtorch's headers and no library, so that it needs no package of Debian.
+if(GALORE_PYTHON)
+  target_compile_definitions(galore_options INTERFACE FMT_HEADER_ONLY)
+else()
+  find_path(GALORE_FMT_HEADERS fmt/core.h PATHS /usr/include NO_DEFAULT_PATH REQUIRED)
+  file(MAKE_DIRECTORY "${CMAKE_BINARY_DIR}/fmt_first")
+  file(CREATE_LINK "${GALORE_FMT_HEADERS}/fmt" "${CMAKE_BINARY_DIR}/fmt_first/fmt" SYMBOLIC)
+  target_include_directories(galore_options SYSTEM BEFORE INTERFACE "$<BUILD_INTERFACE:${CMAKE_BINARY_DIR}/fmt_first>")
+  target_link_libraries(galore_options INTERFACE fmt::fmt)
+endif()
 
 # libtorch's headers take seconds per file, so every folder reuses one set of precompiled headers.
 add_library(galore_pch STATIC "${CMAKE_SOURCE_DIR}/cmake/pch.cpp")

@@ -1,6 +1,9 @@
 #include "kernels/apply_direction.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <algorithm>
 
 #include "core/errors.h"
 #include "kernels/formulas/rounding.h"
@@ -15,11 +18,11 @@ bool is_bfloat16(const at::Tensor& tensor) { return tensor.scalar_type() == at::
 
 // For devices without our kernels: the same arithmetic by tensor operations.
 void round_composed(const at::Tensor& source, at::Tensor& destination, const RandomStream* stochastic) {
-  if (!stochastic || destination.scalar_type() != at::kBFloat16) {
+  if (!stochastic || destination.scalar_type() == at::kFloat) {
     destination.copy_(source);
     return;
   }
-  at::Tensor host = at::empty(destination.sizes(), at::kBFloat16);
+  at::Tensor host = at::empty(destination.sizes(), destination.scalar_type());
   round_into(source.to(at::kCPU).contiguous(), host, stochastic);
   destination.copy_(host);
 }
@@ -52,7 +55,25 @@ void update_on_cuda(const WeightUpdate& update, const at::Tensor& direction, at:
   cuda::apply_direction(update.factors(), direction, weight, update.stochastic);
 }
 
+// Weights in fp16 are rare, so this loop has no vectors.
+void round_half(const float* source, at::Half* out, int64_t count, const RandomStream& stream) {
+  constexpr int64_t kGroup = formulas::kRoundingsPerBlock, kGroups = 4096;
+  at::parallel_for(0, (count + kGroup - 1) / kGroup, kGroups, [&](int64_t begin, int64_t end) {
+    for (int64_t group = begin; group < end; ++group) {
+      const auto words = stream.block(static_cast<uint64_t>(group));
+      for (int64_t i = group * kGroup; i < std::min(count, (group + 1) * kGroup); ++i)
+        out[i] = at::Half(formulas::round_stochastic_half(source[i], formulas::rounding_bits(words, i % kGroup)),
+                          at::Half::from_bits());
+    }
+  });
+}
+
 void round_on_cpu(const at::Tensor& source, at::Tensor& destination, const RandomStream* stochastic) {
+  if (stochastic && destination.scalar_type() == at::kHalf) {
+    const at::Tensor exact = source.contiguous();
+    return round_half(exact.const_data_ptr<float>(), destination.mutable_data_ptr<at::Half>(),
+                      destination.numel(), *stochastic);
+  }
   if (!is_bfloat16(destination) || !source.is_contiguous())
     return round_composed(source, destination, stochastic);
   cpu::round_into(source.const_data_ptr<float>(), destination.mutable_data_ptr<at::BFloat16>(),

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/device.h"
+
 namespace galore::kernels {
 
 // Which versions of one operation exist.
@@ -47,7 +49,7 @@ class Operation<Result(Arguments...)> {
  private:
   Function version_for(const at::Tensor& place) const {
     if (place.is_cpu() && versions_.cpu) return versions_.cpu;
-    if (place.is_cuda() && versions_.cuda) return versions_.cuda;
+    if (place.is_cuda() && versions_.cuda && galore::cuda::is_built()) return versions_.cuda;
     return versions_.composed;
   }
 

@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-#include "optim/optimizer.h"
+#include "optim/torch_optimizer.h"
 
 namespace galore {
 
@@ -29,12 +29,12 @@ class AutogradOptimizer {
   };
   using Places = std::map<std::string, Place>;
 
-  // The tensors must be contiguous leaves that require a gradient, in fp32 or bf16 and all on one device;
-  // they are updated in place. `places` states by name the roles of tensors in their module. Roles that it
-  // leaves out are derived from the tensors' names (optim/foreign_names.h). options.target_modules says which
-  // matrices are projected ("all-linear": all except embedding and head). If it is empty, all matrices are
-  // projected where places are given, and otherwise those with "attn" or "mlp" in their names. Any other
-  // tensor is an Error, and so are quantized weights (weight_bits=8).
+  // The tensors are those that TorchOptimizer accepts. `places` states by name the roles of tensors in their
+  // module. Roles that it leaves out are derived from the tensors' names (optim/foreign_names.h).
+  // options.target_modules says which matrices are projected ("all-linear": all except embedding and head).
+  // If it is empty, all matrices are projected where places are given, and otherwise those with "attn" or
+  // "mlp" in their names. libtorch keeps one such hook for each tensor, so a tensor that has one is an Error,
+  // and no other may be set while the optimizer lives.
   AutogradOptimizer(const NamedTensors& parameters, const OptimizerOptions& options,
                     const Places& places = {});
   ~AutogradOptimizer();
@@ -44,32 +44,23 @@ class AutogradOptimizer {
   // Begins an update; call it before its first backward pass. The losses of the micro-batches add up, so
   // scale each by its share. A pass outside of an update, or one too many, is an Error.
   void begin_update(double learning_rate, int64_t micro_batches = 1);
-  // Ends an update; call it after its last backward pass. A tensor that a pass did not reach gets a gradient
-  // of zero.
+  // Ends an update; call it after its last backward pass. A tensor that no pass reached is left alone with
+  // its state, as by torch's optimizers.
   UpdateReport finish_update();
 
   // Returns the optimizer: its grouping, its options, and its state (StateWriter and StateReader in
   // checkpoint/state_files.h).
-  Optimizer& optimizer() { return *optimizer_; }
-  const Optimizer& optimizer() const { return *optimizer_; }
+  Optimizer& optimizer() { return engine_->optimizer(); }
+  const Optimizer& optimizer() const { return engine_->optimizer(); }
   // Returns the bytes of state and gradients by owner. The weights belong to the caller.
-  const Ledger& ledger() const { return ledger_; }
+  const Ledger& ledger() const { return engine_->ledger(); }
 
  private:
   class Hook;
   class HookBinding;
-  struct Weight {
-    Parameter parameter;
-    at::Tensor tensor;
-    int64_t remaining = 0;  // gradients of this update that are still missing
-    std::unique_ptr<HookBinding> binding;
-  };
-  void take_gradient(Weight& weight);
 
-  Ledger ledger_;
-  Workspace workspace_;
-  std::vector<std::unique_ptr<Weight>> weights_;
-  std::unique_ptr<Optimizer> optimizer_;
+  std::unique_ptr<TorchOptimizer> engine_;
+  std::vector<std::unique_ptr<HookBinding>> bindings_;
 };
 
 }  // namespace galore

@@ -41,6 +41,8 @@ class GradientBuffer : public GradientSink {
   // Replaces a complete full gradient by its projection, in a buffer of this parameter. `refreshed` tells
   // that the basis was just taken from this gradient.
   void keep_projection(Subspace& subspace, bool refreshed);
+  // Makes the next report the last one of this update, which has one group.
+  void close() { remaining_ = parameter_.uses; }
   bool ignored() const { return update_.ignored; }
   bool complete() const { return remaining_ == 0; }
   // Returns the sum over the processes that this process takes part in. It is valid when the process's share

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "core/errors.h"
 #include "optim/parameter_groups.h"
 #include "optim/settings.h"
 #include "optim/update_driver.h"
@@ -19,8 +20,15 @@ ParameterList those(const ParameterList& parameters, const Wanted& wanted) {
 }
 
 Grouping group(const ParameterList& trainable, const OptimizerOptions& options) {
-  if (options.settings->method) return group_parameters(trainable, options.target_modules);
-  return {std::vector<bool>(trainable.size(), false), "no parameter is projected", {}};
+  Grouping grouping = options.settings->method
+                          ? group_parameters(trainable, options.target_modules)
+                          : Grouping{std::vector<bool>(trainable.size(), false), "no parameter is projected", {}};
+  for (size_t i = 0; i < trainable.size(); ++i) {
+    const auto choice = options.choices.find(trainable[i]->name);
+    if (choice != options.choices.end() && choice->second.targeted)
+      grouping.projected[i] = *choice->second.targeted && is_matrix(*trainable[i]);
+  }
+  return grouping;
 }
 
 // A layer keeps numbers of its own in parameters that an adapter has and nobody trains. The files of some
@@ -69,6 +77,16 @@ void Optimizer::begin_update(double learning_rate, int64_t micro_batches) {
 void Optimizer::begin_update(double learning_rate, const UpdateShare& share) {
   driver_->begin(learning_rate, share);
 }
+
+void Optimizer::set_rates(const std::vector<WeightRates>& rates) {
+  GALORE_ASSERT(rates.size() == driver_->weights().size());
+  for (size_t i = 0; i < rates.size(); ++i) {
+    driver_->weights()[i]->learning_rate_factor = rates[i].learning_rate;
+    driver_->weights()[i]->weight_decay = rates[i].weight_decay;
+  }
+}
+
+void Optimizer::close(size_t index) { driver_->weights()[index]->gradient->close(); }
 
 UpdateReport Optimizer::finish_update(bool discard) {
   UpdateReport report = driver_->finish(discard);

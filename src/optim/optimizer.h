@@ -27,6 +27,11 @@ class Subspace;
 class UpdateDriver;
 Collective& single_process();  // core/collective.h
 
+// The learning rate and the decay of one weight.
+struct WeightRates {
+  double learning_rate = 1, weight_decay = 0;
+};
+
 class Optimizer {
  public:
   // Attaches a sink to every trainable parameter and detaches the sinks when destroyed; the parameters must
@@ -46,6 +51,14 @@ class Optimizer {
   // gets with the same numbers of micro-batches and groups. A process without a micro-batch (share.idle())
   // makes one backward pass over any batch, whose gradients are dropped.
   void begin_update(double learning_rate, const UpdateShare& share);
+  // Sets the rates of each trainable parameter, in their order, from the next update on. begin_update()'s
+  // learning rate multiplies them.
+  void set_rates(const std::vector<WeightRates>& rates);
+  // An update that begins with so many micro-batches has an unknown number, which is at least two.
+  static constexpr int64_t kUnknownMicroBatches = int64_t{1} << 40;
+  // Tells that the next report of a trainable parameter, given by its place among them, is its last one in an
+  // update with an unknown number of micro-batches.
+  void close(size_t index);
   // Call it after the last micro-batch of an update. With `discard` the update does not count, and a refresh
   // that was due stays due in the next update. In whole-model mode weights and state stay unchanged. Weights
   // that layer-wise mode has written during the backward pass stay written.

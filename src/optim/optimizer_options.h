@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,9 +24,15 @@ Cloned<OptimizerSettings> resolve_optimizer(
     const std::vector<std::pair<std::string, std::string>>& defaults = {});
 
 struct WeightOverride {
-  std::string pattern;  // as optim_target_modules
+  std::string pattern;  // as optim_target_modules; "": matches no weight by its name
   Cloned<OptimizerSettings> settings;
   double learning_rate_factor = 1;
+};
+
+// A caller that groups weights by itself states for one weight which settings it has.
+struct WeightChoice {
+  std::optional<size_t> own_settings;  // an index of `overrides`; nothing: the settings of all weights
+  std::optional<bool> targeted;        // nothing: target_modules decide
 };
 
 struct OptimizerOptions {
@@ -34,6 +42,8 @@ struct OptimizerOptions {
   std::vector<std::string> target_modules;
   // Weights with their own settings. A matrix that an override names is targeted.
   std::vector<WeightOverride> overrides;
+  // By the name of the weight. A weight that has a choice is not looked up by patterns.
+  std::map<std::string, WeightChoice> choices;
   double weight_decay = 0;
   // Multiplies the learning rate of each weight; null: 1 for all.
   std::function<double(const Parameter&)> learning_rate_factor = nullptr;

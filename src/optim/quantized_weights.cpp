@@ -25,7 +25,7 @@ void declare_options(OptionTable& table, QuantizedWeightOptions& options) {
 }
 
 std::optional<GroupFormat> weight_format(const OptimizerOptions& options, const Parameter& matrix) {
-  const WeightOverride* own = find_override(options.overrides, matrix);
+  const WeightOverride* own = find_override(options, matrix);
   const OptimizerSettings& settings = own ? *own->settings : *options.settings;
   if (!settings.quantized_weights || settings.quantized_weights->bits != 8) return std::nullopt;
   if (!own && !is_targeted(matrix, options.target_modules)) return std::nullopt;

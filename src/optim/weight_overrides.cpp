@@ -49,10 +49,14 @@ std::vector<WeightOverride> parse_overrides(const std::string& optim, const std:
   return all;
 }
 
-const WeightOverride* find_override(const std::vector<WeightOverride>& overrides,
-                                    const Parameter& parameter) {
-  for (const WeightOverride& candidate : overrides)
-    if (matches_target(parameter, candidate.pattern)) return &candidate;
+const WeightOverride* find_override(const OptimizerOptions& options, const Parameter& parameter) {
+  const auto chosen = options.choices.find(parameter.name);
+  if (chosen != options.choices.end()) {
+    const std::optional<size_t> own = chosen->second.own_settings;
+    return own ? &options.overrides.at(*own) : nullptr;
+  }
+  for (const WeightOverride& candidate : options.overrides)
+    if (!candidate.pattern.empty() && matches_target(parameter, candidate.pattern)) return &candidate;
   return nullptr;
 }
 

@@ -17,7 +17,8 @@ namespace galore {
 std::vector<WeightOverride> parse_overrides(const std::string& optim, const std::string& optim_args,
                                             const std::vector<std::pair<std::string, std::string>>& defaults,
                                             const std::string& text);
-// Returns the first override with a pattern that matches the parameter, or null.
-const WeightOverride* find_override(const std::vector<WeightOverride>& overrides, const Parameter& parameter);
+// Returns the override that the options choose for the parameter, otherwise the first one with a pattern that
+// matches it, or null.
+const WeightOverride* find_override(const OptimizerOptions& options, const Parameter& parameter);
 
 }  // namespace galore

@@ -21,11 +21,11 @@ WeightState::WeightState(Parameter& parameter, const OptimizerOptions& options, 
 
 WeightState::WeightState(Parameter& parameter, const OptimizerOptions& options, bool targeted,
                          int64_t num_layers, Workspace& workspace)
-    : WeightState(parameter, options, find_override(options.overrides, parameter)) {
-  const bool has_own_settings = &settings != &*options.settings;
+    : WeightState(parameter, options, find_override(options, parameter)) {
+  const bool by_pattern = &settings != &*options.settings && !options.choices.count(parameter.name);
   described_ = {.name = parameter.name,
                 .shape = matrix_sizes(parameter),
-                .targeted = targeted || (has_own_settings && is_matrix(parameter)),
+                .targeted = targeted || (by_pattern && is_matrix(parameter)),
                 .role = parameter.role,
                 .layer = parameter.layer,
                 .num_layers = num_layers};

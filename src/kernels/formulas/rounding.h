@@ -1,4 +1,4 @@
-// Rounding of fp32 to bf16 and the update of a bf16 weight, for the compilers of host and device. Both can
+// Rounding of fp32 to bf16 and fp16, and the update of a bf16 weight, for the compilers of host and device. Both can
 // call constexpr functions.
 #pragma once
 
@@ -22,6 +22,22 @@ constexpr uint16_t round_stochastic(float value, uint32_t random16) {
   const uint32_t bits = std::bit_cast<uint32_t>(value);
   if ((bits & 0x7f800000) == 0x7f800000) return round_nearest(value);
   return static_cast<uint16_t>((bits + random16) >> 16);
+}
+
+// Rounds to fp16 as round_stochastic() does to bf16; infinities and NaN become 0x7c00 and 0x7e00. Normal
+// numbers of fp16 discard 13 bits of fp32. Below them fp16 has multiples of 2^-24.
+constexpr uint16_t round_stochastic_half(float value, uint32_t random16) {
+  const uint32_t bits = std::bit_cast<uint32_t>(value), magnitude = bits & 0x7fffffff;
+  const uint32_t sign = (bits >> 16) & 0x8000;
+  if (magnitude >= 0x7f800000) return static_cast<uint16_t>(sign | (magnitude > 0x7f800000 ? 0x7e00 : 0x7c00));
+  if (magnitude >= 0x38800000) {  // 2^-14
+    const uint32_t half = ((magnitude + (random16 >> 3)) >> 13) - 0x1c000;
+    return static_cast<uint16_t>(sign | (half < 0x7c00 ? half : 0x7c00));
+  }
+  const float steps = std::bit_cast<float>(magnitude) * 0x1p24f;
+  const auto below = static_cast<uint32_t>(steps);
+  const auto rest = static_cast<uint32_t>((steps - static_cast<float>(below)) * 0x1p16f);
+  return static_cast<uint16_t>(sign | (below + ((rest + random16) >> 16)));
 }
 
 // One block of the random stream serves eight elements: element i takes bits from block i / 8, slot i % 8.
