@@ -47,7 +47,8 @@ def class_name(preset: str) -> str:
 def annotation(option: dict) -> str:
     """Returns the type of an option."""
     if option["choices"]:
-        return f"Literal[{', '.join(json.dumps(choice) for choice in option['choices'])}]"
+        words = option["choices"] if option["type"] == "int" else map(json.dumps, option["choices"])
+        return f"Literal[{', '.join(words)}]"
     return TYPES[option["type"]]
 
 

@@ -14,6 +14,7 @@ import sys
 
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 40
+GENERATED = "python/galore_cpp/optim/_presets.py"  # a test holds it to the tables
 OPENS = re.compile(r"\)[^;]*\{$")
 SUFFIXES = {".h", ".cpp", ".cu", ".cuh", ".js", ".css", ".html", ".py", ".sh", ".cmake"}
 NAMES = {"CMakeLists.txt", "Makefile"}
@@ -69,6 +70,8 @@ def main():
     root = pathlib.Path(__file__).resolve().parent.parent
     faults, longest, count = [], (0, ""), 0
     for name, language, text in sources(root):
+        if name == GENERATED:
+            continue
         lines = text.splitlines()
         count += 1
         longest = max(longest, (len(lines), name))

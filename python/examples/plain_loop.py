@@ -24,8 +24,7 @@ def main(path: str = "") -> list[float]:
         for first in range(0, len(data), 4):
             window = data[first:first + 4]
             for ids in window:
-                logits = model(ids[:, :-1])
-                loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten()) / len(window)
+                loss = torch.nn.functional.cross_entropy(model(ids).flatten(0, 1), ids.flatten()) / len(window)
                 if ids is window[-1]:
                     loss.backward()  # each weight is written here, and its gradient freed
                 else:

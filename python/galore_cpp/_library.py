@@ -32,7 +32,7 @@ def load() -> None:
     """Loads the library once for each process; another call does nothing."""
     path = _path()
     try:
-        torch.ops.load_library(str(path))
+        torch.ops.load_library(str(path))  # type: ignore[no-untyped-call]
     except OSError as error:
         raise ImportError(f"[galore_cpp] {path} does not load with torch {torch.__version__}: {error}") from error
 

@@ -16,7 +16,7 @@ from galore_cpp.optim import CLASSES, GaloreOptimizer, from_name
 from galore_cpp.optim._groups import clean_name
 
 
-class GaloreCallback(TrainerCallback):  # type: ignore[misc]
+class GaloreCallback(TrainerCallback):
     """Reads the trainer's arguments, makes the optimizer of them, and logs the norm of a layer-wise run."""
 
     def __init__(self, model: torch.nn.Module, optim: Optional[str], options: dict[str, Any]) -> None:

@@ -40,12 +40,12 @@ class Engine : public torch::CustomClassHolder {
     std::vector<TorchOptimizer::Entry> entries;
     std::vector<GroupedWeight> weights;
     for (size_t i = 0; i < names.size(); ++i) {
-      entries.push_back({.name = names[i],
-                         .tensor = tensors[i],
-                         .role = roles[i] < 0 ? role_by_name(names[i], tensors[i].dim())
-                                              : static_cast<Role>(roles[i]),
-                         .layer = layer_by_name(names[i]),
-                         .whole_products = products[i] != 0});
+      entries.push_back(
+          {.name = names[i],
+           .tensor = tensors[i],
+           .role = roles[i] < 0 ? role_by_name(names[i], tensors[i].dim()) : static_cast<Role>(roles[i]),
+           .layer = layer_by_name(names[i]),
+           .whole_products = products[i] != 0});
       weights.push_back({.name = names[i], .settings = static_cast<size_t>(settings_of[i])});
       if (targeted[i] >= 0) weights.back().targeted = targeted[i] != 0;
     }

@@ -23,7 +23,7 @@ def needs(*packages):
 def test_plain_loop(tmp_path):
     import plain_loop
     losses = plain_loop.main(str(tmp_path / "checkpoint.pt"))
-    assert len(losses) == 6 and losses == plain_loop.main() and losses[-1] < losses[0]
+    assert len(losses) == 6 and losses == plain_loop.main() and max(losses[3:]) < min(losses[:3])
 
 
 @needs("accelerate")
@@ -87,13 +87,13 @@ def test_trainer_arguments_choose_the_optimizer(tmp_path):
     import hf_trainer
     import transformers
     args = transformers.TrainingArguments(
-        output_dir=str(tmp_path), optim="galore_adamw_8bit", optim_args="rank=3, scale=0.5, proj_type=left",
+        output_dir=str(tmp_path), optim="galore_adamw", optim_args="rank=3, scale=0.5, proj_type=left",
         optim_target_modules=["mlp"], learning_rate=3e-3, adam_beta1=0.8, weight_decay=0.2, report_to=[], use_cpu=True)
     trainer = transformers.Trainer(hf_trainer.small_model(), args, train_dataset=hf_trainer.rows(),
                                    **galore.hf.trainer(hf_trainer.small_model()))
     optimizer = trainer.create_optimizer()
     group = optimizer.param_groups[0]
-    assert isinstance(optimizer, galore.optim.GaLoreAdamW8bit)
+    assert isinstance(optimizer, galore.optim.GaLoreAdamW)
     assert (group["rank"], group["scale"], group["proj_type"], group["lr"], group["betas"], group["eps"]) == (
         3, 0.5, "left", 3e-3, (0.8, 0.999), 1e-6)
     assert [g["weight_decay"] for g in optimizer.param_groups] == [0.2, 0.0]

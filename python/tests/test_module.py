@@ -33,6 +33,22 @@ def test_generated_classes_are_those_of_the_tables(monkeypatch):
     assert len(tables["presets"]) == len(set(galore.optim.CLASSES.values()))
 
 
+def test_types_are_checked(tmp_path):
+    pytest.importorskip("mypy")
+    sample = tmp_path / "sample.py"
+    sample.write_text("import torch\nfrom galore_cpp.optim import GaLoreAdamW8bit, from_name\n"
+                      "model = torch.nn.Linear(4, 4)\n"
+                      "good = GaLoreAdamW8bit(model.named_parameters(), lr=1e-3, rank=8, proj_type='left')\n"
+                      "norm: float = good.last_update.gradient_norm if good.last_update else 0.0\n"
+                      "also: torch.optim.Optimizer = from_name([{'params': model.parameters(), 'rank': 2}], 'muon')\n"
+                      "bad = GaLoreAdamW8bit(model, rank='8', proj_type='sideways')\n")
+    found = subprocess.run([sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), str(sample)],
+                           capture_output=True, text=True, check=False, env={**os.environ, "MYPYPATH": str(PYTHON)})
+    errors = [line for line in found.stdout.splitlines() if "error:" in line]
+    assert len(errors) == 2 and all("sample.py:7:" in line for line in errors), found.stdout
+    assert "rank" in errors[0] and "proj_type" in errors[1]
+
+
 def test_names_and_options_are_suggested():
     model = tiny()
     with pytest.raises(ValueError, match="nearest known one is 'galore_adamw'"):
@@ -92,9 +108,10 @@ def test_from_spec_is_the_preset_of_its_parts():
 @pytest.mark.parametrize("name", ["galore_adamw_8bit", "galore_adamw_8bit_layerwise", "adamw_torch", "muon_layerwise"])
 def test_plan_is_what_a_run_takes(name):
     model = Tiny(width=64, tokens=256)
-    optimizer = galore.optim.from_name(model, name)
+    options = {"rank": 16} if "galore" in name else {}
+    optimizer = galore.optim.from_name(model, name, **options)
     run(model, optimizer, 0, 1)
-    planned, measured = galore.optim.plan(model, name)[name], optimizer.memory()
+    planned, measured = galore.optim.plan(model, name, **options)[name], optimizer.memory()
     for owner in ("moments", "bases", "workspace"):
         assert planned[owner] == measured[owner], owner
     assert planned["weights"] == sum(parameter.nbytes for parameter in model.parameters())
@@ -104,7 +121,7 @@ def test_plan_is_what_a_run_takes(name):
 def test_wrappers_leave_names_as_they_are():
     model = tiny()
     names = list(galore.optim.AdamW(torch.nn.DataParallel(model))._parameters)
-    assert names == [name for name, _ in model.named_parameters()]
+    assert sorted(names) == sorted(name for name, _ in model.named_parameters())
     compiled = torch.compile(model, backend="aot_eager")
     assert list(galore.optim.AdamW(compiled)._parameters) == names
 

@@ -40,7 +40,7 @@ def test_no_full_gradient_of_a_projected_weight_exists_between_refreshes():
     seen = []
     model.layers[0].up_proj.weight.register_hook(lambda gradient: seen.append(gradient))
     run(model, optimizer, 1, 1)
-    assert seen == [] and model.layers[0].up_proj.weight.grad is None
+    assert seen in ([], [None]) and model.layers[0].up_proj.weight.grad is None
 
 
 def test_keeps_state_and_evaluates_and_works_under_autocast():

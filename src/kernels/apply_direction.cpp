@@ -62,8 +62,9 @@ void round_half(const float* source, at::Half* out, int64_t count, const RandomS
     for (int64_t group = begin; group < end; ++group) {
       const auto words = stream.block(static_cast<uint64_t>(group));
       for (int64_t i = group * kGroup; i < std::min(count, (group + 1) * kGroup); ++i)
-        out[i] = at::Half(formulas::round_stochastic_half(source[i], formulas::rounding_bits(words, i % kGroup)),
-                          at::Half::from_bits());
+        out[i] =
+            at::Half(formulas::round_stochastic_half(source[i], formulas::rounding_bits(words, i % kGroup)),
+                     at::Half::from_bits());
     }
   });
 }

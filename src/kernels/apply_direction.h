@@ -1,8 +1,8 @@
 // Writes weights: W = (W * decay_before - learning_rate * direction) * decay_after.
 //
-// fp32 weights are written without rounding. bf16 and fp16 weights are computed in fp32 and rounded to nearest (ties
-// to even) or stochastically: up with the probability of the discarded part, so that the mean of many
-// roundings is exact.
+// fp32 weights are written without rounding. bf16 and fp16 weights are computed in fp32 and rounded to
+// nearest (ties to even) or stochastically: up with the probability of the discarded part, so that the mean
+// of many roundings is exact.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -26,7 +26,8 @@ struct WeightUpdate {
 
 // Updates `weight` (fp32, bf16 or fp16, contiguous) by `direction` (fp32, the weight's shape).
 void apply_direction(const WeightUpdate& update, const at::Tensor& direction, at::Tensor& weight);
-// Rounds fp32 `source` into `destination` (fp32, bf16 or fp16, same shape; contiguous if rounded stochastically).
+// Rounds fp32 `source` into `destination` (fp32, bf16 or fp16, same shape; contiguous if rounded
+// stochastically).
 void round_into(const at::Tensor& source, at::Tensor& destination, const RandomStream* stochastic);
 
 // Returns the sum of squares in fp64. It is the same for any number of threads (fixed pieces, added in

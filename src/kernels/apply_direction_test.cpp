@@ -71,6 +71,28 @@ TEST(ApplyDirection, Float32WeightsEqualTheTensorLibrary) {
   EXPECT_TRUE(weight.equal(expected));
 }
 
+// The mean of many roundings is exact, and each is one of the two neighbours in fp16: for normal numbers,
+// numbers below them, and zero.
+TEST(Rounding, StochasticHalfIsRightOnAverage) {
+  for (const float exact : {1.0003f, -0.1f, 3e-6f, -2.1e-8f, 0.0f, 1234.56f}) {
+    const at::Tensor source = at::full({1 << 16}, exact);
+    at::Tensor rounded = at::empty({1 << 16}, at::kHalf);
+    const RandomStream stream(7, "test", "w", 3);
+    round_into(source, rounded, &stream);
+    const float nearest = source[0].to(at::kHalf).to(at::kFloat).item<float>();
+    const float step = std::max(0x1p-24f, std::abs(exact) * 0x1p-10f);
+    EXPECT_LE((rounded.to(at::kFloat) - nearest).abs().max().item<float>(), step) << exact;
+    // The mean of 2^16 roundings has a standard error of at most half a step / 2^8.
+    EXPECT_NEAR(rounded.to(at::kDouble).mean().item<double>(), exact, step * 5 / 512) << exact;
+  }
+  at::Tensor special = at::tensor(
+                 {1e6f, -std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}),
+             rounded = at::empty({3}, at::kHalf);
+  const RandomStream stream(7, "test", "w", 3);
+  round_into(special, rounded, &stream);
+  EXPECT_TRUE(at::allclose(rounded, special.to(at::kHalf), 0, 0, /*equal_nan=*/true));
+}
+
 TEST(Rounding, NearestEqualsTheTensorLibrary) {
   const at::Tensor source = at::randn({10001}) * at::randn({10001}).exp();
   at::Tensor rounded = at::empty({10001}, at::kBFloat16);

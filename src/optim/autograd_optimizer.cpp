@@ -31,7 +31,8 @@ class AutogradOptimizer::Hook : public torch::autograd::PostAccumulateGradHook {
  public:
   Hook(TorchOptimizer& engine, size_t index) : engine_(engine), index_(index) {}
   void operator()(const at::Tensor& tensor) override {
-    engine_.take(index_, std::exchange(tensor.mutable_grad(), at::Tensor()));
+    const at::Tensor gradient = std::exchange(tensor.mutable_grad(), at::Tensor());
+    if (gradient.defined()) engine_.take(index_, gradient);  // a function may return none for an input
   }
 
  private:
@@ -45,8 +46,8 @@ class AutogradOptimizer::HookBinding {
   HookBinding(const std::string& name, at::Tensor tensor, std::unique_ptr<Hook> hook)
       : tensor_(std::move(tensor)) {
     if (torch::autograd::impl::post_acc_grad_hooks(tensor_))
-      fail_usage("optimizer", "{}: expected a tensor without a hook after its gradient, given one with a hook",
-                 name);
+      fail_usage("optimizer",
+                 "{}: expected a tensor without a hook after its gradient, given one with a hook", name);
     torch::autograd::impl::set_post_acc_grad_hooks(tensor_, std::move(hook));
   }
   ~HookBinding() { torch::autograd::impl::set_post_acc_grad_hooks(tensor_, nullptr); }

@@ -35,15 +35,19 @@ class LoadState : public StateVisitor {
   void tensor(const std::string& name, at::Tensor& tensor) override {
     const at::Tensor* value = find_(name);
     if (!tensor.defined()) {
-      if (value) tensor = value->detach().to(device_, value->scalar_type(), /*non_blocking=*/false, /*copy=*/true);
+      if (value)
+        tensor = value->detach().to(device_, value->scalar_type(), /*non_blocking=*/false, /*copy=*/true);
       return;
     }
     check(name, value, tensor.scalar_type());
     if (value->sizes() != tensor.sizes())
-      fail_usage("state", "{}: expected the shape {}, given {}", name, shape_text(tensor), shape_text(*value));
+      fail_usage("state", "{}: expected the shape {}, given {}", name, shape_text(tensor),
+                 shape_text(*value));
     tensor.copy_(*value);
   }
-  void scalar(const std::string& name, int64_t& value) override { value = number(name, at::kLong).item<int64_t>(); }
+  void scalar(const std::string& name, int64_t& value) override {
+    value = number(name, at::kLong).item<int64_t>();
+  }
   void scalar(const std::string& name, double& value) override {
     value = number(name, at::kDouble).item<double>();
   }

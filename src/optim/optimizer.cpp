@@ -20,9 +20,10 @@ ParameterList those(const ParameterList& parameters, const Wanted& wanted) {
 }
 
 Grouping group(const ParameterList& trainable, const OptimizerOptions& options) {
-  Grouping grouping = options.settings->method
-                          ? group_parameters(trainable, options.target_modules)
-                          : Grouping{std::vector<bool>(trainable.size(), false), "no parameter is projected", {}};
+  Grouping grouping =
+      options.settings->method
+          ? group_parameters(trainable, options.target_modules)
+          : Grouping{std::vector<bool>(trainable.size(), false), "no parameter is projected", {}};
   for (size_t i = 0; i < trainable.size(); ++i) {
     const auto choice = options.choices.find(trainable[i]->name);
     if (choice != options.choices.end() && choice->second.targeted)

@@ -57,7 +57,8 @@ TorchOptimizer::TorchOptimizer(const std::vector<Entry>& entries, const Optimize
     require(entry.name, names.insert(entry.name).second, "a name of its own", "one that occurs twice");
     Weight& weight = *weights_.emplace_back(std::make_unique<Weight>());
     weight.tensor = entry.tensor;
-    weight.sizes_only = at::empty({}, entry.tensor.options().requires_grad(false)).expand(entry.tensor.sizes());
+    weight.sizes_only =
+        at::empty({}, entry.tensor.options().requires_grad(false)).expand(entry.tensor.sizes());
     weight.parameter.name = entry.name;
     weight.parameter.role = entry.role;
     weight.parameter.layer = entry.layer;

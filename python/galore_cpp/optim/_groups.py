@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Union
 
@@ -24,11 +25,16 @@ def clean_name(name: str) -> str:
     return ".".join(parts[1:] if len(parts) > 1 and parts[0] == "module" else parts)
 
 
+def natural_order(member: tuple[str, Any, Any]) -> list[tuple[bool, int, str]]:
+    """Returns the key by which "layers.10" follows "layers.9"."""
+    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", member[0])]
+
+
 def as_groups(params: Params) -> list[dict[str, Any]]:
     """Returns the groups of a module, of tensors with or without names, or of groups."""
     if isinstance(params, torch.Tensor):
         raise ValueError("[optimizer] expected a module, parameters or groups, given one tensor")
-    items = list(params.named_parameters()) if isinstance(params, torch.nn.Module) else list(params)
+    items: list[Any] = list(params.named_parameters() if isinstance(params, torch.nn.Module) else params)
     if not items:
         raise ValueError("[optimizer] expected at least one parameter, given none")
     if not isinstance(items[0], dict):

@@ -69,8 +69,10 @@ class LayerwiseHooks:
 
     def _hook(self, index: int) -> Any:
         def take(parameter: torch.Tensor) -> None:
-            last = self.begin_pass()
             gradient, parameter.grad = parameter.grad, None
+            if gradient is None:  # a layer of project_gradients() has handed it over
+                return
+            last = self.begin_pass()
             _library.call(self._optimizer._engine.take, index, gradient, last)
         return take
 

@@ -62,7 +62,7 @@ class GaloreOptimizer(torch.optim.Optimizer):
         if not self._layerwise and self._common.get("max_grad_norm"):
             raise ValueError("[optimizer] expected layerwise=True with max_grad_norm; in other runs call "
                              "torch.nn.utils.clip_grad_norm_ before step()")
-        super().__init__(_groups.as_groups(params), dict(options))  # type: ignore[arg-type]
+        super().__init__(_groups.as_groups(params), dict(options))
         self._fixed = frozenset(self.defaults) - set(_RATES)
         self._build()
 
@@ -112,26 +112,19 @@ class GaloreOptimizer(torch.optim.Optimizer):
         if self._hooks:
             self._hooks.remove()
         self._engine = None
-        self._index: dict[int, int] = {}
-        self._parameters: dict[str, torch.Tensor] = {}
-        settings: list[str] = []
-        self._group_of: list[int] = []
-        targeted: list[int] = []
-        self._frozen: list[torch.Tensor] = []
         self._snapshots = [dict(group) for group in self.param_groups]
-        for number, (group, names) in enumerate(zip(self.param_groups, self._all_names())):
-            settings += [self._optim, self._optim_args(group)]
-            target = self._target_of(self._words[number], "param_names" in group)
-            for name, parameter in zip(names, group["params"]):
-                if not parameter.requires_grad:
-                    self._frozen.append(parameter)
-                    continue
-                self._index[id(parameter)] = len(self._group_of)
-                self._parameters[name] = parameter
-                self._group_of.append(number)
-                targeted.append(target)
-        if len(self._parameters) < len(self._group_of):
+        members = [(name, parameter, number) for number, names in enumerate(self._all_names())
+                   for name, parameter in zip(names, self.param_groups[number]["params"])]
+        self._frozen = [parameter for _, parameter, _ in members if not parameter.requires_grad]
+        # Refreshes are spread over the weights in this order, which must not depend on the groups.
+        trained = sorted((member for member in members if member[1].requires_grad), key=_groups.natural_order)
+        self._parameters = {name: parameter for name, parameter, _ in trained}
+        self._group_of = [number for _, _, number in trained]
+        if len(self._parameters) < len(trained):
             raise ValueError("[optimizer] expected a name of its own for each parameter, given one that occurs twice")
+        targets = [self._target_of(words, "param_names" in group) for words, group in zip(self._words, self.param_groups)]
+        targeted = [targets[number] for number in self._group_of]
+        settings = [text for group in self.param_groups for text in (self._optim, self._optim_args(group))]
         self._engine = self._new_engine(settings, targeted)
         self._check_targets(targeted)
         if state is not None:
@@ -177,8 +170,7 @@ class GaloreOptimizer(torch.optim.Optimizer):
         if micro_batches >= 0:
             _library.call(self._engine.begin, micro_batches)
 
-    @torch._disable_dynamo
-    def step(self, closure: Closure = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Closure = None) -> Any:
         """Makes one update; in layer-wise runs it closes the update that backward() has made."""
         loss = None
         if closure is not None:
@@ -233,7 +225,7 @@ class GaloreOptimizer(torch.optim.Optimizer):
 
     def memory(self) -> dict[str, int]:
         """Returns the bytes of state and of gradients in the engine, by owner."""
-        return dict(self._engine.memory())
+        return {owner.replace(" ", "_"): count for owner, count in self._engine.memory().items()}
 
     def accumulate(self, micro_batches: int) -> None:
         """Layer-wise: sets the number of backward passes of each update from now on."""
@@ -251,7 +243,7 @@ class GaloreOptimizer(torch.optim.Optimizer):
     # State
 
     @property
-    def state(self) -> Any:  # type: ignore[override]
+    def state(self) -> Any:
         """The live state by parameter and name. Tensors may be changed in place; numbers are copies."""
         if self._engine is None:
             return defaultdict(dict)
@@ -271,7 +263,7 @@ class GaloreOptimizer(torch.optim.Optimizer):
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Takes over a state dict, by the names of the parameters where both sides have names."""
         for hook in self._optimizer_load_state_dict_pre_hooks.values():
-            changed = hook(self, state_dict)
+            changed = hook(self, dict(state_dict))
             state_dict = state_dict if changed is None else changed
         names = self._all_names()
         self._load({key: value.clone() for key, value in _state.loaded_values(state_dict, names).items()})

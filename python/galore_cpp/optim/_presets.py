@@ -534,7 +534,7 @@ class QGaLoreAdamW8bit(GaloreOptimizer):
                  oversampling: int = 16,
                  rotate: bool = True,
                  moment_transport: bool = False,
-                 proj_bits: Literal["4", "8", "16", "32"] = 4,
+                 proj_bits: Literal[4, 8, 16, 32] = 4,
                  proj_group_size: int = 256,
                  cos_threshold: float = 0.4,
                  gamma_proj: float = 2.0,

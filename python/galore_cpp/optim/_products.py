@@ -69,9 +69,9 @@ def _replace_forward(layer: torch.nn.Linear, name: str, optimizer: GaloreOptimiz
         # Layers under autocast compute in bf16 and report in it, as they do to autograd.
         _library.call(optimizer._engine.take_product, index, dy, x.to(dy.dtype), last)
 
-    def forward(x: torch.Tensor) -> torch.Tensor:
+    def forward(x: torch.Tensor) -> Any:
         if not torch.is_grad_enabled() or not layer.weight.requires_grad:
             return torch.nn.functional.linear(x, layer.weight, layer.bias)
-        return _Linear.apply(x, layer.weight, layer.bias, hand_over)
+        return _Linear.apply(x, layer.weight, layer.bias, hand_over)  # type: ignore[no-untyped-call]
 
-    layer.forward = forward  # type: ignore[method-assign]
+    layer.forward = forward  # type: ignore[method-assign, assignment]

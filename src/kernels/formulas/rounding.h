@@ -1,5 +1,5 @@
-// Rounding of fp32 to bf16 and fp16, and the update of a bf16 weight, for the compilers of host and device. Both can
-// call constexpr functions.
+// Rounding of fp32 to bf16 and fp16, and the update of a bf16 weight, for the compilers of host and device.
+// Both can call constexpr functions.
 #pragma once
 
 #include <array>
@@ -29,7 +29,8 @@ constexpr uint16_t round_stochastic(float value, uint32_t random16) {
 constexpr uint16_t round_stochastic_half(float value, uint32_t random16) {
   const uint32_t bits = std::bit_cast<uint32_t>(value), magnitude = bits & 0x7fffffff;
   const uint32_t sign = (bits >> 16) & 0x8000;
-  if (magnitude >= 0x7f800000) return static_cast<uint16_t>(sign | (magnitude > 0x7f800000 ? 0x7e00 : 0x7c00));
+  if (magnitude >= 0x7f800000)
+    return static_cast<uint16_t>(sign | (magnitude > 0x7f800000 ? 0x7e00 : 0x7c00));
   if (magnitude >= 0x38800000) {  // 2^-14
     const uint32_t half = ((magnitude + (random16 >> 3)) >> 13) - 0x1c000;
     return static_cast<uint16_t>(sign | (half < 0x7c00 ? half : 0x7c00));
