@@ -5,7 +5,7 @@ PRESET ?= release
 JOBS ?= $(shell nproc)
 FAST_TESTS ?= -LE slow
 sources = $(shell scripts/list-files 'src/*.h' 'src/*.cpp' 'src/*.cu' 'src/*.cuh' 'tests/*.h' 'tests/*.cpp' \
-	'bench/*.cpp' 'examples/*.cpp' 'cmake/*.cpp')
+	'bench/*.cpp' 'python/*.cpp' 'examples/*.cpp' 'cmake/*.cpp')
 
 .PHONY: help setup build debug test test-avx2 demo format check-format check tidy asan cuda check-cuda bench-peers results docs api package check-python wheel clean
 

@@ -101,7 +101,7 @@ def main():
     root = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).resolve().parent.parent
     source, used, public = root / "src", set(), public_headers(root)
     checks = [(p, source_faults(source, p, used)) for p in files_of(source)]
-    checks += [(p, outside_faults(root, p)) for folder in ("tests", "bench") for p in files_of(root / folder)]
+    checks += [(p, outside_faults(root, p)) for folder in ("tests", "bench", "python") for p in files_of(root / folder)]
     checks += [(p, example_faults(public, p)) for p in files_of(root / "examples")]
     found = [f"{p.relative_to(root)}:{n}: {text}" for p, faults in checks for n, text in faults]
     there = {p.name for p in source.iterdir() if p.is_dir()}
