@@ -28,7 +28,8 @@ class GaloreCallback(TrainerCallback):
     def on_init_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Keeps the arguments, and the model that the trainer may have wrapped."""
         self._args = args
-        self._model = kwargs.get("model") or self._model
+        model = kwargs.get("model")
+        self._model = self._model if model is None else model
 
     def make(self, params: Any) -> GaloreOptimizer:
         """Makes the optimizer of the trainer's groups."""

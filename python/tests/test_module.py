@@ -174,6 +174,18 @@ def test_memory_is_constant():
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000
 
 
+def test_hooks_go_with_their_optimizer():
+    model = tiny()
+    for _ in range(3):
+        optimizer = galore.optim.GaLoreAdamW(model, rank=4, layerwise=True)
+        galore.optim.project_gradients(model, optimizer)
+    assert {len(parameter._post_accumulate_grad_hooks) for parameter in model.parameters()} == {1}
+    run(model, optimizer, 0, 1)
+    del optimizer
+    model.loss(batch(0)).backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+
+
 def test_grad_scaler_steps_plain_optimizers_and_names_bf16_to_others():
     model, scaled = tiny(), tiny()
     plain = galore.optim.GaLoreAdamW(model, rank=4)

@@ -1,5 +1,8 @@
 """Linear layers that hand over dY and X against gradients by autograd."""
 
+import copy
+import gc
+
 import pytest
 import torch
 from conftest import batch, difference, run, tiny
@@ -47,14 +50,13 @@ def test_keeps_state_and_evaluates_and_works_under_autocast():
     model = tiny()
     optimizer = galore.optim.GaLoreAdamW(model, lr=1e-3, rank=4, layerwise=True)
     run(model, optimizer, 0, 3)
+    reference = tiny()
+    reference.load_state_dict(model.state_dict())
     galore.optim.project_gradients(model, optimizer)
     assert all(state["step"] == 3 for state in optimizer.state.values())
     with torch.no_grad():
         expected = model.loss(batch(9))
-        for layer in model.modules():
-            layer.__dict__.pop("forward", None)
-        assert torch.equal(expected, model.loss(batch(9)))
-    galore.optim.project_gradients(model, optimizer)
+        assert torch.equal(expected, reference.loss(batch(9)))
     with torch.autocast("cpu", dtype=torch.bfloat16):
         loss = model.loss(batch(3))
     loss.backward()
@@ -68,6 +70,33 @@ def test_tied_weights_keep_the_ordinary_way():
     optimizer = galore.optim.GaLoreAdamW(model, rank=4, layerwise=True)
     assert galore.optim.project_gradients(model, optimizer) == 4
     run(model, optimizer, 0, 2)
+
+
+def test_copies_are_ordinary_layers_and_groups_may_be_added():
+    (plain, model), (reference, optimizer) = pair("galore_adamw", rank=4)
+    copied = copy.deepcopy(model)
+    copied.loss(batch(0)).backward()
+    assert all(parameter.grad is not None for parameter in copied.parameters())
+    assert optimizer.last_update is None
+    for tuned in (reference, optimizer):
+        tuned.add_param_group({"params": [("a.first.name", torch.nn.Parameter(torch.ones(3)))]})
+    for one, tuned in ((plain, reference), (model, optimizer)):
+        run(one, tuned, 0, 2)
+    assert difference(plain, model) < 1e-4
+    del optimizer, tuned
+    gc.collect()
+    model.zero_grad()
+    model.loss(batch(0)).backward()
+    assert model.lm_head.weight.grad is not None, "an ordinary layer again"
+
+
+def test_a_layer_that_is_called_twice_is_refused():
+    layer = torch.nn.Linear(8, 8)
+    optimizer = galore.optim.GaLoreAdamW(layer, rank=2, layerwise=True)
+    galore.optim.project_gradients(layer, optimizer)
+    # The first use to come back has changed the weight, which autograd notices before the engine does.
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        layer(layer(torch.ones(2, 8))).sum().backward()
 
 
 def test_needs_layerwise():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -22,18 +23,26 @@ class LayerwiseHooks:
     says is the last, the n-th after accumulate(n), or the first one outside of no_update().
     """
 
-    def __init__(self, optimizer: GaloreOptimizer) -> None:
-        self._optimizer = optimizer
-        self._counted = 0  # 0: the number of passes is not known
+    def __init__(self, optimizer: GaloreOptimizer, counted: int = 0) -> None:
+        # Hooks live as long as their tensors, and must not keep the optimizer alive.
+        self._owner = weakref.ref(optimizer)
+        self._counted = counted  # 0: the number of passes is not known
         self._held = 0
         self._open = False
         self._handles = [parameter.register_post_accumulate_grad_hook(self._hook(index))
                          for index, parameter in enumerate(optimizer._parameters.values())]
+        weakref.finalize(optimizer, _remove_all, self._handles)
 
-    def remove(self) -> None:
-        """Removes the hooks."""
-        for handle in self._handles:
-            handle.remove()
+    @property
+    def _optimizer(self) -> GaloreOptimizer:
+        optimizer = self._owner()
+        assert optimizer is not None  # its end removes the hooks
+        return optimizer
+
+    def remove(self) -> int:
+        """Removes the hooks, and returns the number of accumulate()."""
+        _remove_all(self._handles)
+        return self._counted
 
     def accumulate(self, micro_batches: int) -> None:
         """Sets the number of passes of each update."""
@@ -88,6 +97,12 @@ class LayerwiseHooks:
         if self._open:
             self._open = False
             _library.call(self._optimizer._engine.finish, True)
+
+
+def _remove_all(handles: list[Any]) -> None:
+    for handle in handles:
+        handle.remove()
+    handles.clear()
 
 
 def refuse_processes() -> None:

@@ -109,8 +109,7 @@ class GaloreOptimizer(torch.optim.Optimizer):
 
     def _build(self, state: Optional[Mapping[str, torch.Tensor]] = None) -> None:
         """Makes the engine anew, with the state of the one before for the weights that it had."""
-        if self._hooks:
-            self._hooks.remove()
+        counted = self._hooks.remove() if self._hooks else 0
         self._engine = None
         self._snapshots = [dict(group) for group in self.param_groups]
         members = [(name, parameter, number) for number, names in enumerate(self._all_names())
@@ -119,6 +118,7 @@ class GaloreOptimizer(torch.optim.Optimizer):
         # Refreshes are spread over the weights in this order, which must not depend on the groups.
         trained = sorted((member for member in members if member[1].requires_grad), key=_groups.natural_order)
         self._parameters = {name: parameter for name, parameter, _ in trained}
+        self._places = {name: place for place, name in enumerate(self._parameters)}
         self._group_of = [number for _, _, number in trained]
         if len(self._parameters) < len(trained):
             raise ValueError("[optimizer] expected a name of its own for each parameter, given one that occurs twice")
@@ -131,7 +131,7 @@ class GaloreOptimizer(torch.optim.Optimizer):
             fresh = _library.call(self._engine.state)
             _library.call(self._engine.load, {**fresh, **state})
         if self._layerwise:
-            self._hooks = LayerwiseHooks(self)
+            self._hooks = LayerwiseHooks(self, counted)
 
     def _new_engine(self, settings: list[str], targeted: list[int]) -> Any:
         parameters = list(self._parameters.values())

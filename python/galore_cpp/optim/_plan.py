@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
 from typing import Any
 
 import torch
 
 from galore_cpp.optim._groups import Params, as_groups
+from galore_cpp.optim._presets import CLASSES
 from galore_cpp.optim._spec import from_name
 
 _OWNERS = ("weights", "master_weights", "gradients", "moments", "bases", "activations", "workspace")
@@ -28,8 +31,10 @@ class Plan(dict[str, dict[str, int]]):
 def _on_meta(member: Any) -> Any:
     if isinstance(member, tuple):
         return member[0], _on_meta(member[1])
-    made = torch.empty_like(member, device="meta", memory_format=torch.contiguous_format)
-    made.requires_grad_(member.requires_grad)
+    if isinstance(member, torch.nn.Module):  # a copy with the same layers
+        return copy.deepcopy(member, {id(parameter): _on_meta(parameter) for parameter in member.parameters()})
+    empty = torch.empty_like(member, device="meta", memory_format=torch.contiguous_format)
+    made = torch.nn.Parameter(empty, requires_grad=member.requires_grad)
     if member.requires_grad:
         made.grad = torch.empty_like(made)
     return made
@@ -42,24 +47,21 @@ def plan(params: Params, *optims: str, **options: Any) -> Plan:
     The gradients of a layer-wise run are one gradient of the largest weight beside the engine's buffers; otherwise
     those of all weights.
     """
-    import inspect
-
-    from galore_cpp.optim._presets import CLASSES
     found = Plan()
     for optim in optims:
         layerwise = optim.endswith("_layerwise") or bool(options.get("layerwise"))
         preset = optim.removesuffix("_layerwise")
         known = inspect.signature(CLASSES[preset]).parameters if preset in CLASSES else options
-        groups = as_groups(params)
+        groups = [] if isinstance(params, torch.nn.Module) else as_groups(params)
         for group in groups:
             group["params"] = [_on_meta(member) for member in group["params"]]
         chosen = {key: value for key, value in options.items() if key in known and key != "layerwise"}
         if not layerwise:
             chosen.pop("max_grad_norm", None)
-        engine = from_name(groups if len(groups) > 1 else groups[0]["params"], preset, **chosen)
-        engine.step()
-        column = engine.memory()
-        trained = [member for group in engine.param_groups for member in group["params"]]
+        optimizer = from_name(groups or _on_meta(params), preset, **chosen)
+        optimizer.step()
+        column = optimizer.memory()
+        trained = [member for group in optimizer.param_groups for member in group["params"]]
         sizes = [member.numel() * member.element_size() for member in trained if member.requires_grad]
         column["weights"] += sum(member.numel() * member.element_size() for member in trained)
         column["gradients"] += max(sizes) if layerwise else sum(sizes)
