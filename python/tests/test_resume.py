@@ -1,11 +1,13 @@
 """Every preset goes on to the bit: in both drivers, in fp32 and bf16, by each way of saving."""
 
+import copy
 import inspect
 import io
 
 import pytest
 import torch
 from conftest import difference, run, tiny, weights
+from torch.distributed import checkpoint
 
 import galore_cpp as galore
 
@@ -32,7 +34,30 @@ def by_program_file(optimizer, other, tmp_path):
     other.load(tmp_path / "optimizer.safetensors")
 
 
-WAYS = [by_torch, by_program_file]
+def by_distributed_checkpoint(optimizer, other, tmp_path):
+    saved = {"optimizer": optimizer.state_dict()}
+    checkpoint.save(saved, checkpoint_id=tmp_path / "dcp", no_dist=True)
+    blank = copy.deepcopy(saved)
+    for values in blank["optimizer"]["state"].values():
+        for value in values.values():
+            value.zero_()
+    checkpoint.load(blank, checkpoint_id=tmp_path / "dcp", no_dist=True)
+    other.load_state_dict(blank["optimizer"])
+
+
+def by_safetensors(optimizer, other, tmp_path):
+    safetensors = pytest.importorskip("safetensors.torch")
+    saved = optimizer.state_dict()
+    flat = {f"{index} {key}": value for index, values in saved["state"].items() for key, value in values.items()}
+    safetensors.save_file({key: value.contiguous() for key, value in flat.items()}, tmp_path / "state.safetensors")
+    state = {index: {} for index in saved["state"]}
+    for name, value in safetensors.load_file(tmp_path / "state.safetensors").items():
+        index, key = name.split(" ")
+        state[int(index)][key] = value
+    other.load_state_dict({**saved, "state": state})
+
+
+WAYS = [by_torch, by_program_file, by_distributed_checkpoint, by_safetensors]
 
 
 @pytest.mark.parametrize("way", WAYS)

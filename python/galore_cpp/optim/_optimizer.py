@@ -266,7 +266,7 @@ class GaloreOptimizer(torch.optim.Optimizer):
             changed = hook(self, dict(state_dict))
             state_dict = state_dict if changed is None else changed
         names = self._all_names()
-        self._load({key: value.clone() for key, value in _state.loaded_values(state_dict, names).items()})
+        self._load(_state.loaded_values(state_dict, names))
         for place, group in enumerate(self.param_groups):
             _state.adopt_group_options(group, names[place], state_dict["param_groups"], place, self._fixed)
         for post in self._optimizer_load_state_dict_post_hooks.values():
@@ -287,9 +287,8 @@ class GaloreOptimizer(torch.optim.Optimizer):
         self._load(_safetensors.read(path))
 
     def __getstate__(self) -> dict[str, Any]:
-        values = _library.call(self._engine.state)
-        return {**{key: getattr(self, key) for key in _KEPT},
-                "_values": {name: value.clone() for name, value in values.items()}}
+        values = dict(_library.call(self._engine.state))
+        return {**{key: getattr(self, key) for key in _KEPT}, "_values": values}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         values = state.pop("_values")

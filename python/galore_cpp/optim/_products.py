@@ -77,8 +77,8 @@ def _plain_linears(model: torch.nn.Module, optimizer: GaloreOptimizer) -> dict[s
         for parameter in layer.parameters(recurse=False):
             users[id(parameter)] = users.get(id(parameter), 0) + 1
     return {names[id(layer.weight)]: layer for layer in model.modules()
-            if type(layer) in (torch.nn.Linear, ProjectedLinear) and id(layer.weight) in names
-            and users[id(layer.weight)] == 1}
+            if isinstance(layer, torch.nn.Linear) and type(layer) in (torch.nn.Linear, ProjectedLinear)
+            and id(layer.weight) in names and users[id(layer.weight)] == 1}
 
 
 def project_gradients(model: torch.nn.Module, optimizer: GaloreOptimizer) -> int:
