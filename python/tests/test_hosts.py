@@ -160,6 +160,21 @@ def test_data_parallelism_refuses_layerwise(tmp_path):
         torch.multiprocessing.spawn(two_processes, (str(tmp_path), True), nprocs=2)
 
 
+def test_parts_of_tensors_are_refused(monkeypatch):
+    from torch.distributed.tensor import distribute_tensor, init_device_mesh
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
+    torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
+    try:
+        layer = torch.nn.Linear(4, 4)
+        layer.weight = torch.nn.Parameter(distribute_tensor(layer.weight.detach(), init_device_mesh("cpu", (1,))))
+        with pytest.raises(ValueError, match="weight: expected a whole tensor, given a DTensor"):
+            galore.optim.AdamW(layer)
+    finally:
+        torch.distributed.destroy_process_group()
+    with pytest.raises(ValueError, match="given an empty one"):
+        galore.optim.AdamW([("w", torch.nn.Parameter(torch.ones(0)))])
+
+
 @pytest.mark.parametrize("layerwise", [False, True])
 def test_gradient_checkpointing_and_compiled_models(layerwise):
     models = [tiny() for _ in range(3)]

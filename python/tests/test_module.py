@@ -67,6 +67,10 @@ def test_names_and_options_are_suggested():
         galore.optim.AdamW(tiny(dtype=torch.float64))
     with pytest.raises(ValueError, match="expected at least one parameter"):
         galore.optim.AdamW([])
+    with pytest.raises(ValueError, match="at least one parameter that requires a gradient"):
+        galore.optim.AdamW(tiny().requires_grad_(False))
+    with pytest.raises(ValueError, match="occurs twice"):
+        galore.optim.AdamW([{"params": [("w", model.lm_head.weight)]}, {"params": [("w", model.embed_tokens.weight)]}])
 
 
 def test_sparse_gradients_are_refused_before_a_weight_changes():

@@ -120,6 +120,8 @@ class GaloreOptimizer(torch.optim.Optimizer):
         self._parameters = {name: parameter for name, parameter, _ in trained}
         self._places = {name: place for place, name in enumerate(self._parameters)}
         self._group_of = [number for _, _, number in trained]
+        if not trained:
+            raise ValueError("[optimizer] expected at least one parameter that requires a gradient, given none")
         if len(self._parameters) < len(trained):
             raise ValueError("[optimizer] expected a name of its own for each parameter, given one that occurs twice")
         targets = [self._target_of(words, "param_names" in group) for words, group in zip(self._words, self.param_groups)]
@@ -302,8 +304,11 @@ class GaloreOptimizer(torch.optim.Optimizer):
 def refuse_tensors(parameters: Mapping[str, torch.Tensor]) -> None:
     """Refuses sharded tensors, of which a process holds a part only."""
     for name, parameter in parameters.items():
-        if type(parameter).__name__ == "DTensor" or type(parameter.data).__name__ == "DTensor":
-            raise ValueError(f"[optimizer] {name}: expected a plain tensor, given a DTensor")
+        for kind in (type(parameter).__name__, type(parameter.data).__name__):
+            if kind in ("DTensor", "FlatParameter"):
+                raise ValueError(f"[optimizer] {name}: expected a whole tensor, given a {kind}, which is a part")
+        if parameter.numel() == 0:
+            raise ValueError(f"[optimizer] {name}: expected a whole tensor, given an empty one")
 
 
 __all__ = ["Closure", "GaloreOptimizer", "Params", "UpdateReport"]
