@@ -74,6 +74,18 @@ def test_trainer_in_both_drivers(tmp_path, accumulation):
 
 
 @needs("transformers", "accelerate")
+def test_trainer_with_projected_gradients(tmp_path):
+    import hf_trainer
+    plain = hf_run(tmp_path, "plain", "galore_adamw_layerwise", gradient_accumulation_steps=2)
+    trainer = hf_trainer.trainer(str(tmp_path / "projected"), "galore_adamw_layerwise", hf_trainer.small_model(),
+                                 gradient_accumulation_steps=2)
+    assert galore.optim.project_gradients(trainer.model, trainer.create_optimizer()) == 15
+    trainer.train()
+    assert difference(plain.model, trainer.model) < 1e-3
+    assert difference(plain.model, hf_trainer.small_model()) > 1e-2
+
+
+@needs("transformers", "accelerate")
 def test_trainer_logs_the_true_norm(tmp_path):
     plain = hf_run(tmp_path, "plain", "galore_adamw", max_grad_norm=1e9)
     layerwise = hf_run(tmp_path, "layerwise", "galore_adamw_layerwise", max_grad_norm=1e9)
