@@ -35,15 +35,6 @@ class C10dStore : public Store {
     const std::vector<uint8_t> value = store_->get(key);
     return std::string(value.begin(), value.end());
   }
-  std::vector<std::string> get(const std::vector<std::string>& keys) override {
-    std::vector<std::string> values;
-    if (store_->hasExtendedApi()) {
-      for (const auto& value : store_->multiGet(keys)) values.emplace_back(value.begin(), value.end());
-      return values;
-    }
-    for (const std::string& key : keys) values.push_back(find(key).value_or(""));
-    return values;
-  }
   std::unique_ptr<Store> clone() override { return std::make_unique<C10dStore>(store_->clone()); }
   const c10::intrusive_ptr<c10d::Store>& store() const { return store_; }
 
