@@ -16,8 +16,7 @@ constexpr int64_t kScattered = 2;  // sums by others that are awaited while the 
 
 // ATen would add long tensors by threads of its own, which the caller's computation needs.
 void add_alone(const at::Tensor& sum, const at::Tensor& other) {
-  constexpr int64_t kRun = int64_t{1} << 14;
-  const int64_t run = sum.is_cpu() ? kRun : sum.numel();
+  const int64_t run = sum.is_cpu() ? int64_t{1} << 14 : sum.numel();
   for (int64_t from = 0; from < sum.numel(); from += run) {
     const int64_t count = std::min(run, sum.numel() - from);
     sum.narrow(0, from, count).add_(other.narrow(0, from, count));  // the sum of bf16 numbers is rounded once
@@ -266,8 +265,8 @@ std::vector<double> Exchange::gather(const std::vector<double>& own) {
 }
 
 std::string Exchange::text_of_first(const std::string& text) {
-  const double length = gather({static_cast<double>(text.size())}).front();
-  at::Tensor bytes = at::zeros({static_cast<int64_t>(length)}, at::kByte);
+  const auto length = static_cast<int64_t>(gather({static_cast<double>(text.size())}).front());
+  const at::Tensor bytes = at::zeros({length}, at::kByte);
   if (bytes.numel() == 0) return "";
   if (index_ == 0) std::copy(text.begin(), text.end(), bytes.mutable_data_ptr<uint8_t>());
   do_now([&] { group_.broadcast(bytes, 0)->wait(); });

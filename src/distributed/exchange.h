@@ -25,8 +25,7 @@ namespace galore {
 class Exchange : public Collective {
  public:
   using Explain = std::function<std::string(const std::exception& error)>;  // the line about a failure
-  // At 1 Gbit/s, pieces of 4 MiB take the least time: one large piece took up to 1.8 times as long, pieces of
-  // 1 MiB up to 3 times.
+  // At 1 Gbit/s, pieces of 4 MiB took the least time, larger ones 1.8 times as long, smaller ones 3 times.
   static constexpr int64_t kPieceElements = int64_t{1} << 20;
   // Pieces that may wait for their numbers to be taken, and buffers of received numbers.
   static constexpr int64_t kWindow = kExchangeWindow / kPieceElements, kReceiving = 5;

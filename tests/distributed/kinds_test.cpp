@@ -137,7 +137,7 @@ TEST_F(TogetherEpisodes, EveryValueHeadAndTargetNetwork) {
                              {"target_network=head", "td_steps=2", "value_head=two_hot"},
                              {"target_network=head", "value_head=quantile"},
                              {"target_network=model", "target_tau=0.2", "value_head=c51"}}) {
-    Settings all = episode_run("value", contains(way.front(), "value_head") ? 1 : 0.5, way);
+    Settings all = episode_run("value", contains(way.front(), "value_head") ? 1 : 0, way);
     all.insert(all.end(), same.begin(), same.end());
     expect_the_run_of_one("value" + std::to_string(number++), all, 2, 2);
   }
