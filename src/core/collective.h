@@ -12,6 +12,10 @@
 
 namespace galore {
 
+// Numbers of sums that may be under way at a time. 64 MiB hold the largest gradient of a small model, so that
+// its exchange does not hold up the layers below.
+inline constexpr int64_t kExchangeWindow = int64_t{1} << 24;
+
 // The sums that a process has taken part in since it began.
 struct Traffic {
   int64_t bytes = 0;   // sent by this process
@@ -36,11 +40,14 @@ class Collective {
   virtual int size() const = 0;
   // Sets the order of additions of the sums that follow.
   virtual void begin_update(const UpdateShare& share) = 0;
-  // Begins a sum. It is done in the background until finish(), which must be called for it; both the tensors
-  // and `sum` must stay as they are until then.
+  // Begins a sum. It is done in the background until finish(), which must be called for it. The partial sums
+  // may be overwritten as soon as this function returns, while `sum` and its total must stay until finish().
   virtual void begin(GradientSum& sum) = 0;
   // Waits for the sum. Sums must be finished in the order in which they were begun.
   virtual void finish(GradientSum& sum) = 0;
+  // Returns true if the caller should finish its oldest sum before it begins another one. All processes get
+  // the same answer.
+  virtual bool is_crowded() const { return false; }
   // Returns the numbers of all processes one after the other. Every process gives equally many.
   virtual std::vector<double> gather(const std::vector<double>& own) = 0;
   // Returns the text of process 0.

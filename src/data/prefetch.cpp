@@ -89,10 +89,11 @@ BatchSource::MakeBatch PrefetchSource::plan() {
   // The end and an error stay in items_, so that asking again gives the same answer.
   const Item& next = items_.at(handed_out_);
   if (next.error) std::rethrow_exception(next.error);
+  // At the end, too: the source may have passed over batches of other processes.
+  position_ = next.position;
+  epochs_ = next.epochs;
   if (!next.batch) return nullptr;
   const Item item = std::move(items_.extract(handed_out_++).mapped());
-  position_ = item.position;
-  epochs_ = item.epochs;
   lock.unlock();
   changed_.notify_all();
   return [batch = *item.batch] { return batch; };

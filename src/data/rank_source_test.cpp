@@ -66,5 +66,16 @@ TEST(RankSource, GivesEachProcessItsShareOfEveryUpdate) {
   }
 }
 
+// The last update has one micro-batch, which belongs to the first process.
+TEST(RankSource, AnIdleProcessIsAtTheEndOfTheUpdateToo) {
+  for (const bool ahead : {false, true}) {
+    std::unique_ptr<BatchSource> second =
+        std::make_unique<RankSource>(std::make_unique<CountedSource>(6), UpdateShare{5, 3, 2, 1});
+    if (ahead) second = std::make_unique<PrefetchSource>(std::move(second), 2);
+    EXPECT_EQ(numbers_of(*second, 5), (std::vector<int64_t>{1, 2, 3, 4}));
+    EXPECT_EQ(second->position(), (DataPosition{0, 6}));
+  }
+}
+
 }  // namespace
 }  // namespace galore

@@ -12,12 +12,13 @@
 namespace galore {
 namespace {
 
-constexpr int64_t kPiece = 100;  // small, so that tensors cross pieces
+constexpr int64_t kPiece = 100;  // small, so that tensors cross pieces and overflow the window
+constexpr int64_t kFewPieces = 4;
 
 // Returns the gradient of one group for tensors of several sizes.
 std::vector<at::Tensor> gradients_of(int64_t group) {
   std::vector<at::Tensor> tensors;
-  for (const int64_t size : {1, 7, 260, 33}) {
+  for (const int64_t size : {1, 7, 1260, 33}) {
     const at::Tensor places = at::arange(size, at::kFloat) + 1000.0 * static_cast<double>(group);
     tensors.push_back((places * 0.7371).sin() * at::pow(2.0, places.remainder(9)));
   }
@@ -59,7 +60,8 @@ void in_ranks(int64_t size, const std::function<void(Exchange&)>& work) {
       const auto own = store->clone();
       const auto group = make_group(*own, {rank, size, "127.0.0.1", "", 60, "group"});
       Exchange exchange(
-          *group, rank, size, [](const std::exception& error) { return std::string(error.what()); }, kPiece);
+          *group, rank, size, [](const std::exception& error) { return std::string(error.what()); }, kPiece,
+          kFewPieces);
       work(exchange);
       exchange.gather({0});  // nobody leaves early
     });

@@ -20,8 +20,6 @@ class Store {
   virtual void set(const std::string& key, const std::string& value) = 0;
   // Returns nothing if the key was never set.
   virtual std::optional<std::string> find(const std::string& key) = 0;
-  // Returns the values of keys that were set.
-  virtual std::vector<std::string> get(const std::vector<std::string>& keys) = 0;
   // Returns a client with a connection of its own.
   virtual std::unique_ptr<Store> clone() = 0;
 };

@@ -16,8 +16,7 @@ namespace {
 
 // c10d writes stack traces when a process cannot be reached. Our line about the failure would drown in them.
 void silence_c10d() {
-  constexpr int kFatal = 3;
-  FLAGS_caffe2_log_level = kFatal;
+  FLAGS_caffe2_log_level = 3;  // fatal errors alone
 }
 
 std::chrono::milliseconds milliseconds_of(double seconds) {
@@ -34,15 +33,6 @@ class C10dStore : public Store {
     if (!store_->check({key})) return std::nullopt;
     const std::vector<uint8_t> value = store_->get(key);
     return std::string(value.begin(), value.end());
-  }
-  std::vector<std::string> get(const std::vector<std::string>& keys) override {
-    std::vector<std::string> values;
-    if (store_->hasExtendedApi()) {
-      for (const auto& value : store_->multiGet(keys)) values.emplace_back(value.begin(), value.end());
-      return values;
-    }
-    for (const std::string& key : keys) values.push_back(find(key).value_or(""));
-    return values;
   }
   std::unique_ptr<Store> clone() override { return std::make_unique<C10dStore>(store_->clone()); }
   const c10::intrusive_ptr<c10d::Store>& store() const { return store_; }

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 
 #include "core/clock.h"
 #include "core/errors.h"
@@ -56,15 +57,12 @@ std::string text_of(const Member& member) {
 }
 
 Member member_from(const std::string& text) {
-  std::vector<std::string> lines;
-  for (size_t at = 0; at <= text.size();) {
-    const size_t end = std::min(text.find('\n', at), text.size());
-    lines.push_back(text.substr(at, end - at));
-    at = end + 1;
-  }
-  if (lines.size() != 4)
+  Member member;
+  std::istringstream facts(text);
+  facts >> member.rank >> member.pid >> member.host >> std::ws;
+  if (!std::getline(facts, member.process_space))
     fail("distributed", "expected the facts of a process in the store, given '{}'", text);
-  return {std::stoll(lines[0]), std::stoll(lines[1]), lines[2], lines[3]};
+  return member;
 }
 
 Watchdog::Watchdog(double seconds, std::string line)

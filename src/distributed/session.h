@@ -28,8 +28,7 @@ class Session {
   Session& operator=(const Session&) = delete;
 
   Collective& collective() { return *exchange_; }
-  // Returns "4 processes on 2 hosts over 10.0.0.7".
-  const std::string& summary() const { return summary_; }
+  const std::string& summary() const { return summary_; }  // "4 processes on 2 hosts over 10.0.0.7"
   // Tells the others why this process fails. They end with the same line.
   void tell(const std::string& reason) { heartbeat_->tell(reason); }
   // Call it when the run is complete.

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -72,7 +73,7 @@ pid_t start(Command command) {
 
 class Children {
  public:
-  void add(pid_t child) { running_.push_back(child); }
+  void add(pid_t child) { started_.push_back(child), running_.push_back(child); }
   bool done() const { return running_.empty(); }
   int status() const { return status_; }
   void send(int signal) const {
@@ -87,6 +88,9 @@ class Children {
       if (result == 0 || status_ != 0) continue;
       status_ = result;
       failed_at_ = steady_seconds();
+      const auto rank = std::find(started_.begin(), started_.end(), child) - started_.begin();
+      if (WIFSIGNALED(status))
+        fmt::print(stderr, "galore: rank {} (pid {}) was ended by signal {}\n", rank, child, result - 128);
     }
   }
   // Ends processes that go on long after another one has failed.
@@ -97,7 +101,7 @@ class Children {
   }
 
  private:
-  std::vector<pid_t> running_;
+  std::vector<pid_t> started_, running_;  // the first one by rank
   int status_ = 0, ended_ = 0;
   double failed_at_ = 0;
 };

@@ -27,20 +27,24 @@ MixtureRun::MixtureRun(MixtureSource& mixture, const LearningOptions& options,
   for (size_t k = 0; k < mixture.size(); ++k) names_.push_back(mixture.name(k));
 }
 
-void MixtureRun::after_update(const std::vector<Batch>& batches, const LearningPoint& point,
-                              const DataPosition& position) {
-  for (const Batch& batch : batches) count_tokens(batch);
-  note_ends(position);
-  learn(point);
+std::vector<double> MixtureRun::tokens_of(const std::vector<Batch>& batches) const {
+  std::vector<double> tokens(names_.size(), 0);
+  for (const Batch& batch : batches) {
+    const at::Tensor counted =
+        batch.targets.labels.defined()
+            ? batch.targets.labels.ne(kIgnoredLabel).sum(1)
+            : at::bincount(batch.targets.places.div(batch.length(), "floor"), {}, batch.rows());
+    for (int64_t row = 0; row < batch.rows(); ++row)
+      tokens[static_cast<size_t>(batch.source[row].item<int32_t>())] += counted[row].item<double>();
+  }
+  return tokens;
 }
 
-void MixtureRun::count_tokens(const Batch& batch) {
-  const at::Tensor counted =
-      batch.targets.labels.defined()
-          ? batch.targets.labels.ne(kIgnoredLabel).sum(1)
-          : at::bincount(batch.targets.places.div(batch.length(), "floor"), {}, batch.rows());
-  for (int64_t row = 0; row < batch.rows(); ++row)
-    tokens_[static_cast<size_t>(batch.source[row].item<int32_t>())] += counted[row].item<double>();
+void MixtureRun::after_update(const std::vector<double>& tokens, const LearningPoint& point,
+                              const DataPosition& position) {
+  for (size_t k = 0; k < tokens_.size(); ++k) tokens_[k] += tokens.at(k);
+  note_ends(position);
+  learn(point);
 }
 
 void MixtureRun::note_ends(const DataPosition& position) {

@@ -21,13 +21,17 @@ class MixtureRun {
 
   // Call it before the first update of a run that is not resumed.
   void begin() { learn({}); }
-  // Call it after each update. `batches` are those of the update, and `position` is the place after them.
-  void after_update(const std::vector<Batch>& batches, const LearningPoint& point,
+  // Returns the number of tokens of each source in these batches.
+  std::vector<double> tokens_of(const std::vector<Batch>& batches) const;
+  // Call it after each update. `tokens` are those of all batches of the update (tokens_of), and `position` is
+  // the place after them.
+  void after_update(const std::vector<double>& tokens, const LearningPoint& point,
                     const DataPosition& position);
 
   // Returns the fields of a log line: "weights", "tokens" and "epochs" of each source, the results of the
   // last measurement, and "seconds", the time spent on measurements since the last call.
   nlohmann::ordered_json take_fields();
+  bool learns() const { return learner_ != nullptr; }
   // Returns messages for the user, each once.
   std::vector<std::string> take_messages();
   // Visits the state. After a visitor has changed it, call resume().
@@ -35,7 +39,6 @@ class MixtureRun {
   void resume();
 
  private:
-  void count_tokens(const Batch& batch);
   void note_ends(const DataPosition& position);
   void learn(const LearningPoint& point);
   void freeze();

@@ -47,11 +47,12 @@ Batch DrawnRows::of_target(int64_t step) {
 }
 
 ModelProbe::ModelProbe(TrainableModel& model, std::unique_ptr<ProbeRows> rows, const LearningOptions& options,
-                       const SubspaceOf& subspace_of, Workspace& workspace)
+                       const SubspaceOf& subspace_of, Workspace& workspace, Collective& collective)
     : model_(model),
       rows_(std::move(rows)),
       options_(options),
       workspace_(workspace),
+      collective_(collective),
       gradients_(model, kinds_of(options), subspace_of, workspace) {
   if (options.method != "gar" || options.form != "directional") return;
   for (const Parameter* parameter : gradients_.parameters())
@@ -69,13 +70,28 @@ Alignment ModelProbe::alignment(int64_t step) {
   return options_.form == "directional" ? by_difference(step) : by_products(step);
 }
 
-Alignment ModelProbe::by_products(int64_t step) {
-  Alignment alignment;
-  for (size_t k = 0; k < rows_->num_sources(); ++k) {
-    const std::vector<double> products = gradients_.rate(rows_->of_source(k, step), kTarget);
-    alignment.rewards.push_back(products.front());
-    if (products.size() > 1) alignment.projected.push_back(products.back());
+// Each process measures every N-th source. Sums over the processes would change the numbers' bits, so each
+// number is taken from the process that measured it.
+template <typename Measure>
+std::vector<double> ModelProbe::of_all_sources(size_t width, const Measure& measure) {
+  const size_t count = rows_->num_sources(), processes = static_cast<size_t>(collective_.size());
+  std::vector<double> own(count * width, 0);
+  for (auto k = static_cast<size_t>(collective_.index()); k < count; k += processes) {
+    const std::vector<double> measured = measure(k);
+    std::copy(measured.begin(), measured.end(), own.begin() + static_cast<std::ptrdiff_t>(k * width));
   }
+  const std::vector<double> all = collective_.gather(own);
+  for (size_t i = 0; i < own.size(); ++i) own[i] = all[(i / width % processes) * own.size() + i];
+  return own;
+}
+
+Alignment ModelProbe::by_products(int64_t step) {
+  const size_t kinds = kinds_of(options_).size();
+  const std::vector<double> products = of_all_sources(
+      kinds, [&](size_t source) { return gradients_.rate(rows_->of_source(source, step), kTarget); });
+  Alignment alignment;
+  for (size_t i = 0; i < products.size(); ++i)
+    (i % kinds == 0 ? alignment.rewards : alignment.projected).push_back(products[i]);
   return alignment;
 }
 
@@ -110,7 +126,8 @@ Alignment ModelProbe::by_difference(int64_t step) {
   const std::unique_ptr<void, decltype(set_back)> at_the_end(this, set_back);
   for (const double sign : {1.0, -1.0}) {
     move(sign * distance);
-    for (size_t k = 0; k < count; ++k) alignment.rewards[k] += sign * loss_of(k, step) / (2 * distance);
+    const std::vector<double> losses = losses_at(step);
+    for (size_t k = 0; k < count; ++k) alignment.rewards[k] += sign * losses[k] / (2 * distance);
   }
   return alignment;
 }
@@ -131,10 +148,8 @@ GradientGram ModelProbe::gram(int64_t step) {
   return gram;
 }
 
-std::vector<double> ModelProbe::losses() {
-  std::vector<double> losses;
-  for (size_t k = 0; k < rows_->num_sources(); ++k) losses.push_back(loss_of(k, /*step=*/-1));
-  return losses;
+std::vector<double> ModelProbe::losses_at(int64_t step) {
+  return of_all_sources(1, [&](size_t source) { return std::vector<double>{loss_of(source, step)}; });
 }
 
 void plan_measurement(MixtureProbe& probe, const LearningOptions& options) {

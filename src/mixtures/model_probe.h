@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/collective.h"
 #include "data/mixture_source.h"
 #include "mixtures/gradient_probe.h"
 #include "mixtures/learning_options.h"
@@ -44,18 +45,23 @@ class DrawnRows : public ProbeRows {
 class ModelProbe : public MixtureProbe {
  public:
   // The directional form changes the weights of the model for the time of a measurement, so it needs weights
-  // in fp32 that are not quantized: others are a UsageError.
+  // in fp32 that are not quantized: others are a UsageError. Several processes take turns with the sources,
+  // and all of them get the same measurements.
   ModelProbe(TrainableModel& model, std::unique_ptr<ProbeRows> rows, const LearningOptions& options,
-             const SubspaceOf& subspace_of, Workspace& workspace);
+             const SubspaceOf& subspace_of, Workspace& workspace, Collective& collective = single_process());
 
   Alignment alignment(int64_t step) override;
   GradientGram gram(int64_t step) override;
-  std::vector<double> losses() override;
+  std::vector<double> losses() override { return losses_at(/*step=*/-1); }
 
  private:
+  std::vector<double> losses_at(int64_t step);
   Alignment by_products(int64_t step);
   Alignment by_difference(int64_t step);
   double loss_of(size_t source, int64_t step);
+  // Returns `measure(source)` of all sources, which are `width` numbers each.
+  template <typename Measure>
+  std::vector<double> of_all_sources(size_t width, const Measure& measure);
   // Sets the trainable weights to their copy plus `distance` times the direction.
   void move(double distance);
   void draw_dropout(int64_t step);
@@ -64,6 +70,7 @@ class ModelProbe : public MixtureProbe {
   std::unique_ptr<ProbeRows> rows_;
   LearningOptions options_;
   Workspace& workspace_;
+  Collective& collective_;
   GradientProbe gradients_;
 };
 

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <barrier>
+#include <deque>
 #include <functional>
 #include <thread>
 
@@ -16,6 +17,7 @@ namespace {
 using namespace testing_optimizer;
 
 constexpr int64_t kReportedTokens = 16, kSharedUpdates = 5;
+constexpr size_t kUnderWay = 2;  // sums
 
 // All threads see this state.
 struct Meeting {
@@ -34,11 +36,17 @@ class ThreadCollective : public Collective {
   int index() const override { return index_; }
   int size() const override { return static_cast<int>(meeting_.sums.size()); }
   void begin_update(const UpdateShare& share) override { leaves_ = share.leaves(), share_ = share; }
+  // The partial sums may change after this call.
   void begin(GradientSum& sum) override {
-    for (const at::Tensor& part : sum.partials) meeting_.numbers_sent[place()] += part.numel();
+    begun_.push_back(sum);
+    for (at::Tensor& part : begun_.back().partials) {
+      meeting_.numbers_sent[place()] += part.numel();
+      part = part.clone();
+    }
   }
+  bool is_crowded() const override { return begun_.size() > kUnderWay; }
   void finish(GradientSum& sum) override {
-    meeting_.sums[place()] = &sum;
+    meeting_.sums[place()] = &begun_.front();
     meeting_.barrier.arrive_and_wait();
     bool reported = false;
     const at::Tensor total = add_all(reported);
@@ -46,6 +54,7 @@ class ThreadCollective : public Collective {
     sum.total.copy_(total);
     sum.reported = reported;
     meeting_.barrier.arrive_and_wait();
+    begun_.pop_front();
   }
   std::vector<double> gather(const std::vector<double>& own) override { return own; }
   std::string text_of_first(const std::string& text) override { return text; }
@@ -73,6 +82,7 @@ class ThreadCollective : public Collective {
 
   Meeting& meeting_;
   int index_;
+  std::deque<GradientSum> begun_;
   int64_t leaves_ = 1;
   UpdateShare share_;
 };

@@ -18,6 +18,7 @@ void GradientBuffer::begin(const Update& update) {
   sum_ = {};
   group_ = update.share.first_group();
   exact_squared_norm_ = 0;
+  has_left_ = false;
   begin_group();
 }
 
@@ -119,6 +120,18 @@ void GradientBuffer::use_done() {
   if (!update_.shared) return;
   buffer_.reset();
   sum_.partials.clear();
+  if (!has_left_) sum_.total.reset();
+}
+
+void GradientBuffer::leave_buffer() {
+  if (!update_.shared) return;
+  has_left_ = true;
+  sum_.total = at::empty_like(sum_.total);
+}
+
+void GradientBuffer::drop_sum() {
+  if (!has_left_) return;
+  buffer_.reset();
   sum_.total.reset();
 }
 

@@ -43,6 +43,13 @@ class GradientBuffer : public GradientSink {
   void keep_projection(Subspace& subspace, bool refreshed);
   // Makes the next report the last one of this update, which has one group.
   void close() { remaining_ = parameter_.uses; }
+  // Call it in `on_complete` before the sum over the processes is begun, unless it is also finished there.
+  // The sum of a shared buffer then gets memory of its own, because the next parameter takes over the buffer.
+  void leave_buffer();
+  // Call it when the sum over the processes is finished: gradient() returns it.
+  void take_sum() { buffer_ = sum_.total; }
+  // Frees the memory of a sum that has left its buffer.
+  void drop_sum();
   bool ignored() const { return update_.ignored; }
   bool complete() const { return remaining_ == 0; }
   // Returns the sum over the processes that this process takes part in. It is valid when the process's share
@@ -53,7 +60,7 @@ class GradientBuffer : public GradientSink {
   bool missing() const { return !update_.ignored && complete() && !sum_.reported; }
   // Returns the gradient in fp32, in the parameter's shape or, when begun with a subspace, in the low-rank
   // shape. It is valid from the end of the share to the next begin(), and in a shared buffer until
-  // `on_complete` returns.
+  // `on_complete` returns or, if the sum has left the buffer, from take_sum() to drop_sum().
   at::Tensor gradient() const { return buffer_; }
   bool projected() const { return update_.subspace != nullptr; }
   // Returns the squared norm of gradient(), or 0 when it is ignored. With exact_norm it is the squared norm
@@ -89,7 +96,8 @@ class GradientBuffer : public GradientSink {
   int64_t group_ = 0;
   int64_t remaining_ = 0;  // reports of the current group
   double exact_squared_norm_ = 0;
-  bool fresh_ = true;  // nothing has been added to the group yet, so the first report overwrites
+  bool fresh_ = true;      // nothing has been added to the group yet, so the first report overwrites
+  bool has_left_ = false;  // the sum of this update has left the shared buffer
 };
 
 }  // namespace galore

@@ -43,18 +43,26 @@ void UpdateDriver::begin(double learning_rate, const UpdateShare& share) {
 }
 
 void UpdateDriver::complete(WeightState& weight) {
-  if (weight.gradient->ignored() || collective_.size() == 1) return arrive(weight);
-  collective_.begin(weight.gradient->sum());
+  GradientBuffer& gradient = *weight.gradient;
+  if (gradient.ignored() || collective_.size() == 1) return arrive(weight);
+  // All processes must decide alike, whatever their shares. In layer-wise mode a gradient that is as large as
+  // all that may be under way stays in its buffer, which needs less memory.
+  const bool is_large = gradient.sum().total.numel() > kExchangeWindow;
+  const bool waits = weight.projects_at_once() || (options_.layerwise && is_large);
+  if (!waits) gradient.leave_buffer();
+  collective_.begin(gradient.sum());
   awaited_.push_back(&weight);
-  // The next weight takes over the buffer.
-  if (options_.layerwise || weight.projects_at_once()) receive_all();
+  if (waits) return receive_all();
+  while (collective_.is_crowded()) receive();
 }
 
 void UpdateDriver::receive() {
   WeightState& weight = *awaited_.front();
   awaited_.pop_front();
   collective_.finish(weight.gradient->sum());
+  weight.gradient->take_sum();
   arrive(weight);
+  weight.gradient->drop_sum();
 }
 
 void UpdateDriver::receive_all() {

@@ -38,7 +38,8 @@ class UpdateDriver {
 
  private:
   void stagger_refreshes();
-  // Called when the share of this process is complete.
+  // Called when the share of this process is complete. Its sum over the processes is exchanged while the
+  // backward pass goes on.
   void complete(WeightState& weight);
   // Waits until the gradient is summed over the processes, for the weights that were first to be complete.
   void receive();

@@ -169,6 +169,16 @@ void in_first(Collective& collective, const std::function<void()>& work) {
   if (!failure.empty()) throw LostProcess("[distributed] rank 0: " + failure);
 }
 
+void take_from_first(const at::Tensor& tensor, Collective& collective) {
+  if (collective.size() == 1) return;
+  at::Tensor held = tensor.cpu().contiguous();
+  auto* bytes = static_cast<char*>(held.mutable_data_ptr());
+  const std::string sent = collective.text_of_first({bytes, held.nbytes()});
+  GALORE_ASSERT(sent.size() == held.nbytes());
+  std::copy(sent.begin(), sent.end(), bytes);
+  if (!held.is_same(tensor)) tensor.copy_(held);
+}
+
 void require_equal_weights(const ParameterList& parameters, Collective& collective) {
   if (collective.size() == 1) return;
   std::vector<double> marks;

@@ -30,6 +30,8 @@ TrainOptions as_one_process(TrainOptions options);
 
 // Calls `work` in process 0. If it fails, it fails for all processes.
 void in_first(Collective& collective, const std::function<void()>& work);
+// Sets `tensor` to that of process 0, which has the same shape and dtype.
+void take_from_first(const at::Tensor& tensor, Collective& collective);
 // Throws an Error that names a process and a weight if the processes do not hold the same weights, as after
 // different kernels on different processors.
 void require_equal_weights(const ParameterList& parameters, Collective& collective);

@@ -157,8 +157,14 @@ MemoryFit require_fit(TrainOptions& options, const ModelConfig& config, const Me
     const std::vector<double> rows =
         collective.gather({static_cast<double>(options.per_device_train_batch_size)});
     const auto least = static_cast<int64_t>(*std::min_element(rows.begin(), rows.end()));
-    for (const BatchSize& size : equal_batches(options))
-      if (size.rows == least) set_batch_size(options, size);
+    const std::vector<BatchSize> sizes = equal_batches(options);
+    const auto agreed =
+        std::find_if(sizes.begin(), sizes.end(), [&](const auto& size) { return size.rows == least; });
+    GALORE_ASSERT(agreed != sizes.end());  // all processes choose among the same sizes
+    if (least < options.per_device_train_batch_size)
+      say(fmt::format("auto_find_batch_size: a process with less memory takes {}, and so do all",
+                      agreed->text()));
+    set_batch_size(options, *agreed);
   }
   MemoryFit fit = plan_fit(options, config, at_hand);
   if (fit.fits()) return fit;

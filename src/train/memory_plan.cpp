@@ -9,6 +9,7 @@
 
 #include "core/batch.h"
 #include "core/collective.h"
+#include "distributed/exchange.h"
 #include "kernels/product_count.h"
 #include "optim/settings.h"
 #include "tasks/task.h"
@@ -20,10 +21,6 @@ namespace galore {
 namespace {
 
 int64_t bytes_of(const MemoryPlan& plan, Owner owner) { return plan.bytes[static_cast<size_t>(owner)]; }
-
-// The pieces of an exchange that are under way (distributed/exchange.h): three, each with the sent, the
-// received and the summed numbers.
-constexpr int64_t kExchangeBufferBytes = int64_t{3} * 3 * 4 << 20;
 
 std::string cell(int64_t bytes) { return format_bytes(static_cast<double>(bytes)); }
 
@@ -71,6 +68,10 @@ class PlannedProcess : public Collective {
   std::map<const GradientSum*, int64_t> least_;
 };
 
+int64_t num_nodes(const UpdateShare& share) {
+  return std::ssize(largest_nodes(share.leaves(), {share.first_group(), share.end_group()}));
+}
+
 int64_t trained_numbers(TrainableModel& model) {
   int64_t count = 0;
   for (const Parameter* parameter : model.parameters())
@@ -104,8 +105,14 @@ void count_traffic(MemoryPlan& plan, RunObjects& run, const SentNumbers& sent, i
   plan.exchanged = sent.least;
   plan.exchanged_mean = sent.least + (sent.first - sent.least) / std::max<int64_t>(1, gap);
   plan.trained = trained_numbers(*run.model);
-  const int64_t pieces = std::min(kExchangeBufferBytes, 3 * 4 * plan.trained);
-  if (plan.processes > 1) run.ledger->add(Owner::workspace, pieces);
+}
+
+// Returns the bytes of the pieces of an exchange: those that wait, one that is filled, and the received
+// numbers. With several subtrees a process has as many sums of each number.
+int64_t exchange_buffers(const UpdateShare& share, int64_t numbers) {
+  if (share.processes == 1) return 0;
+  const int64_t pieces = Exchange::kWindow + 1 + Exchange::kReceiving;
+  return std::min(pieces * Exchange::kPieceElements, 2 * numbers) * num_nodes(share) * (share.narrow ? 2 : 4);
 }
 
 // Returns a share that needs as much memory: a third micro-batch of a group needs no more than the second.
@@ -154,6 +161,7 @@ MemoryPlan plan_memory(const ModelConfig& config, const ModelOptions& model_opti
   MemoryPlan plan;
   plan.processes = share.processes;
   count_traffic(plan, run, sent, optimizer_options.settings->subspace.update_proj_gap);
+  run.ledger->add(Owner::workspace, exchange_buffers(share, sent.first));
   plan.optimizer =
       optimizer_options.settings->preset + (run.optimizer->options().layerwise ? " layer-wise" : "");
   for (int owner = 0; owner < kNumOwners; ++owner)
@@ -163,10 +171,9 @@ MemoryPlan plan_memory(const ModelConfig& config, const ModelOptions& model_opti
 }
 
 int64_t sent_bytes(int64_t numbers, const UpdateShare& share) {
-  const auto nodes =
-      static_cast<int64_t>(largest_nodes(share.leaves(), {share.first_group(), share.end_group()}).size());
   const double others = static_cast<double>(share.processes - 1) / static_cast<double>(share.processes);
-  return static_cast<int64_t>(others * static_cast<double>((nodes + 1) * numbers * (share.narrow ? 2 : 4)));
+  return static_cast<int64_t>(others *
+                              static_cast<double>((num_nodes(share) + 1) * numbers * (share.narrow ? 2 : 4)));
 }
 
 int64_t ddp_bytes(const MemoryPlan& plan, int64_t processes) {

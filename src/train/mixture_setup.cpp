@@ -19,11 +19,13 @@ class PlannedRows : public ProbeRows {
 };
 
 std::unique_ptr<ModelProbe> make_probe(const RunObjects& run, std::unique_ptr<ProbeRows> rows,
-                                       const LearningOptions& options) {
+                                       const LearningOptions& options,
+                                       Collective& collective = single_process()) {
   const auto subspace_of = [optimizer = run.optimizer.get()](const Parameter& parameter) {
     return optimizer->subspace_of(parameter);
   };
-  return std::make_unique<ModelProbe>(*run.model, std::move(rows), options, subspace_of, *run.workspace);
+  return std::make_unique<ModelProbe>(*run.model, std::move(rows), options, subspace_of, *run.workspace,
+                                      collective);
 }
 
 }  // namespace
@@ -35,7 +37,8 @@ int64_t measured_rows_of(const DataOptions& data, int64_t num_sources) {
 }
 
 std::unique_ptr<MixtureRun> make_mixture_run(const TrainOptions& options, BatchSource& train_data,
-                                             const RunObjects& run, int64_t max_steps) {
+                                             const RunObjects& run, int64_t max_steps,
+                                             Collective& collective) {
   MixtureSource* mixture = train_data.mixture();
   if (!mixture) return nullptr;
   const auto seed = static_cast<uint64_t>(options.data_seed);
@@ -46,7 +49,7 @@ std::unique_ptr<MixtureRun> make_mixture_run(const TrainOptions& options, BatchS
     for (size_t k = 0; k < mixture->size(); ++k) names.push_back(mixture->name(k));
     auto rows = std::make_unique<DrawnRows>(*mixture, target_weights(learning.target, names),
                                             measured_rows_of(options, std::ssize(names)), seed);
-    probe = make_probe(run, std::move(rows), learning);
+    probe = make_probe(run, std::move(rows), learning, collective);
   }
   return std::make_unique<MixtureRun>(*mixture, learning, std::move(probe), max_steps, seed);
 }

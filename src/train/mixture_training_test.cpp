@@ -5,57 +5,10 @@
 #include "train/inputs.h"
 #include "train/memory_fit.h"
 #include "train/mixture_setup.h"
-#include "train/test_run.h"
+#include "train/test_mixture_training.h"
 
 namespace galore {
 namespace {
-
-class MixtureTraining : public TestRun {
- protected:
-  MixtureTraining() {
-    std::vector<int> noise;
-    RandomStream random(9, "test noise");
-    for (int i = 0; i < 1600; ++i) noise.push_back(static_cast<int>(random.below(kTinyVocabulary)));
-    write_tokens(folder_ / "noise.bin", noise);
-    write_tokens(folder_ / "more.bin", tiny_tokens(800, 3));
-  }
-
-  std::string file(const std::string& name) const { return (folder_ / name).string(); }
-  // A clean source of 75 rows, one of noise of 100 rows and a clean one of 50 rows.
-  std::string sources(const std::string& clean = "", const std::string& noise = "",
-                      const std::string& more = "") const {
-    return "mixture=name=clean,files=" + file("train.bin") + clean +
-           ";name=noise,files=" + file("noise.bin") + noise + ";name=more,files=" + file("more.bin") + more;
-  }
-  Settings with(const Settings& more) const {
-    Settings all{"train_file=", "max_steps=12", "save_steps=5"};
-    all.insert(all.end(), more.begin(), more.end());
-    return all;
-  }
-  // Returns the events "mixture" without their times.
-  std::vector<nlohmann::json> mixture_events(const std::string& run) const {
-    auto all = events(run, "mixture");
-    for (auto& event : all) {
-      event.erase("time");
-      event.erase("seconds");
-    }
-    return all;
-  }
-  // Expects that a run which goes on from step 5 ends as the run that was never interrupted.
-  void expect_exact_resume(const std::string& name, Settings settings) {
-    settings = with(settings);
-    settings.push_back(output(name));
-    train(settings);
-    const std::string end = weights(name);
-    const auto logged = mixture_events(name);
-    std::filesystem::remove_all(folder_ / name / "checkpoint-12");
-    std::filesystem::remove_all(folder_ / name / "checkpoint-10");
-    settings.push_back("resume_from_checkpoint=true");
-    train(settings);
-    EXPECT_EQ(weights(name), end) << name;
-    EXPECT_EQ(mixture_events(name), logged) << name;
-  }
-};
 
 TEST_F(MixtureTraining, ResumesToTheBit) {
   expect_exact_resume("fixed", {sources(",weight=2", ",weight=1", ",weight=1,max_epochs=0.2")});
@@ -157,7 +110,7 @@ TEST_F(MixtureTraining, ThePlanCountsTheMeasurements) {
       run.optimizer->begin_update(0.01, 1);
       run.model->train_step(batches[0], 0.01);
       run.optimizer->finish_update();
-      mixture->after_update(batches, {update, 0.01}, data->position());
+      mixture->after_update(mixture->tokens_of(batches), {update, 0.01}, data->position());
     }
     for (int i = 0; i < kNumOwners; ++i) {
       const Owner owner = static_cast<Owner>(i);

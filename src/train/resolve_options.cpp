@@ -127,15 +127,6 @@ void check_targets(const TrainOptions& o) {
     fail_usage("cql_alpha", "expected 0 unless task=q_value, given {}", o.cql_alpha);
 }
 
-void check_processes(const TrainOptions& o) {
-  if (o.processes == 1) return;
-  const auto refuse = [&](bool given, const char* name, const std::string& value) {
-    if (given) fail_usage(name, "expected none with {} processes, given {}", o.processes, value);
-  };
-  refuse(o.has_target_network(), "target_network", o.target_network);
-  refuse(o.mixture_learning != "none", "mixture_learning", o.mixture_learning);
-}
-
 void check_combinations(const TrainOptions& o) {
   const int sources = !o.model_name_or_path.empty() + !o.model_size.empty() + !o.config_name.empty();
   if (sources != 1)
@@ -173,7 +164,6 @@ void check_combinations(const TrainOptions& o) {
   check_streaming(o);
   check_mixture(o);
   check_targets(o);
-  check_processes(o);
 }
 
 // Notes options that are allowed but have no effect in this combination.

@@ -74,12 +74,16 @@ class TestRun : public testing::Test {
   std::string output(const std::string& name) const { return "output_dir=" + (folder_ / name).string(); }
   std::string eval_file() const { return "eval_file=" + (folder_ / "eval.bin").string(); }
 
-  // Declares and resolves base() and `settings`; a later setting overrides an earlier one. Returns the notes.
-  auto resolve_settings(const Settings& settings, TrainOptions& options, OptionTable& table) const {
+  // Declares base() and `settings`; a later setting overrides an earlier one.
+  void declare_settings(const Settings& settings, TrainOptions& options, OptionTable& table) const {
     declare_options(table, options);
     for (const Settings& part : {base(), settings})
       for (const std::string& setting : part)
         table.set("test", setting.substr(0, setting.find('=')), setting.substr(setting.find('=') + 1));
+  }
+  // Declares and resolves base() and `settings`. Returns the notes.
+  auto resolve_settings(const Settings& settings, TrainOptions& options, OptionTable& table) const {
+    declare_settings(settings, options, table);
     return resolve(options, table);
   }
 

@@ -202,10 +202,25 @@ void TrainingLoop::train_one_update() {
 
 void TrainingLoop::update_mixture(const std::vector<Batch>& batches, double rate) {
   if (!mixture_) return;
-  mixture_->after_update(batches, {state_.step, rate}, state_.data);
+  const std::vector<double> own = mixture_->tokens_of(batches), all = collective_.gather(own);
+  std::vector<double> tokens(own.size(), 0);
+  for (size_t i = 0; i < all.size(); ++i) tokens[i % own.size()] += all[i];
+  mixture_->after_update(tokens, {state_.step, rate}, state_.data);
+  agree_on_mixture();
   mixture_->visit([this](const std::string& name, double& number) { state_.mixture[name] = number; });
   for (const std::string& message : mixture_->take_messages())
     recorder_.log().say(fmt::format("step {}: {}", state_.step, message));
+}
+
+void TrainingLoop::agree_on_mixture() {
+  if (collective_.size() == 1 || !mixture_->learns()) return;
+  std::vector<double> own;
+  mixture_->visit([&](const std::string&, double& number) { own.push_back(number); });
+  const std::vector<double> all = collective_.gather(own);
+  if (std::equal(own.begin(), own.end(), all.begin())) return;
+  size_t next = 0;
+  mixture_->visit([&](const std::string&, double& number) { number = all[next++]; });
+  mixture_->resume();
 }
 
 TrainingLoop::Outcome TrainingLoop::update_weights(const UpdateData& data, double rate) {

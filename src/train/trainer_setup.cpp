@@ -220,9 +220,12 @@ void TrainingLoop::prepare_model(const MakeModel& make_model) {
 }
 
 void TrainingLoop::prepare_mixture() {
-  mixture_ = make_mixture_run(options_, *inputs_.train_data, run_, state_.max_steps);
+  mixture_ = make_mixture_run(options_, *inputs_.train_data, run_, state_.max_steps, collective_);
   if (!mixture_) return;
-  if (!keeper_.resumes()) return mixture_->begin();
+  if (!keeper_.resumes()) {
+    mixture_->begin();
+    return agree_on_mixture();
+  }
   // A checkpoint of a run without a mixture, or with other learning, lacks numbers.
   mixture_->visit([this](const std::string& name, double& number) {
     const auto found = state_.mixture.find(name);
@@ -231,15 +234,18 @@ void TrainingLoop::prepare_mixture() {
   mixture_->resume();
 }
 
-// The first micro-batch gives the adapter's first values, and then is trained on like the others.
+// The first micro-batch gives the adapter's first values, and then is trained on like the others. It belongs
+// to the first process, which sends the values to the others.
 void TrainingLoop::start_adapter() {
-  if (options_.processes > 1)
-    fail("adapter_args", "expected one process for a start from data, given {}", options_.processes);
-  auto batch = inputs_.train_data->next();
-  if (!batch) fail("train", "no rows are left to start the adapter from");
-  start_from_batch(*run_.model, *batch);
+  in_first(collective_, [this] {
+    const auto batch = inputs_.train_data->next();
+    if (!batch) fail("train", "no rows are left to start the adapter from");
+    start_from_batch(*run_.model, *batch);
+    recorder_.log().say(fmt::format("the adapter starts from the first {} rows", batch->rows()));
+  });
+  for (Parameter* parameter : run_.model->parameters())
+    if (parameter->role == Role::adapter) take_from_first(parameter->value, collective_);
   inputs_.train_data->seek(state_.data);
-  recorder_.log().say(fmt::format("the adapter starts from the first {} rows", batch->rows()));
 }
 
 // Refuses options that no weight of this model can follow.

@@ -113,6 +113,9 @@ class TrainingLoop {
   UpdateData next_update();
   Outcome update_weights(const UpdateData& data, double rate);
   void update_mixture(const std::vector<Batch>& batches, double rate);
+  // Gives all processes the weights that the first one has learned. Unlike processors round measurements
+  // differently, and then the processes would draw other rows.
+  void agree_on_mixture();
   void judge_left_out(const UpdateReport& report);
   void tell(const Outcome& outcome, int64_t targets);
   LossSum train_batches(const UpdateData& data);

@@ -20,8 +20,11 @@ namespace galore {
 
 class Program {
  public:
-  // `largest_file` is RLIMIT_FSIZE of the child. Its stderr is a pipe, to which no limit applies.
-  explicit Program(const std::vector<std::string>& arguments, std::optional<rlim_t> largest_file = {}) {
+  // `largest_file` is RLIMIT_FSIZE of the child. Its stderr is a pipe, to which no limit applies. `variables`
+  // are added to its environment.
+  using Environment = std::vector<std::pair<std::string, std::string>>;
+  explicit Program(const std::vector<std::string>& arguments, std::optional<rlim_t> largest_file = {},
+                   const Environment& variables = {}) {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) fail("test", "no pipe");
     pid_ = ::fork();
@@ -30,6 +33,7 @@ class Program {
         const rlimit limit{*largest_file, *largest_file};
         ::setrlimit(RLIMIT_FSIZE, &limit);
       }
+      for (const auto& [name, value] : variables) ::setenv(name.c_str(), value.c_str(), 1);
       start(arguments, ends[1]);
     }
     ::close(ends[1]);
@@ -101,6 +105,7 @@ class Program {
 
 class ProgramTest : public TestRun {
  protected:
+  using Environment = Program::Environment;
   // Returns `galore train` with base(), a constant rate (so that another number of updates does not change
   // the results) and `settings`.
   std::vector<std::string> command(const Settings& settings) const {
