@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """Pre-trains a small model on the Bible and a dictionary, tunes it to answer questions, and counts right answers.
 
-    bench/dictionary_chat.py [--galore PROGRAM] [--output FOLDER] [--words N] [--pretrain_steps N] [--sft_steps N]
+    bench/dictionary_chat.py [--output FOLDER] [--words N] [--pretrain_steps N] [--sft_steps N]
+
+--repeats and --bible_bytes make a text in which the words come up often enough for a short pre-training.
 
 The dictionary is WordNet (package dict-wn, fetched by apt if it is not installed); the text of the Bible comes
 from scripts/demo. All words and their meanings are in the text of the pre-training. Four of five words are asked
 in the tuning; answers to the others, which the tuning has not seen, are compared with the dictionary, letter by
-letter, before and after. Full tuning with GaLore and LoRA start from the same model.
+letter, before and after. Full tuning with GaLore and LoRA start from the same model. Answers to words that were
+asked in the tuning are counted, too.
 """
 
 import argparse
@@ -70,16 +73,17 @@ def write_rows(path, rows):
     return path
 
 
-def run(program, *words, stdin=None):
-    words = [program, *map(str, words)]
+def run(args, *words, stdin=None):
+    threads = [] if words[0] == "train-tokenizer" else ["--threads", args.threads]
+    words = [args.galore, *map(str, [*words, *threads])]
     print("$", " ".join(words), file=sys.stderr)
     return subprocess.run(words, input=stdin, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
-def exact_matches(program, model, pairs, adapter=None):
+def exact_matches(args, model, pairs, adapter=None):
     asked = "".join(f"{question(word)}\n/reset\n" for word, _ in pairs)
     more = ["--adapter_name_or_path", adapter] if adapter else []
-    out = run(program, "generate", "--model_name_or_path", model, *more, "--chat", "--json", "--max_new_tokens", 32,
+    out = run(args, "generate", "--model_name_or_path", model, *more, "--chat", "--json", "--max_new_tokens", 32,
               stdin=asked)
     replies = [json.loads(line)["text"].strip() for line in out.splitlines()]
     return sum(reply == meaning for reply, (_, meaning) in zip(replies, pairs, strict=True))
@@ -94,14 +98,14 @@ def prepare(args):
     every = list(dict.fromkeys(meanings(dictionary_folder(output))))
     pairs = every[::max(1, len(every) // args.words)][:args.words]
     lines = [f"{word} means: {meaning}" for word, meaning in pairs]
-    (output / "text.txt").write_text("\n\n".join(lines * 10) + "\n\n" + bible.read_text(encoding="utf-8"),
-                                     encoding="utf-8")
+    verses = bible.read_text(encoding="utf-8")[:args.bible_bytes]
+    (output / "text.txt").write_text("\n\n".join(lines * args.repeats) + "\n\n" + verses, encoding="utf-8")
     asked, held_out = [p for i, p in enumerate(pairs) if i % 5], pairs[::5]
     rows = write_rows(output / "chats.jsonl", [{"messages": [
         {"role": "user", "content": question(word)}, {"role": "assistant", "content": meaning}]}
         for word, meaning in asked])
     (output / "config.json").write_text(json.dumps(CONFIG), encoding="utf-8")
-    return rows, held_out
+    return rows, asked, held_out
 
 
 def main():
@@ -111,24 +115,28 @@ def main():
     parser.add_argument("--words", type=int, default=500)
     parser.add_argument("--pretrain_steps", type=int, default=1500)
     parser.add_argument("--sft_steps", type=int, default=300)
+    parser.add_argument("--repeats", type=int, default=10, help="of each meaning in the text of the pre-training")
+    parser.add_argument("--bible_bytes", type=int, help="of the Bible's text; default: all")
+    parser.add_argument("--threads", type=int, default=0)
     args = parser.parse_args()
-    rows, held_out = prepare(args)
+    rows, asked, held_out = prepare(args)
     tokenizer, base = args.output / "tokenizer", args.output / "base"
-    run(args.galore, "train-tokenizer", "--input", args.output / "text.txt", "--vocab_size", 4096, "--output", tokenizer)
+    run(args, "train-tokenizer", "--input", args.output / "text.txt", "--vocab_size", 4096, "--output", tokenizer)
     (tokenizer / "chat_template.jinja").write_text(TEMPLATE, encoding="utf-8")
     shared = ["--tokenizer_name", tokenizer, "--max_length", 128, "--per_device_train_batch_size", 8, "--seed", 1,
               "--lr_scheduler_type", "cosine", "--warmup_steps", 0.1]
     galore = ["--optim", "galore_adamw", "--optim_args", "rank=64,update_proj_gap=100,scale=0.25"]
-    run(args.galore, "train", "--config_name", args.output / "config.json", "--train_file", args.output / "text.txt",
+    run(args, "train", "--config_name", args.output / "config.json", "--train_file", args.output / "text.txt",
         "--output_dir", base, "--learning_rate", 0.01, "--max_steps", args.pretrain_steps, *galore, *shared)
     tune = ["train", "--model_name_or_path", base, "--stage", "sft", "--train_file", rows, "--max_steps", args.sft_steps]
-    run(args.galore, *tune, "--output_dir", args.output / "full", "--learning_rate", 0.003, *galore, *shared)
-    run(args.galore, *tune, "--output_dir", args.output / "lora", "--learning_rate", 0.003, "--optim", "adamw_torch",
+    run(args, *tune, "--output_dir", args.output / "full", "--learning_rate", 0.003, *galore, *shared)
+    run(args, *tune, "--output_dir", args.output / "lora", "--learning_rate", 0.003, "--optim", "adamw_torch",
         "--adapter", "lora", "--adapter_args", "r=16,lora_alpha=32,target_modules=all-linear", *shared)
-    print(f"exact answers of {len(held_out)} that the tuning has not seen")
-    print("before", exact_matches(args.galore, base, held_out))
-    print("full, GaLore", exact_matches(args.galore, args.output / "full", held_out))
-    print("LoRA", exact_matches(args.galore, base, held_out, args.output / "lora"))
+    answers = {"before": (base, None), "full, GaLore": (args.output / "full", None), "LoRA": (base, args.output / "lora")}
+    known = asked[:len(held_out)]
+    print(f"| model | right of {len(held_out)} not in the tuning | right of {len(known)} in the tuning |\n|---|---|---|")
+    for name, (model, adapter) in answers.items():
+        print(f"| {name} | {exact_matches(args, model, held_out, adapter)} | {exact_matches(args, model, known, adapter)} |")
 
 
 if __name__ == "__main__":

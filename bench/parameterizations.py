@@ -14,7 +14,9 @@ report writes bench/runs/<date>-parameterizations.jsonl (one raw line for each r
 A run takes 70 to 150 s on one core of two, so the grid takes about an hour with two jobs and the
 seeds half an hour. Runs are in .cache/parameterizations/<method>-<rate>-<seed>/. A run that has
 ended is not repeated, so an interrupted series continues. --steps makes short runs, with a folder
-of their own.
+of their own and one evaluation at the end, and --most_rates 2 trains at RATES alone. A record has
+the processor time (user and system) of its run, because wall time depends on what else the machine
+does.
 """
 
 import argparse
@@ -27,7 +29,7 @@ import statistics
 import subprocess
 import time
 
-from results_page import ROOT, evaluations, events, measure, numbers_in, speeds, write_between
+from results_page import ROOT, evaluations, events, measure, numbers_in, run_measured, speeds, write_between
 
 RATES = (0.003, 0.01)
 MOST_RATES = 6
@@ -77,7 +79,7 @@ class Run:
         steps, cycle = self.args.steps, max(1, self.args.steps // CYCLES)
         numbers = {"cycle": cycle, "warmup": max(1, steps // 10), "short_warmup": max(1, cycle // 10)}
         own = [setting.format(**numbers) for setting in RUNS[self.name]]
-        return [f"max_steps={steps}", f"eval_steps={cycle}", f"warmup_steps={numbers['warmup']}", *own]
+        return [f"max_steps={steps}", f"eval_steps={steps if self.args.short else cycle}", f"warmup_steps={numbers['warmup']}", *own]
 
     def commands(self):
         """Returns the commands of the run and their folders, in their order."""
@@ -100,19 +102,21 @@ class Run:
             return
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
-        code = 0
+        code, used = 0, 0.0
         with open(self.folder / "output.txt", "w", encoding="utf-8") as output:
             for command in self.commands():
-                code = code or subprocess.run(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT).returncode
+                if code == 0:
+                    code, seconds = run_measured(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+                    used += seconds
         if code in (0, 1):  # not after a signal, nor after wrong usage
-            (self.folder / "record.json").write_text(json.dumps(self.summary(code)), encoding="utf-8")
+            (self.folder / "record.json").write_text(json.dumps(self.summary(code, used)), encoding="utf-8")
         print(f"{self.folder.name}: {self.loss():.4f} (exit {code})", flush=True)
 
-    def summary(self, code):
+    def summary(self, code, used):
         memory = next((e for e in events(self.folder) if e.get("event") == "memory"), {})
         found = evaluations(self.folder)
         return {"name": self.name, "learning_rate": self.rate, "seed": self.seed, "exit": code,
-                "steps": self.args.steps, "eval_loss": found[-1]["eval_loss"] if found and code == 0 else None,
+                "steps": self.args.steps, "processor_seconds": round(used, 1), "eval_loss": found[-1]["eval_loss"] if found and code == 0 else None,
                 "parameters": stored_elements(self.folder / "model.safetensors"),
                 "weights_bytes": numbers_in(memory, ("weights",)),
                 "state_bytes": numbers_in(memory, ("moments", "bases")),
@@ -130,11 +134,11 @@ def stored_elements(path):
                if not name.endswith(("rank_state", "poet_round")))
 
 
-def next_rate(runs):
+def next_rate(runs, most):
     """Returns the rate to try next, or None if the best one lies between worse ones."""
     rates = sorted(run.rate for run in runs)
     best = min(runs, key=lambda run: run.loss()).rate
-    if len(rates) >= MOST_RATES or (rates[0] < best < rates[-1]):
+    if len(rates) >= most or (rates[0] < best < rates[-1]):
         return None
     ladder = [m * 10.0**e for e in range(-5, 1) for m in (1, 3)]
     near = [r for r in ladder if (r < best * 0.99 if best == rates[0] else r > best * 1.01)]
@@ -145,7 +149,7 @@ def search(args, name):
     runs = [Run(args, name, rate, SEEDS[0]) for rate in RATES]
     for run in runs:
         run.train()
-    while not args.short and (rate := next_rate(runs)) is not None:
+    while (rate := next_rate(runs, args.most_rates)) is not None:
         runs.append(Run(args, name, rate, SEEDS[0]))
         runs[-1].train()
 
@@ -207,6 +211,7 @@ def main():
     parser.add_argument("--stage", choices=("grid", "seeds", "speed", "report"), default="grid")
     parser.add_argument("--only", nargs="*", choices=tuple(RUNS), default=list(RUNS))
     parser.add_argument("--steps", type=int, default=1465)
+    parser.add_argument("--most_rates", type=int, default=MOST_RATES, help="of one method")
     parser.add_argument("--jobs", type=int, default=2)
     args = parser.parse_args()
     args.galore = str(pathlib.Path(args.galore).resolve())

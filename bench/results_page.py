@@ -1,6 +1,7 @@
 """Helpers for the pages of results: logs of runs, tables of docs/results.md, curves."""
 
 import json
+import os
 import pathlib
 import statistics
 import subprocess
@@ -9,6 +10,14 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 COLORS = ("#1b6ca8", "#b5482a", "#3c8d53", "#8e5ea2", "#c49a1a", "#4aa6b5", "#d1608f", "#666666", "#7fb2d9", "#e0a185",
           "#9bcf8f", "#222222")
+
+
+def run_measured(command, **more):
+    """Runs a program and returns its exit status and its processor time, user and system."""
+    process = subprocess.Popen([str(word) for word in command], **more)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode, used.ru_utime + used.ru_stime
 
 
 def events(folder):

@@ -6,9 +6,8 @@ import math
 import pathlib
 import statistics
 import subprocess
-import time
 
-from results_page import ROOT, events
+from results_page import ROOT, events, run_measured
 
 # name -> (optim, optim_args, factor on the learning rate). GaLore's factor undoes its scale; Muon's
 # directions have unit singular values and take a larger rate than Adam's at this size.
@@ -50,12 +49,13 @@ def train(args, folder, settings):
         return json.loads(done.read_text())
     command = [args.galore, "train", f"output_dir={folder}", "overwrite_output_dir=true", f"threads={args.threads}",
                "disable_tqdm=true", "logging_steps=100"] + [f"{key}={value}" for key, value in settings.items()]
-    start = time.time()
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    if result.returncode != 0:
-        raise SystemExit(f"{' '.join(command)}\n{result.stderr[-2000:]}")
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "output.txt", "w", encoding="utf-8") as output:
+        code, used = run_measured(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+    if code:
+        raise SystemExit(f"{' '.join(command)}\n{(folder / 'output.txt').read_text(encoding='utf-8')[-2000:]}")
     last = [event for event in events(folder) if event["event"] == "eval"][-1]
-    last["seconds"] = time.time() - start
+    last["processor_seconds"] = round(used, 1)
     done.write_text(json.dumps(last))
     return last
 
