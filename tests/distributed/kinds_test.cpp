@@ -66,6 +66,24 @@ TEST_F(TogetherPlain, Adapters) {
   expect_the_run_of_one("relora", adapted("relora", "r=4,relora_steps=2", {"optim_layerwise=true"}));
 }
 
+// Seven processes have groups that are no common subtree.
+TEST_F(TogetherPlain, SevenAndEightProcesses) {
+  const auto with = [&](const std::string& name) {
+    return Settings{"per_device_train_batch_size=1",
+                    "total_batch_size=8",
+                    "reduction_groups=8",
+                    "max_steps=3",
+                    "save_steps=3",
+                    output(name)};
+  };
+  train(with("one"));
+  for (const int64_t processes : {7, 8}) {
+    const std::string name = std::to_string(processes);
+    train_together(processes, with(name));
+    expect_equal_files("one", name);
+  }
+}
+
 TEST_F(TogetherPlain, TheBatchSizeFitsOnEveryProcess) {
   TrainOptions options;
   OptionTable table;

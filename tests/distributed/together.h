@@ -80,6 +80,14 @@ class Together : public Run {
     for (const char* event : {"step", "eval", "mixture"}) EXPECT_EQ(facts(many, event), facts(one, event));
   }
 
+  void expect_equal_files(const std::string& name, const std::string& other) const {
+    const auto own = files(name), expected = files(other);
+    EXPECT_FALSE(own.empty());
+    EXPECT_EQ(own.size(), expected.size());
+    for (const auto& [path, text] : own)
+      EXPECT_TRUE(expected.contains(path) && expected.at(path) == text) << path;
+  }
+
  private:
   static void join(Store& store, int64_t rank, int64_t processes,
                    const std::function<void(Exchange&)>& work) {
@@ -103,13 +111,6 @@ class Together : public Run {
       all[entry.path().lexically_relative(folder).string()] = text;
     }
     return all;
-  }
-  void expect_equal_files(const std::string& name, const std::string& other) const {
-    const auto own = files(name), expected = files(other);
-    EXPECT_FALSE(own.empty());
-    EXPECT_EQ(own.size(), expected.size());
-    for (const auto& [path, text] : own)
-      EXPECT_TRUE(expected.contains(path) && expected.at(path) == text) << path;
   }
   // Returns the events of one kind without times and sizes.
   std::vector<nlohmann::json> facts(const std::string& name, const std::string& kind) const {
