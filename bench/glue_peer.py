@@ -52,7 +52,7 @@ def start_of(args, seed):
     torch.manual_seed(seed)
     AutoModelForSequenceClassification.from_pretrained(args.model, num_labels=2).save_pretrained(folder)
     for path in args.model.iterdir():
-        if not (folder / path.name).exists():
+        if path.is_file() and not (folder / path.name).exists():
             shutil.copy(path, folder)
     return folder
 
