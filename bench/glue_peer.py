@@ -52,18 +52,17 @@ def start_of(args, seed):
     torch.manual_seed(seed)
     AutoModelForSequenceClassification.from_pretrained(args.model, num_labels=2).save_pretrained(folder)
     for path in args.model.iterdir():
-        if not (folder / path.name).exists():
+        if path.is_file() and not (folder / path.name).exists():
             shutil.copy(path, folder)
     return folder
 
 
 def optimizer_of(args, model):
-    """GaLore for all matrices of the layers, decay for all but norms and biases."""
+    """GaLore for all matrices of the layers, not of the pooler; decay for all but norms and biases."""
     import torch
     from galore_torch import GaLoreAdamW
 
-    linear = [m.weight for n, m in model.bert.encoder.named_modules() if isinstance(m, torch.nn.Linear)]
-    linear.append(model.bert.pooler.dense.weight)
+    linear = [m.weight for m in model.bert.encoder.modules() if isinstance(m, torch.nn.Linear)]
     known = {id(p) for p in linear}
     rest = [(n, p) for n, p in model.named_parameters() if id(p) not in known]
     plain = [p for n, p in rest if "LayerNorm" in n or n.endswith("bias")]
