@@ -1,5 +1,6 @@
 #include <fmt/core.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "cli/arguments.h"
@@ -70,9 +71,11 @@ void print_evaluation_json(const Evaluation& result) {
   fmt::print("{}\n", json.dump());
 }
 
+// A metric that is not defined for these rows or this head (NaN) is left out, as in a run's log.
 void print_evaluation(const Evaluation& result) {
   for (const Metric& metric : result.metrics)
-    fmt::print("{}{}{}\n", text_of(metric), metric.note.empty() ? "" : " ", metric.note);
+    if (!std::isnan(metric.value))
+      fmt::print("{}{}{}\n", text_of(metric), metric.note.empty() ? "" : " ", metric.note);
   fmt::print("tokens {}\n", result.num_tokens);
 }
 

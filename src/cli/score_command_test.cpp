@@ -83,6 +83,20 @@ TEST_F(ScoreCommandTest, WritesTheBestActions) {
   EXPECT_EQ(rows[0]["best_action"].size(), 3);
 }
 
+// A regression has no spread and these rows are no pairs, so neither metric has a value.
+TEST_F(ScoreCommandTest, EvaluationPrintsOnlyMetricsThatAreDefined) {
+  write_model({HeadKind::value, 0, {}, {ValueLoss::mse}});
+  write_file_atomically(folder_ / "labels.jsonl", R"({"input_ids": [5, 6, 7], "label": 0.5}
+{"input_ids": [8, 9], "label": 1}
+)");
+  testing::internal::CaptureStdout();
+  eval_command({"--model_name_or_path", (folder_ / "model").string(), "--eval_file",
+                (folder_ / "labels.jsonl").string(), "--threads=1"});
+  const std::string printed = testing::internal::GetCapturedStdout();
+  EXPECT_TRUE(contains(printed, "eval_mae"));
+  EXPECT_FALSE(contains(printed, "nan"));
+}
+
 TEST_F(ScoreCommandTest, RefusesModelsWithoutValues) {
   write_model({HeadKind::classification, 2, {}});
   EXPECT_TRUE(contains(message_of([&] { scores({}); }),
