@@ -26,7 +26,7 @@ TASKS = {
 }
 # Rows of the training file (0: all), epochs, batch, and the rates of methods that train all weights and of adapters.
 SIZES = {"full": {"rows": 0, "epochs": 3, "batch": 32, "all": (2e-5, 5e-5, 1e-4), "adapter": (1e-4, 2e-4, 5e-4)},
-         "small": {"rows": 1024, "epochs": 1, "batch": 8, "all": (3e-5, 1e-4, 3e-4, 1e-3), "adapter": (1e-4, 3e-4, 1e-3, 3e-3)}}
+         "small": {"rows": 1024, "epochs": 1, "batch": 8, "all": (1e-4, 3e-4, 1e-3), "adapter": (3e-4, 1e-3, 3e-3)}}
 FULL, LOW_RANK = "all", "adapter"
 LAYERS = "optim_target_modules=all-linear"
 LORA = '{{"r": {rank}, "lora_alpha": {alpha}, "target_modules": "all-linear"}}'

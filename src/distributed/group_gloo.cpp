@@ -1,6 +1,7 @@
 // c10d's stores and its group over gloo.
 #include <c10/util/Logging.h>
 
+#include <cstdlib>
 #include <torch/csrc/distributed/c10d/FileStore.hpp>
 #include <torch/csrc/distributed/c10d/HashStore.hpp>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
@@ -13,11 +14,6 @@
 
 namespace galore {
 namespace {
-
-// c10d writes stack traces when a process cannot be reached. Our line about the failure would drown in them.
-void silence_c10d() {
-  FLAGS_caffe2_log_level = 3;  // fatal errors alone
-}
 
 std::chrono::milliseconds milliseconds_of(double seconds) {
   return std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
@@ -87,7 +83,9 @@ class C10dGroup : public Group {
 };
 
 c10d::TCPStoreOptions tcp_options(const StorePlace& place, double timeout) {
-  silence_c10d();
+  // c10d writes stack traces when a process cannot be reached. Our line about the failure would drown in
+  // them.
+  FLAGS_caffe2_log_level = 3;  // fatal errors alone
   c10d::TCPStoreOptions options;
   options.port = static_cast<uint16_t>(place.port);
   options.waitWorkers = false;
@@ -115,6 +113,8 @@ std::unique_ptr<Store> file_store(const std::string& path, int64_t processes) {
 }
 
 std::unique_ptr<Store> thread_store() {
+  // c10d records operations in one table, which groups on several threads damage (libtorch 2.11).
+  ::setenv("TORCH_FR_BUFFER_SIZE", "0", /*overwrite=*/1);
   return std::make_unique<C10dStore>(c10::make_intrusive<c10d::HashStore>());
 }
 
