@@ -72,8 +72,8 @@ Session::Session(const ProcessPlace& place, const SessionOptions& options) : pla
 // The group of a run that failed may have operations that never end, so its threads are left behind.
 Session::~Session() {
   if (left_) return;
-  exchange_.release();
-  group_.release();
+  static_cast<void>(exchange_.release());
+  static_cast<void>(group_.release());
 }
 
 // Tells who this process is, and waits for the others.
