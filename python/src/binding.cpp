@@ -31,23 +31,24 @@ std::vector<std::pair<std::string, std::string>> pairs_of(const Strings& items) 
 
 class Engine : public torch::CustomClassHolder {
  public:
-  // One item for each parameter: its name, tensor, role (-1: by its name), settings, whether it is projected
-  // (-1: target_modules decide), and whether it reports products. `settings` and `options` hold pairs.
-  Engine(const Strings& names, const std::vector<at::Tensor>& tensors, const Integers& roles,
-         const Integers& settings_of, const Integers& targeted, const Integers& products,
+  // One item for each parameter: its name, its tensor, and four numbers: role (-1: by its name), settings,
+  // whether it is projected (-1: target_modules decide), and whether it reports products. `settings` and
+  // `options` hold pairs.
+  Engine(const Strings& names, const std::vector<at::Tensor>& tensors, const std::vector<Integers>& facts,
          const Strings& settings, const Strings& options)
       : device_(tensors.at(0).device()) {
     std::vector<TorchOptimizer::Entry> entries;
     std::vector<GroupedWeight> weights;
     for (size_t i = 0; i < names.size(); ++i) {
+      const int64_t role = facts[i].at(0), settings_of = facts[i].at(1), targeted = facts[i].at(2);
       entries.push_back(
           {.name = names[i],
            .tensor = tensors[i],
-           .role = roles[i] < 0 ? role_by_name(names[i], tensors[i].dim()) : static_cast<Role>(roles[i]),
+           .role = role < 0 ? role_by_name(names[i], tensors[i].dim()) : static_cast<Role>(role),
            .layer = layer_by_name(names[i]),
-           .whole_products = products[i] != 0});
-      weights.push_back({.name = names[i], .settings = static_cast<size_t>(settings_of[i])});
-      if (targeted[i] >= 0) weights.back().targeted = targeted[i] != 0;
+           .whole_products = facts[i].at(3) != 0});
+      weights.push_back({.name = names[i], .settings = static_cast<size_t>(settings_of)});
+      if (targeted >= 0) weights.back().targeted = targeted != 0;
     }
     std::vector<GroupSettings> groups;
     for (const auto& [optim, optim_args] : pairs_of(settings)) groups.push_back({optim, optim_args});
@@ -130,8 +131,8 @@ class Engine : public torch::CustomClassHolder {
 TORCH_LIBRARY(galore, library) {
   library.def("preset_table() -> str", [] { return preset_table_json(); });
   library.class_<Engine>("Engine")
-      .def(torch::init<const Strings&, const std::vector<at::Tensor>&, const Integers&, const Integers&,
-                       const Integers&, const Integers&, const Strings&, const Strings&>())
+      .def(torch::init<const Strings&, const std::vector<at::Tensor>&, const std::vector<Integers>&,
+                       const Strings&, const Strings&>())
       .def("set_rates", &Engine::set_rates)
       .def("begin", &Engine::begin)
       .def("take", &Engine::take)

@@ -8,6 +8,7 @@
 #include "optim/parameter_groups.h"
 #include "optim/presets.h"
 #include "optim/resized_state.h"
+#include "optim/weight_overrides.h"
 
 namespace galore {
 

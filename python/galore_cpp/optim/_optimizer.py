@@ -143,10 +143,9 @@ class GaloreOptimizer(torch.optim.Optimizer):
         for key, value in self._common.items():
             if value is not None:
                 options += [_COMMON[key], _groups.option_text(value)]
-        roles = [self._roles.get(name, -1) for name in self._parameters]
-        products = [int(name in self._products) for name in self._parameters]
-        return _library.new_engine(list(self._parameters), parameters, roles, self._group_of, targeted, products,
-                                   settings, options)
+        facts = [[self._roles.get(name, -1), group, target, int(name in self._products)]
+                 for name, group, target in zip(self._parameters, self._group_of, targeted)]
+        return _library.new_engine(list(self._parameters), parameters, facts, settings, options)
 
     def _check_targets(self, targeted: list[int]) -> None:
         if "rank" not in self.defaults:
