@@ -5,6 +5,7 @@
 
 #include "core/errors.h"
 #include "core/fnv1a.h"
+#include "core/labels.h"
 
 namespace galore {
 
@@ -63,13 +64,10 @@ void RowBatchSource::pack_examples(const DataMessages& messages) {
   packed_.emplace(lengths, options_.max_length);
 }
 
-// The first token of an example is never predicted.
 RowBatchSource::TargetCount RowBatchSource::count_targets(TokenRange document) const {
   ExampleRow row;
   append(row, document);
-  const auto trained = std::count_if(row.labels.begin() + std::min<int64_t>(1, document.count),
-                                     row.labels.end(), [](int64_t label) { return label != kIgnoredLabel; });
-  return {trained, static_cast<int64_t>(row.ids.size())};
+  return {count_labels(row.labels), std::ssize(row.ids)};
 }
 
 void RowBatchSource::check_labels(const DataMessages& messages) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/errors.h"
+#include "core/labels.h"
 #include "data/token_check.h"
 
 namespace galore {
@@ -46,10 +47,8 @@ void RowStream::check(const Document& document) const {
 }
 
 bool RowStream::is_left_out() const {
-  if (!options_.leave_out_untrained || !document_.has_labels || document_.ids.empty()) return false;
-  const auto count = std::min(document_.labels.size(), static_cast<size_t>(options_.max_length));
-  const auto end = document_.labels.begin() + static_cast<std::ptrdiff_t>(count);
-  return std::all_of(document_.labels.begin() + 1, end, [](int32_t label) { return label == kIgnoredLabel; });
+  const bool may_be = options_.leave_out_untrained && document_.has_labels && !document_.ids.empty();
+  return may_be && count_labels(document_.labels, options_.max_length) == 0;
 }
 
 bool RowStream::next_document() {

@@ -55,15 +55,14 @@ ChatJson answer_of(const ChatJson& row, const char* side, const std::string& whe
 void append_answer(ExampleRow& out, const EncodedChat& chat, const RowEncoding& encoding,
                    const std::string& where, const char* side) {
   const size_t count = std::min(chat.ids.size(), static_cast<size_t>(encoding.max_length));
-  bool is_trained = false;
   for (size_t i = 0; i < count; ++i) {
     if (!is_id(chat.ids[i], encoding.config.vocab_size))
       fail(where, "{}", id_fault(chat.ids[i], encoding.config.vocab_size));
     out.ids.push_back(chat.ids[i]);
     out.labels.push_back(chat.labels[i]);
-    is_trained = is_trained || (i > 0 && chat.labels[i] != kIgnoredLabel);
   }
-  if (!is_trained) fail(where, "{}: expected a token of the answer within max_length, given none", side);
+  if (count_labels(chat.labels, encoding.max_length) == 0)
+    fail(where, "{}: expected a token of the answer within max_length, given none", side);
   out.ends.push_back(static_cast<int64_t>(out.ids.size()));
 }
 
