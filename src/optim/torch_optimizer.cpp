@@ -123,10 +123,14 @@ void TorchOptimizer::report(size_t index, bool last, const std::function<void(Gr
 }
 
 void TorchOptimizer::take(size_t index, const at::Tensor& gradient, bool last) {
-  Weight& weight = *weights_.at(index);
+  const Weight& weight = *weights_.at(index);
   check_gradient(weight.parameter.name, gradient, weight.tensor);
+  add(index, gradient, last);
+}
+
+void TorchOptimizer::add(size_t index, const at::Tensor& gradient, bool last) {
   report(index, last, [&](GradientSink& sink) {
-    weight.reported = true;
+    weights_[index]->reported = true;
     sink.add(gradient);
   });
 }
@@ -160,7 +164,7 @@ UpdateReport TorchOptimizer::step(double learning_rate) {
       check_gradient(weight->parameter.name, weight->tensor.grad(), weight->tensor);
   begin(learning_rate);
   for (size_t i = 0; i < weights_.size(); ++i)
-    if (weights_[i]->tensor.grad().defined()) take(i, weights_[i]->tensor.grad());
+    if (weights_[i]->tensor.grad().defined()) add(i, weights_[i]->tensor.grad(), /*last=*/false);
   return finish();
 }
 

@@ -63,6 +63,8 @@ class TorchOptimizer {
     int64_t remaining = 0;  // gradients of this update that are still missing
     bool reported = false;  // a gradient came in this update
   };
+  // take() without its check.
+  void add(size_t index, const at::Tensor& gradient, bool last);
   void report(size_t index, bool last, const std::function<void(GradientSink&)>& add);
   void open(Weight& weight);
   void close(Weight& weight);
