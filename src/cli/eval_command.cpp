@@ -96,14 +96,6 @@ RunObjects load_model(const EvalOptions& options, const ModelConfig& config, con
   return run;
 }
 
-const Task& fitting_task(const TaskOptions& options, const HeadConfig& head) {
-  const Task& task = find_task(options.task, options.task_name);
-  if (!task.fits(head))
-    fail_usage("task", "expected {}, for which the model's head was made, given {}", task_of(head),
-               task.name());
-  return task;
-}
-
 }  // namespace
 
 int eval_command(const Arguments& arguments) {
@@ -118,7 +110,8 @@ int eval_command(const Arguments& arguments) {
   set_threads(options.machine.threads);
   const ModelConfig config = model_config_of(options.model);
   settle_task(options.task, config, table);
-  const Task& task = fitting_task(options.task, config.head);
+  const Task& task = find_task(options.task.task, options.task.task_name);
+  require_head_for(task, config.head);
   take_rows_apart(options, table);
   std::vector<std::string> notes;
   resolve_quantization(options.model, notes);

@@ -72,6 +72,12 @@ std::string task_of(const HeadConfig& head) {
   GALORE_ASSERT(false && "a head without a task");
 }
 
+void require_head_for(const Task& task, const HeadConfig& head) {
+  if (!task.fits(head))
+    fail_usage("task", "expected {}, for which the model's head was made, given {}", task_of(head),
+               task.name());
+}
+
 std::vector<MetricKind> all_metrics() {
   std::vector<MetricKind> all;
   for (const Task* task : all_tasks())

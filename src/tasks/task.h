@@ -109,6 +109,8 @@ std::vector<std::string> task_variants();
 const Task& find_task(const std::string& name, const std::string& variant = "");
 // Returns the name of the task that a model with this head was made for.
 std::string task_of(const HeadConfig& head);
+// Refuses a model whose head was made for another task.
+void require_head_for(const Task& task, const HeadConfig& head);
 
 // Returns the metrics of all tasks, each name once, because a report may hold runs of several tasks.
 std::vector<MetricKind> all_metrics();

@@ -81,9 +81,7 @@ ModelConfig model_config_of(const TrainOptions& options) {
                  options.num_labels);
     return config;
   }
-  if (!is_made_anew)
-    fail_usage("task", "expected {}, for which the model's head was made, given {}", task_of(config.head),
-               options.task);
+  if (!is_made_anew) require_head_for(task, config.head);
   NewHead wanted{options.num_labels, {}, !options.value_head.empty(), config.vocab_size};
   if (wanted.loss_is_given) wanted.value.loss = value_loss_from_name(options.value_head);
   OptionTable table;
