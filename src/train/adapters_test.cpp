@@ -19,10 +19,9 @@ constexpr const char* kKinds[] = {"lora", "rslora", "dora", "lora_plus"};
 class Adapters : public TestRun {
  protected:
   Settings adapted(const std::string& kind, const Settings& more = {}) const {
-    Settings settings{"adapter=" + kind, "adapter_args=r=3,lora_alpha=6,lora_dropout=0.2",
-                      "optim=adamw_torch", "optim_args="};
-    settings.insert(settings.end(), more.begin(), more.end());
-    return settings;
+    return joined({"adapter=" + kind, "adapter_args=r=3,lora_alpha=6,lora_dropout=0.2", "optim=adamw_torch",
+                   "optim_args="},
+                  more);
   }
   // Returns the message of the Error that a run with these settings gives.
   std::string refusal(const Settings& settings) {

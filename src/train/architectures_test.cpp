@@ -50,9 +50,7 @@ TEST_P(ArchitectureRun, DriversAndRecomputationGiveTheSameWeights) {
   const Settings settings{"optim=galore_adamw", "gradient=projected", "max_steps=6",
                           "gradient_accumulation_steps=2"};
   const auto with = [&](const std::string& name, const Settings& more) {
-    Settings all = settings;
-    all.insert(all.end(), more.begin(), more.end());
-    return run(name, all);
+    return run(name, joined(settings, more));
   };
   with("whole", {});
   with("layers", {"optim_layerwise=true", "gradient_checkpointing=true"});

@@ -26,15 +26,13 @@ const std::vector<std::pair<std::string, std::string>> kFactoredKinds{
     {"gradnormlorp", "r=4,merge_steps=4"},
     {"gradnormlorp", "variant=released"},
     {"poet_x", "block_size=16,merge_steps=4"}};
-// Those of them whose layers have no matrix of the model's size.
+// The layers of these kinds have no matrix of the model's size.
 const std::set<std::string> kReplacing{"low_rank", "cola", "sltrain", "inrank"};
 
 class FactoredModels : public TestRun {
  protected:
   static Settings factored(const std::string& kind, const std::string& args, const Settings& more = {}) {
-    Settings settings{"adapter=" + kind, "adapter_args=" + args, "optim=adamw_torch", "optim_args="};
-    settings.insert(settings.end(), more.begin(), more.end());
-    return settings;
+    return joined({"adapter=" + kind, "adapter_args=" + args, "optim=adamw_torch", "optim_args="}, more);
   }
 };
 

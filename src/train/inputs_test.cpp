@@ -44,9 +44,7 @@ class InputsTest : public TestRun {
     return evaluate(*model_, find_task("causal_lm"), *open_eval_data(options, nullptr, config_, {}));
   }
   Settings settings(const Settings& more) const {
-    Settings all{"eval_file=" + (folder_ / "rows.jsonl").string(), "packing=false"};
-    all.insert(all.end(), more.begin(), more.end());
-    return all;
+    return joined({"eval_file=" + (folder_ / "rows.jsonl").string(), "packing=false"}, more);
   }
 
   Ledger ledger_{at::kCPU};
@@ -146,10 +144,9 @@ TEST_F(InputsTest, UnpackedTextEndsWithEos) {
                         "{\"text\":\"a\"}\n{\"text\":\"bcdef\"}\n{\"input_ids\":[1,2]}\n");
   const ByteTokenizer tokenizer;
   const auto last_ids = [&](const Settings& more) {
-    Settings all{"eval_file=" + (folder_ / "text.jsonl").string(), "max_length=6",
-                 "per_device_eval_batch_size=1", "cache_dir=" + (folder_ / "cache").string()};
-    all.insert(all.end(), more.begin(), more.end());
-    const auto data = open_eval_data(options(all), &tokenizer, config_, {});
+    const Settings same{"eval_file=" + (folder_ / "text.jsonl").string(), "max_length=6",
+                        "per_device_eval_batch_size=1", "cache_dir=" + (folder_ / "cache").string()};
+    const auto data = open_eval_data(options(joined(same, more)), &tokenizer, config_, {});
     std::vector<int64_t> last;
     while (const auto batch = data->next()) last.push_back(batch->ids[0][-1].item<int64_t>());
     return last;

@@ -14,14 +14,11 @@ class PriLoraRuns : public TestRun {
  protected:
   PriLoraRuns() { TestRun::train({output("base"), "max_steps=2", "optim=adamw_torch", "optim_args="}); }
   Settings prilora(const std::string& run, const Settings& more = {}) const {
-    Settings settings{
-        "config_name=",      "model_name_or_path=" + (folder_ / "base").string(),
-        "adapter=prilora",   "adapter_args=r_start=2,r_end=6,prune_steps=4,target_modules=up_proj,q_proj",
-        "optim=adamw_torch", "optim_args=",
-        "max_steps=8",       "overwrite_output_dir=true",
-        "save_steps=1",      output(run)};
-    settings.insert(settings.end(), more.begin(), more.end());
-    return settings;
+    return joined(
+        {"config_name=", "model_name_or_path=" + (folder_ / "base").string(), "adapter=prilora",
+         "adapter_args=r_start=2,r_end=6,prune_steps=4,target_modules=up_proj,q_proj", "optim=adamw_torch",
+         "optim_args=", "max_steps=8", "overwrite_output_dir=true", "save_steps=1", output(run)},
+        more);
   }
   at::Tensor factor(const std::string& run, int64_t step, const std::string& layer) const {
     const Path file = folder_ / run / ("checkpoint-" + std::to_string(step)) / "adapter_model.safetensors";

@@ -13,16 +13,11 @@ namespace {
 class ReLoraRuns : public TestRun {
  protected:
   static Settings relora(const std::string& more_args, const Settings& more = {}) {
-    Settings settings{"adapter=relora",
-                      "adapter_args=r=4,relora_steps=4" + more_args,
-                      "optim=adamw_torch",
-                      "optim_args=",
-                      "max_steps=12",
-                      "overwrite_output_dir=true",
-                      "lr_scheduler_type=jagged_cosine",
-                      "lr_scheduler_kwargs=cycle_length=4,restart_warmup_steps=1"};
-    settings.insert(settings.end(), more.begin(), more.end());
-    return settings;
+    return joined(
+        {"adapter=relora", "adapter_args=r=4,relora_steps=4" + more_args, "optim=adamw_torch",
+         "optim_args=", "max_steps=12", "overwrite_output_dir=true", "lr_scheduler_type=jagged_cosine",
+         "lr_scheduler_kwargs=cycle_length=4,restart_warmup_steps=1"},
+        more);
   }
   at::Tensor tensor(const std::string& run, const std::string& file, const std::string& name) const {
     return SafetensorsReader(folder_ / run / file).read(name);

@@ -133,11 +133,9 @@ TEST_F(Episodes, TeachTheValuesOfActions) {
 TEST_F(Episodes, ResumeWithTheirTargetNetworkToTheBit) {
   for (const std::string network : {"head", "model"}) {
     const auto run = [&](const std::string& name, const Settings& more) {
-      Settings all = episode_run("value", 0.5,
-                                 {"target_network=" + network, "target_update_interval=4", "save_steps=6",
-                                  "max_steps=12", output(name)});
-      all.insert(all.end(), more.begin(), more.end());
-      train(all);
+      const Settings same{"target_network=" + network, "target_update_interval=4", "save_steps=6",
+                          "max_steps=12", output(name)};
+      train(episode_run("value", 0.5, joined(same, more)));
       return file_text(folder_ / name / "model.safetensors");
     };
     const std::string whole = run("whole_" + network, {});
@@ -205,10 +203,7 @@ TEST_F(ScoreRun, ResumesToTheBit) {
     const Settings settings{"task=sequence_classification", "optim=" + optim, "train_file=" + file,
                             "save_steps=3", "max_steps=6"};
     const auto run = [&](const std::string& name, const Settings& more) {
-      Settings all = settings;
-      all.push_back(output(name));
-      all.insert(all.end(), more.begin(), more.end());
-      train(all);
+      train(joined(joined(settings, {output(name)}), more));
       return file_text(folder_ / name / "model.safetensors");
     };
     const std::string whole = run("whole_" + optim, {});

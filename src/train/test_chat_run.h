@@ -31,14 +31,9 @@ class ChatRun : public TestRun {
     return (folder_ / name).string();
   }
   Settings chat(const Settings& more) const {
-    Settings all{"optim=adamw_torch",
-                 "optim_args=",
-                 "tokenizer_name=" + (folder_ / "tok").string(),
-                 "cache_dir=" + (folder_ / "cache").string(),
-                 "eval_file=",
-                 "full_determinism=false"};
-    all.insert(all.end(), more.begin(), more.end());
-    return all;
+    return joined({"optim=adamw_torch", "optim_args=", "tokenizer_name=" + (folder_ / "tok").string(),
+                   "cache_dir=" + (folder_ / "cache").string(), "eval_file=", "full_determinism=false"},
+                  more);
   }
   static std::string conversation(const std::string& user, const std::string& assistant) {
     return nlohmann::json{

@@ -27,9 +27,7 @@ class MixtureTraining : public TestRun {
            ";name=noise,files=" + file("noise.bin") + noise + ";name=more,files=" + file("more.bin") + more;
   }
   Settings with(const Settings& more) const {
-    Settings all{"train_file=", "max_steps=12", "save_steps=5"};
-    all.insert(all.end(), more.begin(), more.end());
-    return all;
+    return joined({"train_file=", "max_steps=12", "save_steps=5"}, more);
   }
   // Returns the events "mixture" without their times.
   std::vector<nlohmann::json> mixture_events(const std::string& run) const {

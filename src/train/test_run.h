@@ -71,6 +71,11 @@ class TestRun : public testing::Test {
             "optim_args=rank=8,update_proj_gap=4",
             "logging_steps=1"};
   }
+  // Returns the settings with more behind them.
+  static Settings joined(Settings settings, const Settings& more) {
+    settings.insert(settings.end(), more.begin(), more.end());
+    return settings;
+  }
   std::string output(const std::string& name) const { return "output_dir=" + (folder_ / name).string(); }
   std::string eval_file() const { return "eval_file=" + (folder_ / "eval.bin").string(); }
 

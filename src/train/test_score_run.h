@@ -31,9 +31,7 @@ class ScoreRun : public TestRun {
     });
   }
   Settings with(const Settings& more) const {
-    Settings all{"optim=adamw_torch", "optim_args=", "per_device_train_batch_size=8"};
-    all.insert(all.end(), more.begin(), more.end());
-    return all;
+    return joined({"optim=adamw_torch", "optim_args=", "per_device_train_batch_size=8"}, more);
   }
   double value_of(const TrainResult& result, const std::string& metric) const {
     return result.evaluation->value(metric);
@@ -54,10 +52,9 @@ class Episodes : public ScoreRun {
   }
   Settings episode_run(const std::string& task, double lambda, const Settings& more) {
     const std::string file = episodes("episodes.jsonl", 150, lambda);
-    Settings all = with({"task=" + task, "value_head_args=v_min=-0.5,v_max=2.5,num_bins=31", "max_steps=150",
-                         "train_file=" + file, "eval_file=" + file, "target_update_interval=10"});
-    all.insert(all.end(), more.begin(), more.end());
-    return all;
+    return joined(with({"task=" + task, "value_head_args=v_min=-0.5,v_max=2.5,num_bins=31", "max_steps=150",
+                        "train_file=" + file, "eval_file=" + file, "target_update_interval=10"}),
+                  more);
   }
 };
 

@@ -167,7 +167,8 @@ def check_trl(folder, tokenizer, model, reference):
         assert abs(loss.item() - own.item()) < 1e-4 * max(1, own.item()), (kind, loss, own)
         loss.backward(), own.backward()
         for (name, theirs), parameter in zip(trainer.model.named_parameters(), own_model.parameters(), strict=True):
-            # TRL computes a padded batch and we compute rows, so products of fp32 are added in another order.
+            # TRL computes a padded batch and we compute rows, so products of fp32 are added in
+            # another order.
             error = (theirs.grad - parameter.grad).norm() / parameter.grad.norm().clamp_min(1e-12)
             assert error < 1e-4, (kind, name, error.item())
     print(f"loss and gradient of task=dpo equal TRL {trl.__version__}")
@@ -192,8 +193,8 @@ def check_preferences(galore, folder, tokenizer, model, reference):
         for name, parameter in trained.named_parameters():
             gradient = (parameter.detach() - saved[name]) / rate
             error = (gradient - parameter.grad).norm() / parameter.grad.norm().clamp_min(1e-12)
-            # The step is subtracted from weights of about 0.2 in fp32, which leaves an error of about
-            # 1e-8 / rate.
+            # The step is subtracted from weights of about 0.2 in fp32, which leaves an error of
+            # about 1e-8 / rate.
             bound = 2e-3 + 3e-5 * parameter.numel() ** 0.5 / parameter.grad.norm().item()
             assert error < bound, (kind, name, error.item(), bound)
 

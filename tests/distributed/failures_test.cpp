@@ -29,6 +29,14 @@ class ProcessFailures : public ProgramTest {
     children.resize(3);
     return children;
   }
+  // Kills one process of the run, and expects that all of them end. On a busy machine the others may end
+  // before the launcher looks.
+  static void kill_and_expect_the_end(Program& program, pid_t victim) {
+    ASSERT_GT(victim, 0);
+    ::kill(victim, SIGKILL);
+    const int status = program.wait();
+    EXPECT_TRUE(status == 128 + SIGKILL || status == 1) << program.errors();
+  }
   void expect_a_good_checkpoint() const {
     const auto latest = find_latest(folder_ / "run");
     ASSERT_TRUE(latest.has_value());
@@ -42,11 +50,7 @@ TEST_F(ProcessFailures, AKilledProcessEndsTheOthersAndIsNamed) {
     ASSERT_TRUE(program.wait_for("checkpoint-10")) << program.errors();
     const auto children = children_of(program.pid());
     const double start = steady_seconds();
-    ASSERT_GT(children[victim], 0);
-    ::kill(children[victim], SIGKILL);
-    // On a busy machine the others may end before the launcher looks.
-    const int status = program.wait();
-    EXPECT_TRUE(status == 128 + SIGKILL || status == 1) << program.errors();
+    kill_and_expect_the_end(program, children[victim]);
     EXPECT_LT(steady_seconds() - start, 15);  // 0.1 s on a quiet machine
     const std::string line = fmt::format("rank {} (host ", victim);
     EXPECT_NE(program.errors().find(line), std::string::npos) << program.errors();
@@ -102,9 +106,7 @@ TEST_F(ProcessFailures, AKillInAnyPhaseLeavesAGoodCheckpoint) {
     ASSERT_TRUE(program.wait_for("checkpoint-2")) << program.errors();
     ::usleep(static_cast<useconds_t>(7000 * victim));
     const auto children = children_of(program.pid());
-    ::kill(children[victim], SIGKILL);
-    const int status = program.wait();
-    EXPECT_TRUE(status == 128 + SIGKILL || status == 1) << program.errors();
+    kill_and_expect_the_end(program, children[victim]);
     EXPECT_TRUE(contains(program.errors(), fmt::format("rank {} (host ", victim))) << program.errors();
     for (const pid_t child : children) EXPECT_NE(::kill(child, 0), 0) << "an orphan";
     expect_a_good_checkpoint();
@@ -118,9 +120,7 @@ TEST_F(ProcessFailures, AKillAtTheStartEndsTheOthers) {
   Program program(command(settings));
   std::vector<pid_t> children;
   while (children.size() < 3) children = started_by(program.pid());
-  ::kill(children[1], SIGKILL);
-  const int status = program.wait();
-  EXPECT_TRUE(status == 128 + SIGKILL || status == 1) << program.errors();
+  kill_and_expect_the_end(program, children[1]);
   // On a busy machine the others may be ended before they have noticed.
   EXPECT_TRUE(contains(program.errors(), fmt::format("rank 1 (pid {}) was ended by signal 9", children[1])))
       << program.errors();

@@ -13,10 +13,6 @@ namespace {
 
 class TogetherPlain : public Together<TestRun> {
  protected:
-  static Settings joined(Settings settings, const Settings& more) {
-    settings.insert(settings.end(), more.begin(), more.end());
-    return settings;
-  }
   static Settings adapted(const std::string& kind, const std::string& args, const Settings& more = {}) {
     return joined({"adapter=" + kind, "adapter_args=" + args, "optim=adamw_torch",
                    "optim_args=", "max_steps=4", "save_steps=4"},

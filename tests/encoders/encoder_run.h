@@ -58,13 +58,11 @@ class EncoderRun : public TestRun {
     write_file_atomically(folder_ / "pairs.jsonl", pairs);
     write_file_atomically(folder_ / "texts.jsonl", texts);
   }
-  Settings with(Settings settings, const Settings& more) const {
+  Settings with(const Settings& settings, const Settings& more) const {
     const Settings common{"config_name=" + (folder_ / "bert.json").string(),
                           "tokenizer_name=" + (folder_ / "tokenizer.json").string(), "learning_rate=0.003",
                           "max_length=24"};
-    settings.insert(settings.begin(), common.begin(), common.end());
-    settings.insert(settings.end(), more.begin(), more.end());
-    return settings;
+    return joined(joined(common, settings), more);
   }
   Settings classifier(const Settings& more) const {
     return with({"task=sequence_classification", "train_file=" + (folder_ / "pairs.jsonl").string()}, more);

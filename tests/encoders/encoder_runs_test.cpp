@@ -55,8 +55,7 @@ TEST_F(EncoderRun, MaskedModelLearnsAndItsFolderGetsAClassifier) {
 TEST_F(EncoderRun, ResumesToTheBit) {
   for (const bool words : {true, false}) {
     const auto run = [&](const std::string& name, const Settings& more) {
-      Settings all{"optim=galore_adamw", "save_steps=3", "max_steps=6", output(name)};
-      all.insert(all.end(), more.begin(), more.end());
+      const Settings all = joined({"optim=galore_adamw", "save_steps=3", "max_steps=6", output(name)}, more);
       train(words ? masked(all) : classifier(all));
       return weights(name);
     };

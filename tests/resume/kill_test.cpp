@@ -40,8 +40,7 @@ class ProgramKills : public ProgramTest {
   }
   // Starts the run once and kills it. Returns true when it was killed while it ran.
   bool start_and_kill(int number, const Settings& more) {
-    Settings own = settings();
-    own.insert(own.end(), more.begin(), more.end());
+    Settings own = joined(settings(), more);
     own.insert(own.end(), {output("run"), "max_steps=1000000", "save_total_limit=2",
                            "save_steps=" + std::to_string(number % 3 + 1), "resume_from_checkpoint=auto"});
     Program program(command(own));
@@ -85,8 +84,7 @@ void ProgramKills::expect_unharmed(int kills, const Settings& more) {
   RecordProperty("killed_while_saving", static_cast<int>(dead_writers));
   EXPECT_GT(saved, 3) << "the kills came before anything was trained";
   const std::string end = "max_steps=" + std::to_string(saved + 2);
-  Settings rest = settings();
-  rest.insert(rest.end(), more.begin(), more.end());
+  Settings rest = joined(settings(), more);
   Settings whole = rest;
   rest.insert(rest.end(), {output("run"), end, "resume_from_checkpoint=true"});
   whole.insert(whole.end(), {output("whole"), end});

@@ -25,8 +25,8 @@ class Collector(logging.Handler):
         self.messages = []
 
     def emit(self, record):
-        # transformers 5 says so of every Phi-3 with longrope, its own included; the key that it asks
-        # for is an error in 4.
+        # transformers 5 says so of every Phi-3 with longrope, its own included; the key that it
+        # asks for is an error in 4.
         if "`rope_parameters['original_max_position_embeddings']`" not in record.getMessage():
             self.messages.append(record.getMessage())
 
