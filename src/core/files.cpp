@@ -84,13 +84,13 @@ void AtomicFile::commit() {
   sync_directory(path_.has_parent_path() ? path_.parent_path() : Path("."));
 }
 
-// A link whose target does not exist yet is followed too.
 void require_other_folder(const Path& model, const Path& output) {
   std::error_code ignored;
   if (std::filesystem::equivalent(model, output, ignored))
     fail_usage("output_dir", "expected another folder than the model's, given {}", output.string());
 }
 
+// A link whose target does not exist yet is followed too.
 Path behind_link(const Path& path) {
   constexpr int kMostLinks = 40;  // as in Linux; more are a loop
   Path target = path;

@@ -9,8 +9,6 @@
 #include "kernels/value_loss.h"
 
 namespace galore {
-namespace {}  // namespace
-
 ActionValueLoss::ActionValueLoss(const Pass& pass, const HeadConfig& config, const ActionOutputs& outputs,
                                  const Targets& targets)
     : config_(config),
