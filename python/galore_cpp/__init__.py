@@ -1,4 +1,5 @@
-"""Optimizers that train all parameters of a model in little memory: GaLore and its family, exact and resumable.
+"""Optimizers that train all parameters of a model in little memory: GaLore and its family, exact
+and resumable.
 
     import galore_cpp as galore
     opt = galore.optim.GaLoreAdamW8bit(model.named_parameters(), lr=1e-3, rank=128, layerwise=True)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import inspect
 from typing import Any, Optional
 
@@ -17,7 +18,8 @@ from galore_cpp.optim._groups import clean_name
 
 
 class GaloreCallback(TrainerCallback):
-    """Reads the trainer's arguments, makes the optimizer of them, and logs the norm of a layer-wise run."""
+    """Reads the trainer's arguments, makes the optimizer of them, and logs the norm of a layer-wise
+    run."""
 
     def __init__(self, model: torch.nn.Module, optim: Optional[str], options: dict[str, Any]) -> None:
         """Is made by trainer()."""
@@ -52,11 +54,12 @@ class GaloreCallback(TrainerCallback):
         return [group for group in groups if group["params"]]
 
     def _from_arguments(self, args: Any, optim: str) -> dict[str, Any]:
-        """Returns the options that the trainer's arguments state. Defaults of theirs do not replace the preset's."""
+        """Returns the options that the trainer's arguments state. Defaults of theirs do not replace
+        the preset's."""
         layerwise = optim.endswith("_layerwise") or bool(self._options.get("layerwise"))
         options: dict[str, Any] = {"lr": args.learning_rate, "weight_decay": args.weight_decay}
         known = inspect.signature(CLASSES.get(optim.removesuffix("_layerwise"), GaloreOptimizer)).parameters
-        betas, defaults = (args.adam_beta1, args.adam_beta2), {f.name: f.default for f in _fields(args)}
+        betas, defaults = (args.adam_beta1, args.adam_beta2), {f.name: f.default for f in dataclasses.fields(args)}
         if "betas" in known and betas != (defaults["adam_beta1"], defaults["adam_beta2"]):
             options["betas"] = betas
         if "eps" in known and args.adam_epsilon != defaults["adam_epsilon"]:
@@ -81,11 +84,6 @@ class GaloreCallback(TrainerCallback):
                 entry[name] = update.gradient_norm
 
 
-def _fields(args: Any) -> Any:
-    import dataclasses
-    return dataclasses.fields(args)
-
-
 def _parsed(text: Optional[str]) -> dict[str, Any]:
     """Returns the options of optim_args, "rank=128,proj_type=std"."""
     options: dict[str, Any] = {}
@@ -102,7 +100,8 @@ def _parsed(text: Optional[str]) -> dict[str, Any]:
 
 
 def trainer(model: torch.nn.Module, optim: Optional[str] = None, **options: Any) -> dict[str, Any]:
-    """Returns the arguments for a Trainer, SFTTrainer or RewardTrainer that make it use an optimizer of this package.
+    """Returns the arguments for a Trainer, SFTTrainer or RewardTrainer that make it use an
+    optimizer of this package.
 
     optim is a preset's name, also with the suffix _layerwise; without it TrainingArguments.optim, optim_args and
     optim_target_modules are read. Learning rate, weight decay, changed betas and epsilon, and, in layer-wise runs,

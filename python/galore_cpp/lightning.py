@@ -1,4 +1,5 @@
-"""The optimizers in Lightning: a callback that tells a layer-wise optimizer which batch ends an update.
+"""The optimizers in Lightning: a callback that tells a layer-wise optimizer which batch ends an
+update.
 
     trainer = lightning.Trainer(accumulate_grad_batches=4, callbacks=[galore.lightning.LayerwiseCallback()])
 """
@@ -19,7 +20,8 @@ def _own(optimizer: Any) -> GaloreOptimizer | None:
 
 
 class LayerwiseCallback(Callback):
-    """Marks the backward passes that are not the last one of their update, the short last one of an epoch included."""
+    """Marks the backward passes that are not the last one of their update, the short last one of an
+    epoch included."""
 
     def __init__(self) -> None:
         """Is given to the trainer's callbacks."""

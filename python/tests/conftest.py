@@ -67,7 +67,8 @@ def weights(model: torch.nn.Module) -> dict[str, torch.Tensor]:
 
 
 def difference(a: torch.nn.Module, b: torch.nn.Module) -> float:
-    """Returns the largest difference of two models' weights relative to the weight's size; 0: the same bits."""
+    """Returns the largest difference of two models' weights relative to the weight's size; 0: the
+    same bits."""
     others = weights(b)
     return max(((value - others[name]).float().norm() / value.float().norm().clamp(min=1e-12)).item()
                if not torch.equal(value, others[name]) else 0.0 for name, value in weights(a).items())

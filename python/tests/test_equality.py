@@ -14,7 +14,8 @@ TORCH = torch.__version__.split("+")[0]
 
 
 def compare(ours_of, theirs_of, updates=100, model=None, schedule=True):
-    """Returns the difference of two models after updates from the same gradients and by one schedule."""
+    """Returns the difference of two models after updates from the same gradients and by one
+    schedule."""
     ours = model or tiny()
     theirs = copy.deepcopy(ours)
     optimizers = ours_of(ours), theirs_of(theirs)
@@ -40,7 +41,8 @@ def groups_of(model):
                                                          "lr": 5e-4}]
 
 
-# Each update rounds in fp32 (6e-8) in another order; the errors of 100 updates add up as a random walk at worst.
+# Each update rounds in fp32 (6e-8) in another order; the errors of 100 updates add up as a random
+# walk at worst.
 ROUNDING = 100 * 6e-8
 
 

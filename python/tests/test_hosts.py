@@ -1,4 +1,5 @@
-"""The trainers of others: transformers, TRL, accelerate, Lightning, torch's own data parallelism and checkpoints."""
+"""The trainers of others: transformers, TRL, accelerate, Lightning, torch's own data parallelism
+and checkpoints."""
 
 import importlib.util
 import os

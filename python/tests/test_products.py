@@ -94,7 +94,8 @@ def test_a_layer_that_is_called_twice_is_refused():
     layer = torch.nn.Linear(8, 8)
     optimizer = galore.optim.GaLoreAdamW(layer, rank=2, layerwise=True)
     galore.optim.project_gradients(layer, optimizer)
-    # The first use to come back has changed the weight, which autograd notices before the engine does.
+    # The first use to come back has changed the weight, which autograd notices before the engine
+    # does.
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         layer(layer(torch.ones(2, 8))).sum().backward()
 

@@ -12,7 +12,8 @@ Params = Union[torch.nn.Module, Iterable[torch.Tensor], Iterable[tuple[str, torc
 
 # Wrappers put these parts into the names of a module's parameters.
 _WRAPPERS = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
-# A group with one of these is a projected one, in the words of this package and of the authors' packages.
+# A group with one of these is a projected one, in the words of this package and of the authors'
+# packages.
 SUBSPACE_WORDS = frozenset({"rank", "update_proj_gap", "scale", "proj_type", "proj", "quant", "quant_n_bit"})
 # Options that schedulers and trainers keep in groups.
 HOST_KEYS = frozenset({"params", "param_names", "name", "initial_lr", "swa_lr", "group_name"})
@@ -20,7 +21,8 @@ REFUSED = frozenset({"maximize", "foreach", "fused", "capturable", "differentiab
 
 
 def clean_name(name: str) -> str:
-    """Returns the name without the parts of wrappers, because names key state and random streams."""
+    """Returns the name without the parts of wrappers, because names key state and random
+    streams."""
     parts = [part for part in name.split(".") if part not in _WRAPPERS]
     return ".".join(parts[1:] if len(parts) > 1 and parts[0] == "module" else parts)
 
@@ -49,7 +51,8 @@ def as_groups(params: Params) -> list[dict[str, Any]]:
 
 
 def module_roles(params: Params) -> dict[str, int]:
-    """Returns the roles that a module states by the types of its layers, by the names of the weights."""
+    """Returns the roles that a module states by the types of its layers, by the names of the
+    weights."""
     embedding = 1  # Role::embedding in core/parameter.h
     if not isinstance(params, torch.nn.Module):
         return {}

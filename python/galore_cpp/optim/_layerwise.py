@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 class LayerwiseHooks:
     """The hooks of one optimizer, and its count of backward passes.
 
-    An update begins with the first gradient after the last step(). Its last pass is the one that accelerate
-    says is the last, the n-th after accumulate(n), or the first one outside of no_update().
+    An update begins with the first gradient after the last step(). Its last pass is the one that
+    accelerate says is the last, the n-th after accumulate(n), or the first one outside of
+    no_update().
     """
 
     def __init__(self, optimizer: GaloreOptimizer, counted: int = 0) -> None:
@@ -106,7 +107,8 @@ def _remove_all(handles: list[Any]) -> None:
 
 
 def refuse_processes() -> None:
-    """Refuses several processes, which would drift apart: no gradient is summed before it is used."""
+    """Refuses several processes, which would drift apart: no gradient is summed before it is
+    used."""
     distributed = torch.distributed
     if distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1:
         raise ValueError("[optimizer] expected one process with layerwise=True, given "

@@ -44,6 +44,11 @@ class UpdateReport:
 class GaloreOptimizer(torch.optim.Optimizer):
     """Any optimizer of the library; the generated classes and from_spec() choose one."""
 
+    #: options that hold several of the table, such as betas, and their names there
+    pairs: dict[str, tuple[str, str]] = {}
+    #: options of the table that a class fixes
+    always: dict[str, Any] = {}
+
     def __init__(self, params: Params, optim: str, options: Mapping[str, Any], common: Mapping[str, Any]) -> None:
         """Makes the optimizer `optim` with its options in the words of its class.
 
@@ -93,16 +98,17 @@ class GaloreOptimizer(torch.optim.Optimizer):
 
     def _optim_args(self, group: Mapping[str, Any]) -> str:
         values = {key: group[key] for key in self.defaults if key not in _RATES}
-        for pair, names in getattr(type(self), "pairs", {}).items():
+        for pair, names in self.pairs.items():
             if pair in values:
                 values.update(zip(names, values.pop(pair)))
         if "eps" in values:
-            values[getattr(type(self), "eps_option", "adam_epsilon")] = values.pop("eps")
-        values.update(getattr(type(self), "always", {}))
+            values["adam_epsilon"] = values.pop("eps")
+        values.update(self.always)
         return ",".join(f"{key}={_groups.option_text(value)}" for key, value in values.items() if value is not None)
 
     def _target_of(self, words: set[str], named: bool) -> int:
-        """Returns 1 for a projected group, 0 for one that is not, -1 where target_modules decide."""
+        """Returns 1 for a projected group, 0 for one that is not, -1 where target_modules
+        decide."""
         if any(group & _groups.SUBSPACE_WORDS for group in self._words):
             return int(bool(words & _groups.SUBSPACE_WORDS))
         return -1 if named else 0
@@ -138,7 +144,8 @@ class GaloreOptimizer(torch.optim.Optimizer):
     def _new_engine(self, settings: list[str], targeted: list[int]) -> Any:
         parameters = list(self._parameters.values())
         refuse_tensors(self._parameters)
-        # The whole-model driver would keep every gradient a second time; step() has them all at once.
+        # The whole-model driver would keep every gradient a second time; step() has them all at
+        # once.
         options = ["optim_layerwise", "true"]
         for key, value in self._common.items():
             if value is not None:
@@ -188,7 +195,8 @@ class GaloreOptimizer(torch.optim.Optimizer):
         return loss
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Drops gradients. In layer-wise runs it also drops an update that was not closed by step()."""
+        """Drops gradients. In layer-wise runs it also drops an update that was not closed by
+        step()."""
         if self._hooks:
             self._hooks.abandon()
         super().zero_grad(set_to_none)
@@ -213,7 +221,8 @@ class GaloreOptimizer(torch.optim.Optimizer):
 
     @property
     def _step_supports_amp_scaling(self) -> bool:
-        """GradScaler reads this before it looks for gradients, which a layer-wise run has used already."""
+        """GradScaler reads this before it looks for gradients, which a layer-wise run has used
+        already."""
         if self._layerwise:
             raise ValueError("[optimizer] expected no GradScaler with layerwise=True, because weights change before "
                              "gradients are unscaled; train in bf16, which needs none")
@@ -233,7 +242,8 @@ class GaloreOptimizer(torch.optim.Optimizer):
         self._need_hooks("accumulate()").accumulate(micro_batches)
 
     def no_update(self) -> Any:
-        """Layer-wise: returns a context for backward passes that are not the last one of their update."""
+        """Layer-wise: returns a context for backward passes that are not the last one of their
+        update."""
         return self._need_hooks("no_update()").no_update()
 
     def _need_hooks(self, what: str) -> LayerwiseHooks:
@@ -245,7 +255,8 @@ class GaloreOptimizer(torch.optim.Optimizer):
 
     @property
     def state(self) -> Any:
-        """The live state by parameter and name. Tensors may be changed in place; numbers are copies."""
+        """The live state by parameter and name. Tensors may be changed in place; numbers are
+        copies."""
         if self._engine is None:
             return defaultdict(dict)
         return _state.by_parameter(_library.call(self._engine.state), self._parameters)
@@ -284,7 +295,8 @@ class GaloreOptimizer(torch.optim.Optimizer):
         _safetensors.write(path, {name: value.reshape(1) if value.dim() == 0 else value for name, value in values.items()})
 
     def load(self, path: _safetensors.Path) -> None:
-        """Reads a file of save(), or the optimizer.safetensors of the program with the same weights."""
+        """Reads a file of save(), or the optimizer.safetensors of the program with the same
+        weights."""
         self._load(_safetensors.read(path))
 
     def __getstate__(self) -> dict[str, Any]:

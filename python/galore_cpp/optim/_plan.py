@@ -41,11 +41,12 @@ def _on_meta(member: Any) -> Any:
 
 
 def plan(params: Params, *optims: str, **options: Any) -> Plan:
-    """Returns the bytes of the weights, and of the state and the gradients of each optimizer, by owner.
+    """Returns the bytes of the weights, and of the state and the gradients of each optimizer, by
+    owner.
 
-    The options go to every optimizer that has them. Nothing is allocated: one update runs on tensors without memory.
-    The gradients of a layer-wise run are one gradient of the largest weight beside the engine's buffers; otherwise
-    those of all weights.
+    The options go to every optimizer that has them. Nothing is allocated: one update runs on
+    tensors without memory. The gradients of a layer-wise run are one gradient of the largest weight
+    beside the engine's buffers; otherwise those of all weights.
     """
     found = Plan()
     for optim in optims:

@@ -10,15 +10,15 @@ from galore_cpp.optim._optimizer import GaloreOptimizer, Params
 class AdamW(GaloreOptimizer):
     """AdamW in PyTorch's form. Loshchilov and Hutter 2019, arXiv 1711.05101.
 
-    Equation: M = b1 M + (1-b1) G; V = b2 V + (1-b2) G^2; W -= lr (M / (1-b1^t)) / (sqrt(V / (1-b2^t)) + eps).
+    Equation: M = b1 M + (1-b1) G; V = b2 V + (1-b2) G^2; W -= lr (M / (1-b1^t)) / (sqrt(V /
+    (1-b2^t)) + eps).
 
     Departures: none.
 
     State of an m x n weight, m <= n, rank r: 8mn bytes.
     """
 
-    pairs: dict[str, tuple[str, str]] = {'betas': ('adam_beta1', 'adam_beta2')}
-    always: dict[str, Any] = {}
+    pairs = {"betas": ("adam_beta1", "adam_beta2")}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -43,12 +43,14 @@ class AdamW(GaloreOptimizer):
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
@@ -56,24 +58,26 @@ class AdamW(GaloreOptimizer):
         options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
         common: dict[str, Any] = dict(layerwise=layerwise, max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "adamw_torch", options, common)
 
 
 class AdamW8bit(GaloreOptimizer):
     """AdamW with block-wise 8-bit moments. Dettmers et al. 2022, arXiv 2110.02861.
 
-    Equation: as adamw_torch; M and V are kept in 8-bit dynamic codes with one scale for each block of block_size.
+    Equation: as adamw_torch; M and V are kept in 8-bit dynamic codes with one scale for each block
+    of block_size.
 
-    Departures: factors of beta and t are computed in fp64 and rounded once; a block of zeros stays zero.
+    Departures: factors of beta and t are computed in fp64 and rounded once; a block of zeros stays
+    zero.
 
-    State of an m x n weight, m <= n, rank r: 2mn + 8 ceil(mn / block_size) bytes (8mn for the moments where mn <
-    min_8bit_size).
+    State of an m x n weight, m <= n, rank r: 2mn + 8 ceil(mn / block_size) bytes (8mn for the
+    moments where mn < min_8bit_size).
     """
 
-    pairs: dict[str, tuple[str, str]] = {'betas': ('adam_beta1', 'adam_beta2')}
-    always: dict[str, Any] = {}
+    pairs = {"betas": ("adam_beta1", "adam_beta2")}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -97,45 +101,45 @@ class AdamW8bit(GaloreOptimizer):
         betas: decay of the first and of the second moment; fixed at construction
         eps: added to the root of the second moment (at least 0, at most 1)
         weight_decay: decoupled decay of all weights of a group, times the learning rate
-        block_size: elements that share one scale in 8-bit moments (at least 16, at most 65536); default from
-            bitsandbytes since 0.44; 2048 reproduces the papers of 2024
-        min_8bit_size: tensors with fewer elements keep fp32 moments (at least 0, at most 1e+18); default from
-            bitsandbytes
+        block_size: elements that share one scale in 8-bit moments (at least 16, at most 65536);
+            default from bitsandbytes since 0.44; 2048 reproduces the papers of 2024
+        min_8bit_size: tensors with fewer elements keep fp32 moments (at least 0, at most 1e+18);
+            default from bitsandbytes
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
-        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, block_size=block_size,
-                                            min_8bit_size=min_8bit_size)
+        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay,
+                                            block_size=block_size, min_8bit_size=min_8bit_size)
         common: dict[str, Any] = dict(layerwise=layerwise, max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "adamw_8bit", options, common)
 
 
 class Adafactor(GaloreOptimizer):
     """Adafactor with a given learning rate. Shazeer and Stern 2018, arXiv 1804.04235.
 
-    Equation: b2t = 1 - t^decay_rate; row, column: means of G^2 + eps, averaged with b2t; U = G rsqrt(row / mean(row))
-    rsqrt(column); W -= lr U / max(1, RMS(U) / clip_threshold).
+    Equation: b2t = 1 - t^decay_rate; row, column: means of G^2 + eps, averaged with b2t; U = G
+    rsqrt(row / mean(row)) rsqrt(column); W -= lr U / max(1, RMS(U) / clip_threshold).
 
     Departures: there are no relative_step and scale_parameter, because the learning rate is given.
 
     State of an m x n weight, m <= n, rank r: 4m + 4n bytes, 4mn more with beta1.
     """
-
-    pairs: dict[str, tuple[str, str]] = {}
-    always: dict[str, Any] = {}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -158,29 +162,35 @@ class Adafactor(GaloreOptimizer):
         lr: learning rate; a schedule changes it in the groups
         weight_decay: decoupled decay of all weights of a group, times the learning rate
         beta1: decay of the first moment; 0 keeps none (at least 0, at most 1)
-        decay_rate: beta2 at update t is 1 - t^decay_rate (at least -1, at most 0); default from Adafactor, eq. 9
-        clip_threshold: largest root mean square of a direction (at least 1e-09, at most 1e+09); default from
+        decay_rate: beta2 at update t is 1 - t^decay_rate (at least -1, at most 0); default from
+            Adafactor, eq. 9
+        clip_threshold: largest root mean square of a direction (at least 1e-09, at most 1e+09);
+            default from Adafactor, Algorithm 4
+        adafactor_epsilon: added to squared gradients (at least 1e-37, at most 1); default from
             Adafactor, Algorithm 4
-        adafactor_epsilon: added to squared gradients (at least 1e-37, at most 1); default from Adafactor, Algorithm 4
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
-        options: dict[str, Any] = dict(lr=lr, weight_decay=weight_decay, beta1=beta1, decay_rate=decay_rate,
-                                            clip_threshold=clip_threshold, adafactor_epsilon=adafactor_epsilon)
+        options: dict[str, Any] = dict(lr=lr, weight_decay=weight_decay, beta1=beta1,
+                                            decay_rate=decay_rate, clip_threshold=clip_threshold,
+                                            adafactor_epsilon=adafactor_epsilon)
         common: dict[str, Any] = dict(layerwise=layerwise, max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "adafactor", options, common)
 
 
@@ -193,9 +203,6 @@ class SGD(GaloreOptimizer):
 
     State of an m x n weight, m <= n, rank r: 0 bytes, 4mn more with momentum.
     """
-
-    pairs: dict[str, tuple[str, str]] = {}
-    always: dict[str, Any] = {}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -222,22 +229,25 @@ class SGD(GaloreOptimizer):
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
-        options: dict[str, Any] = dict(lr=lr, weight_decay=weight_decay, momentum=momentum, dampening=dampening,
-                                            nesterov=nesterov)
+        options: dict[str, Any] = dict(lr=lr, weight_decay=weight_decay, momentum=momentum,
+                                            dampening=dampening, nesterov=nesterov)
         common: dict[str, Any] = dict(layerwise=layerwise, max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "sgd", options, common)
 
 
@@ -250,9 +260,6 @@ class RMSprop(GaloreOptimizer):
 
     State of an m x n weight, m <= n, rank r: 4mn bytes.
     """
-
-    pairs: dict[str, tuple[str, str]] = {}
-    always: dict[str, Any] = {}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -277,38 +284,43 @@ class RMSprop(GaloreOptimizer):
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
-        options: dict[str, Any] = dict(lr=lr, weight_decay=weight_decay, rms_beta=rms_beta, rms_epsilon=rms_epsilon)
+        options: dict[str, Any] = dict(lr=lr, weight_decay=weight_decay, rms_beta=rms_beta,
+                                            rms_epsilon=rms_epsilon)
         common: dict[str, Any] = dict(layerwise=layerwise, max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "rmsprop", options, common)
 
 
 class GaLoreAdamW(GaloreOptimizer):
     """GaLore over AdamW. Zhao et al. 2024, arXiv 2403.03507.
 
-    Equation: R = P^T G; W -= lr scale back(rule(R)); rule: AdamW with eps added before the bias correction.
+    Equation: R = P^T G; W -= lr scale back(rule(R)); rule: AdamW with eps added before the bias
+    correction.
 
-    Departures: each new basis vector takes the sign that agrees with the old one (signs=lapack keeps LAPACK's sign);
-    one warm iteration finds the basis instead of an SVD (subspace=svd is exact); refreshes of different weights are
-    spread over the gap (refresh=together refreshes all at once, as published).
+    Departures: each new basis vector takes the sign that agrees with the old one (signs=lapack
+    keeps LAPACK's sign); one warm iteration finds the basis instead of an SVD (subspace=svd is
+    exact); refreshes of different weights are spread over the gap (refresh=together refreshes all
+    at once, as published).
 
     State of an m x n weight, m <= n, rank r: 4mr + 8nr bytes.
     """
 
-    pairs: dict[str, tuple[str, str]] = {'betas': ('adam_beta1', 'adam_beta2')}
-    always: dict[str, Any] = {}
+    pairs = {"betas": ("adam_beta1", "adam_beta2")}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -350,63 +362,73 @@ class GaLoreAdamW(GaloreOptimizer):
         update_proj_gap: updates between refreshes of the basis (at least 1, at most 1e+15)
         proj_type: which side of the gradient is projected
         subspace: how the basis is found
-        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over them; auto:
-            staggered for subspace=warm
+        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over
+            them; auto: staggered for subspace=warm
         signs: signs of basis vectors: aligned with the old ones, or as LAPACK leaves them
-        oversampling: columns of random numbers beside the old basis in a search by iteration (at least 0, at most
-            1e+06)
+        oversampling: columns of random numbers beside the old basis in a search by iteration (at
+            least 0, at most 1e+06)
         rotate: turn what an iteration finds into singular directions
         moment_transport: turn the moments into the new basis at a refresh, as LDAdam does
         basis_dtype: number format the basis is kept in
         proj_group_size: numbers of a basis in codes that share a scale (at least 2, at most 65536)
-        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first vectors on; 0: never
-            (at least 0, at most 1); default from Q-GaLore's code
-        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1, at most 1e+06);
-            default from Q-GaLore's code
-        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from Q-GaLore's code
-        scale: alpha: factor on the lifted direction (at least 0, at most 1e+09); default from paper, section 5.1
+        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first
+            vectors on; 0: never (at least 0, at most 1); default from Q-GaLore's code
+        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1,
+            at most 1e+06); default from Q-GaLore's code
+        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from
+            Q-GaLore's code
+        scale: alpha: factor on the lifted direction (at least 0, at most 1e+09); default from
+            paper, section 5.1
         target_modules: projected weights: names, regular expressions or all-linear, the default
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
-        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, rank=rank,
-                                            update_proj_gap=update_proj_gap, proj_type=proj_type, subspace=subspace,
-                                            refresh=refresh, signs=signs, oversampling=oversampling, rotate=rotate,
-                                            moment_transport=moment_transport, basis_dtype=basis_dtype,
-                                            proj_group_size=proj_group_size, cos_threshold=cos_threshold,
-                                            gamma_proj=gamma_proj, queue_size=queue_size, scale=scale)
-        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise, max_grad_norm=max_grad_norm,
+        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay,
+                                            rank=rank, update_proj_gap=update_proj_gap,
+                                            proj_type=proj_type, subspace=subspace, refresh=refresh,
+                                            signs=signs, oversampling=oversampling, rotate=rotate,
+                                            moment_transport=moment_transport,
+                                            basis_dtype=basis_dtype,
+                                            proj_group_size=proj_group_size,
+                                            cos_threshold=cos_threshold, gamma_proj=gamma_proj,
+                                            queue_size=queue_size, scale=scale)
+        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise,
+                                           max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "galore_adamw", options, common)
 
 
 class GaLoreAdamW8bit(GaloreOptimizer):
-    """GaLore over 8-bit AdamW. Zhao et al. 2024, arXiv 2403.03507; Dettmers et al. 2022, arXiv 2110.02861.
+    """GaLore over 8-bit AdamW. Zhao et al. 2024, arXiv 2403.03507; Dettmers et al. 2022, arXiv
+    2110.02861.
 
     Equation: R = P^T G; W -= lr scale back(rule(R)); rule: 8-bit AdamW.
 
-    Departures: each new basis vector takes the sign that agrees with the old one (signs=lapack keeps LAPACK's sign);
-    one warm iteration finds the basis instead of an SVD (subspace=svd is exact); refreshes of different weights are
-    spread over the gap (refresh=together refreshes all at once, as published).
+    Departures: each new basis vector takes the sign that agrees with the old one (signs=lapack
+    keeps LAPACK's sign); one warm iteration finds the basis instead of an SVD (subspace=svd is
+    exact); refreshes of different weights are spread over the gap (refresh=together refreshes all
+    at once, as published).
 
-    State of an m x n weight, m <= n, rank r: 4mr + 2nr + 8 ceil(nr / block_size) bytes (8nr for the moments where nr
-    < min_8bit_size).
+    State of an m x n weight, m <= n, rank r: 4mr + 2nr + 8 ceil(nr / block_size) bytes (8nr for the
+    moments where nr < min_8bit_size).
     """
 
-    pairs: dict[str, tuple[str, str]] = {'betas': ('adam_beta1', 'adam_beta2')}
-    always: dict[str, Any] = {}
+    pairs = {"betas": ("adam_beta1", "adam_beta2")}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -446,77 +468,88 @@ class GaLoreAdamW8bit(GaloreOptimizer):
         betas: decay of the first and of the second moment; fixed at construction
         eps: added to the root of the second moment (at least 0, at most 1)
         weight_decay: decoupled decay of all weights of a group, times the learning rate
-        block_size: elements that share one scale in 8-bit moments (at least 16, at most 65536); default from
-            bitsandbytes since 0.44; 2048 reproduces the papers of 2024
-        min_8bit_size: tensors with fewer elements keep fp32 moments (at least 0, at most 1e+18); default from
-            bitsandbytes
+        block_size: elements that share one scale in 8-bit moments (at least 16, at most 65536);
+            default from bitsandbytes since 0.44; 2048 reproduces the papers of 2024
+        min_8bit_size: tensors with fewer elements keep fp32 moments (at least 0, at most 1e+18);
+            default from bitsandbytes
         rank: dimension of the subspace (at least 1, at most 1e+09)
         update_proj_gap: updates between refreshes of the basis (at least 1, at most 1e+15)
         proj_type: which side of the gradient is projected
         subspace: how the basis is found
-        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over them; auto:
-            staggered for subspace=warm
+        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over
+            them; auto: staggered for subspace=warm
         signs: signs of basis vectors: aligned with the old ones, or as LAPACK leaves them
-        oversampling: columns of random numbers beside the old basis in a search by iteration (at least 0, at most
-            1e+06)
+        oversampling: columns of random numbers beside the old basis in a search by iteration (at
+            least 0, at most 1e+06)
         rotate: turn what an iteration finds into singular directions
         moment_transport: turn the moments into the new basis at a refresh, as LDAdam does
         basis_dtype: number format the basis is kept in
         proj_group_size: numbers of a basis in codes that share a scale (at least 2, at most 65536)
-        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first vectors on; 0: never
-            (at least 0, at most 1); default from Q-GaLore's code
-        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1, at most 1e+06);
-            default from Q-GaLore's code
-        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from Q-GaLore's code
-        scale: alpha: factor on the lifted direction (at least 0, at most 1e+09); default from paper, section 5.1
+        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first
+            vectors on; 0: never (at least 0, at most 1); default from Q-GaLore's code
+        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1,
+            at most 1e+06); default from Q-GaLore's code
+        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from
+            Q-GaLore's code
+        scale: alpha: factor on the lifted direction (at least 0, at most 1e+09); default from
+            paper, section 5.1
         target_modules: projected weights: names, regular expressions or all-linear, the default
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
-        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, block_size=block_size,
-                                            min_8bit_size=min_8bit_size, rank=rank, update_proj_gap=update_proj_gap,
-                                            proj_type=proj_type, subspace=subspace, refresh=refresh, signs=signs,
-                                            oversampling=oversampling, rotate=rotate,
-                                            moment_transport=moment_transport, basis_dtype=basis_dtype,
-                                            proj_group_size=proj_group_size, cos_threshold=cos_threshold,
-                                            gamma_proj=gamma_proj, queue_size=queue_size, scale=scale)
-        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise, max_grad_norm=max_grad_norm,
+        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay,
+                                            block_size=block_size, min_8bit_size=min_8bit_size,
+                                            rank=rank, update_proj_gap=update_proj_gap,
+                                            proj_type=proj_type, subspace=subspace, refresh=refresh,
+                                            signs=signs, oversampling=oversampling, rotate=rotate,
+                                            moment_transport=moment_transport,
+                                            basis_dtype=basis_dtype,
+                                            proj_group_size=proj_group_size,
+                                            cos_threshold=cos_threshold, gamma_proj=gamma_proj,
+                                            queue_size=queue_size, scale=scale)
+        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise,
+                                           max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "galore_adamw_8bit", options, common)
 
 
 class QGaLoreAdamW8bit(GaloreOptimizer):
-    """GaLore over 8-bit AdamW, with weights in 8 bits and bases in 4. Zhang et al. 2024, arXiv 2407.08296.
+    """GaLore over 8-bit AdamW, with weights in 8 bits and bases in 4. Zhang et al. 2024, arXiv
+    2407.08296.
 
-    Equation: as galore_adamw_8bit; P is quantized in 4-bit groups; W is quantized in 8-bit groups, and W =
-    round_at_random(W - lr scale back(N)); a weight's gap doubles when the mean cosine of queue_size leading vectors
-    is at least cos_threshold.
+    Equation: as galore_adamw_8bit; P is quantized in 4-bit groups; W is quantized in 8-bit groups,
+    and W = round_at_random(W - lr scale back(N)); a weight's gap doubles when the mean cosine of
+    queue_size leading vectors is at least cos_threshold.
 
-    Departures: a byte holds two 4-bit codes; the range of a group includes 0; scales are fp32 and zero points 8 bits
-    instead of bf16; the cosine's sign is ignored, because the sign of an SVD is arbitrary; bases are found as in
-    galore_adamw.
+    Departures: a byte holds two 4-bit codes; the range of a group includes 0; scales are fp32 and
+    zero points 8 bits instead of bf16; the cosine's sign is ignored, because the sign of an SVD is
+    arbitrary; bases are found as in galore_adamw.
 
-    State of an m x n weight, m <= n, rank r: mr / 2 + 5 ceil(mr / proj_group_size) + 4m + 2nr + 8 ceil(nr /
-    block_size) bytes (8nr for the moments where nr < min_8bit_size).
+    State of an m x n weight, m <= n, rank r: mr / 2 + 5 ceil(mr / proj_group_size) + 4m + 2nr + 8
+    ceil(nr / block_size) bytes (8nr for the moments where nr < min_8bit_size).
 
-    The program keeps the weights of this method in 8-bit codes. Layers of torch cannot read codes, so they stay in
-    their own type here.
+    The program keeps the weights of this method in 8-bit codes. Layers of torch cannot read codes,
+    so they stay in their own type here.
     """
 
-    pairs: dict[str, tuple[str, str]] = {'betas': ('adam_beta1', 'adam_beta2')}
-    always: dict[str, Any] = {'weight_bits': 16}
+    pairs = {"betas": ("adam_beta1", "adam_beta2")}
+
+    always = {"weight_bits": 16}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -556,54 +589,62 @@ class QGaLoreAdamW8bit(GaloreOptimizer):
         betas: decay of the first and of the second moment; fixed at construction
         eps: added to the root of the second moment (at least 0, at most 1)
         weight_decay: decoupled decay of all weights of a group, times the learning rate
-        block_size: elements that share one scale in 8-bit moments (at least 16, at most 65536); default from
-            bitsandbytes since 0.44; 2048 reproduces the papers of 2024
-        min_8bit_size: tensors with fewer elements keep fp32 moments (at least 0, at most 1e+18); default from
-            bitsandbytes
+        block_size: elements that share one scale in 8-bit moments (at least 16, at most 65536);
+            default from bitsandbytes since 0.44; 2048 reproduces the papers of 2024
+        min_8bit_size: tensors with fewer elements keep fp32 moments (at least 0, at most 1e+18);
+            default from bitsandbytes
         rank: dimension of the subspace (at least 1, at most 1e+09)
         update_proj_gap: updates between refreshes of the basis (at least 1, at most 1e+15)
         proj_type: which side of the gradient is projected
         subspace: how the basis is found
-        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over them; auto:
-            staggered for subspace=warm
+        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over
+            them; auto: staggered for subspace=warm
         signs: signs of basis vectors: aligned with the old ones, or as LAPACK leaves them
-        oversampling: columns of random numbers beside the old basis in a search by iteration (at least 0, at most
-            1e+06)
+        oversampling: columns of random numbers beside the old basis in a search by iteration (at
+            least 0, at most 1e+06)
         rotate: turn what an iteration finds into singular directions
         moment_transport: turn the moments into the new basis at a refresh, as LDAdam does
         proj_bits: bits of a number of the basis; 4 and 8 are codes
         proj_group_size: numbers of a basis in codes that share a scale (at least 2, at most 65536)
-        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first vectors on; 0: never
-            (at least 0, at most 1); default from Q-GaLore's code
-        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1, at most 1e+06);
-            default from Q-GaLore's code
-        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from Q-GaLore's code
-        scale: alpha: factor on the lifted direction (at least 0, at most 1e+09); default from paper, section 5.1
+        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first
+            vectors on; 0: never (at least 0, at most 1); default from Q-GaLore's code
+        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1,
+            at most 1e+06); default from Q-GaLore's code
+        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from
+            Q-GaLore's code
+        scale: alpha: factor on the lifted direction (at least 0, at most 1e+09); default from
+            paper, section 5.1
         target_modules: projected weights: names, regular expressions or all-linear, the default
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
-        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, block_size=block_size,
-                                            min_8bit_size=min_8bit_size, rank=rank, update_proj_gap=update_proj_gap,
-                                            proj_type=proj_type, subspace=subspace, refresh=refresh, signs=signs,
-                                            oversampling=oversampling, rotate=rotate,
+        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay,
+                                            block_size=block_size, min_8bit_size=min_8bit_size,
+                                            rank=rank, update_proj_gap=update_proj_gap,
+                                            proj_type=proj_type, subspace=subspace, refresh=refresh,
+                                            signs=signs, oversampling=oversampling, rotate=rotate,
                                             moment_transport=moment_transport, proj_bits=proj_bits,
-                                            proj_group_size=proj_group_size, cos_threshold=cos_threshold,
-                                            gamma_proj=gamma_proj, queue_size=queue_size, scale=scale)
-        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise, max_grad_norm=max_grad_norm,
+                                            proj_group_size=proj_group_size,
+                                            cos_threshold=cos_threshold, gamma_proj=gamma_proj,
+                                            queue_size=queue_size, scale=scale)
+        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise,
+                                           max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "q_galore_adamw_8bit", options, common)
 
 
@@ -612,15 +653,13 @@ class GaLoreAdafactor(GaloreOptimizer):
 
     Equation: as galore_adamw; rule: Adafactor.
 
-    Departures: each new basis vector takes the sign that agrees with the old one (signs=lapack keeps LAPACK's sign);
-    one warm iteration finds the basis instead of an SVD (subspace=svd is exact); refreshes of different weights are
-    spread over the gap (refresh=together refreshes all at once, as published).
+    Departures: each new basis vector takes the sign that agrees with the old one (signs=lapack
+    keeps LAPACK's sign); one warm iteration finds the basis instead of an SVD (subspace=svd is
+    exact); refreshes of different weights are spread over the gap (refresh=together refreshes all
+    at once, as published).
 
     State of an m x n weight, m <= n, rank r: 4mr + 4r + 4n bytes, 4nr more with beta1.
     """
-
-    pairs: dict[str, tuple[str, str]] = {}
-    always: dict[str, Any] = {}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -659,55 +698,66 @@ class GaLoreAdafactor(GaloreOptimizer):
         lr: learning rate; a schedule changes it in the groups
         weight_decay: decoupled decay of all weights of a group, times the learning rate
         beta1: decay of the first moment; 0 keeps none (at least 0, at most 1)
-        decay_rate: beta2 at update t is 1 - t^decay_rate (at least -1, at most 0); default from Adafactor, eq. 9
-        clip_threshold: largest root mean square of a direction (at least 1e-09, at most 1e+09); default from
+        decay_rate: beta2 at update t is 1 - t^decay_rate (at least -1, at most 0); default from
+            Adafactor, eq. 9
+        clip_threshold: largest root mean square of a direction (at least 1e-09, at most 1e+09);
+            default from Adafactor, Algorithm 4
+        adafactor_epsilon: added to squared gradients (at least 1e-37, at most 1); default from
             Adafactor, Algorithm 4
-        adafactor_epsilon: added to squared gradients (at least 1e-37, at most 1); default from Adafactor, Algorithm 4
         rank: dimension of the subspace (at least 1, at most 1e+09)
         update_proj_gap: updates between refreshes of the basis (at least 1, at most 1e+15)
         proj_type: which side of the gradient is projected
         subspace: how the basis is found
-        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over them; auto:
-            staggered for subspace=warm
+        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over
+            them; auto: staggered for subspace=warm
         signs: signs of basis vectors: aligned with the old ones, or as LAPACK leaves them
-        oversampling: columns of random numbers beside the old basis in a search by iteration (at least 0, at most
-            1e+06)
+        oversampling: columns of random numbers beside the old basis in a search by iteration (at
+            least 0, at most 1e+06)
         rotate: turn what an iteration finds into singular directions
         moment_transport: turn the moments into the new basis at a refresh, as LDAdam does
         basis_dtype: number format the basis is kept in
         proj_group_size: numbers of a basis in codes that share a scale (at least 2, at most 65536)
-        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first vectors on; 0: never
-            (at least 0, at most 1); default from Q-GaLore's code
-        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1, at most 1e+06);
-            default from Q-GaLore's code
-        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from Q-GaLore's code
-        scale: alpha: factor on the lifted direction (at least 0, at most 1e+09); default from paper, section 5.1
+        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first
+            vectors on; 0: never (at least 0, at most 1); default from Q-GaLore's code
+        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1,
+            at most 1e+06); default from Q-GaLore's code
+        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from
+            Q-GaLore's code
+        scale: alpha: factor on the lifted direction (at least 0, at most 1e+09); default from
+            paper, section 5.1
         target_modules: projected weights: names, regular expressions or all-linear, the default
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
-        options: dict[str, Any] = dict(lr=lr, weight_decay=weight_decay, beta1=beta1, decay_rate=decay_rate,
-                                            clip_threshold=clip_threshold, adafactor_epsilon=adafactor_epsilon,
-                                            rank=rank, update_proj_gap=update_proj_gap, proj_type=proj_type,
+        options: dict[str, Any] = dict(lr=lr, weight_decay=weight_decay, beta1=beta1,
+                                            decay_rate=decay_rate, clip_threshold=clip_threshold,
+                                            adafactor_epsilon=adafactor_epsilon, rank=rank,
+                                            update_proj_gap=update_proj_gap, proj_type=proj_type,
                                             subspace=subspace, refresh=refresh, signs=signs,
                                             oversampling=oversampling, rotate=rotate,
-                                            moment_transport=moment_transport, basis_dtype=basis_dtype,
-                                            proj_group_size=proj_group_size, cos_threshold=cos_threshold,
-                                            gamma_proj=gamma_proj, queue_size=queue_size, scale=scale)
-        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise, max_grad_norm=max_grad_norm,
+                                            moment_transport=moment_transport,
+                                            basis_dtype=basis_dtype,
+                                            proj_group_size=proj_group_size,
+                                            cos_threshold=cos_threshold, gamma_proj=gamma_proj,
+                                            queue_size=queue_size, scale=scale)
+        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise,
+                                           max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "galore_adafactor", options, common)
 
 
@@ -716,15 +766,13 @@ class GaLoreSGD(GaloreOptimizer):
 
     Equation: as galore_adamw; rule: SGD with momentum.
 
-    Departures: each new basis vector takes the sign that agrees with the old one (signs=lapack keeps LAPACK's sign);
-    one warm iteration finds the basis instead of an SVD (subspace=svd is exact); refreshes of different weights are
-    spread over the gap (refresh=together refreshes all at once, as published).
+    Departures: each new basis vector takes the sign that agrees with the old one (signs=lapack
+    keeps LAPACK's sign); one warm iteration finds the basis instead of an SVD (subspace=svd is
+    exact); refreshes of different weights are spread over the gap (refresh=together refreshes all
+    at once, as published).
 
     State of an m x n weight, m <= n, rank r: 4mr bytes, 4nr more with momentum.
     """
-
-    pairs: dict[str, tuple[str, str]] = {}
-    always: dict[str, Any] = {}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -768,62 +816,71 @@ class GaLoreSGD(GaloreOptimizer):
         update_proj_gap: updates between refreshes of the basis (at least 1, at most 1e+15)
         proj_type: which side of the gradient is projected
         subspace: how the basis is found
-        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over them; auto:
-            staggered for subspace=warm
+        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over
+            them; auto: staggered for subspace=warm
         signs: signs of basis vectors: aligned with the old ones, or as LAPACK leaves them
-        oversampling: columns of random numbers beside the old basis in a search by iteration (at least 0, at most
-            1e+06)
+        oversampling: columns of random numbers beside the old basis in a search by iteration (at
+            least 0, at most 1e+06)
         rotate: turn what an iteration finds into singular directions
         moment_transport: turn the moments into the new basis at a refresh, as LDAdam does
         basis_dtype: number format the basis is kept in
         proj_group_size: numbers of a basis in codes that share a scale (at least 2, at most 65536)
-        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first vectors on; 0: never
-            (at least 0, at most 1); default from Q-GaLore's code
-        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1, at most 1e+06);
-            default from Q-GaLore's code
-        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from Q-GaLore's code
-        scale: alpha: factor on the lifted direction (at least 0, at most 1e+09); default from paper, section 5.1
+        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first
+            vectors on; 0: never (at least 0, at most 1); default from Q-GaLore's code
+        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1,
+            at most 1e+06); default from Q-GaLore's code
+        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from
+            Q-GaLore's code
+        scale: alpha: factor on the lifted direction (at least 0, at most 1e+09); default from
+            paper, section 5.1
         target_modules: projected weights: names, regular expressions or all-linear, the default
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
-        options: dict[str, Any] = dict(lr=lr, weight_decay=weight_decay, momentum=momentum, dampening=dampening,
-                                            nesterov=nesterov, rank=rank, update_proj_gap=update_proj_gap,
-                                            proj_type=proj_type, subspace=subspace, refresh=refresh, signs=signs,
+        options: dict[str, Any] = dict(lr=lr, weight_decay=weight_decay, momentum=momentum,
+                                            dampening=dampening, nesterov=nesterov, rank=rank,
+                                            update_proj_gap=update_proj_gap, proj_type=proj_type,
+                                            subspace=subspace, refresh=refresh, signs=signs,
                                             oversampling=oversampling, rotate=rotate,
-                                            moment_transport=moment_transport, basis_dtype=basis_dtype,
-                                            proj_group_size=proj_group_size, cos_threshold=cos_threshold,
-                                            gamma_proj=gamma_proj, queue_size=queue_size, scale=scale)
-        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise, max_grad_norm=max_grad_norm,
+                                            moment_transport=moment_transport,
+                                            basis_dtype=basis_dtype,
+                                            proj_group_size=proj_group_size,
+                                            cos_threshold=cos_threshold, gamma_proj=gamma_proj,
+                                            queue_size=queue_size, scale=scale)
+        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise,
+                                           max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "galore_sgd", options, common)
 
 
 class FiraAdamW(GaloreOptimizer):
     """Fira over AdamW. Chen et al. 2024, arXiv 2410.01623.
 
-    Equation: N = M / (sqrt(V) + eps); k_j = ||N_j|| / ||R_j||; S = limit(k (G - scale back(R))); W -= lr c (scale
-    back(N) + S). variant=paper: N with c inside; S = limit(k (G - back(R))); W -= lr scale (back(N) + S).
+    Equation: N = M / (sqrt(V) + eps); k_j = ||N_j|| / ||R_j||; S = limit(k (G - scale back(R))); W
+    -= lr c (scale back(N) + S). variant=paper: N with c inside; S = limit(k (G - back(R))); W -= lr
+    scale (back(N) + S).
 
     Departures: limiter=0 switches the limiter off; bases are found as in galore_adamw.
 
     State of an m x n weight, m <= n, rank r: 4mr + 8nr bytes and 1 number.
     """
 
-    pairs: dict[str, tuple[str, str]] = {'betas': ('adam_beta1', 'adam_beta2')}
-    always: dict[str, Any] = {}
+    pairs = {"betas": ("adam_beta1", "adam_beta2")}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -868,68 +925,77 @@ class FiraAdamW(GaloreOptimizer):
         update_proj_gap: updates between refreshes of the basis (at least 1, at most 1e+15)
         proj_type: which side of the gradient is projected
         subspace: how the basis is found
-        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over them; auto:
-            staggered for subspace=warm
+        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over
+            them; auto: staggered for subspace=warm
         signs: signs of basis vectors: aligned with the old ones, or as LAPACK leaves them
-        oversampling: columns of random numbers beside the old basis in a search by iteration (at least 0, at most
-            1e+06)
+        oversampling: columns of random numbers beside the old basis in a search by iteration (at
+            least 0, at most 1e+06)
         rotate: turn what an iteration finds into singular directions
         moment_transport: turn the moments into the new basis at a refresh, as LDAdam does
         basis_dtype: number format the basis is kept in
         proj_group_size: numbers of a basis in codes that share a scale (at least 2, at most 65536)
-        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first vectors on; 0: never
-            (at least 0, at most 1); default from Q-GaLore's code
-        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1, at most 1e+06);
-            default from Q-GaLore's code
-        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from Q-GaLore's code
-        scale: alpha: factor on the lifted direction (at least 0, at most 1e+09); default from paper, section 5.1
-        variant: released: as the authors' code, paper: as Algorithm 1; they treat alpha and the bias correction
-            differently
-        limiter: gamma: largest growth of the residual's norm; 0 limits nothing (at least 0, at most 1e+09); default
-            from paper, section 4.3
-        scaling: column: one factor for each row or column of the residual; matrix: one factor; none: the residual is
-            not scaled
+        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first
+            vectors on; 0: never (at least 0, at most 1); default from Q-GaLore's code
+        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1,
+            at most 1e+06); default from Q-GaLore's code
+        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from
+            Q-GaLore's code
+        scale: alpha: factor on the lifted direction (at least 0, at most 1e+09); default from
+            paper, section 5.1
+        variant: released: as the authors' code, paper: as Algorithm 1; they treat alpha and the
+            bias correction differently
+        limiter: gamma: largest growth of the residual's norm; 0 limits nothing (at least 0, at most
+            1e+09); default from paper, section 4.3
+        scaling: column: one factor for each row or column of the residual; matrix: one factor;
+            none: the residual is not scaled
         target_modules: projected weights: names, regular expressions or all-linear, the default
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
-        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, rank=rank,
-                                            update_proj_gap=update_proj_gap, proj_type=proj_type, subspace=subspace,
-                                            refresh=refresh, signs=signs, oversampling=oversampling, rotate=rotate,
-                                            moment_transport=moment_transport, basis_dtype=basis_dtype,
-                                            proj_group_size=proj_group_size, cos_threshold=cos_threshold,
-                                            gamma_proj=gamma_proj, queue_size=queue_size, scale=scale,
-                                            variant=variant, limiter=limiter, scaling=scaling)
-        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise, max_grad_norm=max_grad_norm,
+        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay,
+                                            rank=rank, update_proj_gap=update_proj_gap,
+                                            proj_type=proj_type, subspace=subspace, refresh=refresh,
+                                            signs=signs, oversampling=oversampling, rotate=rotate,
+                                            moment_transport=moment_transport,
+                                            basis_dtype=basis_dtype,
+                                            proj_group_size=proj_group_size,
+                                            cos_threshold=cos_threshold, gamma_proj=gamma_proj,
+                                            queue_size=queue_size, scale=scale, variant=variant,
+                                            limiter=limiter, scaling=scaling)
+        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise,
+                                           max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "fira_adamw", options, common)
 
 
 class FiraAdamW8bit(GaloreOptimizer):
-    """Fira over 8-bit AdamW. Chen et al. 2024, arXiv 2410.01623; Dettmers et al. 2022, arXiv 2110.02861.
+    """Fira over 8-bit AdamW. Chen et al. 2024, arXiv 2410.01623; Dettmers et al. 2022, arXiv
+    2110.02861.
 
     Equation: as fira_adamw; rule: 8-bit AdamW.
 
     Departures: the authors have no 8-bit version.
 
-    State of an m x n weight, m <= n, rank r: 4mr + 2nr + 8 ceil(nr / block_size) bytes (8nr for the moments where nr
-    < min_8bit_size) and 1 number.
+    State of an m x n weight, m <= n, rank r: 4mr + 2nr + 8 ceil(nr / block_size) bytes (8nr for the
+    moments where nr < min_8bit_size) and 1 number.
     """
 
-    pairs: dict[str, tuple[str, str]] = {'betas': ('adam_beta1', 'adam_beta2')}
-    always: dict[str, Any] = {}
+    pairs = {"betas": ("adam_beta1", "adam_beta2")}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -972,61 +1038,70 @@ class FiraAdamW8bit(GaloreOptimizer):
         betas: decay of the first and of the second moment; fixed at construction
         eps: added to the root of the second moment (at least 0, at most 1)
         weight_decay: decoupled decay of all weights of a group, times the learning rate
-        block_size: elements that share one scale in 8-bit moments (at least 16, at most 65536); default from
-            bitsandbytes since 0.44; 2048 reproduces the papers of 2024
-        min_8bit_size: tensors with fewer elements keep fp32 moments (at least 0, at most 1e+18); default from
-            bitsandbytes
+        block_size: elements that share one scale in 8-bit moments (at least 16, at most 65536);
+            default from bitsandbytes since 0.44; 2048 reproduces the papers of 2024
+        min_8bit_size: tensors with fewer elements keep fp32 moments (at least 0, at most 1e+18);
+            default from bitsandbytes
         rank: dimension of the subspace (at least 1, at most 1e+09)
         update_proj_gap: updates between refreshes of the basis (at least 1, at most 1e+15)
         proj_type: which side of the gradient is projected
         subspace: how the basis is found
-        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over them; auto:
-            staggered for subspace=warm
+        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over
+            them; auto: staggered for subspace=warm
         signs: signs of basis vectors: aligned with the old ones, or as LAPACK leaves them
-        oversampling: columns of random numbers beside the old basis in a search by iteration (at least 0, at most
-            1e+06)
+        oversampling: columns of random numbers beside the old basis in a search by iteration (at
+            least 0, at most 1e+06)
         rotate: turn what an iteration finds into singular directions
         moment_transport: turn the moments into the new basis at a refresh, as LDAdam does
         basis_dtype: number format the basis is kept in
         proj_group_size: numbers of a basis in codes that share a scale (at least 2, at most 65536)
-        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first vectors on; 0: never
-            (at least 0, at most 1); default from Q-GaLore's code
-        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1, at most 1e+06);
-            default from Q-GaLore's code
-        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from Q-GaLore's code
-        scale: alpha: factor on the lifted direction (at least 0, at most 1e+09); default from paper, section 5.1
-        variant: released: as the authors' code, paper: as Algorithm 1; they treat alpha and the bias correction
-            differently
-        limiter: gamma: largest growth of the residual's norm; 0 limits nothing (at least 0, at most 1e+09); default
-            from paper, section 4.3
-        scaling: column: one factor for each row or column of the residual; matrix: one factor; none: the residual is
-            not scaled
+        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first
+            vectors on; 0: never (at least 0, at most 1); default from Q-GaLore's code
+        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1,
+            at most 1e+06); default from Q-GaLore's code
+        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from
+            Q-GaLore's code
+        scale: alpha: factor on the lifted direction (at least 0, at most 1e+09); default from
+            paper, section 5.1
+        variant: released: as the authors' code, paper: as Algorithm 1; they treat alpha and the
+            bias correction differently
+        limiter: gamma: largest growth of the residual's norm; 0 limits nothing (at least 0, at most
+            1e+09); default from paper, section 4.3
+        scaling: column: one factor for each row or column of the residual; matrix: one factor;
+            none: the residual is not scaled
         target_modules: projected weights: names, regular expressions or all-linear, the default
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
-        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, block_size=block_size,
-                                            min_8bit_size=min_8bit_size, rank=rank, update_proj_gap=update_proj_gap,
-                                            proj_type=proj_type, subspace=subspace, refresh=refresh, signs=signs,
-                                            oversampling=oversampling, rotate=rotate,
-                                            moment_transport=moment_transport, basis_dtype=basis_dtype,
-                                            proj_group_size=proj_group_size, cos_threshold=cos_threshold,
-                                            gamma_proj=gamma_proj, queue_size=queue_size, scale=scale,
-                                            variant=variant, limiter=limiter, scaling=scaling)
-        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise, max_grad_norm=max_grad_norm,
+        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay,
+                                            block_size=block_size, min_8bit_size=min_8bit_size,
+                                            rank=rank, update_proj_gap=update_proj_gap,
+                                            proj_type=proj_type, subspace=subspace, refresh=refresh,
+                                            signs=signs, oversampling=oversampling, rotate=rotate,
+                                            moment_transport=moment_transport,
+                                            basis_dtype=basis_dtype,
+                                            proj_group_size=proj_group_size,
+                                            cos_threshold=cos_threshold, gamma_proj=gamma_proj,
+                                            queue_size=queue_size, scale=scale, variant=variant,
+                                            limiter=limiter, scaling=scaling)
+        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise,
+                                           max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "fira_adamw_8bit", options, common)
 
 
@@ -1039,9 +1114,6 @@ class FiraAdafactor(GaloreOptimizer):
 
     State of an m x n weight, m <= n, rank r: 4mr + 4r + 4n bytes and 1 number, 4nr more with beta1.
     """
-
-    pairs: dict[str, tuple[str, str]] = {}
-    always: dict[str, Any] = {}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -1083,62 +1155,73 @@ class FiraAdafactor(GaloreOptimizer):
         lr: learning rate; a schedule changes it in the groups
         weight_decay: decoupled decay of all weights of a group, times the learning rate
         beta1: decay of the first moment; 0 keeps none (at least 0, at most 1)
-        decay_rate: beta2 at update t is 1 - t^decay_rate (at least -1, at most 0); default from Adafactor, eq. 9
-        clip_threshold: largest root mean square of a direction (at least 1e-09, at most 1e+09); default from
+        decay_rate: beta2 at update t is 1 - t^decay_rate (at least -1, at most 0); default from
+            Adafactor, eq. 9
+        clip_threshold: largest root mean square of a direction (at least 1e-09, at most 1e+09);
+            default from Adafactor, Algorithm 4
+        adafactor_epsilon: added to squared gradients (at least 1e-37, at most 1); default from
             Adafactor, Algorithm 4
-        adafactor_epsilon: added to squared gradients (at least 1e-37, at most 1); default from Adafactor, Algorithm 4
         rank: dimension of the subspace (at least 1, at most 1e+09)
         update_proj_gap: updates between refreshes of the basis (at least 1, at most 1e+15)
         proj_type: which side of the gradient is projected
         subspace: how the basis is found
-        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over them; auto:
-            staggered for subspace=warm
+        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over
+            them; auto: staggered for subspace=warm
         signs: signs of basis vectors: aligned with the old ones, or as LAPACK leaves them
-        oversampling: columns of random numbers beside the old basis in a search by iteration (at least 0, at most
-            1e+06)
+        oversampling: columns of random numbers beside the old basis in a search by iteration (at
+            least 0, at most 1e+06)
         rotate: turn what an iteration finds into singular directions
         moment_transport: turn the moments into the new basis at a refresh, as LDAdam does
         basis_dtype: number format the basis is kept in
         proj_group_size: numbers of a basis in codes that share a scale (at least 2, at most 65536)
-        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first vectors on; 0: never
-            (at least 0, at most 1); default from Q-GaLore's code
-        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1, at most 1e+06);
-            default from Q-GaLore's code
-        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from Q-GaLore's code
-        scale: alpha: factor on the lifted direction (at least 0, at most 1e+09); default from paper, section 5.1
-        variant: released: as the authors' code, paper: as Algorithm 1; they treat alpha and the bias correction
-            differently
-        limiter: gamma: largest growth of the residual's norm; 0 limits nothing (at least 0, at most 1e+09); default
-            from paper, section 4.3
-        scaling: column: one factor for each row or column of the residual; matrix: one factor; none: the residual is
-            not scaled
+        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first
+            vectors on; 0: never (at least 0, at most 1); default from Q-GaLore's code
+        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1,
+            at most 1e+06); default from Q-GaLore's code
+        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from
+            Q-GaLore's code
+        scale: alpha: factor on the lifted direction (at least 0, at most 1e+09); default from
+            paper, section 5.1
+        variant: released: as the authors' code, paper: as Algorithm 1; they treat alpha and the
+            bias correction differently
+        limiter: gamma: largest growth of the residual's norm; 0 limits nothing (at least 0, at most
+            1e+09); default from paper, section 4.3
+        scaling: column: one factor for each row or column of the residual; matrix: one factor;
+            none: the residual is not scaled
         target_modules: projected weights: names, regular expressions or all-linear, the default
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
-        options: dict[str, Any] = dict(lr=lr, weight_decay=weight_decay, beta1=beta1, decay_rate=decay_rate,
-                                            clip_threshold=clip_threshold, adafactor_epsilon=adafactor_epsilon,
-                                            rank=rank, update_proj_gap=update_proj_gap, proj_type=proj_type,
+        options: dict[str, Any] = dict(lr=lr, weight_decay=weight_decay, beta1=beta1,
+                                            decay_rate=decay_rate, clip_threshold=clip_threshold,
+                                            adafactor_epsilon=adafactor_epsilon, rank=rank,
+                                            update_proj_gap=update_proj_gap, proj_type=proj_type,
                                             subspace=subspace, refresh=refresh, signs=signs,
                                             oversampling=oversampling, rotate=rotate,
-                                            moment_transport=moment_transport, basis_dtype=basis_dtype,
-                                            proj_group_size=proj_group_size, cos_threshold=cos_threshold,
-                                            gamma_proj=gamma_proj, queue_size=queue_size, scale=scale,
-                                            variant=variant, limiter=limiter, scaling=scaling)
-        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise, max_grad_norm=max_grad_norm,
+                                            moment_transport=moment_transport,
+                                            basis_dtype=basis_dtype,
+                                            proj_group_size=proj_group_size,
+                                            cos_threshold=cos_threshold, gamma_proj=gamma_proj,
+                                            queue_size=queue_size, scale=scale, variant=variant,
+                                            limiter=limiter, scaling=scaling)
+        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise,
+                                           max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "fira_adafactor", options, common)
 
 
@@ -1151,9 +1234,6 @@ class FiraRMSprop(GaloreOptimizer):
 
     State of an m x n weight, m <= n, rank r: 4mr + 4nr bytes and 1 number.
     """
-
-    pairs: dict[str, tuple[str, str]] = {}
-    always: dict[str, Any] = {}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -1198,68 +1278,78 @@ class FiraRMSprop(GaloreOptimizer):
         update_proj_gap: updates between refreshes of the basis (at least 1, at most 1e+15)
         proj_type: which side of the gradient is projected
         subspace: how the basis is found
-        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over them; auto:
-            staggered for subspace=warm
+        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over
+            them; auto: staggered for subspace=warm
         signs: signs of basis vectors: aligned with the old ones, or as LAPACK leaves them
-        oversampling: columns of random numbers beside the old basis in a search by iteration (at least 0, at most
-            1e+06)
+        oversampling: columns of random numbers beside the old basis in a search by iteration (at
+            least 0, at most 1e+06)
         rotate: turn what an iteration finds into singular directions
         moment_transport: turn the moments into the new basis at a refresh, as LDAdam does
         basis_dtype: number format the basis is kept in
         proj_group_size: numbers of a basis in codes that share a scale (at least 2, at most 65536)
-        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first vectors on; 0: never
-            (at least 0, at most 1); default from Q-GaLore's code
-        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1, at most 1e+06);
-            default from Q-GaLore's code
-        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from Q-GaLore's code
-        scale: alpha: factor on the lifted direction (at least 0, at most 1e+09); default from paper, section 5.1
-        variant: released: as the authors' code, paper: as Algorithm 1; they treat alpha and the bias correction
-            differently
-        limiter: gamma: largest growth of the residual's norm; 0 limits nothing (at least 0, at most 1e+09); default
-            from paper, section 4.3
-        scaling: column: one factor for each row or column of the residual; matrix: one factor; none: the residual is
-            not scaled
+        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first
+            vectors on; 0: never (at least 0, at most 1); default from Q-GaLore's code
+        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1,
+            at most 1e+06); default from Q-GaLore's code
+        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from
+            Q-GaLore's code
+        scale: alpha: factor on the lifted direction (at least 0, at most 1e+09); default from
+            paper, section 5.1
+        variant: released: as the authors' code, paper: as Algorithm 1; they treat alpha and the
+            bias correction differently
+        limiter: gamma: largest growth of the residual's norm; 0 limits nothing (at least 0, at most
+            1e+09); default from paper, section 4.3
+        scaling: column: one factor for each row or column of the residual; matrix: one factor;
+            none: the residual is not scaled
         target_modules: projected weights: names, regular expressions or all-linear, the default
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
-        options: dict[str, Any] = dict(lr=lr, weight_decay=weight_decay, rms_beta=rms_beta, rms_epsilon=rms_epsilon,
-                                            rank=rank, update_proj_gap=update_proj_gap, proj_type=proj_type,
+        options: dict[str, Any] = dict(lr=lr, weight_decay=weight_decay, rms_beta=rms_beta,
+                                            rms_epsilon=rms_epsilon, rank=rank,
+                                            update_proj_gap=update_proj_gap, proj_type=proj_type,
                                             subspace=subspace, refresh=refresh, signs=signs,
                                             oversampling=oversampling, rotate=rotate,
-                                            moment_transport=moment_transport, basis_dtype=basis_dtype,
-                                            proj_group_size=proj_group_size, cos_threshold=cos_threshold,
-                                            gamma_proj=gamma_proj, queue_size=queue_size, scale=scale,
-                                            variant=variant, limiter=limiter, scaling=scaling)
-        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise, max_grad_norm=max_grad_norm,
+                                            moment_transport=moment_transport,
+                                            basis_dtype=basis_dtype,
+                                            proj_group_size=proj_group_size,
+                                            cos_threshold=cos_threshold, gamma_proj=gamma_proj,
+                                            queue_size=queue_size, scale=scale, variant=variant,
+                                            limiter=limiter, scaling=scaling)
+        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise,
+                                           max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "fira_rmsprop", options, common)
 
 
 class APOLLOAdamW(GaloreOptimizer):
     """APOLLO over AdamW. Zhu et al. 2024, arXiv 2412.05270.
 
-    Equation: N = M / (sqrt(V) + eps) of R; s_j = ||N_j|| / ||R_j||; U = limit(s G) sqrt(scale); W -= lr c U.
+    Equation: N = M / (sqrt(V) + eps) of R; s_j = ||N_j|| / ||R_j||; U = limit(s G) sqrt(scale); W
+    -= lr c U.
 
     Departures: P is generated from its random stream whenever it is read, so it takes no memory.
 
-    State of an m x n weight, m <= n, rank r: 8nr bytes and 2 numbers, 4mr more unless subspace=random.
+    State of an m x n weight, m <= n, rank r: 8nr bytes and 2 numbers, 4mr more unless
+    subspace=random.
     """
 
-    pairs: dict[str, tuple[str, str]] = {'betas': ('adam_beta1', 'adam_beta2')}
-    always: dict[str, Any] = {}
+    pairs = {"betas": ("adam_beta1", "adam_beta2")}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -1306,54 +1396,63 @@ class APOLLOAdamW(GaloreOptimizer):
         update_proj_gap: updates between refreshes of the basis (at least 1, at most 1e+15)
         proj_type: which side of the gradient is projected
         subspace: how the basis is found
-        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over them; auto:
-            staggered for subspace=warm
+        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over
+            them; auto: staggered for subspace=warm
         signs: signs of basis vectors: aligned with the old ones, or as LAPACK leaves them
-        oversampling: columns of random numbers beside the old basis in a search by iteration (at least 0, at most
-            1e+06)
+        oversampling: columns of random numbers beside the old basis in a search by iteration (at
+            least 0, at most 1e+06)
         rotate: turn what an iteration finds into singular directions
         moment_transport: turn the moments into the new basis at a refresh, as LDAdam does
         basis_dtype: number format the basis is kept in
         proj_group_size: numbers of a basis in codes that share a scale (at least 2, at most 65536)
-        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first vectors on; 0: never
-            (at least 0, at most 1); default from Q-GaLore's code
-        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1, at most 1e+06);
-            default from Q-GaLore's code
-        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from Q-GaLore's code
-        scale: square of the factor on the scaled gradient (at least 0, at most 1e+09); default from the authors'
-            scripts
+        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first
+            vectors on; 0: never (at least 0, at most 1); default from Q-GaLore's code
+        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1,
+            at most 1e+06); default from Q-GaLore's code
+        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from
+            Q-GaLore's code
+        scale: square of the factor on the scaled gradient (at least 0, at most 1e+09); default from
+            the authors' scripts
         scale_type: one factor for each channel, or one for the tensor
         scale_front: multiply by the root of `scale` before the limiter
         disable_nl: switch the limiter off
         limit_corrected: apply Adam's bias correction before the limiter
-        limiter: gamma: largest growth of the scaled gradient's norm; 0 limits nothing (at least 0, at most 1e+09);
-            default from paper, section 5.1
+        limiter: gamma: largest growth of the scaled gradient's norm; 0 limits nothing (at least 0,
+            at most 1e+09); default from paper, section 5.1
         target_modules: projected weights: names, regular expressions or all-linear, the default
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
-        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, rank=rank,
-                                            update_proj_gap=update_proj_gap, proj_type=proj_type, subspace=subspace,
-                                            refresh=refresh, signs=signs, oversampling=oversampling, rotate=rotate,
-                                            moment_transport=moment_transport, basis_dtype=basis_dtype,
-                                            proj_group_size=proj_group_size, cos_threshold=cos_threshold,
-                                            gamma_proj=gamma_proj, queue_size=queue_size, scale=scale,
-                                            scale_type=scale_type, scale_front=scale_front, disable_nl=disable_nl,
-                                            limit_corrected=limit_corrected, limiter=limiter)
-        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise, max_grad_norm=max_grad_norm,
+        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay,
+                                            rank=rank, update_proj_gap=update_proj_gap,
+                                            proj_type=proj_type, subspace=subspace, refresh=refresh,
+                                            signs=signs, oversampling=oversampling, rotate=rotate,
+                                            moment_transport=moment_transport,
+                                            basis_dtype=basis_dtype,
+                                            proj_group_size=proj_group_size,
+                                            cos_threshold=cos_threshold, gamma_proj=gamma_proj,
+                                            queue_size=queue_size, scale=scale,
+                                            scale_type=scale_type, scale_front=scale_front,
+                                            disable_nl=disable_nl, limit_corrected=limit_corrected,
+                                            limiter=limiter)
+        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise,
+                                           max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "apollo_adamw", options, common)
 
 
@@ -1364,11 +1463,11 @@ class APOLLOMini(GaloreOptimizer):
 
     Departures: as apollo_adamw.
 
-    State of an m x n weight, m <= n, rank r: 8nr bytes and 2 numbers, 4mr more unless subspace=random.
+    State of an m x n weight, m <= n, rank r: 8nr bytes and 2 numbers, 4mr more unless
+    subspace=random.
     """
 
-    pairs: dict[str, tuple[str, str]] = {'betas': ('adam_beta1', 'adam_beta2')}
-    always: dict[str, Any] = {}
+    pairs = {"betas": ("adam_beta1", "adam_beta2")}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -1415,54 +1514,63 @@ class APOLLOMini(GaloreOptimizer):
         update_proj_gap: updates between refreshes of the basis (at least 1, at most 1e+15)
         proj_type: which side of the gradient is projected
         subspace: how the basis is found
-        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over them; auto:
-            staggered for subspace=warm
+        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over
+            them; auto: staggered for subspace=warm
         signs: signs of basis vectors: aligned with the old ones, or as LAPACK leaves them
-        oversampling: columns of random numbers beside the old basis in a search by iteration (at least 0, at most
-            1e+06)
+        oversampling: columns of random numbers beside the old basis in a search by iteration (at
+            least 0, at most 1e+06)
         rotate: turn what an iteration finds into singular directions
         moment_transport: turn the moments into the new basis at a refresh, as LDAdam does
         basis_dtype: number format the basis is kept in
         proj_group_size: numbers of a basis in codes that share a scale (at least 2, at most 65536)
-        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first vectors on; 0: never
-            (at least 0, at most 1); default from Q-GaLore's code
-        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1, at most 1e+06);
-            default from Q-GaLore's code
-        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from Q-GaLore's code
-        scale: square of the factor on the scaled gradient (at least 0, at most 1e+09); default from the authors'
-            scripts
+        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first
+            vectors on; 0: never (at least 0, at most 1); default from Q-GaLore's code
+        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1,
+            at most 1e+06); default from Q-GaLore's code
+        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from
+            Q-GaLore's code
+        scale: square of the factor on the scaled gradient (at least 0, at most 1e+09); default from
+            the authors' scripts
         scale_type: one factor for each channel, or one for the tensor
         scale_front: multiply by the root of `scale` before the limiter
         disable_nl: switch the limiter off
         limit_corrected: apply Adam's bias correction before the limiter
-        limiter: gamma: largest growth of the scaled gradient's norm; 0 limits nothing (at least 0, at most 1e+09);
-            default from paper, section 5.1
+        limiter: gamma: largest growth of the scaled gradient's norm; 0 limits nothing (at least 0,
+            at most 1e+09); default from paper, section 5.1
         target_modules: projected weights: names, regular expressions or all-linear, the default
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
-        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, rank=rank,
-                                            update_proj_gap=update_proj_gap, proj_type=proj_type, subspace=subspace,
-                                            refresh=refresh, signs=signs, oversampling=oversampling, rotate=rotate,
-                                            moment_transport=moment_transport, basis_dtype=basis_dtype,
-                                            proj_group_size=proj_group_size, cos_threshold=cos_threshold,
-                                            gamma_proj=gamma_proj, queue_size=queue_size, scale=scale,
-                                            scale_type=scale_type, scale_front=scale_front, disable_nl=disable_nl,
-                                            limit_corrected=limit_corrected, limiter=limiter)
-        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise, max_grad_norm=max_grad_norm,
+        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay,
+                                            rank=rank, update_proj_gap=update_proj_gap,
+                                            proj_type=proj_type, subspace=subspace, refresh=refresh,
+                                            signs=signs, oversampling=oversampling, rotate=rotate,
+                                            moment_transport=moment_transport,
+                                            basis_dtype=basis_dtype,
+                                            proj_group_size=proj_group_size,
+                                            cos_threshold=cos_threshold, gamma_proj=gamma_proj,
+                                            queue_size=queue_size, scale=scale,
+                                            scale_type=scale_type, scale_front=scale_front,
+                                            disable_nl=disable_nl, limit_corrected=limit_corrected,
+                                            limiter=limiter)
+        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise,
+                                           max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "apollo_mini", options, common)
 
 
@@ -1473,14 +1581,16 @@ class QAPOLLOAdamW(GaloreOptimizer):
 
     Departures: weights are quantized as in q_galore_adamw_8bit.
 
-    State of an m x n weight, m <= n, rank r: 8nr bytes and 2 numbers, 4mr more unless subspace=random.
+    State of an m x n weight, m <= n, rank r: 8nr bytes and 2 numbers, 4mr more unless
+    subspace=random.
 
-    The program keeps the weights of this method in 8-bit codes. Layers of torch cannot read codes, so they stay in
-    their own type here.
+    The program keeps the weights of this method in 8-bit codes. Layers of torch cannot read codes,
+    so they stay in their own type here.
     """
 
-    pairs: dict[str, tuple[str, str]] = {'betas': ('adam_beta1', 'adam_beta2')}
-    always: dict[str, Any] = {'weight_bits': 16}
+    pairs = {"betas": ("adam_beta1", "adam_beta2")}
+
+    always = {"weight_bits": 16}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -1527,54 +1637,63 @@ class QAPOLLOAdamW(GaloreOptimizer):
         update_proj_gap: updates between refreshes of the basis (at least 1, at most 1e+15)
         proj_type: which side of the gradient is projected
         subspace: how the basis is found
-        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over them; auto:
-            staggered for subspace=warm
+        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over
+            them; auto: staggered for subspace=warm
         signs: signs of basis vectors: aligned with the old ones, or as LAPACK leaves them
-        oversampling: columns of random numbers beside the old basis in a search by iteration (at least 0, at most
-            1e+06)
+        oversampling: columns of random numbers beside the old basis in a search by iteration (at
+            least 0, at most 1e+06)
         rotate: turn what an iteration finds into singular directions
         moment_transport: turn the moments into the new basis at a refresh, as LDAdam does
         basis_dtype: number format the basis is kept in
         proj_group_size: numbers of a basis in codes that share a scale (at least 2, at most 65536)
-        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first vectors on; 0: never
-            (at least 0, at most 1); default from Q-GaLore's code
-        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1, at most 1e+06);
-            default from Q-GaLore's code
-        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from Q-GaLore's code
-        scale: square of the factor on the scaled gradient (at least 0, at most 1e+09); default from the authors'
-            scripts
+        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first
+            vectors on; 0: never (at least 0, at most 1); default from Q-GaLore's code
+        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1,
+            at most 1e+06); default from Q-GaLore's code
+        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from
+            Q-GaLore's code
+        scale: square of the factor on the scaled gradient (at least 0, at most 1e+09); default from
+            the authors' scripts
         scale_type: one factor for each channel, or one for the tensor
         scale_front: multiply by the root of `scale` before the limiter
         disable_nl: switch the limiter off
         limit_corrected: apply Adam's bias correction before the limiter
-        limiter: gamma: largest growth of the scaled gradient's norm; 0 limits nothing (at least 0, at most 1e+09);
-            default from paper, section 5.1
+        limiter: gamma: largest growth of the scaled gradient's norm; 0 limits nothing (at least 0,
+            at most 1e+09); default from paper, section 5.1
         target_modules: projected weights: names, regular expressions or all-linear, the default
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
-        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, rank=rank,
-                                            update_proj_gap=update_proj_gap, proj_type=proj_type, subspace=subspace,
-                                            refresh=refresh, signs=signs, oversampling=oversampling, rotate=rotate,
-                                            moment_transport=moment_transport, basis_dtype=basis_dtype,
-                                            proj_group_size=proj_group_size, cos_threshold=cos_threshold,
-                                            gamma_proj=gamma_proj, queue_size=queue_size, scale=scale,
-                                            scale_type=scale_type, scale_front=scale_front, disable_nl=disable_nl,
-                                            limit_corrected=limit_corrected, limiter=limiter)
-        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise, max_grad_norm=max_grad_norm,
+        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay,
+                                            rank=rank, update_proj_gap=update_proj_gap,
+                                            proj_type=proj_type, subspace=subspace, refresh=refresh,
+                                            signs=signs, oversampling=oversampling, rotate=rotate,
+                                            moment_transport=moment_transport,
+                                            basis_dtype=basis_dtype,
+                                            proj_group_size=proj_group_size,
+                                            cos_threshold=cos_threshold, gamma_proj=gamma_proj,
+                                            queue_size=queue_size, scale=scale,
+                                            scale_type=scale_type, scale_front=scale_front,
+                                            disable_nl=disable_nl, limit_corrected=limit_corrected,
+                                            limiter=limiter)
+        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise,
+                                           max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "q_apollo_adamw", options, common)
 
 
@@ -1585,14 +1704,16 @@ class QAPOLLOMini(GaloreOptimizer):
 
     Departures: weights are quantized as in q_galore_adamw_8bit.
 
-    State of an m x n weight, m <= n, rank r: 8nr bytes and 2 numbers, 4mr more unless subspace=random.
+    State of an m x n weight, m <= n, rank r: 8nr bytes and 2 numbers, 4mr more unless
+    subspace=random.
 
-    The program keeps the weights of this method in 8-bit codes. Layers of torch cannot read codes, so they stay in
-    their own type here.
+    The program keeps the weights of this method in 8-bit codes. Layers of torch cannot read codes,
+    so they stay in their own type here.
     """
 
-    pairs: dict[str, tuple[str, str]] = {'betas': ('adam_beta1', 'adam_beta2')}
-    always: dict[str, Any] = {'weight_bits': 16}
+    pairs = {"betas": ("adam_beta1", "adam_beta2")}
+
+    always = {"weight_bits": 16}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -1639,70 +1760,79 @@ class QAPOLLOMini(GaloreOptimizer):
         update_proj_gap: updates between refreshes of the basis (at least 1, at most 1e+15)
         proj_type: which side of the gradient is projected
         subspace: how the basis is found
-        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over them; auto:
-            staggered for subspace=warm
+        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over
+            them; auto: staggered for subspace=warm
         signs: signs of basis vectors: aligned with the old ones, or as LAPACK leaves them
-        oversampling: columns of random numbers beside the old basis in a search by iteration (at least 0, at most
-            1e+06)
+        oversampling: columns of random numbers beside the old basis in a search by iteration (at
+            least 0, at most 1e+06)
         rotate: turn what an iteration finds into singular directions
         moment_transport: turn the moments into the new basis at a refresh, as LDAdam does
         basis_dtype: number format the basis is kept in
         proj_group_size: numbers of a basis in codes that share a scale (at least 2, at most 65536)
-        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first vectors on; 0: never
-            (at least 0, at most 1); default from Q-GaLore's code
-        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1, at most 1e+06);
-            default from Q-GaLore's code
-        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from Q-GaLore's code
-        scale: square of the factor on the scaled gradient (at least 0, at most 1e+09); default from the authors'
-            scripts
+        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first
+            vectors on; 0: never (at least 0, at most 1); default from Q-GaLore's code
+        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1,
+            at most 1e+06); default from Q-GaLore's code
+        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from
+            Q-GaLore's code
+        scale: square of the factor on the scaled gradient (at least 0, at most 1e+09); default from
+            the authors' scripts
         scale_type: one factor for each channel, or one for the tensor
         scale_front: multiply by the root of `scale` before the limiter
         disable_nl: switch the limiter off
         limit_corrected: apply Adam's bias correction before the limiter
-        limiter: gamma: largest growth of the scaled gradient's norm; 0 limits nothing (at least 0, at most 1e+09);
-            default from paper, section 5.1
+        limiter: gamma: largest growth of the scaled gradient's norm; 0 limits nothing (at least 0,
+            at most 1e+09); default from paper, section 5.1
         target_modules: projected weights: names, regular expressions or all-linear, the default
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
-        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, rank=rank,
-                                            update_proj_gap=update_proj_gap, proj_type=proj_type, subspace=subspace,
-                                            refresh=refresh, signs=signs, oversampling=oversampling, rotate=rotate,
-                                            moment_transport=moment_transport, basis_dtype=basis_dtype,
-                                            proj_group_size=proj_group_size, cos_threshold=cos_threshold,
-                                            gamma_proj=gamma_proj, queue_size=queue_size, scale=scale,
-                                            scale_type=scale_type, scale_front=scale_front, disable_nl=disable_nl,
-                                            limit_corrected=limit_corrected, limiter=limiter)
-        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise, max_grad_norm=max_grad_norm,
+        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay,
+                                            rank=rank, update_proj_gap=update_proj_gap,
+                                            proj_type=proj_type, subspace=subspace, refresh=refresh,
+                                            signs=signs, oversampling=oversampling, rotate=rotate,
+                                            moment_transport=moment_transport,
+                                            basis_dtype=basis_dtype,
+                                            proj_group_size=proj_group_size,
+                                            cos_threshold=cos_threshold, gamma_proj=gamma_proj,
+                                            queue_size=queue_size, scale=scale,
+                                            scale_type=scale_type, scale_front=scale_front,
+                                            disable_nl=disable_nl, limit_corrected=limit_corrected,
+                                            limiter=limiter)
+        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise,
+                                           max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "q_apollo_mini", options, common)
 
 
 class GoLoreAdamW(GaloreOptimizer):
     """GaLore with random orthonormal bases. He et al. 2024, arXiv 2410.11289.
 
-    Equation: as galore_adamw; P is drawn uniformly among orthonormal bases every update_proj_gap updates, and the
-    moments are rotated into it.
+    Equation: as galore_adamw; P is drawn uniformly among orthonormal bases every update_proj_gap
+    updates, and the moments are rotated into it.
 
-    Departures: V is rotated by the squares of the rotation, as in LDAdam; there is no first phase with SVD.
+    Departures: V is rotated by the squares of the rotation, as in LDAdam; there is no first phase
+    with SVD.
 
     State of an m x n weight, m <= n, rank r: 4mr + 8nr bytes.
     """
 
-    pairs: dict[str, tuple[str, str]] = {'betas': ('adam_beta1', 'adam_beta2')}
-    always: dict[str, Any] = {}
+    pairs = {"betas": ("adam_beta1", "adam_beta2")}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -1744,61 +1874,69 @@ class GoLoreAdamW(GaloreOptimizer):
         update_proj_gap: updates between refreshes of the basis (at least 1, at most 1e+15)
         proj_type: which side of the gradient is projected
         subspace: how the basis is found
-        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over them; auto:
-            staggered for subspace=warm
+        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over
+            them; auto: staggered for subspace=warm
         signs: signs of basis vectors: aligned with the old ones, or as LAPACK leaves them
-        oversampling: columns of random numbers beside the old basis in a search by iteration (at least 0, at most
-            1e+06)
+        oversampling: columns of random numbers beside the old basis in a search by iteration (at
+            least 0, at most 1e+06)
         rotate: turn what an iteration finds into singular directions
         moment_transport: turn the moments into the new basis at a refresh, as LDAdam does
         basis_dtype: number format the basis is kept in
         proj_group_size: numbers of a basis in codes that share a scale (at least 2, at most 65536)
-        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first vectors on; 0: never
-            (at least 0, at most 1); default from Q-GaLore's code
-        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1, at most 1e+06);
-            default from Q-GaLore's code
-        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from Q-GaLore's code
-        scale: alpha: factor on the lifted direction (at least 0, at most 1e+09); default from paper, section 5.1
+        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first
+            vectors on; 0: never (at least 0, at most 1); default from Q-GaLore's code
+        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1,
+            at most 1e+06); default from Q-GaLore's code
+        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from
+            Q-GaLore's code
+        scale: alpha: factor on the lifted direction (at least 0, at most 1e+09); default from
+            paper, section 5.1
         target_modules: projected weights: names, regular expressions or all-linear, the default
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
-        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, rank=rank,
-                                            update_proj_gap=update_proj_gap, proj_type=proj_type, subspace=subspace,
-                                            refresh=refresh, signs=signs, oversampling=oversampling, rotate=rotate,
-                                            moment_transport=moment_transport, basis_dtype=basis_dtype,
-                                            proj_group_size=proj_group_size, cos_threshold=cos_threshold,
-                                            gamma_proj=gamma_proj, queue_size=queue_size, scale=scale)
-        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise, max_grad_norm=max_grad_norm,
+        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay,
+                                            rank=rank, update_proj_gap=update_proj_gap,
+                                            proj_type=proj_type, subspace=subspace, refresh=refresh,
+                                            signs=signs, oversampling=oversampling, rotate=rotate,
+                                            moment_transport=moment_transport,
+                                            basis_dtype=basis_dtype,
+                                            proj_group_size=proj_group_size,
+                                            cos_threshold=cos_threshold, gamma_proj=gamma_proj,
+                                            queue_size=queue_size, scale=scale)
+        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise,
+                                           max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "golore_adamw", options, common)
 
 
 class FRUGALAdamW(GaloreOptimizer):
     """FRUGAL: AdamW inside the subspace, signs outside. Zmushko et al. 2024, arXiv 2411.07837.
 
-    Equation: W -= lr (back(M / ((1-b1^t)(sqrt(V / (1-b2^t)) + eps))) + sign_scale sign(G - back(R))); a refresh
-    resets the moments.
+    Equation: W -= lr (back(M / ((1-b1^t)(sqrt(V / (1-b2^t)) + eps))) + sign_scale sign(G -
+    back(R))); a refresh resets the moments.
 
     Departures: the rank is given instead of a density; a basis of the whole space has no residual.
 
     State of an m x n weight, m <= n, rank r: 4mr + 8nr bytes and 1 number.
     """
 
-    pairs: dict[str, tuple[str, str]] = {'betas': ('adam_beta1', 'adam_beta2')}
-    always: dict[str, Any] = {}
+    pairs = {"betas": ("adam_beta1", "adam_beta2")}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -1840,61 +1978,69 @@ class FRUGALAdamW(GaloreOptimizer):
         update_proj_gap: updates between refreshes of the basis (at least 1, at most 1e+15)
         proj_type: which side of the gradient is projected
         subspace: how the basis is found
-        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over them; auto:
-            staggered for subspace=warm
+        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over
+            them; auto: staggered for subspace=warm
         signs: signs of basis vectors: aligned with the old ones, or as LAPACK leaves them
-        oversampling: columns of random numbers beside the old basis in a search by iteration (at least 0, at most
-            1e+06)
+        oversampling: columns of random numbers beside the old basis in a search by iteration (at
+            least 0, at most 1e+06)
         rotate: turn what an iteration finds into singular directions
         moment_transport: turn the moments into the new basis at a refresh, as LDAdam does
         basis_dtype: number format the basis is kept in
         proj_group_size: numbers of a basis in codes that share a scale (at least 2, at most 65536)
-        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first vectors on; 0: never
-            (at least 0, at most 1); default from Q-GaLore's code
-        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1, at most 1e+06);
-            default from Q-GaLore's code
-        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from Q-GaLore's code
-        sign_scale: factor on the sign of the residual (at least 0, at most 1e+09); default from paper, Algorithm 1
+        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first
+            vectors on; 0: never (at least 0, at most 1); default from Q-GaLore's code
+        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1,
+            at most 1e+06); default from Q-GaLore's code
+        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from
+            Q-GaLore's code
+        sign_scale: factor on the sign of the residual (at least 0, at most 1e+09); default from
+            paper, Algorithm 1
         target_modules: projected weights: names, regular expressions or all-linear, the default
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
-        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, rank=rank,
-                                            update_proj_gap=update_proj_gap, proj_type=proj_type, subspace=subspace,
-                                            refresh=refresh, signs=signs, oversampling=oversampling, rotate=rotate,
-                                            moment_transport=moment_transport, basis_dtype=basis_dtype,
-                                            proj_group_size=proj_group_size, cos_threshold=cos_threshold,
-                                            gamma_proj=gamma_proj, queue_size=queue_size, sign_scale=sign_scale)
-        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise, max_grad_norm=max_grad_norm,
+        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay,
+                                            rank=rank, update_proj_gap=update_proj_gap,
+                                            proj_type=proj_type, subspace=subspace, refresh=refresh,
+                                            signs=signs, oversampling=oversampling, rotate=rotate,
+                                            moment_transport=moment_transport,
+                                            basis_dtype=basis_dtype,
+                                            proj_group_size=proj_group_size,
+                                            cos_threshold=cos_threshold, gamma_proj=gamma_proj,
+                                            queue_size=queue_size, sign_scale=sign_scale)
+        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise,
+                                           max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "frugal_adamw", options, common)
 
 
 class SUMO(GaloreOptimizer):
     """SUMO: momentum orthogonalized inside the subspace. Refael et al. 2025, arXiv 2505.24749.
 
-    Equation: M = momentum M + R; O = U V^T of the SVD of M; W -= lr scale sqrt(max(m, n)) (G - back(R) +
-    back(limit(O))); M is rotated into a new basis.
+    Equation: M = momentum M + R; O = U V^T of the SVD of M; W -= lr scale sqrt(max(m, n)) (G -
+    back(R) + back(limit(O))); M is rotated into a new basis.
 
     Departures: the projected side is chosen as in GaLore; O has no component where M has none.
 
     State of an m x n weight, m <= n, rank r: 4mr bytes and 1 number, 4nr more with momentum.
     """
 
-    pairs: dict[str, tuple[str, str]] = {'betas': ('adam_beta1', 'adam_beta2')}
-    always: dict[str, Any] = {}
+    pairs = {"betas": ("adam_beta1", "adam_beta2")}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -1938,66 +2084,73 @@ class SUMO(GaloreOptimizer):
         update_proj_gap: updates between refreshes of the basis (at least 1, at most 1e+15)
         proj_type: which side of the gradient is projected
         subspace: how the basis is found
-        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over them; auto:
-            staggered for subspace=warm
+        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over
+            them; auto: staggered for subspace=warm
         signs: signs of basis vectors: aligned with the old ones, or as LAPACK leaves them
-        oversampling: columns of random numbers beside the old basis in a search by iteration (at least 0, at most
-            1e+06)
+        oversampling: columns of random numbers beside the old basis in a search by iteration (at
+            least 0, at most 1e+06)
         rotate: turn what an iteration finds into singular directions
         moment_transport: turn the moments into the new basis at a refresh, as LDAdam does
         basis_dtype: number format the basis is kept in
         proj_group_size: numbers of a basis in codes that share a scale (at least 2, at most 65536)
-        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first vectors on; 0: never
-            (at least 0, at most 1); default from Q-GaLore's code
-        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1, at most 1e+06);
-            default from Q-GaLore's code
-        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from Q-GaLore's code
+        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first
+            vectors on; 0: never (at least 0, at most 1); default from Q-GaLore's code
+        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1,
+            at most 1e+06); default from Q-GaLore's code
+        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from
+            Q-GaLore's code
         momentum: decay of the sum of low-rank gradients (at least 0, at most 1)
-        limiter: largest growth of the polar factor's norm; 0 limits nothing (at least 0, at most 1e+09); default from
-            paper, Algorithm 1
+        limiter: largest growth of the polar factor's norm; 0 limits nothing (at least 0, at most
+            1e+09); default from paper, Algorithm 1
         scale: factor on the direction (at least 0, at most 1e+09)
         target_modules: projected weights: names, regular expressions or all-linear, the default
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
-        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, rank=rank,
-                                            update_proj_gap=update_proj_gap, proj_type=proj_type, subspace=subspace,
-                                            refresh=refresh, signs=signs, oversampling=oversampling, rotate=rotate,
-                                            moment_transport=moment_transport, basis_dtype=basis_dtype,
-                                            proj_group_size=proj_group_size, cos_threshold=cos_threshold,
-                                            gamma_proj=gamma_proj, queue_size=queue_size, momentum=momentum,
+        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay,
+                                            rank=rank, update_proj_gap=update_proj_gap,
+                                            proj_type=proj_type, subspace=subspace, refresh=refresh,
+                                            signs=signs, oversampling=oversampling, rotate=rotate,
+                                            moment_transport=moment_transport,
+                                            basis_dtype=basis_dtype,
+                                            proj_group_size=proj_group_size,
+                                            cos_threshold=cos_threshold, gamma_proj=gamma_proj,
+                                            queue_size=queue_size, momentum=momentum,
                                             limiter=limiter, scale=scale)
-        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise, max_grad_norm=max_grad_norm,
+        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise,
+                                           max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "sumo", options, common)
 
 
 class Flora(GaloreOptimizer):
     """Flora: Adafactor with a momentum in random projections. Hao et al. 2024, arXiv 2402.03293.
 
-    Equation: U = G / sqrt(Adafactor's second moment); D = beta1 back(M) + (1-beta1) U; M = beta1 M + (1-beta1)
-    project(U); W -= lr D / max(1, RMS(D)); M is carried over into each new random basis.
+    Equation: U = G / sqrt(Adafactor's second moment); D = beta1 back(M) + (1-beta1) U; M = beta1 M
+    + (1-beta1) project(U); W -= lr D / max(1, RMS(D)); M is carried over into each new random
+    basis.
 
-    Departures: the learning rate is not multiplied by the weight's RMS; bases change before updates T + 1, 2T + 1,
-    ... instead of after T, 2T, ....
+    Departures: the learning rate is not multiplied by the weight's RMS; bases change before updates
+    T + 1, 2T + 1, ... instead of after T, 2T, ....
 
-    State of an m x n weight, m <= n, rank r: 4m + 4n bytes, 4mr more unless subspace=random, 4nr more with beta1.
+    State of an m x n weight, m <= n, rank r: 4m + 4n bytes, 4mr more unless subspace=random, 4nr
+    more with beta1.
     """
-
-    pairs: dict[str, tuple[str, str]] = {}
-    always: dict[str, Any] = {}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -2034,70 +2187,80 @@ class Flora(GaloreOptimizer):
 
         lr: learning rate; a schedule changes it in the groups
         weight_decay: decoupled decay of all weights of a group, times the learning rate
-        decay_rate: beta2 at update t is 1 - t^decay_rate (at least -1, at most 0); default from Adafactor, eq. 9
-        clip_threshold: largest root mean square of a direction (at least 1e-09, at most 1e+09); default from
+        decay_rate: beta2 at update t is 1 - t^decay_rate (at least -1, at most 0); default from
+            Adafactor, eq. 9
+        clip_threshold: largest root mean square of a direction (at least 1e-09, at most 1e+09);
+            default from Adafactor, Algorithm 4
+        adafactor_epsilon: added to squared gradients (at least 1e-37, at most 1); default from
             Adafactor, Algorithm 4
-        adafactor_epsilon: added to squared gradients (at least 1e-37, at most 1); default from Adafactor, Algorithm 4
         rank: dimension of the subspace (at least 1, at most 1e+09)
         update_proj_gap: updates between refreshes of the basis (at least 1, at most 1e+15)
         proj_type: which side of the gradient is projected
         subspace: how the basis is found
-        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over them; auto:
-            staggered for subspace=warm
+        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over
+            them; auto: staggered for subspace=warm
         signs: signs of basis vectors: aligned with the old ones, or as LAPACK leaves them
-        oversampling: columns of random numbers beside the old basis in a search by iteration (at least 0, at most
-            1e+06)
+        oversampling: columns of random numbers beside the old basis in a search by iteration (at
+            least 0, at most 1e+06)
         rotate: turn what an iteration finds into singular directions
         moment_transport: turn the moments into the new basis at a refresh, as LDAdam does
         basis_dtype: number format the basis is kept in
         proj_group_size: numbers of a basis in codes that share a scale (at least 2, at most 65536)
-        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first vectors on; 0: never
-            (at least 0, at most 1); default from Q-GaLore's code
-        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1, at most 1e+06);
-            default from Q-GaLore's code
-        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from Q-GaLore's code
+        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first
+            vectors on; 0: never (at least 0, at most 1); default from Q-GaLore's code
+        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1,
+            at most 1e+06); default from Q-GaLore's code
+        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from
+            Q-GaLore's code
         beta1: decay of the first moment; 0 keeps none (at least 0, at most 1); default from paper
         target_modules: projected weights: names, regular expressions or all-linear, the default
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
         options: dict[str, Any] = dict(lr=lr, weight_decay=weight_decay, decay_rate=decay_rate,
-                                            clip_threshold=clip_threshold, adafactor_epsilon=adafactor_epsilon,
-                                            rank=rank, update_proj_gap=update_proj_gap, proj_type=proj_type,
+                                            clip_threshold=clip_threshold,
+                                            adafactor_epsilon=adafactor_epsilon, rank=rank,
+                                            update_proj_gap=update_proj_gap, proj_type=proj_type,
                                             subspace=subspace, refresh=refresh, signs=signs,
                                             oversampling=oversampling, rotate=rotate,
-                                            moment_transport=moment_transport, basis_dtype=basis_dtype,
-                                            proj_group_size=proj_group_size, cos_threshold=cos_threshold,
-                                            gamma_proj=gamma_proj, queue_size=queue_size, beta1=beta1)
-        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise, max_grad_norm=max_grad_norm,
+                                            moment_transport=moment_transport,
+                                            basis_dtype=basis_dtype,
+                                            proj_group_size=proj_group_size,
+                                            cos_threshold=cos_threshold, gamma_proj=gamma_proj,
+                                            queue_size=queue_size, beta1=beta1)
+        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise,
+                                           max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "flora", options, common)
 
 
 class NaturalGaLoreAdamW(GaloreOptimizer):
     """Natural GaLore: low-rank gradients times an inverse Fisher matrix. Das 2024, arXiv 2410.16029.
 
-    Equation: R~ = (H H^T + damping I)^-1 R, where H holds the last low-rank gradients; then as galore_adamw with R~.
+    Equation: R~ = (H H^T + damping I)^-1 R, where H holds the last low-rank gradients; then as
+    galore_adamw with R~.
 
     Departures: the defaults of history and damping are ours, because the paper gives none.
 
     State of an m x n weight, m <= n, rank r: 4mr + 8nr + 4history nr bytes and 1 number.
     """
 
-    pairs: dict[str, tuple[str, str]] = {'betas': ('adam_beta1', 'adam_beta2')}
-    always: dict[str, Any] = {}
+    pairs = {"betas": ("adam_beta1", "adam_beta2")}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -2141,65 +2304,74 @@ class NaturalGaLoreAdamW(GaloreOptimizer):
         update_proj_gap: updates between refreshes of the basis (at least 1, at most 1e+15)
         proj_type: which side of the gradient is projected
         subspace: how the basis is found
-        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over them; auto:
-            staggered for subspace=warm
+        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over
+            them; auto: staggered for subspace=warm
         signs: signs of basis vectors: aligned with the old ones, or as LAPACK leaves them
-        oversampling: columns of random numbers beside the old basis in a search by iteration (at least 0, at most
-            1e+06)
+        oversampling: columns of random numbers beside the old basis in a search by iteration (at
+            least 0, at most 1e+06)
         rotate: turn what an iteration finds into singular directions
         moment_transport: turn the moments into the new basis at a refresh, as LDAdam does
         basis_dtype: number format the basis is kept in
         proj_group_size: numbers of a basis in codes that share a scale (at least 2, at most 65536)
-        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first vectors on; 0: never
-            (at least 0, at most 1); default from Q-GaLore's code
-        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1, at most 1e+06);
-            default from Q-GaLore's code
-        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from Q-GaLore's code
-        scale: alpha: factor on the lifted direction (at least 0, at most 1e+09); default from GaLore
+        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first
+            vectors on; 0: never (at least 0, at most 1); default from Q-GaLore's code
+        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1,
+            at most 1e+06); default from Q-GaLore's code
+        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from
+            Q-GaLore's code
+        scale: alpha: factor on the lifted direction (at least 0, at most 1e+09); default from
+            GaLore
         history: number of low-rank gradients in the Fisher matrix (at least 1, at most 1000)
         damping: added to the Fisher matrix's diagonal (at least 1e-12, at most 1e+09)
         target_modules: projected weights: names, regular expressions or all-linear, the default
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
-        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, rank=rank,
-                                            update_proj_gap=update_proj_gap, proj_type=proj_type, subspace=subspace,
-                                            refresh=refresh, signs=signs, oversampling=oversampling, rotate=rotate,
-                                            moment_transport=moment_transport, basis_dtype=basis_dtype,
-                                            proj_group_size=proj_group_size, cos_threshold=cos_threshold,
-                                            gamma_proj=gamma_proj, queue_size=queue_size, scale=scale,
-                                            history=history, damping=damping)
-        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise, max_grad_norm=max_grad_norm,
+        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay,
+                                            rank=rank, update_proj_gap=update_proj_gap,
+                                            proj_type=proj_type, subspace=subspace, refresh=refresh,
+                                            signs=signs, oversampling=oversampling, rotate=rotate,
+                                            moment_transport=moment_transport,
+                                            basis_dtype=basis_dtype,
+                                            proj_group_size=proj_group_size,
+                                            cos_threshold=cos_threshold, gamma_proj=gamma_proj,
+                                            queue_size=queue_size, scale=scale, history=history,
+                                            damping=damping)
+        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise,
+                                           max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "natural_galore_adamw", options, common)
 
 
 class LoRAPre(GaloreOptimizer):
-    """LoRA-Pre: AdamW with moments that are products of thin matrices. Wang et al. 2026, arXiv 2602.24283.
+    """LoRA-Pre: AdamW with moments that are products of thin matrices. Wang et al. 2026, arXiv
+    2602.24283.
 
-    Equation: B A follows G, C D follows |G|, by alternating least squares at Adam's rates; m = b1 B A + (1-b1) G, v =
-    b2 (C D)^2 + (1-b2) G^2; W -= lr m^ / (sqrt(v^) + eps).
+    Equation: B A follows G, C D follows |G|, by alternating least squares at Adam's rates; m = b1 B
+    A + (1-b1) G, v = b2 (C D)^2 + (1-b2) G^2; W -= lr m^ / (sqrt(v^) + eps).
 
-    Departures: the first factors are the gradient's singular triples, because the paper does not say how they begin;
-    Gram matrices are damped by 1e-6 of their mean diagonal.
+    Departures: the first factors are the gradient's singular triples, because the paper does not
+    say how they begin; Gram matrices are damped by 1e-6 of their mean diagonal.
 
     State of an m x n weight, m <= n, rank r: 8mr + 8nr bytes and 1 number.
     """
 
-    pairs: dict[str, tuple[str, str]] = {'betas': ('adam_beta1', 'adam_beta2')}
-    always: dict[str, Any] = {}
+    pairs = {"betas": ("adam_beta1", "adam_beta2")}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -2228,38 +2400,43 @@ class LoRAPre(GaloreOptimizer):
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
-        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, rank=rank)
-        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise, max_grad_norm=max_grad_norm,
+        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay,
+                                            rank=rank)
+        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise,
+                                           max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "lora_pre", options, common)
 
 
 class SubTrackAdamW(GaloreOptimizer):
-    """SubTrack++: a basis that follows the gradient, and Fira's residual. Rajabi et al. 2025, arXiv 2502.01586.
+    """SubTrack++: a basis that follows the gradient, and Fira's residual. Rajabi et al. 2025, arXiv
+    2502.01586.
 
-    Equation: P moves along the Grassmannian by the rank-one part of 2 (G - P R) R^T; moments are rotated as in
-    LDAdam; the residual is scaled and limited as in Fira.
+    Equation: P moves along the Grassmannian by the rank-one part of 2 (G - P R) R^T; moments are
+    rotated as in LDAdam; the residual is scaled and limited as in Fira.
 
-    Departures: we follow the paper, because the released code projects the residual on the wrong side for m >= n;
-    step_size is relative to the singular value.
+    Departures: we follow the paper, because the released code projects the residual on the wrong
+    side for m >= n; step_size is relative to the singular value.
 
     State of an m x n weight, m <= n, rank r: 4mr + 8nr bytes and 1 number.
     """
 
-    pairs: dict[str, tuple[str, str]] = {'betas': ('adam_beta1', 'adam_beta2')}
-    always: dict[str, Any] = {}
+    pairs = {"betas": ("adam_beta1", "adam_beta2")}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -2303,65 +2480,75 @@ class SubTrackAdamW(GaloreOptimizer):
         update_proj_gap: updates between refreshes of the basis (at least 1, at most 1e+15)
         proj_type: which side of the gradient is projected
         subspace: how the basis is found
-        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over them; auto:
-            staggered for subspace=warm
+        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over
+            them; auto: staggered for subspace=warm
         signs: signs of basis vectors: aligned with the old ones, or as LAPACK leaves them
-        oversampling: columns of random numbers beside the old basis in a search by iteration (at least 0, at most
-            1e+06)
+        oversampling: columns of random numbers beside the old basis in a search by iteration (at
+            least 0, at most 1e+06)
         rotate: turn what an iteration finds into singular directions
         moment_transport: turn the moments into the new basis at a refresh, as LDAdam does
         basis_dtype: number format the basis is kept in
         proj_group_size: numbers of a basis in codes that share a scale (at least 2, at most 65536)
-        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first vectors on; 0: never
-            (at least 0, at most 1); default from Q-GaLore's code
-        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1, at most 1e+06);
-            default from Q-GaLore's code
-        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from Q-GaLore's code
-        step_size: step of the basis, relative to the angle of a power iteration (at least 0, at most 1e+06)
-        scale: alpha: factor on the direction (at least 0, at most 1e+09); default from the authors' scripts
-        limiter: largest growth of the residual's norm; 0 limits nothing (at least 0, at most 1e+09); default from
-            paper
+        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first
+            vectors on; 0: never (at least 0, at most 1); default from Q-GaLore's code
+        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1,
+            at most 1e+06); default from Q-GaLore's code
+        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from
+            Q-GaLore's code
+        step_size: step of the basis, relative to the angle of a power iteration (at least 0, at
+            most 1e+06)
+        scale: alpha: factor on the direction (at least 0, at most 1e+09); default from the authors'
+            scripts
+        limiter: largest growth of the residual's norm; 0 limits nothing (at least 0, at most
+            1e+09); default from paper
         target_modules: projected weights: names, regular expressions or all-linear, the default
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
-        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, rank=rank,
-                                            update_proj_gap=update_proj_gap, proj_type=proj_type, subspace=subspace,
-                                            refresh=refresh, signs=signs, oversampling=oversampling, rotate=rotate,
-                                            moment_transport=moment_transport, basis_dtype=basis_dtype,
-                                            proj_group_size=proj_group_size, cos_threshold=cos_threshold,
-                                            gamma_proj=gamma_proj, queue_size=queue_size, step_size=step_size,
-                                            scale=scale, limiter=limiter)
-        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise, max_grad_norm=max_grad_norm,
+        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay,
+                                            rank=rank, update_proj_gap=update_proj_gap,
+                                            proj_type=proj_type, subspace=subspace, refresh=refresh,
+                                            signs=signs, oversampling=oversampling, rotate=rotate,
+                                            moment_transport=moment_transport,
+                                            basis_dtype=basis_dtype,
+                                            proj_group_size=proj_group_size,
+                                            cos_threshold=cos_threshold, gamma_proj=gamma_proj,
+                                            queue_size=queue_size, step_size=step_size, scale=scale,
+                                            limiter=limiter)
+        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise,
+                                           max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "subtrack_adamw", options, common)
 
 
 class LDAdamAdamW(GaloreOptimizer):
-    """LDAdam: a new subspace at every update, and error feedback. Robert et al. 2024, arXiv 2410.16103.
+    """LDAdam: a new subspace at every update, and error feedback. Robert et al. 2024, arXiv
+    2410.16103.
 
-    Equation: a = G + e; P = qr(b b^T P_prev), b = rho P_prev M^ + (1-rho) a; moments are rotated by P^T P_prev; e = a
-    - P R + b1/(1-b1) (P_prev M_prev - P M~); W -= lr P M^ / (sqrt(V^) + eps).
+    Equation: a = G + e; P = qr(b b^T P_prev), b = rho P_prev M^ + (1-rho) a; moments are rotated by
+    P^T P_prev; e = a - P R + b1/(1-b1) (P_prev M_prev - P M~); W -= lr P M^ / (sqrt(V^) + eps).
 
     Departures: proj_type=std projects square matrices from the left, as in the authors' code.
 
     State of an m x n weight, m <= n, rank r: 4mr + 8nr + 4mn bytes.
     """
 
-    pairs: dict[str, tuple[str, str]] = {'betas': ('adam_beta1', 'adam_beta2')}
-    always: dict[str, Any] = {}
+    pairs = {"betas": ("adam_beta1", "adam_beta2")}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -2388,45 +2575,48 @@ class LDAdamAdamW(GaloreOptimizer):
         eps: added to the root of the second moment (at least 0, at most 1)
         weight_decay: decoupled decay of all weights of a group, times the learning rate
         rank: dimension of the subspace (at least 1, at most 1e+09); default from the authors' code
-        rho: share of the first moment in the matrix that gives the next basis (at least 0, at most 1); default from
-            the authors' code
+        rho: share of the first moment in the matrix that gives the next basis (at least 0, at most
+            1); default from the authors' code
         proj_type: which side of the gradient is projected; default from the authors' code
         target_modules: projected weights: names, regular expressions or all-linear, the default
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
-        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, rank=rank, rho=rho,
-                                            proj_type=proj_type)
-        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise, max_grad_norm=max_grad_norm,
+        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay,
+                                            rank=rank, rho=rho, proj_type=proj_type)
+        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise,
+                                           max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "ldadam_adamw", options, common)
 
 
 class OSDAdamW(GaloreOptimizer):
     """Online Subspace Descent: a basis that learns by Adam. Liang et al. 2024, arXiv 2408.12857.
 
-    Equation: as galore_adamw; in every update P takes one step of Adam on ||P P^T g - g||^2 + osd_lambda ||P^T P -
-    I||^2, g = G / ||G||.
+    Equation: as galore_adamw; in every update P takes one step of Adam on ||P P^T g - g||^2 +
+    osd_lambda ||P^T P - I||^2, g = G / ||G||.
 
     Departures: no weight decay acts on P; a zero gradient does not move P.
 
     State of an m x n weight, m <= n, rank r: 12mr + 8nr bytes and 1 number.
     """
 
-    pairs: dict[str, tuple[str, str]] = {'betas': ('adam_beta1', 'adam_beta2')}
-    always: dict[str, Any] = {}
+    pairs = {"betas": ("adam_beta1", "adam_beta2")}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -2455,45 +2645,52 @@ class OSDAdamW(GaloreOptimizer):
         weight_decay: decoupled decay of all weights of a group, times the learning rate
         rank: dimension of the subspace (at least 1, at most 1e+09)
         scale: alpha: factor on the lifted direction (at least 0, at most 1e+09)
-        osd_lr: learning rate of the basis (at least 0, at most 1e+06); default from the authors' code
-        osd_lambda: weight of the basis's distance from orthonormality (at least 0, at most 1e+09); default from
-            paper, section 5
+        osd_lr: learning rate of the basis (at least 0, at most 1e+06); default from the authors'
+            code
+        osd_lambda: weight of the basis's distance from orthonormality (at least 0, at most 1e+09);
+            default from paper, section 5
         target_modules: projected weights: names, regular expressions or all-linear, the default
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
-        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, rank=rank, scale=scale,
-                                            osd_lr=osd_lr, osd_lambda=osd_lambda)
-        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise, max_grad_norm=max_grad_norm,
+        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay,
+                                            rank=rank, scale=scale, osd_lr=osd_lr,
+                                            osd_lambda=osd_lambda)
+        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise,
+                                           max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "osd_adamw", options, common)
 
 
 class COAPAdamW(GaloreOptimizer):
-    """COAP: a basis that descends on reconstruction and correlation. Xiao et al. 2024, arXiv 2412.00071.
+    """COAP: a basis that descends on reconstruction and correlation. Xiao et al. 2024, arXiv
+    2412.00071.
 
-    Equation: every update_proj_gap updates P takes a step on mean (G P P^T - G)^2 (1 - mean cos(M P^T, G)); at every
-    reproject_factor-th of them P is found from the SVD of Q^T G, Q = orth(G P), instead; W -= lr scale back(N).
+    Equation: every update_proj_gap updates P takes a step on mean (G P P^T - G)^2 (1 - mean cos(M
+    P^T, G)); at every reproject_factor-th of them P is found from the SVD of Q^T G, Q = orth(G P),
+    instead; W -= lr scale back(N).
 
     Departures: GaLore's AdamW runs inside the subspace and decays the weight after the update.
 
     State of an m x n weight, m <= n, rank r: 4mr + 8nr bytes and 1 number.
     """
 
-    pairs: dict[str, tuple[str, str]] = {'betas': ('adam_beta1', 'adam_beta2')}
-    always: dict[str, Any] = {}
+    pairs = {"betas": ("adam_beta1", "adam_beta2")}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -2522,49 +2719,57 @@ class COAPAdamW(GaloreOptimizer):
         eps: added to the root of the second moment (at least 0, at most 1)
         weight_decay: decoupled decay of all weights of a group, times the learning rate
         rank: dimension of the subspace (at least 1, at most 1e+09)
-        update_proj_gap: updates between changes of the basis (at least 1, at most 1e+15); default from the authors'
+        update_proj_gap: updates between changes of the basis (at least 1, at most 1e+15); default
+            from the authors' code
+        reproject_factor: changes of the basis after which it is found from the gradient again (at
+            least 1, at most 1e+15); default from the authors' code
+        coap_rate: learning rate of the basis (at least 0, at most 1e+09); default from the authors'
             code
-        reproject_factor: changes of the basis after which it is found from the gradient again (at least 1, at most
-            1e+15); default from the authors' code
-        coap_rate: learning rate of the basis (at least 0, at most 1e+09); default from the authors' code
-        scale: factor on the lifted direction (at least 0, at most 1e+09); default from the authors' code
+        scale: factor on the lifted direction (at least 0, at most 1e+09); default from the authors'
+            code
         target_modules: projected weights: names, regular expressions or all-linear, the default
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
-        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, rank=rank,
-                                            update_proj_gap=update_proj_gap, reproject_factor=reproject_factor,
-                                            coap_rate=coap_rate, scale=scale)
-        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise, max_grad_norm=max_grad_norm,
+        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay,
+                                            rank=rank, update_proj_gap=update_proj_gap,
+                                            reproject_factor=reproject_factor, coap_rate=coap_rate,
+                                            scale=scale)
+        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise,
+                                           max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "coap_adamw", options, common)
 
 
 class MoFaSGD(GaloreOptimizer):
     """MoFaSGD: momentum kept as singular triples. Mahdavinia and Mahdavi 2025, arXiv 2507.08091.
 
-    Equation: the momentum is kept as U S V^T of rank r and updated without an m x n matrix; W -= lr scale U V^T.
+    Equation: the momentum is kept as U S V^T of rank r and updated without an m x n matrix; W -= lr
+    scale U V^T.
 
-    Departures: U, S and V start from the gradient's singular triples, as in the paper and unlike the authors' code;
-    pairs of vectors whose singular value is mere rounding do not enter the direction.
+    Departures: U, S and V start from the gradient's singular triples, as in the paper and unlike
+    the authors' code; pairs of vectors whose singular value is mere rounding do not enter the
+    direction.
 
     State of an m x n weight, m <= n, rank r: 4mr + 4nr + 4r bytes.
     """
 
-    pairs: dict[str, tuple[str, str]] = {'betas': ('adam_beta1', 'adam_beta2')}
-    always: dict[str, Any] = {}
+    pairs = {"betas": ("adam_beta1", "adam_beta2")}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -2597,40 +2802,44 @@ class MoFaSGD(GaloreOptimizer):
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
-        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, rank=rank,
-                                            momentum=momentum, scale=scale)
-        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise, max_grad_norm=max_grad_norm,
+        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay,
+                                            rank=rank, momentum=momentum, scale=scale)
+        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise,
+                                           max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "mofasgd", options, common)
 
 
 class AdaRankGradAdamW(GaloreOptimizer):
-    """GaLore over AdamW with a rank that follows the gradient; the state is given before the rank falls. Refael et al.
-    2024, arXiv 2410.17881.
+    """GaLore over AdamW with a rank that follows the gradient; the state is given before the rank
+    falls. Refael et al. 2024, arXiv 2410.17881.
 
-    Equation: as galore_adamw; a refresh takes the smallest rank whose residual has at most the share `energy` of
-    ||G||^2; M is rotated by P_new^T P_old, V by the squares of its elements.
+    Equation: as galore_adamw; a refresh takes the smallest rank whose residual has at most the
+    share `energy` of ||G||^2; M is rotated by P_new^T P_old, V by the squares of its elements.
 
-    Departures: V is rotated by squares because the paper's rotation makes it negative; the inner criterion is ||R||
-    <= inner_criterion ||R at the refresh||; it is off by default, because the paper's thresholds are not published.
+    Departures: V is rotated by squares because the paper's rotation makes it negative; the inner
+    criterion is ||R|| <= inner_criterion ||R at the refresh||; it is off by default, because the
+    paper's thresholds are not published.
 
     State of an m x n weight, m <= n, rank r: 4mr + 8nr bytes.
     """
 
-    pairs: dict[str, tuple[str, str]] = {'betas': ('adam_beta1', 'adam_beta2')}
-    always: dict[str, Any] = {}
+    pairs = {"betas": ("adam_beta1", "adam_beta2")}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -2678,72 +2887,85 @@ class AdaRankGradAdamW(GaloreOptimizer):
         update_proj_gap: updates between refreshes of the basis (at least 1, at most 1e+15)
         proj_type: which side of the gradient is projected
         subspace: how the basis is found
-        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over them; auto:
-            staggered for subspace=warm
+        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over
+            them; auto: staggered for subspace=warm
         signs: signs of basis vectors: aligned with the old ones, or as LAPACK leaves them
-        oversampling: columns of random numbers beside the old basis in a search by iteration (at least 0, at most
-            1e+06)
+        oversampling: columns of random numbers beside the old basis in a search by iteration (at
+            least 0, at most 1e+06)
         rotate: turn what an iteration finds into singular directions
         moment_transport: turn the moments into the new basis at a refresh, as LDAdam does
         basis_dtype: number format the basis is kept in
         proj_group_size: numbers of a basis in codes that share a scale (at least 2, at most 65536)
-        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first vectors on; 0: never
-            (at least 0, at most 1); default from Q-GaLore's code
-        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1, at most 1e+06);
-            default from Q-GaLore's code
-        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from Q-GaLore's code
+        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first
+            vectors on; 0: never (at least 0, at most 1); default from Q-GaLore's code
+        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1,
+            at most 1e+06); default from Q-GaLore's code
+        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from
+            Q-GaLore's code
         min_rank: least rank of a subspace (at least 1, at most 1e+09)
         max_rank: largest rank of a subspace; 0: rank (at least 0, at most 1e+09)
-        energy: share of the gradient's squared norm that a subspace may leave out (at least 0, at most 1)
-        inner_criterion: refresh when the norm of the low-rank gradient falls to this multiple of its norm at the last
-            refresh; 0: every update_proj_gap updates (at least 0, at most 1e+09)
-        min_gap: smallest number of updates between refreshes by inner_criterion (at least 1, at most 1e+15)
-        max_gap: largest number of updates between refreshes by inner_criterion (at least 1, at most 1e+15)
-        scale: alpha: factor on the lifted direction (at least 0, at most 1e+09); default from GaLore, section 5.1
+        energy: share of the gradient's squared norm that a subspace may leave out (at least 0, at
+            most 1)
+        inner_criterion: refresh when the norm of the low-rank gradient falls to this multiple of
+            its norm at the last refresh; 0: every update_proj_gap updates (at least 0, at most
+            1e+09)
+        min_gap: smallest number of updates between refreshes by inner_criterion (at least 1, at
+            most 1e+15)
+        max_gap: largest number of updates between refreshes by inner_criterion (at least 1, at most
+            1e+15)
+        scale: alpha: factor on the lifted direction (at least 0, at most 1e+09); default from
+            GaLore, section 5.1
         target_modules: projected weights: names, regular expressions or all-linear, the default
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
-        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, rank=rank,
-                                            update_proj_gap=update_proj_gap, proj_type=proj_type, subspace=subspace,
-                                            refresh=refresh, signs=signs, oversampling=oversampling, rotate=rotate,
-                                            moment_transport=moment_transport, basis_dtype=basis_dtype,
-                                            proj_group_size=proj_group_size, cos_threshold=cos_threshold,
-                                            gamma_proj=gamma_proj, queue_size=queue_size, min_rank=min_rank,
-                                            max_rank=max_rank, energy=energy, inner_criterion=inner_criterion,
-                                            min_gap=min_gap, max_gap=max_gap, scale=scale)
-        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise, max_grad_norm=max_grad_norm,
+        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay,
+                                            rank=rank, update_proj_gap=update_proj_gap,
+                                            proj_type=proj_type, subspace=subspace, refresh=refresh,
+                                            signs=signs, oversampling=oversampling, rotate=rotate,
+                                            moment_transport=moment_transport,
+                                            basis_dtype=basis_dtype,
+                                            proj_group_size=proj_group_size,
+                                            cos_threshold=cos_threshold, gamma_proj=gamma_proj,
+                                            queue_size=queue_size, min_rank=min_rank,
+                                            max_rank=max_rank, energy=energy,
+                                            inner_criterion=inner_criterion, min_gap=min_gap,
+                                            max_gap=max_gap, scale=scale)
+        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise,
+                                           max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "adarankgrad_adamw", options, common)
 
 
 class Alice(GaloreOptimizer):
-    """Adam in an eigenbasis with random directions, and a residual scaled by the energy of its columns. Gong et al.
-    2025, arXiv 2502.07752.
+    """Adam in an eigenbasis with random directions, and a residual scaled by the energy of its
+    columns. Gong et al. 2025, arXiv 2502.07752.
 
-    Equation: AdamW in the leading eigenvectors and some random directions; the residual is added, each column divided
-    by the root of its average energy.
+    Equation: AdamW in the leading eigenvectors and some random directions; the residual is added,
+    each column divided by the root of its average energy.
 
-    Departures: refreshes come at updates 1, K + 1, ... instead of 1, K, ...; random directions avoid all of the old
-    basis; epsilon is added to the roots.
+    Departures: refreshes come at updates 1, K + 1, ... instead of 1, K, ...; random directions
+    avoid all of the old basis; epsilon is added to the roots.
 
     State of an m x n weight, m <= n, rank r: 4mr + 8nr + 4rr + 4n bytes and 1 number.
     """
 
-    pairs: dict[str, tuple[str, str]] = {'betas': ('adam_beta1', 'adam_beta2')}
-    always: dict[str, Any] = {}
+    pairs = {"betas": ("adam_beta1", "adam_beta2")}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -2775,58 +2997,65 @@ class Alice(GaloreOptimizer):
         eps: added to the root of the second moment (at least 0, at most 1)
         weight_decay: decoupled decay of all weights of a group, times the learning rate
         rank: dimension of the subspace (at least 1, at most 1e+09); default from Alice, table 11
-        update_proj_gap: updates between refreshes of the basis (at least 1, at most 1e+15); default from Alice, table
-            11
-        leading: directions that a refresh keeps; the others are drawn at random (at least 0, at most 1e+09); default
+        update_proj_gap: updates between refreshes of the basis (at least 1, at most 1e+15); default
             from Alice, table 11
-        alice_beta2: decay of the second moment inside the subspace (at least 0, at most 1); default from Alice, table
+        leading: directions that a refresh keeps; the others are drawn at random (at least 0, at
+            most 1e+09); default from Alice, table 11
+        alice_beta2: decay of the second moment inside the subspace (at least 0, at most 1); default
+            from Alice, table 11
+        basis_beta: decay of the average that gives the next basis (at least 0, at most 1); default
+            from Alice, table 11
+        scale: alpha: factor on the direction (at least 0, at most 1e+09); default from Alice, table
             11
-        basis_beta: decay of the average that gives the next basis (at least 0, at most 1); default from Alice, table
-            11
-        scale: alpha: factor on the direction (at least 0, at most 1e+09); default from Alice, table 11
-        complement_scale: factor on the part outside the subspace (at least 0, at most 1e+09); default from Alice,
-            table 11
-        limiter: largest growth of the norm outside the subspace; 0: no limit (at least 0, at most 1e+09); default
-            from Alice, appendix F.2
+        complement_scale: factor on the part outside the subspace (at least 0, at most 1e+09);
+            default from Alice, table 11
+        limiter: largest growth of the norm outside the subspace; 0: no limit (at least 0, at most
+            1e+09); default from Alice, appendix F.2
         target_modules: projected weights: names, regular expressions or all-linear, the default
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
-        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, rank=rank,
-                                            update_proj_gap=update_proj_gap, leading=leading, alice_beta2=alice_beta2,
-                                            basis_beta=basis_beta, scale=scale, complement_scale=complement_scale,
-                                            limiter=limiter)
-        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise, max_grad_norm=max_grad_norm,
+        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay,
+                                            rank=rank, update_proj_gap=update_proj_gap,
+                                            leading=leading, alice_beta2=alice_beta2,
+                                            basis_beta=basis_beta, scale=scale,
+                                            complement_scale=complement_scale, limiter=limiter)
+        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise,
+                                           max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "alice", options, common)
 
 
 class SPAMAdamW(GaloreOptimizer):
-    """AdamW with clipped spikes and regular resets; a density below 1 updates only some elements. Huang et al. 2025,
-    arXiv 2501.06842.
+    """AdamW with clipped spikes and regular resets; a density below 1 updates only some elements.
+    Huang et al. 2025, arXiv 2501.06842.
 
-    Equation: when t mod interval = 0, M = V = 0; g = sign(g) sqrt(threshold V) where g^2 > threshold V; AdamW times a
-    warm-up factor after each reset; a density below 1 updates a random subset of elements.
+    Equation: when t mod interval = 0, M = V = 0; g = sign(g) sqrt(threshold V) where g^2 >
+    threshold V; AdamW times a warm-up factor after each reset; a density below 1 updates a random
+    subset of elements.
 
     Departures: elements with V = 0 are not clipped; decay acts on all elements.
 
-    State of an m x n weight, m <= n, rank r: 8 floor(density mn) bytes, 4 ceil(mn / 32) more with density<1.
+    State of an m x n weight, m <= n, rank r: 8 floor(density mn) bytes, 4 ceil(mn / 32) more with
+    density<1.
     """
 
-    pairs: dict[str, tuple[str, str]] = {'betas': ('adam_beta1', 'adam_beta2')}
-    always: dict[str, Any] = {}
+    pairs = {"betas": ("adam_beta1", "adam_beta2")}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -2854,53 +3083,60 @@ class SPAMAdamW(GaloreOptimizer):
         betas: decay of the first and of the second moment; fixed at construction
         eps: added to the root of the second moment (at least 0, at most 1)
         weight_decay: decoupled decay of all weights of a group, times the learning rate
-        threshold: squared gradients above this multiple of the second moment are clipped (at least 1e-09, at most
-            1e+30); default from SPAM, section 4.1
-        interval: updates between resets of the moments; 0 never resets (at least 0, at most 1e+15); default from
+        threshold: squared gradients above this multiple of the second moment are clipped (at least
+            1e-09, at most 1e+30); default from SPAM, section 4.1
+        interval: updates between resets of the moments; 0 never resets (at least 0, at most 1e+15);
+            default from SPAM, section 4.1
+        warmup_steps: updates of warm-up after a reset (at least 0, at most 1e+15); default from
             SPAM, section 4.1
-        warmup_steps: updates of warm-up after a reset (at least 0, at most 1e+15); default from SPAM, section 4.1
-        holdoff: updates after a reset without clipping (at least 0, at most 1e+15); default from the authors' code
-        density: share of each targeted weight's elements that have moments and are updated (at least 1e-06, at most
-            1)
+        holdoff: updates after a reset without clipping (at least 0, at most 1e+15); default from
+            the authors' code
+        density: share of each targeted weight's elements that have moments and are updated (at
+            least 1e-06, at most 1)
         target_modules: projected weights: names, regular expressions or all-linear, the default
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
-        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, threshold=threshold,
-                                            interval=interval, warmup_steps=warmup_steps, holdoff=holdoff,
+        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay,
+                                            threshold=threshold, interval=interval,
+                                            warmup_steps=warmup_steps, holdoff=holdoff,
                                             density=density)
-        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise, max_grad_norm=max_grad_norm,
+        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise,
+                                           max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "spam_adamw", options, common)
 
 
 class StableSPAMAdamW(GaloreOptimizer):
-    """AdamW on gradients with clipped elements and smoothed norms; moments are reset regularly. Huang et al. 2025, arXiv
-    2502.17055.
+    """AdamW on gradients with clipped elements and smoothed norms; moments are reset regularly. Huang
+    et al. 2025, arXiv 2502.17055.
 
-    Equation: elements above the average of max|G| are scaled down to it; G is divided by its norm and multiplied by m
-    / (sqrt(v) + eps), where m and v are moments of the norm; moments are set to zero every interval updates; AdamW.
+    Equation: elements above the average of max|G| are scaled down to it; G is divided by its norm
+    and multiplied by m / (sqrt(v) + eps), where m and v are moments of the norm; moments are set to
+    zero every interval updates; AdamW.
 
-    Departures: counters=separate counts the averages of norms and bounds apart from the moments; counters=shared
-    follows the released code.
+    Departures: counters=separate counts the averages of norms and bounds apart from the moments;
+    counters=shared follows the released code.
 
     State of an m x n weight, m <= n, rank r: 8mn bytes and 3 numbers.
     """
 
-    pairs: dict[str, tuple[str, str]] = {'betas': ('adam_beta1', 'adam_beta2')}
-    always: dict[str, Any] = {}
+    pairs = {"betas": ("adam_beta1", "adam_beta2")}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -2929,40 +3165,49 @@ class StableSPAMAdamW(GaloreOptimizer):
         betas: decay of the first and of the second moment; fixed at construction
         eps: added to the root of the second moment (at least 0, at most 1)
         weight_decay: decoupled decay of all weights of a group, times the learning rate
-        gamma1: decay of the average norm that gradients are scaled to (at least 0, at most 1); default from the
-            authors' scripts for bf16
-        gamma2: decay of the average squared norm (at least 0, at most 1); default from the authors' scripts for bf16
-        gamma3: decay of the average largest element; larger elements are clipped (at least 0, at most 1)
+        gamma1: decay of the average norm that gradients are scaled to (at least 0, at most 1);
+            default from the authors' scripts for bf16
+        gamma2: decay of the average squared norm (at least 0, at most 1); default from the authors'
+            scripts for bf16
+        gamma3: decay of the average largest element; larger elements are clipped (at least 0, at
+            most 1)
         interval: updates between resets of the moments; 0 never resets (at least 0, at most 1e+15)
-        total_steps: updates over which gamma1 and beta1 fall by half; 0: never (at least 0, at most 1e+15)
-        counters: whether a reset also restarts the bias corrections of the norms; default from the authors' code
+        total_steps: updates over which gamma1 and beta1 fall by half; 0: never (at least 0, at most
+            1e+15)
+        counters: whether a reset also restarts the bias corrections of the norms; default from the
+            authors' code
         target_modules: projected weights: names, regular expressions or all-linear, the default
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
-        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, gamma1=gamma1,
-                                            gamma2=gamma2, gamma3=gamma3, interval=interval, total_steps=total_steps,
+        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay,
+                                            gamma1=gamma1, gamma2=gamma2, gamma3=gamma3,
+                                            interval=interval, total_steps=total_steps,
                                             counters=counters)
-        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise, max_grad_norm=max_grad_norm,
+        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise,
+                                           max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "stable_spam_adamw", options, common)
 
 
 class GaLoreSPAMAdamW(GaloreOptimizer):
-    """GaLore over AdamW with SPAM's clipping and resets in the subspace. Huang et al. 2025, arXiv 2501.06842; Zhao et
-    al. 2024, arXiv 2403.03507.
+    """GaLore over AdamW with SPAM's clipping and resets in the subspace. Huang et al. 2025, arXiv
+    2501.06842; Zhao et al. 2024, arXiv 2403.03507.
 
     Equation: as galore_adamw; SPAM's clipping and resets act on R and its moments.
 
@@ -2971,8 +3216,7 @@ class GaLoreSPAMAdamW(GaloreOptimizer):
     State of an m x n weight, m <= n, rank r: 4mr + 8nr bytes.
     """
 
-    pairs: dict[str, tuple[str, str]] = {'betas': ('adam_beta1', 'adam_beta2')}
-    always: dict[str, Any] = {}
+    pairs = {"betas": ("adam_beta1", "adam_beta2")}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -3014,72 +3258,84 @@ class GaLoreSPAMAdamW(GaloreOptimizer):
         betas: decay of the first and of the second moment; fixed at construction
         eps: added to the root of the second moment (at least 0, at most 1)
         weight_decay: decoupled decay of all weights of a group, times the learning rate
-        threshold: squared gradients above this multiple of the second moment are clipped (at least 1e-09, at most
-            1e+30); default from SPAM, section 4.1
-        interval: updates between resets of the moments; 0 never resets (at least 0, at most 1e+15); default from
+        threshold: squared gradients above this multiple of the second moment are clipped (at least
+            1e-09, at most 1e+30); default from SPAM, section 4.1
+        interval: updates between resets of the moments; 0 never resets (at least 0, at most 1e+15);
+            default from SPAM, section 4.1
+        warmup_steps: updates of warm-up after a reset (at least 0, at most 1e+15); default from
             SPAM, section 4.1
-        warmup_steps: updates of warm-up after a reset (at least 0, at most 1e+15); default from SPAM, section 4.1
-        holdoff: updates after a reset without clipping (at least 0, at most 1e+15); default from the authors' code
+        holdoff: updates after a reset without clipping (at least 0, at most 1e+15); default from
+            the authors' code
         rank: dimension of the subspace (at least 1, at most 1e+09)
         update_proj_gap: updates between refreshes of the basis (at least 1, at most 1e+15)
         proj_type: which side of the gradient is projected
         subspace: how the basis is found
-        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over them; auto:
-            staggered for subspace=warm
+        refresh: when bases are refreshed: together every update_proj_gap updates, or staggered over
+            them; auto: staggered for subspace=warm
         signs: signs of basis vectors: aligned with the old ones, or as LAPACK leaves them
-        oversampling: columns of random numbers beside the old basis in a search by iteration (at least 0, at most
-            1e+06)
+        oversampling: columns of random numbers beside the old basis in a search by iteration (at
+            least 0, at most 1e+06)
         rotate: turn what an iteration finds into singular directions
         moment_transport: turn the moments into the new basis at a refresh, as LDAdam does
         basis_dtype: number format the basis is kept in
         proj_group_size: numbers of a basis in codes that share a scale (at least 2, at most 65536)
-        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first vectors on; 0: never
-            (at least 0, at most 1); default from Q-GaLore's code
-        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1, at most 1e+06);
-            default from Q-GaLore's code
-        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from Q-GaLore's code
-        scale: alpha: factor on the lifted direction (at least 0, at most 1e+09); default from paper, section 5.1
+        cos_threshold: refresh a basis less often from this mean |cosine| of its successive first
+            vectors on; 0: never (at least 0, at most 1); default from Q-GaLore's code
+        gamma_proj: factor on the gap between refreshes when cos_threshold is reached (at least 1,
+            at most 1e+06); default from Q-GaLore's code
+        queue_size: number of refreshes in the mean cosine (at least 1, at most 1000); default from
+            Q-GaLore's code
+        scale: alpha: factor on the lifted direction (at least 0, at most 1e+09); default from
+            paper, section 5.1
         target_modules: projected weights: names, regular expressions or all-linear, the default
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
-        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, threshold=threshold,
-                                            interval=interval, warmup_steps=warmup_steps, holdoff=holdoff, rank=rank,
-                                            update_proj_gap=update_proj_gap, proj_type=proj_type, subspace=subspace,
-                                            refresh=refresh, signs=signs, oversampling=oversampling, rotate=rotate,
-                                            moment_transport=moment_transport, basis_dtype=basis_dtype,
-                                            proj_group_size=proj_group_size, cos_threshold=cos_threshold,
-                                            gamma_proj=gamma_proj, queue_size=queue_size, scale=scale)
-        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise, max_grad_norm=max_grad_norm,
+        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay,
+                                            threshold=threshold, interval=interval,
+                                            warmup_steps=warmup_steps, holdoff=holdoff, rank=rank,
+                                            update_proj_gap=update_proj_gap, proj_type=proj_type,
+                                            subspace=subspace, refresh=refresh, signs=signs,
+                                            oversampling=oversampling, rotate=rotate,
+                                            moment_transport=moment_transport,
+                                            basis_dtype=basis_dtype,
+                                            proj_group_size=proj_group_size,
+                                            cos_threshold=cos_threshold, gamma_proj=gamma_proj,
+                                            queue_size=queue_size, scale=scale)
+        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise,
+                                           max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "galore_spam_adamw", options, common)
 
 
 class FOAMAdamW(GaloreOptimizer):
     """Adam on means over neighbouring elements, plus the residual. Wen et al. 2025, arXiv 2512.07112.
 
-    Equation: A: means over 2^level neighbours along the inputs; r = G - A; M averages A, V the means of G^2; W -= lr
-    c scale (M + rho r) / (sqrt(V + rho^2 r^2) + eps).
+    Equation: A: means over 2^level neighbours along the inputs; r = G - A; M averages A, V the
+    means of G^2; W -= lr c scale (M + rho r) / (sqrt(V + rho^2 r^2) + eps).
 
-    Departures: V averages means of squares, as in the authors' code; the paper prints squares of means.
+    Departures: V averages means of squares, as in the authors' code; the paper prints squares of
+    means.
 
     State of an m x n weight, m <= n, rank r: 8m ceil(n / 2^level) bytes.
     """
 
-    pairs: dict[str, tuple[str, str]] = {'betas': ('adam_beta1', 'adam_beta2')}
-    always: dict[str, Any] = {}
+    pairs = {"betas": ("adam_beta1", "adam_beta2")}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -3105,47 +3361,53 @@ class FOAMAdamW(GaloreOptimizer):
         betas: decay of the first and of the second moment; fixed at construction
         eps: added to the root of the second moment (at least 0, at most 1)
         weight_decay: decoupled decay of all weights of a group, times the learning rate
-        level: 2^level neighbours along the inputs share their moments (at least 0, at most 10); default from the
-            authors' scripts
-        scale: alpha: factor on the direction (at least 0, at most 1e+09); default from the authors' scripts
-        residual_scale: rho: factor on the difference between the gradient and its block means (at least 0, at most
-            1e+09); default from the authors' code
+        level: 2^level neighbours along the inputs share their moments (at least 0, at most 10);
+            default from the authors' scripts
+        scale: alpha: factor on the direction (at least 0, at most 1e+09); default from the authors'
+            scripts
+        residual_scale: rho: factor on the difference between the gradient and its block means (at
+            least 0, at most 1e+09); default from the authors' code
         target_modules: projected weights: names, regular expressions or all-linear, the default
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
-        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, level=level,
-                                            scale=scale, residual_scale=residual_scale)
-        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise, max_grad_norm=max_grad_norm,
+        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay,
+                                            level=level, scale=scale, residual_scale=residual_scale)
+        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise,
+                                           max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "foam_adamw", options, common)
 
 
 class GWTAdamW(GaloreOptimizer):
     """Adam on the coarse part of a wavelet transform. Wen et al. 2025, arXiv 2501.07237.
 
-    Equation: G is Haar-transformed along the inputs; AdamW updates the approximation and limits it as Fira does;
-    details are divided by the same sqrt(V); the result is transformed back and multiplied by scale.
+    Equation: G is Haar-transformed along the inputs; AdamW updates the approximation and limits it
+    as Fira does; details are divided by the same sqrt(V); the result is transformed back and
+    multiplied by scale.
 
-    Departures: rows are padded with zeros to a multiple of 2^level; the authors' library extends them.
+    Departures: rows are padded with zeros to a multiple of 2^level; the authors' library extends
+    them.
 
     State of an m x n weight, m <= n, rank r: 8m ceil(n / 2^level) bytes and 1 number.
     """
 
-    pairs: dict[str, tuple[str, str]] = {'betas': ('adam_beta1', 'adam_beta2')}
-    always: dict[str, Any] = {}
+    pairs = {"betas": ("adam_beta1", "adam_beta2")}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -3171,31 +3433,36 @@ class GWTAdamW(GaloreOptimizer):
         betas: decay of the first and of the second moment; fixed at construction
         eps: added to the root of the second moment (at least 0, at most 1)
         weight_decay: decoupled decay of all weights of a group, times the learning rate
-        level: levels of the Haar transform along the inputs (at least 0, at most 10); default from the authors'
+        level: levels of the Haar transform along the inputs (at least 0, at most 10); default from
+            the authors' scripts
+        scale: alpha: factor on the direction (at least 0, at most 1e+09); default from the authors'
             scripts
-        scale: alpha: factor on the direction (at least 0, at most 1e+09); default from the authors' scripts
-        limiter: largest growth of the coarse part's norm; 0: no limit (at least 0, at most 1e+09); default from the
-            authors' code
+        limiter: largest growth of the coarse part's norm; 0: no limit (at least 0, at most 1e+09);
+            default from the authors' code
         target_modules: projected weights: names, regular expressions or all-linear, the default
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
-        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, level=level,
-                                            scale=scale, limiter=limiter)
-        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise, max_grad_norm=max_grad_norm,
+        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay,
+                                            level=level, scale=scale, limiter=limiter)
+        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise,
+                                           max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "gwt_adamw", options, common)
 
 
@@ -3203,15 +3470,15 @@ class Muon(GaloreOptimizer):
     """the averaged gradient with all singular values made nearly equal. Jordan et al. 2024,
     kellerjordan.github.io/posts/muon.
 
-    Equation: M = b M + (1-b) G; X = five Newton-Schulz steps of (1-b) G + b M; W -= lr scale sqrt(max(1, m/n)) X.
+    Equation: M = b M + (1-b) G; X = five Newton-Schulz steps of (1-b) G + b M; W -= lr scale
+    sqrt(max(1, m/n)) X.
 
     Departures: none.
 
     State of an m x n weight, m <= n, rank r: 4mn bytes.
     """
 
-    pairs: dict[str, tuple[str, str]] = {'betas': ('adam_beta1', 'adam_beta2')}
-    always: dict[str, Any] = {}
+    pairs = {"betas": ("adam_beta1", "adam_beta2")}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -3239,7 +3506,8 @@ class Muon(GaloreOptimizer):
         betas: decay of the first and of the second moment; fixed at construction
         eps: added to the root of the second moment (at least 0, at most 1)
         weight_decay: decoupled decay of all weights of a group, times the learning rate
-        momentum: decay of the averaged gradient (at least 0, at most 1); default from the authors' code
+        momentum: decay of the averaged gradient (at least 0, at most 1); default from the authors'
+            code
         nesterov: look one momentum step ahead; default from the authors' code
         ns_steps: Newton-Schulz steps (at least 0, at most 100); default from the authors' code
         ns_dtype: number format of the Newton-Schulz iterates; default from the authors' code
@@ -3248,22 +3516,27 @@ class Muon(GaloreOptimizer):
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
-        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, momentum=momentum,
-                                            nesterov=nesterov, ns_steps=ns_steps, ns_dtype=ns_dtype, scale=scale)
-        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise, max_grad_norm=max_grad_norm,
+        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay,
+                                            momentum=momentum, nesterov=nesterov, ns_steps=ns_steps,
+                                            ns_dtype=ns_dtype, scale=scale)
+        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise,
+                                           max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "muon", options, common)
 
 
@@ -3272,14 +3545,13 @@ class AdamMini(GaloreOptimizer):
 
     Equation: M as in AdamW; each output row has one V, which averages the mean of G^2 over the row.
 
-    Departures: queries and keys also have one V for each row, where the authors have one for each head; AdamW updates
-    embedding and head, as in the paper.
+    Departures: queries and keys also have one V for each row, where the authors have one for each
+    head; AdamW updates embedding and head, as in the paper.
 
     State of an m x n weight, m <= n, rank r: 4mn + 4m bytes.
     """
 
-    pairs: dict[str, tuple[str, str]] = {'betas': ('adam_beta1', 'adam_beta2')}
-    always: dict[str, Any] = {}
+    pairs = {"betas": ("adam_beta1", "adam_beta2")}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -3306,36 +3578,40 @@ class AdamMini(GaloreOptimizer):
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
         options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
-        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise, max_grad_norm=max_grad_norm,
+        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise,
+                                           max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "adam_mini", options, common)
 
 
 class RACS(GaloreOptimizer):
     """SGD scaled by rows and columns. Gong et al. 2025, arXiv 2502.07752.
 
-    Equation: q, s: averages of fixed-point row and column scales; W -= lr scale limit(G / sqrt(q s^T)).
+    Equation: q, s: averages of fixed-point row and column scales; W -= lr scale limit(G / sqrt(q
+    s^T)).
 
     Departures: rows and columns of zeros stay zero; the paper divides by zero there.
 
     State of an m x n weight, m <= n, rank r: 4m + 4n bytes and 1 number.
     """
 
-    pairs: dict[str, tuple[str, str]] = {'betas': ('adam_beta1', 'adam_beta2')}
-    always: dict[str, Any] = {}
+    pairs = {"betas": ("adam_beta1", "adam_beta2")}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -3362,48 +3638,55 @@ class RACS(GaloreOptimizer):
         betas: decay of the first and of the second moment; fixed at construction
         eps: added to the root of the second moment (at least 0, at most 1)
         weight_decay: decoupled decay of all weights of a group, times the learning rate
-        racs_beta: decay of the averages of row and column scales (at least 0, at most 1); default from RACS, table 9
-        iterations: steps towards the fixed point of row and column scales (at least 1, at most 1000); default from
-            RACS, section 4
-        scale: alpha: factor on the direction (at least 0, at most 1e+09); default from RACS, table 9
-        limiter: largest growth of the direction's norm; 0: no limit (at least 0, at most 1e+09); default from RACS,
-            appendix F.2
+        racs_beta: decay of the averages of row and column scales (at least 0, at most 1); default
+            from RACS, table 9
+        iterations: steps towards the fixed point of row and column scales (at least 1, at most
+            1000); default from RACS, section 4
+        scale: alpha: factor on the direction (at least 0, at most 1e+09); default from RACS, table
+            9
+        limiter: largest growth of the direction's norm; 0: no limit (at least 0, at most 1e+09);
+            default from RACS, appendix F.2
         target_modules: projected weights: names, regular expressions or all-linear, the default
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
-        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, racs_beta=racs_beta,
-                                            iterations=iterations, scale=scale, limiter=limiter)
-        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise, max_grad_norm=max_grad_norm,
+        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay,
+                                            racs_beta=racs_beta, iterations=iterations, scale=scale,
+                                            limiter=limiter)
+        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise,
+                                           max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "racs", options, common)
 
 
 class SCALE(GaloreOptimizer):
     """SGD on normalized rows, with momentum only in the head. Glentis et al. 2025, arXiv 2506.16659.
 
-    Equation: W -= lr G / RMS, where RMS is taken over the inputs of each output row; the head uses its momentum
-    instead of G; the embedding is normalized over the vocabulary; AdamW updates other tensors.
+    Equation: W -= lr G / RMS, where RMS is taken over the inputs of each output row; the head uses
+    its momentum instead of G; the embedding is normalized over the vocabulary; AdamW updates other
+    tensors.
 
     Departures: none.
 
     State of an m x n weight, m <= n, rank r: 0 bytes.
     """
 
-    pairs: dict[str, tuple[str, str]] = {'betas': ('adam_beta1', 'adam_beta2')}
-    always: dict[str, Any] = {}
+    pairs = {"betas": ("adam_beta1", "adam_beta2")}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -3427,43 +3710,47 @@ class SCALE(GaloreOptimizer):
         betas: decay of the first and of the second moment; fixed at construction
         eps: added to the root of the second moment (at least 0, at most 1)
         weight_decay: decoupled decay of all weights of a group, times the learning rate
-        head_momentum: decay of the head's averaged gradient; 0 keeps none (at least 0, at most 1); default from the
-            authors' code
+        head_momentum: decay of the head's averaged gradient; 0 keeps none (at least 0, at most 1);
+            default from the authors' code
         target_modules: projected weights: names, regular expressions or all-linear, the default
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
         options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay,
                                             head_momentum=head_momentum)
-        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise, max_grad_norm=max_grad_norm,
+        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise,
+                                           max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "scale", options, common)
 
 
 class SWAN(GaloreOptimizer):
     """SGD on standardized and whitened gradients. Ma et al. 2024, arXiv 2412.13148.
 
-    Equation: rows of G are standardized, whitened by (G G^T)^-1/2 and rescaled to the norm they had.
+    Equation: rows of G are standardized, whitened by (G G^T)^-1/2 and rescaled to the norm they
+    had.
 
     Departures: Muon's five quintic steps replace the paper's cubic ones.
 
     State of an m x n weight, m <= n, rank r: 0 bytes.
     """
 
-    pairs: dict[str, tuple[str, str]] = {'betas': ('adam_beta1', 'adam_beta2')}
-    always: dict[str, Any] = {}
+    pairs = {"betas": ("adam_beta1", "adam_beta2")}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -3494,22 +3781,26 @@ class SWAN(GaloreOptimizer):
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
-        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, ns_steps=ns_steps,
-                                            scale=scale)
-        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise, max_grad_norm=max_grad_norm,
+        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay,
+                                            ns_steps=ns_steps, scale=scale)
+        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise,
+                                           max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "swan", options, common)
 
 
@@ -3523,8 +3814,7 @@ class SinkGD(GaloreOptimizer):
     State of an m x n weight, m <= n, rank r: 0 bytes.
     """
 
-    pairs: dict[str, tuple[str, str]] = {'betas': ('adam_beta1', 'adam_beta2')}
-    always: dict[str, Any] = {}
+    pairs = {"betas": ("adam_beta1", "adam_beta2")}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -3549,45 +3839,50 @@ class SinkGD(GaloreOptimizer):
         betas: decay of the first and of the second moment; fixed at construction
         eps: added to the root of the second moment (at least 0, at most 1)
         weight_decay: decoupled decay of all weights of a group, times the learning rate
-        iterations: number of times that rows and columns are normalized (at least 1, at most 1000); default from
-            SinkGD, section 5
+        iterations: number of times that rows and columns are normalized (at least 1, at most 1000);
+            default from SinkGD, section 5
         scale: factor on the direction (at least 0, at most 1e+09)
         target_modules: projected weights: names, regular expressions or all-linear, the default
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
-        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, iterations=iterations,
-                                            scale=scale)
-        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise, max_grad_norm=max_grad_norm,
+        options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay,
+                                            iterations=iterations, scale=scale)
+        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise,
+                                           max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "sinkgd", options, common)
 
 
 class BAdam(GaloreOptimizer):
-    """AdamW of one layer at a time; only the active layer has state. Luo et al. 2024, arXiv 2404.02827.
+    """AdamW of one layer at a time; only the active layer has state. Luo et al. 2024, arXiv
+    2404.02827.
 
-    Equation: AdamW updates one layer at a time; every switch_every updates the next layer's turn begins with a state
-    of zeros.
+    Equation: AdamW updates one layer at a time; every switch_every updates the next layer's turn
+    begins with a state of zeros.
 
-    Departures: layers come in ascending order; tensors outside the layers are trained in every update.
+    Departures: layers come in ascending order; tensors outside the layers are trained in every
+    update.
 
     State of an m x n weight, m <= n, rank r: 8mn bytes and 2 numbers.
     """
 
-    pairs: dict[str, tuple[str, str]] = {'betas': ('adam_beta1', 'adam_beta2')}
-    always: dict[str, Any] = {}
+    pairs = {"betas": ("adam_beta1", "adam_beta2")}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -3611,28 +3906,32 @@ class BAdam(GaloreOptimizer):
         betas: decay of the first and of the second moment; fixed at construction
         eps: added to the root of the second moment (at least 0, at most 1)
         weight_decay: decoupled decay of all weights of a group, times the learning rate
-        switch_every: updates of one layer before the next layer is trained (at least 1, at most 1e+15); default from
-            BAdam, section 3.1
+        switch_every: updates of one layer before the next layer is trained (at least 1, at most
+            1e+15); default from BAdam, section 3.1
         target_modules: projected weights: names, regular expressions or all-linear, the default
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
         options: dict[str, Any] = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay,
                                             switch_every=switch_every)
-        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise, max_grad_norm=max_grad_norm,
+        common: dict[str, Any] = dict(target_modules=target_modules, layerwise=layerwise,
+                                           max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "badam", options, common)
 
 
@@ -3641,13 +3940,11 @@ class LOMO(GaloreOptimizer):
 
     Equation: W -= lr G for each weight during the backward pass.
 
-    Departures: clipping uses the norm of the previous update (layerwise_clipping) instead of a second backward pass.
+    Departures: clipping uses the norm of the previous update (layerwise_clipping) instead of a
+    second backward pass.
 
     State of an m x n weight, m <= n, rank r: 0 bytes, 4mn more with momentum.
     """
-
-    pairs: dict[str, tuple[str, str]] = {}
-    always: dict[str, Any] = {}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -3674,22 +3971,25 @@ class LOMO(GaloreOptimizer):
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
-        options: dict[str, Any] = dict(lr=lr, weight_decay=weight_decay, momentum=momentum, dampening=dampening,
-                                            nesterov=nesterov)
+        options: dict[str, Any] = dict(lr=lr, weight_decay=weight_decay, momentum=momentum,
+                                            dampening=dampening, nesterov=nesterov)
         common: dict[str, Any] = dict(layerwise=layerwise, max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "lomo", options, common)
 
 
@@ -3702,9 +4002,6 @@ class AdaLOMO(GaloreOptimizer):
 
     State of an m x n weight, m <= n, rank r: 4m + 4n bytes, 4mn more with beta1.
     """
-
-    pairs: dict[str, tuple[str, str]] = {}
-    always: dict[str, Any] = {}
 
     def __init__(self, params: Params,
                  lr: float = 1e-3,
@@ -3727,29 +4024,35 @@ class AdaLOMO(GaloreOptimizer):
         lr: learning rate; a schedule changes it in the groups
         weight_decay: decoupled decay of all weights of a group, times the learning rate
         beta1: decay of the first moment; 0 keeps none (at least 0, at most 1)
-        decay_rate: beta2 at update t is 1 - t^decay_rate (at least -1, at most 0); default from Adafactor, eq. 9
-        clip_threshold: largest root mean square of a direction (at least 1e-09, at most 1e+09); default from
+        decay_rate: beta2 at update t is 1 - t^decay_rate (at least -1, at most 0); default from
+            Adafactor, eq. 9
+        clip_threshold: largest root mean square of a direction (at least 1e-09, at most 1e+09);
+            default from Adafactor, Algorithm 4
+        adafactor_epsilon: added to squared gradients (at least 1e-37, at most 1); default from
             Adafactor, Algorithm 4
-        adafactor_epsilon: added to squared gradients (at least 1e-37, at most 1); default from Adafactor, Algorithm 4
         layerwise: update each weight during the backward pass and free its gradient
         max_grad_norm: largest gradient norm; 0 does not clip (at least 0, at most 1e+30)
         layerwise_clipping: norm by which layer-wise mode clips
-        gradient: full: form every gradient; projected: form only the projection of projected weights' gradients,
-            between refreshes
-        grad_norm: norm for the log and for clipping when gradients are not formed: projected: inside the subspaces;
-            exact: of whole gradients, which costs time; auto: exact if max_grad_norm is set
-        basis_gradient: gradient from which a basis is found, with gradient=projected and accumulation: the whole
-            update's, formed for the weights that are due, or its first_micro_batch's, which is never formed
+        gradient: full: form every gradient; projected: form only the projection of projected
+            weights' gradients, between refreshes
+        grad_norm: norm for the log and for clipping when gradients are not formed: projected:
+            inside the subspaces; exact: of whole gradients, which costs time; auto: exact if
+            max_grad_norm is set
+        basis_gradient: gradient from which a basis is found, with gradient=projected and
+            accumulation: the whole update's, formed for the weights that are due, or its
+            first_micro_batch's, which is never formed
         rounding: how updates are rounded into bf16 weights
         master_weights: keep fp32 copies of bf16 weights
         seed: seed of random bases and of stochastic rounding
         """
-        options: dict[str, Any] = dict(lr=lr, weight_decay=weight_decay, beta1=beta1, decay_rate=decay_rate,
-                                            clip_threshold=clip_threshold, adafactor_epsilon=adafactor_epsilon)
+        options: dict[str, Any] = dict(lr=lr, weight_decay=weight_decay, beta1=beta1,
+                                            decay_rate=decay_rate, clip_threshold=clip_threshold,
+                                            adafactor_epsilon=adafactor_epsilon)
         common: dict[str, Any] = dict(layerwise=layerwise, max_grad_norm=max_grad_norm,
                                            layerwise_clipping=layerwise_clipping, gradient=gradient,
-                                           grad_norm=grad_norm, basis_gradient=basis_gradient, rounding=rounding,
-                                           master_weights=master_weights, seed=seed)
+                                           grad_norm=grad_norm, basis_gradient=basis_gradient,
+                                           rounding=rounding, master_weights=master_weights,
+                                           seed=seed)
         super().__init__(params, "adalomo", options, common)
 
 

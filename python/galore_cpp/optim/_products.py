@@ -11,7 +11,8 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from galore_cpp import _library
 from galore_cpp.optim._optimizer import GaloreOptimizer
 
-# Who takes the products of a weight. A copy of a layer has another weight, and is an ordinary layer again.
+# Maps a weight to the object that takes its products. A copy of a layer has another weight, so it is
+# an ordinary layer again.
 _TAKERS: Any = WeakTensorKeyDictionary()
 
 
@@ -70,7 +71,8 @@ class ProjectedLinear(torch.nn.Linear):
 
 
 def _plain_linears(model: torch.nn.Module, optimizer: GaloreOptimizer) -> dict[str, torch.nn.Linear]:
-    """Returns the layers by the name of their weight: nn.Linear itself, trained, and with one user."""
+    """Returns the layers by the name of their weight: nn.Linear itself, trained, and with one
+    user."""
     names = {id(parameter): name for name, parameter in optimizer._parameters.items()}
     users: dict[int, int] = {}
     for layer in model.modules():
@@ -82,11 +84,13 @@ def _plain_linears(model: torch.nn.Module, optimizer: GaloreOptimizer) -> dict[s
 
 
 def project_gradients(model: torch.nn.Module, optimizer: GaloreOptimizer) -> int:
-    """Makes the linear layers of a model hand dY and X to a layer-wise optimizer, and returns their number.
+    """Makes the linear layers of a model hand dY and X to a layer-wise optimizer, and returns their
+    number.
 
-    Between refreshes the gradient of a projected weight is then never formed: the engine computes dY^T (X P). Weights
-    get what the ordinary way gives, to the rounding of another order of sums. Tied and quantized layers keep the
-    ordinary way. A layer that is called twice in a pass is refused when backward() meets it.
+    Between refreshes the gradient of a projected weight is then never formed: the engine computes
+    dY^T (X P). Weights get what the ordinary way gives, to the rounding of another order of sums.
+    Tied and quantized layers keep the ordinary way. A layer that is called twice in a pass is
+    refused when backward() meets it.
     """
     if not optimizer._hooks:
         raise ValueError("[optimizer] expected layerwise=True with project_gradients()")

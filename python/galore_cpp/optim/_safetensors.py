@@ -1,4 +1,5 @@
-"""Reads and writes safetensors files (https://github.com/huggingface/safetensors, README, "Format")."""
+"""Reads and writes safetensors files (https://github.com/huggingface/safetensors, README,
+"Format")."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ def _memory(tensor: torch.Tensor) -> memoryview:
 
 
 def write(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
-    """Writes a file of tensors beside its place and renames it, so that no reader sees half of it."""
+    """Writes a file of tensors beside its place and renames it, so that no reader sees half of
+    it."""
     # Tensors with larger elements come first, so that every tensor is aligned.
     ordered = sorted(tensors.items(), key=lambda item: -item[1].element_size())
     header: dict[str, object] = {"__metadata__": {"format": "pt"}}

@@ -17,7 +17,8 @@ _COMMON = ("target_modules", "layerwise", "max_grad_norm", "layerwise_clipping",
 
 
 def from_name(params: Params, optim: str, **options: Any) -> GaloreOptimizer:
-    """Makes the optimizer of a preset's name, as "galore_adamw_8bit" or "galore_adamw_8bit_layerwise"."""
+    """Makes the optimizer of a preset's name, as "galore_adamw_8bit" or
+    "galore_adamw_8bit_layerwise"."""
     name = optim.lower().replace("-", "_")
     if name.endswith(_SUFFIX):
         name = name[: -len(_SUFFIX)]
@@ -41,9 +42,9 @@ class _Composed(GaloreOptimizer):
 def from_spec(params: Params, spec: Mapping[str, Any]) -> GaloreOptimizer:
     """Makes an optimizer of parts: {"method": "muon", "storage": "blockwise_8bit", "lr": 2e-2}.
 
-    The keys are those of a composition (rule, storage, subspace, residual, limiter, or method) and the options of its
-    parts in their own words (adam_beta1, rank, ...), with lr, weight_decay and the options of every class here.
-    {"optim": name, ...} is from_name().
+    The keys are those of a composition (rule, storage, subspace, residual, limiter, or method) and
+    the options of its parts in their own words (adam_beta1, rank, ...), with lr, weight_decay and
+    the options of every class here. {"optim": name, ...} is from_name().
     """
     given = dict(spec)
     if "optim" in given:

@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from galore_cpp.optim._groups import clean_name
+
 # The first group of a state dict also holds the format's number and these scalars of the engine.
 FORMAT_KEY = "galore_format"
 FORMAT = 1
@@ -41,8 +43,8 @@ def engine_scalars(values: Mapping[str, torch.Tensor]) -> dict[str, float]:
 
 
 def saved_names(groups: list[dict[str, Any]], ours: list[list[str]]) -> dict[int, str]:
-    """Returns our name of each saved parameter: by name where both sides have names, otherwise by place."""
-    from galore_cpp.optim._groups import clean_name
+    """Returns our name of each saved parameter: by name where both sides have names, otherwise by
+    place."""
     if all("param_names" in group for group in groups):
         return {index: clean_name(name) for group in groups
                 for index, name in zip(group["params"], group["param_names"])}
@@ -70,7 +72,8 @@ def loaded_values(state_dict: Mapping[str, Any], ours: list[list[str]]) -> dict[
 
 
 def check_names(values: Mapping[str, torch.Tensor], parameters: Mapping[str, Any]) -> None:
-    """Refuses a parameter without saved state, which would go on from zero moments without a word."""
+    """Refuses a parameter without saved state, which would go on from zero moments without a
+    word."""
     saved = {split_name(name, parameters)[0] for name in values}
     missing = [name for name in parameters if name not in saved]
     if missing:
@@ -84,8 +87,8 @@ def check_names(values: Mapping[str, torch.Tensor], parameters: Mapping[str, Any
 
 def adopt_group_options(group: dict[str, Any], names: list[str], saved: list[dict[str, Any]], place: int,
                         fixed: frozenset[str]) -> None:
-    """Takes the options of a saved group that may change during a run, such as the learning rate."""
-    from galore_cpp.optim._groups import clean_name
+    """Takes the options of a saved group that may change during a run, such as the learning
+    rate."""
     source = saved[min(place, len(saved) - 1)]
     for candidate in saved:
         if names and names[0] in map(clean_name, candidate.get("param_names", ())):
