@@ -5,11 +5,11 @@
 
 --repeats and --bible_bytes make a text in which the words come up often enough for a short pre-training.
 
-The dictionary is WordNet (package dict-wn, fetched by apt if it is not installed); the text of the Bible comes
-from scripts/demo. All words and their meanings are in the text of the pre-training. Four of five words are asked
-in the tuning; answers to the others, which the tuning has not seen, are compared with the dictionary, letter by
-letter, before and after. Full tuning with GaLore and LoRA start from the same model. Answers to words that were
-asked in the tuning are counted, too.
+The dictionary is WordNet (package dict-wn, fetched by apt if it is not installed); the text of the
+Bible comes from scripts/demo. All words and their meanings are in the text of the pre-training.
+Four of five words are asked in the tuning; answers to the others, which the tuning has not seen,
+are compared with the dictionary, letter by letter, before and after. Full tuning with GaLore and
+LoRA start from the same model. Answers to words that were asked in the tuning are counted, too.
 """
 
 import argparse

@@ -2,12 +2,13 @@
 
     python bench/glue.py --model DIR --data DIR [--tasks cola,mrpc,sst2] [--methods ...] [--seeds 42,43,44]
 
-Each method is first tuned: the first seed runs with every rate of its grid, and the best one serves all seeds.
-A finished run stands as a line in OUT/runs.jsonl and is not repeated, so an interrupted series continues.
-Wall time depends on what else the machine does, so the table has the processor time of training and evaluation
-(user and system). --size small is for a machine that is shared: 1024 rows of a task, once, by 8, with larger rates.
---data holds cola/ (in_domain_train.tsv, in_domain_dev.tsv), mrpc/ (msr_paraphrase_train.txt and _test.txt) and
-sst2/ (train.tsv, dev.tsv), as their authors distribute them.
+Each method is first tuned: the first seed runs with every rate of its grid, and the best one serves
+all seeds. A finished run stands as a line in OUT/runs.jsonl and is not repeated, so an interrupted
+series continues. Wall time depends on what else the machine does, so the table has the processor
+time of training and evaluation (user and system). --size small is for a machine that is shared:
+1024 rows of a task, once, by 8, with larger rates. --data holds cola/ (in_domain_train.tsv,
+in_domain_dev.tsv), mrpc/ (msr_paraphrase_train.txt and _test.txt) and sst2/ (train.tsv, dev.tsv),
+as their authors distribute them.
 """
 
 import argparse
@@ -24,7 +25,8 @@ TASKS = {
     "mrpc": ("msr_paraphrase_train.txt", "msr_paraphrase_test.txt", "eval_f1"),
     "sst2": ("train.tsv", "dev.tsv", "eval_accuracy"),
 }
-# Rows of the training file (0: all), epochs, batch, and the rates of methods that train all weights and of adapters.
+# Rows of the training file (0: all), epochs, batch, and the rates of methods that train all weights
+# and of adapters.
 SIZES = {"full": {"rows": 0, "epochs": 3, "batch": 32, "all": (2e-5, 5e-5, 1e-4), "adapter": (1e-4, 2e-4, 5e-4)},
          "small": {"rows": 1024, "epochs": 1, "batch": 8, "all": (1e-4, 3e-4, 1e-3), "adapter": (3e-4, 1e-3, 3e-3)}}
 FULL, LOW_RANK = "all", "adapter"

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Fine-tunes an encoder on SST-2 with GaLore by transformers and galore_torch, and by galore, from one start.
+"""Fine-tunes an encoder on SST-2 with GaLore: by transformers and galore_torch, and by galore.
 
     .cache/peers/bin/python bench/glue_peer.py --model DIR --data DIR [--rank 4] [--rate 1e-4] [--seeds 42,43,44]
 
-scripts/bench-peers makes that environment. Both programs read the same directory with the classifier
-drawn from the seed, and the same rows in the order of the file, with the same batch, rate, schedule,
-clipping, decay and projected matrices. Only dropout differs. Prints one JSON object a line: score on
-the development rows, and training examples per processor second (user and system) from the third
-update on, so without loading and without the first bases.
+scripts/bench-peers makes that environment. Both programs read the same directory with the
+classifier drawn from the seed, and the same rows in the order of the file, with the same batch,
+rate, schedule, clipping, decay and projected matrices. Only dropout differs. Prints one JSON object
+a line: score on the development rows, and training examples per processor second (user and system)
+from the third update on, so without loading and without the first bases.
 """
 
 import argparse
@@ -58,7 +58,8 @@ def start_of(args, seed):
 
 
 def optimizer_of(args, model):
-    """GaLore for all matrices of the layers, not of the pooler; decay for all but norms and biases."""
+    """GaLore for all matrices of the layers, not of the pooler; decay for all but norms and
+    biases."""
     import torch
     from galore_torch import GaLoreAdamW
 

@@ -62,7 +62,8 @@ def refresh_time(optimizer, gap):
 
 
 def low_rank_pairs():
-    """Yields name, our optimizer and the peer's, each as a function of the parameters and the gap."""
+    """Yields name, our optimizer and the peer's, each as a function of the parameters and the
+    gap."""
     import galore_cpp as galore
     from optimizer_steps import groups
 

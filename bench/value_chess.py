@@ -4,13 +4,13 @@
     bench/value_chess.py [--positions 10000] [--nodes 2000] [--seeds 3] [--sizes small large]
 
 Needs Debian's stockfish (apt install stockfish). Positions come from its self-play after random
-openings; it searches every legal move of a position with a fixed number of nodes, and the label of a
-move is its win probability. A row has 70 tokens: the board, the side to move, castling and en
+openings; it searches every legal move of a position with a fixed number of nodes, and the label of
+a move is its win probability. A row has 70 tokens: the board, the side to move, castling and en
 passant, and the move. Fewer than about 2000 nodes are not enough to search all moves of a position.
 One position in eight of a game is kept, because neighbours are nearly alike: with all of them, 3000
-positions come from 36 games and a model learns these games by heart.
-Measured on held-out positions are Kendall's tau of the moves, the share of positions whose best move
-is found, and the calibration of the spread.
+positions come from 36 games and a model learns these games by heart. Measured on held-out positions
+are Kendall's tau of the moves, the share of positions whose best move is found, and the calibration
+of the spread.
 
 A search takes about 2 ms of a processor, so 10000 positions, which give about 280,000 rows, take
 three minutes. An update of 64 rows takes 0.07 s of a processor with the tiny model and 0.3 s with the

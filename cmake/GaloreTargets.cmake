@@ -7,9 +7,10 @@ add_library(galore_options INTERFACE)
 # ships a library of the same name, and one program cannot load both. We set -Werror only on request: a
 # compiler that we have not tried may warn where ours does not, which must not stop its user.
 #
-# The Python module is a shared library of the objects of which the program is made. Hidden functions are
-# called directly and may be inlined, as in code that is not position independent. We pass the flags,
-# because CMake's property would give programs -fPIE, with which GCC refuses precompiled headers of -fPIC.
+# The Python module is a shared library of the objects of which the program is made. Hidden
+# functions are called directly and may be inlined, as in code that is not position independent. We
+# pass the flags, because CMake's property would give programs -fPIE, with which GCC refuses
+# precompiled headers of -fPIC.
 target_compile_options(galore_options INTERFACE
   "$<BUILD_INTERFACE:$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;$<$<BOOL:${GALORE_WERROR}>:-Werror>>>"
   "$<BUILD_INTERFACE:$<$<COMPILE_LANGUAGE:CXX>:-fPIC;-fvisibility=hidden>$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-fPIC>>"
