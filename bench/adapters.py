@@ -21,6 +21,7 @@ CASES = {
     "adamw": [],
     "lora r=16": ["--adapter", "lora", "--adapter_args", "r=16"],
     "cola r=256": ["--adapter", "cola", "--adapter_args", "r=256"],
+    "cola r=192": ["--adapter", "cola", "--adapter_args", "r=192"],
     "sltrain stored": ["--adapter", "sltrain", "--adapter_args", "r=256"],
     "sltrain regenerated": ["--adapter", "sltrain", "--adapter_args", "r=256,support=regenerated"],
     "lora r=16, nf4": ["--adapter", "lora", "--adapter_args", "r=16", "--quantization", "nf4"],
