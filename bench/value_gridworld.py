@@ -67,7 +67,7 @@ def row(cell, label):
 
 def write_data(folder, seed, goal_seed, noise, count):
     values = exact_values(seed, goal_seed)
-    draw, cells = random.Random(f"labels {seed} {goal_seed} {noise}"), sorted(values)
+    draw, cells = random.Random(f"labels {seed} {goal_seed} {noise:g}"), sorted(values)
     write_rows(folder / "train.jsonl",
                (row(cell, values[cell] + draw.gauss(0, noise)) for cell in (draw.choice(cells) for _ in range(count))))
     write_rows(folder / "exact.jsonl", (row(cell, values[cell]) for cell in cells))

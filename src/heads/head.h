@@ -22,8 +22,11 @@ struct Predictions {
   // with pairs: the log-probabilities of the preferred and the rejected document.
   at::Tensor readouts;
   at::Tensor entropies;  // of a value head: the entropy of each place's target, in fp64; none for pairs
-  at::Tensor actions;    // of a head that values actions: the best action of each place and its value, N x 2
-  at::Tensor losses;     // the loss of each place, pair or token (0 where no label counts), in fp64
+  // Of a value head: the number of each place's target, which is the mean of a distribution, in fp64; NaN
+  // without a target; none for pairs.
+  at::Tensor target_values;
+  at::Tensor actions;  // of a head that values actions: the best action of each place and its value, N x 2
+  at::Tensor losses;   // the loss of each place, pair or token (0 where no label counts), in fp64
   // If the caller sets wants_outputs, a score head gives all its outputs (N x k in fp32, on its device, until
   // the next pass) and nothing else.
   bool wants_outputs = false;

@@ -73,6 +73,12 @@ at::Tensor read_all(const ValueSupport& support, const at::Tensor& logits) {
   return readouts;
 }
 
+// Returns the mean of each row of targets, which are numbers or distributions over the locations.
+at::Tensor means_of(const ValueSupport& support, const at::Tensor& targets) {
+  if (targets.size(1) == 1) return targets.select(1, 0).contiguous();
+  return at::mv(targets, at::tensor(locations(support), at::kDouble));
+}
+
 LossSum sum_of(const at::Tensor& losses, const Targets& targets) {
   LossSum sum;
   for (int64_t i = 0; i < losses.numel(); ++i) sum.loss += losses.const_data_ptr<double>()[i];
@@ -176,6 +182,8 @@ LossSum ScoreHead::evaluate(const Pass& pass, const at::Tensor& hidden, const Ta
   const at::Tensor own = losses(pass, inputs, logits, targets, std::nullopt, out);
   if (!own.defined()) return {};
   if (out && config_.has_values()) out->readouts = read_all(config_.value, out->values);
+  if (out && config_.has_values() && !targets.pairs)
+    out->target_values = means_of(config_.value, targets.values);
   if (out) out->losses = own;
   return sum_of(own, targets);
 }

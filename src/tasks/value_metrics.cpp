@@ -19,7 +19,7 @@ class ValueMetrics : public MetricSum {
   void add(const LossSum& loss, const Batch& batch, const Predictions& predictions) override {
     loss_ += loss;
     if (!predictions.values.defined()) return;
-    batch.targets.pairs ? add_pairs(batch, predictions) : add_numbers(batch, predictions);
+    batch.targets.pairs ? add_pairs(batch, predictions) : add_numbers(predictions);
   }
   std::vector<Metric> finish() const override {
     double error = 0;
@@ -41,15 +41,15 @@ class ValueMetrics : public MetricSum {
     // The loss of a pair is below log 2 exactly if the preferred side has the higher value.
     for (int64_t i = 0; i < batch.targets.count; ++i, ++num_pairs_) right_pairs_ += losses[i] < std::log(2.0);
   }
-  void add_numbers(const Batch& batch, const Predictions& predictions) {
+  void add_numbers(const Predictions& predictions) {
     if (predictions.entropies.defined()) entropy_ += predictions.entropies.sum().item<double>();
-    if (batch.targets.values.size(1) != 1) return;
-    const at::Tensor given = batch.targets.values.contiguous(), read = predictions.readouts;
-    for (int64_t i = 0; i < given.size(0); ++i) {
-      if (std::isnan(given.const_data_ptr<double>()[i])) continue;
-      given_.push_back(given.const_data_ptr<double>()[i]);
-      predicted_.push_back(read.const_data_ptr<double>()[2 * i]);
-      deviations_.push_back(read.const_data_ptr<double>()[2 * i + 1]);
+    const double *given = predictions.target_values.const_data_ptr<double>(),
+                 *read = predictions.readouts.const_data_ptr<double>();
+    for (int64_t i = 0; i < predictions.target_values.numel(); ++i) {
+      if (std::isnan(given[i])) continue;
+      given_.push_back(given[i]);
+      predicted_.push_back(read[2 * i]);
+      deviations_.push_back(read[2 * i + 1]);
     }
   }
 
