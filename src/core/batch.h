@@ -73,12 +73,12 @@ struct LossSum {
 };
 
 // The place of a micro-batch in a training run. Dropout masks depend on it, on the place in the model and on
-// the element alone. So recomputation and a resumed run draw the same masks, and an update draws the same
-// masks however it is cut into micro-batches.
+// the element alone. So recomputation and a resumed run draw the same masks, and so does an update that is
+// cut into other micro-batches, unless the examples of a micro-batch share rows.
 struct DropoutPlace {
   uint64_t seed = 0;
   int64_t update = 0;
-  int64_t first_row = 0;  // number of the update's rows before this micro-batch
+  int64_t first_row = 0;  // number of the update's examples before this micro-batch
 };
 
 // Returns the targets of a causal model: position t predicts the label at t + 1, and the last position of a

@@ -1,10 +1,18 @@
 #include "data/batch_options.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "core/errors.h"
+#include "data/row_sharing.h"
 
 namespace galore {
+namespace {
+
+// Rows that examples share have few lengths (RowPadding::multiple).
+constexpr int64_t kSharedMultiple = 16;
+
+}  // namespace
 
 void check_sizes(const BatchOptions& options) {
   if (options.rows < 1)
@@ -18,9 +26,11 @@ Batch batch_of(const std::vector<ExampleRow>& rows, const BatchOptions& options)
   const bool whole_rows = joined && !options.evaluation;
   // A row needs at least a token and the token that it predicts.
   const int64_t shortest = std::min<int64_t>(2, options.max_length);
-  const RowPadding padding{options.pad_id, whole_rows ? options.max_length : shortest,
-                           options.length_multiple, options.max_length, options.bidirectional};
-  return build_batch(rows, padding, options.make_targets);
+  RowPadding padding{options.pad_id, whole_rows ? options.max_length : shortest, options.length_multiple,
+                     options.max_length, options.bidirectional};
+  if (!options.share_rows) return build_batch(rows, padding, options.make_targets);
+  padding.multiple = std::lcm(padding.multiple, kSharedMultiple);
+  return build_batch(share_rows(rows, options.max_length, padding.multiple), padding, options.make_targets);
 }
 
 }  // namespace galore

@@ -10,7 +10,7 @@
 // the example that they belong to. Files without document boundaries (.bin) are always joined.
 //
 // Rows of joined training have max_length tokens. The rows of all other batches are padded to the longest
-// row of the batch.
+// row of the batch. Examples that are rows of their own may share rows within a batch (row_sharing.h).
 #pragma once
 
 #include <cstdint>
@@ -47,6 +47,9 @@ struct BatchOptions {
   MakeTargets make_targets = {};  // none: next-token prediction
   int64_t length_multiple = 1;    // of padded rows (RowPadding::multiple)
   bool bidirectional = false;     // as RowPadding::bidirectional
+  // The examples of a batch share rows (row_sharing.h). It then has fewer rows than `rows`, and its targets
+  // another order.
+  bool share_rows = false;
 };
 
 inline constexpr int64_t kBatchesToSort = 50;

@@ -90,6 +90,9 @@ class Task {
   virtual bool fits(const HeadConfig& head) const = 0;
   // Returns the head that a model without a fitting one gets. `read_rows` reads the training rows.
   virtual HeadConfig new_head(const NewHead& wanted, const ReadRows& read_rows) const = 0;
+  // Returns true if the head scores chosen places of its own rows, so that the examples of a training batch
+  // may stand in any order and share rows.
+  bool scores_places() const { return reads_rows() && !needs_reference(); }
   // Returns true if the loss compares the model with a reference. Rows are then conversations, and the
   // numbers of each example are those that the reference gives it (train/reference_scores.h).
   virtual bool needs_reference() const { return false; }

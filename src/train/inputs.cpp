@@ -106,6 +106,12 @@ std::unique_ptr<RowSource> open_batches(const std::vector<std::string>& files, c
                                           batches, messages);
 }
 
+// Returns true if the outputs of an example depend on the length of the row in which it stands.
+bool rotates_by_length(const ModelConfig& config) {
+  const std::string& type = config.rope_scaling.type;
+  return type == "dynamic" || type == "longrope";
+}
+
 BatchOptions batch_options(const DataOptions& options, const Tokenizer* tokenizer,
                            const ModelConfig& config) {
   BatchOptions batch;
@@ -149,6 +155,9 @@ struct DataOpener {
   }
   BatchOptions with_targets(BatchOptions batch) const {
     batch.make_targets = task.make_targets(target ? target->backup() : BackupRule());
+    // Predictions of an evaluation and the sources of a mixture belong to the rows of the data.
+    batch.share_rows =
+        target && task.scores_places() && options.mixture.empty() && !rotates_by_length(config);
     return batch;
   }
 

@@ -44,8 +44,10 @@ double product_rate(at::ScalarType dtype, at::Device device) {
 }
 
 double operations_per_token(const ModelConfig& config, int64_t length) {
-  const double matrices =
-      static_cast<double>(config.num_projected_parameters() + config.vocab_size * config.hidden_size);
+  const HeadKind head = config.head.kind;
+  const bool predicts_tokens = head == HeadKind::language || head == HeadKind::masked;
+  const double matrices = static_cast<double>(config.num_projected_parameters() +
+                                              (predicts_tokens ? config.vocab_size * config.hidden_size : 0));
   // Scores and weighted sum are 2 products of length/2 (the mean under a causal mask) by head_dim in each
   // head. The factor of three covers the backward pass, which counts twice.
   const double attention = 6.0 * static_cast<double>(config.num_hidden_layers * config.num_attention_heads *

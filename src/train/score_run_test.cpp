@@ -69,6 +69,38 @@ TEST_F(ScoreRun, LearnsValuesWithEveryHead) {
   }
 }
 
+// With one example for each batch no examples share a row.
+TEST_F(ScoreRun, SharedRowsTrainAsRowsOfOneExample) {
+  const auto add = [](nlohmann::json& row) {
+    for (const auto& id : row["input_ids"]) row["labels"].push_back(id.get<double>() / 64);
+  };
+  const Settings common =
+      with({"task=value", "value_head=mse", "optim=sgd", "learning_rate=0.05", "max_steps=6",
+            "train_file=" + rows("values.jsonl", 72, add), "train_sampling_strategy=sequential"});
+  train(joined(common, {"per_device_train_batch_size=12", output("shared")}));
+  train(
+      joined(common, {"per_device_train_batch_size=1", "gradient_accumulation_steps=12", output("single")}));
+  EXPECT_LT(difference("shared", "single"), 1e-5);
+  EXPECT_NE(weights("shared"), weights("single")) << "expected other roundings, because rows are shared";
+}
+
+// Dynamic scaling rotates an example by the length of its row.
+TEST_F(ScoreRun, NoRowsAreSharedWhereTheirLengthCounts) {
+  TrainOptions options;
+  options.train_file = {classes("classes.jsonl", 40)};
+  options.per_device_train_batch_size = 8;
+  options.max_length = 64;
+  options.dataloader_num_workers = 0;
+  ModelConfig config = read_model_config(folder_ / "tiny.json");
+  config.head = {HeadKind::classification, 2, {"low", "high"}};
+  for (const std::string type : {"linear", "dynamic", "longrope"}) {
+    config.rope_scaling.type = type;
+    const auto data =
+        open_train_data(options, nullptr, config, {}, find_task("sequence_classification", ""), {});
+    EXPECT_EQ(data->next()->rows() < 8, type == "linear") << type;
+  }
+}
+
 TEST_F(ScoreRun, LearnsPreferences) {
   std::string text;
   RandomStream random(3, "pairs");

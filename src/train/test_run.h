@@ -12,6 +12,7 @@
 
 #include "adapters/adapted_layers.h"
 #include "checkpoint/run_checkpoint.h"
+#include "checkpoint/safetensors.h"
 #include "core/random.h"
 #include "core/test_folder.h"
 #include "core/test_message.h"
@@ -187,6 +188,16 @@ class TestRun : public testing::Test {
   }
   std::string weights(const std::string& directory) const {
     return file_text(folder_ / directory / "model.safetensors");
+  }
+  // Returns the largest difference of two elements of the models in these directories.
+  double difference(const std::string& one, const std::string& other) const {
+    const SafetensorsReader first(folder_ / one / "model.safetensors"),
+        second(folder_ / other / "model.safetensors");
+    double largest = 0;
+    for (const TensorInfo& info : first.tensors())
+      largest = std::max(
+          largest, (first.read(info.name) - second.read(info.name)).abs().max().template item<double>());
+    return largest;
   }
 
   TestFolder folder_;

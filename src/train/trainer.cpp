@@ -151,7 +151,7 @@ LossSum TrainingLoop::train_batches(const UpdateData& data) {
                      data.share.first() * options_.per_device_train_batch_size};
   for (const Batch& batch : data.batches) {
     model().set_dropout(place);
-    place.first_row += batch.ids.size(0);
+    place.first_row += options_.per_device_train_batch_size;
     Batch prepared = batch;
     if (run_.target) run_.target->prepare(prepared);
     losses.push_back(model().train_step(prepared, scale));

@@ -66,6 +66,22 @@ TEST_F(EncoderRun, ResumesToTheBit) {
   }
 }
 
+// With one example for each batch no examples share a row. Weights move by up to 0.05; the tolerance is a
+// thousand roundings of them.
+TEST_F(EncoderRun, SharedRowsTrainAsRowsOfOneExample) {
+  write_file_atomically(folder_ / "bert.json",
+                        std::string(kTinyBert, std::string_view(kTinyBert).size() - 1) +
+                            R"(, "hidden_dropout_prob": 0, "attention_probs_dropout_prob": 0})");
+  const Settings common{"optim=sgd", "optim_args=", "learning_rate=0.5", "max_steps=6",
+                        "train_sampling_strategy=sequential"};
+  train(joined(classifier(common), {"max_steps=1", output("start")}));
+  train(joined(classifier(common), {"per_device_train_batch_size=12", output("shared")}));
+  train(joined(classifier(common),
+               {"per_device_train_batch_size=1", "gradient_accumulation_steps=12", output("single")}));
+  EXPECT_LT(difference("shared", "single"), 1e-5);
+  EXPECT_GT(difference("shared", "start"), 1e-3);
+}
+
 TEST_F(EncoderRun, RecomputesActivationsToTheBit) {
   for (const bool words : {true, false}) {
     std::string kept;
