@@ -1,6 +1,4 @@
 // Tests updates that several processes share. Threads play the processes.
-#include "core/collective.h"
-
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -9,6 +7,7 @@
 #include <functional>
 #include <thread>
 
+#include "core/collective.h"
 #include "optim/test_optimizer.h"
 
 namespace galore {
@@ -57,7 +56,10 @@ class ThreadCollective : public Collective {
     begun_.pop_front();
   }
   std::vector<double> gather(const std::vector<double>& own) override { return own; }
-  std::string text_of_first(const std::string& text) override { return text; }
+  void begin(OwnerAnswer&) override {}
+  void finish(OwnerAnswer&) override {}
+  std::string text_of(int, const std::string& text) override { return text; }
+  void bring_to_first(int, const at::Tensor&) override {}
 
  private:
   size_t place() const { return static_cast<size_t>(index_); }

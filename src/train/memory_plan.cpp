@@ -1,5 +1,3 @@
-#include "train/memory_plan.h"
-
 #include <ATen/ATen.h>
 
 #include <algorithm>
@@ -13,6 +11,7 @@
 #include "kernels/product_count.h"
 #include "optim/settings.h"
 #include "tasks/task.h"
+#include "train/memory_plan.h"
 #include "train/mixture_setup.h"
 #include "train/run_builder.h"
 
@@ -51,8 +50,11 @@ class PlannedProcess : public Collective {
     least = std::min(least, numbers);
   }
   void finish(GradientSum&) override {}
+  void begin(OwnerAnswer&) override {}
+  void finish(OwnerAnswer&) override {}
   std::vector<double> gather(const std::vector<double>& own) override { return own; }
-  std::string text_of_first(const std::string& text) override { return text; }
+  std::string text_of(int, const std::string& text) override { return text; }
+  void bring_to_first(int, const at::Tensor&) override {}
   // Returns the numbers of all sums since the last call.
   int64_t take_numbers() { return std::exchange(numbers_, 0); }
   // Returns the numbers of all weights in updates that do not refresh their bases.
@@ -111,7 +113,7 @@ void count_traffic(MemoryPlan& plan, RunObjects& run, const SentNumbers& sent, i
 // numbers. With several subtrees a process has as many sums of each number.
 int64_t exchange_buffers(const UpdateShare& share, int64_t numbers) {
   if (share.processes == 1) return 0;
-  const int64_t pieces = Exchange::kWindow + 1 + Exchange::kReceiving;
+  const int64_t pieces = Exchange::kWindow + Exchange::kOpen + Exchange::kReceiving;
   return std::min(pieces * Exchange::kPieceElements, 2 * numbers) * num_nodes(share) * (share.narrow ? 2 : 4);
 }
 
