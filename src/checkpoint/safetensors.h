@@ -10,6 +10,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -76,7 +77,7 @@ class SafetensorsReader {
 
 // A tensor to write, and its dtype in the file (by default its own). The value may be on any device. A tensor
 // that is not contiguous is copied while it is written, one at a time; a quantized tensor is decoded piece by
-// piece.
+// piece. With `fetch`, the value gives the sizes alone, and the tensor is fetched when it is written.
 struct TensorToWrite {
   TensorToWrite(std::string tensor_name, at::Tensor tensor_value)
       : name(std::move(tensor_name)), value(std::move(tensor_value)), dtype(value.scalar_type()) {}
@@ -93,6 +94,7 @@ struct TensorToWrite {
   at::ScalarType dtype;
   std::optional<GroupQuantized> codes;  // 8-bit codes, which have the shape of the tensor
   const Parameter* computed = nullptr;  // a parameter with a term; its value is computed while it is written
+  std::function<at::Tensor()> fetch = nullptr;
   uint64_t bytes() const;
 };
 

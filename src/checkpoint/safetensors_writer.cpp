@@ -57,6 +57,7 @@ void write_decoded(AtomicFile& file, const GroupQuantized& codes, at::ScalarType
 }
 
 void write_tensor(AtomicFile& file, const TensorToWrite& tensor) {
+  if (tensor.fetch) return write_tensor(file, {tensor.name, tensor.fetch(), tensor.dtype});
   if (tensor.value.numel() == 0) return;
   if (tensor.computed)
     return write_tensor(file, {tensor.name, effective_value(*tensor.computed), tensor.dtype});
@@ -92,7 +93,7 @@ void write_safetensors(AtomicFile& file, const std::vector<TensorToWrite>& tenso
                        std::map<std::string, std::string> metadata) {
   std::vector<const TensorToWrite*> ordered;
   for (const TensorToWrite& tensor : tensors) {
-    GALORE_ASSERT(tensor.value.defined() && !tensor.value.is_meta());
+    GALORE_ASSERT(tensor.fetch || (tensor.value.defined() && !tensor.value.is_meta()));
     ordered.push_back(&tensor);
   }
   std::stable_sort(ordered.begin(), ordered.end(), [](const TensorToWrite* a, const TensorToWrite* b) {

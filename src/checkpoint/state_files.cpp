@@ -88,6 +88,12 @@ void StateReader::scalar(const std::string& name, double& value) {
   value = stored.const_data_ptr<double>()[0];
 }
 
+bool StateReader::owned(const std::string& prefix, int, bool is_here) {
+  for (const TensorInfo& info : file_.tensors())
+    if (!is_here && info.name.starts_with(prefix)) used_.insert(info.name);
+  return false;
+}
+
 std::vector<std::string> StateReader::unused() const {
   std::vector<std::string> names;
   for (const TensorInfo& info : file_.tensors())

@@ -28,7 +28,7 @@ class StateWriter : public StateVisitor {
   void write(const Path& path) const { write_safetensors(path, tensors_); }
   size_t size() const { return tensors_.size(); }
 
- private:
+ protected:
   std::vector<TensorToWrite> tensors_;
 };
 
@@ -42,6 +42,8 @@ class StateReader : public StateVisitor {
   void tensor(const std::string& name, at::Tensor& tensor) override;
   void scalar(const std::string& name, int64_t& value) override;
   void scalar(const std::string& name, double& value) override;
+  // What belongs to another process may be stored and not visited.
+  bool owned(const std::string& prefix, int owner, bool is_here) override;
 
   bool has(const std::string& name) const { return file_.find(name) != nullptr; }
   const std::vector<std::string>& missing() const { return missing_; }  // visited, but not stored

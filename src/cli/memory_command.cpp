@@ -45,7 +45,7 @@ std::optional<MemoryAtHand> memory_of(const TrainOptions& options) {
   }
 }
 
-nlohmann::ordered_json fit_json(const MemoryFit& fit, const UpdateShare& share, bool is_known) {
+nlohmann::ordered_json fit_json(const MemoryFit& fit, bool is_known) {
   const MemoryPlan& plan = fit.plan;
   nlohmann::ordered_json json{{"optim", plan.optimizer}};
   for (int owner = 0; owner < kNumOwners; ++owner)
@@ -53,9 +53,10 @@ nlohmann::ordered_json fit_json(const MemoryFit& fit, const UpdateShare& share, 
   json["total"] = plan.total();
   json["program"] = fit.program;
   json["libraries"] = fit.libraries;
-  if (share.processes > 1) {
-    json["exchange_bytes"] = sent_bytes(plan.exchanged, share);
-    json["exchange_bytes_mean"] = sent_bytes(plan.exchanged_mean, share);
+  if (plan.processes > 1) {
+    json["exchange_bytes"] = plan.most_sent();
+    json["exchange_bytes_mean"] = plan.most_sent_mean();
+    json["states"] = plan.states;
   }
   if (!is_known) return json;
   json["at_hand"] = fit.at_hand.bytes;
@@ -77,7 +78,8 @@ void print_plans(const std::vector<MemoryFit>& fits, const TrainOptions& options
     if (is_known) fmt::print("{} {}\n", fit.plan.optimizer, describe(fit));
   for (const MemoryFit& fit : fits)
     if (options.processes > 1)
-      fmt::print("{}: {}\n", fit.plan.optimizer, describe_traffic(fit.plan, largest_share_of(options)));
+      fmt::print("{}: {}\n{}: {}\n", fit.plan.optimizer, describe_traffic(fit.plan), fit.plan.optimizer,
+                 describe_states(fit.plan));
 }
 
 }  // namespace
@@ -106,7 +108,7 @@ int memory_command(const Arguments& arguments) {
     fits.push_back(plan_fit(with_optimizer(options, optim, table), config, at_hand));
   if (!json) print_plans(fits, options, known.has_value());
   for (const MemoryFit& fit : fits)
-    if (json) fmt::print("{}\n", fit_json(fit, largest_share_of(options), known.has_value()).dump());
+    if (json) fmt::print("{}\n", fit_json(fit, known.has_value()).dump());
   if (!json && compare.empty() && known && !fits[0].fits())
     fmt::print("{}\n", remedies(options, config, fits[0]));
   return 0;

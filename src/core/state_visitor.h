@@ -28,6 +28,10 @@ class StateVisitor {
   virtual void tensor(const std::string& name, at::Tensor& tensor) = 0;
   virtual void scalar(const std::string& name, int64_t& value) = 0;
   virtual void scalar(const std::string& name, double& value) = 0;
+  // Tells that the state under names that begin with `prefix` belongs to one process of several, and whether
+  // that is this one. Elsewhere a process has a part of it at most, which is not visited if this function
+  // returns true.
+  virtual bool owned(const std::string& /*prefix*/, int /*owner*/, bool /*is_here*/) { return false; }
   // Offers an average as a whole. A visitor that takes it returns true; otherwise the tensors of its format
   // are visited.
   virtual bool average(const std::string& /*name*/, StoredAverage& /*average*/) { return false; }

@@ -6,13 +6,12 @@
 #include <numeric>
 #include <utility>
 
-#include "core/clock.h"
 #include "core/errors.h"
 
 namespace galore {
 namespace {
 
-constexpr int64_t kScattered = 2;  // sums by others that are awaited while the next piece is sent
+constexpr int64_t kSent = 2;  // pieces that are awaited while the next one is sent
 
 // ATen would add long tensors by threads of its own, which the caller's computation needs.
 void add_alone(const at::Tensor& sum, const at::Tensor& other) {
@@ -25,16 +24,35 @@ void add_alone(const at::Tensor& sum, const at::Tensor& other) {
 
 }  // namespace
 
-struct Exchange::Piece {
-  std::vector<Segment> segments;
-  int64_t elements = 0, part = 0;  // of the piece, and of a process's part
-  at::Tensor staged;               // nodes x elements; its first row receives the sum
-  at::Tensor received;             // a process's part of all nodes
-  std::unique_ptr<Pending> scatter, gather;
-  bool complete = false;
+struct Exchange::Segment {
+  Transfer transfer;
+  int64_t lane = 0;
+  int64_t from = 0, count = 0;     // in the transfer
+  int64_t place = 0, in_lane = 0;  // in the piece, and among the segments of its lane
+};
 
-  bool holds(const GradientSum& sum) const {
-    return std::any_of(segments.begin(), segments.end(), [&](const Segment& s) { return s.sum == &sum; });
+struct Exchange::Piece {
+  Kind kind = for_all;
+  std::vector<Segment> segments;
+  std::vector<int64_t> lanes;  // their elements; sums for all fill the first lane
+  int64_t rows = 1;            // tree nodes of this process
+  int64_t elements = 0, part = 0;
+  at::Tensor bytes;  // of all rows, and in the end of the results
+  at::ScalarType dtype = at::kByte;
+  at::Tensor received;
+  std::unique_ptr<Pending> sending, gathering;
+  // Whether the numbers are there. Jobs that come late see the flag of their own launch.
+  std::shared_ptr<bool> complete;
+
+  bool holds(const void* transfer) const {
+    return std::any_of(segments.begin(), segments.end(),
+                       [&](const Segment& s) { return s.transfer.is_of(transfer); });
+  }
+  at::Tensor flat() const { return bytes.view(dtype); }
+  at::Tensor row(int64_t node) const {
+    const at::Tensor all = flat();
+    const int64_t width = all.numel() / rows;
+    return all.narrow(0, node * width, width);
   }
 };
 
@@ -43,22 +61,16 @@ Exchange::Exchange(Group& group, int64_t index, int64_t size, Explain explain, i
     : group_(group),
       index_(index),
       size_(size),
-      explain_(std::move(explain)),
       piece_elements_(piece_elements),
-      window_(std::max(window, kScattered + 2)),
-      thread_([this] { work(); }) {}
+      window_(std::max(window, kSent + 2)),
+      thread_([explain = std::move(explain)](const std::exception& error) {
+        return std::make_exception_ptr(LostProcess(explain(error)));
+      }) {}
 
-Exchange::~Exchange() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  changed_.notify_all();
-  thread_.join();
-}
+Exchange::~Exchange() = default;
 
 void Exchange::begin_update(const UpdateShare& share) {
-  GALORE_ASSERT(!open_ && pieces_.empty());
+  GALORE_ASSERT(pieces_.empty() && !open_[for_all] && !open_[for_owners] && !open_[answers]);
   share_ = share;
   nodes_.clear();
   for (int64_t process = 0; process < size_; ++process) {
@@ -67,191 +79,218 @@ void Exchange::begin_update(const UpdateShare& share) {
   }
 }
 
+// A lane may take twice an equal part, so that neighbouring weights need not have different owners. More
+// would need more memory, because the owner receives the lane from all others.
+int64_t Exchange::room_for(const Piece& piece, int64_t lane) const {
+  const int64_t units = piece.kind == answers ? item_bytes() : 1;
+  const int64_t most =
+      piece.kind == for_all ? piece_elements_ : std::max<int64_t>(1, 2 * piece_elements_ / size_);
+  return std::min(units * piece_elements_ - piece.elements,
+                  units * most - piece.lanes[static_cast<size_t>(lane)]);
+}
+
 void Exchange::begin(GradientSum& sum) {
   GALORE_ASSERT(sum.partials.size() == own_nodes().size());
-  const int64_t elements = sum.total.numel() + 1;
-  for (int64_t from = 0; from < elements;) {
-    Piece& piece = open_piece();
-    const int64_t count = std::min(elements - from, piece_elements_ - piece.elements);
-    piece.segments.push_back({&sum, from, count, piece.elements});
+  add(sum.owner == kEveryProcess ? for_all : for_owners, Transfer(sum));
+}
+
+void Exchange::begin(OwnerAnswer& answer) { add(answers, Transfer(answer)); }
+
+void Exchange::add(Kind kind, const Transfer& transfer) {
+  const int64_t lane = std::max(0, transfer.owner());
+  for (int64_t from = 0; from < transfer.size();) {
+    Piece& piece = open_piece(kind, transfer.device());
+    int64_t& filled = piece.lanes[static_cast<size_t>(lane)];
+    const int64_t count = std::min(transfer.size() - from, room_for(piece, lane));
+    piece.segments.push_back({transfer, lane, from, count, piece.elements, filled});
     stage(piece, piece.segments.back());
-    piece.elements += count;
     from += count;
-    if (piece.elements == piece_elements_) launch();
+    filled += count;
+    piece.elements += count;
+    if (room_for(piece, lane) == 0) launch(kind);
   }
 }
 
-Exchange::Piece& Exchange::open_piece() {
-  if (open_) return *open_;
+Exchange::Piece& Exchange::open_piece(Kind kind, at::Device device) {
+  auto& open = open_[kind];
+  if (open) return *open;
+  const int64_t nodes = std::max<int64_t>(1, std::ssize(own_nodes()));
   if (spare_.empty()) spare_.push_back(std::make_unique<Piece>());
-  open_ = std::move(spare_.back());
+  open = std::move(spare_.back());
   spare_.pop_back();
-  open_->elements = 0;
-  open_->complete = false;
-  return *open_;
+  open->kind = kind;
+  open->lanes.assign(static_cast<size_t>(size_), 0);
+  open->rows = kind == answers ? 1 : nodes;
+  open->elements = 0;
+  open->dtype = kind == answers ? at::kByte : share_.narrow ? at::kBFloat16 : at::kFloat;
+  // Parts of equal sizes may end after the piece.
+  const int64_t bytes = nodes * (piece_elements_ + size_) * item_bytes();
+  if (!open->bytes.defined() || open->bytes.numel() != bytes || open->bytes.device() != device)
+    open->bytes = at::empty({bytes}, at::dtype(at::kByte).device(device));
+  return *open;
 }
 
 void Exchange::stage(Piece& piece, const Segment& segment) const {
-  const GradientSum& sum = *segment.sum;
-  const auto rows = std::max<int64_t>(1, std::ssize(own_nodes()));
-  const auto dtype = share_.narrow ? at::kBFloat16 : at::kFloat;
-  if (!piece.staged.defined() || piece.staged.size(0) != rows || piece.staged.scalar_type() != dtype)
-    // Parts of equal sizes may end after the piece.
-    piece.staged = at::empty({rows, piece_elements_ + size_}, sum.total.options().dtype(dtype));
-  const int64_t numel = sum.total.numel(), count = std::min(segment.count, numel - segment.from);
-  for (size_t node = 0; node < sum.partials.size(); ++node) {
-    const at::Tensor row = piece.staged[static_cast<int64_t>(node)].narrow(0, segment.place, segment.count);
-    if (count > 0) row.narrow(0, 0, count).copy_(sum.partials[node].view(-1).narrow(0, segment.from, count));
-    if (count < segment.count) row[count].fill_(sum.reported ? 1 : 0);
-  }
+  const bool is_answer = piece.kind == answers;
+  if (is_answer && segment.lane != index_) return;
+  for (int64_t node = 0; node < (is_answer ? 1 : std::ssize(own_nodes())); ++node)
+    segment.transfer.give(node, segment.from, piece.row(node).narrow(0, segment.place, segment.count));
 }
 
-void Exchange::launch() {
-  // The oldest piece is complete by then, so this frees it without another operation.
+void Exchange::launch(Kind kind) {
   while (is_crowded()) {
     take(*pieces_.front(), nullptr);
     spare_.push_back(std::move(pieces_.front()));
     pieces_.pop_front();
   }
-  Piece& piece = *open_;
-  piece.part = (piece.elements + size_ - 1) / size_;
-  traffic_.bytes += (size_ - 1) * (std::ssize(own_nodes()) + 1) * piece.part * piece.staged.element_size();
-  pieces_.push_back(std::move(open_));
-  ++launched_;
-  complete_ = std::max(complete_, launched_ - 1 - kScattered);
-  push([this, &piece] { scatter(piece); });
+  Piece& piece = *open_[kind];
+  piece.part = (piece.lanes[0] + size_ - 1) / size_;
+  piece.complete = std::make_shared<bool>(false);
+  bytes_ += sent_bytes(piece);
+  pieces_.push_back(std::move(open_[kind]));
+  thread_.push([this, &piece] { send(piece); });
 }
 
-void Exchange::scatter(Piece& piece) {
-  std::vector<int64_t> received_counts;
-  const auto own = std::ssize(own_nodes());
-  for (const auto& nodes : nodes_) received_counts.push_back(std::ssize(nodes) * piece.part);
-  const std::vector<int64_t> sent_counts(nodes_.size(), own * piece.part);
-  const int64_t received = std::accumulate(received_counts.begin(), received_counts.end(), int64_t{0});
-  at::Tensor sent = piece.staged.narrow(0, 0, own).narrow(1, 0, size_ * piece.part);
-  if (own > 1) sent = sent.unflatten(1, {size_, piece.part}).transpose(0, 1);
+int64_t Exchange::sent_bytes(const Piece& piece) const {
+  const int64_t nodes = std::ssize(own_nodes()), own = piece.lanes[static_cast<size_t>(index_)];
+  if (piece.kind == for_all) return (size_ - 1) * (nodes + 1) * piece.part * item_bytes();
+  if (piece.kind == answers) return (size_ - 1) * own;
+  return nodes * (std::reduce(piece.lanes.begin(), piece.lanes.end()) - own) * item_bytes();
+}
+
+void Exchange::send(Piece& piece) {
+  piece.kind == answers ? send_answers(piece) : send_sums(piece);
+  sent_.push_back(&piece);
+  if (std::ssize(sent_) > kSent) advance();
+}
+
+// Appends the sums of one row that `process` adds.
+void Exchange::append_row(const Piece& piece, int64_t node, int64_t process, std::vector<at::Tensor>& sent) {
+  const at::Tensor row = piece.row(node);
+  if (piece.kind == for_all) return sent.push_back(row.narrow(0, process * piece.part, piece.part));
+  for (const Segment& segment : piece.segments)
+    if (segment.lane == process) sent.push_back(row.narrow(0, segment.place, segment.count));
+}
+
+void Exchange::send_sums(Piece& piece) {
+  const int64_t nodes = std::ssize(own_nodes());
+  if (piece.kind == for_owners) piece.part = piece.lanes[static_cast<size_t>(index_)];
+  std::vector<int64_t> sent_counts, received_counts;
+  std::vector<at::Tensor> sent{piece.flat().narrow(0, 0, 0)};
+  for (int64_t process = 0; process < size_; ++process) {
+    const auto to = static_cast<size_t>(process);
+    for (int64_t node = 0; node < nodes; ++node) append_row(piece, node, process, sent);
+    sent_counts.push_back(nodes * (piece.kind == for_all ? piece.part : piece.lanes[to]));
+    received_counts.push_back(std::ssize(nodes_[to]) * piece.part);
+  }
+  const int64_t received = std::reduce(received_counts.begin(), received_counts.end()) * item_bytes();
   if (!received_.empty()) {
     piece.received = std::move(received_.back());
     received_.pop_back();
   }
   if (!piece.received.defined() || piece.received.numel() < received ||
-      piece.received.dtype() != sent.dtype())
-    piece.received = at::empty({received}, sent.options());
-  piece.scatter = group_.all_to_all(piece.received.narrow(0, 0, received), sent.contiguous().view(-1),
+      piece.received.device() != piece.bytes.device())
+    piece.received = at::empty({received}, piece.bytes.options());
+  // With one row, the parts of all processes are in a row already.
+  const bool is_joined = piece.kind == for_all && nodes == 1;
+  piece.sending = group_.all_to_all(piece.received.narrow(0, 0, received).view(piece.dtype),
+                                    is_joined ? piece.flat().narrow(0, 0, size_ * piece.part) : at::cat(sent),
                                     received_counts, sent_counts);
-  scattered_.push_back(&piece);
-  if (std::ssize(scattered_) > kScattered) sum_first();
 }
 
-// Adds the nodes of all processes in the part of this process and sends the sum to all.
-void Exchange::sum_first() {
-  Piece& piece = *scattered_.front();
-  scattered_.pop_front();
-  piece.scatter->wait();
+// The answers of the others stand one after the other where this process's own answers stood.
+void Exchange::send_answers(Piece& piece) {
+  const auto own = static_cast<size_t>(index_);
+  std::vector<int64_t> sent_counts(piece.lanes.size(), piece.lanes[own]), received_counts = piece.lanes;
+  sent_counts[own] = received_counts[own] = 0;
+  std::vector<at::Tensor> sent{piece.flat().narrow(0, 0, 0)};
+  for (int64_t process = 1; process < size_; ++process) append_row(piece, 0, index_, sent);
+  piece.sending = group_.all_to_all(
+      piece.flat().narrow(0, 0, std::reduce(received_counts.begin(), received_counts.end())), at::cat(sent),
+      received_counts, sent_counts);
+}
+
+// Waits for the piece that was sent first.
+void Exchange::advance() {
+  Piece& piece = *sent_.front();
+  sent_.pop_front();
+  piece.sending->wait();
+  piece.sending.reset();
+  if (piece.kind == answers) return complete(piece);
+  if (piece.part > 0) add_nodes(piece);
+  if (piece.kind == for_owners) return complete(piece);
+  piece.gathering = group_.all_gather(piece.row(0).narrow(0, 0, size_ * piece.part),
+                                      piece.received.view(piece.dtype).narrow(0, 0, piece.part));
+  gathered_.push_back(&piece);
+  if (gathered_.size() > 1) complete_gathered();
+}
+
+// Adds the nodes of all processes in the part of this process. The sum stands where the first node stood.
+void Exchange::add_nodes(Piece& piece) {
+  const int64_t usable = piece.received.numel() / item_bytes();
+  const at::Tensor received = piece.received.narrow(0, 0, usable * item_bytes()).view(piece.dtype);
   std::vector<at::Tensor> values;
   TreeSum tree(share_.leaves());
   int64_t place = 0;
   for (const auto& nodes : nodes_)
     for (const TreeNode& node : nodes) {
-      values.push_back(piece.received.narrow(0, piece.part * place++, piece.part));
+      values.push_back(received.narrow(0, piece.part * place++, piece.part));
       tree.push(node, [&](size_t i) {
         add_alone(values[i], values.back());
         values.pop_back();
       });
     }
   GALORE_ASSERT(values.size() == 1);
-  piece.gather = group_.all_gather(piece.staged[0].narrow(0, 0, size_ * piece.part), values[0]);
-  gathered_.push_back(&piece);
-  if (gathered_.size() > 1) complete_first();
+  if (piece.kind == for_owners) piece.flat().narrow(0, 0, piece.part).copy_(values[0]);
 }
 
-void Exchange::complete_first() {
+void Exchange::complete_gathered() {
   Piece& piece = *gathered_.front();
   gathered_.pop_front();
-  piece.gather->wait();
-  piece.scatter.reset();
-  piece.gather.reset();
-  received_.push_back(std::move(piece.received));
-  const std::lock_guard lock(mutex_);
-  piece.complete = true;
-  changed_.notify_all();
+  piece.gathering->wait();
+  piece.gathering.reset();
+  complete(piece);
 }
 
-// Copies the numbers of a sum, or of all sums, out of the piece.
-void Exchange::take(Piece& piece, const GradientSum* only) {
-  wait_until([&] { return piece.complete; });
-  std::erase_if(piece.segments, [&](const Segment& segment) {
-    GradientSum& sum = *segment.sum;
-    if (only && only != &sum) return false;
-    const int64_t numel = sum.total.numel(), count = std::min(segment.count, numel - segment.from);
-    const at::Tensor row = piece.staged[0].narrow(0, segment.place, segment.count);
-    if (count > 0) sum.total.view(-1).narrow(0, segment.from, count).copy_(row.narrow(0, 0, count));
-    if (count < segment.count) sum.reported = row[count].item<float>() > 0;
+void Exchange::complete(Piece& piece) {
+  if (piece.received.defined()) received_.push_back(std::move(piece.received));
+  thread_.set(*piece.complete);
+}
+
+// Copies the numbers of one transfer, or of all transfers, out of the piece.
+void Exchange::take(Piece& piece, const void* only) {
+  thread_.push([this, &piece, complete = piece.complete] {
+    while (!*complete) piece.gathering ? complete_gathered() : advance();
+  });
+  thread_.wait_for(*piece.complete);
+  std::erase_if(piece.segments, [&](Segment& segment) {
+    if (only && !segment.transfer.is_of(only)) return false;
+    take_out(piece, segment);
     return true;
   });
 }
 
-void Exchange::finish(GradientSum& sum) {
-  if (open_ && open_->holds(sum)) launch();
-  const int64_t first = launched_ - std::ssize(pieces_);
-  int64_t end = first;  // of the pieces that hold the sum
-  for (int64_t i = first; i < launched_; ++i)
-    if (pieces_[static_cast<size_t>(i - first)]->holds(sum)) end = i + 1;
-  if (end > complete_) {
-    complete_ = launched_;
-    push([this] {
-      while (!scattered_.empty()) sum_first();
-      while (!gathered_.empty()) complete_first();
-    });
+void Exchange::take_out(const Piece& piece, Segment& segment) const {
+  const bool is_mine = segment.lane == index_;
+  if (piece.kind == answers ? is_mine : piece.kind == for_owners && !is_mine) return;
+  int64_t place = segment.in_lane;
+  for (int64_t lane = 0; lane < segment.lane; ++lane)  // answers of the lanes before
+    if (piece.kind == answers && lane != index_) place += piece.lanes[static_cast<size_t>(lane)];
+  segment.transfer.take(segment.from, piece.flat().narrow(0, place, segment.count));
+}
+
+void Exchange::finish(GradientSum& sum) { finish(sum.owner == kEveryProcess ? for_all : for_owners, &sum); }
+
+void Exchange::finish(OwnerAnswer& answer) { finish(answers, &answer); }
+
+void Exchange::finish(Kind kind, const void* transfer) {
+  if (open_[kind] && open_[kind]->holds(transfer)) launch(kind);
+  for (auto& piece : pieces_) {
+    if (!piece->holds(transfer)) continue;
+    take(*piece, transfer);
+    if (piece->segments.empty()) spare_.push_back(std::move(piece));
   }
-  for (int64_t i = first; i < end; ++i) {
-    take(*pieces_.front(), &sum);
-    if (!pieces_.front()->segments.empty()) break;
-    spare_.push_back(std::move(pieces_.front()));
-    pieces_.pop_front();
-  }
-}
-
-void Exchange::work() {
-  std::unique_lock lock(mutex_);
-  for (;;) {
-    busy_ = false;
-    changed_.notify_all();
-    changed_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
-    if (stopping_) return;
-    busy_ = true;
-    const auto job = std::move(jobs_.front());
-    jobs_.pop_front();
-    if (failure_) continue;
-    lock.unlock();
-    std::exception_ptr failure;
-    try {
-      job();
-    } catch (const std::exception& error) {
-      failure = std::make_exception_ptr(LostProcess(explain_(error)));
-    }
-    lock.lock();
-    failure_ = failure;
-  }
-}
-
-void Exchange::wait_until(const std::function<bool()>& condition) {
-  const double start = steady_seconds();
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return failure_ || condition(); });
-  traffic_.seconds += steady_seconds() - start;
-  if (failure_) std::rethrow_exception(failure_);
-}
-
-void Exchange::push(std::function<void()> job) {
-  const std::lock_guard lock(mutex_);
-  jobs_.push_back(std::move(job));
-  changed_.notify_all();
-}
-
-void Exchange::do_now(std::function<void()> job) {
-  push(std::move(job));
-  wait_until([this] { return jobs_.empty() && !busy_; });
+  std::erase(pieces_, nullptr);
 }
 
 std::vector<double> Exchange::gather(const std::vector<double>& own) {
@@ -259,19 +298,34 @@ std::vector<double> Exchange::gather(const std::vector<double>& own) {
   std::vector<double> all(own.size() * static_cast<size_t>(size_));
   const at::Tensor sent = at::tensor(own, at::kDouble);
   const at::Tensor received = at::empty({count * size_}, at::kDouble);
-  do_now([&] { group_.all_gather(received, sent)->wait(); });
+  thread_.push([&] { group_.all_gather(received, sent)->wait(); });
+  thread_.wait();
   std::copy_n(received.const_data_ptr<double>(), all.size(), all.begin());
   return all;
 }
 
-std::string Exchange::text_of_first(const std::string& text) {
-  const auto length = static_cast<int64_t>(gather({static_cast<double>(text.size())}).front());
+std::string Exchange::text_of(int process, const std::string& text) {
+  const auto length =
+      static_cast<int64_t>(gather({static_cast<double>(text.size())})[static_cast<size_t>(process)]);
   const at::Tensor bytes = at::zeros({length}, at::kByte);
   if (bytes.numel() == 0) return "";
-  if (index_ == 0) std::copy(text.begin(), text.end(), bytes.mutable_data_ptr<uint8_t>());
-  do_now([&] { group_.broadcast(bytes, 0)->wait(); });
+  if (index_ == process) std::copy(text.begin(), text.end(), bytes.mutable_data_ptr<uint8_t>());
+  thread_.push([&] { group_.broadcast(bytes, process)->wait(); });
+  thread_.wait();
   const uint8_t* data = bytes.const_data_ptr<uint8_t>();
   return {data, data + bytes.numel()};
+}
+
+void Exchange::bring_to_first(int from, const at::Tensor& bytes) {
+  const bool gives = index_ == from, takes = index_ == 0;
+  if (from == 0) return;
+  const at::Tensor none = at::empty({0}, at::kByte);
+  std::vector<int64_t> sent_counts(static_cast<size_t>(size_), 0), received_counts = sent_counts;
+  (gives ? sent_counts[0] : received_counts[static_cast<size_t>(from)]) = gives || takes ? bytes.numel() : 0;
+  thread_.push([&] {
+    group_.all_to_all(takes ? bytes : none, gives ? bytes : none, received_counts, sent_counts)->wait();
+  });
+  thread_.wait();
 }
 
 }  // namespace galore

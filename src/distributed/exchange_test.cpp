@@ -100,12 +100,76 @@ TEST(Exchange, GivesTheBitsOfOneProcess) {
 
 TEST(Exchange, GivesTheBitsOfOneProcessOn64Ranks) { expect_the_sums_of_one_process({64, 64}, 64); }
 
+at::Tensor bytes_of(const at::Tensor& tensor) { return tensor.view({-1}).view(at::kByte); }
+
+// Each sum has one owner, which sends it to the others with a byte of its own.
+void expect_answers_of_owners(UpdateShare share, int64_t ranks) {
+  const std::vector<GradientSum> alone = sums_of(share);
+  share.processes = ranks;
+  std::atomic<int> differences = 0;
+  in_ranks(ranks, [&](Exchange& exchange) {
+    const UpdateShare own = share.of_process(exchange.index());
+    std::vector<GradientSum> sums = sums_of(own);
+    std::vector<OwnerAnswer> answers(sums.size());
+    exchange.begin_update(own);
+    for (size_t i = 0; i < sums.size(); ++i) {
+      sums[i].owner = i == 3 ? kEveryProcess : static_cast<int>((i + 1) % static_cast<size_t>(ranks));
+      exchange.begin(sums[i]);
+    }
+    for (size_t i = 0; i < sums.size(); ++i) {
+      GradientSum& sum = sums[i];
+      exchange.finish(sum);
+      const bool is_mine = sum.owner == exchange.index();
+      if (sum.owner != kEveryProcess && !is_mine) sum.total = at::zeros_like(alone[i].total);
+      if (sum.owner == kEveryProcess) continue;
+      if (is_mine && sum.reported != (i != 1)) ++differences;
+      answers[i] = {sum.owner, {at::full({1}, is_mine ? 7 : 0, at::kByte), bytes_of(sum.total)}};
+      exchange.begin(answers[i]);
+    }
+    for (size_t i = 0; i < sums.size(); ++i) {
+      if (sums[i].owner != kEveryProcess) exchange.finish(answers[i]);
+      if (!same_bits(sums[i].total, alone[i].total)) ++differences;
+      if (sums[i].owner != kEveryProcess && answers[i].parts[0].item<uint8_t>() != 7) ++differences;
+    }
+  });
+  EXPECT_EQ(differences, 0) << ranks << " ranks";
+}
+
+TEST(Exchange, GivesSumsToOwnersAndTheirAnswersToAll) {
+  for (const int64_t ranks : {2, 3, 7}) {
+    expect_answers_of_owners({8, 8}, ranks);
+    expect_answers_of_owners({8, 8, 1, 0, 0, /*narrow=*/true}, ranks);
+  }
+  expect_answers_of_owners({8, 8, 1, 0, /*missing=*/5}, 4);  // two ranks are idle
+}
+
 TEST(Exchange, GathersNumbersAndTexts) {
   in_ranks(3, [](Exchange& exchange) {
     const double own = exchange.index();
     EXPECT_EQ(exchange.gather({own, 0.1}), (std::vector<double>{0, 0.1, 1, 0.1, 2, 0.1}));
     EXPECT_EQ(exchange.text_of_first(exchange.index() == 0 ? "a b" : "other"), "a b");
     EXPECT_EQ(exchange.text_of_first(""), "");
+    EXPECT_EQ(exchange.text_of(2, exchange.index() == 2 ? "c" : "other"), "c");
+    const at::Tensor bytes = at::full({5}, exchange.index(), at::kByte);
+    exchange.bring_to_first(1, bytes);
+    EXPECT_EQ(bytes.sum().item<int64_t>(), exchange.index() == 2 ? 10 : 5);  // of 1, or its own
+  });
+}
+
+// A sum for its owner and an answer of the same size cost as much as a sum for all.
+TEST(Exchange, SendsToOwnersOnceAndBackOnce) {
+  in_ranks(4, [](Exchange& exchange) {
+    const UpdateShare share{4, 4, 4, exchange.index()};
+    GradientSum sum{{at::ones({399})}, {}, true, /*owner=*/2};
+    sum.total = sum.partials[0];
+    exchange.begin_update(share);
+    exchange.begin(sum);
+    exchange.finish(sum);
+    OwnerAnswer answer{2, {bytes_of(sum.total)}};
+    exchange.begin(answer);
+    exchange.finish(answer);
+    EXPECT_EQ(sum.total.sum().item<float>(), 4 * 399);
+    EXPECT_EQ(exchange.traffic().bytes, exchange.index() == 2 ? 3 * 399 * 4 : 400 * 4);
   });
 }
 

@@ -73,7 +73,4 @@ std::unique_ptr<Group> make_group(Store& store, const GroupOptions& options);
 // Returns a new c10d::Backend over NCCL, for group_gloo.cpp. `store` is a c10d::Store.
 void* nccl_backend(void* store, const GroupOptions& options);
 
-// Returns the local address from which packets to `host` leave. This process does not send any.
-std::string address_towards(const std::string& host, int64_t port);
-
 }  // namespace galore

@@ -65,23 +65,6 @@ Member member_from(const std::string& text) {
   return member;
 }
 
-Watchdog::Watchdog(double seconds, std::string line)
-    : thread_([this, seconds, line = std::move(line)] {
-        std::unique_lock lock(mutex_);
-        if (changed_.wait_for(lock, duration<double>(seconds), [this] { return done_; })) return;
-        print_line(line);
-        ::_exit(1);
-      }) {}
-
-Watchdog::~Watchdog() {
-  {
-    const std::lock_guard lock(mutex_);
-    done_ = true;
-  }
-  changed_.notify_all();
-  thread_.join();
-}
-
 Heartbeat::Heartbeat(std::unique_ptr<Store> store, std::string prefix, std::vector<Member> members,
                      int64_t rank, double timeout)
     : prefix_(std::move(prefix)),

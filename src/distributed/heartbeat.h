@@ -27,21 +27,6 @@ Member this_process(int64_t rank);
 std::string text_of(const Member& member);
 Member member_from(const std::string& text);
 
-// Ends the program when a step takes too long that nothing can interrupt. `line` goes to stderr.
-class Watchdog {
- public:
-  Watchdog(double seconds, std::string line);
-  ~Watchdog();
-  Watchdog(const Watchdog&) = delete;
-  Watchdog& operator=(const Watchdog&) = delete;
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool done_ = false;
-  std::thread thread_;
-};
-
 class Heartbeat {
  public:
   // The store is a client of this object alone.

@@ -14,6 +14,7 @@ struct Direction {
   at::Tensor dense;
   at::Tensor left, right;
   double scale = 1;
+  at::Tensor low_rank = {};  // left right is its lift by the weight's subspace
 };
 
 }  // namespace galore

@@ -55,6 +55,8 @@ class GradientBuffer : public GradientSink {
   // Returns the sum over the processes that this process takes part in. It is valid when the process's share
   // is complete. While the update lasts, the caller may add to its total.
   GradientSum& sum() { return sum_; }
+  // Call it when another process tells whether any use had a gradient.
+  void set_reported(bool reported) { sum_.reported = reported; }
   // Returns true when the update is complete and no use had a gradient, as those of an expert that no token
   // chose. The gradient is 0 then.
   bool missing() const { return !update_.ignored && complete() && !sum_.reported; }

@@ -62,10 +62,13 @@ Optimizer::Optimizer(const ParameterList& parameters, const OptimizerOptions& op
   const ParameterList trainable = those(parameters, [](const Parameter* p) { return p->trainable; });
   grouping_ = group(trainable, options_);
   const int64_t num_layers = count_layers(parameters);
+  // A layer that listens changes weights and their state between updates, in every process.
+  if (!listeners_.empty()) options_.exchange_updates = "all";
+  const auto places = places_of(trainable, options_, grouping_.projected, num_layers, collective);
   UpdateDriver::Weights weights;
   for (size_t i = 0; i < trainable.size(); ++i)
     weights.push_back(std::make_unique<WeightState>(*trainable[i], options_, grouping_.projected[i],
-                                                    num_layers, workspace));
+                                                    num_layers, workspace, places[i]));
   driver_ = std::make_unique<UpdateDriver>(options_, std::move(weights), workspace, collective);
 }
 
@@ -105,6 +108,13 @@ Subspace* Optimizer::subspace_of(const Parameter& parameter) const {
     if (&weight->parameter == &parameter && weight->subspace() && weight->subspace()->established())
       return weight->subspace();
   return nullptr;
+}
+
+std::vector<int64_t> Optimizer::owned_bytes(int64_t processes) const {
+  std::vector<int64_t> bytes(static_cast<size_t>(processes), 0);
+  for (const auto& weight : driver_->weights())
+    if (weight->place.is_owned()) bytes[static_cast<size_t>(weight->place.owner)] += weight->place.bytes;
+  return bytes;
 }
 
 bool Optimizer::lifts_lazily() const {

@@ -72,6 +72,8 @@ class Optimizer {
 
   int64_t num_updates() const;
   bool lifts_lazily() const;  // true if any weight is lifted lazily
+  // Returns the bytes of the state that each of several processes has alone (ownership.h).
+  std::vector<int64_t> owned_bytes(int64_t processes) const;
   // Returns the subspace of a parameter's gradient, or null if it has none or no direction of it is known
   // yet.
   Subspace* subspace_of(const Parameter& parameter) const;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <sstream>
 
 #include "core/clock.h"
 #include "core/errors.h"
@@ -17,13 +18,16 @@ UpdateDriver::UpdateDriver(const OptimizerOptions& options, Weights weights, Wor
   stagger_refreshes();
 }
 
-// Staggers the refreshes so that no update refreshes all bases.
+// Staggers the refreshes so that no update refreshes all bases. A process without the basis of a weight
+// counts it all the same.
 void UpdateDriver::stagger_refreshes() {
-  std::vector<Subspace*> all;
-  for (const auto& weight : weights_)
-    if (Subspace* subspace = weight->subspace()) all.push_back(subspace);
-  for (size_t k = 0; k < all.size(); ++k)
-    all[k]->stagger(static_cast<int64_t>(k), static_cast<int64_t>(all.size()));
+  const auto count =
+      std::count_if(weights_.begin(), weights_.end(), [](const auto& w) { return w->has_basis(); });
+  int64_t k = 0;
+  for (const auto& weight : weights_) {
+    if (Subspace* subspace = weight->subspace()) subspace->stagger(k, count);
+    k += weight->has_basis() ? 1 : 0;
+  }
 }
 
 void UpdateDriver::begin(double learning_rate, const UpdateShare& share) {
@@ -31,6 +35,7 @@ void UpdateDriver::begin(double learning_rate, const UpdateShare& share) {
   writer_.begin(learning_rate, num_updates_);
   collective_.begin_update(share);
   awaited_.clear();
+  told_.clear();
   report_ = {};
   for (const auto& weight : weights_) {
     GradientBuffer::Update update = weight->plan_update(share, num_updates_);
@@ -47,22 +52,34 @@ void UpdateDriver::complete(WeightState& weight) {
   if (gradient.ignored() || collective_.size() == 1) return arrive(weight);
   // All processes must decide alike, whatever their shares. In layer-wise mode a gradient that is as large as
   // all that may be under way stays in its buffer, which needs less memory.
-  const bool is_large = gradient.sum().total.numel() > kExchangeWindow;
-  const bool waits = weight.projects_at_once() || (options_.layerwise && is_large);
-  if (!waits) gradient.leave_buffer();
+  const bool is_large = options_.layerwise && gradient.sum().total.numel() > kExchangeWindow;
+  const bool waits = weight.projects_at_once() || is_large;
+  if (is_large) receive_beside_gradient();
+  gradient.sum().owner = weight.place.owner;
+  if (!waits && weight.place.is_here) gradient.leave_buffer();
   collective_.begin(gradient.sum());
-  awaited_.push_back(&weight);
+  awaited_.push_back({&weight, /*is_answer=*/false});
   if (waits) return receive_all();
   while (collective_.is_crowded()) receive();
 }
 
+// The updates of the weights that wait must leave alone the shared buffer, which holds a gradient.
+void UpdateDriver::receive_beside_gradient() {
+  writer_.spare_shared_buffer(true);
+  receive_all();
+  writer_.spare_shared_buffer(false);
+}
+
 void UpdateDriver::receive() {
-  WeightState& weight = *awaited_.front();
+  const auto [weight, is_answer] = awaited_.front();
   awaited_.pop_front();
-  collective_.finish(weight.gradient->sum());
-  weight.gradient->take_sum();
-  arrive(weight);
-  weight.gradient->drop_sum();
+  if (is_answer) return take_answer(*weight);
+  GradientBuffer& gradient = *weight->gradient;
+  collective_.finish(gradient.sum());
+  if (!weight->place.is_here) return arrive(*weight);
+  gradient.take_sum();
+  arrive(*weight);
+  gradient.drop_sum();
 }
 
 void UpdateDriver::receive_all() {
@@ -70,11 +87,11 @@ void UpdateDriver::receive_all() {
 }
 
 void UpdateDriver::arrive(WeightState& weight) {
-  weight.squared_norm = weight.gradient->squared_norm();
-  if (weight.gradient->missing()) return;
-  if (weight.gradient->projected() && !options_.wants_exact_norm()) report_.norm_is_projected = true;
-  if (weight.projects_at_once()) project_at_once(weight);
-  if (options_.layerwise) apply(weight, layerwise_clip_factor(weight));
+  if (weight.place.is_here) {
+    weight.squared_norm = weight.gradient->squared_norm();
+    if (!weight.gradient->missing() && weight.projects_at_once()) project_at_once(weight);
+  }
+  if (options_.layerwise) update(weight, layerwise_clip_factor(weight));
 }
 
 void UpdateDriver::project_at_once(WeightState& weight) {
@@ -110,59 +127,145 @@ double UpdateDriver::layerwise_clip_factor(const WeightState& weight) const {
 
 UpdateReport UpdateDriver::finish(bool discard) {
   receive_all();
+  if (!options_.layerwise) share_norms();
   double squared_norm = 0, finite_squared_norm = 0;
   for (const auto& weight : weights_) {
-    GALORE_ASSERT(discard || weight->gradient->complete());
+    const GradientBuffer& gradient = *weight->gradient;
+    GALORE_ASSERT(discard || gradient.complete());
     squared_norm += weight->squared_norm;
     if (std::isfinite(weight->squared_norm)) finite_squared_norm += weight->squared_norm;
+    if (weight->forms_low_rank && !gradient.missing() && !options_.wants_exact_norm())
+      report_.norm_is_projected = true;
   }
   report_.gradient_norm = std::sqrt(squared_norm);
-  if (discard) {
-    report_notices();
-    return report_;
-  }
-  if (!options_.layerwise) {
-    // A gradient that is not finite is left out of the update, so it must not change the clipping of the
-    // others.
-    report_.clip_factor = clip_factor_for(std::sqrt(finite_squared_norm));
-    for (const auto& weight : weights_) apply(*weight, report_.clip_factor);
-  }
-  if (finite_squared_norm > 0) previous_norm_ = std::sqrt(finite_squared_norm);
+  // A gradient that is not finite is left out of the update, so it must not change the clipping of the
+  // others.
+  if (!discard && !options_.layerwise) update_all(clip_factor_for(std::sqrt(finite_squared_norm)));
+  share_notices();
   report_notices();
+  if (discard) return report_;
+  if (finite_squared_norm > 0) previous_norm_ = std::sqrt(finite_squared_norm);
   report_mean_rank();
   ++num_updates_;
   return report_;
 }
 
-void UpdateDriver::apply(WeightState& weight, double clip_factor) {
+void UpdateDriver::update_all(double clip_factor) {
+  report_.clip_factor = clip_factor;
+  for (const auto& weight : weights_) {
+    update(*weight, clip_factor);
+    while (collective_.is_crowded()) receive();
+  }
+  receive_all();
+}
+
+void UpdateDriver::update(WeightState& weight, double clip_factor) {
+  if (weight.gradient->ignored()) return;
+  Decision decision;
+  if (weight.place.is_here) decision = decide(weight, clip_factor);
+  if (!weight.place.is_owned()) return report(weight, decision.facts);
+  weight.answer.prepare(weight, decision.facts, decision.low_rank);
+  collective_.begin(weight.answer.bytes());
+  awaited_.push_back({&weight, /*is_answer=*/true});
+}
+
+UpdateDriver::Decision UpdateDriver::decide(WeightState& weight, double clip_factor) {
+  Decision decision;
+  UpdateFacts& facts = decision.facts;
+  facts.squared_norm = weight.squared_norm;
   // Without a gradient, weight and state stay as they are and a refresh stays due, as in PyTorch's
   // optimizers.
-  if (weight.gradient->ignored() || weight.gradient->missing()) return;
-  const double start = steady_seconds();
-  if (!weight.gradient_is_finite(clip_factor)) {
-    ++report_.num_skipped;
+  if (weight.gradient->missing()) {
+    facts.reported = 0;
+  } else if (!weight.gradient_is_finite(clip_factor)) {
+    facts.skipped = 1;
     add_notice(
         weight,
         "the gradient or its square is not finite: the weight, its state and its basis stay as they were");
-    return;
+  } else {
+    decision.low_rank = apply(weight, clip_factor, facts);
   }
+  for (const auto& [name, notice] : notices_) facts.notices += name == weight.parameter.name ? 1 : 0;
+  return decision;
+}
+
+// Returns the low-rank direction, if the method's direction is a lift.
+at::Tensor UpdateDriver::apply(WeightState& weight, double clip_factor, UpdateFacts& facts) {
+  const double start = steady_seconds();
   ++weight.step;
   at::Tensor gradient = weight.gradient->gradient();
-  if (clip_factor < 1) {
-    gradient.mul_(clip_factor);
-    report_.clip_factor = std::min(report_.clip_factor, clip_factor);
-  }
+  if (clip_factor < 1) gradient.mul_(clip_factor);
+  facts.clip_factor = std::min(1.0, clip_factor);
   if (weight.decay_belongs_to_basis()) writer_.add_decay(weight, gradient);
   if (weight.refresh_due && !weight.gradient->projected()) writer_.fold(weight);
-  writer_.take(weight, direction_of(weight, gradient));
+  const Direction direction = direction_of(weight, gradient);
+  facts.moves = direction.dense.defined() || direction.left.defined() ? 1 : 0;
+  facts.scale = direction.scale;
+  writer_.take(weight, direction);
   const double elapsed = steady_seconds() - start;
   report_.seconds += elapsed;
-  if (!weight.refresh_due) return;
+  if (weight.refresh_due) {
+    const Subspace& subspace = *weight.subspace();
+    facts.rank = static_cast<double>(subspace.rank());
+    facts.captured_energy = subspace.captured_energy().value_or(-1);
+    // A refresh before this function has counted its own time.
+    if (!weight.gradient->projected()) report_.refresh_seconds += elapsed;
+  }
+  return direction.low_rank;
+}
+
+void UpdateDriver::report(const WeightState& weight, const UpdateFacts& facts) {
+  report_.num_skipped += facts.skipped > 0 ? 1 : 0;
+  if (!facts.changes()) return;
+  report_.clip_factor = std::min(report_.clip_factor, facts.clip_factor);
+  if (facts.rank == 0) return;
   ++report_.num_refreshed;
-  const Subspace& subspace = *weight.subspace();
-  report_.refreshed.push_back({weight.parameter.name, subspace.rank(), subspace.captured_energy()});
-  // A refresh before this function has counted its own time.
-  if (!weight.gradient->projected()) report_.refresh_seconds += elapsed;
+  report_.refreshed.push_back({weight.parameter.name, static_cast<int64_t>(facts.rank), std::nullopt});
+  if (facts.captured_energy >= 0) report_.refreshed.back().captured_energy = facts.captured_energy;
+}
+
+void UpdateDriver::take_answer(WeightState& weight) {
+  collective_.finish(weight.answer.bytes());
+  const UpdateFacts facts = weight.answer.facts();
+  if (!weight.place.is_here) follow(weight, facts);
+  report(weight, facts);
+  if (facts.notices > 0) told_.push_back(&weight);
+  weight.answer.reset();
+}
+
+void UpdateDriver::follow(WeightState& weight, const UpdateFacts& facts) {
+  weight.squared_norm = facts.squared_norm;
+  weight.gradient->set_reported(facts.reported > 0);
+  if (!facts.changes()) return;
+  const double start = steady_seconds();
+  ++weight.step;
+  if (weight.refresh_due) {
+    writer_.fold(weight);
+    weight.answer.take_basis(*weight.subspace());
+  }
+  if (weight.place.answer == StatePlace::Answer::direction && facts.moves > 0)
+    writer_.take(weight, weight.subspace()->lift(weight.answer.low_rank(), facts.scale));
+  report_.seconds += steady_seconds() - start;
+}
+
+// Tells all processes the norms of the gradients that only their owners have. They need them before the first
+// weight is clipped.
+void UpdateDriver::share_norms() {
+  const auto is_owned = [](const auto& weight) { return weight->place.is_owned(); };
+  if (std::none_of(weights_.begin(), weights_.end(), is_owned)) return;
+  std::vector<double> own;
+  for (const auto& weight : weights_) {
+    own.push_back(weight->squared_norm);
+    own.push_back(weight->gradient->sum().reported ? 1 : 0);
+  }
+  const std::vector<double> all = collective_.gather(own);
+  for (size_t i = 0; i < weights_.size(); ++i) {
+    WeightState& weight = *weights_[i];
+    if (weight.place.is_here) continue;
+    const size_t at = static_cast<size_t>(weight.place.owner) * own.size() + 2 * i;
+    weight.squared_norm = all[at];
+    weight.gradient->set_reported(all[at + 1] > 0);
+  }
 }
 
 Direction UpdateDriver::direction_of(WeightState& weight, at::Tensor gradient) {
@@ -177,6 +280,17 @@ Direction UpdateDriver::direction_of(WeightState& weight, at::Tensor gradient) {
 
 void UpdateDriver::add_notice(const WeightState& weight, const std::string& notice) {
   notices_.emplace_back(weight.parameter.name, notice);
+}
+
+// Owners tell the messages about their weights to all.
+void UpdateDriver::share_notices() {
+  for (const WeightState* weight : told_) {
+    std::string text;
+    for (const auto& [name, notice] : notices_)
+      if (weight->place.is_here && name == weight->parameter.name) text += notice + "\n";
+    std::istringstream lines(collective_.text_of(weight->place.owner, text));
+    for (std::string line; !weight->place.is_here && std::getline(lines, line);) add_notice(*weight, line);
+  }
 }
 
 // Weights with the same notice share one line.

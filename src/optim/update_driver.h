@@ -41,15 +41,30 @@ class UpdateDriver {
   // Called when the share of this process is complete. Its sum over the processes is exchanged while the
   // backward pass goes on.
   void complete(WeightState& weight);
-  // Waits until the gradient is summed over the processes, for the weights that were first to be complete.
+  // Wait for the oldest sum or answer, or for all of them.
   void receive();
   void receive_all();
-  // Called when the gradient is complete.
+  void receive_beside_gradient();
+  // Called when the gradient is complete, or another process has it.
   void arrive(WeightState& weight);
   void project_at_once(WeightState& weight);
   void refresh(WeightState& weight, const GradientOperator& gradient);
-  void apply(WeightState& weight, double clip_factor);
+  void update_all(double clip_factor);
+  // Makes the update of a weight, or begins to wait for its owner's answer.
+  void update(WeightState& weight, double clip_factor);
+  struct Decision {
+    UpdateFacts facts;
+    at::Tensor low_rank;
+  };
+  Decision decide(WeightState& weight, double clip_factor);
+  at::Tensor apply(WeightState& weight, double clip_factor, UpdateFacts& facts);
   Direction direction_of(WeightState& weight, at::Tensor gradient);
+  void take_answer(WeightState& weight);
+  // Makes the update of a weight by its owner's answer.
+  void follow(WeightState& weight, const UpdateFacts& facts);
+  void report(const WeightState& weight, const UpdateFacts& facts);
+  void share_norms();
+  void share_notices();
   double clip_factor_for(double norm) const;
   double layerwise_clip_factor(const WeightState& weight) const;
   void add_notice(const WeightState& weight, const std::string& notice);
@@ -61,8 +76,13 @@ class UpdateDriver {
   Weights weights_;
   WeightWriter writer_;
   int64_t num_updates_ = 0;
-  double previous_norm_ = 0;          // 0: none yet
-  std::deque<WeightState*> awaited_;  // weights with sums that are not finished, in the order of their begin
+  double previous_norm_ = 0;  // 0: none yet
+  struct Awaited {
+    WeightState* weight;
+    bool is_answer;  // or a sum
+  };
+  std::deque<Awaited> awaited_;     // in the order of their begin
+  std::vector<WeightState*> told_;  // weights with messages by their owners
   UpdateReport report_;
   std::vector<std::pair<std::string, std::string>> notices_;  // pairs of parameter and text
 };

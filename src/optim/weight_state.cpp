@@ -21,8 +21,9 @@ WeightState::WeightState(Parameter& parameter, const OptimizerOptions& options, 
 }
 
 WeightState::WeightState(Parameter& parameter, const OptimizerOptions& options, bool targeted,
-                         int64_t num_layers, Workspace& workspace)
+                         int64_t num_layers, Workspace& workspace, const StatePlace& at)
     : WeightState(parameter, options, find_override(options, parameter)) {
+  place = at;
   const bool by_pattern = &settings != &*options.settings && !options.choices.count(parameter.name);
   described_ = {.name = parameter.name,
                 .shape = matrix_sizes(parameter),
@@ -30,9 +31,19 @@ WeightState::WeightState(Parameter& parameter, const OptimizerOptions& options, 
                 .role = parameter.role,
                 .layer = parameter.layer,
                 .num_layers = num_layers};
-  method = make_method(settings, described_, workspace);
-  if (options.master_weights) copy_to_master(workspace.ledger());
+  method = place.is_here ? make_method(settings, described_, workspace)
+                         : make_follower({settings, described_, workspace}, place.answer);
+  if (has_master()) copy_to_master(workspace.ledger());
   lazy = make_lazy_lift(workspace.ledger());
+}
+
+bool WeightState::has_method() const {
+  return settings.method && (described_.targeted || settings.method->traits().takes_every_weight);
+}
+
+// The owner sends the value that is rounded from its master weight.
+bool WeightState::has_master() const {
+  return options.master_weights && (place.is_here || place.answer != StatePlace::Answer::value);
 }
 
 void WeightState::copy_to_master(Ledger& ledger) {
@@ -121,7 +132,9 @@ GradientBuffer::Update WeightState::plan_update(const UpdateShare& share, int64_
     update.subspace = subspace();
     update.exact_norm = options.wants_exact_norm();
   }
-  update.shared = (options.layerwise || projects_at_once()) && share.count() <= 1 && parameter.uses == 1;
+  // The sum of these gradients leaves the buffer at once.
+  const bool leaves = options.layerwise || projects_at_once() || !place.is_here;
+  update.shared = leaves && share.count() <= 1 && parameter.uses == 1;
   return update;
 }
 
@@ -134,6 +147,7 @@ RandomStream WeightState::stream(const char* purpose, int64_t update) const {
 }
 
 void WeightState::visit(StateVisitor& visitor) {
+  if (place.is_owned() && visitor.owned(parameter.name + ".", place.owner, place.is_here)) return;
   PrefixVisitor own(visitor, parameter.name + ".");
   own.scalar("step", step);
   if (master.defined()) own.tensor("master_weight", master);

@@ -15,14 +15,17 @@
 #include "optim/methods/method.h"
 #include "optim/methods/method_kind.h"
 #include "optim/optimizer_options.h"
+#include "optim/ownership.h"
+#include "optim/weight_answer.h"
 
 namespace galore {
 
 struct WeightState {
   // `targeted` means that the weight is projected if its method projects. `num_layers` is the model's number
-  // of layers. All three references must outlive this object.
+  // of layers. `place` says how much of the state this process has. All three references must outlive this
+  // object.
   WeightState(Parameter& parameter, const OptimizerOptions& options, bool targeted, int64_t num_layers,
-              Workspace& workspace);
+              Workspace& workspace, const StatePlace& place = {});
   WeightState(const WeightState&) = delete;
   WeightState& operator=(const WeightState&) = delete;
 
@@ -46,6 +49,10 @@ struct WeightState {
   // Makes the method's state anew if the parameter has got other sizes. The averages keep the elements that
   // both sizes have, and counts go on. A method with a basis is an Error.
   void follow_sizes(Workspace& workspace);
+  // Returns true if the method is used for this weight, and not its rule alone.
+  bool has_method() const;
+  // Returns true if the weight has a basis that is refreshed from time to time, at its owner at least.
+  bool has_basis() const { return place.has_basis || subspace(); }
   // Returns the basis that is refreshed from time to time, or null.
   Subspace* subspace() const { return method->subspace(); }
   RandomStream stream(const char* purpose, int64_t update) const;
@@ -56,7 +63,8 @@ struct WeightState {
   const OptimizerOptions& options;
   const OptimizerSettings& settings;  // the override's settings if one matches
   double learning_rate_factor = 1, weight_decay = 0;
-  std::unique_ptr<Method> method;
+  StatePlace place;
+  std::unique_ptr<Method> method;  // elsewhere than at the owner: a follower (ownership.h)
   at::Tensor master;               // an fp32 copy of the weight, or undefined
   std::unique_ptr<LazyLift> lazy;  // or null
   std::unique_ptr<GradientBuffer> gradient;
@@ -67,9 +75,11 @@ struct WeightState {
   bool refresh_due = false;
   bool forms_low_rank = false;  // no full gradient is formed
   double squared_norm = 0;
+  WeightAnswer answer;  // of the owner to the other processes
 
  private:
   WeightState(Parameter& parameter, const OptimizerOptions& options, const WeightOverride* own);
+  bool has_master() const;
   void copy_to_master(Ledger& ledger);
   std::unique_ptr<LazyLift> make_lazy_lift(Ledger& ledger) const;
   bool refreshes_by_products(int64_t micro_batches) const;

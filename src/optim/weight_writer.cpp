@@ -26,8 +26,8 @@ void change_weight(WeightState& weight, const Change& change) {
 // Returns a buffer for the one weight that is being updated. The buffer is free then: a full gradient has
 // been consumed, and low-rank gradients use another buffer.
 at::Tensor WeightWriter::full_size_buffer(const WeightState& weight) {
-  return workspace_.get(Owner::gradients, GradientBuffer::kSharedBuffer, matrix_sizes(weight.parameter),
-                        at::kFloat);
+  const char* const name = spares_ ? "optimizer.full_direction" : GradientBuffer::kSharedBuffer;
+  return workspace_.get(Owner::gradients, name, matrix_sizes(weight.parameter), at::kFloat);
 }
 
 // Computes target += factor * scale * left right. The factor is applied to a copy of the smaller matrix.

@@ -19,6 +19,8 @@ class WeightWriter {
     learning_rate_ = learning_rate;
     updates_ = updates;
   }
+  // Lets the next calls use a buffer of their own instead of the one that gradients share.
+  void spare_shared_buffer(bool spare) { spares_ = spare; }
   // Subtracts the learning rate times `direction` from the weight or its lazy part, and applies decoupled
   // decay. An empty direction changes nothing.
   void take(WeightState& weight, Direction direction);
@@ -38,6 +40,7 @@ class WeightWriter {
   Workspace& workspace_;
   double learning_rate_ = 0;
   int64_t updates_ = 0;
+  bool spares_ = false;
 };
 
 }  // namespace galore

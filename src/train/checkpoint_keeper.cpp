@@ -5,6 +5,7 @@
 #include <cmath>
 #include <map>
 
+#include "checkpoint/gathered_state.h"
 #include "checkpoint/run_checkpoint.h"
 #include "core/errors.h"
 #include "train/distribution.h"
@@ -105,10 +106,14 @@ void CheckpointKeeper::adopt_best(RunState& state) {
 
 Path CheckpointKeeper::save(const RunParts& parts, RunState& state, Collective& collective) {
   adopt_best(state);
-  in_first(collective, [&] {
-    save_checkpoint(options_.output_dir, parts, state);
+  GatheredState optimizer(collective);
+  if (parts.optimizer) parts.optimizer->visit(optimizer);
+  optimizer.meet();
+  const auto save = [&] {
+    save_checkpoint(options_.output_dir, parts, state, optimizer);
     prune(options_.output_dir, options_.save_total_limit, state.best_checkpoint);
-  });
+  };
+  in_first(collective, save, [&] { optimizer.serve(); });
   saved_step_ = state.step;
   return checkpoint_path(options_.output_dir, state.step);
 }

@@ -57,6 +57,12 @@ void declare_distribution(OptionTable& table, TrainOptions& o) {
            "number format in which gradients are sent; bfloat16 halves the bytes and rounds the sums of "
            "groups")
       .choices({"float32", "bfloat16"});
+  table
+      .add(
+          "exchange_updates", &o.exchange_updates,
+          "processes that keep a weight's optimizer state and make its updates; owners: one, which sends the "
+          "update to the others, all: each, auto: owners where that sends no more bytes")
+      .choices({"auto", "owners", "all"});
   table.add("dist_init", &o.dist_init,
             "where the processes meet: tcp://host:port or file:///path; default: the launcher's place");
   table.add("dist_interface", &o.dist_interface, "network interface, such as eth1; default: chosen");
@@ -146,6 +152,13 @@ void resolve_groups(TrainOptions& options, std::vector<std::string>& notes) {
         "expected update with several processes or groups: with first_micro_batch all would wait for one");
 }
 
+// The sources of a mixture are compared by gradients inside the bases of all weights, so every process needs
+// all bases there.
+void choose_owners(TrainOptions& options) {
+  options.optimizer.exchange_dtype = options.exchange_dtype;
+  options.optimizer.exchange_updates = options.mixture_learning == "none" ? options.exchange_updates : "all";
+}
+
 TrainOptions as_one_process(TrainOptions options) {
   static_cast<DistributionOptions&>(options) = {};
   if (options.processes > 1 && options.device.starts_with("cuda")) options.device = "cuda";
@@ -154,7 +167,8 @@ TrainOptions as_one_process(TrainOptions options) {
   return options;
 }
 
-void in_first(Collective& collective, const std::function<void()>& work) {
+void in_first(Collective& collective, const std::function<void()>& work,
+              const std::function<void()>& meanwhile) {
   if (collective.size() == 1) return work();
   std::string failure;
   std::exception_ptr error;
@@ -164,6 +178,7 @@ void in_first(Collective& collective, const std::function<void()>& work) {
       failure = e.what();
       error = std::current_exception();
     }
+  if (meanwhile) meanwhile();
   failure = collective.text_of_first(failure);
   if (error) std::rethrow_exception(error);
   if (!failure.empty()) throw LostProcess("[distributed] rank 0: " + failure);
@@ -203,6 +218,7 @@ void require_equal_options(const TrainOptions& options, Collective& collective) 
   std::string own;
   for (const auto& [name, value] : configuration_of(as_one_process(options)))
     own += fmt::format("{}={}\n", name, value);
+  own += fmt::format("exchange_updates={}\n", options.exchange_updates);
   const std::string first = collective.text_of_first(own);
   const bool is_equal = own == first;
   const std::vector<double> all = collective.gather({is_equal ? 1.0 : 0.0});

@@ -25,11 +25,15 @@ void keep_sums(TrainOptions& options, OptionTable& table, Collective& collective
 void share_micro_batches(TrainOptions& options, std::vector<std::string>& notes);
 // Turns reduction_groups into a number.
 void resolve_groups(TrainOptions& options, std::vector<std::string>& notes);
+// Tells the optimizer which processes keep its state.
+void choose_owners(TrainOptions& options);
 // Returns the options of a run of one process with the same results.
 TrainOptions as_one_process(TrainOptions options);
 
-// Calls `work` in process 0. If it fails, it fails for all processes.
-void in_first(Collective& collective, const std::function<void()>& work);
+// Calls `work` in process 0. If it fails, it fails for all processes. `meanwhile` is what the others do for
+// the work; process 0 calls it as well, after the work or its failure.
+void in_first(Collective& collective, const std::function<void()>& work,
+              const std::function<void()>& meanwhile = nullptr);
 // Sets `tensor` to that of process 0, which has the same shape and dtype.
 void take_from_first(const at::Tensor& tensor, Collective& collective);
 // Throws an Error that names a process and a weight if the processes do not hold the same weights, as after

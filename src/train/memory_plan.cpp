@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <numeric>
 #include <utility>
@@ -37,40 +38,75 @@ std::string saving(const MemoryPlan& plan, const MemoryPlan& reference) {
                      100 * static_cast<double>(saved) / static_cast<double>(reference.total()));
 }
 
+int64_t num_nodes(const UpdateShare& share) {
+  return std::ssize(largest_nodes(share.leaves(), {share.first_group(), share.end_group()}));
+}
+
+// The bytes that each process sends.
+using Sent = std::vector<double>;
+
+double sum_of(const Sent& sent) { return std::accumulate(sent.begin(), sent.end(), 0.0); }
+
 // A process in a plan: it sends and receives nothing.
 class PlannedProcess : public Collective {
  public:
-  explicit PlannedProcess(const UpdateShare& share) : share_(share) {}
+  explicit PlannedProcess(const UpdateShare& share)
+      : share_(share), sent_(static_cast<size_t>(share.processes), 0) {}
   int index() const override { return static_cast<int>(share_.index); }
   int size() const override { return static_cast<int>(share_.processes); }
   void begin_update(const UpdateShare&) override {}
   void begin(GradientSum& sum) override {
-    const int64_t numbers = sum.total.numel();
-    numbers_ += numbers;
-    int64_t& least = least_.try_emplace(&sum, numbers).first->second;
-    least = std::min(least, numbers);
+    const double others = static_cast<double>(size() - 1), bytes = share_.narrow ? 2 : 4;
+    const double elements = static_cast<double>(sum.total.numel() + 1);  // with the report
+    numbers_ += sum.total.numel();
+    Sent sent;
+    for (int process = 0; process < size(); ++process) {
+      const auto nodes = static_cast<double>(num_nodes(share_.of_process(process)));
+      const double times = sum.owner == kEveryProcess ? others / size() * (nodes + 1)
+                           : sum.owner == process     ? 0
+                                                      : nodes;
+      sent.push_back(times * elements * bytes);
+    }
+    count(&sum, sent);
+  }
+  void begin(OwnerAnswer& answer) override {
+    Sent sent(static_cast<size_t>(size()), 0);
+    for (const at::Tensor& part : answer.parts)
+      sent[static_cast<size_t>(answer.owner)] += static_cast<double>((size() - 1) * part.numel());
+    count(&answer, sent);
   }
   void finish(GradientSum&) override {}
-  std::vector<double> gather(const std::vector<double>& own) override { return own; }
-  std::string text_of_first(const std::string& text) override { return text; }
-  // Returns the numbers of all sums since the last call.
-  int64_t take_numbers() { return std::exchange(numbers_, 0); }
-  // Returns the numbers of all weights in updates that do not refresh their bases.
-  int64_t without_refreshes() const {
-    int64_t all = 0;
-    for (const auto& [sum, numbers] : least_) all += numbers;
+  void finish(OwnerAnswer&) override {}
+  std::vector<double> gather(const std::vector<double>& own) override {
+    std::vector<double> all;
+    for (int process = 0; process < size(); ++process) all.insert(all.end(), own.begin(), own.end());
+    return all;
+  }
+  std::string text_of(int, const std::string& text) override { return text; }
+  void bring_to_first(int, const at::Tensor&) override {}
+  // Return what was sent since the last call, and the numbers of all sums so far.
+  Sent take_sent() { return std::exchange(sent_, Sent(sent_.size(), 0)); }
+  int64_t numbers() const { return numbers_; }
+  // Returns what all weights send in updates that do not refresh their bases.
+  Sent without_refreshes() const {
+    Sent all(sent_.size(), 0);
+    for (const auto& [transfer, sent] : least_)
+      for (size_t i = 0; i < all.size(); ++i) all[i] += sent[i];
     return all;
   }
 
  private:
-  UpdateShare share_;
-  int64_t numbers_ = 0;
-  std::map<const GradientSum*, int64_t> least_;
-};
+  void count(const void* transfer, const Sent& sent) {
+    for (size_t i = 0; i < sent_.size(); ++i) sent_[i] += sent[i];
+    Sent& least = least_.try_emplace(transfer, sent).first->second;
+    if (sum_of(sent) < sum_of(least)) least = sent;
+  }
 
-int64_t num_nodes(const UpdateShare& share) {
-  return std::ssize(largest_nodes(share.leaves(), {share.first_group(), share.end_group()}));
-}
+  UpdateShare share_;
+  Sent sent_;
+  int64_t numbers_ = 0;
+  std::map<const void*, Sent> least_;
+};
 
 int64_t trained_numbers(TrainableModel& model) {
   int64_t count = 0;
@@ -79,39 +115,55 @@ int64_t trained_numbers(TrainableModel& model) {
   return count;
 }
 
-// The numbers that a process sends in an update that refreshes all bases, and in one without refreshes.
-struct SentNumbers {
-  int64_t first = 0, least = 0;
+struct PlannedTraffic {
+  Sent first, least;    // in an update that refreshes all bases, and in one without refreshes
+  int64_t numbers = 0;  // of the sums of the first update
 };
 
 // Makes three updates. The first one refreshes all bases. Of the next two updates, at least one does not
 // refresh a given weight's basis.
-SentNumbers plan_updates(RunObjects& run, PlannedProcess& process, const UpdateShare& share,
-                         const Batch& batch) {
-  SentNumbers sent;
+PlannedTraffic plan_updates(RunObjects& run, PlannedProcess& process, const UpdateShare& share,
+                            const Batch& batch) {
+  PlannedTraffic traffic;
   for (int update = 0; update < 3; ++update) {
     run.optimizer->begin_update(0, share);
     for (int64_t i = 0; i < share.count(); ++i) run.model->train_step(batch, 1);
     run.optimizer->finish_update();
-    const int64_t numbers = process.take_numbers();
-    if (update == 0) sent = {numbers, numbers};
-    sent.least = std::min(sent.least, numbers);
+    const Sent sent = process.take_sent();
+    if (update == 0) traffic = {sent, sent, process.numbers()};
+    if (sum_of(sent) < sum_of(traffic.least)) traffic.least = sent;
   }
-  sent.least = std::min(sent.least, process.without_refreshes());
-  return sent;
+  const Sent without = process.without_refreshes();
+  if (sum_of(without) < sum_of(traffic.least)) traffic.least = without;
+  return traffic;
 }
 
-void count_traffic(MemoryPlan& plan, RunObjects& run, const SentNumbers& sent, int64_t gap) {
-  plan.exchanged = sent.least;
-  plan.exchanged_mean = sent.least + (sent.first - sent.least) / std::max<int64_t>(1, gap);
+void count_traffic(MemoryPlan& plan, RunObjects& run, const PlannedTraffic& traffic, int64_t gap) {
+  plan.sent.clear();
+  plan.sent_mean.clear();
+  for (size_t i = 0; i < traffic.first.size(); ++i) {
+    const double mean = traffic.least[i] + (traffic.first[i] - traffic.least[i]) /
+                                               static_cast<double>(std::max<int64_t>(1, gap));
+    plan.sent.push_back(std::llround(traffic.least[i]));
+    plan.sent_mean.push_back(std::llround(mean));
+  }
   plan.trained = trained_numbers(*run.model);
+}
+
+void count_states(MemoryPlan& plan, const RunObjects& run, const UpdateShare& share) {
+  plan.states = run.optimizer->owned_bytes(share.processes);
+  const int64_t here = run.ledger->bytes(Owner::moments) + run.ledger->bytes(Owner::bases) +
+                       run.ledger->bytes(Owner::master_weights);
+  const int64_t everywhere = here - plan.states[static_cast<size_t>(share.index)];
+  plan.all_states = std::accumulate(plan.states.begin(), plan.states.end(), everywhere);
+  for (int64_t& bytes : plan.states) bytes += everywhere;
 }
 
 // Returns the bytes of the pieces of an exchange: those that wait, one that is filled, and the received
 // numbers. With several subtrees a process has as many sums of each number.
 int64_t exchange_buffers(const UpdateShare& share, int64_t numbers) {
   if (share.processes == 1) return 0;
-  const int64_t pieces = Exchange::kWindow + 1 + Exchange::kReceiving;
+  const int64_t pieces = Exchange::kWindow + Exchange::kOpen + Exchange::kReceiving;
   return std::min(pieces * Exchange::kPieceElements, 2 * numbers) * num_nodes(share) * (share.narrow ? 2 : 4);
 }
 
@@ -138,11 +190,12 @@ int64_t program_bytes(const MemoryPlan& plan, int64_t resident) {
 
 int64_t MemoryPlan::total() const { return std::accumulate(bytes.begin(), bytes.end(), int64_t{0}); }
 
-MemoryPlan plan_memory(const ModelConfig& config, const ModelOptions& model_options,
-                       const OptimizerOptions& optimizer_options, const Workload& workload) {
+// Plans the memory of one process.
+MemoryPlan plan_process(const ModelConfig& config, const ModelOptions& model_options,
+                        const OptimizerOptions& optimizer_options, const Workload& workload,
+                        const UpdateShare& share) {
   ProductCount products;
   RunObjects run = build_model(config, model_options, at::kMeta);
-  const UpdateShare share = planned_share(workload);
   PlannedProcess process(share);
   add_optimizer(run, optimizer_options, /*learning_rate=*/1, process);
   run.model->set_dropout({});
@@ -155,19 +208,49 @@ MemoryPlan plan_memory(const ModelConfig& config, const ModelOptions& model_opti
   Batch batch = rows_of(workload.train_rows);
   batch.targets.backup = workload.target.backup();
   if (run.target) run.target->prepare(batch);
-  const SentNumbers sent = plan_updates(run, process, share, batch);
+  const PlannedTraffic traffic = plan_updates(run, process, share, batch);
   if (workload.learning.learns()) plan_mixture(run, workload, rows_of(workload.measured_rows));
   if (workload.eval_rows > 0) run.model->evaluate(rows_of(workload.eval_rows));
   MemoryPlan plan;
   plan.processes = share.processes;
-  count_traffic(plan, run, sent, optimizer_options.settings->subspace.update_proj_gap);
-  run.ledger->add(Owner::workspace, exchange_buffers(share, sent.first));
+  count_states(plan, run, share);
+  count_traffic(plan, run, traffic, optimizer_options.settings->subspace.update_proj_gap);
+  run.ledger->add(Owner::workspace, exchange_buffers(share, traffic.numbers));
   plan.optimizer =
       optimizer_options.settings->preset + (run.optimizer->options().layerwise ? " layer-wise" : "");
   for (int owner = 0; owner < kNumOwners; ++owner)
     plan.bytes[static_cast<size_t>(owner)] = run.ledger->bytes(static_cast<Owner>(owner));
   plan.libraries = {model_options.compute_dtype, run.ledger->bytes(Owner::bases) > 0, products.distinct()};
   return plan;
+}
+
+// Returns the process that keeps most of the optimizer's state.
+int64_t heaviest_process(const ModelConfig& config, const ModelOptions& model_options,
+                         const OptimizerOptions& optimizer_options, const UpdateShare& share) {
+  RunObjects run = build_model(config, model_options, at::kMeta);
+  PlannedProcess process(share);
+  add_optimizer(run, optimizer_options, /*learning_rate=*/1, process);
+  const std::vector<int64_t> bytes = run.optimizer->owned_bytes(share.processes);
+  return std::max_element(bytes.begin(), bytes.end()) - bytes.begin();
+}
+
+int64_t MemoryPlan::most_sent() const { return *std::max_element(sent.begin(), sent.end()); }
+
+int64_t MemoryPlan::most_sent_mean() const { return *std::max_element(sent_mean.begin(), sent_mean.end()); }
+
+MemoryPlan plan_memory(const ModelConfig& config, const ModelOptions& model_options,
+                       const OptimizerOptions& optimizer_options, const Workload& workload) {
+  const UpdateShare share = planned_share(workload);
+  const auto plan_of = [&](const UpdateShare& own) {
+    return plan_process(config, model_options, optimizer_options, workload, own);
+  };
+  if (share.processes == 1) return plan_of(share);
+  const UpdateShare heaviest =
+      share.of_process(heaviest_process(config, model_options, optimizer_options, share));
+  MemoryPlan plan = plan_of(heaviest);
+  if (heaviest.count() == share.count()) return plan;
+  MemoryPlan largest = plan_of(share);
+  return largest.total() > plan.total() ? largest : plan;
 }
 
 int64_t sent_bytes(int64_t numbers, const UpdateShare& share) {
@@ -180,15 +263,20 @@ int64_t ddp_bytes(const MemoryPlan& plan, int64_t processes) {
   return sent_bytes(plan.trained, {.micro_batches = processes, .groups = processes, .processes = processes});
 }
 
-std::string describe_traffic(const MemoryPlan& plan, const UpdateShare& share) {
-  const int64_t usual = sent_bytes(plan.exchanged, share), mean = sent_bytes(plan.exchanged_mean, share);
-  const int64_t others = ddp_bytes(plan, share.processes);
+std::string describe_traffic(const MemoryPlan& plan) {
+  const int64_t mean = plan.most_sent_mean();
+  const int64_t others = ddp_bytes(plan, plan.processes);
   return fmt::format(
-      "{} processes: each sends {} in an update, {} on average with refreshes, {:.0f} % of PyTorch's DDP in "
-      "fp32 "
-      "({})",
-      share.processes, cell(usual), cell(mean), 100 * static_cast<double>(mean) / static_cast<double>(others),
-      cell(others));
+      "{} processes: each sends up to {} in an update, {} on average with refreshes, {:.0f} % of PyTorch's "
+      "DDP in fp32 ({})",
+      plan.processes, cell(plan.most_sent()), cell(mean),
+      100 * static_cast<double>(mean) / static_cast<double>(others), cell(others));
+}
+
+std::string describe_states(const MemoryPlan& plan) {
+  const auto [least, most] = std::minmax_element(plan.states.begin(), plan.states.end());
+  return fmt::format("{} processes: each keeps {} to {} of the optimizer's {} of state", plan.processes,
+                     cell(*least), cell(*most), cell(plan.all_states));
 }
 
 std::string format_plans(const std::vector<MemoryPlan>& plans) {

@@ -30,10 +30,16 @@ struct MemoryPlan {
   std::string optimizer;
   std::array<int64_t, kNumOwners> bytes{};
   LibraryUse libraries;
-  // For several processes, these count the numbers of gradients that are summed in an update, without
-  // refreshes and, on average, with them, and the numbers of all trained weights, which DDP would sum.
-  int64_t processes = 1, exchanged = 0, exchanged_mean = 0, trained = 0;
+  // Of several processes, the plan is for the one that needs most memory.
+  int64_t processes = 1;
+  // The bytes that each process sends in an update without refreshes, and on average with them.
+  std::vector<int64_t> sent = {0}, sent_mean = {0};
+  std::vector<int64_t> states = {0};  // the bytes of the optimizer's moments and other state in each process
+  int64_t all_states = 0;             // in one process that has all of them
+  int64_t trained = 0;                // the numbers of all trained weights, which DDP would sum
   int64_t total() const;
+  int64_t most_sent() const;  // by any process
+  int64_t most_sent_mean() const;
   // Returns weights, their copies, moments and bases, which the papers count.
   int64_t weights_and_states() const;
 };
@@ -45,12 +51,14 @@ MemoryPlan plan_memory(const ModelConfig& config, const ModelOptions& model,
 // program and of libtorch, tokenizer, data) without the libraries' measured part, and library_bytes().
 int64_t program_bytes(const MemoryPlan& plan, int64_t resident = resident_bytes());
 
-// Returns the bytes that a process sends in an update for sums of this many numbers.
+// Returns the bytes that a process sends in an update for sums of this many numbers, which all receive.
 int64_t sent_bytes(int64_t numbers, const UpdateShare& share);
 // Returns the bytes that PyTorch's DDP would send in fp32 for all trained weights of a plan.
 int64_t ddp_bytes(const MemoryPlan& plan, int64_t processes);
 // Returns a line about the traffic of several processes.
-std::string describe_traffic(const MemoryPlan& plan, const UpdateShare& share);
+std::string describe_traffic(const MemoryPlan& plan);
+// Returns a line about the optimizer's state in several processes.
+std::string describe_states(const MemoryPlan& plan);
 
 // Formats rows by owner, with one column for each plan, in binary units, and each plan's saving against
 // AdamW's plan or, without one, against the last plan.

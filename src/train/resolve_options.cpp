@@ -296,6 +296,7 @@ std::vector<std::string> resolve(TrainOptions& options, OptionTable& table) {
   if (options.data_seed < 0) options.data_seed = options.seed;
   options.optimizer.seed = static_cast<uint64_t>(options.seed);
   options.optimizer.may_discard = options.spike_threshold > 0;
+  choose_owners(options);
   options.optimizer.settings =
       resolve_optimizer(options.optim, options.optim_args, given_adam_settings(table));
   options.optimizer.overrides =

@@ -121,12 +121,11 @@ DataPosition read_position(const TrainerState& trainer, const Path& checkpoint) 
 
 }  // namespace
 
-Path save_checkpoint(const Path& output_dir, const RunParts& parts, const RunState& state) {
+Path save_checkpoint(const Path& output_dir, const RunParts& parts, const RunState& state,
+                     const StateWriter& optimizer) {
   CheckpointWriter writer(output_dir, state.step);
   save_final_model(writer.directory(), parts);
   if (parts.optimizer) {
-    StateWriter optimizer;
-    parts.optimizer->visit(optimizer);
     optimizer.write(writer.directory() / kOptimizerName);
     write_rng_state(writer.directory() / kRngStateName, {{"seed", parts.optimizer->options().seed}});
   }

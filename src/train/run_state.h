@@ -51,8 +51,10 @@ struct RunParts {
   TargetNetwork* target = nullptr;
 };
 
-// Writes output_dir/checkpoint-<step> and returns its path.
-Path save_checkpoint(const Path& output_dir, const RunParts& parts, const RunState& state);
+// Writes output_dir/checkpoint-<step> and returns its path. `optimizer` has visited the optimizer of `parts`,
+// if there is one.
+Path save_checkpoint(const Path& output_dir, const RunParts& parts, const RunState& state,
+                     const StateWriter& optimizer);
 // Writes the model and the tokenizer's files into a folder that transformers loads.
 void save_final_model(const Path& directory, const RunParts& parts);
 

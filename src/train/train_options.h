@@ -130,7 +130,7 @@ struct MachineOptions {
 // Options of a run of several processes.
 struct DistributionOptions {
   int64_t nproc_per_node = 0;
-  std::string dist_init, dist_interface;
+  std::string exchange_updates = "auto", dist_init, dist_interface;
   double heartbeat_timeout = 15, exchange_timeout = 1800, init_timeout = 60;
   bool log_all_ranks = false;
 };

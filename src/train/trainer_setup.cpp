@@ -181,9 +181,9 @@ void TrainingLoop::announce_memory() {
   log.say(format_plans({plan, memory_.adamw}));
   log.say("the run " + describe(memory_.fit));
   if (options_.processes > 1) {
-    const UpdateShare share = largest_share_of(options_);
-    log.say(describe_traffic(plan, share));
-    recorder_.set_processes(share.processes, ddp_bytes(plan, share.processes));
+    log.say(describe_traffic(plan));
+    log.say(describe_states(plan));
+    recorder_.set_processes(plan.processes, ddp_bytes(plan, plan.processes));
   }
   if (const auto published = published_memory(options_.model_size, {plan, memory_.adamw}); !published.empty())
     log.say(published);

@@ -40,6 +40,23 @@ TEST_F(TogetherPlain, EveryPresetInBothDrivers) {
           2, 2);
 }
 
+// The bytes that a process has sent are those that `galore memory` says.
+TEST_F(TogetherPlain, SendThePlannedBytes) {
+  const Settings settings{"optim_args=rank=4,update_proj_gap=1000,refresh=together", "max_steps=3"};
+  for (const std::string layerwise : {"false", "true"}) {
+    Settings all = joined(settings, {"optim_layerwise=" + layerwise, output(layerwise)});
+    train_together(2, all);
+    TrainOptions options;
+    OptionTable table;
+    options.processes = options.local_processes = 2;
+    resolve_settings(all, options, table);
+    const MemoryPlan plan = plan_fit(options, model_config_of(options), {int64_t{1} << 40, 0, "test"}).plan;
+    const auto steps = events(layerwise, "step");
+    EXPECT_EQ(steps.at(2).at("exchange_bytes"), plan.sent[0]);
+    EXPECT_GT(steps.at(0).at("exchange_bytes"), plan.sent[0]);
+  }
+}
+
 TEST_F(TogetherPlain, NumberFormatsAndLifts) {
   const Settings same{"max_steps=4", "save_steps=4"};
   int number = 0;
@@ -50,6 +67,8 @@ TEST_F(TogetherPlain, NumberFormatsAndLifts) {
                              {"lift=lazy"},
                              {"max_grad_norm=0.1", "grad_norm=projected"},
                              {"max_grad_norm=0.1", "optim_layerwise=true"},
+                             {"exchange_dtype=bfloat16", "exchange_updates=owners"},
+                             {"exchange_updates=all"},
                              {"gradient_checkpointing=true"}})
     expect_the_run_of_one("format" + std::to_string(number++), joined(same, more), 4);
 }

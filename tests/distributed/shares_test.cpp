@@ -1,5 +1,6 @@
 // The options of a run of several processes: micro-batches, groups, plans.
 #include "core/test_message.h"
+#include "optim/weight_answer.h"
 #include "train/distribution.h"
 #include "train/memory_fit.h"
 #include "train/test_run.h"
@@ -52,23 +53,28 @@ TEST_F(Shares, AreThoseOfOneProcessInTheConfiguration) {
   EXPECT_EQ(of_two, of_one);
 }
 
-// The traffic of AdamW is that of DDP. GaLore sends low-rank gradients between refreshes.
+// The traffic of AdamW is that of DDP, and 4 bytes more for each weight. GaLore sends low-rank gradients
+// between refreshes.
 TEST_F(Shares, PlanTheirTraffic) {
   const auto plan_of = [&](const Settings& settings) {
     const TrainOptions options = resolved(2, settings);
     return plan_fit(options, model_config_of(options), {int64_t{1} << 40, 0, "test"}).plan;
   };
-  const MemoryPlan adamw = plan_of({"optim=adamw_torch", "optim_args="}), galore = plan_of({});
-  EXPECT_EQ(adamw.exchanged, adamw.trained);
+  const MemoryPlan adamw = plan_of({"optim=adamw_torch", "optim_args=", "exchange_updates=all"}),
+                   galore = plan_of({"exchange_updates=all"}), owned = plan_of({});
+  const int64_t weights = 2 * 7 + 5 + 2;
+  EXPECT_EQ(adamw.sent, (std::vector<int64_t>(2, 4 * (adamw.trained + weights))));
   // Two layers of seven matrices with hidden size 32, key and value size 16 and MLP size 48, all projected to
   // 8 columns of the longer side; embedding and head of 64 rows, and five norms, are sent in full.
   const int64_t low_rank = 2 * 8 * (2 * 32 + 2 * 32 + 3 * 48), others = 2 * 64 * 32 + 5 * 32;
-  EXPECT_EQ(galore.exchanged, low_rank + others);
-  EXPECT_GT(galore.exchanged_mean, galore.exchanged);
-  const UpdateShare share{2, 2, 2, 0};
-  EXPECT_EQ(sent_bytes(1000, share), 4000);  // 2 (N - 1) / N of 4 bytes each
-  EXPECT_TRUE(contains(describe_traffic(adamw, share), "100 % of PyTorch's DDP"))
-      << describe_traffic(adamw, share);
+  EXPECT_EQ(galore.sent, (std::vector<int64_t>(2, 4 * (low_rank + others + weights))));
+  EXPECT_GT(galore.most_sent_mean(), galore.most_sent());
+  // Owners answer with facts and as many numbers.
+  const int64_t facts = weights * static_cast<int64_t>(sizeof(UpdateFacts));
+  EXPECT_EQ(owned.sent[0] + owned.sent[1], 2 * 4 * (low_rank + others) + 4 * weights + facts);
+  EXPECT_LT(owned.most_sent_mean() - owned.most_sent(), galore.most_sent_mean() - galore.most_sent());
+  EXPECT_EQ(sent_bytes(1000, {2, 2, 2, 0}), 4000);  // 2 (N - 1) / N of 4 bytes each
+  EXPECT_TRUE(contains(describe_traffic(adamw), "100 % of PyTorch's DDP")) << describe_traffic(adamw);
 }
 
 TEST_F(Shares, SendMoreForSeveralSubtrees) {

@@ -75,7 +75,7 @@ std::unique_ptr<Method> make_badam(const BadamOptions& options, const MethodInpu
 }
 
 std::unique_ptr<MethodKind> badam_kind(const BadamOptions& options) {
-  return method_kind("badam", {.takes_every_weight = true}, make_badam, options);
+  return method_kind("badam", {.takes_every_weight = true, .takes_turns = true}, make_badam, options);
 }
 
 }  // namespace galore

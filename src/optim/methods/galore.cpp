@@ -41,7 +41,7 @@ std::unique_ptr<Method> make_galore(const GaLoreOptions& options, const MethodIn
 }
 
 std::unique_ptr<MethodKind> galore_kind(const GaLoreOptions& options) {
-  return method_kind("galore", {.has_basis = true}, make_galore, options);
+  return method_kind("galore", {.has_basis = true, .lifts_alone = true}, make_galore, options);
 }
 
 }  // namespace galore

@@ -49,6 +49,8 @@ struct MethodTraits {
   bool needs_orthonormal = false;   // it refuses subspace=random, because P P^T must be a projection
   bool moves_basis = false;         // the method replaces its basis, so it needs a searched one
   bool takes_every_weight = false;  // it takes every weight, targeted or not, of any number of dimensions
+  bool lifts_alone = false;         // each direction is a lift by MethodInputs::subspace() and nothing more
+  bool takes_turns = false;         // weights share state and rest in some updates
 };
 
 class MethodKind {

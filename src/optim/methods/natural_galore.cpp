@@ -74,7 +74,8 @@ std::unique_ptr<Method> make_natural_galore(const NaturalGaLoreOptions& options,
 }
 
 std::unique_ptr<MethodKind> natural_galore_kind(const NaturalGaLoreOptions& options) {
-  return method_kind("natural_galore", {.has_basis = true}, make_natural_galore, options);
+  return method_kind("natural_galore", {.has_basis = true, .lifts_alone = true}, make_natural_galore,
+                     options);
 }
 
 }  // namespace galore

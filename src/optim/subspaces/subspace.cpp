@@ -85,6 +85,7 @@ at::Tensor Subspace::project_refreshed(const at::Tensor& gradient) {
 Direction Subspace::lift(const at::Tensor& low_rank, double scale) {
   Direction direction;
   direction.scale = scale;
+  direction.low_rank = low_rank;
   direction.left = side_ == Side::right ? low_rank : left();
   if (side_ == Side::left) direction.right = low_rank;
   if (side_ == Side::right) direction.right = right().t();
