@@ -45,7 +45,7 @@ PythonPattern::PythonPattern(const std::string& pattern, const std::string& wher
   compiled_ = compiled;
 }
 
-bool PythonPattern::run(const std::string& text, bool whole, std::optional<std::string>* group) const {
+bool PythonPattern::run(const std::string& text, bool whole, const char* group, std::string* found) const {
   const std::unique_ptr<pcre2_match_context, void (*)(pcre2_match_context*)> context(
       pcre2_match_context_create(nullptr), pcre2_match_context_free);
   const std::unique_ptr<pcre2_match_data, void (*)(pcre2_match_data*)> data(
@@ -57,18 +57,24 @@ bool PythonPattern::run(const std::string& text, bool whole, std::optional<std::
   if (result == PCRE2_ERROR_NOMATCH) return false;
   if (result < 0)
     fail_usage(where_, "matching '{}' with {} does not end: {}", pattern_, text, message_of(result));
-  if (!group || result < 2) return true;
-  const PCRE2_SIZE* offsets = pcre2_get_ovector_pointer(data.get());
-  if (offsets[2] != PCRE2_UNSET) *group = text.substr(offsets[2], offsets[3] - offsets[2]);
+  if (!group) return true;
+  PCRE2_UCHAR* copy = nullptr;
+  PCRE2_SIZE length = 0;
+  if (pcre2_substring_get_byname(data.get(), units(group), &copy, &length) != 0) return false;
+  found->assign(reinterpret_cast<const char*>(copy), length);
+  pcre2_substring_free(copy);
   return true;
 }
 
-bool PythonPattern::matches(const std::string& text) const { return run(text, true, nullptr); }
+bool PythonPattern::matches(const std::string& text) const {
+  return run(text, /*whole=*/true, nullptr, nullptr);
+}
 
-std::optional<std::string> PythonPattern::group_at_start(const std::string& text) const {
-  std::optional<std::string> group;
-  run(text, false, &group);
-  return group;
+std::optional<std::string> PythonPattern::group_at_start(const std::string& text,
+                                                         const std::string& group) const {
+  std::string found;
+  if (!run(text, /*whole=*/false, group.c_str(), &found)) return std::nullopt;
+  return found;
 }
 
 bool is_named_by(const std::string& name, const std::vector<std::string>& endings) {

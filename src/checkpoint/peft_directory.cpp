@@ -54,6 +54,20 @@ at::Tensor joined(const std::string& name, const Parameter& factor, const Parame
 
 bool has_factors(const std::string& name) { return name.ends_with(".base_layer.weight"); }
 
+// With bias=all PEFT writes a bias inside of modules_to_save three times: under its own name, which counts,
+// and as those of the copy (modules_to_save.dense.bias or modules_to_save.default.dense.bias) and of the
+// original.
+bool repeats_a_bias(const std::string& name, const std::map<std::string, Parameter*>& trained) {
+  if (!name.ends_with(".bias")) return false;
+  for (const std::string part : {".modules_to_save.", ".original_module."}) {
+    const size_t at = name.find(part);
+    if (at == std::string::npos) continue;
+    const std::string module = name.substr(0, at + 1), inner = name.substr(at + part.size());
+    return trained.count(module + inner) > 0 || trained.count(module + inner.substr(inner.find('.') + 1)) > 0;
+  }
+  return false;
+}
+
 void check_shape(const std::string& file, const TensorInfo& info, const Parameter& parameter,
                  bool has_start) {
   std::vector<int64_t> shape = parameter.sizes().vec();
@@ -122,6 +136,7 @@ void load_adapter(const Path& directory, TrainableModel& model) {
   auto missing = known.trained;
   for (const TensorInfo& info : reader.tensors()) {
     Parameter* parameter = known.find(info.name);
+    if (!parameter && repeats_a_bias(info.name, known.trained)) continue;
     if (!parameter)
       fail("adapter", "{}: tensor {} does not fit the model and {}", file, quoted_name(info.name),
            kAdapterConfigName);
