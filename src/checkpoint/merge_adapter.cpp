@@ -97,14 +97,17 @@ void merge_adapter(const Path& base, const Path& output, TrainableModel& model) 
   std::filesystem::remove(output / "config.json");
   Merged merged(model);
   const WeightFiles files(base);
+  std::vector<std::string> written;
   for (const auto& file : files.files()) {
     std::vector<TensorToWrite> tensors;
     for (const TensorInfo& info : file->tensors()) tensors.push_back(merged.tensor(*file, info));
     if (merged.tied()) untie(*file, *merged.tied(), tensors);
-    write_safetensors(output / file->path().filename(), tensors, file->metadata());
+    written.push_back(file->path().filename().string());
+    write_safetensors(output / written.back(), tensors, file->metadata());
   }
   if (!merged.complete())
     fail("merge", "{}: the model lacks weights that the adapter changes", base.string());
+  remove_other_weights(output, written);
   for (const auto& entry : std::filesystem::directory_iterator(base)) {
     const std::string name = entry.path().filename().string();
     if (!entry.is_regular_file() || is_unfinished_or_weights(name) || name == "config.json") continue;

@@ -64,10 +64,8 @@ void require_matrices(TrainableModel& model, const ModelSource& source) {
 ModelConfig model_config_of(const ModelSource& source) {
   ModelConfig config = stored_config(source);
   config.vocab_size = resized_vocabulary(source, config.vocab_size);
-  // An adapter of a classifier brings the head that a language model lacks.
-  const bool has_adapter = !source.adapter_name_or_path.empty() && config.head.kind == HeadKind::language;
-  const int64_t outputs = has_adapter ? scoring_outputs(source.adapter_name_or_path) : 0;
-  if (outputs > 0) config.head = {outputs == 1 ? HeadKind::regression : HeadKind::classification, outputs};
+  if (!source.adapter_name_or_path.empty())
+    config.head = head_with_adapter(source.adapter_name_or_path, config.head);
   return config;
 }
 
