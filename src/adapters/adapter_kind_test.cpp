@@ -23,5 +23,11 @@ TEST(AdapterArgs, KeepListsAndMapsWhole) {
   EXPECT_EQ(parse_adapter_args(expected.dump()), expected);
 }
 
+TEST(AdapterArgs, HaveKeysInBothSpellings) {
+  const Adapter::Json expected = {{"r", "4"}, {"lora_alpha", "3"}};
+  EXPECT_EQ(parse_adapter_args("r=4,lora-alpha=3"), expected);
+  EXPECT_EQ(parse_adapter_args(R"({"r": "4", "lora-alpha": "3"})"), expected);
+}
+
 }  // namespace
 }  // namespace galore

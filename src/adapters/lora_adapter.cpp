@@ -157,10 +157,10 @@ double LoraAdapter::learning_rate_factor(const Parameter& parameter, double lear
 }
 
 Adapter::Json LoraAdapter::peft_config(const std::vector<std::string>& places, bool inputs_first) const {
-  Json config = is_new_ ? default_config() : config_.given;
+  Json config = is_new_ ? default_config() : Json::object();
+  for (const auto& [key, value] : config_.given.items()) config[key] = value;
   if (config_.target_modules.all_linear) config["target_modules"] = places;
   if (!is_new_) return config;
-  for (const auto& [key, value] : config_.given.items()) config[key] = value;
   config["r"] = config_.r;
   config["lora_alpha"] = short_number(config_.lora_alpha);
   config["fan_in_fan_out"] = inputs_first;
