@@ -73,8 +73,8 @@ ExampleRow encode(const std::string& task, const HeadConfig& head, const Json& r
   return find_task(task).encode({row, "rows:1"}, {config, nullptr, max_length});
 }
 
-HeadConfig head_of(const std::vector<Json>& labels) {
-  return find_task("sequence_classification").new_head({}, [&] {
+HeadConfig head_of(const std::vector<Json>& labels, int64_t num_labels = 0) {
+  return find_task("sequence_classification").new_head({num_labels, {}}, [&] {
     std::vector<TaskRow> rows;
     for (const Json& label : labels) rows.push_back({{{"label", label}}, "rows:1"});
     return rows;
@@ -86,9 +86,47 @@ TEST(Classification, FindsTheClassesInTheRows) {
   EXPECT_EQ(head_of({"1", "0"}).num_labels, 2);
   EXPECT_EQ(head_of({0.5, 1}).kind, HeadKind::regression);
   EXPECT_EQ(head_of({"no", "yes", "maybe"}).label_names, (std::vector<std::string>{"maybe", "no", "yes"}));
+  EXPECT_EQ(head_of({1.0, 2.0}).kind, HeadKind::regression);
+  EXPECT_EQ(head_of({"1.0", "2"}).kind, HeadKind::regression);
+  EXPECT_EQ(head_of({"no", "yes"}, 3).label_names, (std::vector<std::string>{"no", "yes"}));
+  EXPECT_EQ(message_of([] {
+              head_of({"no", "yes", "maybe"}, 2);
+            }),
+            "[num_labels] expected 3, the number of names in the rows, given 2");
   const Task& mnli = find_task("sequence_classification", "mnli");
   EXPECT_EQ(mnli.new_head({}, {}).label_names[2], "contradiction");
   EXPECT_EQ(find_task("sequence_classification", "stsb").new_head({}, {}).kind, HeadKind::regression);
+}
+
+// As run_glue.py does: names of the model in another order decide, and without names the task does.
+TEST(Classification, FindsTheClassesOfATaskByTheirNames) {
+  const auto class_of = [](const std::vector<std::string>& names, const Json& label, int64_t num_labels = 3) {
+    const ModelConfig config = config_with({HeadKind::classification, num_labels, names});
+    const Task& task = find_task("sequence_classification", "mnli");
+    return task.encode({{{"input_ids", {1}}, {"label", label}}, "rows:1"}, {config, nullptr, 8}).values[0];
+  };
+  EXPECT_EQ(class_of({}, "neutral"), 1);
+  EXPECT_EQ(class_of({"CONTRADICTION", "NEUTRAL", "ENTAILMENT"}, "entailment"), 2);
+  EXPECT_EQ(class_of({"CONTRADICTION", "NEUTRAL", "ENTAILMENT"}, 0), 2);
+  EXPECT_EQ(class_of({"x", "y", "z"}, "contradiction"), 2);
+  EXPECT_EQ(class_of({"no", "yes"}, "yes", 2), 1);
+}
+
+// A regression has no classes that could be right.
+TEST(Classification, HasNoAccuracyOfNumbers) {
+  const Task& task = find_task("sequence_classification");
+  const auto accuracy_with = [&](const at::Tensor& logits) {
+    Batch batch;
+    batch.targets.values = at::zeros({2, 1}, at::kDouble);
+    batch.targets.count = 2;
+    const auto metrics = task.new_metrics();
+    Predictions predictions;
+    predictions.values = logits;
+    metrics->add({1, 2}, batch, predictions);
+    return metrics->finish().at(1).value;
+  };
+  EXPECT_EQ(accuracy_with(at::eye(2)), 0.5);
+  EXPECT_TRUE(std::isnan(accuracy_with(at::ones({2, 1}))));
 }
 
 TEST(Classification, EncodesARow) {

@@ -59,6 +59,15 @@ void require_matrices(TrainableModel& model, const ModelSource& source) {
              source.adapter, source.model_name_or_path);
 }
 
+// A classifier without names of its classes gets those of its training rows.
+void name_labels(HeadConfig& head, const Task& task, const TrainOptions& options) {
+  const auto files = train_files(options);
+  if (head.kind != HeadKind::classification || !head.label_names.empty() || files.empty()) return;
+  head.label_names =
+      task.new_head({head.num_labels, {}}, [&] { return read_task_rows(files, task.layout()); }).label_names;
+  if (static_cast<int64_t>(head.label_names.size()) > head.num_labels) head.label_names.clear();
+}
+
 }  // namespace
 
 ModelConfig model_config_of(const ModelSource& source) {
@@ -77,6 +86,7 @@ ModelConfig model_config_of(const TrainOptions& options) {
     if (options.num_labels > 0 && config.head.num_outputs() != options.num_labels && !is_made_anew)
       fail_usage("num_labels", "expected {}, which the model's head has, given {}", config.head.num_outputs(),
                  options.num_labels);
+    name_labels(config.head, task, options);
     return config;
   }
   if (!is_made_anew) require_head_for(task, config.head);

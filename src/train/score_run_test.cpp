@@ -95,6 +95,20 @@ TEST_F(ScoreRun, AdaptersBringTheirHead) {
   EXPECT_EQ(classifier.label_names, (std::vector<std::string>{"high", "low"}));
 }
 
+// As run_glue.py does, a checkpoint without names of its classes gets those of the rows.
+TEST_F(ScoreRun, NamesTheClassesOfAModelWithoutNames) {
+  const Settings tuning{"task=sequence_classification", "max_steps=1"};
+  train(joined(with({"train_file=" + rows("numbered.jsonl", 20, [](nlohmann::json& row) { row["label"] = 1; }),
+                     output("base")}),
+               tuning));
+  EXPECT_TRUE(read_model_config(folder_ / "base").head.label_names.empty());
+  train(joined({"model_name_or_path=" + (folder_ / "base").string(), "config_name=",
+                "train_file=" + classes("named.jsonl", 20), output("tuned")},
+               tuning));
+  EXPECT_EQ(read_model_config(folder_ / "tuned").head.label_names,
+            (std::vector<std::string>{"high", "low"}));
+}
+
 TEST_F(ScoreRun, LearnsPreferences) {
   std::string text;
   RandomStream random(3, "pairs");
