@@ -43,6 +43,28 @@ TEST_F(Rows, OfTablesHaveNamesOrPlaces) {
             where("short.tsv", 1) + "expected at least 4 columns, given 2");
 }
 
+// The data sets of the hub name the columns as run_glue.py does.
+TEST_F(Rows, OfTasksHaveTheNamesOfTheHub) {
+  const auto layout = [](const char* task) { return find_task("sequence_classification", task).layout(); };
+  const std::string qnli = R"({"question": "a", "sentence": "b", "label": 1, "idx": 5})";
+  const auto asked = read("qnli.jsonl", qnli + "\n", layout("qnli"));
+  EXPECT_EQ(asked[0].values["sentence1"], "a");
+  EXPECT_EQ(asked[0].values["sentence2"], "b");
+  const auto ours = read("ours.jsonl", R"({"sentence1": "a", "sentence2": "b", "label": 1})", layout("qnli"));
+  EXPECT_EQ(ours[0].values.size(), 3U);
+  const std::string table = "premise,hypothesis,label,idx\nx,y,0,3\n";
+  EXPECT_EQ(read("mnli.csv", table, layout("mnli"))[0].values,
+            Json({{"sentence1", "x"}, {"sentence2", "y"}, {"label", "0"}}));
+}
+
+TEST_F(Rows, OfOneListAreItsObjects) {
+  const auto rows = read("list.json", "[{\"label\": 1},\n {\"label\": 2}]");
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[1].values["label"], 2);
+  EXPECT_EQ(message_of([&] { read("bad.json", "[{\"label\": 1}, 3]"); }),
+            "[" + (folder_.path() / "bad.json").string() + ": row 2] expected a JSON object");
+}
+
 TEST_F(Rows, OfCommasFollowTheirQuotes) {
   const auto rows = read("in.csv", "sentence,label\n\"a, \"\"b\"\"\nc\",good\nplain,bad\n");
   ASSERT_EQ(rows.size(), 2);
