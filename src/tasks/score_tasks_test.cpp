@@ -207,6 +207,16 @@ ExampleRow encode_for_target_network(const std::string& task, const HeadConfig& 
 // Transitions are compared as text, because NaN is not equal to itself.
 std::string text(const std::vector<double>& numbers) { return fmt::format("{}", fmt::join(numbers, " ")); }
 
+TEST(Value, NumbersOfMaskedTokensAreLeftOut) {
+  const ExampleRow row = encode("value", kNumber,
+                                {{"input_ids", {0, 0, 7, 8}},
+                                 {"attention_mask", {0, 0, 1, 1}},
+                                 {"labels", {nullptr, nullptr, 1.5, 2.5}}});
+  EXPECT_EQ(row.ids, (std::vector<int64_t>{7, 8}));
+  EXPECT_EQ(row.places, (std::vector<int64_t>{0, 1}));
+  EXPECT_EQ(row.values, (std::vector<double>{1.5, 2.5}));
+}
+
 TEST(Value, EpisodesEndWhereTheRowSays) {
   Json row{{"input_ids", {1, 2, 3, 4, 5}}, {"rewards", {1, nullptr, 2, 4, 3}}, {"gamma", 0.5}};
   const ExampleRow whole = encode("value", kNumber, row);
@@ -325,6 +335,10 @@ TEST(Value, RefusesRowsWithoutTargets) {
               encode("value", kNumber, {{"input_ids", {1, 2}}, {"labels", {1}}});
             }),
             "[rows:1] expected a number or null for each of 2 tokens, given 1");
+  EXPECT_EQ(message_of([] {
+              encode("value", kNumber, {{"input_ids", {1, 2}}, {"labels", {1, 2, 3}}});
+            }),
+            "[rows:1] expected a number or null for each of 2 tokens, given 3");
 }
 
 TEST(ScoreTargets, DoNotCountPlacesWithoutATarget) {
