@@ -60,6 +60,27 @@ TEST_F(ChatRun, PreferencesStartAtTheReferenceAndGrow) {
   }
 }
 
+// A row holds both answers, each with positions of its own. A model's table needs those of one answer.
+TEST_F(ChatRun, PreferencesNeedThePositionsOfOneAnswer) {
+  write_file_atomically(folder_ / "gpt2.json", R"({"model_type": "gpt2", "vocab_size": 64, "n_embd": 32,
+      "n_layer": 1, "n_head": 2, "n_positions": 16})");
+  const std::string file = rows("pairs.jsonl", preference("abcdef", "ghijklmn", "opqrstuv"));
+  const TrainResult result =
+      train(chat({"config_name=" + (folder_ / "gpt2.json").string(), "task=dpo", "train_file=" + file,
+                  "max_length=16", "max_steps=1", output("run")}));
+  EXPECT_NEAR(result.last_loss, std::log(2.0), 1e-4);
+}
+
+// TRL, too, leaves the last message of equal answers out of the prompt.
+TEST_F(ChatRun, EqualAnswersAreAPair) {
+  const auto messages = nlohmann::json::parse(conversation("ab", "cd"))["messages"];
+  const std::string file =
+      rows("equal.jsonl", nlohmann::json{{"chosen", messages}, {"rejected", messages}}.dump() + "\n");
+  const TrainResult result =
+      train(chat({"task=dpo", "train_file=" + file, "max_steps=1", output("equal")}));
+  EXPECT_NEAR(result.last_loss, std::log(2.0), 1e-4);
+}
+
 TEST_F(ChatRun, PreferencesAreForTokens) {
   const std::string file = rows("pairs.jsonl", preference("a", "b", "c"));
   EXPECT_NE(message_of([&] {
