@@ -181,6 +181,7 @@ TEST_F(Adapters, ATiedHeadHasNoFactors) {
   };
   EXPECT_TRUE(contains(args("target_modules=lm_head"), "tied"));
   EXPECT_TRUE(contains(args("modules_to_save=embed_tokens"), "tied"));
+  EXPECT_TRUE(contains(args("modules_to_save=lm_head"), "lm_head is tied"));
   // The factors act on the embedding alone.
   const RunObjects run = build({"adapter=lora", "adapter_args=r=2,target_modules=embed_tokens"});
   CausalLM& model = as_causal_lm(*run.model, "test");
