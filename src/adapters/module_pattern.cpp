@@ -20,6 +20,23 @@ std::string message_of(int code) {
   return reinterpret_cast<const char*>(buffer);
 }
 
+// In Python {,n} repeats 0 to n times, which PCRE2 writes {0,n}; without the 0 it means these characters.
+std::string with_lower_bounds(const std::string& pattern) {
+  std::string out;
+  bool in_class = false;
+  for (size_t i = 0; i < pattern.size(); ++i) {
+    const char c = pattern[i];
+    out += c;
+    if (c == '\\' && i + 1 < pattern.size())
+      out += pattern[++i];
+    else if (c == '[' || c == ']')
+      in_class = c == '[';
+    else if (c == '{' && !in_class && i + 1 < pattern.size() && pattern[i + 1] == ',')
+      out += '0';
+  }
+  return out;
+}
+
 PCRE2_SPTR units(const std::string& text) { return reinterpret_cast<PCRE2_SPTR>(text.data()); }
 
 }  // namespace
@@ -34,11 +51,12 @@ struct PythonPattern::Compiled {
 
 PythonPattern::PythonPattern(const std::string& pattern, const std::string& where)
     : pattern_(pattern), where_(where) {
+  const std::string translated = with_lower_bounds(pattern);
   int error = 0;
   PCRE2_SIZE at = 0;
   const auto compiled = std::make_shared<Compiled>();
   compiled->code =
-      pcre2_compile(units(pattern), pattern.size(),
+      pcre2_compile(units(translated), translated.size(),
                     PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C | PCRE2_DOLLAR_ENDONLY, &error, &at, nullptr);
   if (!compiled->code)
     fail_usage(where, "'{}' is no regular expression: {} at character {}", pattern, message_of(error), at);
