@@ -5,7 +5,6 @@
 
 #include "adapters/adapted_layers.h"
 #include "core/files.h"
-#include "heads/head_config.h"
 #include "models/trainable_model.h"
 
 namespace galore {

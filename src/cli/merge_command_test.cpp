@@ -68,24 +68,9 @@ TEST_F(MergeCommand, WritesTheHeadThatAnAdapterBrings) {
   write_file_atomically(folder_ / "labels.jsonl",
                         "{\"input_ids\": [1, 2, 3], \"label\": \"no\"}\n"
                         "{\"input_ids\": [4, 5], \"label\": \"yes\"}\n");
-  train_command({"--model_name_or_path",
-                 at("model"),
-                 "--train_file",
-                 at("labels.jsonl"),
-                 "--task",
-                 "sequence_classification",
-                 "--adapter",
-                 "lora",
-                 "--adapter_args",
-                 "r=2",
-                 "--optim",
-                 "adamw_torch",
-                 "--max_steps",
-                 "2",
-                 "--threads",
-                 "1",
-                 "--output_dir",
-                 at("adapter")});
+  train_command({"--model_name_or_path", at("model"), "--train_file", at("labels.jsonl"), "--task",
+                 "sequence_classification", "--adapter", "lora", "--adapter_args", "r=2", "--optim",
+                 "adamw_torch", "--max_steps", "2", "--threads", "1", "--output_dir", at("adapter")});
   EXPECT_EQ(merge_command({"--model_name_or_path", at("adapter"), "--output_dir", at("merged")}), 0);
   const HeadConfig head = read_model_config(folder_ / "merged").head;
   EXPECT_EQ(head.label_names, (std::vector<std::string>{"no", "yes"}));
