@@ -57,6 +57,13 @@ TEST_F(Rows, OfTasksHaveTheNamesOfTheHub) {
             Json({{"sentence1", "x"}, {"sentence2", "y"}, {"label", "0"}}));
 }
 
+TEST_F(Rows, OfQqpThatLackColumnsAreLeftOut) {
+  const std::string text =
+      "id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate\n1\t2\t3\ta\tb\t1\n4\t5\t6\tbroken\n";
+  const auto qqp = find_task("sequence_classification", "qqp").layout();
+  EXPECT_EQ(read("qqp.tsv", text, qqp).size(), 1U);
+}
+
 TEST_F(Rows, OfOneListAreItsObjects) {
   const auto rows = read("list.json", "[{\"label\": 1},\n {\"label\": 2}]");
   ASSERT_EQ(rows.size(), 2U);
@@ -320,6 +327,16 @@ TEST(Value, EncodesDistributions) {
               encode("value", kNumber, {{"input_ids", {1}}, {"label", label}});
             }),
             "[rows:1] label: a distribution needs value_head=c51, given hl_gauss");
+  EXPECT_EQ(message_of([&] {
+              const Json negative{{"values", {0.5, 1}}, {"probs", {1.5, -0.5}}};
+              encode("value", kValue, {{"input_ids", {1}}, {"label", negative}});
+            }),
+            "[rows:1] probs: expected no number below 0");
+}
+
+TEST(Value, RowsThatAreCutInFrontOfTheirNumbersCountNothing) {
+  const Json row{{"input_ids", {1, 2, 3}}, {"labels", {nullptr, nullptr, 1}}};
+  EXPECT_EQ(encode("value", kNumber, row, 2).places, std::vector<int64_t>());
 }
 
 TEST(Value, RefusesRowsWithoutTargets) {

@@ -69,8 +69,9 @@ class TableReader {
     Fields fields;
     if (!next(fields)) return;
     if (const bool named = find_columns(fields); named && !next(fields)) return;
-    do rows.push_back(row_of(fields));
-    while (next(fields));
+    do {
+      if (!layout_.leaves_out_short_lines || has_columns(fields)) rows.push_back(row_of(fields));
+    } while (next(fields));
   }
 
  private:
@@ -111,6 +112,11 @@ class TableReader {
       places_.push_back(
           {column.key, column.index < 0 ? first.size() - 1 : static_cast<size_t>(column.index)});
     return false;
+  }
+
+  bool has_columns(const Fields& fields) const {
+    return std::all_of(places_.begin(), places_.end(),
+                       [&](const auto& place) { return place.second < fields.size(); });
   }
 
   TaskRow row_of(const Fields& fields) const {

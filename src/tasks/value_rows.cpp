@@ -76,6 +76,8 @@ void add_distribution(ExampleRow& out, const TaskRow& row, const RowEncoding& en
     fail(row.where, "label: expected as many probs as values, given {} and {}", masses.size(), values.size());
   double sum = 0;
   for (const double mass : masses) sum += mass;
+  if (std::any_of(masses.begin(), masses.end(), [](double mass) { return mass < 0; }))
+    fail(row.where, "probs: expected no number below 0");
   if (std::abs(sum - 1) > 1e-3) fail(row.where, "probs: expected a sum of 1, given {}", sum);
   for (double& mass : masses) mass /= sum;
   out.values.resize(static_cast<size_t>(support.num_bins));
@@ -188,6 +190,12 @@ void require_length(const TaskRow& row, const char* key, size_t tokens) {
     fail(row.where, "expected a number or null for each of {} tokens, given {}", wanted, given);
 }
 
+// A row that was cut in front of its numbers counts nothing, and a row without numbers is a mistake.
+bool has_number(const TaskRow& row, const char* key) {
+  const Json& list = row.values.at(key);
+  return std::any_of(list.begin(), list.end(), [](const Json& item) { return !item.is_null(); });
+}
+
 // Takes the numbers of tokens that attention_mask hides off the row, as row_input() does with the tokens.
 TaskRow without_masked(const TaskRow& given) {
   TaskRow row = given;
@@ -270,7 +278,8 @@ ExampleRow value_row(const TaskRow& given, const RowEncoding& encoding) {
   }
   require_length(row, has_rewards ? "rewards" : "labels", out.ids.size());
   has_rewards ? add_steps(out, row, encoding, 0) : add_labels(out, row, encoding);
-  if (out.places.empty()) fail(row.where, "expected a number for at least one token");
+  if (out.places.empty() && !has_number(row, has_rewards ? "rewards" : "labels"))
+    fail(row.where, "expected a number for at least one token");
   return out;
 }
 
