@@ -7,6 +7,7 @@
 #include "core/errors.h"
 #include "core/output_path.h"
 #include "kernels/device.h"
+#include "tokenizer/tokenizer_files.h"
 #include "train/compress.h"
 #include "train/inputs.h"
 #include "train/run_builder.h"
@@ -42,6 +43,7 @@ int merge_command(const Arguments& arguments) {
   set_weights(*run.model, source, machine.seed);
   if (keeps_files) {
     merge_adapter(source.model_name_or_path, output, *run.model);
+    if (const auto tokenizer = tokenizer_of(source)) replace_tokenizer_files(output, tokenizer->files());
   } else {
     merge_layers(source, output, *run.model);
   }
