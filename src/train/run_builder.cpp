@@ -100,7 +100,12 @@ ModelConfig model_config_of(const TrainOptions& options) {
   table.add("kappa", &wanted.value.kappa, "");
   table.set_list("value_head_args", options.value_head_args);
   check(wanted.value);
-  config.head = task.new_head(wanted, [&] { return read_task_rows(train_files(options), task.layout()); });
+  config.head = task.new_head(wanted, [&] {
+    const auto files = train_files(options);
+    // A plan needs no rows if the number of classes is given.
+    return files.empty() && wanted.num_labels > 0 ? std::vector<TaskRow>()
+                                                  : read_task_rows(files, task.layout());
+  });
   return config;
 }
 
