@@ -64,9 +64,9 @@ TEST_F(DocumentsTest, RowsOfTextAndIds) {
 }
 
 TEST_F(DocumentsTest, MaskedTokensAreLeftOut) {
-  const auto reader = open_documents(
-      write("rows.jsonl", R"({"input_ids": [0, 3, 4, 0], "labels": [-100, -100, 4, 0], )"
-                          R"("attention_mask": [0, 1, 1, 0]})"));
+  const auto reader =
+      open_documents(write("rows.jsonl", R"({"input_ids": [0, 3, 4, 0], "labels": [-100, -100, 4, 0], )"
+                                         R"("attention_mask": [0, 1, 1, 0]})"));
   Document document;
   ASSERT_TRUE(reader->next(document));
   EXPECT_EQ(document.ids, (std::vector<int32_t>{3, 4}));

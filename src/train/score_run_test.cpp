@@ -73,10 +73,9 @@ TEST_F(ScoreRun, LearnsValuesWithEveryHead) {
 TEST_F(ScoreRun, AdaptersBringTheirHead) {
   train({"max_steps=1", output("base")});
   const auto check = [&](const std::string& name, const Settings& task) {
-    const Settings tuning =
-        joined({"model_name_or_path=" + (folder_ / "base").string(), "config_name=", "optim=adamw_torch",
-                "optim_args="},
-               task);
+    const Settings tuning = joined({"model_name_or_path=" + (folder_ / "base").string(),
+                                    "config_name=", "optim=adamw_torch", "optim_args="},
+                                   task);
     const TrainResult first =
         train(joined(tuning, {"adapter=lora", "adapter_args=r=2", "max_steps=2", output(name)}));
     const TrainResult again =
@@ -98,15 +97,15 @@ TEST_F(ScoreRun, AdaptersBringTheirHead) {
 // As run_glue.py does, a checkpoint without names of its classes gets those of the rows.
 TEST_F(ScoreRun, NamesTheClassesOfAModelWithoutNames) {
   const Settings tuning{"task=sequence_classification", "max_steps=1"};
-  train(joined(with({"train_file=" + rows("numbered.jsonl", 20, [](nlohmann::json& row) { row["label"] = 1; }),
-                     output("base")}),
-               tuning));
+  train(
+      joined(with({"train_file=" + rows("numbered.jsonl", 20, [](nlohmann::json& row) { row["label"] = 1; }),
+                   output("base")}),
+             tuning));
   EXPECT_TRUE(read_model_config(folder_ / "base").head.label_names.empty());
-  train(joined({"model_name_or_path=" + (folder_ / "base").string(), "config_name=",
-                "train_file=" + classes("named.jsonl", 20), output("tuned")},
+  train(joined({"model_name_or_path=" + (folder_ / "base").string(),
+                "config_name=", "train_file=" + classes("named.jsonl", 20), output("tuned")},
                tuning));
-  EXPECT_EQ(read_model_config(folder_ / "tuned").head.label_names,
-            (std::vector<std::string>{"high", "low"}));
+  EXPECT_EQ(read_model_config(folder_ / "tuned").head.label_names, (std::vector<std::string>{"high", "low"}));
 }
 
 TEST_F(ScoreRun, LearnsPreferences) {

@@ -141,9 +141,9 @@ TEST_F(EncoderRun, AdaptersBringTheirHead) {
                         "train_file=" + (folder_ / "pairs.jsonl").string(),
                         "eval_file=" + (folder_ / "pairs.jsonl").string(),
                         "max_length=24"};
-  const TrainResult first = train(joined(
-      tuning, {"task=sequence_classification", "adapter=lora", "adapter_args=r=2", "max_steps=2", "seed=5",
-               output("tuned")}));
+  const TrainResult first =
+      train(joined(tuning, {"task=sequence_classification", "adapter=lora", "adapter_args=r=2", "max_steps=2",
+                            "seed=5", output("tuned")}));
   const TrainResult again = train(joined(
       tuning, {"adapter_name_or_path=" + (folder_ / "tuned").string(), "max_steps=0", output("again")}));
   EXPECT_EQ(again.evaluation->value("eval_loss"), first.evaluation->value("eval_loss"));

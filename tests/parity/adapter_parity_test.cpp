@@ -126,8 +126,8 @@ TEST_P(AdapterParity, AMergedModelComputesTheSame) {
 INSTANTIATE_TEST_SUITE_P(Cases, AdapterParity,
                          testing::Values("lora_llama", "rslora_qwen2", "dora_llama", "dora_qwen2",
                                          "lora_gpt2", "dora_gpt2", "embedding_lora_qwen2",
-                                         "embedding_dora_llama", "embedding_lora_gpt2",
-                                         "embedding_dora_gpt2", "saved_biases_gpt2"),
+                                         "embedding_dora_llama", "embedding_lora_gpt2", "embedding_dora_gpt2",
+                                         "saved_biases_gpt2"),
                          [](const auto& info) { return info.param; });
 
 }  // namespace
