@@ -55,7 +55,7 @@ size_t end_of_key(const std::string& item) {
   const size_t at = item.find('=');
   const bool is_key = at != 0 && at != std::string::npos &&
                       std::all_of(item.begin(), item.begin() + static_cast<ptrdiff_t>(at),
-                                  [](unsigned char c) { return std::isalnum(c) || c == '_'; });
+                                  [](unsigned char c) { return std::isalnum(c) || c == '_' || c == '-'; });
   return is_key ? at : std::string::npos;
 }
 
@@ -66,6 +66,23 @@ Adapter::Json value_of(const std::string& text) {
     if (!value.is_discarded()) return value;
   }
   return text;
+}
+
+Adapter::Json parse_pairs(const std::string& text) {
+  std::vector<std::pair<std::string, std::string>> pairs;
+  for (const std::string& item : split_outside_brackets(text)) {
+    const size_t at = end_of_key(item);
+    if (at != std::string::npos) {
+      pairs.emplace_back(item.substr(0, at), item.substr(at + 1));
+    } else if (!pairs.empty()) {
+      pairs.back().second += "," + item;
+    } else if (!item.empty()) {
+      fail_usage(kWhere, "expected k=v,k=v or a map in JSON, given '{}'", item);
+    }
+  }
+  Adapter::Json map = Adapter::Json::object();
+  for (const auto& [key, value] : pairs) map[key] = value_of(value);
+  return map;
 }
 
 std::string text_of(const Adapter::Json& value) {
@@ -91,20 +108,10 @@ std::vector<std::string> adapter_names() {
 }
 
 Adapter::Json parse_adapter_args(const std::string& text) {
-  if (!text.empty() && text.front() == '{') return parse_map(text);
+  const bool is_map = !text.empty() && text.front() == '{';
+  const Adapter::Json given = is_map ? parse_map(text) : parse_pairs(text);
   Adapter::Json map = Adapter::Json::object();
-  std::vector<std::pair<std::string, std::string>> pairs;
-  for (const std::string& item : split_outside_brackets(text)) {
-    const size_t at = end_of_key(item);
-    if (at != std::string::npos) {
-      pairs.emplace_back(item.substr(0, at), item.substr(at + 1));
-    } else if (!pairs.empty()) {
-      pairs.back().second += "," + item;
-    } else if (!item.empty()) {
-      fail_usage(kWhere, "expected k=v,k=v or a map in JSON, given '{}'", item);
-    }
-  }
-  for (const auto& [key, value] : pairs) map[key] = value_of(value);
+  for (const auto& [key, value] : given.items()) map[canonical_name(key)] = value;
   return map;
 }
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "adapters/module_pattern.h"
 #include "core/option_lists.h"
 
 namespace galore {
@@ -21,6 +22,19 @@ TEST(AdapterArgs, KeepListsAndMapsWhole) {
   // A YAML map arrives in the text form of lists, with a backslash before each comma of a value.
   EXPECT_EQ(parse_adapter_args(join_list(items)), expected);
   EXPECT_EQ(parse_adapter_args(expected.dump()), expected);
+}
+
+TEST(ModulePattern, RepeatsAsPythonDoes) {
+  const PythonPattern pattern(R"(layers\.\d{,1}\.[q{,]_proj)", "test");
+  EXPECT_TRUE(pattern.matches("layers.7.q_proj"));
+  EXPECT_TRUE(pattern.matches("layers.7.{_proj"));
+  EXPECT_FALSE(pattern.matches("layers.12.q_proj"));
+}
+
+TEST(AdapterArgs, HaveKeysInBothSpellings) {
+  const Adapter::Json expected = {{"r", "4"}, {"lora_alpha", "3"}};
+  EXPECT_EQ(parse_adapter_args("r=4,lora-alpha=3"), expected);
+  EXPECT_EQ(parse_adapter_args(R"({"r": "4", "lora-alpha": "3"})"), expected);
 }
 
 }  // namespace

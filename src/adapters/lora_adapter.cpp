@@ -96,14 +96,19 @@ std::unique_ptr<AdaptedTable> LoraAdapter::embedding(const Place& place, const T
                                          ledger);
 }
 
-// A tied head is no layer of its own. PEFT would add factors to its output alone.
+// A tied head is no layer of its own. PEFT would add factors to its output alone, and its copy in
+// modules_to_save would leave the embedding as it is.
 void LoraAdapter::check_tied(const ParameterList& parameters) const {
-  const bool names_head = !config_.target_modules.all_linear && config_.targets("lm_head", false);
   for (const Parameter* parameter : parameters) {
     if (parameter->uses == 1) continue;
-    if (names_head)
-      fail_usage("target_modules", "lm_head is tied to {}: expected the embedding or matrices of the layers",
-                 module_of(*parameter));
+    for (const char* head : {"lm_head", "embed_out"}) {
+      if (config_.saves(head))
+        fail_usage("modules_to_save", "{} is tied to {}, which would change with it", head,
+                   module_of(*parameter));
+      if (!config_.target_modules.all_linear && config_.targets(head, false))
+        fail_usage("target_modules", "{} is tied to {}: expected the embedding or matrices of the layers",
+                   head, module_of(*parameter));
+    }
     if (config_.saves(module_of(*parameter)))
       fail_usage("modules_to_save", "{} is tied to the head, which would change with it",
                  module_of(*parameter));
@@ -157,10 +162,10 @@ double LoraAdapter::learning_rate_factor(const Parameter& parameter, double lear
 }
 
 Adapter::Json LoraAdapter::peft_config(const std::vector<std::string>& places, bool inputs_first) const {
-  Json config = is_new_ ? default_config() : config_.given;
+  Json config = is_new_ ? default_config() : Json::object();
+  for (const auto& [key, value] : config_.given.items()) config[key] = value;
   if (config_.target_modules.all_linear) config["target_modules"] = places;
   if (!is_new_) return config;
-  for (const auto& [key, value] : config_.given.items()) config[key] = value;
   config["r"] = config_.r;
   config["lora_alpha"] = short_number(config_.lora_alpha);
   config["fan_in_fan_out"] = inputs_first;

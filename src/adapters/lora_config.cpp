@@ -21,8 +21,8 @@ const std::set<std::string> kWithoutEffect{
     "revision",         "inference_mode", "fan_in_fan_out",    "megatron_core",  "loftq_config",
     "eva_config",       "corda_config",   "qalora_group_size", "runtime_config", "megatron_config",
     "init_lora_weights"};
-// Ways to begin that change the weights of the base model as well.
-const std::vector<std::string> kOtherBase{"pissa", "olora", "corda", "loftq", "lora_ga"};
+// Ways to begin that change the weights of the base model as well, or that leave B as it is (MiCA).
+const std::vector<std::string> kOtherStarts{"pissa", "olora", "corda", "loftq", "lora_ga", "mica"};
 
 bool is_off(const Json& value) {
   if (value.is_string()) return value == "false" || value == "null" || value == "";
@@ -114,9 +114,10 @@ class Reader {
     if (found == map_.end() || found->is_boolean() || found->is_null()) return;
     const std::string text = found->is_string() ? canonical_name(found->get<std::string>()) : found->dump();
     if (from_file_) {
-      for (const std::string& name : kOtherBase)
+      for (const std::string& name : kOtherStarts)
         if (text.starts_with(name))
-          refuse("init_lora_weights", "a start that leaves the base model's weights as they are", *found);
+          refuse("init_lora_weights",
+                 "a start that leaves the base model's weights as they are and trains both factors", *found);
       return;
     }
     constexpr std::string_view kSearched = "pissa_niter_";
@@ -178,13 +179,15 @@ class Reader {
 };
 
 // Returns the number of the layer that PEFT sees in the name: the number behind a part that `pattern` names,
-// or the first number.
+// or the first number behind the second part.
 std::optional<int64_t> layer_in(const std::string& module, const std::vector<std::string>& patterns) {
-  const std::vector<std::string> any{"[^.]*"};
-  for (const std::string& pattern : patterns.empty() ? any : patterns) {
-    const PythonPattern expression("(?s:.*?)\\.(?:" + pattern + ")\\.(\\d+)\\.", "layers_pattern");
-    if (const auto number = expression.group_at_start(module)) return std::stoll(*number);
-  }
+  std::vector<std::string> expressions;
+  for (const std::string& pattern : patterns)
+    expressions.push_back("(?:^|.*?\\.)" + pattern + "\\.(?P<idx>\\d+)\\.");
+  if (patterns.empty()) expressions.emplace_back(".*?\\.[^.]*\\.(?P<idx>\\d+)\\.");
+  for (const std::string& expression : expressions)
+    if (const auto number = PythonPattern(expression, "layers_pattern").group_at_start(module, "idx"))
+      return std::stoll(*number);
   return std::nullopt;
 }
 

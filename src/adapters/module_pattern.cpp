@@ -20,6 +20,23 @@ std::string message_of(int code) {
   return reinterpret_cast<const char*>(buffer);
 }
 
+// In Python {,n} repeats 0 to n times, which PCRE2 writes {0,n}; without the 0 it means these characters.
+std::string with_lower_bounds(const std::string& pattern) {
+  std::string out;
+  bool in_class = false;
+  for (size_t i = 0; i < pattern.size(); ++i) {
+    const char c = pattern[i];
+    out += c;
+    if (c == '\\' && i + 1 < pattern.size())
+      out += pattern[++i];
+    else if (c == '[' || c == ']')
+      in_class = c == '[';
+    else if (c == '{' && !in_class && i + 1 < pattern.size() && pattern[i + 1] == ',')
+      out += '0';
+  }
+  return out;
+}
+
 PCRE2_SPTR units(const std::string& text) { return reinterpret_cast<PCRE2_SPTR>(text.data()); }
 
 }  // namespace
@@ -34,18 +51,19 @@ struct PythonPattern::Compiled {
 
 PythonPattern::PythonPattern(const std::string& pattern, const std::string& where)
     : pattern_(pattern), where_(where) {
+  const std::string translated = with_lower_bounds(pattern);
   int error = 0;
   PCRE2_SIZE at = 0;
   const auto compiled = std::make_shared<Compiled>();
   compiled->code =
-      pcre2_compile(units(pattern), pattern.size(),
+      pcre2_compile(units(translated), translated.size(),
                     PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C | PCRE2_DOLLAR_ENDONLY, &error, &at, nullptr);
   if (!compiled->code)
     fail_usage(where, "'{}' is no regular expression: {} at character {}", pattern, message_of(error), at);
   compiled_ = compiled;
 }
 
-bool PythonPattern::run(const std::string& text, bool whole, std::optional<std::string>* group) const {
+bool PythonPattern::run(const std::string& text, bool whole, const char* group, std::string* found) const {
   const std::unique_ptr<pcre2_match_context, void (*)(pcre2_match_context*)> context(
       pcre2_match_context_create(nullptr), pcre2_match_context_free);
   const std::unique_ptr<pcre2_match_data, void (*)(pcre2_match_data*)> data(
@@ -57,18 +75,24 @@ bool PythonPattern::run(const std::string& text, bool whole, std::optional<std::
   if (result == PCRE2_ERROR_NOMATCH) return false;
   if (result < 0)
     fail_usage(where_, "matching '{}' with {} does not end: {}", pattern_, text, message_of(result));
-  if (!group || result < 2) return true;
-  const PCRE2_SIZE* offsets = pcre2_get_ovector_pointer(data.get());
-  if (offsets[2] != PCRE2_UNSET) *group = text.substr(offsets[2], offsets[3] - offsets[2]);
+  if (!group) return true;
+  PCRE2_UCHAR* copy = nullptr;
+  PCRE2_SIZE length = 0;
+  if (pcre2_substring_get_byname(data.get(), units(group), &copy, &length) != 0) return false;
+  found->assign(reinterpret_cast<const char*>(copy), length);
+  pcre2_substring_free(copy);
   return true;
 }
 
-bool PythonPattern::matches(const std::string& text) const { return run(text, true, nullptr); }
+bool PythonPattern::matches(const std::string& text) const {
+  return run(text, /*whole=*/true, nullptr, nullptr);
+}
 
-std::optional<std::string> PythonPattern::group_at_start(const std::string& text) const {
-  std::optional<std::string> group;
-  run(text, false, &group);
-  return group;
+std::optional<std::string> PythonPattern::group_at_start(const std::string& text,
+                                                         const std::string& group) const {
+  std::string found;
+  if (!run(text, /*whole=*/false, group.c_str(), &found)) return std::nullopt;
+  return found;
 }
 
 bool is_named_by(const std::string& name, const std::vector<std::string>& endings) {

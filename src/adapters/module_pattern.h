@@ -16,12 +16,13 @@ class PythonPattern {
   PythonPattern(const std::string& pattern, const std::string& where);
   // Returns true if the whole text matches.
   bool matches(const std::string& text) const;
-  // Returns the text of the first group if the pattern matches at the beginning of `text`.
-  std::optional<std::string> group_at_start(const std::string& text) const;
+  // Returns the text of the group of this name if the pattern matches at the beginning of `text`.
+  std::optional<std::string> group_at_start(const std::string& text, const std::string& group) const;
 
  private:
   struct Compiled;
-  bool run(const std::string& text, bool whole, std::optional<std::string>* group) const;
+  // Matches at the beginning of `text`, or all of it. `group` is a name, or null.
+  bool run(const std::string& text, bool whole, const char* group, std::string* found) const;
 
   std::string pattern_, where_;
   std::shared_ptr<const Compiled> compiled_;

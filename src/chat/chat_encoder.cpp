@@ -54,13 +54,19 @@ std::string ChatEncoder::prompt_text(const Chat& chat) const {
 
 EncodedChat ChatEncoder::encode_plain(const ChatRow& row) const {
   EncodedChat out;
+  const auto eos = tokenizer_.eos_id();
+  const auto ends_with_eos = [&](const std::vector<int32_t>& ids) {
+    return eos && !ids.empty() && ids.back() == static_cast<int32_t>(*eos);
+  };
   out.ids = tokenizer_.encode(row.prompt, /*add_special_tokens=*/true);
   // A tokenizer that ends texts with eos ends the completion only.
-  if (tokenizer_.eos_id() && !out.ids.empty() && out.ids.back() == *tokenizer_.eos_id()) out.ids.pop_back();
+  if (ends_with_eos(out.ids) && ends_with_eos(tokenizer_.encode("", /*add_special_tokens=*/true)))
+    out.ids.pop_back();
   const size_t prompt = out.ids.size();
   for (const int32_t id : tokenizer_.encode(row.completion, /*add_special_tokens=*/false))
     out.ids.push_back(id);
-  if (tokenizer_.eos_id()) out.ids.push_back(static_cast<int32_t>(*tokenizer_.eos_id()));
+  if (eos && (out.ids.size() == prompt || !ends_with_eos(out.ids)))
+    out.ids.push_back(static_cast<int32_t>(*eos));
   out.labels = out.ids;
   if (!train_on_inputs_)
     std::fill(out.labels.begin(), out.labels.begin() + static_cast<std::ptrdiff_t>(prompt), kIgnored);

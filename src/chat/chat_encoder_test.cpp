@@ -18,7 +18,7 @@ class ByteIds : public Tokenizer {
   std::vector<int32_t> encode(std::string_view text, bool add_special_tokens) const override {
     std::vector<int32_t> ids;
     if (add_special_tokens) ids.push_back(256);
-    for (const char c : text) ids.push_back(static_cast<unsigned char>(c));
+    for (const char c : text) ids.push_back(c == '$' ? 257 : static_cast<unsigned char>(c));
     return ids;
   }
   std::string decode(const std::vector<int32_t>& ids, bool) const override {
@@ -109,6 +109,7 @@ TEST_F(ChatEncoderTest, PromptsOfMessagesAreNotTrained) {
 
 TEST_F(ChatEncoderTest, RowsHaveSeveralForms) {
   EXPECT_EQ(trained(R"({"prompt": "ab", "completion": " c"})"), "^ab[ c$]") << "no template is needed";
+  EXPECT_EQ(trained(R"({"prompt": "a$", "completion": "c$"})"), "^a$[c$]") << "eos as a part of the texts";
   use(kPlain);
   EXPECT_EQ(trained(R"({"instruction": "i", "input": "n", "output": "o", "system": "s"})"),
             "<s>s;<u>i\nn;<a>[o;]");

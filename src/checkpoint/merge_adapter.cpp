@@ -1,6 +1,7 @@
 // Folds an adapter into the files of its model.
 #include <functional>
 #include <map>
+#include <memory>
 
 #include "checkpoint/peft_directory.h"
 #include "checkpoint/safetensors.h"
@@ -94,17 +95,24 @@ std::string copied(const Path& file, const Parameter* untied) {
 void merge_adapter(const Path& base, const Path& output, TrainableModel& model) {
   require_other_folder(base, output);
   std::filesystem::create_directories(output);
-  std::filesystem::remove(output / "config.json");
   Merged merged(model);
   const WeightFiles files(base);
+  // All weights are on disk under temporary names before the first file of an older model changes.
+  std::vector<std::unique_ptr<AtomicFile>> shards;
+  std::vector<std::string> names;
   for (const auto& file : files.files()) {
     std::vector<TensorToWrite> tensors;
     for (const TensorInfo& info : file->tensors()) tensors.push_back(merged.tensor(*file, info));
     if (merged.tied()) untie(*file, *merged.tied(), tensors);
-    write_safetensors(output / file->path().filename(), tensors, file->metadata());
+    names.push_back(file->path().filename().string());
+    shards.push_back(std::make_unique<AtomicFile>(output / names.back()));
+    write_safetensors(*shards.back(), tensors, file->metadata());
   }
   if (!merged.complete())
     fail("merge", "{}: the model lacks weights that the adapter changes", base.string());
+  std::filesystem::remove(output / "config.json");
+  for (const auto& shard : shards) shard->commit();
+  remove_other_weights(output, names);
   for (const auto& entry : std::filesystem::directory_iterator(base)) {
     const std::string name = entry.path().filename().string();
     if (!entry.is_regular_file() || is_unfinished_or_weights(name) || name == "config.json") continue;

@@ -181,7 +181,11 @@ void read_labels(const std::string& where, const Json& json, HeadConfig& head) {
   head.num_labels = static_cast<int64_t>(found->size());
   bool named = false;
   for (int64_t i = 0; i < head.num_labels; ++i) {
-    head.label_names.push_back(json_value<std::string>(where + ": id2label", *found, fmt::format("{}", i)));
+    const std::string key = fmt::format("{}", i);
+    // run_glue.py writes labels that are numbers as they are.
+    const bool is_number = found->contains(key) && (*found)[key].is_number();
+    head.label_names.push_back(is_number ? (*found)[key].dump()
+                                         : json_value<std::string>(where + ": id2label", *found, key));
     named = named || head.label_names.back() != fmt::format("LABEL_{}", i);
   }
   if (!named) head.label_names.clear();

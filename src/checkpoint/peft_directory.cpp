@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <set>
 
+#include "checkpoint/hugging_face.h"
 #include "checkpoint/json_file.h"
 #include "checkpoint/safetensors.h"
 #include "checkpoint/safetensors_header.h"
@@ -15,6 +17,15 @@
 
 namespace galore {
 namespace {
+
+bool has_factors(const std::string& name) { return name.ends_with(".base_layer.weight"); }
+
+// Names in a folder of a model without its head lack the first part.
+bool lacks(const WeightFiles& files, const std::string& name) {
+  return std::none_of(files.tensors().begin(), files.tensors().end(), [&](const StoredTensor& stored) {
+    return stored.info->name == name || name.ends_with("." + stored.info->name);
+  });
+}
 
 // The parameters of an adapter by their names in the file. Like PEFT, we save the tables and the head that
 // have factors, and read them where a file holds them.
@@ -28,7 +39,8 @@ struct AdapterParameters {
         trained.emplace(name, parameter);
       } else if (parameter->role == Role::adapter) {
         starts.emplace(name, parameter);
-      } else if (parameter->role == Role::embedding || parameter->role == Role::head) {
+      } else if (parameter->role == Role::embedding || parameter->role == Role::head ||
+                 parameter->of_new_head) {
         stored.emplace(name, parameter);
         if (parameter->uses > 1) stored.emplace("base_model.model.lm_head.weight", parameter);
       }
@@ -39,6 +51,18 @@ struct AdapterParameters {
     for (const auto* parameters : {&trained, &stored})
       if (const auto found = parameters->find(name); found != parameters->end()) return found->second;
     return nullptr;
+  }
+
+  // Returns the trained parameters, tables and heads that have factors, and parts of a new head that the
+  // model's directory lacks.
+  std::map<std::string, Parameter*> to_write(const Path& base) const {
+    auto written = trained;
+    const bool is_model = has_weight_files(base);
+    const auto files = is_model ? std::make_unique<WeightFiles>(base) : nullptr;
+    for (const auto& [name, parameter] : stored)
+      if (parameter->of_new_head ? is_model && lacks(*files, parameter->name) : has_factors(name))
+        written.emplace(name, parameter);
+    return written;
   }
 
   std::map<std::string, Parameter*> trained, stored;
@@ -52,7 +76,19 @@ at::Tensor joined(const std::string& name, const Parameter& factor, const Parame
   return at::cat({factor.value, start.value}, rank_axis(name));
 }
 
-bool has_factors(const std::string& name) { return name.ends_with(".base_layer.weight"); }
+// With bias=all PEFT writes a bias inside of modules_to_save three times: under its own name, which counts,
+// and as those of the copy (modules_to_save.dense.bias or modules_to_save.default.dense.bias) and of the
+// original.
+bool repeats_a_bias(const std::string& name, const std::map<std::string, Parameter*>& trained) {
+  if (!name.ends_with(".bias")) return false;
+  for (const std::string part : {".modules_to_save.", ".original_module."}) {
+    const size_t at = name.find(part);
+    if (at == std::string::npos) continue;
+    const std::string module = name.substr(0, at + 1), inner = name.substr(at + part.size());
+    return trained.count(module + inner) > 0 || trained.count(module + inner.substr(inner.find('.') + 1)) > 0;
+  }
+  return false;
+}
 
 void check_shape(const std::string& file, const TensorInfo& info, const Parameter& parameter,
                  bool has_start) {
@@ -78,20 +114,10 @@ SafetensorsReader open_adapter(const Path& directory) {
   fail("adapter", "{}: expected {}", directory.string(), kAdapterWeightsName);
 }
 
-// A new adapter is one of a causal language model until its model is known. peft reads the weights of a
-// classifier's head only if it is told so.
-void state_task(const HeadConfig& head, Adapter::Json& config) {
-  if (head.kind == HeadKind::language || config["task_type"] != "CAUSAL_LM") return;
-  config["task_type"] = head.predicts_tokens() ? Adapter::Json(nullptr) : Adapter::Json("SEQ_CLS");
-  if (!head.predicts_tokens() && config["modules_to_save"].is_null())
-    config["modules_to_save"] = {"classifier", "score"};
-}
-
 }  // namespace
 
 bool is_adapter_directory(const Path& directory) {
-  return std::filesystem::exists(directory / kAdapterConfigName) &&
-         !std::filesystem::exists(directory / "config.json");
+  return std::filesystem::exists(directory / kAdapterConfigName) && !has_weight_files(directory);
 }
 
 bool has_peft_adapter(const TrainableModel& model) {
@@ -108,11 +134,21 @@ Adapter::Json read_adapter_config(const Path& directory) {
   return Adapter::Json::parse(text);
 }
 
-int64_t scoring_outputs(const Path& directory) {
-  if (read_adapter_config(directory).value("task_type", Adapter::Json(nullptr)) != "SEQ_CLS") return 0;
+HeadConfig head_with_adapter(const Path& directory, const HeadConfig& own) {
+  const Path config = directory / "config.json";
+  if (std::filesystem::exists(config)) {
+    const HeadConfig head = parse_model_config(config.string(), read_file(config, kLargestJsonFile)).head;
+    if (!head.predicts_tokens()) return head;
+  }
+  const Adapter::Json task = read_adapter_config(directory).value("task_type", Adapter::Json(nullptr));
+  if (task != "SEQ_CLS" || !own.predicts_tokens()) return own;
   const SafetensorsReader reader = open_adapter(directory);
-  const TensorInfo* head = reader.find("base_model.model.score.weight");
-  return head && head->shape.size() == 2 ? head->shape[0] : 0;
+  for (const char* name : {"score", "classifier", "classifier.out_proj"}) {
+    const TensorInfo* weight = reader.find(fmt::format("base_model.model.{}.weight", name));
+    if (!weight || weight->shape.size() != 2 || weight->shape[0] < 1) continue;
+    return {weight->shape[0] == 1 ? HeadKind::regression : HeadKind::classification, weight->shape[0]};
+  }
+  return own;
 }
 
 void load_adapter(const Path& directory, TrainableModel& model) {
@@ -122,6 +158,7 @@ void load_adapter(const Path& directory, TrainableModel& model) {
   auto missing = known.trained;
   for (const TensorInfo& info : reader.tensors()) {
     Parameter* parameter = known.find(info.name);
+    if (!parameter && repeats_a_bias(info.name, known.trained)) continue;
     if (!parameter)
       fail("adapter", "{}: tensor {} does not fit the model and {}", file, quoted_name(info.name),
            kAdapterConfigName);
@@ -142,10 +179,11 @@ void load_adapter(const Path& directory, TrainableModel& model) {
          missing.size());
 }
 
-// PEFT names the task of the head, and the modules that it trains for it.
+// PEFT names the task of the head, and the modules that it trains for it. It has no name for masked words.
 void name_task(Adapter::Json& config, const HeadConfig& head) {
   if (head.kind == HeadKind::language || config["task_type"] != "CAUSAL_LM") return;
-  config["task_type"] = "SEQ_CLS";
+  config["task_type"] = head.predicts_tokens() ? Adapter::Json(nullptr) : Adapter::Json("SEQ_CLS");
+  if (head.predicts_tokens()) return;
   Adapter::Json& saved = config["modules_to_save"];
   if (saved.is_null()) saved = Adapter::Json::array();
   for (const char* name : {"classifier", "score"})
@@ -156,9 +194,7 @@ void save_adapter(const Path& directory, TrainableModel& model, const std::strin
   std::filesystem::create_directories(directory);
   std::vector<TensorToWrite> tensors;
   const AdapterParameters known(model);
-  auto written = known.trained;
-  for (const auto& [name, parameter] : known.stored)
-    if (has_factors(name)) written.emplace(name, parameter);
+  const auto written = known.to_write(base);
   for (const auto& [name, parameter] : written) {
     if (const auto start = known.starts.find(name); start != known.starts.end()) {
       tensors.emplace_back(name, joined(name, *parameter, *start->second));
@@ -172,12 +208,13 @@ void save_adapter(const Path& directory, TrainableModel& model, const std::strin
   name_task(config, model.config().head);
   Adapter::Json& named = config["base_model_name_or_path"];
   if (named.is_null()) named = base;
-  state_task(model.config().head, config);
   AtomicFile weights(directory / kAdapterWeightsName);
   write_safetensors(weights, tensors);
   std::filesystem::remove(directory / "config.json");
   remove_other_weights(directory, {kAdapterWeightsName});
   weights.commit();
+  if (!model.config().head.predicts_tokens())
+    write_file_atomically(directory / "config.json", model_config_text(model.config(), at::kFloat));
   write_file_atomically(directory / kAdapterConfigName, config.dump(2) + "\n");
 }
 

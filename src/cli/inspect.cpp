@@ -4,6 +4,7 @@
 
 #include "checkpoint/hugging_face.h"
 #include "checkpoint/json_file.h"
+#include "checkpoint/peft_directory.h"
 #include "checkpoint/run_checkpoint.h"
 #include "checkpoint/safetensors.h"
 #include "checkpoint/state_files.h"
@@ -92,6 +93,14 @@ OrderedJson inspect_model(const Path& directory) {
     result["weight_files"] = files.size();
     add_tensors(result, files);
   }
+  if (is_adapter_directory(directory)) {
+    result["kind"] = "adapter";
+    result["adapter"] = OrderedJson::parse(read_file(directory / kAdapterConfigName));
+  }
+  if (fs::exists(directory / kAdapterWeightsName)) {
+    const SafetensorsReader adapter(directory / kAdapterWeightsName);
+    add_tensors(result, {&adapter});
+  }
   if (fs::exists(directory / kOptimizerName)) {
     const SafetensorsReader optimizer(directory / kOptimizerName);
     OrderedJson state = OrderedJson::object();
@@ -111,11 +120,11 @@ OrderedJson inspect_run(const Path& directory, const std::vector<CheckpointEntry
 
 OrderedJson inspect_directory(const Path& directory) {
   const bool model = fs::exists(directory / kWeightsName) || fs::exists(directory / kIndexName) ||
-                     fs::exists(directory / "config.json");
+                     fs::exists(directory / "config.json") || is_adapter_directory(directory);
   const auto checkpoints = list_checkpoints(directory);
   if (!model && checkpoints.empty())
-    fail("info", "{}: neither config.json, {}, {} nor a checkpoint-<step> folder", directory.string(),
-         kWeightsName, kIndexName);
+    fail("info", "{}: neither config.json, {}, {}, {} nor a checkpoint-<step> folder", directory.string(),
+         kWeightsName, kIndexName, kAdapterConfigName);
   if (!model) return inspect_run(directory, checkpoints);
   OrderedJson result = inspect_model(directory);
   for (const CheckpointEntry& entry : checkpoints)

@@ -99,6 +99,17 @@ TEST(Inspect, TokenFiles) {
   EXPECT_EQ(result["largest_token"], 100000);
 }
 
+TEST(Inspect, Adapters) {
+  const TestFolder folder;
+  write_file_atomically(folder / "adapter_config.json", R"({"peft_type": "LORA", "r": 2})");
+  write_safetensors(folder / "adapter_model.safetensors",
+                    {{"base_model.model.x.lora_A.weight", at::zeros({2, 3})}});
+  const auto result = inspect(folder.path());
+  EXPECT_EQ(result["kind"], "adapter");
+  EXPECT_EQ(result["adapter"]["r"], 2);
+  EXPECT_EQ(result["num_parameters"], 6);
+}
+
 TEST(Inspect, DamagedAndUnknown) {
   const TestFolder folder;
   EXPECT_THROW(inspect(folder / "none"), Error);

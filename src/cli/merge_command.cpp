@@ -1,10 +1,13 @@
 #include <fmt/core.h>
 
+#include "checkpoint/hugging_face.h"
 #include "checkpoint/peft_directory.h"
 #include "cli/arguments.h"
 #include "cli/commands.h"
 #include "core/errors.h"
+#include "core/output_path.h"
 #include "kernels/device.h"
+#include "tokenizer/tokenizer_files.h"
 #include "train/compress.h"
 #include "train/inputs.h"
 #include "train/run_builder.h"
@@ -29,13 +32,18 @@ int merge_command(const Arguments& arguments) {
   resolve_base_model(source);
   if (source.adapter.empty() && source.adapter_name_or_path.empty())
     fail_usage("merge", "expected --adapter_name_or_path DIR, or a model with factors in place of matrices");
+  if (!source.adapter_name_or_path.empty()) require_other_folder(source.adapter_name_or_path, output);
   set_threads(machine.threads);
-  const bool is_adapter = !source.adapter_name_or_path.empty();
-  if (!is_adapter) source.dtype = stored_dtype(source.model_name_or_path);
+  // An adapter may bring the head of another task, which the files of the model lack.
+  const bool keeps_files =
+      !source.adapter_name_or_path.empty() &&
+      read_model_config(source.model_name_or_path).head.kind == model_config_of(source).head.kind;
+  if (!keeps_files) source.dtype = stored_dtype(source.model_name_or_path);
   const RunObjects run = build_model(model_config_of(source), model_options(source, "cpu"), device_of("cpu"));
   set_weights(*run.model, source, machine.seed);
-  if (is_adapter) {
+  if (keeps_files) {
     merge_adapter(source.model_name_or_path, output, *run.model);
+    if (const auto tokenizer = tokenizer_of(source)) replace_tokenizer_files(output, tokenizer->files());
   } else {
     merge_layers(source, output, *run.model);
   }

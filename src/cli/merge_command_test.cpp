@@ -51,6 +51,33 @@ TEST_F(MergeCommand, FoldsAnAdapterIntoAPlainModel) {
   for (const TensorInfo& info : base.tensors())
     changed += !at::equal(base.read(info.name), merged.read(info.name));
   EXPECT_EQ(changed, 7u) << "the seven matrices of the layer";
+
+  // An older adapter in the folder would be read in place of the model.
+  write_file_atomically(folder_ / "merged/adapter_config.json", "{}");
+  merge_command({"--model_name_or_path", at("model"), "--adapter_name_or_path", at("adapter"), "--output_dir",
+                 at("merged")});
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "merged/adapter_config.json"));
+  EXPECT_NE(message_of([&] {
+              merge_command({"--model_name_or_path", at("adapter"), "--output_dir", at("adapter")});
+            }).find("expected another folder"),
+            std::string::npos);
+}
+
+// The merged folder is a classifier, of which the model has no head.
+TEST_F(MergeCommand, WritesTheHeadThatAnAdapterBrings) {
+  write_file_atomically(folder_ / "labels.jsonl",
+                        "{\"input_ids\": [1, 2, 3], \"label\": \"no\"}\n"
+                        "{\"input_ids\": [4, 5], \"label\": \"yes\"}\n");
+  train_command({"--model_name_or_path", at("model"), "--train_file", at("labels.jsonl"), "--task",
+                 "sequence_classification", "--adapter", "lora", "--adapter_args", "r=2", "--optim",
+                 "adamw_torch", "--max_steps", "2", "--threads", "1", "--output_dir", at("adapter")});
+  EXPECT_EQ(merge_command({"--model_name_or_path", at("adapter"), "--output_dir", at("merged")}), 0);
+  const HeadConfig head = read_model_config(folder_ / "merged").head;
+  EXPECT_EQ(head.label_names, (std::vector<std::string>{"no", "yes"}));
+  const SafetensorsReader merged(folder_ / "merged/model.safetensors"),
+      adapter(folder_ / "adapter/adapter_model.safetensors");
+  EXPECT_TRUE(merged.read("score.weight").equal(adapter.read("base_model.model.score.weight")));
+  EXPECT_EQ(merged.find("lm_head.weight"), nullptr);
 }
 
 TEST_F(MergeCommand, NeedsAnAdapter) {

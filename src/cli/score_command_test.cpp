@@ -74,6 +74,15 @@ TEST_F(ScoreCommandTest, WritesValuesAndTheirDistributions) {
   EXPECT_EQ(tokens[1]["distribution"].size(), 2);
 }
 
+// A head of preferences has no loss of single rows, but it has their values.
+TEST_F(ScoreCommandTest, WritesTheRewardsOfPreferences) {
+  write_model({HeadKind::value, 0, {}, {ValueLoss::bradley_terry}});
+  const auto rows = scores({});
+  ASSERT_EQ(rows.size(), 2);
+  EXPECT_NE(rows[0]["value"], rows[1]["value"]);
+  EXPECT_EQ(rows[0]["std"], 0);
+}
+
 TEST_F(ScoreCommandTest, WritesTheBestActions) {
   write_model({HeadKind::action_value, 0, {}, {ValueLoss::mse}, 30});
   const auto rows = scores({"--every_token"});

@@ -63,6 +63,18 @@ TEST_F(DocumentsTest, RowsOfTextAndIds) {
   EXPECT_FALSE(reader->next(document));
 }
 
+TEST_F(DocumentsTest, MaskedTokensAreLeftOut) {
+  const auto reader =
+      open_documents(write("rows.jsonl", R"({"input_ids": [0, 3, 4, 0], "labels": [-100, -100, 4, 0], )"
+                                         R"("attention_mask": [0, 1, 1, 0]})"));
+  Document document;
+  ASSERT_TRUE(reader->next(document));
+  EXPECT_EQ(document.ids, (std::vector<int32_t>{3, 4}));
+  EXPECT_EQ(document.labels, (std::vector<int32_t>{-100, 4}));
+  EXPECT_NE(row_error(R"({"input_ids": [1, 2], "attention_mask": [1]})").find("attention_mask"),
+            std::string::npos);
+}
+
 TEST_F(DocumentsTest, BrokenRowsNameFileAndLine) {
   for (const char* row : {"{\"text\": \"a\"", "[1]", "{\"text\": 3}", "{\"txt\": \"a\"}",
                           "{\"input_ids\": 3}", "{\"input_ids\": [1.5]}", "{\"input_ids\": [99999999999]}",

@@ -63,11 +63,11 @@ class RowParser {
       document.tokenized = true;
       read_integers(value, "input_ids", document.ids);
       document.has_labels = !row["labels"].get(value);
-      if (!document.has_labels) return;
-      read_integers(value, "labels", document.labels);
-      if (document.labels.size() != document.ids.size())
+      if (document.has_labels) read_integers(value, "labels", document.labels);
+      if (document.has_labels && document.labels.size() != document.ids.size())
         broken("expected as many labels as input_ids, given {} and {}", document.labels.size(),
                document.ids.size());
+      if (!row["attention_mask"].get(value)) leave_out_masked(value, document);
       return;
     }
     if (chat_rows_ && (row["text"].get(value) || !row["messages"].get(value))) {
@@ -89,6 +89,21 @@ class RowParser {
       if (item.get(number) || number < INT32_MIN || number > INT32_MAX)
         broken("{}: expected whole numbers of 32 bits", key);
       target.push_back(static_cast<int32_t>(number));
+    }
+  }
+
+  // Padding of rows that another program has tokenized is neither read nor learned.
+  void leave_out_masked(const simdjson::dom::element& value, Document& document) {
+    std::vector<int32_t> mask;
+    read_integers(value, "attention_mask", mask);
+    if (mask.size() != document.ids.size())
+      broken("expected as many numbers in attention_mask as input_ids, given {} and {}", mask.size(),
+             document.ids.size());
+    for (std::vector<int32_t>* tokens : {&document.ids, &document.labels}) {
+      size_t kept = 0;
+      for (size_t t = 0; t < tokens->size(); ++t)
+        if (mask[t] != 0) (*tokens)[kept++] = (*tokens)[t];
+      tokens->resize(kept);
     }
   }
 

@@ -131,6 +131,9 @@ at::Tensor ScoreHead::target_outputs(const Pass& pass, const at::Tensor& inputs,
 at::Tensor ScoreHead::losses(const Pass& pass, const at::Tensor& inputs, const Scratch& logits,
                              const Targets& targets, std::optional<double> gradient_scale,
                              Predictions* out) const {
+  // Rows that are scored alone by a head of preferences have no loss.
+  if (config_.has_values() && !targets.pairs && config_.value.loss == ValueLoss::bradley_terry)
+    return at::zeros({inputs.size(0)}, at::kDouble);
   if (!config_.has_values() || targets.pairs)
     return inputs.is_meta() ? at::Tensor() : losses_of(config_, logits, targets, gradient_scale);
   const at::Tensor next = target_outputs(pass, inputs, targets);

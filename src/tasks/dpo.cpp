@@ -21,10 +21,10 @@ const std::vector<MetricKind>& preference_metrics() {
   return kinds;
 }
 
-// Moves the messages that both answers begin with into the prompt.
+// Returns the messages that both answers begin with. Each answer keeps at least its last message.
 ChatJson common_prompt(const ChatJson& chosen, const ChatJson& rejected) {
   ChatJson prompt = ChatJson::array();
-  for (size_t i = 0; i < std::min(chosen.size(), rejected.size()) && chosen[i] == rejected[i]; ++i)
+  for (size_t i = 0; i + 1 < std::min(chosen.size(), rejected.size()) && chosen[i] == rejected[i]; ++i)
     prompt.push_back(chosen[i]);
   return prompt;
 }
@@ -123,6 +123,7 @@ class DpoTask : public Task {
     std::vector<int64_t> places;
     for (int64_t i = 0; i < rows; ++i)
       for (const int64_t place : {int64_t{0}, length, 2 * length}) places.push_back(2 * i * length + place);
+    batch.positions = at::arange(length, ids.options()).repeat({rows, 2});
     batch.targets.pairs = true;
     batch.targets.count = rows;
     batch.targets.places = at::tensor(places, at::kLong);

@@ -43,6 +43,35 @@ TEST_F(Rows, OfTablesHaveNamesOrPlaces) {
             where("short.tsv", 1) + "expected at least 4 columns, given 2");
 }
 
+// The data sets of the hub name the columns as run_glue.py does.
+TEST_F(Rows, OfTasksHaveTheNamesOfTheHub) {
+  const auto layout = [](const char* task) { return find_task("sequence_classification", task).layout(); };
+  const std::string qnli = R"({"question": "a", "sentence": "b", "label": 1, "idx": 5})";
+  const auto asked = read("qnli.jsonl", qnli + "\n", layout("qnli"));
+  EXPECT_EQ(asked[0].values["sentence1"], "a");
+  EXPECT_EQ(asked[0].values["sentence2"], "b");
+  const auto ours = read("ours.jsonl", R"({"sentence1": "a", "sentence2": "b", "label": 1})", layout("qnli"));
+  EXPECT_EQ(ours[0].values.size(), 3U);
+  const std::string table = "premise,hypothesis,label,idx\nx,y,0,3\n";
+  EXPECT_EQ(read("mnli.csv", table, layout("mnli"))[0].values,
+            Json({{"sentence1", "x"}, {"sentence2", "y"}, {"label", "0"}}));
+}
+
+TEST_F(Rows, OfQqpThatLackColumnsAreLeftOut) {
+  const std::string text =
+      "id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate\n1\t2\t3\ta\tb\t1\n4\t5\t6\tbroken\n";
+  const auto qqp = find_task("sequence_classification", "qqp").layout();
+  EXPECT_EQ(read("qqp.tsv", text, qqp).size(), 1U);
+}
+
+TEST_F(Rows, OfOneListAreItsObjects) {
+  const auto rows = read("list.json", "[{\"label\": 1},\n {\"label\": 2}]");
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[1].values["label"], 2);
+  EXPECT_EQ(message_of([&] { read("bad.json", "[{\"label\": 1}, 3]"); }),
+            "[" + (folder_.path() / "bad.json").string() + ": row 2] expected a JSON object");
+}
+
 TEST_F(Rows, OfCommasFollowTheirQuotes) {
   const auto rows = read("in.csv", "sentence,label\n\"a, \"\"b\"\"\nc\",good\nplain,bad\n");
   ASSERT_EQ(rows.size(), 2);
@@ -73,8 +102,8 @@ ExampleRow encode(const std::string& task, const HeadConfig& head, const Json& r
   return find_task(task).encode({row, "rows:1"}, {config, nullptr, max_length});
 }
 
-HeadConfig head_of(const std::vector<Json>& labels) {
-  return find_task("sequence_classification").new_head({}, [&] {
+HeadConfig head_of(const std::vector<Json>& labels, int64_t num_labels = 0) {
+  return find_task("sequence_classification").new_head({num_labels, {}}, [&] {
     std::vector<TaskRow> rows;
     for (const Json& label : labels) rows.push_back({{{"label", label}}, "rows:1"});
     return rows;
@@ -86,9 +115,47 @@ TEST(Classification, FindsTheClassesInTheRows) {
   EXPECT_EQ(head_of({"1", "0"}).num_labels, 2);
   EXPECT_EQ(head_of({0.5, 1}).kind, HeadKind::regression);
   EXPECT_EQ(head_of({"no", "yes", "maybe"}).label_names, (std::vector<std::string>{"maybe", "no", "yes"}));
+  EXPECT_EQ(head_of({1.0, 2.0}).kind, HeadKind::regression);
+  EXPECT_EQ(head_of({"1.0", "2"}).kind, HeadKind::regression);
+  EXPECT_EQ(head_of({"no", "yes"}, 3).label_names, (std::vector<std::string>{"no", "yes"}));
+  EXPECT_EQ(message_of([] {
+              head_of({"no", "yes", "maybe"}, 2);
+            }),
+            "[num_labels] expected 3, the number of names in the rows, given 2");
   const Task& mnli = find_task("sequence_classification", "mnli");
   EXPECT_EQ(mnli.new_head({}, {}).label_names[2], "contradiction");
   EXPECT_EQ(find_task("sequence_classification", "stsb").new_head({}, {}).kind, HeadKind::regression);
+}
+
+// As run_glue.py does: names of the model in another order decide, and without names the task does.
+TEST(Classification, FindsTheClassesOfATaskByTheirNames) {
+  const auto class_of = [](const std::vector<std::string>& names, const Json& label, int64_t num_labels = 3) {
+    const ModelConfig config = config_with({HeadKind::classification, num_labels, names});
+    const Task& task = find_task("sequence_classification", "mnli");
+    return task.encode({{{"input_ids", {1}}, {"label", label}}, "rows:1"}, {config, nullptr, 8}).values[0];
+  };
+  EXPECT_EQ(class_of({}, "neutral"), 1);
+  EXPECT_EQ(class_of({"CONTRADICTION", "NEUTRAL", "ENTAILMENT"}, "entailment"), 2);
+  EXPECT_EQ(class_of({"CONTRADICTION", "NEUTRAL", "ENTAILMENT"}, 0), 2);
+  EXPECT_EQ(class_of({"x", "y", "z"}, "contradiction"), 2);
+  EXPECT_EQ(class_of({"no", "yes"}, "yes", 2), 1);
+}
+
+// A regression has no classes that could be right.
+TEST(Classification, HasNoAccuracyOfNumbers) {
+  const Task& task = find_task("sequence_classification");
+  const auto accuracy_with = [&](const at::Tensor& logits) {
+    Batch batch;
+    batch.targets.values = at::zeros({2, 1}, at::kDouble);
+    batch.targets.count = 2;
+    const auto metrics = task.new_metrics();
+    Predictions predictions;
+    predictions.values = logits;
+    metrics->add({1, 2}, batch, predictions);
+    return metrics->finish().at(1).value;
+  };
+  EXPECT_EQ(accuracy_with(at::eye(2)), 0.5);
+  EXPECT_TRUE(std::isnan(accuracy_with(at::ones({2, 1}))));
 }
 
 TEST(Classification, EncodesARow) {
@@ -146,6 +213,16 @@ ExampleRow encode_for_target_network(const std::string& task, const HeadConfig& 
 
 // Transitions are compared as text, because NaN is not equal to itself.
 std::string text(const std::vector<double>& numbers) { return fmt::format("{}", fmt::join(numbers, " ")); }
+
+TEST(Value, NumbersOfMaskedTokensAreLeftOut) {
+  const ExampleRow row = encode("value", kNumber,
+                                {{"input_ids", {0, 0, 7, 8}},
+                                 {"attention_mask", {0, 0, 1, 1}},
+                                 {"labels", {nullptr, nullptr, 1.5, 2.5}}});
+  EXPECT_EQ(row.ids, (std::vector<int64_t>{7, 8}));
+  EXPECT_EQ(row.places, (std::vector<int64_t>{0, 1}));
+  EXPECT_EQ(row.values, (std::vector<double>{1.5, 2.5}));
+}
 
 TEST(Value, EpisodesEndWhereTheRowSays) {
   Json row{{"input_ids", {1, 2, 3, 4, 5}}, {"rewards", {1, nullptr, 2, 4, 3}}, {"gamma", 0.5}};
@@ -250,6 +327,16 @@ TEST(Value, EncodesDistributions) {
               encode("value", kNumber, {{"input_ids", {1}}, {"label", label}});
             }),
             "[rows:1] label: a distribution needs value_head=c51, given hl_gauss");
+  EXPECT_EQ(message_of([&] {
+              const Json negative{{"values", {0.5, 1}}, {"probs", {1.5, -0.5}}};
+              encode("value", kValue, {{"input_ids", {1}}, {"label", negative}});
+            }),
+            "[rows:1] probs: expected no number below 0");
+}
+
+TEST(Value, RowsThatAreCutInFrontOfTheirNumbersCountNothing) {
+  const Json row{{"input_ids", {1, 2, 3}}, {"labels", {nullptr, nullptr, 1}}};
+  EXPECT_EQ(encode("value", kNumber, row, 2).places, std::vector<int64_t>());
 }
 
 TEST(Value, RefusesRowsWithoutTargets) {
@@ -265,6 +352,10 @@ TEST(Value, RefusesRowsWithoutTargets) {
               encode("value", kNumber, {{"input_ids", {1, 2}}, {"labels", {1}}});
             }),
             "[rows:1] expected a number or null for each of 2 tokens, given 1");
+  EXPECT_EQ(message_of([] {
+              encode("value", kNumber, {{"input_ids", {1, 2}}, {"labels", {1, 2, 3}}});
+            }),
+            "[rows:1] expected a number or null for each of 2 tokens, given 3");
 }
 
 TEST(ScoreTargets, DoNotCountPlacesWithoutATarget) {

@@ -3,8 +3,11 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
+#include <limits>
+#include <optional>
 #include <set>
 
 #include "core/errors.h"
@@ -49,24 +52,53 @@ const Json& label_of(const TaskRow& row) {
   return *found;
 }
 
-double class_of(const TaskRow& row, const HeadConfig& head) {
-  const Json& label = label_of(row);
-  if (label.is_string()) {
-    const auto& names = head.label_names;
-    const auto found = std::find(names.begin(), names.end(), label.get_ref<const std::string&>());
-    if (found != names.end()) return static_cast<double>(found - names.begin());
+// run_glue.py tells a regression by labels that are written as decimal fractions.
+bool is_fraction(const Json& label) {
+  return label.is_string() ? label.get_ref<const std::string&>().find_first_of(".eE") != std::string::npos
+                           : label.is_number_float();
+}
+
+// What the labels of rows may be: the names of the classes in the model's order, and those of GLUE's task in
+// its own order, which numbers mean.
+struct LabelNames {
+  std::vector<std::string> by_class, of_task;
+
+  // Names of a model that are the task's but for upper case say the order of its classes, as in run_glue.py.
+  // Without such names the classes are in the task's order.
+  LabelNames(const HeadConfig& head, const GlueTask* glue) : by_class(head.label_names) {
+    if (!glue || static_cast<int64_t>(glue->label_names.size()) != head.num_labels) return;
+    of_task = glue->label_names;
+    for (std::string& name : by_class)
+      std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+    if (!std::is_permutation(by_class.begin(), by_class.end(), of_task.begin(), of_task.end()))
+      by_class = of_task;
   }
+  std::optional<int64_t> class_named(const std::string& name) const {
+    const auto found = std::find(by_class.begin(), by_class.end(), name);
+    if (found == by_class.end()) return std::nullopt;
+    return found - by_class.begin();
+  }
+  int64_t class_numbered(int64_t number) const {
+    return of_task.empty() ? number : class_named(of_task[static_cast<size_t>(number)]).value();
+  }
+};
+
+double class_of(const TaskRow& row, const HeadConfig& head, const LabelNames& names) {
+  const Json& label = label_of(row);
+  if (label.is_string())
+    if (const auto named = names.class_named(label.get_ref<const std::string&>()))
+      return static_cast<double>(*named);
   const auto number = number_of(label);
   if (!number || *number != std::floor(*number) || *number < 0 ||
       *number >= static_cast<double>(head.num_labels))
     fail(row.where, "label: expected {} or 0 to {}, given {}",
-         head.label_names.empty() ? "a class" : fmt::format("a name such as '{}'", head.label_names[0]),
+         names.by_class.empty() ? "a class" : fmt::format("a name such as '{}'", names.by_class[0]),
          head.num_labels - 1, label.dump());
-  return *number;
+  return static_cast<double>(names.class_numbered(static_cast<int64_t>(*number)));
 }
 
-double target_of_row(const TaskRow& row, const HeadConfig& head) {
-  if (head.kind != HeadKind::regression) return class_of(row, head);
+double target_of_row(const TaskRow& row, const HeadConfig& head, const GlueTask* glue) {
+  if (head.kind != HeadKind::regression) return class_of(row, head, LabelNames(head, glue));
   const auto number = number_of(label_of(row));
   if (!number || !std::isfinite(*number))
     fail(row.where, "label: expected a number, given {}", label_of(row).dump());
@@ -86,6 +118,7 @@ class ClassificationMetrics : public MetricSum {
     loss_ += loss;
     if (!predictions.values.defined()) return;
     const at::Tensor given = batch.targets.values.contiguous();
+    has_classes_ = predictions.values.size(1) > 1;
     for (int64_t i = 0; i < given.size(0); ++i) {
       const auto logits = logits_at(predictions.values, i);
       const double value = given.const_data_ptr<double>()[i];
@@ -107,6 +140,8 @@ class ClassificationMetrics : public MetricSum {
  private:
   double value_of(const std::string& name) const {
     if (name == "eval_loss") return loss_.mean();
+    // The one output of a regression names no class.
+    if (name == "eval_accuracy" && !has_classes_) return std::numeric_limits<double>::quiet_NaN();
     if (name == "eval_accuracy") return accuracy(predicted_classes_, given_classes_);
     if (name == "eval_f1") return f1_of_ones(predicted_classes_, given_classes_);
     if (name == "eval_matthews_correlation") return matthews_correlation(predicted_classes_, given_classes_);
@@ -116,6 +151,7 @@ class ClassificationMetrics : public MetricSum {
 
   const std::vector<MetricKind>& kinds_;
   LossSum loss_;
+  bool has_classes_ = true;
   std::vector<double> given_, predicted_;
   std::vector<int64_t> given_classes_, predicted_classes_;
 };
@@ -145,12 +181,9 @@ class ClassificationTask : public Task {
   HeadConfig new_head(const NewHead& wanted, const ReadRows& read_rows) const override {
     HeadConfig head;
     head.num_labels = wanted.num_labels;
-    if (glue_) {
-      head.label_names = glue_->label_names;
-      if (head.num_labels == 0) head.num_labels = glue_->num_labels;
-    } else if (head.num_labels == 0) {
-      count_labels(head, read_rows());
-    }
+    if (!glue_ && wanted.num_labels != 1) count_labels(head, read_rows());
+    if (glue_) head.label_names = glue_->label_names;
+    if (glue_ && head.num_labels == 0) head.num_labels = glue_->num_labels;
     head.kind = head.num_labels == 1 ? HeadKind::regression : HeadKind::classification;
     return head;
   }
@@ -159,7 +192,7 @@ class ClassificationTask : public Task {
     const int64_t place = scored_position(input.ids, encoding.config);
     ExampleRow out = row_of(std::move(input));
     out.places = {place};
-    out.values = {target_of_row(row, encoding.config.head)};
+    out.values = {target_of_row(row, encoding.config.head, glue_)};
     return out;
   }
   void write_rows(const Batch& batch, const Predictions& predictions, const HeadConfig& head,
@@ -181,27 +214,25 @@ class ClassificationTask : public Task {
   }
 
  private:
-  // Names are sorted. Whole numbers are classes, and other numbers are values of a regression.
+  // Names are sorted. Whole numbers are classes, and decimal fractions are values of a regression.
   static void count_labels(HeadConfig& head, const std::vector<TaskRow>& rows) {
     std::set<std::string> names;
     double largest = 1;
-    bool whole = true;
+    bool counts = true;
     for (const TaskRow& row : rows) {
       const Json& label = label_of(row);
       const auto number = number_of(label);
-      if (number) {
-        largest = std::max(largest, *number);
-        whole = whole && *number == std::floor(*number) && *number >= 0;
-      } else {
-        names.insert(label.is_string() ? label.get<std::string>() : label.dump());
-      }
+      if (!number) names.insert(label.is_string() ? label.get<std::string>() : label.dump());
+      largest = std::max(largest, number.value_or(0));
+      counts = counts && number && *number >= 0 && !is_fraction(label);
     }
-    if (!names.empty()) {
-      head.label_names = {names.begin(), names.end()};
-      head.num_labels = static_cast<int64_t>(names.size());
-    } else {
-      head.num_labels = whole ? static_cast<int64_t>(largest) + 1 : 1;
-    }
+    head.label_names = {names.begin(), names.end()};
+    const auto named = static_cast<int64_t>(names.size());
+    if (head.num_labels > 0 && named > head.num_labels)
+      fail_usage("num_labels", "expected {}, the number of names in the rows, given {}", named,
+                 head.num_labels);
+    if (head.num_labels > 0) return;
+    head.num_labels = named > 0 ? named : counts ? static_cast<int64_t>(largest) + 1 : 1;
   }
 
   const GlueTask* glue_;  // null: labels and metrics of the user's own rows

@@ -15,6 +15,10 @@ double mean(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
+bool is_constant(const std::vector<double>& values) {
+  return std::all_of(values.begin(), values.end(), [&](double value) { return value == values[0]; });
+}
+
 std::vector<double> ranks(const std::vector<double>& values) {
   std::vector<size_t> order(values.size());
   std::iota(order.begin(), order.end(), size_t{0});
@@ -68,7 +72,8 @@ double matthews_correlation(const std::vector<int64_t>& predicted, const std::ve
 }
 
 double pearson(const std::vector<double>& predicted, const std::vector<double>& given) {
-  if (given.size() < 2) return kUndefined;
+  // The mean of equal numbers is rounded, so their variance may be a little above 0.
+  if (given.size() < 2 || is_constant(predicted) || is_constant(given)) return kUndefined;
   const double mean_predicted = mean(predicted), mean_given = mean(given);
   double product = 0, squares_of_predicted = 0, squares_of_given = 0;
   for (size_t i = 0; i < given.size(); ++i) {
@@ -77,7 +82,7 @@ double pearson(const std::vector<double>& predicted, const std::vector<double>& 
     squares_of_predicted += a * a;
     squares_of_given += b * b;
   }
-  if (squares_of_predicted == 0 || squares_of_given == 0) return kUndefined;
+  if (squares_of_predicted == 0 || squares_of_given == 0) return kUndefined;  // differences that underflow
   return product / std::sqrt(squares_of_predicted * squares_of_given);
 }
 

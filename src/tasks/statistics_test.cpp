@@ -34,6 +34,8 @@ TEST(Statistics, AreUndefinedForAConstant) {
   EXPECT_TRUE(std::isnan(pearson({1, 1, 1}, {1, 2, 3})));
   EXPECT_TRUE(std::isnan(spearman({1, 2, 3}, {4, 4, 4})));
   EXPECT_TRUE(std::isnan(pearson({1}, {1})));
+  // The mean of these numbers is rounded, so that none is equal to it.
+  EXPECT_TRUE(std::isnan(pearson({0.1, 0.1, 0.1, 0.1, 0.1, 0.1}, {1, 2, 3, 4, 5, 7})));
 }
 
 // With deviations that are the errors themselves, every group foretells its error exactly.

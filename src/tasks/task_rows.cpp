@@ -69,8 +69,9 @@ class TableReader {
     Fields fields;
     if (!next(fields)) return;
     if (const bool named = find_columns(fields); named && !next(fields)) return;
-    do rows.push_back(row_of(fields));
-    while (next(fields));
+    do {
+      if (!layout_.leaves_out_short_lines || has_columns(fields)) rows.push_back(row_of(fields));
+    } while (next(fields));
   }
 
  private:
@@ -101,7 +102,8 @@ class TableReader {
     }
     bool named = false;
     for (const TableColumn& column : layout_.columns) {
-      const auto found = std::find(first.begin(), first.end(), column.title);
+      const auto found = std::find_if(first.begin(), first.end(),
+                                      [&](const std::string& name) { return column.is_named(name); });
       named = named || found != first.end();
       if (found != first.end()) places_.push_back({column.key, static_cast<size_t>(found - first.begin())});
     }
@@ -110,6 +112,11 @@ class TableReader {
       places_.push_back(
           {column.key, column.index < 0 ? first.size() - 1 : static_cast<size_t>(column.index)});
     return false;
+  }
+
+  bool has_columns(const Fields& fields) const {
+    return std::all_of(places_.begin(), places_.end(),
+                       [&](const auto& place) { return place.second < fields.size(); });
   }
 
   TaskRow row_of(const Fields& fields) const {
@@ -129,17 +136,55 @@ class TableReader {
   std::string where_;
 };
 
-void read_json_lines(const Path& path, std::vector<TaskRow>& rows) {
-  TextLines lines(path);
-  std::string line;
-  while (next_line(lines, line)) {
-    if (is_blank(line)) continue;
-    TaskRow row{nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false), place(lines)};
-    if (!row.values.is_object()) fail(row.where, "expected a JSON object");
-    row.text = line;
+// Gives the values of a row the layout's keys, if the row has another name for each of its columns, or for
+// each but the label.
+void rename_columns(const TableLayout& layout, nlohmann::json& values) {
+  std::vector<std::pair<std::string, std::string>> names;
+  for (const TableColumn& column : layout.columns)
+    for (const auto& [name, value] : values.items())
+      if (column.is_named(name)) names.emplace_back(column.key, name);
+  const bool has_label = values.contains("label");
+  const auto is_label = [](const auto& name) { return name.first == "label"; };
+  if (has_label) std::erase_if(names, is_label);
+  if (names.size() + (has_label ? 1 : 0) != layout.columns.size()) return;
+  nlohmann::json renamed = values;
+  for (const auto& [key, name] : names) renamed[key] = values[name];
+  values = std::move(renamed);
+}
+
+class JsonRows {
+ public:
+  JsonRows(const Path& path, const TableLayout& layout) : lines_(path), layout_(layout) {}
+
+  void read_into(std::vector<TaskRow>& rows) {
+    std::string line;
+    bool is_first = true;
+    while (next_line(lines_, line)) {
+      if (is_blank(line)) continue;
+      if (is_first && line[line.find_first_not_of(" \t")] == '[') return read_list(line, rows);
+      is_first = false;
+      add(line, place(lines_), rows);
+    }
+  }
+
+ private:
+  void add(const std::string& text, const std::string& where, std::vector<TaskRow>& rows) const {
+    TaskRow row{nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false), where, text};
+    if (!row.values.is_object()) fail(where, "expected a JSON object");
+    rename_columns(layout_, row.values);
     rows.push_back(std::move(row));
   }
-}
+  void read_list(std::string text, std::vector<TaskRow>& rows) {
+    for (std::string line; next_line(lines_, line);) text += "\n" + line;
+    const auto list = nlohmann::ordered_json::parse(text, nullptr, /*allow_exceptions=*/false);
+    if (!list.is_array()) fail(lines_.path().string(), "expected a JSON object in each line, or one list");
+    for (size_t i = 0; i < list.size(); ++i)
+      add(list[i].dump(), fmt::format("{}: row {}", lines_.path().string(), i + 1), rows);
+  }
+
+  TextLines lines_;
+  const TableLayout& layout_;
+};
 
 }  // namespace
 
@@ -149,7 +194,7 @@ std::vector<TaskRow> read_task_rows(const std::vector<std::string>& files, const
     for (const Path& path : expand_glob(pattern)) {
       const std::string extension = without_compression(path).extension().string();
       if (is_json_rows(path))
-        read_json_lines(path, rows);
+        JsonRows(path, layout).read_into(rows);
       else if (extension == ".tsv" || extension == ".csv" || (extension == ".txt" && !layout.columns.empty()))
         TableReader(path, layout).read_into(rows);
       else

@@ -1,7 +1,9 @@
 #include "tasks/value_rows.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "core/errors.h"
 #include "core/labels.h"
@@ -74,6 +76,8 @@ void add_distribution(ExampleRow& out, const TaskRow& row, const RowEncoding& en
     fail(row.where, "label: expected as many probs as values, given {} and {}", masses.size(), values.size());
   double sum = 0;
   for (const double mass : masses) sum += mass;
+  if (std::any_of(masses.begin(), masses.end(), [](double mass) { return mass < 0; }))
+    fail(row.where, "probs: expected no number below 0");
   if (std::abs(sum - 1) > 1e-3) fail(row.where, "probs: expected a sum of 1, given {}", sum);
   for (double& mass : masses) mass /= sum;
   out.values.resize(static_cast<size_t>(support.num_bins));
@@ -172,10 +176,38 @@ void add_labels(ExampleRow& out, const TaskRow& row, const RowEncoding& encoding
       add_place(out, encoding, static_cast<int64_t>(t), finite_number(labels[t], "labels", row.where));
 }
 
+// Returns the number of tokens of a row with ids before it was cut, and nothing for a text.
+std::optional<size_t> tokens_given(const TaskRow& row) {
+  if (!row.values.contains("input_ids")) return std::nullopt;
+  if (!row.values.contains("attention_mask")) return row.values["input_ids"].size();
+  const Json& mask = row.values["attention_mask"];
+  return static_cast<size_t>(std::count_if(mask.begin(), mask.end(), [](const Json& m) { return m != 0; }));
+}
+
 void require_length(const TaskRow& row, const char* key, size_t tokens) {
-  const size_t given = list_at(row, key).size();
-  if (given < tokens)
-    fail(row.where, "expected a number or null for each of {} tokens, given {}", tokens, given);
+  const size_t given = list_at(row, key).size(), wanted = tokens_given(row).value_or(tokens);
+  if (given < wanted || (given > wanted && tokens_given(row)))
+    fail(row.where, "expected a number or null for each of {} tokens, given {}", wanted, given);
+}
+
+// A row that was cut in front of its numbers counts nothing, and a row without numbers is a mistake.
+bool has_number(const TaskRow& row, const char* key) {
+  const Json& list = row.values.at(key);
+  return std::any_of(list.begin(), list.end(), [](const Json& item) { return !item.is_null(); });
+}
+
+// Takes the numbers of tokens that attention_mask hides off the row, as row_input() does with the tokens.
+TaskRow without_masked(const TaskRow& given) {
+  TaskRow row = given;
+  if (!row.values.contains("input_ids") || !row.values.contains("attention_mask")) return row;
+  const Json& mask = given.values["attention_mask"];
+  for (const char* key : {"labels", "rewards", "dones"}) {
+    if (!row.values.contains(key) || !mask.is_array() || row.values[key].size() != mask.size()) continue;
+    Json& kept = row.values[key] = Json::array();
+    for (size_t t = 0; t < mask.size(); ++t)
+      if (mask[t] != 0) kept.push_back(given.values[key][t]);
+  }
+  return row;
 }
 
 // Rows without targets: the last token, or every one, gets a place. Actions are scored from the second token
@@ -222,8 +254,9 @@ ExampleRow pair_row(const TaskRow& given, const RowEncoding& encoding) {
   return out;
 }
 
-ExampleRow value_row(const TaskRow& row, const RowEncoding& encoding) {
-  if (!encoding.needs_targets) return row_to_score(row, encoding, false);
+ExampleRow value_row(const TaskRow& given, const RowEncoding& encoding) {
+  if (!encoding.needs_targets) return row_to_score(given, encoding, false);
+  const TaskRow row = without_masked(given);
   const ValueSupport& support = encoding.config.head.value;
   ExampleRow out = row_of(row_input(row, encoding));
   const bool has_label = row.values.contains("label"), has_rewards = row.values.contains("rewards");
@@ -245,12 +278,14 @@ ExampleRow value_row(const TaskRow& row, const RowEncoding& encoding) {
   }
   require_length(row, has_rewards ? "rewards" : "labels", out.ids.size());
   has_rewards ? add_steps(out, row, encoding, 0) : add_labels(out, row, encoding);
-  if (out.places.empty()) fail(row.where, "expected a number for at least one token");
+  if (out.places.empty() && !has_number(row, has_rewards ? "rewards" : "labels"))
+    fail(row.where, "expected a number for at least one token");
   return out;
 }
 
-ExampleRow action_row(const TaskRow& row, const RowEncoding& encoding) {
-  if (!encoding.needs_targets) return row_to_score(row, encoding, true);
+ExampleRow action_row(const TaskRow& given, const RowEncoding& encoding) {
+  if (!encoding.needs_targets) return row_to_score(given, encoding, true);
+  const TaskRow row = without_masked(given);
   ExampleRow out = row_of(row_input(row, encoding));
   if (!row.values.contains("rewards")) fail(row.where, "expected 'rewards', one for each token");
   require_length(row, "rewards", out.ids.size());

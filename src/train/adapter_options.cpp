@@ -40,6 +40,14 @@ void choose_kind(AdapterChoice& o, const char* option, const std::string& kind, 
   wanted = false;
 }
 
+// LoRA+ is LoRA with other learning rates. LLaMA-Factory and axolotl ask for it by the ratio alone.
+void choose_plus(AdapterChoice& o, Adapter::Json& arguments) {
+  if (o.loraplus_lr_ratio.empty()) return;
+  if (o.adapter == "dora") arguments["use_dora"] = true;
+  if (o.adapter == "rslora") arguments["use_rslora"] = true;
+  if (o.adapter == "lora" || o.adapter == "dora" || o.adapter == "rslora") o.adapter = "lora_plus";
+}
+
 }  // namespace
 
 void declare_adapter_path(OptionTable& table, AdapterChoice& o) {
@@ -80,7 +88,9 @@ void resolve_adapter(AdapterChoice& o, std::vector<std::string>& notes) {
     if (o.finetuning_type != "lora")
       fail_usage("finetuning_type", "expected full or lora, given '{}'", o.finetuning_type);
     if (is_none(o.adapter)) o.adapter = "lora";
-    if (!o.lora_rank.empty() && o.lora_alpha.empty())  // LLaMA-Factory's default
+    // LLaMA-Factory's defaults
+    if (o.lora_rank.empty() && o.adapter_args.empty() && o.adapter_name_or_path.empty()) o.lora_rank = "8";
+    if (!o.lora_rank.empty() && o.lora_alpha.empty())
       o.lora_alpha = std::to_string(2 * parse_count("lora_rank", "lora_rank", o.lora_rank));
   }
   o.finetuning_type.clear();
@@ -89,6 +99,7 @@ void resolve_adapter(AdapterChoice& o, std::vector<std::string>& notes) {
   choose_kind(o, "use_dora", "dora", o.use_dora);
   choose_kind(o, "use_rslora", "rslora", o.use_rslora);
   Adapter::Json arguments = parse_adapter_args(o.adapter_args);
+  choose_plus(o, arguments);
   if (o.lora_target == "all") o.lora_target = "all-linear";
   if (o.lora_target_linear) o.lora_target = "all-linear", o.lora_target_linear = false;
   take(arguments, "r", o.lora_rank, "lora_rank", notes);

@@ -63,6 +63,27 @@ TEST_F(Adapters, BiasesAndLayersAreChosenAsPeftDoes) {
   EXPECT_EQ(run.model->adapted()->places(), expected);
 }
 
+// PEFT's expression takes a pattern at the beginning of a name, too.
+TEST_F(Adapters, LayersAreCountedBehindTheirPattern) {
+  const auto places = [&](const std::string& pattern) {
+    return build({"adapter=lora", R"(adapter_args={"r": 2, "target_modules": ["q_proj"], )"
+                                  R"("layers_to_transform": 1, "layers_pattern": )" +
+                                      pattern + "}"})
+        .model->adapted()
+        ->places();
+  };
+  const std::vector<std::string> expected{"model.layers.1.self_attn.q_proj"};
+  EXPECT_EQ(places(R"("model.layers")"), expected);
+  EXPECT_EQ(places(R"+(["h", "(layers|blocks)"])+"), expected);
+}
+
+TEST_F(Adapters, AllLinearIsSavedAsNames) {
+  for (const std::string target : {"", ",target_modules=all-linear"}) {
+    const RunObjects run = build({"adapter=lora", "adapter_args=r=2" + target});
+    EXPECT_EQ(run.model->adapted()->peft_config()["target_modules"].size(), 14U) << target;
+  }
+}
+
 // The loss is computed in fp32, so a difference of 0.02 in the argument leaves three digits. Dropout draws
 // the same masks for the same update.
 TEST_F(Adapters, GradientsAreTheDerivativesWithDropout) {
@@ -160,6 +181,7 @@ TEST_F(Adapters, ATiedHeadHasNoFactors) {
   };
   EXPECT_TRUE(contains(args("target_modules=lm_head"), "tied"));
   EXPECT_TRUE(contains(args("modules_to_save=embed_tokens"), "tied"));
+  EXPECT_TRUE(contains(args("modules_to_save=lm_head"), "lm_head is tied"));
   // The factors act on the embedding alone.
   const RunObjects run = build({"adapter=lora", "adapter_args=r=2,target_modules=embed_tokens"});
   CausalLM& model = as_causal_lm(*run.model, "test");
@@ -288,6 +310,10 @@ TEST_F(Adapters, NamesOfOtherProgramsAreTaken) {
   EXPECT_EQ(axolotl.options.adapter, "dora");
   EXPECT_EQ(axolotl.options.adapter_args, R"({"r":"4","target_modules":"all-linear"})");
   EXPECT_EQ(Given({"finetuning_type=full"}).options.adapter, "");
+  EXPECT_EQ(Given({"finetuning_type=lora"}).options.adapter_args, R"({"r":"8","lora_alpha":"16"})");
+  const Given plus({"adapter=lora", "peft_use_dora=true", "loraplus_lr_ratio=8"});
+  EXPECT_EQ(plus.options.adapter, "lora_plus");
+  EXPECT_EQ(plus.options.adapter_args, R"({"use_dora":true,"loraplus_lr_ratio":"8"})");
 }
 
 }  // namespace

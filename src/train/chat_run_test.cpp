@@ -41,6 +41,24 @@ TEST_F(ChatRun, RowsThatAreCutBeforeTheAnswerAreLeftOut) {
   EXPECT_NE(log_.find("left out 3 of 4 rows of"), std::string::npos) << log_;
 }
 
+// Whoever reads the folder renders conversations as the run did.
+TEST_F(ChatRun, AFileOfATemplateIsSavedWithTheModel) {
+  const std::string text =
+      "{% for m in messages %}>{{ m.content }}{% endfor %}"
+      "{% if add_generation_prompt %}>{% endif %}";
+  const Settings settings = chat({"stage=sft", "train_file=" + rows("one.jsonl", conversation("ab", "cd")),
+                                  "chat_template=" + rows("mine.jinja", text), "max_steps=1"});
+  train(joined(settings, {output("full")}));
+  train(joined(settings, {"adapter=lora", output("adapter")}));
+  for (const char* folder : {"full", "adapter"})
+    EXPECT_EQ(file_text(folder_ / folder / "chat_template.jinja"), text) << folder;
+  // The base model has no tokenizer, and the adapter's folder has one.
+  ModelSource source;
+  source.model_name_or_path = folder_.path().string();
+  source.adapter_name_or_path = (folder_ / "adapter").string();
+  EXPECT_NE(tokenizer_of(source), nullptr);
+}
+
 TEST_F(ChatRun, PreferencesStartAtTheReferenceAndGrow) {
   std::string text;
   for (int i = 0; i < 8; ++i) text += preference(std::string(1, static_cast<char>('a' + i)), "good", "bad");
@@ -58,6 +76,26 @@ TEST_F(ChatRun, PreferencesStartAtTheReferenceAndGrow) {
     EXPECT_LT(after.evaluation->value("eval_loss"), 0.9 * start);
     EXPECT_EQ(after.evaluation->value("eval_pair_accuracy"), 1);
   }
+}
+
+// A row holds both answers, each with positions of its own. A model's table needs those of one answer.
+TEST_F(ChatRun, PreferencesNeedThePositionsOfOneAnswer) {
+  write_file_atomically(folder_ / "gpt2.json", R"({"model_type": "gpt2", "vocab_size": 64, "n_embd": 32,
+      "n_layer": 1, "n_head": 2, "n_positions": 16, "resid_pdrop": 0, "embd_pdrop": 0, "attn_pdrop": 0})");
+  const std::string file = rows("pairs.jsonl", preference("abcdef", "ghijklmn", "opqrstuv"));
+  const TrainResult result =
+      train(chat({"config_name=" + (folder_ / "gpt2.json").string(), "task=dpo", "train_file=" + file,
+                  "max_length=16", "max_steps=1", output("run")}));
+  EXPECT_NEAR(result.last_loss, std::log(2.0), 1e-4);
+}
+
+// TRL, too, leaves the last message of equal answers out of the prompt.
+TEST_F(ChatRun, EqualAnswersAreAPair) {
+  const auto messages = nlohmann::json::parse(conversation("ab", "cd"))["messages"];
+  const std::string file =
+      rows("equal.jsonl", nlohmann::json{{"chosen", messages}, {"rejected", messages}}.dump() + "\n");
+  const TrainResult result = train(chat({"task=dpo", "train_file=" + file, "max_steps=1", output("equal")}));
+  EXPECT_NEAR(result.last_loss, std::log(2.0), 1e-4);
 }
 
 TEST_F(ChatRun, PreferencesAreForTokens) {

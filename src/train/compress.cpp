@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 
 #include "adapters/adapted_layers.h"
@@ -144,14 +145,17 @@ void merge_layers(const ModelSource& source, const Path& output, TrainableModel&
   plain_options.weights_dtype = dtype_from_name(source.dtype);
   const RunObjects plain = build_model(model.config(), plain_options, at::kCPU);
   const auto from = by_name(model), to = by_name(*plain.model);
-  std::map<std::string, const AdaptedLayer*> layers;
-  for (const AdaptedLayer* layer : model.adapted()->layers()) layers[layer->name() + ".weight"] = layer;
+  std::map<std::string, std::function<at::Tensor()>> merged;
+  for (const AdaptedLayer* layer : model.adapted()->layers())
+    merged[layer->name() + ".weight"] = [layer] { return layer->merged_weight(); };
+  for (AdaptedTable* table : model.adapted()->tables())
+    merged[table->name() + ".weight"] = [table] { return table->merged_weight(); };
   for (const auto& [name, parameter] : to) {
-    const auto layer = layers.find(name);
-    if (layer == layers.end())
+    const auto found = merged.find(name);
+    if (found == merged.end())
       parameter->value = from.at(name)->value;
     else
-      parameter->value.copy_(layer->second->merged_weight());
+      parameter->value.copy_(found->second());
   }
   const auto tokenizer = tokenizer_of(source);
   save_final_model(output, {*plain.model, nullptr, tokenizer.get(), plain_options.weights_dtype});

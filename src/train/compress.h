@@ -52,9 +52,9 @@ std::vector<Spectrum> spectra_of(TrainableModel& model, const std::function<void
 RunObjects compressed(TrainableModel& plain, const Compression& choice, const CompressOptions& options,
                       const ModelOptions& model_options);
 
-// Writes the plain model that computes the same as `model`, which has factors or the like in place of
-// matrices, to the directory `output`. `source` names the directory of the model. A layer that multiplies by
-// no single matrix (CoLA) is an Error.
+// Writes the plain model that computes the same as `model`, which has an adapter, or factors or the like in
+// place of matrices, to the directory `output`. `source` names the directory of the model. A layer that
+// multiplies by no single matrix (CoLA) is an Error.
 void merge_layers(const ModelSource& source, const Path& output, TrainableModel& model);
 
 // Returns the dtype for a model's weights in memory that keeps what the directory stores: bfloat16 or

@@ -225,11 +225,12 @@ bool has_learned_positions(const ModelConfig& config) { return learned_positions
 
 std::shared_ptr<Tokenizer> tokenizer_of(const ModelSource& source) {
   if (!source.tokenizer_name.empty()) return load_tokenizer(source.tokenizer_name);
-  if (source.model_name_or_path.empty()) return nullptr;
-  const Path model = source.model_name_or_path;
-  const bool has_one =
-      std::filesystem::exists(model / "tokenizer.model") || std::filesystem::exists(model / "tokenizer.json");
-  if (!model.empty() && has_one) return load_tokenizer(model);
+  // An adapter's directory holds the tokenizer that it was trained with.
+  for (const Path directory : {source.adapter_name_or_path, source.model_name_or_path}) {
+    if (directory.empty()) continue;
+    for (const char* file : {"tokenizer.model", "tokenizer.json"})
+      if (std::filesystem::exists(directory / file)) return load_tokenizer(directory);
+  }
   return nullptr;
 }
 

@@ -59,15 +59,22 @@ void require_matrices(TrainableModel& model, const ModelSource& source) {
              source.adapter, source.model_name_or_path);
 }
 
+// A classifier without names of its classes gets those of its training rows.
+void name_labels(HeadConfig& head, const Task& task, const TrainOptions& options) {
+  const auto files = train_files(options);
+  if (head.kind != HeadKind::classification || !head.label_names.empty() || files.empty()) return;
+  head.label_names =
+      task.new_head({head.num_labels, {}}, [&] { return read_task_rows(files, task.layout()); }).label_names;
+  if (static_cast<int64_t>(head.label_names.size()) > head.num_labels) head.label_names.clear();
+}
+
 }  // namespace
 
 ModelConfig model_config_of(const ModelSource& source) {
   ModelConfig config = stored_config(source);
   config.vocab_size = resized_vocabulary(source, config.vocab_size);
-  // An adapter of a classifier brings the head that a language model lacks.
-  const bool has_adapter = !source.adapter_name_or_path.empty() && config.head.kind == HeadKind::language;
-  const int64_t outputs = has_adapter ? scoring_outputs(source.adapter_name_or_path) : 0;
-  if (outputs > 0) config.head = {outputs == 1 ? HeadKind::regression : HeadKind::classification, outputs};
+  if (!source.adapter_name_or_path.empty())
+    config.head = head_with_adapter(source.adapter_name_or_path, config.head);
   return config;
 }
 
@@ -79,6 +86,7 @@ ModelConfig model_config_of(const TrainOptions& options) {
     if (options.num_labels > 0 && config.head.num_outputs() != options.num_labels && !is_made_anew)
       fail_usage("num_labels", "expected {}, which the model's head has, given {}", config.head.num_outputs(),
                  options.num_labels);
+    name_labels(config.head, task, options);
     return config;
   }
   if (!is_made_anew) require_head_for(task, config.head);
@@ -92,7 +100,12 @@ ModelConfig model_config_of(const TrainOptions& options) {
   table.add("kappa", &wanted.value.kappa, "");
   table.set_list("value_head_args", options.value_head_args);
   check(wanted.value);
-  config.head = task.new_head(wanted, [&] { return read_task_rows(train_files(options), task.layout()); });
+  config.head = task.new_head(wanted, [&] {
+    const auto files = train_files(options);
+    // A plan needs no rows if the number of classes is given.
+    return files.empty() && wanted.num_labels > 0 ? std::vector<TaskRow>()
+                                                  : read_task_rows(files, task.layout());
+  });
   return config;
 }
 

@@ -140,6 +140,10 @@ Path save_checkpoint(const Path& output_dir, const RunParts& parts, const RunSta
 
 void save_final_model(const Path& directory, const RunParts& parts) {
   copy_tokenizer(parts.tokenizer, directory);
+  if (std::error_code ignored; std::filesystem::is_regular_file(parts.chat_template, ignored)) {
+    std::filesystem::create_directories(directory);
+    write_file_atomically(directory / "chat_template.jinja", read_file(parts.chat_template));
+  }
   if (has_peft_adapter(parts.model)) return save_adapter(directory, parts.model, parts.base);
   save_model(directory, parts.model.config(), parts.model.parameters(), parts.dtype);
   write_layer_choice(directory, parts.model);

@@ -49,6 +49,7 @@ struct RunParts {
   at::ScalarType dtype;
   std::string base = "";  // the directory of the model that an adapter belongs to
   TargetNetwork* target = nullptr;
+  Path chat_template = {};  // a file with the template of the run, or empty: the tokenizer's
 };
 
 // Writes output_dir/checkpoint-<step> and returns its path. `optimizer` has visited the optimizer of `parts`,

@@ -101,6 +101,45 @@ TEST_F(ScoreRun, NoRowsAreSharedWhereTheirLengthCounts) {
   }
 }
 
+// The directory of an adapter tells the support of a value head and the names of classes.
+TEST_F(ScoreRun, AdaptersBringTheirHead) {
+  train({"max_steps=1", output("base")});
+  const auto check = [&](const std::string& name, const Settings& task) {
+    const Settings tuning = joined({"model_name_or_path=" + (folder_ / "base").string(),
+                                    "config_name=", "optim=adamw_torch", "optim_args="},
+                                   task);
+    const TrainResult first =
+        train(joined(tuning, {"adapter=lora", "adapter_args=r=2", "max_steps=2", output(name)}));
+    const TrainResult again =
+        train(joined(tuning, {"adapter_name_or_path=" + (folder_ / name).string(), "max_steps=0",
+                              "value_head_args=", output(name + "_again")}));
+    EXPECT_EQ(value_of(again, "eval_loss"), value_of(first, "eval_loss")) << name;
+    return read_model_config(folder_ / name).head;
+  };
+  const std::string numbers = rows("numbers.jsonl", 20, [](nlohmann::json& row) { row["label"] = 0.5; });
+  const HeadConfig value = check("values", {"task=value", "value_head_args=v_min=-1,v_max=2,num_bins=5",
+                                            "train_file=" + numbers, "eval_file=" + numbers});
+  EXPECT_EQ(value.value.v_max, 2);
+  const std::string names = classes("names.jsonl", 20);
+  const HeadConfig classifier = check("classes", {"task=sequence_classification", "train_file=" + names,
+                                                  "eval_file=" + (folder_ / "names.jsonl").string()});
+  EXPECT_EQ(classifier.label_names, (std::vector<std::string>{"high", "low"}));
+}
+
+// As run_glue.py does, a checkpoint without names of its classes gets those of the rows.
+TEST_F(ScoreRun, NamesTheClassesOfAModelWithoutNames) {
+  const Settings tuning{"task=sequence_classification", "max_steps=1"};
+  train(
+      joined(with({"train_file=" + rows("numbered.jsonl", 20, [](nlohmann::json& row) { row["label"] = 1; }),
+                   output("base")}),
+             tuning));
+  EXPECT_TRUE(read_model_config(folder_ / "base").head.label_names.empty());
+  train(joined({"model_name_or_path=" + (folder_ / "base").string(),
+                "config_name=", "train_file=" + classes("named.jsonl", 20), output("tuned")},
+               tuning));
+  EXPECT_EQ(read_model_config(folder_ / "tuned").head.label_names, (std::vector<std::string>{"high", "low"}));
+}
+
 TEST_F(ScoreRun, LearnsPreferences) {
   std::string text;
   RandomStream random(3, "pairs");

@@ -34,7 +34,8 @@ RunParts TrainingLoop::parts(bool with_optimizer) {
           inputs_.tokenizer.get(),
           inputs_.model_options.weights_dtype,
           options_.model_name_or_path,
-          with_optimizer ? run_.target.get() : nullptr};
+          with_optimizer ? run_.target.get() : nullptr,
+          options_.chat_template};
 }
 
 TrainResult TrainingLoop::run() {

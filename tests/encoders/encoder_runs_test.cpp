@@ -147,6 +147,24 @@ TEST_F(EncoderRun, TrainsAdapters) {
   }
 }
 
+// The model lacks the whole head, of which the pooler is drawn and not trained.
+TEST_F(EncoderRun, AdaptersBringTheirHead) {
+  train(masked({"optim=adamw_torch", "optim_args=", "max_steps=1", output("words")}));
+  const Settings tuning{"model_name_or_path=" + (folder_ / "words").string(),
+                        "config_name=",
+                        "optim=adamw_torch",
+                        "optim_args=",
+                        "train_file=" + (folder_ / "pairs.jsonl").string(),
+                        "eval_file=" + (folder_ / "pairs.jsonl").string(),
+                        "max_length=24"};
+  const TrainResult first =
+      train(joined(tuning, {"task=sequence_classification", "adapter=lora", "adapter_args=r=2", "max_steps=2",
+                            "seed=5", output("tuned")}));
+  const TrainResult again = train(joined(
+      tuning, {"adapter_name_or_path=" + (folder_ / "tuned").string(), "max_steps=0", output("again")}));
+  EXPECT_EQ(again.evaluation->value("eval_loss"), first.evaluation->value("eval_loss"));
+}
+
 TEST_F(EncoderRun, EndsEarlyAndTakesTheDirectionOfTheMetric) {
   // With a rate of 0 no evaluation is better than the first one.
   const Settings settings = classifier({"optim=adamw_torch", "optim_args=", "learning_rate=0", "max_steps=20",

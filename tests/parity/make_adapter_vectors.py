@@ -40,6 +40,9 @@ CASES = {
     "embedding_lora_gpt2": ("gpt2", dict(r=4, lora_alpha=6, target_modules=["wte", "wpe", "c_fc"],
                                          fan_in_fan_out=True)),
     "embedding_dora_gpt2": ("gpt2", dict(r=3, lora_alpha=4, use_dora=True, target_modules=["wte"])),
+    "saved_biases_gpt2": ("gpt2", dict(r=2, lora_alpha=3, target_modules=["c_attn"], layers_to_transform=[1],
+                                       layers_pattern="transformer.h", fan_in_fan_out=True, bias="all",
+                                       modules_to_save=["ln_f", "h.0.mlp"])),
 }
 
 
@@ -73,7 +76,9 @@ def make_case(data, folder, base, settings, seed):
     (folder / "adapter_config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
     names = dict(file_names(model))
     others = set(load_file(folder / "adapter_model.safetensors")) - set(names)
-    assert all(name.endswith("base_layer.weight") for name in others), others
+    # With bias="all" peft writes the biases of saved modules again.
+    assert all(name.endswith("base_layer.weight") or ".modules_to_save." in name or ".original_module." in name
+               for name in others), others
 
     ids = torch.randint(2, 61, (3, 17))
     labels = ids.clone()
