@@ -13,12 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from galore_cpp import optim as optim
+    from galore_cpp._model import Chat as Chat
+    from galore_cpp._model import Model as Model
+    from galore_cpp._model import load_model as load_model
+    from galore_cpp._replay import replay as replay
+    from galore_cpp._tokenizer import Tokenizer as Tokenizer
     from galore_cpp._train import TrainResult as TrainResult
     from galore_cpp._train import train as train
 
 __version__ = "0.1.0"
 _PARTS = ("hf", "lightning", "optim")
-_HOMES = {"TrainResult": "_train", "train": "_train"}
+_HOMES = {"Chat": "_model", "Model": "_model", "load_model": "_model", "replay": "_replay", "Tokenizer": "_tokenizer",
+          "TrainResult": "_train", "train": "_train"}
 
 
 def __getattr__(name: str) -> Any:

@@ -51,6 +51,12 @@ def trainer() -> Any:
     return torch.classes.galore_trainer
 
 
+def trainer_function(name: str) -> Any:
+    """Returns a function of the trainer's library."""
+    trainer()
+    return getattr(torch.ops.galore_trainer, name)
+
+
 def call(function: Callable[..., Any], *arguments: Any) -> Any:
     """Calls into the library of the optimizers; an error is a ValueError of one line."""
     try:

@@ -1,91 +1,70 @@
-// Registers the trainer as the class torch.classes.galore_trainer.Run. This file converts values between
-// Python and the library, and does nothing else.
-#include <torch/custom_class.h>
+// Registers the trainer, tokenizers and models as classes below torch.classes.galore_trainer. These files
+// convert values between Python and the library, and do nothing else.
 #include <torch/library.h>
 
-#include <csignal>
-#include <nlohmann/json.hpp>
-
-#include "cli/config_file.h"
-#include "cli/train_session.h"
-#include "conversion.h"
-#include "distributed/place.h"
+#include "checkpoint/safetensors.h"
+#include "model.h"
+#include "run.h"
+#include "tokenizer.h"
+#include "train/replay.h"
 
 namespace galore::python {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Tensors = c10::Dict<std::string, at::Tensor>;
 
-std::string text_of(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
-
-// A run of `galore train`. One thread calls run(), and another one takes what it reports and may stop it. No
-// signal handler is installed.
-class Run : public torch::CustomClassHolder {
- public:
-  // Reads a YAML file, unless its path is empty, and then a JSON object of options.
-  Run(const std::string& config_file, const std::string& keywords) {
-    marking_usage_errors([&] {
-      declare_options(table_, options_);
-      if (!config_file.empty()) read_config_file(config_file, table_);
-      read_config_object(keywords, "train", table_);
-      if (options_.nproc_per_node > 1 && place_of(options_.dist_init).is_alone())
-        fail_usage("nproc_per_node", "expected 1 in Python, where torchrun starts processes, given {}",
-                   options_.nproc_per_node);
-    });
-  }
-
-  void run() {
-    const ThreadsOfCaller threads;
-    RunHooks hooks;
-    hooks.take_line = [this](const std::string& line) { channel_.put(text_of({{"line", line}})); };
-    hooks.take_event = [this](const LogEvent& event) {
-      Json json{{"event", event.name}, {"time", event.time}};
-      json.update(event.fields);
-      channel_.put(text_of(json));
-    };
-    hooks.take_progress = [this](const StepMetrics& m) {
-      channel_.put_latest(text_of({{"progress", m.step}, {"total", m.total_steps}, {"loss", m.loss}}));
-    };
-    hooks.stop = &stop_;
-    try {
-      marking_usage_errors([&] { result_ = train_in_session(options_, table_, hooks).train; });
-    } catch (...) {
-      channel_.close();
-      throw;
-    }
-    channel_.close();
-  }
-
-  // Asks for a checkpoint and the end of the run, after the update or the batch of an evaluation.
-  void stop() { stop_ = SIGINT; }
-  std::vector<std::string> take(double seconds) { return channel_.take(seconds); }
-  // Call this when run() has returned.
-  std::string result() const {
-    Json json = result_json(result_);
-    json["stopped"] = result_.signal != 0;
-    json["metrics"] = Json::object();
-    if (result_.evaluation)
-      for (const Metric& metric : result_.evaluation->metrics) json["metrics"][metric.name] = metric.value;
-    return text_of(json);
-  }
-
- private:
-  TrainOptions options_;
-  OptionTable table_;
-  Channel channel_;
-  std::atomic<int> stop_ = 0;
-  TrainResult result_;
-};
+// Returns the weights after each step by name, and the notices.
+std::tuple<Tensors, Strings> replay_trace(const std::string& trace, const std::string& keywords) {
+  const ThreadsOfCaller threads;
+  return marking_usage_errors([&] {
+    ReplayOptions options;
+    OptionTable table;
+    declare_options(table, options);
+    read_config_object(keywords, "replay", table);
+    const ReplayResult result = replay(SafetensorsReader(trace), options, given_adam_settings(table));
+    Tensors weights;
+    for (const TensorToWrite& weight : result.weights)
+      weights.insert(weight.name, weight.value.to(weight.dtype));
+    return std::tuple(weights, result.notices);
+  });
+}
 
 }  // namespace
 
 TORCH_LIBRARY_FRAGMENT(galore_trainer, library) {
+  library.def("replay", replay_trace);
   library.class_<Run>("Run")
       .def(torch::init<const std::string&, const std::string&>())
       .def("run", &Run::run)
       .def("stop", &Run::stop)
       .def("take", &Run::take)
       .def("result", &Run::result);
+  library.class_<TokenizerHandle>("Tokenizer")
+      .def(torch::init<const std::string&>())
+      .def("encode", &TokenizerHandle::encode)
+      .def("decode", &TokenizerHandle::decode)
+      .def("vocab_size", &TokenizerHandle::vocab_size)
+      .def("special_ids", &TokenizerHandle::special_ids)
+      .def("named_ids", &TokenizerHandle::named_ids)
+      .def("chat_text", &TokenizerHandle::chat_text);
+  library.class_<Generation>("Generation")
+      .def("run", &Generation::run)
+      .def("stop", &Generation::stop)
+      .def("take", &Generation::take)
+      .def("text", &Generation::text)
+      .def("ids", &Generation::ids);
+  library.class_<ChatHandle>("Chat").def("answer", &ChatHandle::answer).def("reset", &ChatHandle::reset);
+  library.class_<ModelHandle>("Model")
+      .def(torch::init<const std::string&>())
+      .def("notes", &ModelHandle::notes)
+      .def("config", &ModelHandle::config)
+      .def("has_tokenizer", &ModelHandle::has_tokenizer)
+      .def("tokenizer", &ModelHandle::tokenizer)
+      .def("logits", &ModelHandle::logits)
+      .def("loss", &ModelHandle::loss)
+      .def("continue_text", &ModelHandle::continue_text)
+      .def("continue_ids", &ModelHandle::continue_ids)
+      .def("chat", &ModelHandle::chat);
 }
 
 }  // namespace galore::python

@@ -3,42 +3,31 @@
 import io
 import json
 import os
+import pathlib
 import signal
-import subprocess
 import sys
 import threading
 import time
 
 import pytest
 import torch
+from runs import PROGRAM, program, settings
 
 import galore_cpp as galore
 from galore_cpp._worker import Worker
 
-PROGRAM = os.environ.get("GALORE_PROGRAM", "")
-SIZES = {"model_type": "llama", "vocab_size": 384, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
-         "num_attention_heads": 4, "max_position_embeddings": 64}
-
 
 @pytest.fixture
 def config(tmp_path):
-    """A run of a second. Its rows count, so that it learns."""
-    (tmp_path / "config.json").write_text(json.dumps(SIZES))
-    rows = [{"input_ids": [(7 * i + 13 * j) % 300 + 3 for i in range(32)]} for j in range(40)]
-    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    return {"config_name": tmp_path / "config.json", "train_file": [tmp_path / "rows.jsonl"], "packing": False, "max_length": 32,
-            "per_device_train_batch_size": 2, "max_steps": 6, "save_steps": 4, "optim": "galore_adamw_8bit", "bf16": True,
-            "optim_args": {"rank": 4, "update_proj_gap": 3, "min_8bit_size": 0}, "optim_target_modules": "all-linear",
-            "learning_rate": 1e-2, "threads": 1, "output_dir": tmp_path / "out", "cache_dir": tmp_path / "cache",
-            "logging_steps": 1, "val_size": 4, "eval_steps": 3}
+    """The options of a run."""
+    return settings(tmp_path)
 
 
 def run_program(config, **more):
     """Runs the same configuration by the program, from a file."""
     path = config["output_dir"].parent / "config.yaml"
     path.write_text(json.dumps({**config, **more}, default=str))
-    found = subprocess.run([PROGRAM, "train", str(path)], capture_output=True, text=True, check=False)
-    assert found.returncode == 0, found.stderr
+    program("train", path)
 
 
 def bytes_of(folder, name="model.safetensors"):
@@ -183,6 +172,12 @@ def test_threads_of_torch_stay_as_they_were(config):
     threading.Thread(target=lambda: found.fill_(torch.get_num_threads())).start()
     time.sleep(0.1)
     assert found.item() == 1
+
+
+def test_the_example_runs(tmp_path):
+    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "examples"))
+    import train_in_process
+    assert train_in_process.main(str(tmp_path)) == [14, 15, 16, 17]
 
 
 class Terminal(io.StringIO):
