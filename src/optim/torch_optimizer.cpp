@@ -129,9 +129,9 @@ void TorchOptimizer::take(size_t index, const at::Tensor& gradient, bool last) {
 }
 
 void TorchOptimizer::add(size_t index, const at::Tensor& gradient, bool last) {
-  report(index, last, [&](GradientSink& sink) {
+  report(index, last, [&](GradientSink&) {
     weights_[index]->reported = true;
-    sink.add(gradient);
+    optimizer_->lend(index, gradient);
   });
 }
 

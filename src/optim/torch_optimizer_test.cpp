@@ -49,6 +49,48 @@ TEST(TorchOptimizer, BothDriversMakeTheSameStep) {
   EXPECT_LT(layerwise.ledger().bytes(Owner::gradients), whole.ledger().bytes(Owner::gradients));
 }
 
+// The engine may read gradients where they lie, but methods overwrite them, and so does clipping.
+TEST(TorchOptimizer, LeavesGradientsAsTheyAre) {
+  for (const Preset& preset : presets())
+    for (const double largest_norm : {0.0, 1e-3}) {
+      const auto entries = leaves();
+      OptimizerOptions options;
+      const bool in_codes = !option_text(preset.settings(), "weight_bits").empty();
+      options.settings = resolve_optimizer(preset.name, in_codes ? "weight_bits=16" : "");
+      options.layerwise = true;
+      options.max_grad_norm = largest_norm;
+      options.layerwise_clipping = "per_tensor";
+      TorchOptimizer optimizer(entries, options);
+      for (uint64_t update = 0; update < 2; ++update) {
+        set_gradients(entries, 10 * update);
+        std::vector<at::Tensor> copies;
+        for (const auto& entry : entries) copies.push_back(entry.tensor.grad().clone());
+        optimizer.step(0.01);
+        for (size_t i = 0; i < entries.size(); ++i)
+          EXPECT_TRUE(same_bits(entries[i].tensor.grad(), copies[i])) << preset.name << entries[i].name;
+      }
+    }
+}
+
+TEST(TorchOptimizer, NeedsABufferOnlyForGradientsThatChange) {
+  const auto bytes = [](const char* optim, double largest_norm, at::ScalarType dtype) {
+    const auto entries = leaves(dtype);
+    OptimizerOptions options;
+    options.settings = resolve_optimizer(optim, "");
+    options.layerwise = true;
+    options.max_grad_norm = largest_norm;
+    options.layerwise_clipping = "per_tensor";
+    TorchOptimizer optimizer(entries, options);
+    set_gradients(entries, 1);
+    optimizer.step(0.01);
+    return optimizer.ledger().bytes(Owner::gradients);
+  };
+  EXPECT_EQ(bytes("adamw_torch", 0, at::kFloat), 0);
+  EXPECT_GT(bytes("adamw_torch", 0, at::kBFloat16), 0) << "it is converted to fp32";
+  EXPECT_GT(bytes("adamw_torch", 1e-3, at::kFloat), 0) << "it is clipped";
+  EXPECT_GT(bytes("adafactor", 0, at::kFloat), 0) << "the rule overwrites it";
+}
+
 // Also where the number of micro-batches of an update is known only at its end.
 TEST(TorchOptimizer, MicroBatchesOfUnknownNumberAreThoseOfAKnownOne) {
   const auto one = leaves(), two = leaves();

@@ -147,14 +147,7 @@ void UpdateDriver::apply(WeightState& weight, double clip_factor) {
     return;
   }
   ++weight.step;
-  at::Tensor gradient = weight.gradient->gradient();
-  if (clip_factor < 1) {
-    gradient.mul_(clip_factor);
-    report_.clip_factor = std::min(report_.clip_factor, clip_factor);
-  }
-  if (weight.decay_belongs_to_basis()) writer_.add_decay(weight, gradient);
-  if (weight.refresh_due && !weight.gradient->projected()) writer_.fold(weight);
-  writer_.take(weight, direction_of(weight, gradient));
+  if (!write_in_one_pass(weight, clip_factor)) write(weight, clip_factor);
   const double elapsed = steady_seconds() - start;
   report_.seconds += elapsed;
   if (!weight.refresh_due) return;
@@ -163,6 +156,28 @@ void UpdateDriver::apply(WeightState& weight, double clip_factor) {
   report_.refreshed.push_back({weight.parameter.name, subspace.rank(), subspace.captured_energy()});
   // A refresh before this function has counted its own time.
   if (!weight.gradient->projected()) report_.refresh_seconds += elapsed;
+}
+
+// A memory plan counts the buffer of a gradient that may be clipped in some update.
+bool UpdateDriver::write_in_one_pass(WeightState& weight, double clip_factor) {
+  const at::Tensor gradient = weight.gradient->gradient();
+  const bool clips = clip_factor < 1 || (gradient.is_meta() && options_.max_grad_norm > 0);
+  if (clips || weight.decay_belongs_to_basis() || !WeightWriter::writes_in_one_pass(weight)) return false;
+  const auto direction = weight.method->deferred_direction(gradient, weight.step);
+  if (!direction) return false;
+  writer_.take(weight, *direction);
+  return true;
+}
+
+void UpdateDriver::write(WeightState& weight, double clip_factor) {
+  const at::Tensor gradient = weight.gradient->own_gradient();
+  if (clip_factor < 1) {
+    gradient.mul_(clip_factor);
+    report_.clip_factor = std::min(report_.clip_factor, clip_factor);
+  }
+  if (weight.decay_belongs_to_basis()) writer_.add_decay(weight, gradient);
+  if (weight.refresh_due && !weight.gradient->projected()) writer_.fold(weight);
+  writer_.take(weight, direction_of(weight, gradient));
 }
 
 Direction UpdateDriver::direction_of(WeightState& weight, at::Tensor gradient) {

@@ -49,6 +49,8 @@ class UpdateDriver {
   void project_at_once(WeightState& weight);
   void refresh(WeightState& weight, const GradientOperator& gradient);
   void apply(WeightState& weight, double clip_factor);
+  bool write_in_one_pass(WeightState& weight, double clip_factor);
+  void write(WeightState& weight, double clip_factor);
   Direction direction_of(WeightState& weight, at::Tensor gradient);
   double clip_factor_for(double norm) const;
   double layerwise_clip_factor(const WeightState& weight) const;
