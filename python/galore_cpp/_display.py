@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
+import warnings
 from types import TracebackType
 from typing import Any, Optional
 
@@ -35,9 +37,11 @@ class Display:
             self._move(message["progress"], message["total"], message["loss"])
 
     def _say(self, line: str) -> None:
+        if line.startswith("configuration:"):  # a hundred lines, which the first event holds as well
+            return
         if self._bar is None:
             print(line, file=sys.stderr)
-        elif not line.startswith("step "):  # the bar shows the numbers of a step
+        elif not re.match(r"step \d+/", line):  # the bar shows the numbers of an update
             self._bar.write(line, file=sys.stderr)
 
     def _move(self, step: int, total: int, loss: Optional[float]) -> None:
@@ -53,7 +57,9 @@ def _tqdm() -> Any:
     in_notebook = "ipykernel" in sys.modules
     if not in_notebook and not getattr(sys.stderr, "isatty", bool)():
         return None
-    try:
-        return importlib.import_module("tqdm.auto").tqdm
-    except ImportError:
-        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # without ipywidgets, tqdm draws its bar with characters
+        try:
+            return importlib.import_module("tqdm.auto").tqdm
+        except ImportError:
+            return None

@@ -91,6 +91,40 @@ TEST(TorchOptimizer, NeedsABufferOnlyForGradientsThatChange) {
   EXPECT_GT(bytes("adafactor", 0, at::kFloat), 0) << "the rule overwrites it";
 }
 
+// Two engines exchange their sums, which are projected between refreshes, as two processes do.
+TEST(TorchOptimizer, ProcessesMakeOneUpdateFromTheMean) {
+  const auto one = leaves(), two = leaves(), together = leaves();
+  TorchOptimizer first(one, small_galore(true)), second(two, small_galore(true)),
+      alone(together, small_galore(true));
+  int64_t exchanged = 0, whole = 0;
+  for (uint64_t update = 0; update < 4; ++update) {
+    for (TorchOptimizer* optimizer : {&first, &second}) optimizer->begin(0.01, 2);
+    alone.begin(0.01);
+    for (size_t i = 0; i < one.size(); ++i) {
+      const auto gradient = [&](uint64_t number) {
+        return decaying(one[i].tensor.sizes(), 100 * update + number);
+      };
+      EXPECT_FALSE(first.take_sum(i, gradient(1)).defined());
+      EXPECT_FALSE(second.take_sum(i, gradient(2)).defined());
+      at::Tensor sum1 = first.take_sum(i, gradient(3)), sum2 = second.take_sum(i, gradient(4));
+      sum1.add_(sum2).div_(2);
+      sum2.copy_(sum1);
+      exchanged += sum1.numel();
+      whole += one[i].tensor.numel();
+      first.use(i);
+      second.use(i);
+      alone.take(i, (gradient(1) + gradient(2) + gradient(3) + gradient(4)) / 2);
+    }
+    for (TorchOptimizer* optimizer : {&first, &second, &alone}) optimizer->finish();
+  }
+  EXPECT_LT(exchanged, whole);
+  for (size_t i = 0; i < one.size(); ++i) {
+    EXPECT_TRUE(same_bits(one[i].tensor.detach(), two[i].tensor.detach()));
+    // Sums in another order differ by some roundings of fp32.
+    EXPECT_LE(relative_difference(one[i].tensor.detach(), together[i].tensor.detach()), 1e-5);
+  }
+}
+
 // Also where the number of micro-batches of an update is known only at its end.
 TEST(TorchOptimizer, MicroBatchesOfUnknownNumberAreThoseOfAKnownOne) {
   const auto one = leaves(), two = leaves();
