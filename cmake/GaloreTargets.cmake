@@ -21,9 +21,9 @@ target_compile_features(galore_options INTERFACE cxx_std_20)
 
 target_link_libraries(galore_options INTERFACE Libtorch::cpu)
 # libtorch ships the headers of fmt 12, and Debian another version of the library. Code that formats
-# text links only when Debian's headers are searched before libtorch's. The Python module uses
-# libtorch's headers and no library, so that it needs no package of Debian.
-if(GALORE_PYTHON)
+# text links only when Debian's headers are searched before libtorch's. The optimizers of the Python
+# module use libtorch's headers and no library, so that they need no package of Debian.
+if(GALORE_PYTHON AND NOT GALORE_PYTHON_TRAINER)
   target_compile_definitions(galore_options INTERFACE FMT_HEADER_ONLY)
 else()
   find_path(GALORE_FMT_HEADERS fmt/core.h PATHS /usr/include NO_DEFAULT_PATH REQUIRED)

@@ -69,6 +69,12 @@ class Engine : public torch::CustomClassHolder {
   void take(int64_t index, const at::Tensor& gradient, bool last) {
     engine_->take(static_cast<size_t>(index), gradient, last);
   }
+  // The sum that is to be made equal in all processes before use(), or an empty list.
+  std::vector<at::Tensor> take_sum(int64_t index, const at::Tensor& gradient, bool last) {
+    const at::Tensor sum = engine_->take_sum(static_cast<size_t>(index), gradient, last);
+    return sum.defined() ? std::vector<at::Tensor>{sum} : std::vector<at::Tensor>{};
+  }
+  void use(int64_t index) { engine_->use(static_cast<size_t>(index)); }
   void take_product(int64_t index, const at::Tensor& output_gradient, const at::Tensor& input, bool last) {
     engine_->take_product(static_cast<size_t>(index), output_gradient, input, last);
   }
@@ -136,6 +142,8 @@ TORCH_LIBRARY(galore, library) {
       .def("set_rates", &Engine::set_rates)
       .def("begin", &Engine::begin)
       .def("take", &Engine::take)
+      .def("take_sum", &Engine::take_sum)
+      .def("use", &Engine::use)
       .def("take_product", &Engine::take_product)
       .def("finish", &Engine::finish)
       .def("step", &Engine::step)

@@ -41,7 +41,12 @@ def test_types_are_checked(tmp_path):
                       "good = GaLoreAdamW8bit(model.named_parameters(), lr=1e-3, rank=8, proj_type='left')\n"
                       "norm: float = good.last_update.gradient_norm if good.last_update else 0.0\n"
                       "also: torch.optim.Optimizer = from_name([{'params': model.parameters(), 'rank': 2}], 'muon')\n"
-                      "bad = GaLoreAdamW8bit(model, rank='8', proj_type='sideways')\n")
+                      "bad = GaLoreAdamW8bit(model, rank='8', proj_type='sideways')\n"
+                      "import galore_cpp as galore\n"
+                      "run: galore.TrainResult = galore.train({'max_steps': 3}, callback=print, learning_rate=1e-3)\n"
+                      "text: str = galore.load_model(run.output_dir).generate('a', max_new_tokens=3)\n"
+                      "ids: list[int] = galore.load_model('x').generate([1, 2])\n"
+                      "more: list[int] = galore.Tokenizer.from_pretrained('x').apply_chat_template([{'role': 'user'}])\n")
     found = subprocess.run([sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), str(sample)],
                            capture_output=True, text=True, check=False, env={**os.environ, "MYPYPATH": str(PYTHON)})
     errors = [line for line in found.stdout.splitlines() if "error:" in line]

@@ -135,6 +135,23 @@ TEST(ConfigFile, OptionsOfDataMayStandInASection) {
       contains(message_of([&] { read_config_file((folder / "run.yaml").string(), table); }), "run.yaml:2"));
 }
 
+TEST(ConfigFile, AJsonObjectIsReadAsAFile) {
+  TrainOptions options;
+  OptionTable table;
+  declare_options(table, options);
+  read_config_object(
+      R"({"train_file": ["a, b.txt", "\u00e4.txt"], "optim_args": {"rank": 4}, "learning_rate": 1e-05,
+          "bf16": true, "run_name": "", "eval_file": null, "data": {"max_length": 64}})",
+      "train", table);
+  EXPECT_EQ(options.train_file, (std::vector<std::string>{"a, b.txt", "\u00e4.txt"}));
+  EXPECT_EQ(options.optim_args, "rank=4");
+  EXPECT_EQ(options.learning_rate, 1e-5);
+  EXPECT_TRUE(options.bf16 && !table.was_set("eval_file"));
+  EXPECT_EQ(options.max_length, 64);
+  EXPECT_TRUE(
+      message_of([&] { read_config_object(R"({"max_lenth": 1})", "train", table); }).starts_with("[train] "));
+}
+
 TEST(ConfigFile, ItemsOfAListAreOneValue) {
   const TestFolder folder;
   Values v;

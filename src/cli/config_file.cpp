@@ -2,6 +2,7 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "cli/arguments.h"
@@ -62,28 +63,43 @@ bool is_config_file(const std::string& argument) {
 // The options of this section may stand below it or at the top.
 constexpr const char* kDataSection = "data";
 
+using Where = std::function<std::string(const YAML::Node& key)>;
+
+YAML::Node parse(const std::string& text, const std::string& where) {
+  try {
+    return YAML::Load(text);
+  } catch (const YAML::Exception& error) {
+    fail_usage(where, "line {}: {}", error.mark.line + 1, error.msg);
+  }
+}
+
 template <typename Entry>
-void set_key(const Entry& entry, const std::string& path, OptionTable& table) {
-  const std::string where = fmt::format("{}:{}", path, entry.first.Mark().line + 1);
-  if (!entry.second.IsNull()) table.set(where, entry.first.Scalar(), text_of(entry.second, where));
+void set_key(const Entry& entry, const Where& where, OptionTable& table) {
+  const std::string place = where(entry.first);
+  if (!entry.second.IsNull()) table.set(place, entry.first.Scalar(), text_of(entry.second, place));
+}
+
+void set_keys(const YAML::Node& root, const Where& where, OptionTable& table) {
+  for (const auto& entry : root) {
+    const bool is_section = entry.first.Scalar() == kDataSection && entry.second.IsMap();
+    for (const auto& key : is_section ? entry.second : YAML::Node()) set_key(key, where, table);
+    if (!is_section) set_key(entry, where, table);
+  }
 }
 
 }  // namespace
 
 void read_config_file(const std::string& path, OptionTable& table) {
-  YAML::Node root;
-  try {
-    root = YAML::Load(read_file(path, 16 << 20));
-  } catch (const YAML::Exception& error) {
-    fail_usage(path, "line {}: {}", error.mark.line + 1, error.msg);
-  }
+  const YAML::Node root = parse(read_file(path, 16 << 20), path);
   if (root.IsNull()) return;
   if (!root.IsMap()) fail_usage(path, "expected `key: value` lines");
-  for (const auto& entry : root) {
-    const bool is_section = entry.first.Scalar() == kDataSection && entry.second.IsMap();
-    for (const auto& key : is_section ? entry.second : YAML::Node()) set_key(key, path, table);
-    if (!is_section) set_key(entry, path, table);
-  }
+  const auto where = [&](const YAML::Node& key) { return fmt::format("{}:{}", path, key.Mark().line + 1); };
+  set_keys(root, where, table);
+}
+
+void read_config_object(const std::string& json, const std::string& where, OptionTable& table) {
+  set_keys(
+      parse(json, where), [&](const YAML::Node&) { return where; }, table);
 }
 
 bool parse_with_config(const std::string& command, OptionTable& table, Arguments arguments) {

@@ -1,7 +1,6 @@
 #include <fmt/core.h>
 
 #include <csignal>
-#include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
 #include "cli/config_file.h"
@@ -14,26 +13,6 @@
 
 namespace galore {
 namespace {
-
-nlohmann::ordered_json result_json(const TrainResult& result) {
-  nlohmann::ordered_json json{{"steps", result.steps},
-                              {"tokens_seen", result.tokens_seen},
-                              {"seconds", result.seconds},
-                              {"tokens_per_second", result.tokens_per_second},
-                              {"loss", result.last_loss},
-                              {"peak_memory_bytes", result.peak_memory_bytes},
-                              {"planned_bytes", result.planned_bytes},
-                              {"program_bytes", result.program_bytes},
-                              {"library_bytes", result.library_bytes},
-                              {"output_dir", result.output_dir.string()}};
-  if (result.best_metric) {
-    json["best_metric"] = *result.best_metric;
-    json["best_step"] = result.best_step;
-  }
-  if (result.evaluation)
-    for (const Metric& metric : result.evaluation->metrics) json[metric.name] = metric.value;
-  return json;
-}
 
 void print_summary(const TrainResult& result) {
   fmt::print("{} steps, {} tokens in {} ({:.0f} tokens/s)\n", result.steps, result.tokens_seen,

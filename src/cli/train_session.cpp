@@ -54,17 +54,28 @@ void write_error_file(const std::string& reason) {
   std::ofstream(*path) << nlohmann::json{{"message", message}}.dump();
 }
 
-Trainer::TakeLine line_taker(const TrainOptions& options, const ProcessPlace& place) {
-  if (place.rank == 0) return {};
-  if (!options.log_all_ranks) return [](const std::string&) {};
+// Processes other than the first one report nothing, or into a file of their own.
+RunHooks hooks_of(const TrainOptions& options, const ProcessPlace& place, const RunHooks& of_first) {
+  if (place.rank == 0) return of_first;
+  RunHooks hooks{.take_line = [](const std::string&) {}, .stop = of_first.stop};
+  if (!options.log_all_ranks) return hooks;
   std::filesystem::create_directories(options.output_dir);
   auto file = std::make_shared<std::ofstream>(
       Path(options.output_dir) / ("rank-" + std::to_string(place.rank) + ".log"), std::ios::app);
-  return [file](const std::string& line) { *file << line << std::endl; };
+  hooks.take_line = [file](const std::string& line) { *file << line << std::endl; };
+  return hooks;
 }
 
-TrainResult train_here(TrainOptions& options, OptionTable& table, const ProcessPlace& place,
-                       Collective& collective, const std::string& summary) {
+// A session of this process, and the line that describes it.
+struct Membership {
+  ProcessPlace place;
+  Collective& collective;
+  std::string summary;
+};
+
+TrainResult train_here(TrainOptions& options, OptionTable& table, const Membership& member,
+                       const RunHooks& hooks) {
+  const auto& [place, collective, summary] = member;
   keep_sums(options, table, collective);
   std::vector<std::string> notes = resolve(options, table);
   require_equal_options(options, collective);
@@ -72,16 +83,36 @@ TrainResult train_here(TrainOptions& options, OptionTable& table, const ProcessP
     notes.push_back(summary + fmt::format("; sums of {} groups do not depend on the number of processes",
                                           options.reduction_groups));
   set_threads(threads_of(options, place));
-  Trainer trainer(options, notes, make_model, line_taker(options, place), collective);
+  Trainer trainer(options, notes, make_model, hooks_of(options, place, hooks), collective);
   return trainer.run();
 }
 
 }  // namespace
 
-SessionResult train_in_session(TrainOptions& options, OptionTable& table) {
+nlohmann::ordered_json result_json(const TrainResult& result) {
+  nlohmann::ordered_json json{{"steps", result.steps},
+                              {"tokens_seen", result.tokens_seen},
+                              {"seconds", result.seconds},
+                              {"tokens_per_second", result.tokens_per_second},
+                              {"loss", result.last_loss},
+                              {"peak_memory_bytes", result.peak_memory_bytes},
+                              {"planned_bytes", result.planned_bytes},
+                              {"program_bytes", result.program_bytes},
+                              {"library_bytes", result.library_bytes},
+                              {"output_dir", result.output_dir.string()}};
+  if (result.best_metric) {
+    json["best_metric"] = *result.best_metric;
+    json["best_step"] = result.best_step;
+  }
+  if (result.evaluation)
+    for (const Metric& metric : result.evaluation->metrics) json[metric.name] = metric.value;
+  return json;
+}
+
+SessionResult train_in_session(TrainOptions& options, OptionTable& table, const RunHooks& hooks) {
   const ProcessPlace place = place_of(options.dist_init);
   take_place(options, place);
-  if (place.is_alone()) return {train_here(options, table, place, single_process(), "")};
+  if (place.is_alone()) return {train_here(options, table, {place, single_process(), ""}, hooks)};
   take_device(options, place);
   const SessionOptions wishes{options.dist_interface, options.heartbeat_timeout, options.exchange_timeout,
                               options.init_timeout, options.device.starts_with("cuda")};
@@ -89,7 +120,8 @@ SessionResult train_in_session(TrainOptions& options, OptionTable& table) {
   const auto prefix = [&place] { return place.rank == 0 ? "" : fmt::format("rank {}: ", place.rank); };
   try {
     session = std::make_unique<Session>(place, wishes);
-    const TrainResult result = train_here(options, table, place, session->collective(), session->summary());
+    const TrainResult result =
+        train_here(options, table, {place, session->collective(), session->summary()}, hooks);
     session->leave();
     return {result, place.rank == 0};
   } catch (const LostProcess& error) {

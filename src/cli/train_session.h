@@ -1,6 +1,7 @@
 // Trains in this process, alone or as one of many.
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,10 @@ struct SessionResult {
   bool is_first = true;  // whether this process prints the result
 };
 
-// `options` are those of the command line, which are not resolved yet.
-SessionResult train_in_session(TrainOptions& options, OptionTable& table);
+// `options` are those of the command line, which are not resolved yet. The first process reports to `hooks`.
+SessionResult train_in_session(TrainOptions& options, OptionTable& table, const RunHooks& hooks = {});
+
+// Returns the fields of a result and its metrics by name.
+nlohmann::ordered_json result_json(const TrainResult& result);
 
 }  // namespace galore

@@ -12,6 +12,8 @@
 
 #include <cstdint>
 
+#include "kernels/apply_direction.h"
+
 namespace galore::kernels {
 
 struct AdamStep {
@@ -27,12 +29,30 @@ struct AdamStep {
 // contiguous.
 void adamw_direction(const AdamStep& step, at::Tensor& gradient, at::Tensor& m, at::Tensor& v);
 
+// A direction that is computed when it is written to the weight, which saves a pass over memory.
+struct AdamDirection {
+  AdamStep step;
+  at::Tensor gradient, m, v;  // as in adamw_direction(), but the gradient stays as it is
+};
+// Computes the direction and updates `weight` (fp32, bf16 or fp16, contiguous), with the bits of
+// adamw_direction() and apply_direction() one after the other.
+void apply_adamw(const AdamDirection& direction, const WeightUpdate& update, at::Tensor& weight);
+
 namespace composed {
 void adamw_direction(const AdamStep& step, at::Tensor& gradient, at::Tensor& m, at::Tensor& v);
 }
 namespace cpu {
-void adamw_direction(const AdamStep& step, float* gradient, float* m, float* v, int64_t count);
-}
+// `direction` may be `gradient`.
+void adamw_direction(const AdamStep& step, const float* gradient, float* direction, float* m, float* v,
+                     int64_t count);
+struct AdamUpdate {
+  AdamStep step;
+  formulas::UpdateFactors factors;
+  const float* gradient;
+  float *m, *v, *weight;
+};
+void apply_adamw(const AdamUpdate& update, int64_t count);
+}  // namespace cpu
 namespace cuda {
 void adamw_direction(const AdamStep& step, at::Tensor& gradient, at::Tensor& m, at::Tensor& v);
 }

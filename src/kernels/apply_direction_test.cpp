@@ -1,6 +1,7 @@
 #include "kernels/apply_direction.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -24,6 +25,30 @@ TEST(AdamW, FusedEqualsComposed) {
     EXPECT_TRUE(v1.allclose(v2, 1e-6, 1e-7));
     EXPECT_TRUE(g1.allclose(g2, 1e-5, 1e-6));
   }
+}
+
+// The counts leave every kind of remainder, in one piece and in several.
+TEST(AdamW, OnePassHasTheBitsOfTwo) {
+  const RandomStream stream(7, "test", "w", 3);
+  const AdamStep step{0.9, 0.999, 1e-6f, 3.0f};
+  const int before = at::get_num_threads();
+  for (const int threads : {1, 3}) {
+    at::set_num_threads(threads);
+    for (const int64_t count : {1L, 31L, 2049L, 100003L})
+      for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16, at::kHalf})
+        for (const RandomStream* random : {static_cast<const RandomStream*>(nullptr), &stream}) {
+          at::manual_seed(2);
+          const at::Tensor gradient = at::randn({count});
+          at::Tensor m1 = at::randn({count}), v1 = at::rand({count}), weight1 = at::randn({count}).to(dtype);
+          at::Tensor m2 = m1.clone(), v2 = v1.clone(), weight2 = weight1.clone(), g2 = gradient.clone();
+          const WeightUpdate update{1e-2, 0.99, 0.999, random};
+          apply_adamw({step, gradient, m1, v1}, update, weight1);
+          adamw_direction(step, g2, m2, v2);
+          apply_direction(update, g2, weight2);
+          EXPECT_TRUE(at::equal(m1, m2) && at::equal(v1, v2) && at::equal(weight1, weight2)) << count;
+        }
+  }
+  at::set_num_threads(before);
 }
 
 TEST(ApplyDirection, DecayOrderIsKept) {

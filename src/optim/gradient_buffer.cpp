@@ -28,6 +28,7 @@ void GradientBuffer::begin_group() {
   const int64_t micro_batches = update_.share.idle() ? 1 : update_.share.size_of(group_);
   remaining_ = micro_batches * parameter_.uses;
   fresh_ = true;
+  lent_ = false;
   buffer_.reset();
 }
 
@@ -52,6 +53,7 @@ void GradientBuffer::keep_projection(Subspace& subspace, bool refreshed) {
   const at::Tensor low_rank = subspace.project(buffer_, refreshed);
   update_.subspace = &subspace;
   update_.shared = false;
+  lent_ = false;
   buffer_ =
       workspace_.get(Owner::gradients, parameter_.name + ".low_rank_gradient", low_rank.sizes(), at::kFloat);
   buffer_.copy_(low_rank);
@@ -109,6 +111,24 @@ void GradientBuffer::add(const at::Tensor& gradient) {
   acquire();
   const at::Tensor matrix = gradient.reshape(matrix_sizes(parameter_));
   accumulate(projected() ? update_.subspace->project(matrix.to(at::kFloat)) : matrix);
+}
+
+void GradientBuffer::lend(const at::Tensor& gradient) {
+  const bool is_only_one = update_.shared && remaining_ == 1 && fresh_ && update_.share.processes == 1;
+  const bool is_plain = gradient.scalar_type() == at::kFloat && gradient.is_contiguous();
+  if (drops() || projected() || update_.share.narrow || !is_only_one || !is_plain) return add(gradient);
+  buffer_ = gradient.view(matrix_sizes(parameter_));
+  fresh_ = false;
+  lent_ = true;
+}
+
+at::Tensor GradientBuffer::own_gradient() {
+  if (!lent_) return buffer_;
+  const at::Tensor lent = std::exchange(buffer_, {});
+  allocate();
+  buffer_.copy_(lent);
+  lent_ = false;
+  return buffer_;
 }
 
 void GradientBuffer::use_done() {

@@ -41,6 +41,11 @@ class GradientBuffer : public GradientSink {
   // Replaces a complete full gradient by its projection, in a buffer of this parameter. `refreshed` tells
   // that the basis was just taken from this gradient.
   void keep_projection(Subspace& subspace, bool refreshed);
+  // Reports a gradient that stays as it is until use_done() has returned. It is not copied if it is the only
+  // report of a shared buffer, in fp32 and contiguous.
+  void lend(const at::Tensor& gradient);
+  // Returns gradient() in memory that the caller may overwrite.
+  at::Tensor own_gradient();
   // Makes the next report the last one of this update, which has one group.
   void close() { remaining_ = parameter_.uses; }
   // Call it in `on_complete` before the sum over the processes is begun, unless it is also finished there.
@@ -61,8 +66,9 @@ class GradientBuffer : public GradientSink {
   // chose. The gradient is 0 then.
   bool missing() const { return !update_.ignored && complete() && !sum_.reported; }
   // Returns the gradient in fp32, in the parameter's shape or, when begun with a subspace, in the low-rank
-  // shape. It is valid from the end of the share to the next begin(), and in a shared buffer until
-  // `on_complete` returns or, if the sum has left the buffer, from take_sum() to drop_sum().
+  // shape. It may be the caller's own (lend()), and is only to be read. It is valid from the end of the share
+  // to the next begin(), and in a shared buffer until `on_complete` returns or, if the sum has left the
+  // buffer, from take_sum() to drop_sum().
   at::Tensor gradient() const { return buffer_; }
   bool projected() const { return update_.subspace != nullptr; }
   // Returns the squared norm of gradient(), or 0 when it is ignored. With exact_norm it is the squared norm
@@ -99,6 +105,7 @@ class GradientBuffer : public GradientSink {
   int64_t remaining_ = 0;  // reports of the current group
   double exact_squared_norm_ = 0;
   bool fresh_ = true;      // nothing has been added to the group yet, so the first report overwrites
+  bool lent_ = false;      // the buffer is the caller's gradient
   bool has_left_ = false;  // the sum of this update has left the shared buffer
 };
 

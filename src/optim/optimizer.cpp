@@ -92,6 +92,12 @@ void Optimizer::set_rates(const std::vector<WeightRates>& rates) {
 
 void Optimizer::close(size_t index) { driver_->weights()[index]->gradient->close(); }
 
+void Optimizer::lend(size_t index, const at::Tensor& gradient) {
+  driver_->weights()[index]->gradient->lend(gradient);
+}
+
+at::Tensor Optimizer::sum_of(size_t index) { return driver_->weights()[index]->gradient->own_gradient(); }
+
 UpdateReport Optimizer::finish_update(bool discard) {
   UpdateReport report = driver_->finish(discard);
   if (discard || listeners_.empty()) return report;

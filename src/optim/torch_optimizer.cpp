@@ -104,8 +104,7 @@ void TorchOptimizer::begin(double learning_rate, int64_t micro_batches) {
   optimizer_->begin_update(learning_rate, micro_batches);
 }
 
-void TorchOptimizer::report(size_t index, bool last, const std::function<void(GradientSink&)>& add) {
-  const c10::NoGradGuard no_grad;
+bool TorchOptimizer::expect(size_t index, bool last) {
   Weight& weight = *weights_.at(index);
   if (weight.remaining == 0)
     fail_usage("optimizer", "{}: expected begin_update() and no more backward passes than its micro_batches",
@@ -114,12 +113,36 @@ void TorchOptimizer::report(size_t index, bool last, const std::function<void(Gr
     optimizer_->close(index);
     weight.remaining = 1;
   }
-  const bool writes = weight.remaining == 1 && optimizer_->options().layerwise;
-  if (writes) open(weight);
+  const bool is_last = weight.remaining == 1;
+  if (is_last && optimizer_->options().layerwise) open(weight);
   --weight.remaining;
-  add(*weight.parameter.sink);
+  return is_last;
+}
+
+void TorchOptimizer::report(size_t index, bool last, const std::function<void(GradientSink&)>& add) {
+  const c10::NoGradGuard no_grad;
+  const bool is_last = expect(index, last);
+  add(*weights_[index]->parameter.sink);
+  is_last ? use(index) : weights_[index]->parameter.sink->use_done();
+}
+
+void TorchOptimizer::use(size_t index) {
+  const c10::NoGradGuard no_grad;
+  Weight& weight = *weights_.at(index);
   weight.parameter.sink->use_done();
-  if (writes) close(weight);
+  if (optimizer_->options().layerwise) close(weight);
+}
+
+at::Tensor TorchOptimizer::take_sum(size_t index, const at::Tensor& gradient, bool last) {
+  const c10::NoGradGuard no_grad;
+  Weight& weight = *weights_.at(index);
+  check_gradient(weight.parameter.name, gradient, weight.tensor);
+  const bool is_last = expect(index, last);
+  weight.reported = true;
+  weight.parameter.sink->add(gradient);
+  if (is_last) return optimizer_->sum_of(index);
+  weight.parameter.sink->use_done();
+  return {};
 }
 
 void TorchOptimizer::take(size_t index, const at::Tensor& gradient, bool last) {
@@ -129,9 +152,9 @@ void TorchOptimizer::take(size_t index, const at::Tensor& gradient, bool last) {
 }
 
 void TorchOptimizer::add(size_t index, const at::Tensor& gradient, bool last) {
-  report(index, last, [&](GradientSink& sink) {
+  report(index, last, [&](GradientSink&) {
     weights_[index]->reported = true;
-    sink.add(gradient);
+    optimizer_->lend(index, gradient);
   });
 }
 

@@ -43,6 +43,11 @@ class TorchOptimizer {
   // Takes the factors of a linear layer's gradient (GradientSink::add_product) in place of the gradient.
   void take_product(size_t index, const at::Tensor& output_gradient, const at::Tensor& input,
                     bool last = false);
+  // As take(), for several processes. If this gradient completes the sum of the update, the tensor is not
+  // updated yet: the caller makes the sum, which may be projected, equal in all processes in place, and then
+  // calls use(). Otherwise the result is undefined.
+  at::Tensor take_sum(size_t index, const at::Tensor& gradient, bool last = false);
+  void use(size_t index);
   // Returns true if the tensor still waits for a gradient of this update.
   bool waits(size_t index) const { return weights_[index]->remaining > 0; }
   // Ends an update. Gradients that are missing count as zero if another micro-batch had one; otherwise tensor
@@ -66,6 +71,9 @@ class TorchOptimizer {
   // take() without its check.
   void add(size_t index, const at::Tensor& gradient, bool last);
   void report(size_t index, bool last, const std::function<void(GradientSink&)>& add);
+  // Begins a report. Returns true if it is the last one of the update, which updates the tensor in layer-wise
+  // mode.
+  bool expect(size_t index, bool last);
   void open(Weight& weight);
   void close(Weight& weight);
 

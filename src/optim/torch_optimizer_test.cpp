@@ -49,6 +49,82 @@ TEST(TorchOptimizer, BothDriversMakeTheSameStep) {
   EXPECT_LT(layerwise.ledger().bytes(Owner::gradients), whole.ledger().bytes(Owner::gradients));
 }
 
+// The engine may read gradients where they lie, but methods overwrite them, and so does clipping.
+TEST(TorchOptimizer, LeavesGradientsAsTheyAre) {
+  for (const Preset& preset : presets())
+    for (const double largest_norm : {0.0, 1e-3}) {
+      const auto entries = leaves();
+      OptimizerOptions options;
+      const bool in_codes = !option_text(preset.settings(), "weight_bits").empty();
+      options.settings = resolve_optimizer(preset.name, in_codes ? "weight_bits=16" : "");
+      options.layerwise = true;
+      options.max_grad_norm = largest_norm;
+      options.layerwise_clipping = "per_tensor";
+      TorchOptimizer optimizer(entries, options);
+      for (uint64_t update = 0; update < 2; ++update) {
+        set_gradients(entries, 10 * update);
+        std::vector<at::Tensor> copies;
+        for (const auto& entry : entries) copies.push_back(entry.tensor.grad().clone());
+        optimizer.step(0.01);
+        for (size_t i = 0; i < entries.size(); ++i)
+          EXPECT_TRUE(same_bits(entries[i].tensor.grad(), copies[i])) << preset.name << entries[i].name;
+      }
+    }
+}
+
+TEST(TorchOptimizer, NeedsABufferOnlyForGradientsThatChange) {
+  const auto bytes = [](const char* optim, double largest_norm, at::ScalarType dtype) {
+    const auto entries = leaves(dtype);
+    OptimizerOptions options;
+    options.settings = resolve_optimizer(optim, "");
+    options.layerwise = true;
+    options.max_grad_norm = largest_norm;
+    options.layerwise_clipping = "per_tensor";
+    TorchOptimizer optimizer(entries, options);
+    set_gradients(entries, 1);
+    optimizer.step(0.01);
+    return optimizer.ledger().bytes(Owner::gradients);
+  };
+  EXPECT_EQ(bytes("adamw_torch", 0, at::kFloat), 0);
+  EXPECT_GT(bytes("adamw_torch", 0, at::kBFloat16), 0) << "it is converted to fp32";
+  EXPECT_GT(bytes("adamw_torch", 1e-3, at::kFloat), 0) << "it is clipped";
+  EXPECT_GT(bytes("adafactor", 0, at::kFloat), 0) << "the rule overwrites it";
+}
+
+// Two engines exchange their sums, which are projected between refreshes, as two processes do.
+TEST(TorchOptimizer, ProcessesMakeOneUpdateFromTheMean) {
+  const auto one = leaves(), two = leaves(), together = leaves();
+  TorchOptimizer first(one, small_galore(true)), second(two, small_galore(true)),
+      alone(together, small_galore(true));
+  int64_t exchanged = 0, whole = 0;
+  for (uint64_t update = 0; update < 4; ++update) {
+    for (TorchOptimizer* optimizer : {&first, &second}) optimizer->begin(0.01, 2);
+    alone.begin(0.01);
+    for (size_t i = 0; i < one.size(); ++i) {
+      const auto gradient = [&](uint64_t number) {
+        return decaying(one[i].tensor.sizes(), 100 * update + number);
+      };
+      EXPECT_FALSE(first.take_sum(i, gradient(1)).defined());
+      EXPECT_FALSE(second.take_sum(i, gradient(2)).defined());
+      at::Tensor sum1 = first.take_sum(i, gradient(3)), sum2 = second.take_sum(i, gradient(4));
+      sum1.add_(sum2).div_(2);
+      sum2.copy_(sum1);
+      exchanged += sum1.numel();
+      whole += one[i].tensor.numel();
+      first.use(i);
+      second.use(i);
+      alone.take(i, (gradient(1) + gradient(2) + gradient(3) + gradient(4)) / 2);
+    }
+    for (TorchOptimizer* optimizer : {&first, &second, &alone}) optimizer->finish();
+  }
+  EXPECT_LT(exchanged, whole);
+  for (size_t i = 0; i < one.size(); ++i) {
+    EXPECT_TRUE(same_bits(one[i].tensor.detach(), two[i].tensor.detach()));
+    // Sums in another order differ by some roundings of fp32.
+    EXPECT_LE(relative_difference(one[i].tensor.detach(), together[i].tensor.detach()), 1e-5);
+  }
+}
+
 // Also where the number of micro-batches of an update is known only at its end.
 TEST(TorchOptimizer, MicroBatchesOfUnknownNumberAreThoseOfAKnownOne) {
   const auto one = leaves(), two = leaves();

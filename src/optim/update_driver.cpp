@@ -193,15 +193,12 @@ UpdateDriver::Decision UpdateDriver::decide(WeightState& weight, double clip_fac
 at::Tensor UpdateDriver::apply(WeightState& weight, double clip_factor, UpdateFacts& facts) {
   const double start = steady_seconds();
   ++weight.step;
-  at::Tensor gradient = weight.gradient->gradient();
-  if (clip_factor < 1) gradient.mul_(clip_factor);
   facts.clip_factor = std::min(1.0, clip_factor);
-  if (weight.decay_belongs_to_basis()) writer_.add_decay(weight, gradient);
-  if (weight.refresh_due && !weight.gradient->projected()) writer_.fold(weight);
-  const Direction direction = direction_of(weight, gradient);
-  facts.moves = direction.dense.defined() || direction.left.defined() ? 1 : 0;
-  facts.scale = direction.scale;
-  writer_.take(weight, direction);
+  at::Tensor low_rank;
+  if (write_in_one_pass(weight, clip_factor))
+    facts.moves = 1;
+  else
+    low_rank = write(weight, clip_factor, facts);
   const double elapsed = steady_seconds() - start;
   report_.seconds += elapsed;
   if (weight.refresh_due) {
@@ -211,7 +208,7 @@ at::Tensor UpdateDriver::apply(WeightState& weight, double clip_factor, UpdateFa
     // A refresh before this function has counted its own time.
     if (!weight.gradient->projected()) report_.refresh_seconds += elapsed;
   }
-  return direction.low_rank;
+  return low_rank;
 }
 
 void UpdateDriver::report(const WeightState& weight, const UpdateFacts& facts) {
@@ -266,6 +263,29 @@ void UpdateDriver::share_norms() {
     weight.squared_norm = all[at];
     weight.gradient->set_reported(all[at + 1] > 0);
   }
+}
+
+// A memory plan counts the buffer of a gradient that may be clipped in some update.
+bool UpdateDriver::write_in_one_pass(WeightState& weight, double clip_factor) {
+  const at::Tensor gradient = weight.gradient->gradient();
+  const bool clips = clip_factor < 1 || (gradient.is_meta() && options_.max_grad_norm > 0);
+  if (clips || weight.decay_belongs_to_basis() || !WeightWriter::writes_in_one_pass(weight)) return false;
+  const auto direction = weight.method->deferred_direction(gradient, weight.step);
+  if (!direction) return false;
+  writer_.take(weight, *direction);
+  return true;
+}
+
+at::Tensor UpdateDriver::write(WeightState& weight, double clip_factor, UpdateFacts& facts) {
+  const at::Tensor gradient = weight.gradient->own_gradient();
+  if (clip_factor < 1) gradient.mul_(clip_factor);
+  if (weight.decay_belongs_to_basis()) writer_.add_decay(weight, gradient);
+  if (weight.refresh_due && !weight.gradient->projected()) writer_.fold(weight);
+  const Direction direction = direction_of(weight, gradient);
+  facts.moves = direction.dense.defined() || direction.left.defined() ? 1 : 0;
+  facts.scale = direction.scale;
+  writer_.take(weight, direction);
+  return direction.low_rank;
 }
 
 Direction UpdateDriver::direction_of(WeightState& weight, at::Tensor gradient) {

@@ -58,6 +58,8 @@ class UpdateDriver {
   };
   Decision decide(WeightState& weight, double clip_factor);
   at::Tensor apply(WeightState& weight, double clip_factor, UpdateFacts& facts);
+  bool write_in_one_pass(WeightState& weight, double clip_factor);
+  at::Tensor write(WeightState& weight, double clip_factor, UpdateFacts& facts);
   Direction direction_of(WeightState& weight, at::Tensor gradient);
   void take_answer(WeightState& weight);
   // Makes the update of a weight by its owner's answer.

@@ -65,6 +65,20 @@ void WeightWriter::take(WeightState& weight, Direction direction) {
   change_weight(weight, [&](at::Tensor& value) { value.mul_(kept); });
 }
 
+// Elsewhere the direction would need memory of its own. The meta device plans a processor's memory.
+bool WeightWriter::writes_in_one_pass(const WeightState& weight) {
+  if (weight.lazy || weight.master.defined() || weight.parameter.codes) return false;
+  const at::Tensor& value = weight.parameter.value;
+  const bool rounds_to_nearest =
+      value.scalar_type() == at::kBFloat16 && weight.options.rounding != "stochastic";
+  return (value.is_cpu() || value.is_meta()) && (value.scalar_type() == at::kFloat || rounds_to_nearest);
+}
+
+void WeightWriter::take(WeightState& weight, const kernels::AdamDirection& direction) {
+  at::Tensor value = matrix_of(weight.parameter);
+  kernels::apply_adamw(direction, weight_update(weight), value);
+}
+
 void WeightWriter::fold(WeightState& weight) {
   if (!weight.lazy || weight.lazy->empty()) return;
   write(weight, {.learning_rate = -1}, weight.lazy->direction());

@@ -24,6 +24,10 @@ class WeightWriter {
   // Subtracts the learning rate times `direction` from the weight or its lazy part, and applies decoupled
   // decay. An empty direction changes nothing.
   void take(WeightState& weight, Direction direction);
+  // Returns true if the weight may be written while its direction is computed.
+  static bool writes_in_one_pass(const WeightState& weight);
+  // Does the same as the other take() with a direction of such a weight.
+  void take(WeightState& weight, const kernels::AdamDirection& direction);
   // Adds the lazy part to the weight. It must be called before the basis of the lazy part changes.
   void fold(WeightState& weight);
   // Adds weight_decay W to the gradient, or the projection of that if the gradient is projected.

@@ -46,7 +46,7 @@ std::string format_duration(double seconds) {
 
 RunLog::RunLog(const LogOptions& options)
     : options_(options),
-      bar_(options.progress_bar && !options.take_line && is_capable_terminal(STDERR_FILENO)),
+      bar_(options.progress_bar && !options.hooks.take_line && is_capable_terminal(STDERR_FILENO)),
       coloured_(wants_colours(STDERR_FILENO)) {}
 
 RunLog::~RunLog() { finish_bar(); }
@@ -76,13 +76,14 @@ void RunLog::open(int64_t resume_step) {
 void RunLog::event(const std::string& name, const nlohmann::ordered_json& fields) {
   const std::lock_guard lock(events_);
   const LogEvent event{name, seconds_since_1970(), fields};
+  if (options_.hooks.take_event) options_.hooks.take_event(event);
   if (!open_) return pending_.push_back(event);
   for (const auto& file : files_) file->write(event);
 }
 
 void RunLog::say(const std::string& line, Tone tone) {
   const std::lock_guard lock(terminal_);
-  if (options_.take_line) return options_.take_line(line);
+  if (options_.hooks.take_line) return options_.hooks.take_line(line);
   if (tone == Tone::plain && line.starts_with("note: ")) tone = Tone::note;
   show((bar_length_ > 0 ? erase_bar() : "") + painted(line, tone, coloured_) + "\n");
   bar_length_ = 0;
@@ -90,6 +91,7 @@ void RunLog::say(const std::string& line, Tone tone) {
 
 void RunLog::step(const StepMetrics& metrics) {
   event("step", event_fields(metrics));
+  if (options_.hooks.take_progress) options_.hooks.take_progress(metrics);
   if (bar_)
     draw(metrics);
   else
@@ -101,6 +103,7 @@ void RunLog::progress(const StepMetrics& metrics) {
     const std::lock_guard lock(terminal_);
     return bar_length_ > 0 && std::chrono::steady_clock::now() - drawn_ < kRedrawEvery;
   };
+  if (options_.hooks.take_progress) options_.hooks.take_progress(metrics);
   if (bar_ && !shown_just_now()) draw(metrics);
 }
 

@@ -12,20 +12,15 @@
 
 #include "core/files.h"
 #include "core/metric.h"
-#include "report/log_sink.h"
-#include "report/step_metrics.h"
 #include "report/terminal.h"
+#include "train/run_hooks.h"
 
 namespace galore {
-
-// Takes a line for people, without its line end. It may be called from any thread, but only by one at a time.
-// It must not call the run that logs.
-using TakeLine = std::function<void(const std::string&)>;
 
 struct LogOptions {
   Path output_dir;
   bool jsonl = true, csv = false, progress_bar = true, tensorboard = false;
-  TakeLine take_line = {};  // receives the lines instead of stderr, and no bar is drawn; null: stderr
+  RunHooks hooks = {};  // take_line receives the lines instead of stderr, and no bar is drawn
   std::vector<MetricKind> metrics = {};  // metrics of evaluations
   bool has_files = true;                 // false: the files of another process are left alone
 };
@@ -47,7 +42,7 @@ class RunLog {
   // in the colour of notes. Any thread may call it.
   void say(const std::string& line, Tone tone = Tone::plain);
   void step(const StepMetrics& metrics);
-  // Moves the bar between logged steps, at most ten times a second.
+  // Moves the bar between logged steps, at most ten times a second, and tells take_progress of every step.
   void progress(const StepMetrics& metrics);
   void finish_bar();
 

@@ -156,7 +156,7 @@ TEST(RunLog, LinesAndEventsComeFromAnyThread) {
   std::vector<std::string> lines;
   std::atomic<bool> inside = false;
   LogOptions options{folder.path()};
-  options.take_line = [&](const std::string& line) {
+  options.hooks.take_line = [&](const std::string& line) {
     EXPECT_FALSE(inside.exchange(true)) << "two threads give lines at once";
     std::this_thread::sleep_for(std::chrono::microseconds(20));  // long enough for another thread to come
     lines.push_back(line);

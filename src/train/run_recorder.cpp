@@ -18,10 +18,10 @@ bool reports_to(const EventOptions& options, const std::string& target) {
 }
 
 LogOptions log_options(const EventOptions& options, const std::vector<MetricKind>& metrics,
-                       const TakeLine& take_line, bool has_files) {
+                       const RunHooks& hooks, bool has_files) {
   LogOptions log;
   log.has_files = has_files;
-  log.take_line = take_line;
+  log.hooks = hooks;
   log.metrics = metrics;
   log.output_dir = options.output_dir;
   log.jsonl = reports_to(options, "jsonl");
@@ -39,8 +39,8 @@ double mean_loss(const LossWindow& window) {
 }  // namespace
 
 RunRecorder::RunRecorder(const EventOptions& options, const std::vector<MetricKind>& metrics,
-                         const TakeLine& take_line, bool has_files)
-    : options_(options), has_files_(has_files), log_(log_options(options, metrics, take_line, has_files)) {}
+                         const RunHooks& hooks, bool has_files)
+    : options_(options), has_files_(has_files), log_(log_options(options, metrics, hooks, has_files)) {}
 
 void RunRecorder::set_speed_of(double operations_per_token, double product_rate, at::Device device) {
   speed_ = {operations_per_token, product_rate, device};

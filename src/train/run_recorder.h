@@ -27,7 +27,7 @@ struct FinishedUpdate {
 class RunRecorder {
  public:
   // Without files nothing is written into output_dir.
-  RunRecorder(const EventOptions& options, const std::vector<MetricKind>& metrics, const TakeLine& take_line,
+  RunRecorder(const EventOptions& options, const std::vector<MetricKind>& metrics, const RunHooks& hooks,
               bool has_files = true);
 
   RunLog& log() { return log_; }

@@ -39,7 +39,8 @@ RunParts TrainingLoop::parts(bool with_optimizer) {
 }
 
 TrainResult TrainingLoop::run() {
-  const SignalGuard signals;
+  std::optional<SignalGuard> signals;
+  if (!stop_) signals.emplace();
   return keeping_work([this] {
     evaluate_at_start();
     while (!done() && signal_received() == 0) advance();
@@ -93,7 +94,7 @@ void TrainingLoop::tell_lost(const LostProcess& lost) const {
 }
 
 int TrainingLoop::signal_received() const {
-  const int own = SignalGuard::received();
+  const int own = stop_ ? stop_->load() : SignalGuard::received();
   if (collective_.size() == 1) return own;
   const std::vector<double> all = collective_.gather({static_cast<double>(own)});
   return static_cast<int>(*std::max_element(all.begin(), all.end()));
@@ -378,7 +379,10 @@ TrainResult TrainingLoop::conclude(int signal) {
 
 Trainer::Trainer(const TrainOptions& options, const std::vector<std::string>& notes,
                  const MakeModel& make_model, const TakeLine& take_line, Collective& collective)
-    : loop_(std::make_unique<TrainingLoop>(options, notes, make_model, take_line, collective)) {}
+    : Trainer(options, notes, make_model, RunHooks{.take_line = take_line}, collective) {}
+Trainer::Trainer(const TrainOptions& options, const std::vector<std::string>& notes,
+                 const MakeModel& make_model, const RunHooks& hooks, Collective& collective)
+    : loop_(std::make_unique<TrainingLoop>(options, notes, make_model, hooks, collective)) {}
 Trainer::~Trainer() = default;
 TrainResult Trainer::run() { return loop_->run(); }
 bool Trainer::done() const { return loop_->done(); }

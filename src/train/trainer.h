@@ -13,6 +13,7 @@
 #include "models/causal_lm.h"
 #include "report/step_metrics.h"
 #include "train/evaluation.h"
+#include "train/run_hooks.h"
 #include "train/train_options.h"
 
 namespace galore {
@@ -34,9 +35,7 @@ class Trainer {
  public:
   using MakeModel =
       std::function<std::unique_ptr<TrainableModel>(const ModelConfig&, const ModelOptions&, Ledger&)>;
-  // Takes a line for people, without its line end. It is called by one thread at a time and must not call the
-  // trainer.
-  using TakeLine = std::function<void(const std::string&)>;
+  using TakeLine = galore::TakeLine;
 
   // `options` must be resolved, and `notes` must be the result of resolve(). `make_model` may return another
   // model than that of the configuration's model_type. Lines for people go to `take_line` or, if that is
@@ -46,6 +45,9 @@ class Trainer {
   Trainer(const TrainOptions& options, const std::vector<std::string>& notes,
           const MakeModel& make_model = galore::make_model, const TakeLine& take_line = {},
           Collective& collective = single_process());
+  // Reports to `hooks`, which may also stop run().
+  Trainer(const TrainOptions& options, const std::vector<std::string>& notes, const MakeModel& make_model,
+          const RunHooks& hooks, Collective& collective = single_process());
   // For programs that still pass the text of the options, which the options themselves hold.
   [[deprecated("leave out the configuration")]] Trainer(
       const TrainOptions& options, const std::vector<std::pair<std::string, std::string>>& /*configuration*/,
@@ -54,7 +56,8 @@ class Trainer {
       : Trainer(options, notes, make_model, take_line) {}
   ~Trainer();
 
-  // Runs all updates. Signals that ask for an end save a checkpoint and end the run (signals.h). An error of
+  // Runs all updates. Signals that ask for an end (signals.h), or RunHooks::stop, save a checkpoint and end
+  // the run. An error of
   // data, evaluation or disk after the first update saves a checkpoint, too, before it is thrown; so do the
   // functions below.
   TrainResult run();

@@ -198,6 +198,45 @@ TEST_F(TrainerFaults, ASignalEndsAnEvaluation) {
   EXPECT_TRUE(events("run", "eval").empty());
 }
 
+TEST_F(TrainerFaults, AProgramMayStopARunAndHearOfIt) {
+  static int caught = 0;
+  ::signal(SIGTERM, [](int) { ++caught; });
+  Script script;
+  std::atomic<int> stop = 0;
+  script.train = [&](int64_t batch, double loss) {
+    ::raise(SIGTERM);  // reaches the handler of the program
+    if (batch == 3) stop = SIGINT;
+    return loss;
+  };
+  std::vector<std::string> lines;
+  std::vector<LogEvent> heard;
+  std::vector<int64_t> steps;
+  RunHooks hooks;
+  hooks.take_line = [&](const std::string& line) { lines.push_back(line); };
+  hooks.take_event = [&](const LogEvent& event) { heard.push_back(event); };
+  hooks.take_progress = [&](const StepMetrics& metrics) { steps.push_back(metrics.step); };
+  hooks.stop = &stop;
+  TrainOptions options;
+  OptionTable table;
+  const auto notes =
+      resolve_settings({output("run"), "max_steps=6", "logging_steps=2", "report_to=none"}, options, table);
+  const TrainResult result = Trainer(options, notes, scripted(script), hooks).run();
+  ::signal(SIGTERM, SIG_DFL);
+  EXPECT_EQ(caught, 3);
+  EXPECT_EQ(result.signal, SIGINT);
+  EXPECT_EQ(checkpoints("run"), Steps{3});
+  EXPECT_EQ(steps, (Steps{1, 2, 3}));
+  EXPECT_TRUE(std::any_of(lines.begin(), lines.end(),
+                          [](const std::string& line) { return line.starts_with("saved "); }));
+  const auto count = [&](const char* name) {
+    return std::count_if(heard.begin(), heard.end(),
+                         [&](const LogEvent& event) { return event.name == name; });
+  };
+  EXPECT_EQ(count("step"), 2) << "the first update and the second one are logged";
+  EXPECT_EQ(count("checkpoint"), 1);
+  EXPECT_EQ(heard.back().fields.at("signal"), SIGINT);
+}
+
 TEST_F(TrainerFaults, TheHandlersOfBeforeComeBack) {
   static int caught = 0;
   ::signal(SIGTERM, [](int) { ++caught; });

@@ -29,9 +29,10 @@ MetricKind best_metric_of(const TrainOptions& options, const Task& task) {
 }  // namespace
 
 TrainingLoop::TrainingLoop(const TrainOptions& options, const std::vector<std::string>& notes,
-                           const MakeModel& make_model, const TakeLine& take_line, Collective& collective)
+                           const MakeModel& make_model, const RunHooks& hooks, Collective& collective)
     : options_(options),
       collective_(collective),
+      stop_(hooks.stop),
       inputs_{find_task(options.task, options.task_name),
               model_config_of(options),
               model_options(options),
@@ -39,7 +40,7 @@ TrainingLoop::TrainingLoop(const TrainOptions& options, const std::vector<std::s
               tokenizer_of(options),
               nullptr,
               {}},
-      recorder_(options, eval_metrics(options, inputs_.task), take_line, collective.index() == 0),
+      recorder_(options, eval_metrics(options, inputs_.task), hooks, collective.index() == 0),
       keeper_(options, best_metric_of(options, inputs_.task), collective),
       state_(keeper_.first_state()) {
   require_memory();

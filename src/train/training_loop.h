@@ -44,7 +44,7 @@ class TrainingLoop {
  public:
   // Takes the arguments of Trainer's constructor. It is defined in trainer_setup.cpp.
   TrainingLoop(const TrainOptions& options, const std::vector<std::string>& notes,
-               const MakeModel& make_model, const TakeLine& take_line, Collective& collective);
+               const MakeModel& make_model, const RunHooks& hooks, Collective& collective);
 
   TrainResult run();
   const StepMetrics& step();
@@ -99,7 +99,8 @@ class TrainingLoop {
   void save_work();
   // Throws `lost` again with what is kept of the run.
   [[noreturn]] void tell_lost(const LostProcess& lost) const;
-  // Returns the signal that asks the run to stop, or 0. All processes return the same one.
+  // Returns the signal, or the number in RunHooks::stop, that asks the run to stop, or 0. All processes
+  // return the same one.
   int signal_received() const;
   void advance();
   void train_one_update();
@@ -134,6 +135,7 @@ class TrainingLoop {
 
   TrainOptions options_;
   Collective& collective_;
+  const std::atomic<int>* stop_;  // null: signals stop the run
   RunInputs inputs_;
   RunRecorder recorder_;
   CheckpointKeeper keeper_;

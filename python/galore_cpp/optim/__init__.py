@@ -1,5 +1,6 @@
 """The optimizers, one class each, and functions that choose one by name."""
 
+from galore_cpp import _library
 from galore_cpp.optim._optimizer import GaloreOptimizer as GaloreOptimizer
 from galore_cpp.optim._optimizer import Params as Params
 from galore_cpp.optim._optimizer import UpdateReport as UpdateReport
@@ -10,3 +11,5 @@ from galore_cpp.optim._presets import CLASSES as CLASSES
 from galore_cpp.optim._products import project_gradients as project_gradients
 from galore_cpp.optim._spec import from_name as from_name
 from galore_cpp.optim._spec import from_spec as from_spec
+
+_library.load()

@@ -28,6 +28,7 @@ class LayerwiseHooks:
         # Hooks live as long as their tensors, and must not keep the optimizer alive.
         self._owner = weakref.ref(optimizer)
         self._counted = counted  # 0: the number of passes is not known
+        self._group: Any = None  # of processes that make one update, or None
         self._held = 0
         self._open = False
         self._handles = [parameter.register_post_accumulate_grad_hook(self._hook(index))
@@ -60,6 +61,15 @@ class LayerwiseHooks:
         finally:
             self._held -= 1
 
+    def average_over(self, group: Any) -> None:
+        """Makes every update from the mean over the processes of a group."""
+        self._group = group
+
+    @property
+    def averages(self) -> bool:
+        """True after average_over()."""
+        return self._group is not None
+
     def _is_last(self) -> bool:
         if self._held:
             return False
@@ -72,7 +82,8 @@ class LayerwiseHooks:
         """Begins an update where none is open; returns True in the last pass of an update."""
         last = self._is_last()
         if not self._open:
-            refuse_processes()
+            if not self.averages:
+                refuse_processes()
             self._optimizer._begin(self._counted or (1 if last else 0))
             self._open = True
         return last
@@ -82,8 +93,14 @@ class LayerwiseHooks:
             gradient, parameter.grad = parameter.grad, None
             if gradient is None:  # a layer of project_gradients() has handed it over
                 return
-            last = self.begin_pass()
-            _library.call(self._optimizer._engine.take, index, gradient, last)
+            last, engine = self.begin_pass(), self._optimizer._engine
+            if not self.averages:
+                _library.call(engine.take, index, gradient, last)
+                return
+            for mean in _library.call(engine.take_sum, index, gradient, last):
+                torch.distributed.all_reduce(mean, group=self._group)
+                mean.div_(torch.distributed.get_world_size(self._group))
+                _library.call(engine.use, index)
         return take
 
     def finish(self) -> None:
@@ -111,5 +128,5 @@ def refuse_processes() -> None:
     used."""
     distributed = torch.distributed
     if distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1:
-        raise ValueError("[optimizer] expected one process with layerwise=True, given "
+        raise ValueError("[optimizer] expected one process with layerwise=True, or average_over(), given "
                          f"{distributed.get_world_size()}: their gradients would not be summed")

@@ -246,6 +246,24 @@ class GaloreOptimizer(torch.optim.Optimizer):
         update."""
         return self._need_hooks("no_update()").no_update()
 
+    def average_over(self, process_group: Any = None) -> None:
+        """Layer-wise: makes every update from the mean of the gradients of several processes, as
+        DistributedDataParallel does, which must not wrap the model.
+
+        The weights become those of the group's first process; None is the group of all processes.
+        Between refreshes the processes exchange projected gradients, which have the size of the rank.
+        Each process must have gradients for the same weights.
+        """
+        hooks = self._need_hooks("average_over()")
+        if self._products:
+            raise ValueError("[optimizer] expected average_over() without project_gradients(), which takes bases from "
+                             "the gradients of one process")
+        group = process_group or torch.distributed.group.WORLD
+        for group_of_weights in self.param_groups:
+            for parameter in group_of_weights["params"]:
+                torch.distributed.broadcast(parameter.detach(), group_src=0, group=group)
+        hooks.average_over(group)
+
     def _need_hooks(self, what: str) -> LayerwiseHooks:
         if not self._hooks:
             raise ValueError(f"[optimizer] expected layerwise=True with {what}; otherwise gradients add up in .grad")

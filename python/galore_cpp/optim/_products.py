@@ -94,6 +94,9 @@ def project_gradients(model: torch.nn.Module, optimizer: GaloreOptimizer) -> int
     """
     if not optimizer._hooks:
         raise ValueError("[optimizer] expected layerwise=True with project_gradients()")
+    if optimizer._hooks.averages:
+        raise ValueError("[optimizer] expected project_gradients() without average_over(), because bases would come from "
+                         "the gradients of one process")
     layers = _plain_linears(model, optimizer)
     optimizer._products = set(layers)
     optimizer._build(_library.call(optimizer._engine.state))

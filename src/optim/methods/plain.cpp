@@ -10,6 +10,10 @@ class Plain : public Method {
   Direction direction(at::Tensor gradient, const StepContext& context) override {
     return {.dense = rule_->direction(std::move(gradient), context.step), .left = {}, .right = {}};
   }
+  std::optional<kernels::AdamDirection> deferred_direction(const at::Tensor& gradient,
+                                                           int64_t step) override {
+    return rule_->deferred_direction(gradient, step);
+  }
   void visit(StateVisitor& visitor) override { rule_->visit(visitor); }
 
  private:

@@ -32,6 +32,12 @@ class AdamW : public UpdateRule {
     return gradient;
   }
 
+  std::optional<kernels::AdamDirection> deferred_direction(const at::Tensor& gradient,
+                                                           int64_t step) override {
+    if (moment1_->codes() || moment2_->codes()) return std::nullopt;
+    return kernels::AdamDirection{adam_step(options_, step), gradient, moment1_->read(), moment2_->read()};
+  }
+
   at::Tensor average() override { return moment1_->read(); }
 
   double correction(int64_t step) const override { return adam_correction(options_, step); }

@@ -6,9 +6,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "core/memory.h"
 #include "core/state_visitor.h"
+#include "kernels/adamw.h"
 #include "optim/storage/moment.h"
 
 namespace galore {
@@ -19,6 +21,11 @@ class UpdateRule {
   // Returns the direction. `gradient` is fp32, contiguous and of the shape given at construction; it may be
   // overwritten and may be the result. `step` is 1 for the first update of this tensor.
   virtual at::Tensor direction(at::Tensor gradient, int64_t step) = 0;
+  // Returns what direction() would compute, to be computed while it is written to the weight; then
+  // direction() is not called, and the gradient stays as it is. Nothing if the rule cannot do that.
+  virtual std::optional<kernels::AdamDirection> deferred_direction(const at::Tensor& gradient, int64_t step) {
+    return static_cast<void>(gradient), static_cast<void>(step), std::nullopt;
+  }
   virtual void visit(StateVisitor& visitor) = 0;
   // Returns the average of gradients in fp32, or an undefined tensor when the rule keeps none.
   virtual at::Tensor average() { return {}; }
