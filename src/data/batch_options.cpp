@@ -29,8 +29,10 @@ Batch batch_of(const std::vector<ExampleRow>& rows, const BatchOptions& options)
   RowPadding padding{options.pad_id, whole_rows ? options.max_length : shortest, options.length_multiple,
                      options.max_length, options.bidirectional};
   if (!options.share_rows) return build_batch(rows, padding, options.make_targets);
-  padding.multiple = std::lcm(padding.multiple, kSharedMultiple);
-  return build_batch(share_rows(rows, options.max_length, padding.multiple), padding, options.make_targets);
+  const int64_t multiple = std::lcm(padding.multiple, kSharedMultiple);
+  const std::vector<ExampleRow> shared = share_rows(rows, options.max_length, multiple);
+  if (shared.size() < rows.size()) padding.multiple = multiple;
+  return build_batch(shared, padding, options.make_targets);
 }
 
 }  // namespace galore

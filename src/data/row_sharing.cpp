@@ -74,7 +74,7 @@ std::vector<ExampleRow> share_rows(const std::vector<ExampleRow>& examples, int6
     return length_of_example(examples[a]) > length_of_example(examples[b]);
   });
   const int64_t count = std::ssize(examples), longest = length_of_example(examples[order.front()]);
-  const int64_t padded = count * rounded_length(longest, multiple), most = std::max(longest, max_length);
+  const int64_t padded = count * longest, most = std::max(longest, max_length);
   int64_t total = 0;
   for (const ExampleRow& example : examples) total += length_of_example(example);
   for (int64_t rows = (total + most - 1) / most; rows < count; ++rows) {

@@ -44,6 +44,12 @@ TEST(RowSharing, FillsFewRowsEvenly) {
 TEST(RowSharing, LeavesRowsThatItCannotMakeSmaller) {
   const std::vector<ExampleRow> equal{sharing_example(1, 8), sharing_example(2, 8)};
   EXPECT_EQ(share_rows(equal, 16, 8).size(), 2U);
+  BatchOptions options;
+  options.packing = Packing::none;
+  options.max_length = 24;
+  options.share_rows = true;
+  const std::vector<ExampleRow> odd{sharing_example(1, 13), sharing_example(2, 13)};
+  EXPECT_EQ(batch_of(odd, options).length(), 13) << "only shared rows are rounded up";
   const std::vector<ExampleRow> long_ones{sharing_example(1, 9), sharing_example(2, 7),
                                           sharing_example(3, 9)};
   EXPECT_EQ(share_rows(long_ones, 8, 1).size(), 3U) << "no row is longer than the longest example";
