@@ -132,8 +132,8 @@ at::Tensor ScoreHead::losses(const Pass& pass, const at::Tensor& inputs, const S
                              const Targets& targets, std::optional<double> gradient_scale,
                              Predictions* out) const {
   // Rows that are scored alone by a head of preferences have no loss.
-  if (config_.has_values() && !targets.pairs && config_.value.loss == ValueLoss::bradley_terry)
-    return at::zeros({inputs.size(0)}, at::kDouble);
+  const bool is_preference = config_.has_values() && config_.value.loss == ValueLoss::bradley_terry;
+  if (is_preference && !targets.pairs && !inputs.is_meta()) return at::zeros({inputs.size(0)}, at::kDouble);
   if (!config_.has_values() || targets.pairs)
     return inputs.is_meta() ? at::Tensor() : losses_of(config_, logits, targets, gradient_scale);
   const at::Tensor next = target_outputs(pass, inputs, targets);
