@@ -63,8 +63,8 @@ class Optimizer {
   // GradientSink::add(). It must stay as it is until use_done() has returned, and is then not copied where
   // that can be avoided.
   void lend(size_t index, const at::Tensor& gradient);
-  // Returns the sum of the gradients that a trainable parameter, given by its place among them, has got in this
-  // update, in fp32 and maybe projected. Before its last use_done() the caller may change it in place.
+  // Returns the sum of the gradients that a trainable parameter, given by its place among them, has got in
+  // this update, in fp32 and maybe projected. Before its last use_done() the caller may change it in place.
   at::Tensor sum_of(size_t index);
   // Call it after the last micro-batch of an update. With `discard` the update does not count, and a refresh
   // that was due stays due in the next update. In whole-model mode weights and state stay unchanged. Weights

@@ -16,8 +16,8 @@ double measure_product_rate(at::ScalarType dtype, at::Device device);
 double product_rate(at::ScalarType dtype, at::Device device);
 
 // Returns the multiplications and additions of the forward and backward pass for one token in a row of
-// `length`: 6 for each matrix weight (projected weights, and a head that predicts tokens), and those of causal
-// attention. Recomputation is not counted.
+// `length`: 6 for each matrix weight (projected weights, and a head that predicts tokens), and those of
+// causal attention. Recomputation is not counted.
 double operations_per_token(const ModelConfig& config, int64_t length);
 
 }  // namespace galore
