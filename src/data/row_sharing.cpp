@@ -80,7 +80,7 @@ std::vector<ExampleRow> share_rows(const std::vector<ExampleRow>& examples, int6
   for (int64_t rows = (total + most - 1) / most; rows < count; ++rows) {
     Assignment assignment = assign_rows(examples, order, rows);
     if (assignment.longest > most) continue;
-    const bool is_smaller = rows * rounded_length(assignment.longest, multiple) < padded;
+    const bool is_smaller = rows * std::min(rounded_length(assignment.longest, multiple), most) < padded;
     return is_smaller ? join_examples(examples, std::move(assignment)) : examples;
   }
   return examples;
