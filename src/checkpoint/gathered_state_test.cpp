@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "core/errors.h"
+#include "core/silent_collective.h"
 #include "core/test_folder.h"
 #include "core/test_message.h"
 
@@ -22,28 +23,20 @@ struct MeetingPlace {
   int brought = 0;
 };
 
-class OneOfTwo : public Collective {
+class OneOfTwo : public SilentCollective {
  public:
-  OneOfTwo(MeetingPlace& place, int index) : place_(place), index_(index) {}
-  int index() const override { return index_; }
-  int size() const override { return 2; }
-  void begin_update(const UpdateShare&) override {}
-  void begin(GradientSum&) override {}
-  void finish(GradientSum&) override {}
-  void begin(OwnerAnswer&) override {}
-  void finish(OwnerAnswer&) override {}
-  std::vector<double> gather(const std::vector<double>& own) override { return own; }
+  OneOfTwo(MeetingPlace& place, int index) : SilentCollective(index, 2), place_(place) {}
   std::string text_of(int process, const std::string& text) override {
-    if (process == index_) place_.text = text;
+    if (process == index()) place_.text = text;
     place_.barrier.arrive_and_wait();
     std::string found = place_.text;
     place_.barrier.arrive_and_wait();
     return found;
   }
   void bring_to_first(int, const at::Tensor& bytes) override {
-    if (index_ == 1) place_.bytes = bytes;
+    if (index() == 1) place_.bytes = bytes;
     place_.barrier.arrive_and_wait();
-    if (index_ == 0) {
+    if (index() == 0) {
       at::Tensor received = bytes;
       received.copy_(place_.bytes);
       ++place_.brought;
@@ -53,7 +46,6 @@ class OneOfTwo : public Collective {
 
  private:
   MeetingPlace& place_;
-  int index_;
 };
 
 // The state of three weights. Process 0 owns the first one, process 1 the second one, and both have the

@@ -4,32 +4,13 @@
 #include <algorithm>
 #include <numeric>
 
-#include "core/collective.h"
+#include "core/silent_collective.h"
 #include "optim/test_optimizer.h"
 
 namespace galore {
 namespace {
 
 using namespace testing_optimizer;
-
-// One of several processes. Nothing is sent when an optimizer is made.
-class OneOfMany : public Collective {
- public:
-  OneOfMany(int index, int size) : index_(index), size_(size) {}
-  int index() const override { return index_; }
-  int size() const override { return size_; }
-  void begin_update(const UpdateShare&) override {}
-  void begin(GradientSum&) override {}
-  void finish(GradientSum&) override {}
-  void begin(OwnerAnswer&) override {}
-  void finish(OwnerAnswer&) override {}
-  std::vector<double> gather(const std::vector<double>& own) override { return own; }
-  std::string text_of(int, const std::string& text) override { return text; }
-  void bring_to_first(int, const at::Tensor&) override {}
-
- private:
-  int index_, size_;
-};
 
 // Returns the largest share of a process, as a multiple of equal shares.
 double imbalance(const std::vector<OwnedBytes>& weights, int processes) {
@@ -72,7 +53,7 @@ TEST(Ownership, BalancesTheMatricesOfModels) {
 std::vector<StatePlace> places(const OptimizerOptions& options, int processes, int index = 0) {
   TestRun run("adamw_torch", "", all_kinds());
   const std::vector<bool> targeted{false, true, true, true, false};
-  return places_of(run.list(), options, targeted, 1, OneOfMany(index, processes));
+  return places_of(run.list(), options, targeted, 1, SilentCollective(index, processes));
 }
 
 OptimizerOptions options_with_owners(const std::string& optim,
@@ -98,7 +79,7 @@ TEST(Ownership, DividesTheMoments) {
   for (const std::string optim : {"galore_adamw", "adamw_torch", "fira_adamw"}) {
     const auto moments_of = [&](int processes, int index, const std::string& updates) {
       TestRun run("sgd", "", all_kinds());
-      OneOfMany process(index, processes);
+      SilentCollective process(index, processes);
       run.optimizer = std::make_unique<Optimizer>(run.list(), options_with_owners(optim, updates),
                                                   run.workspace, process);
       return run.ledger.bytes(Owner::moments);

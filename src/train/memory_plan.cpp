@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "core/batch.h"
-#include "core/collective.h"
+#include "core/silent_collective.h"
 #include "distributed/exchange.h"
 #include "kernels/product_count.h"
 #include "optim/settings.h"
@@ -48,13 +48,12 @@ using Sent = std::vector<double>;
 double sum_of(const Sent& sent) { return std::accumulate(sent.begin(), sent.end(), 0.0); }
 
 // A process in a plan: it sends and receives nothing.
-class PlannedProcess : public Collective {
+class PlannedProcess : public SilentCollective {
  public:
   explicit PlannedProcess(const UpdateShare& share)
-      : share_(share), sent_(static_cast<size_t>(share.processes), 0) {}
-  int index() const override { return static_cast<int>(share_.index); }
-  int size() const override { return static_cast<int>(share_.processes); }
-  void begin_update(const UpdateShare&) override {}
+      : SilentCollective(static_cast<int>(share.index), static_cast<int>(share.processes)),
+        share_(share),
+        sent_(static_cast<size_t>(share.processes), 0) {}
   void begin(GradientSum& sum) override {
     const double others = static_cast<double>(size() - 1), bytes = share_.narrow ? 2 : 4;
     const double elements = static_cast<double>(sum.total.numel() + 1);  // with the report
@@ -75,15 +74,11 @@ class PlannedProcess : public Collective {
       sent[static_cast<size_t>(answer.owner)] += static_cast<double>((size() - 1) * part.numel());
     count(&answer, sent);
   }
-  void finish(GradientSum&) override {}
-  void finish(OwnerAnswer&) override {}
   std::vector<double> gather(const std::vector<double>& own) override {
     std::vector<double> all;
     for (int process = 0; process < size(); ++process) all.insert(all.end(), own.begin(), own.end());
     return all;
   }
-  std::string text_of(int, const std::string& text) override { return text; }
-  void bring_to_first(int, const at::Tensor&) override {}
   // Return what was sent since the last call, and the numbers of all sums so far.
   Sent take_sent() { return std::exchange(sent_, Sent(sent_.size(), 0)); }
   int64_t numbers() const { return numbers_; }
