@@ -196,10 +196,11 @@ bool has_number(const TaskRow& row, const char* key) {
   return std::any_of(list.begin(), list.end(), [](const Json& item) { return !item.is_null(); });
 }
 
-// Takes the numbers of tokens that attention_mask hides off the row, as row_input() does with the tokens.
-TaskRow without_masked(const TaskRow& given) {
+// Returns the row without the numbers of tokens that attention_mask hides, which row_input() takes off, or
+// nothing if the row has no mask.
+std::optional<TaskRow> without_masked(const TaskRow& given) {
+  if (!given.values.contains("input_ids") || !given.values.contains("attention_mask")) return std::nullopt;
   TaskRow row = given;
-  if (!row.values.contains("input_ids") || !row.values.contains("attention_mask")) return row;
   const Json& mask = given.values["attention_mask"];
   for (const char* key : {"labels", "rewards", "dones"}) {
     if (!row.values.contains(key) || !mask.is_array() || row.values[key].size() != mask.size()) continue;
@@ -256,7 +257,8 @@ ExampleRow pair_row(const TaskRow& given, const RowEncoding& encoding) {
 
 ExampleRow value_row(const TaskRow& given, const RowEncoding& encoding) {
   if (!encoding.needs_targets) return row_to_score(given, encoding, false);
-  const TaskRow row = without_masked(given);
+  const std::optional<TaskRow> unmasked = without_masked(given);
+  const TaskRow& row = unmasked ? *unmasked : given;
   const ValueSupport& support = encoding.config.head.value;
   ExampleRow out = row_of(row_input(row, encoding));
   const bool has_label = row.values.contains("label"), has_rewards = row.values.contains("rewards");
@@ -285,7 +287,8 @@ ExampleRow value_row(const TaskRow& given, const RowEncoding& encoding) {
 
 ExampleRow action_row(const TaskRow& given, const RowEncoding& encoding) {
   if (!encoding.needs_targets) return row_to_score(given, encoding, true);
-  const TaskRow row = without_masked(given);
+  const std::optional<TaskRow> unmasked = without_masked(given);
+  const TaskRow& row = unmasked ? *unmasked : given;
   ExampleRow out = row_of(row_input(row, encoding));
   if (!row.values.contains("rewards")) fail(row.where, "expected 'rewards', one for each token");
   require_length(row, "rewards", out.ids.size());
