@@ -18,15 +18,15 @@ struct Predictions {
   // The logits of each place, N x k in fp32. A language head leaves them undefined, because the matrix of all
   // its logits never exists.
   at::Tensor values;
-  // N x 2 in fp64. Of a value head: the value and the standard deviation of each place. Of a language head
-  // with pairs: the log-probabilities of the preferred and the rejected document.
+  // N x 2 in fp64. A value head gives the value and the standard deviation of each place, and a language head
+  // with pairs gives the log-probabilities of the preferred and the rejected document.
   at::Tensor readouts;
-  at::Tensor entropies;  // of a value head: the entropy of each place's target, in fp64; none for pairs
-  // Of a value head: the number of each place's target, which is the mean of a distribution, in fp64; NaN
-  // without a target; none for pairs.
-  at::Tensor target_values;
-  at::Tensor actions;  // of a head that values actions: the best action of each place and its value, N x 2
-  at::Tensor losses;   // the loss of each place, pair or token (0 where no label counts), in fp64
+  // A value head gives the entropy of each place's target and the number that the target means, which is the
+  // mean of a distribution, both in fp64. The number is NaN where a place has no target. Pairs have neither.
+  at::Tensor entropies, target_values;
+  // A head that values actions gives the best action of each place and its value, N x 2.
+  at::Tensor actions;
+  at::Tensor losses;  // the loss of each place, pair or token (0 where no label counts), in fp64
   // If the caller sets wants_outputs, a score head gives all its outputs (N x k in fp32, on its device, until
   // the next pass) and nothing else.
   bool wants_outputs = false;

@@ -73,10 +73,11 @@ struct OptimizerOptions {
   std::string lift = "eager";
   int64_t tokens_per_update = 0;  // 0: unknown
   uint64_t seed = 42;
-  // Of several processes, those that keep the state of a weight and make its updates (ownership.h). owners:
-  // one for each weight, as far as its method allows. all: all. auto: one for each weight unless its answers
-  // are larger than the sums of gradients, which are sent as `exchange_dtype`, or its owner alone would send
-  // more than a tenth more than an equal share of all numbers, which no choice of owners can balance.
+  // This says which of several processes keep the state of a weight and make its updates (ownership.h).
+  // owners: one process does, as far as the weight's method allows. all: every process does. auto: one
+  // process does, unless its answers are larger than the sums of gradients, which are sent as
+  // `exchange_dtype`, or it would send over a tenth more than an equal share of all numbers, which no choice
+  // of owners can balance.
   std::string exchange_updates = "auto", exchange_dtype = "float32";
 
   // Returns true if the norm of full gradients is needed, even where no full gradient is formed.

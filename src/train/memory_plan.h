@@ -30,7 +30,7 @@ struct MemoryPlan {
   std::string optimizer;
   std::array<int64_t, kNumOwners> bytes{};
   LibraryUse libraries;
-  // Of several processes, the plan is for the one that needs most memory.
+  // If there are several processes, the plan is for the one that needs most memory.
   int64_t processes = 1;
   // The bytes that each process sends in an update without refreshes, and on average with them.
   std::vector<int64_t> sent = {0}, sent_mean = {0};

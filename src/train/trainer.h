@@ -57,9 +57,8 @@ class Trainer {
   ~Trainer();
 
   // Runs all updates. Signals that ask for an end (signals.h), or RunHooks::stop, save a checkpoint and end
-  // the run. An error of
-  // data, evaluation or disk after the first update saves a checkpoint, too, before it is thrown; so do the
-  // functions below.
+  // the run. An error of data, evaluation or disk after the first update saves a checkpoint, too, before it
+  // is thrown; so do the functions below.
   TrainResult run();
 
   // The caller may write its own loop, with the same files to the bit; the caller then handles signals:

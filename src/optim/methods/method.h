@@ -44,8 +44,9 @@ class Method {
   // An empty direction leaves the weight as it is, without decay.
   virtual Direction direction(at::Tensor gradient, const StepContext& context) = 0;
   // Returns the direction of a rule that computes it while the weight is written (UpdateRule), or nothing.
-  virtual std::optional<kernels::AdamDirection> deferred_direction(const at::Tensor& gradient, int64_t step) {
-    return static_cast<void>(gradient), static_cast<void>(step), std::nullopt;
+  virtual std::optional<kernels::AdamDirection> deferred_direction(const at::Tensor& /*gradient*/,
+                                                                   int64_t /*step*/) {
+    return std::nullopt;
   }
   virtual void visit(StateVisitor& visitor) = 0;
   // Called when the update after `updates` others begins. The gradient of a resting weight is not formed, and

@@ -23,8 +23,9 @@ class UpdateRule {
   virtual at::Tensor direction(at::Tensor gradient, int64_t step) = 0;
   // Returns what direction() would compute, to be computed while it is written to the weight; then
   // direction() is not called, and the gradient stays as it is. Nothing if the rule cannot do that.
-  virtual std::optional<kernels::AdamDirection> deferred_direction(const at::Tensor& gradient, int64_t step) {
-    return static_cast<void>(gradient), static_cast<void>(step), std::nullopt;
+  virtual std::optional<kernels::AdamDirection> deferred_direction(const at::Tensor& /*gradient*/,
+                                                                   int64_t /*step*/) {
+    return std::nullopt;
   }
   virtual void visit(StateVisitor& visitor) = 0;
   // Returns the average of gradients in fp32, or an undefined tensor when the rule keeps none.
