@@ -37,7 +37,8 @@ class Display:
             self._move(message["progress"], message["total"], message["loss"])
 
     def _say(self, line: str) -> None:
-        if line.startswith("configuration:"):  # a hundred lines, which the first event holds as well
+        # These are a hundred lines, which the first event holds as well.
+        if line.startswith("configuration:"):
             return
         if self._bar is None:
             print(line, file=sys.stderr)

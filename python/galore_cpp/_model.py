@@ -92,8 +92,9 @@ class Model:
     def generate(self, prompt: Union[str, Sequence[int]], **options: Any) -> Union[str, list[int]]:
         """Continues a text, or a sequence of ids, and returns what is new.
 
-        options are those of `galore generate`: max_new_tokens, do_sample, temperature, top_h, top_k, top_p, min_p,
-        repetition_penalty, stop_strings, seed. Defaults come from generation_config.json.
+        options are those of `galore generate`: max_new_tokens, do_sample, temperature, top_h,
+        top_k, top_p, min_p, repetition_penalty, stop_strings, seed. Defaults come from
+        generation_config.json.
         """
         found = _finished(self._generation(prompt, options))
         return str(found.text()) if isinstance(prompt, str) else list(found.ids())
@@ -118,8 +119,9 @@ def load_model(path: Union[str, "os.PathLike[str]"], *, threads: Optional[int] =
     """Loads a language model from a folder as transformers writes it, or from a checkpoint of
     train().
 
-    options are those of `galore generate`: tokenizer_name, adapter_name_or_path, dtype ("float32" or "bfloat16"),
-    device, and those of quantization. threads is the number of processors; None: torch's number now.
+    options are those of `galore generate`: tokenizer_name, adapter_name_or_path, dtype ("float32"
+    or "bfloat16"), device, and those of quantization. threads is the number of processors; None:
+    torch's number now.
     """
     chosen = {"model_name_or_path": path, "threads": torch.get_num_threads() if threads is None else threads, **options}
     handle = _library.call_trainer(_library.trainer().Model, keywords(chosen))

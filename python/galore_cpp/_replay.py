@@ -22,9 +22,10 @@ def replay(trace: Trace, optim: str = "galore_adamw", **options: Any) -> dict[st
     """Applies an optimizer to recorded gradients, as `galore replay` does, to compare it with other
     code.
 
-    trace is a safetensors file or a mapping with weights/<name> and gradients/<step>/<name> for the steps from 0 on.
-    Returns weights/<step>/<name>, the weights after each step. options are those of the program: optim_args,
-    learning_rate, adam_beta1, adam_beta2, adam_epsilon, weight_decay, ...
+    trace is a safetensors file or a mapping with weights/<name> and gradients/<step>/<name> for the
+    steps from 0 on. Returns weights/<step>/<name>, the weights after each step. options are those
+    of the program: optim_args, learning_rate, adam_beta1, adam_beta2, adam_epsilon, weight_decay,
+    ...
     """
     with tempfile.TemporaryDirectory() as folder:
         if isinstance(trace, Mapping):

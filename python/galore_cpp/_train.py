@@ -72,14 +72,15 @@ def train(config: Optional[Config] = None, *, callback: Optional[Callable[[Event
           **options: Any) -> TrainResult:
     """Trains a model as `galore train` does, in this process and to the same bits.
 
-    config is a mapping or the path of a YAML file with the keys of `galore train`
-    (docs/configuration.md); options override it. callback gets every event of the log as it happens, the lines of
-    metrics.jsonl, in the caller's thread, while the run goes on. progress shows a bar (by tqdm, also in notebooks)
-    or lines on sys.stderr; nothing is written to stdout.
+    config is a mapping or the path of a YAML file with the keys of `galore train` (`galore train
+    --help` lists them); options override it. callback gets every event of the log as it happens,
+    the lines of metrics.jsonl, in the caller's thread, while the run goes on. progress shows a bar
+    (by tqdm, also in notebooks) or lines on sys.stderr; nothing is written to stdout.
 
-    Python's lock is released while the run computes. Ctrl-C, or an exception of callback, lets the update end, saves a
-    checkpoint and is then raised; resume_from_checkpoint="auto" goes on from there. A second Ctrl-C does not wait
-    for the checkpoint. Wrong options raise ValueError, and other failures RuntimeError.
+    Python's lock is released while the run computes. Ctrl-C, or an exception of callback, lets the
+    update end, saves a checkpoint and is then raised; resume_from_checkpoint="auto" goes on from
+    there. A second Ctrl-C does not wait for the checkpoint. Wrong options raise ValueError, and
+    other failures RuntimeError.
     """
     file, overrides = _sources(config, options)
     run = _library.call_trainer(_library.trainer().Run, file, keywords(overrides))

@@ -1,8 +1,8 @@
 """Runs work of the library in a thread of its own, so that Python's main thread can be interrupted.
 
-A function of the library cannot be left from outside, and Python handles signals only between its own
-instructions. So the library installs no signal handler: the caller's thread waits here, gets KeyboardInterrupt
-at once, and asks the work to stop.
+A function of the library cannot be left from outside, and Python handles signals only between its
+own instructions. So the library installs no signal handler: the caller's thread waits here, gets
+KeyboardInterrupt at once, and asks the work to stop.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ class Worker:
     def __exit__(self, kind: Optional[type[BaseException]], error: Optional[BaseException],
                  trace: Optional[TracebackType]) -> None:
         self._work.stop()
-        self._done.wait()  # a join() that is interrupted takes the thread for ended (python/cpython#90882)
+        # A join() that is interrupted takes the thread for ended (python/cpython#90882).
+        self._done.wait()
         self._thread.join()
 
     def texts(self) -> Iterator[str]:

@@ -150,7 +150,8 @@ def two_processes(rank, folder):
     torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
     torch.set_num_threads(1)
     options = {"lr": 1e-2, "rank": 4, "update_proj_gap": 2}
-    plain, refused, layerwise = tiny(), tiny(), tiny(seed=rank)  # the last ones become those of process 0
+    # The last weights become those of process 0.
+    plain, refused, layerwise = tiny(), tiny(), tiny(seed=rank)
 
     def trained(model, optimizer, wrapped):
         for number in range(4):
@@ -180,7 +181,8 @@ def test_data_parallelism_keeps_processes_equal(tmp_path):
         assert not torch.equal(first[kind]["lm_head.weight"], tiny().lm_head.weight)
     for name, value in first["plain"].items():  # sums in another order
         assert torch.allclose(value, first["layerwise"][name], rtol=1e-4, atol=1e-6), name
-    # A matrix of 24 x 48 is exchanged in full where its basis is due, and as 48 x 4 in the other updates.
+    # A matrix of 24 x 48 is exchanged in full where its basis is due, and as 48 x 4 in the other
+    # updates.
     matrices = [name for name in tiny().state_dict() if name.endswith("_proj.weight")]
     narrow = first["sizes"].count(48 * 4)
     assert narrow >= len(matrices) and narrow + first["sizes"].count(24 * 48) == 4 * len(matrices)

@@ -251,8 +251,8 @@ class GaloreOptimizer(torch.optim.Optimizer):
         DistributedDataParallel does, which must not wrap the model.
 
         The weights become those of the group's first process; None is the group of all processes.
-        Between refreshes the processes exchange projected gradients, which have the size of the rank.
-        Each process must have gradients for the same weights.
+        Between refreshes the processes exchange projected gradients, which have the size of the
+        rank. Each process must have gradients for the same weights.
         """
         hooks = self._need_hooks("average_over()")
         if self._products:
