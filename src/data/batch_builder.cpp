@@ -126,7 +126,7 @@ Batch build_batch(const std::vector<ExampleRow>& rows, const RowPadding& padding
   bool holds_several = false, has_types = false;
   ExampleRows examples;
   for (const ExampleRow& row : rows) {
-    GALORE_ASSERT(!row.ids.empty() && row.labels.size() == row.ids.size());
+    GALORE_ASSERT(!row.ids.empty() && (row.labels.empty() || row.labels.size() == row.ids.size()));
     longest = std::max(longest, static_cast<int64_t>(row.ids.size()));
     holds_several = holds_several || row.ends.size() > 1;
     has_types = has_types || !row.types.empty();

@@ -12,7 +12,7 @@ namespace galore {
 // The tokens of one row, without padding.
 struct ExampleRow {
   std::vector<int64_t> ids;
-  std::vector<int64_t> labels;  // one for each id, as in the data file
+  std::vector<int64_t> labels;  // one for each id, as in the data file; empty: none is counted
   // The positions at which the row's examples end, in ascending order, if each example has attention and
   // positions of its own. If it is empty, the row is one sequence.
   std::vector<int64_t> ends;

@@ -117,7 +117,6 @@ int64_t scored_position(const std::vector<int64_t>& ids, const ModelConfig& conf
 
 ExampleRow row_of(RowInput input) {
   ExampleRow row;
-  row.labels.assign(input.ids.size(), kIgnoredLabel);
   row.ids = std::move(input.ids);
   row.types = std::move(input.types);
   return row;

@@ -43,6 +43,37 @@ TEST_F(Rows, OfTablesHaveNamesOrPlaces) {
             where("short.tsv", 1) + "expected at least 4 columns, given 2");
 }
 
+// A broken row is one that no row can be made of, or one that is refused where it is taken.
+TEST_F(Rows, ThatAreBrokenAreSkippedIfThatIsWanted) {
+  const std::string path = (folder_.path() / "rows.jsonl").string();
+  write_file_atomically(path, "{\"n\": 1}\n{\"n\": 2\n[3]\n{\"n\": 4}\n{\"n\": 5}\n");
+  std::vector<int> taken;
+  std::vector<std::string> faults;
+  const auto take = [&](const TaskRow& row) {
+    const int number = row.values["n"];
+    if (number == 4) throw Error("four");
+    taken.push_back(number);
+    return true;
+  };
+  visit_task_rows({path}, {}, take, [&](const Error& error) { faults.emplace_back(error.what()); });
+  EXPECT_EQ(taken, (std::vector<int>{1, 5}));
+  EXPECT_EQ(faults, (std::vector<std::string>{where("rows.jsonl", 2) + "expected a JSON object",
+                                              where("rows.jsonl", 3) + "expected a JSON object", "four"}));
+  EXPECT_EQ(message_of([&] { visit_task_rows({path}, {}, take); }), faults[0]);
+}
+
+TEST_F(Rows, EndWhenNoMoreAreWanted) {
+  for (const char* name : {"rows.jsonl", "rows.json", "rows.csv"}) {
+    const std::string path = (folder_.path() / name).string(), rows = "{\"n\": 1},\n{\"n\": 2}";
+    write_file_atomically(path, name == std::string("rows.csv")    ? "n\n1\n2\n"
+                                : name == std::string("rows.json") ? "[" + rows + "]"
+                                                                   : "{\"n\": 1}\nbroken\n");
+    int taken = 0;
+    visit_task_rows({path, "no such file"}, {}, [&](const TaskRow&) { return ++taken < 1; });
+    EXPECT_EQ(taken, 1) << name;
+  }
+}
+
 // The data sets of the hub name the columns as run_glue.py does.
 TEST_F(Rows, OfTasksHaveTheNamesOfTheHub) {
   const auto layout = [](const char* task) { return find_task("sequence_classification", task).layout(); };
@@ -103,10 +134,8 @@ ExampleRow encode(const std::string& task, const HeadConfig& head, const Json& r
 }
 
 HeadConfig head_of(const std::vector<Json>& labels, int64_t num_labels = 0) {
-  return find_task("sequence_classification").new_head({num_labels, {}}, [&] {
-    std::vector<TaskRow> rows;
-    for (const Json& label : labels) rows.push_back({{{"label", label}}, "rows:1"});
-    return rows;
+  return find_task("sequence_classification").new_head({num_labels, {}}, [&](const TakeTaskRow& take) {
+    for (const Json& label : labels) take({{{"label", label}}, "rows:1"});
   });
 }
 
@@ -282,7 +311,7 @@ TEST(Reward, LearnsPairsByOneOutputAndRatingsByTheChosenHead) {
   const auto head_for = [&](const Json& row, bool given) {
     NewHead wanted;
     wanted.loss_is_given = given;
-    return task.new_head(wanted, [&] { return std::vector<TaskRow>{{row, "rows:1"}}; }).value.loss;
+    return task.new_head(wanted, [&](const TakeTaskRow& take) { take({row, "rows:1"}); }).value.loss;
   };
   const Json pair{{"chosen", "a"}, {"rejected", "b"}}, rating{{"text", "a"}, {"label", 3}};
   EXPECT_EQ(head_for(pair, false), ValueLoss::bradley_terry);

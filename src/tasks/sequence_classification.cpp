@@ -181,7 +181,7 @@ class ClassificationTask : public Task {
   HeadConfig new_head(const NewHead& wanted, const ReadRows& read_rows) const override {
     HeadConfig head;
     head.num_labels = wanted.num_labels;
-    if (!glue_ && wanted.num_labels != 1) count_labels(head, read_rows());
+    if (!glue_ && wanted.num_labels != 1) count_labels(head, read_rows);
     if (glue_) head.label_names = glue_->label_names;
     if (glue_ && head.num_labels == 0) head.num_labels = glue_->num_labels;
     head.kind = head.num_labels == 1 ? HeadKind::regression : HeadKind::classification;
@@ -215,17 +215,18 @@ class ClassificationTask : public Task {
 
  private:
   // Names are sorted. Whole numbers are classes, and decimal fractions are values of a regression.
-  static void count_labels(HeadConfig& head, const std::vector<TaskRow>& rows) {
+  static void count_labels(HeadConfig& head, const ReadRows& read_rows) {
     std::set<std::string> names;
     double largest = 1;
     bool counts = true;
-    for (const TaskRow& row : rows) {
+    read_rows([&](const TaskRow& row) {
       const Json& label = label_of(row);
       const auto number = number_of(label);
       if (!number) names.insert(label.is_string() ? label.get<std::string>() : label.dump());
       largest = std::max(largest, number.value_or(0));
       counts = counts && number && *number >= 0 && !is_fraction(label);
-    }
+      return true;
+    });
     head.label_names = {names.begin(), names.end()};
     const auto named = static_cast<int64_t>(names.size());
     if (head.num_labels > 0 && named > head.num_labels)

@@ -31,7 +31,8 @@ struct NewHead {
   bool loss_is_given = false;  // whether the user chose value.loss; otherwise the task may choose another
   int64_t num_actions = 0;     // tokens of the vocabulary, for a head that values actions
 };
-using ReadRows = std::function<std::vector<TaskRow>()>;
+// Gives the training rows in turn, until the function returns false.
+using ReadRows = std::function<void(const TakeTaskRow&)>;
 using TakeRow = std::function<void(const nlohmann::ordered_json&)>;
 
 struct RowEncoding {

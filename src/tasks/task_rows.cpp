@@ -60,18 +60,46 @@ std::optional<Fields> split_commas(const std::string& text) {
   return quoted ? std::nullopt : std::optional<Fields>(fields);
 }
 
+// Hands rows on, and counts them.
+class RowVisit {
+ public:
+  RowVisit(const TakeTaskRow& take, const SkipTaskRow& skip) : take_(take), skip_(skip) {}
+
+  // Makes a row and hands it on. Returns false if no more rows are wanted.
+  template <typename MakeRow>
+  bool operator()(const MakeRow& make) {
+    ++count_;
+    try {
+      return take_(make());
+    } catch (const Error& error) {
+      if (!skip_) throw;
+      skip_(error);
+      return true;
+    }
+  }
+  bool saw_rows() const { return count_ > 0; }
+
+ private:
+  const TakeTaskRow& take_;
+  const SkipTaskRow& skip_;
+  int64_t count_ = 0;
+};
+
 class TableReader {
  public:
   TableReader(const Path& path, const TableLayout& layout)
       : lines_(path), layout_(layout), quotes_(without_compression(path).extension() == ".csv") {}
 
-  void read_into(std::vector<TaskRow>& rows) {
+  // Returns false if no more rows are wanted.
+  bool read(RowVisit& visit) {
     Fields fields;
-    if (!next(fields)) return;
-    if (const bool named = find_columns(fields); named && !next(fields)) return;
+    if (!next(fields)) return true;
+    if (const bool named = find_columns(fields); named && !next(fields)) return true;
     do {
-      if (!layout_.leaves_out_short_lines || has_columns(fields)) rows.push_back(row_of(fields));
+      if (layout_.leaves_out_short_lines && !has_columns(fields)) continue;
+      if (!visit([&] { return row_of(fields); })) return false;
     } while (next(fields));
+    return true;
   }
 
  private:
@@ -156,30 +184,35 @@ class JsonRows {
  public:
   JsonRows(const Path& path, const TableLayout& layout) : lines_(path), layout_(layout) {}
 
-  void read_into(std::vector<TaskRow>& rows) {
+  // Returns false if no more rows are wanted.
+  bool read(RowVisit& visit) {
     std::string line;
     bool is_first = true;
     while (next_line(lines_, line)) {
       if (is_blank(line)) continue;
-      if (is_first && line[line.find_first_not_of(" \t")] == '[') return read_list(line, rows);
+      if (is_first && line[line.find_first_not_of(" \t")] == '[') return read_list(line, visit);
       is_first = false;
-      add(line, place(lines_), rows);
+      if (!visit([&] { return row_of(line, place(lines_)); })) return false;
     }
+    return true;
   }
 
  private:
-  void add(const std::string& text, const std::string& where, std::vector<TaskRow>& rows) const {
+  TaskRow row_of(const std::string& text, const std::string& where) const {
     TaskRow row{nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false), where, text};
     if (!row.values.is_object()) fail(where, "expected a JSON object");
     rename_columns(layout_, row.values);
-    rows.push_back(std::move(row));
+    return row;
   }
-  void read_list(std::string text, std::vector<TaskRow>& rows) {
+  bool read_list(std::string text, RowVisit& visit) {
     for (std::string line; next_line(lines_, line);) text += "\n" + line;
     const auto list = nlohmann::ordered_json::parse(text, nullptr, /*allow_exceptions=*/false);
     if (!list.is_array()) fail(lines_.path().string(), "expected a JSON object in each line, or one list");
-    for (size_t i = 0; i < list.size(); ++i)
-      add(list[i].dump(), fmt::format("{}: row {}", lines_.path().string(), i + 1), rows);
+    for (size_t i = 0; i < list.size(); ++i) {
+      const std::string where = fmt::format("{}: row {}", lines_.path().string(), i + 1);
+      if (!visit([&] { return row_of(list[i].dump(), where); })) return false;
+    }
+    return true;
   }
 
   TextLines lines_;
@@ -188,19 +221,27 @@ class JsonRows {
 
 }  // namespace
 
-std::vector<TaskRow> read_task_rows(const std::vector<std::string>& files, const TableLayout& layout) {
-  std::vector<TaskRow> rows;
+void visit_task_rows(const std::vector<std::string>& files, const TableLayout& layout,
+                     const TakeTaskRow& take, const SkipTaskRow& skip) {
+  RowVisit visit(take, skip);
   for (const std::string& pattern : files)
     for (const Path& path : expand_glob(pattern)) {
       const std::string extension = without_compression(path).extension().string();
-      if (is_json_rows(path))
-        JsonRows(path, layout).read_into(rows);
-      else if (extension == ".tsv" || extension == ".csv" || (extension == ".txt" && !layout.columns.empty()))
-        TableReader(path, layout).read_into(rows);
-      else
+      const bool is_table =
+          extension == ".tsv" || extension == ".csv" || (extension == ".txt" && !layout.columns.empty());
+      if (!is_json_rows(path) && !is_table)
         fail(path.string(), "expected a .jsonl, .tsv or .csv file, given the extension '{}'", extension);
+      if (!(is_table ? TableReader(path, layout).read(visit) : JsonRows(path, layout).read(visit))) return;
     }
-  if (rows.empty()) fail(files.empty() ? "data" : files.front(), "expected rows, given none");
+  if (!visit.saw_rows()) fail(files.empty() ? "data" : files.front(), "expected rows, given none");
+}
+
+std::vector<TaskRow> read_task_rows(const std::vector<std::string>& files, const TableLayout& layout) {
+  std::vector<TaskRow> rows;
+  visit_task_rows(files, layout, [&](const TaskRow& row) {
+    rows.push_back(row);
+    return true;
+  });
   return rows;
 }
 

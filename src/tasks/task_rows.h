@@ -2,10 +2,12 @@
 // compressed), .csv and .tsv; a row of any of them is one JSON object.
 #pragma once
 
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "core/errors.h"
 #include "core/files.h"
 
 namespace galore {
@@ -30,10 +32,19 @@ struct TableLayout {
   bool leaves_out_short_lines = false;  // true: a line that lacks columns is no row
 };
 
-// Reads all rows of the files (paths or globs). Tables end in .tsv, where quotes mean nothing, or .csv, where
-// they follow RFC 4180. A .jsonl or .json file has an object in each line, or one list of objects, in which
-// the names of the layout's columns may stand for its keys. A broken row is an Error with its file and line,
-// and so is a set without rows.
+// Returns whether more rows are wanted.
+using TakeTaskRow = std::function<bool(const TaskRow&)>;
+using SkipTaskRow = std::function<void(const Error&)>;
+
+// Reads the rows of the files (paths or globs) in their order, one at a time. Tables end in .tsv, where
+// quotes mean nothing, or .csv, where they follow RFC 4180. A .jsonl or .json file has an object in each
+// line, or one list of objects, in which the names of the layout's columns may stand for its keys. A set
+// without rows is an Error. A broken row is one, too, with its file and line. `skip`, if given, gets the
+// Error of a row that is broken or that `take` refuses by throwing it, and the rows after it are read.
+void visit_task_rows(const std::vector<std::string>& files, const TableLayout& layout,
+                     const TakeTaskRow& take, const SkipTaskRow& skip = {});
+
+// Returns all rows. Their JSON takes many times the memory of the file.
 std::vector<TaskRow> read_task_rows(const std::vector<std::string>& files, const TableLayout& layout);
 
 }  // namespace galore

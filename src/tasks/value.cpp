@@ -60,8 +60,11 @@ class RewardTask : public ValueTask {
   // Pairs need only one output, and ratings are numbers.
   HeadConfig new_head(const NewHead& wanted, const ReadRows& read_rows) const override {
     HeadConfig head = ValueTask::new_head(wanted, read_rows);
-    const bool learns_pairs = !wanted.loss_is_given && is_pair(read_rows().front());
-    if (learns_pairs) head.value.loss = ValueLoss::bradley_terry;
+    if (wanted.loss_is_given) return head;
+    read_rows([&](const TaskRow& first) {
+      if (is_pair(first)) head.value.loss = ValueLoss::bradley_terry;
+      return false;
+    });
     return head;
   }
   ExampleRow encode(const TaskRow& row, const RowEncoding& encoding) const override {

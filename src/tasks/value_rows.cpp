@@ -6,7 +6,6 @@
 #include <optional>
 
 #include "core/errors.h"
-#include "core/labels.h"
 #include "tasks/score_rows.h"
 
 namespace galore {
@@ -251,7 +250,6 @@ ExampleRow pair_row(const TaskRow& given, const RowEncoding& encoding) {
     out.ids.insert(out.ids.end(), ids.begin(), ids.end());
     out.ends.push_back(static_cast<int64_t>(out.ids.size()));
   }
-  out.labels.assign(out.ids.size(), kIgnoredLabel);
   return out;
 }
 

@@ -69,14 +69,15 @@ std::unique_ptr<RowSource> open_rows(const std::vector<std::string>& files, cons
   std::vector<ExampleRow> examples;
   SkippedRows skipped;
   int64_t targets = 0, clipped = 0;
-  for (const TaskRow& row : read_task_rows(files, task.layout())) try {
-      examples.push_back(task.encode(row, encoding));
-      targets += examples.back().num_targets;
-      clipped += examples.back().num_clipped;
-    } catch (const Error& error) {
-      if (options.bad_rows != "skip") throw;
-      skipped.add(error.what());
-    }
+  const SkipTaskRow skip =
+      options.bad_rows == "skip" ? [&](const Error& error) { skipped.add(error.what()); } : SkipTaskRow();
+  const auto take = [&](const TaskRow& row) {
+    examples.push_back(task.encode(row, encoding));
+    targets += examples.back().num_targets;
+    clipped += examples.back().num_clipped;
+    return true;
+  };
+  visit_task_rows(files, task.layout(), take, skip);
   if (skipped.count > 0 && messages)
     messages(fmt::format("note: {} broken rows were left out, the first: {}", skipped.count, skipped.first));
   if (clipped > 0 && messages)

@@ -59,12 +59,17 @@ void require_matrices(TrainableModel& model, const ModelSource& source) {
              source.adapter, source.model_name_or_path);
 }
 
+// Broken rows are left out or errors, as bad_rows says.
+ReadRows rows_reader(const std::vector<std::string>& files, const Task& task, const TrainOptions& options) {
+  const SkipTaskRow skip = options.bad_rows == "skip" ? [](const Error&) {} : SkipTaskRow();
+  return [files, &task, skip](const TakeTaskRow& take) { visit_task_rows(files, task.layout(), take, skip); };
+}
+
 // A classifier without names of its classes gets those of its training rows.
 void name_labels(HeadConfig& head, const Task& task, const TrainOptions& options) {
   const auto files = train_files(options);
   if (head.kind != HeadKind::classification || !head.label_names.empty() || files.empty()) return;
-  head.label_names =
-      task.new_head({head.num_labels, {}}, [&] { return read_task_rows(files, task.layout()); }).label_names;
+  head.label_names = task.new_head({head.num_labels, {}}, rows_reader(files, task, options)).label_names;
   if (static_cast<int64_t>(head.label_names.size()) > head.num_labels) head.label_names.clear();
 }
 
@@ -100,12 +105,11 @@ ModelConfig model_config_of(const TrainOptions& options) {
   table.add("kappa", &wanted.value.kappa, "");
   table.set_list("value_head_args", options.value_head_args);
   check(wanted.value);
-  config.head = task.new_head(wanted, [&] {
-    const auto files = train_files(options);
-    // A plan needs no rows if the number of classes is given.
-    return files.empty() && wanted.num_labels > 0 ? std::vector<TaskRow>()
-                                                  : read_task_rows(files, task.layout());
-  });
+  const auto files = train_files(options);
+  // A plan needs no rows if the number of classes is given.
+  const bool needs_rows = !files.empty() || wanted.num_labels == 0;
+  config.head = task.new_head(
+      wanted, needs_rows ? rows_reader(files, task, options) : [](const TakeTaskRow&) {});
   return config;
 }
 
