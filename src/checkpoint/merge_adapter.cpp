@@ -2,6 +2,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 
 #include "checkpoint/peft_directory.h"
 #include "checkpoint/safetensors.h"
@@ -61,6 +62,14 @@ bool is_unfinished_or_weights(const std::string& name) {
   return name.starts_with('.') || name.ends_with(".safetensors") || name.ends_with(".bin");
 }
 
+// Records of how the base model was trained. With them the merged folder would look like that run.
+bool is_of_training(const std::string& name) {
+  static const std::set<std::string> records{"metrics.jsonl", "metrics.csv", "training_loss.svg",
+                                             "trainer_state.json"};
+  return records.count(name) > 0 || name.starts_with("rng_state") || name.ends_with(".pt") ||
+         name.ends_with(".pth");
+}
+
 constexpr const char* kHeadName = "lm_head.weight";
 
 // Gives the head of a tied model a tensor of its own in the file that holds the table.
@@ -115,7 +124,9 @@ void merge_adapter(const Path& base, const Path& output, TrainableModel& model) 
   remove_other_weights(output, names);
   for (const auto& entry : std::filesystem::directory_iterator(base)) {
     const std::string name = entry.path().filename().string();
-    if (!entry.is_regular_file() || is_unfinished_or_weights(name) || name == "config.json") continue;
+    if (!entry.is_regular_file() || is_unfinished_or_weights(name) || is_of_training(name) ||
+        name == "config.json")
+      continue;
     write_file_atomically(output / name, copied(entry.path(), merged.tied()));
   }
   write_file_atomically(output / "config.json", copied(base / "config.json", merged.tied()));

@@ -1,6 +1,8 @@
 // Merging an adapter by the command line.
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "checkpoint/hugging_face.h"
 #include "checkpoint/safetensors.h"
 #include "cli/commands.h"
@@ -52,11 +54,20 @@ TEST_F(MergeCommand, FoldsAnAdapterIntoAPlainModel) {
     changed += !at::equal(base.read(info.name), merged.read(info.name));
   EXPECT_EQ(changed, 7u) << "the seven matrices of the layer";
 
+  // Files that a tokenizer or a reader needs go along. With the records of a training the folder would look
+  // like a checkpoint of it.
+  for (const char* name :
+       {"vocab.json", "metrics.jsonl", "trainer_state.json", "rng_state.json", "optimizer.pt"})
+    write_file_atomically(folder_ / "model" / name, "{}");
   // An older adapter in the folder would be read in place of the model.
   write_file_atomically(folder_ / "merged/adapter_config.json", "{}");
   merge_command({"--model_name_or_path", at("model"), "--adapter_name_or_path", at("adapter"), "--output_dir",
                  at("merged")});
-  EXPECT_FALSE(std::filesystem::exists(folder_ / "merged/adapter_config.json"));
+  std::set<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_ / "merged"))
+    names.insert(entry.path().filename().string());
+  EXPECT_EQ(names, (std::set<std::string>{"config.json", "generation_config.json", "model.safetensors",
+                                          "vocab.json"}));
   EXPECT_NE(message_of([&] {
               merge_command({"--model_name_or_path", at("adapter"), "--output_dir", at("adapter")});
             }).find("expected another folder"),
