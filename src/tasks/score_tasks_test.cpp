@@ -147,6 +147,12 @@ TEST(Classification, FindsTheClassesInTheRows) {
   EXPECT_EQ(head_of({1.0, 2.0}).kind, HeadKind::regression);
   EXPECT_EQ(head_of({"1.0", "2"}).kind, HeadKind::regression);
   EXPECT_EQ(head_of({"no", "yes"}, 3).label_names, (std::vector<std::string>{"no", "yes"}));
+  // Numbers that cannot count classes from 0 are names in their order, as in run_glue.py.
+  EXPECT_EQ(head_of({3, 10, 1}).label_names, (std::vector<std::string>{"1", "3", "10"}));
+  EXPECT_EQ(head_of({"1", "-1"}).label_names, (std::vector<std::string>{"-1", "1"}));
+  EXPECT_EQ(head_of({1, 2}, 2).label_names, (std::vector<std::string>{"1", "2"}));
+  EXPECT_TRUE(head_of({1, 2}, 3).label_names.empty());
+  EXPECT_EQ(head_of({1, 1}).num_labels, 2);
   EXPECT_EQ(message_of([] {
               head_of({"no", "yes", "maybe"}, 2);
             }),
@@ -168,6 +174,16 @@ TEST(Classification, FindsTheClassesOfATaskByTheirNames) {
   EXPECT_EQ(class_of({"CONTRADICTION", "NEUTRAL", "ENTAILMENT"}, 0), 2);
   EXPECT_EQ(class_of({"x", "y", "z"}, "contradiction"), 2);
   EXPECT_EQ(class_of({"no", "yes"}, "yes", 2), 1);
+}
+
+TEST(Classification, FindsClassesThatAreNamedByNumbers) {
+  const HeadConfig stars{HeadKind::classification, 3, {"1", "3", "10"}};
+  const auto class_of = [&](const Json& label) {
+    return encode("sequence_classification", stars, {{"input_ids", {1}}, {"label", label}}).values[0];
+  };
+  EXPECT_EQ(class_of(3), 1);
+  EXPECT_EQ(class_of("10"), 2);
+  EXPECT_EQ(class_of(1), 0);
 }
 
 // A regression has no classes that could be right.

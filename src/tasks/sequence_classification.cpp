@@ -85,9 +85,8 @@ struct LabelNames {
 
 double class_of(const TaskRow& row, const HeadConfig& head, const LabelNames& names) {
   const Json& label = label_of(row);
-  if (label.is_string())
-    if (const auto named = names.class_named(label.get_ref<const std::string&>()))
-      return static_cast<double>(*named);
+  if (const auto named = names.class_named(label.is_string() ? label.get<std::string>() : label.dump()))
+    return static_cast<double>(*named);
   const auto number = number_of(label);
   if (!number || *number != std::floor(*number) || *number < 0 ||
       *number >= static_cast<double>(head.num_labels))
@@ -156,6 +155,43 @@ class ClassificationMetrics : public MetricSum {
   std::vector<int64_t> given_classes_, predicted_classes_;
 };
 
+// The labels of a user's own rows, which are names, whole numbers or decimal fractions.
+class LabelCount {
+ public:
+  void add(const Json& label) {
+    const auto number = number_of(label);
+    if (!number)
+      names_.insert(label.is_string() ? label.get<std::string>() : label.dump());
+    else if (is_fraction(label) || *number != std::floor(*number))
+      has_fractions_ = true;
+    else
+      numbers_.insert(static_cast<int64_t>(*number));
+  }
+
+  // Returns the names of the classes, if the labels are names or whole numbers that cannot count classes from
+  // 0. The latter are names in their order, as in run_glue.py. `wanted` is the number of classes, or 0.
+  std::vector<std::string> names(int64_t wanted) const {
+    if (!names_.empty()) return {names_.begin(), names_.end()};
+    std::vector<std::string> numerals;
+    const bool counts_classes = numbers_.size() < 2 || has_fractions_ ||
+                                (*numbers_.begin() >= 0 && *numbers_.rbegin() < wanted) ||
+                                *numbers_.begin() == 0;
+    if (counts_classes) return {};
+    for (const int64_t number : numbers_) numerals.push_back(std::to_string(number));
+    return numerals;
+  }
+  // Returns the number of classes without names; 1 means a regression.
+  int64_t classes() const {
+    const bool is_regression = has_fractions_ || (!numbers_.empty() && *numbers_.begin() < 0);
+    return is_regression ? 1 : std::max<int64_t>(1, numbers_.empty() ? 1 : *numbers_.rbegin()) + 1;
+  }
+
+ private:
+  std::set<std::string> names_;
+  std::set<int64_t> numbers_;
+  bool has_fractions_ = false;
+};
+
 class ClassificationTask : public Task {
  public:
   explicit ClassificationTask(const GlueTask* glue) : glue_(glue) {
@@ -214,26 +250,18 @@ class ClassificationTask : public Task {
   }
 
  private:
-  // Names are sorted. Whole numbers are classes, and decimal fractions are values of a regression.
   static void count_labels(HeadConfig& head, const ReadRows& read_rows) {
-    std::set<std::string> names;
-    double largest = 1;
-    bool counts = true;
+    LabelCount count;
     read_rows([&](const TaskRow& row) {
-      const Json& label = label_of(row);
-      const auto number = number_of(label);
-      if (!number) names.insert(label.is_string() ? label.get<std::string>() : label.dump());
-      largest = std::max(largest, number.value_or(0));
-      counts = counts && number && *number >= 0 && !is_fraction(label);
+      count.add(label_of(row));
       return true;
     });
-    head.label_names = {names.begin(), names.end()};
-    const auto named = static_cast<int64_t>(names.size());
+    head.label_names = count.names(head.num_labels);
+    const auto named = std::ssize(head.label_names);
     if (head.num_labels > 0 && named > head.num_labels)
       fail_usage("num_labels", "expected {}, the number of names in the rows, given {}", named,
                  head.num_labels);
-    if (head.num_labels > 0) return;
-    head.num_labels = named > 0 ? named : counts ? static_cast<int64_t>(largest) + 1 : 1;
+    if (head.num_labels == 0) head.num_labels = named > 0 ? named : count.classes();
   }
 
   const GlueTask* glue_;  // null: labels and metrics of the user's own rows
