@@ -1,22 +1,21 @@
 #!/usr/bin/env python3
 """Compares low-rank and other parameterizations on one small LLaMA at equal rank and tokens.
 
-    scripts/results --parameterizations [--stage grid|seeds|speed|report] [--only NAME ...] [--jobs 2]
+    scripts/results --parameterizations [--stage grid|seeds|report] [--only NAME ...] [--jobs 2]
 
 grid   trains every method at RATES with seed 1, then at rates on the better side until the best
        rate lies between worse ones
 seeds  trains every method at its best rate with two more seeds
-speed  measures each method alone on the machine, into
-       bench/runs/<date>-parameterizations-speed.jsonl
 report writes bench/runs/<date>-parameterizations.jsonl (one raw line for each run) and the table of
        docs/results.md
 
-A run takes 70 to 150 s on one core of two, so the grid takes about an hour with two jobs and the
-seeds half an hour. Runs are in .cache/parameterizations/<method>-<rate>-<seed>/. A run that has
-ended is not repeated, so an interrupted series continues. --steps makes short runs, with a folder
-of their own and one evaluation at the end, and --most_rates 2 trains at RATES alone. A record has
-the processor time (user and system) of its run, because wall time depends on what else the machine
-does.
+A run takes about six minutes on one core of two that are both busy, so the grid takes about an hour
+and a half with two jobs and the seeds an hour. Runs are in
+.cache/parameterizations/<method>-<rate>-<seed>/. A run that has ended is not repeated, so an
+interrupted series continues. --steps makes shorter runs, with a folder of their own and one
+evaluation at the end; their report goes to the page with --publish. --most_rates 2 trains at RATES
+alone. A record has the processor time (user and system) of its run, with its evaluations, because
+wall time depends on what else the machine does.
 """
 
 import argparse
@@ -29,12 +28,13 @@ import statistics
 import subprocess
 import time
 
-from results_page import ROOT, evaluations, events, measure, numbers_in, run_measured, speeds, write_between
+from results_page import ROOT, evaluations, events, numbers_in, run_measured, write_between
 
 RATES = (0.003, 0.01)
 MOST_RATES = 6
 SEEDS = (1, 2, 3)
 RANK = 32  # of 128
+TOKENS = 8 * 256  # of an update
 LOW_RANK = f"rank={RANK},update_proj_gap=100"
 CYCLES = 5  # the first cycle of ReLoRA is its warm start
 # POET-X has as many trained elements as the factors have with blocks of 64. Rates of the matrices
@@ -166,6 +166,11 @@ def best_run(args, name):
     return min(first, key=lambda run: run.loss()) if first else None
 
 
+def losses_at(run):
+    """Returns the losses of all seeds at the rate of a run."""
+    return [other.loss() for other in known_runs(run.args, run.name) if other.rate == run.rate]
+
+
 def more_seeds(args, name):
     best = best_run(args, name)
     for seed in SEEDS[1:]:
@@ -173,53 +178,44 @@ def more_seeds(args, name):
             Run(args, name, best.rate, seed).train()
 
 
-def measure_speeds(args):
-    commands = {}
-    for name in args.only:
-        run = Run(args, name, RATES[0], SEEDS[0])
-        commands[name] = [args.galore, "bench", "configs/parameterizations.yaml", *run.settings(),
-                          "--bench_steps", "30", "--json"]
-    measure("parameterizations", "name", 3, commands)
-
-
 def report(args):
     records = [run.record() for name in args.only for run in known_runs(args, name)]
     if not records:
         raise SystemExit("parameterizations: no run is complete yet")
-    raw = args.out / "records.jsonl" if args.short else ROOT / f"bench/runs/{time.strftime('%Y-%m-%d')}-parameterizations.jsonl"
+    is_published = args.publish or not args.short
+    raw = ROOT / f"bench/runs/{time.strftime('%Y-%m-%d')}-parameterizations.jsonl" if is_published else args.out / "records.jsonl"
     raw.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
-    speed = speeds("parameterizations", "name")
-    rows = ["| method | rate | loss | perplexity | seeds: mean loss, deviation | parameters | weights | state | tokens/s |",
+    rows = ["| method | rate | loss | perplexity | seeds: mean loss, deviation | parameters | weights | state | tokens a processor second |",
             "|---|---|---|---|---|---|---|---|---|"]
-    for best in sorted((best_run(args, name) for name in args.only if best_run(args, name)), key=lambda run: run.loss()):
-        record = best.record()
-        losses = [run.loss() for run in known_runs(args, best.name) if run.rate == best.rate]
+    found = [best for name in args.only if (best := best_run(args, name))]
+    for best in sorted(found, key=lambda run: statistics.mean(losses_at(run))):
+        record, losses = best.record(), losses_at(best)
         spread = f"{statistics.mean(losses):.4f}, {statistics.stdev(losses):.4f}" if len(losses) > 1 else ""
+        seconds = statistics.mean(run.record()["processor_seconds"] for run in known_runs(args, best.name))
         perplexity = math.exp(best.loss()) if best.loss() < math.inf else math.inf
         rows.append(f"| {best.name} | {best.rate:g} | {best.loss():.4f} | {perplexity:.2f} | {spread} | "
                     f"{(record['parameters'] or 0) / 1e6:.2f} M | {record['weights_bytes'] / 2**20:.2f} MiB | "
-                    f"{record['state_bytes'] / 2**20:.2f} MiB | {speed.get(best.name, 0):.0f} |")
+                    f"{record['state_bytes'] / 2**20:.2f} MiB | {args.steps * TOKENS / seconds:.0f} |")
     text = "\n".join(rows) + "\n"
     print(text)
-    if not args.short:
+    if is_published:
         write_between("parameterizations", text)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--galore", default=str(ROOT / "build/release/galore"))
-    parser.add_argument("--stage", choices=("grid", "seeds", "speed", "report"), default="grid")
+    parser.add_argument("--stage", choices=("grid", "seeds", "report"), default="grid")
     parser.add_argument("--only", nargs="*", choices=tuple(RUNS), default=list(RUNS))
     parser.add_argument("--steps", type=int, default=1465)
     parser.add_argument("--most_rates", type=int, default=MOST_RATES, help="of one method")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--publish", action="store_true", help="write the report of shorter runs into docs/results.md")
     args = parser.parse_args()
     args.galore = str(pathlib.Path(args.galore).resolve())
     args.short = args.steps != 1465
     args.out = ROOT / ".cache" / ("parameterizations" + (f"-{args.steps}" if args.short else ""))
     args.out.mkdir(parents=True, exist_ok=True)
-    if args.stage == "speed":
-        return measure_speeds(args)
     if args.stage in ("grid", "seeds"):
         task = search if args.stage == "grid" else more_seeds
         with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
