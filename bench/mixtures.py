@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Compares learned weights of a data mixture with fixed ones.
 
-    python3 bench/mixtures.py [--stage data|train|closeness|report] [--only NAME ...] [--steps 800]
-                              [--seeds 1 2 3] [--jobs 2] [--small]
+    python3 bench/mixtures.py [--stage data|train|closeness|report] [--only NAME ...] [--steps 3200]
+                              [--seeds 1 2 3] [--jobs 2] [--large]
 
 The sources are clean English (half of the chapters of the King James Bible), English with shuffled
 words (the other half), source code (the installed modules of Python) and German (the manual pages of
@@ -16,10 +16,11 @@ closeness  trains once with inner=both and compares the inner products inside th
            those of whole gradients, for several ranks
 report     writes bench/runs/<date>-mixtures.jsonl, one line for each run, and prints the tables
 
---small trains a LLaMA of 0.6 M weights on 512 tokens an update instead of 1.8 M weights on 2048.
-Without --stage all stages run. A run is one process with one thread, so --jobs 2 fills two cores. A
-run of 800 updates takes about two minutes on an idle core (AVX-512), and the 42 runs of three seeds
-about 45 minutes on two. A run that has ended is not repeated, so an interrupted series continues.
+The model is a LLaMA of 0.6 M weights, which sees 512 tokens an update. --large trains 1.8 M weights
+on 2048 tokens an update; 800 updates then see as many tokens. Without --stage all stages run. A run
+is one process with one thread, so --jobs 2 fills two cores. A run takes about 75 seconds while both
+cores are busy (AVX-512), and the 42 runs of three seeds half an hour; a large one of 800 updates
+takes four minutes. A run that has ended is not repeated, so an interrupted series continues.
 """
 
 import argparse
@@ -53,6 +54,7 @@ LEARNED = {"gar_next": ("gar", "target=next"), "gar_clean": ("gar", "target=clea
            "doge": ("doge", ""), "aioli": ("aioli", "update_steps=200")}
 RUNS = ("proportional", *FIXED, *LEARNED)
 RANKS = (4, 16, 32, 64)
+CLOSENESS_STEPS = 800
 SMALL = ("config_name=configs/llama_mixtures_small.json", "max_length=64", "per_device_train_batch_size=8")
 
 
@@ -161,7 +163,7 @@ def make_data(args):
 
 
 def folder_of(args, name, seed):
-    return OUT / f"{name}-{args.steps}-{seed}{'-small' if args.small else ''}"
+    return OUT / f"{name}-{args.steps}-{seed}{'' if args.large else '-small'}"
 
 
 def train(args, name, seed, settings):
@@ -173,7 +175,7 @@ def train(args, name, seed, settings):
     folder.mkdir(parents=True)
     command = [args.galore, "train", "configs/mixtures.yaml", *settings, f"seed={seed}", f"max_steps={args.steps}",
                f"output_dir={folder.relative_to(ROOT)}", "cache_dir=.cache/mixtures/cache",
-               *(SMALL if args.small else ())]
+               *(() if args.large else SMALL)]
     with open(folder / "output.txt", "w", encoding="utf-8") as output:
         subprocess.run(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, check=True)
     found = summary(folder, name, seed, command[1:])
@@ -204,6 +206,7 @@ def train_all(args):
 
 def measure_closeness(args):
     """Returns the correlation and the sizes of both kinds of rewards, for each rank."""
+    args = argparse.Namespace(**{**vars(args), "steps": min(args.steps, CLOSENESS_STEPS)})
     lines = []
     for rank in RANKS:
         name = f"closeness_{rank}"
@@ -230,10 +233,21 @@ def mean_and_spread(values):
     return f"{statistics.mean(values):.4f}{spread}"
 
 
+def compact(record):
+    """Returns the record with the weights that changed, in four digits."""
+    changes, last = [], None
+    for step, weights in record["weights"]:
+        rounded = {source: round(weight, 4) for source, weight in weights.items()}
+        if rounded != last:
+            changes.append((step, rounded))
+        last = rounded
+    return {**record, "weights": changes}
+
+
 def report(args, closeness):
     records = [train(args, name, seed, settings_of(name)) for name in args.only or RUNS for seed in args.seeds]
     raw = ROOT / "bench" / "runs" / f"{time.strftime('%Y-%m-%d')}-mixtures.jsonl"
-    raw.write_text("".join(json.dumps(r) + "\n" for r in [*records, *closeness]), encoding="utf-8")
+    raw.write_text("".join(json.dumps(r) + "\n" for r in [*map(compact, records), *closeness]), encoding="utf-8")
     print(f"| mixture | clean English | mean of {', '.join(TARGET)} | last weights ({', '.join(SOURCES)}) | cost |")
     print("|---|---|---|---|---|")
     for name in args.only or RUNS:
@@ -252,10 +266,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stage", choices=("data", "train", "closeness", "report"))
     parser.add_argument("--only", nargs="+", choices=RUNS)
-    parser.add_argument("--steps", type=int, default=800)
+    parser.add_argument("--steps", type=int, default=3200)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--small", action="store_true")
+    parser.add_argument("--large", action="store_true")
     parser.add_argument("--galore", default="build/release/galore")
     args = parser.parse_args()
     stages = [args.stage] if args.stage else ["data", "train", "report"]
