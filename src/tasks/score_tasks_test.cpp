@@ -153,6 +153,8 @@ TEST(Classification, FindsTheClassesInTheRows) {
   EXPECT_EQ(head_of({1, 2}, 2).label_names, (std::vector<std::string>{"1", "2"}));
   EXPECT_TRUE(head_of({1, 2}, 3).label_names.empty());
   EXPECT_EQ(head_of({1, 1}).num_labels, 2);
+  EXPECT_EQ(head_of({"nan", "inf"}).label_names, (std::vector<std::string>{"inf", "nan"}));
+  EXPECT_EQ(head_of({1, 1e300}).kind, HeadKind::regression);
   EXPECT_EQ(message_of([] {
               head_of({"no", "yes", "maybe"}, 2);
             }),

@@ -42,7 +42,7 @@ std::optional<double> number_of(const Json& value) {
   const auto& text = value.get_ref<const std::string&>();
   double number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(number)) return std::nullopt;
   return number;
 }
 
@@ -162,7 +162,7 @@ class LabelCount {
     const auto number = number_of(label);
     if (!number)
       names_.insert(label.is_string() ? label.get<std::string>() : label.dump());
-    else if (is_fraction(label) || *number != std::floor(*number))
+    else if (is_fraction(label) || *number != std::floor(*number) || std::abs(*number) > kMostWhole)
       has_fractions_ = true;
     else
       numbers_.insert(static_cast<int64_t>(*number));
@@ -187,6 +187,8 @@ class LabelCount {
   }
 
  private:
+  static constexpr double kMostWhole = 9007199254740992;  // 2^53, beyond which doubles skip whole numbers
+
   std::set<std::string> names_;
   std::set<int64_t> numbers_;
   bool has_fractions_ = false;
