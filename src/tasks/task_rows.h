@@ -7,10 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "core/errors.h"
 #include "core/files.h"
 
 namespace galore {
+
+class Error;
 
 struct TaskRow {
   nlohmann::json values;  // an object
