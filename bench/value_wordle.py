@@ -7,8 +7,8 @@ Words are those of Debian's wamerican with five letters. The games are those of 
 who half of the time guesses a word that fits all answers and otherwise any word. A letter is an
 action; a guess that misses costs 1. The answer to a guess is five tokens, each of which says a
 letter and its colour. Q-values are learned with task: q_value from a target network (double DQN),
-with alpha times the next-token cross entropy. Measured is the share of held-out, partly played games
-that are won by the next guess, whose letters are those of the highest Q.
+with alpha times the next-token cross entropy. Measured is the share of held-out, partly played
+games that are won by the next guess, whose letters are those of the highest Q.
 
 The defaults are the smallest game that a small model learns at all: 100 words, two layers of width
 64. With 1000 words and separate tokens for colours, 2000 updates taught nothing, not even by plain

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "checkpoint/peft_directory.h"
+#include "checkpoint/run_checkpoint.h"
 #include "checkpoint/safetensors.h"
 #include "checkpoint/weight_files.h"
 #include "core/errors.h"
@@ -65,9 +66,8 @@ bool is_unfinished_or_weights(const std::string& name) {
 // Records of how the base model was trained. With them the merged folder would look like that run.
 bool is_of_training(const std::string& name) {
   static const std::set<std::string> records{"metrics.jsonl", "metrics.csv", "training_loss.svg",
-                                             "trainer_state.json"};
-  return records.count(name) > 0 || name.starts_with("rng_state") || name.ends_with(".pt") ||
-         name.ends_with(".pth");
+                                             kTrainerStateName, kRngStateName};
+  return records.count(name) > 0 || name.ends_with(".pt") || name.ends_with(".pth");
 }
 
 constexpr const char* kHeadName = "lm_head.weight";

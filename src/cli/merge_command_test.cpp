@@ -54,8 +54,8 @@ TEST_F(MergeCommand, FoldsAnAdapterIntoAPlainModel) {
     changed += !at::equal(base.read(info.name), merged.read(info.name));
   EXPECT_EQ(changed, 7u) << "the seven matrices of the layer";
 
-  // Files that a tokenizer or a reader needs go along. With the records of a training the folder would look
-  // like a checkpoint of it.
+  // Files that a tokenizer or a reader needs go along. With the records of a training the folder
+  // would look like a checkpoint of it.
   for (const char* name :
        {"vocab.json", "metrics.jsonl", "trainer_state.json", "rng_state.json", "optimizer.pt"})
     write_file_atomically(folder_ / "model" / name, "{}");

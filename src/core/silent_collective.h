@@ -8,8 +8,8 @@
 
 namespace galore {
 
-// Stands for the processes of a run where nothing is sent: for the only one, for one that is planned, and for
-// one that a test makes. Derived classes replace the calls that they need.
+// Stands for the processes of a run where nothing is sent: for the only one, for one that is
+// planned, and for one that a test makes. Derived classes replace the calls that they need.
 class SilentCollective : public Collective {
  public:
   explicit SilentCollective(int index = 0, int size = 1) : index_(index), size_(size) {}

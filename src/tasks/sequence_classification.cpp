@@ -83,10 +83,12 @@ struct LabelNames {
   }
 };
 
+// Returns the text that names a class.
+std::string name_of(const Json& label) { return label.is_string() ? label.get<std::string>() : label.dump(); }
+
 double class_of(const TaskRow& row, const HeadConfig& head, const LabelNames& names) {
   const Json& label = label_of(row);
-  if (const auto named = names.class_named(label.is_string() ? label.get<std::string>() : label.dump()))
-    return static_cast<double>(*named);
+  if (const auto named = names.class_named(name_of(label))) return static_cast<double>(*named);
   const auto number = number_of(label);
   if (!number || *number != std::floor(*number) || *number < 0 ||
       *number >= static_cast<double>(head.num_labels))
@@ -161,33 +163,35 @@ class LabelCount {
   void add(const Json& label) {
     const auto number = number_of(label);
     if (!number)
-      names_.insert(label.is_string() ? label.get<std::string>() : label.dump());
+      names_.insert(name_of(label));
     else if (is_fraction(label) || *number != std::floor(*number) || std::abs(*number) > kMostWhole)
       has_fractions_ = true;
     else
       numbers_.insert(static_cast<int64_t>(*number));
   }
 
-  // Returns the names of the classes, if the labels are names or whole numbers that cannot count classes from
-  // 0. The latter are names in their order, as in run_glue.py. `wanted` is the number of classes, or 0.
+  // Returns the names of the classes, if the labels are names or whole numbers that cannot count
+  // classes from 0. The latter are names in their order, as in run_glue.py. `wanted` is the number
+  // of classes, or 0.
   std::vector<std::string> names(int64_t wanted) const {
     if (!names_.empty()) return {names_.begin(), names_.end()};
     std::vector<std::string> numerals;
-    const bool counts_classes = numbers_.size() < 2 || has_fractions_ ||
-                                (*numbers_.begin() >= 0 && *numbers_.rbegin() < wanted) ||
-                                *numbers_.begin() == 0;
+    const bool counts_classes =
+        numbers_.size() < 2 || has_fractions_ || smallest() == 0 || (smallest() > 0 && largest() < wanted);
     if (counts_classes) return {};
     for (const int64_t number : numbers_) numerals.push_back(std::to_string(number));
     return numerals;
   }
   // Returns the number of classes without names; 1 means a regression.
   int64_t classes() const {
-    const bool is_regression = has_fractions_ || (!numbers_.empty() && *numbers_.begin() < 0);
-    return is_regression ? 1 : std::max<int64_t>(1, numbers_.empty() ? 1 : *numbers_.rbegin()) + 1;
+    return has_fractions_ || smallest() < 0 ? 1 : std::max<int64_t>(1, largest()) + 1;
   }
 
  private:
-  static constexpr double kMostWhole = 9007199254740992;  // 2^53, beyond which doubles skip whole numbers
+  static constexpr double kMostWhole = 9007199254740992;  // 2^53, beyond which doubles skip some
+
+  int64_t smallest() const { return numbers_.empty() ? 0 : *numbers_.begin(); }
+  int64_t largest() const { return numbers_.empty() ? 0 : *numbers_.rbegin(); }
 
   std::set<std::string> names_;
   std::set<int64_t> numbers_;

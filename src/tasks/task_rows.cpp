@@ -60,7 +60,7 @@ std::optional<Fields> split_commas(const std::string& text) {
   return quoted ? std::nullopt : std::optional<Fields>(fields);
 }
 
-// Hands rows on, and counts them.
+// Hands rows on, and remembers whether there was one.
 class RowVisit {
  public:
   RowVisit(const TakeTaskRow& take, const SkipTaskRow& skip) : take_(take), skip_(skip) {}
@@ -68,7 +68,7 @@ class RowVisit {
   // Makes a row and hands it on. Returns false if no more rows are wanted.
   template <typename MakeRow>
   bool operator()(const MakeRow& make) {
-    ++count_;
+    saw_rows_ = true;
     try {
       return take_(make());
     } catch (const Error& error) {
@@ -77,12 +77,12 @@ class RowVisit {
       return true;
     }
   }
-  bool saw_rows() const { return count_ > 0; }
+  bool saw_rows() const { return saw_rows_; }
 
  private:
   const TakeTaskRow& take_;
   const SkipTaskRow& skip_;
-  int64_t count_ = 0;
+  bool saw_rows_ = false;
 };
 
 class TableReader {
@@ -234,15 +234,6 @@ void visit_task_rows(const std::vector<std::string>& files, const TableLayout& l
       if (!(is_table ? TableReader(path, layout).read(visit) : JsonRows(path, layout).read(visit))) return;
     }
   if (!visit.saw_rows()) fail(files.empty() ? "data" : files.front(), "expected rows, given none");
-}
-
-std::vector<TaskRow> read_task_rows(const std::vector<std::string>& files, const TableLayout& layout) {
-  std::vector<TaskRow> rows;
-  visit_task_rows(files, layout, [&](const TaskRow& row) {
-    rows.push_back(row);
-    return true;
-  });
-  return rows;
 }
 
 }  // namespace galore

@@ -37,15 +37,13 @@ struct TableLayout {
 using TakeTaskRow = std::function<bool(const TaskRow&)>;
 using SkipTaskRow = std::function<void(const Error&)>;
 
-// Reads the rows of the files (paths or globs) in their order, one at a time. Tables end in .tsv, where
-// quotes mean nothing, or .csv, where they follow RFC 4180. A .jsonl or .json file has an object in each
-// line, or one list of objects, in which the names of the layout's columns may stand for its keys. A set
-// without rows is an Error. A broken row is one, too, with its file and line. `skip`, if given, gets the
-// Error of a row that is broken or that `take` refuses by throwing it, and the rows after it are read.
+// Reads the rows of the files (paths or globs) in their order, one at a time, because their JSON
+// takes many times the memory of the file. Tables end in .tsv, where quotes mean nothing, or .csv,
+// where they follow RFC 4180. A .jsonl or .json file has an object in each line, or one list of
+// objects, in which the names of the layout's columns may stand for its keys. A set without rows is
+// an Error. A broken row is one, too, with its file and line. `skip`, if given, gets the Error of a
+// row that is broken or that `take` refuses by throwing it, and the rows after it are read.
 void visit_task_rows(const std::vector<std::string>& files, const TableLayout& layout,
                      const TakeTaskRow& take, const SkipTaskRow& skip = {});
-
-// Returns all rows. Their JSON takes many times the memory of the file.
-std::vector<TaskRow> read_task_rows(const std::vector<std::string>& files, const TableLayout& layout);
 
 }  // namespace galore

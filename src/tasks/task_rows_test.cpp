@@ -18,7 +18,12 @@ class Rows : public testing::Test {
   std::vector<TaskRow> read(const std::string& name, const std::string& text,
                             const TableLayout& layout = {}) {
     write_file_atomically(folder_.path() / name, text);
-    return read_task_rows({(folder_.path() / name).string()}, layout);
+    std::vector<TaskRow> rows;
+    visit_task_rows({(folder_.path() / name).string()}, layout, [&](const TaskRow& row) {
+      rows.push_back(row);
+      return true;
+    });
+    return rows;
   }
   std::string where(const std::string& name, int line) {
     return "[" + (folder_.path() / name).string() + ":" + std::to_string(line) + "] ";

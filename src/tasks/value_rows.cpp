@@ -195,8 +195,8 @@ bool has_number(const TaskRow& row, const char* key) {
   return std::any_of(list.begin(), list.end(), [](const Json& item) { return !item.is_null(); });
 }
 
-// Returns the row without the numbers of tokens that attention_mask hides, which row_input() takes off, or
-// nothing if the row has no mask.
+// Returns the row without the numbers of tokens that attention_mask hides, which row_input() takes
+// off, or nothing if the row has no mask.
 std::optional<TaskRow> without_masked(const TaskRow& given) {
   if (!given.values.contains("input_ids") || !given.values.contains("attention_mask")) return std::nullopt;
   TaskRow row = given;
