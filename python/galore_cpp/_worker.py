@@ -20,8 +20,8 @@ _PATIENCE = 0.1  # seconds of a wait, after which Python may handle a signal
 
 class Worker:
     """Lets an object of the library do its work in a thread; run(), stop() and take() are its
-    methods. Where the with block is left early or is interrupted, the work is asked to stop, and has stopped at
-    the end of the block. Another interrupt does not wait for that."""
+    methods. Where the with block is left early or is interrupted, the work is asked to stop, and has
+    stopped at the end of the block. Another interrupt does not wait for that."""
 
     def __init__(self, work: Any) -> None:
         """Nothing runs before the block."""
@@ -45,8 +45,10 @@ class Worker:
     def __exit__(self, kind: Optional[type[BaseException]], error: Optional[BaseException],
                  trace: Optional[TracebackType]) -> None:
         self._work.stop()
-        # A join() that is interrupted takes the thread for ended (python/cpython#90882).
-        self._done.wait()
+        # A wait without a limit misses a signal that arrives just before it or in another thread. A
+        # join() that is interrupted takes the thread for ended (python/cpython#90882).
+        while not self._done.wait(_PATIENCE):
+            pass
         self._thread.join()
 
     def texts(self) -> Iterator[str]:
