@@ -53,6 +53,7 @@ struct Batch {
   // B x T int64, the part of the input that a token belongs to; undefined: all 0
   at::Tensor token_types = {};
 
+  bool empty() const { return !ids.defined(); }
   int64_t rows() const { return ids.size(0); }
   int64_t length() const { return ids.size(1); }
 };

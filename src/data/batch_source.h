@@ -1,8 +1,8 @@
 // Micro-batches of token ids and targets, and the position in the data as a few integers.
 //
-// Training goes on without end unless end_after() sets one: every batch but the last one is full, and a batch
-// may hold the last rows of one epoch and the first rows of the next. Evaluation goes once through the rows
-// in their order. Its last batch may have fewer rows, and each token stands in exactly one row.
+// Training goes on without end unless end_after() sets one. Without it every batch is full, and a batch may
+// hold the last rows of one epoch and the first rows of the next. Evaluation goes once through the rows in
+// their order. Its last batch may have fewer rows, and each token stands in exactly one row.
 #pragma once
 
 #include <cstdint>
@@ -91,8 +91,8 @@ class BatchSource {
   virtual DataFingerprint fingerprint() const = 0;
   // Returns 0 if the number is not known.
   virtual int64_t rows_per_epoch() const = 0;
-  // Ends training after this number of rows, counted from the start of epoch 0. It needs a known number of
-  // rows per epoch.
+  // Ends training after this number of rows, counted from the start of epoch 0. A batch then ends with its
+  // epoch, so the last one of an epoch may have fewer rows. It needs a known number of rows per epoch.
   virtual void end_after(int64_t rows) = 0;
   // Returns the number of rows, counted from the start of epoch 0, after which the data end by themselves.
   virtual std::optional<int64_t> last_row() const { return std::nullopt; }

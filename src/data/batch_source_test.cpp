@@ -308,20 +308,24 @@ TEST_F(BatchSourceTest, ATextShorterThanARowGivesOnePaddedRow) {
   EXPECT_EQ(batch->targets.labels[0][99999].item<int64_t>(), kIgnoredLabel);
 }
 
+// The last batch of an epoch and the last batch of all have the rows that are left.
 TEST_F(BatchSourceTest, TrainingEndsAfterTheAskedRows) {
   const auto data = dataset(true);
+  RowBatchSource endless(data, batches(Packing::joined, 1, 32));
   const auto options = batches(Packing::joined, 4, 32);
-  RowBatchSource endless(data, options), rows(data, options);
-  const int64_t all = rows.rows_per_epoch() + 3;
+  RowBatchSource rows(data, options);
+  const int64_t per_epoch = rows.rows_per_epoch(), all = per_epoch + 3;
+  ASSERT_NE(per_epoch % 4, 0);
   rows.end_after(all);
   PrefetchSource ahead(std::make_unique<RowBatchSource>(data, options), 2);
   ahead.end_after(all);
-  for (int64_t left = all; left > 0; left -= 4) {
-    const int64_t count = std::min<int64_t>(4, left);
-    const auto expected = endless.next(), batch = rows.next(), fetched = ahead.next();
-    ASSERT_TRUE(batch && fetched) << left;
-    EXPECT_TRUE(at::equal(batch->ids, expected->ids.narrow(0, 0, count))) << left;
-    EXPECT_TRUE(at::equal(fetched->ids, batch->ids)) << left;
+  for (int64_t row = 0; row < all;) {
+    const auto batch = rows.next(), fetched = ahead.next();
+    ASSERT_TRUE(batch && fetched) << row;
+    EXPECT_EQ(batch->rows(), std::min<int64_t>(4, (row < per_epoch ? per_epoch : all) - row)) << row;
+    EXPECT_TRUE(at::equal(fetched->ids, batch->ids)) << row;
+    for (int64_t i = 0; i < batch->rows(); ++i, ++row)
+      EXPECT_TRUE(at::equal(batch->ids[i], endless.next()->ids[0])) << row;
   }
   EXPECT_FALSE(rows.next() || ahead.next());
   EXPECT_EQ(rows.position(), (DataPosition{1, 3}));

@@ -23,7 +23,7 @@ class ChangedBatches : public WrappedSource {
     if (!make) return nullptr;
     return [this, first, make = std::move(make)] {
       Batch batch = make();
-      change_(batch, first);
+      if (!batch.empty()) change_(batch, first);
       return batch;
     };
   }

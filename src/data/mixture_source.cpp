@@ -81,7 +81,9 @@ MixtureSource::Rows MixtureSource::plan_rows(int64_t count) {
 }
 
 BatchSource::MakeBatch MixtureSource::plan() {
-  Rows rows = plan_rows(options_.rows);
+  int64_t count = options_.rows;
+  if (end_) count = std::min(count, num_rows_ - drawn_ % num_rows_);
+  Rows rows = plan_rows(count);
   if (rows.empty()) return nullptr;
   return [this, rows = std::move(rows)] { return make(rows); };
 }

@@ -213,10 +213,10 @@ ExampleRow RowBatchSource::read(int64_t place) const {
 }
 
 int64_t RowBatchSource::rows_of_next_batch() const {
-  if (options_.evaluation)
-    return position_.epoch > 0 ? 0 : std::min(options_.rows, num_rows_ - position_.index);
+  const int64_t left = num_rows_ - position_.index;
+  if (options_.evaluation) return position_.epoch > 0 ? 0 : std::min(options_.rows, left);
   if (!last_row_) return options_.rows;
-  return std::min(options_.rows, *last_row_ - position_.epoch * num_rows_ - position_.index);
+  return std::min({options_.rows, left, *last_row_ - position_.epoch * num_rows_ - position_.index});
 }
 
 BatchSource::MakeBatch RowBatchSource::plan() {

@@ -9,6 +9,7 @@
 #include "checkpoint/generation_config.h"
 #include "core/errors.h"
 #include "data/changed_batches.h"
+#include "data/epoch_updates.h"
 #include "data/mixture_options.h"
 #include "data/mixture_source.h"
 #include "data/prefetch.h"
@@ -258,6 +259,7 @@ std::unique_ptr<BatchSource> open_train_data(const DataOptions& options, const T
   else
     rows = open.mixture(batch);
   rows = open.drawn(std::move(rows));
+  rows = std::make_unique<EpochUpdates>(std::move(rows), options.gradient_accumulation_steps);
   if (options.processes > 1) rows = std::make_unique<RankSource>(std::move(rows), share_of(options));
   // Batches that were made ahead would not follow the weights that their mixture has learned meanwhile.
   if (options.dataloader_num_workers == 0 || options.mixture_learning != "none") return rows;

@@ -120,7 +120,8 @@ std::vector<Batch> TrainingLoop::next_batches() {
   std::vector<Batch> batches;
   const int64_t count = share_of(options_).count();
   for (int64_t i = 0; i < count; ++i)
-    if (auto batch = inputs_.train_data->next()) batches.push_back(std::move(*batch));
+    if (auto batch = inputs_.train_data->next(); batch && !batch->empty())
+      batches.push_back(std::move(*batch));
   recorder_.add_data_seconds(steady_seconds() - start);
   return batches;
 }

@@ -55,7 +55,7 @@ TEST_F(TrainerBest, ByEpochs) {
   evaluated("run", {2, 3},
             {"num_train_epochs=2", "max_samples=10", "eval_strategy=epoch", "save_strategy=epoch",
              "load_best_model_at_end=true"});
-  EXPECT_EQ(checkpoints("run"), (Steps{3, 5}));
+  EXPECT_EQ(checkpoints("run"), (Steps{3, 6}));
   EXPECT_EQ(weights("run"), weights("run/checkpoint-3"));
 }
 

@@ -203,8 +203,16 @@ TEST_F(TrainerKeptWork, AnEpochSeesEachRowOnce) {
     std::filesystem::remove_all(folder_ / name / "checkpoint-19");
     expect_same_end(name, settings);
   }
+  // Batches of 4 in updates of 12 rows: the seventh update of each epoch has one batch of 3.
+  const Settings twice = {"num_train_epochs=2", "gradient_accumulation_steps=3", "save_steps=7"};
+  Settings own = twice;
+  own.push_back(output("twice"));
+  EXPECT_EQ(train(own).tokens_seen, 2 * 75 * 15);
+  EXPECT_EQ(events("twice", "step").at(6).at("epoch"), 1.0);
+  std::filesystem::remove_all(folder_ / "twice" / "checkpoint-14");
+  expect_same_end("twice", twice);
   const TrainResult large = train({output("large"), "num_train_epochs=2", "gradient_accumulation_steps=64"});
-  EXPECT_EQ(large.steps, 1) << "an update is larger than both epochs";
+  EXPECT_EQ(large.steps, 2) << "an update is larger than an epoch";
   EXPECT_EQ(large.tokens_seen, 2 * 75 * 15);
 }
 

@@ -117,19 +117,28 @@ void TrainingLoop::compare_data() {
   }
 }
 
-// With num_train_epochs, counts the updates already done and those that the remaining rows give, because a
-// resumed run may have another batch size or accumulation. The last update has the rows that are left.
+// Counts the updates already done and those of the remaining rows up to `last_row`, counted from the start of
+// epoch 0, because a resumed run may have another batch size or accumulation. With num_train_epochs the last
+// update of each epoch has the rows that are left of it.
+int64_t TrainingLoop::steps_up_to(int64_t last_row) const {
+  const int64_t per_update = options_.per_device_train_batch_size * options_.gradient_accumulation_steps;
+  const auto updates = [per_update](int64_t rows) {
+    return (std::max<int64_t>(0, rows) + per_update - 1) / per_update;
+  };
+  const int64_t per_epoch = inputs_.train_data->rows_per_epoch();
+  const auto [epoch, index] = std::pair(state_.data.epoch, state_.data.index);
+  const int64_t left = last_row - per_epoch * epoch - index;
+  if (options_.max_steps >= 0 || left <= per_epoch - index) return state_.step + updates(left);
+  const int64_t whole_epochs = last_row / per_epoch - epoch - 1;
+  return state_.step + updates(per_epoch - index) + whole_epochs * updates(per_epoch) +
+         updates(last_row % per_epoch);
+}
+
 void TrainingLoop::plan_steps() {
   ScheduleOptions schedule = options_;
-  const int64_t per_epoch = inputs_.train_data->rows_per_epoch();
-  const auto steps_up_to = [&](int64_t last_row) {
-    const int64_t rows = std::max<int64_t>(0, last_row - per_epoch * state_.data.epoch - state_.data.index);
-    const int64_t per_update = options_.per_device_train_batch_size * options_.gradient_accumulation_steps;
-    return state_.step + (rows + per_update - 1) / per_update;
-  };
   if (schedule.max_steps < 0) {
-    const auto all =
-        static_cast<int64_t>(std::ceil(static_cast<double>(per_epoch) * options_.num_train_epochs));
+    const auto per_epoch = static_cast<double>(inputs_.train_data->rows_per_epoch());
+    const auto all = static_cast<int64_t>(std::ceil(per_epoch * options_.num_train_epochs));
     schedule.max_steps = steps_up_to(all);
     inputs_.train_data->end_after(all);
   }

@@ -110,12 +110,14 @@ TEST_F(TrainerTest, TheSameSeedGivesTheSameModel) {
 }
 
 TEST_F(TrainerTest, EpochsDecideTheNumberOfUpdates) {
-  // The data have 75 rows, and an update has 12.
+  // The data have 75 rows, and an update has 12. As in the Trainer, each epoch ends with an update of its
+  // own.
   const auto steps = [&](const std::string& epochs) {
     return train({output("e" + epochs), "num_train_epochs=" + epochs, "gradient_accumulation_steps=3"}).steps;
   };
   EXPECT_EQ(steps("1"), 7);
-  EXPECT_EQ(steps("2"), 13);
+  EXPECT_EQ(steps("2"), 14);
+  EXPECT_EQ(steps("2.3"), 16);
   EXPECT_EQ(steps("0.1"), 1);
   EXPECT_EQ(train({output("m"), "num_train_epochs=2", "max_steps=3"}).steps, 3);
 }

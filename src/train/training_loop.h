@@ -61,6 +61,7 @@ class TrainingLoop {
   void require_memory();
   void open_data();
   void compare_data();
+  int64_t steps_up_to(int64_t last_row) const;
   void plan_steps();
   void plan_adamw();
   void announce(const Configuration& configuration, const std::vector<std::string>& notes);
