@@ -58,10 +58,12 @@ def arguments():
     parser.add_argument("--seeds", default="42,43,44")
     parser.add_argument("--size", choices=SIZES, default="full")
     parser.add_argument("--epochs", type=float, help="instead of those of the size")
+    parser.add_argument("--batch", type=int, help="instead of that of the size")
     parser.add_argument("--rates", help="instead of each method's grid, as in 5e-5,1e-4")
     parser.add_argument("--threads", type=int, default=0)
     options = parser.parse_args()
     options.epochs = options.epochs or SIZES[options.size]["epochs"]
+    options.batch = options.batch or SIZES[options.size]["batch"]
     return options
 
 
@@ -71,7 +73,7 @@ def command(options, run, folder):
     fixed = {"model_name_or_path": options.model, "task_name": run["task"], "train_file": data / train,
              "eval_file": data / dev, "output_dir": folder, "overwrite_output_dir": "true", "max_length": 128,
              "max_samples": size["rows"], "train_sampling_strategy": "group_by_length", "num_train_epochs": options.epochs,
-             "per_device_train_batch_size": size["batch"], "per_device_eval_batch_size": 32,
+             "per_device_train_batch_size": options.batch, "per_device_eval_batch_size": 32,
              "learning_rate": run["rate"], "seed": run["seed"], "lr_scheduler_type": "linear", "warmup_steps": 0.1,
              "weight_decay": 0.01, "eval_strategy": "epoch", "metric_for_best_model": metric,
              "threads": options.threads, "disable_tqdm": "true"}
@@ -107,11 +109,11 @@ class Series:
         self.done = {self.key(run): run for run in map(json.loads, lines)}
 
     def key(self, run):
-        return run["task"], run["method"], run["rate"], run["seed"], run["epochs"], run["rows"]
+        return run["task"], run["method"], run["rate"], run["seed"], run["epochs"], run["batch"], run["rows"]
 
     def run(self, task, method, rate, seed):
         wanted = {"task": task, "method": method, "rate": rate, "seed": seed, "epochs": self.options.epochs,
-                  "rows": SIZES[self.options.size]["rows"]}
+                  "batch": self.options.batch, "rows": SIZES[self.options.size]["rows"]}
         if self.key(wanted) not in self.done:
             result = self.done[self.key(wanted)] = train(self.options, wanted)
             with self.file.open("a") as file:
