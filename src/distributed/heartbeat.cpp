@@ -107,6 +107,7 @@ void Heartbeat::work() {
     lock.unlock();
     std::string line;
     try {
+      const Watchdog watchdog = watch();
       beat();
       line = silent_one(timeout_);
       unreachable_since = 0;
@@ -160,7 +161,16 @@ std::string Heartbeat::failure() {
   return silent_one(kSilence);
 }
 
+// A store whose process is frozen or behind a cut link never answers, and nothing interrupts the question.
+Watchdog Heartbeat::watch() const {
+  const double longest = timeout_ + kExplainSeconds;
+  return {longest, fmt::format("[distributed] the store did not answer for {:.0f} s: {}, its launcher or the "
+                               "link to them is gone",
+                               longest, members_[0].text())};
+}
+
 void Heartbeat::tell(const std::string& reason) {
+  const Watchdog watchdog = watch();
   try {
     const std::lock_guard lock(store_mutex_);
     store_->set(key("error", rank_), reason);
@@ -170,6 +180,7 @@ void Heartbeat::tell(const std::string& reason) {
 }
 
 void Heartbeat::leave(bool keeps_store) {
+  const Watchdog watchdog = watch();
   stop();
   try {
     const std::lock_guard lock(store_mutex_);
@@ -184,6 +195,7 @@ void Heartbeat::leave(bool keeps_store) {
 }
 
 std::string Heartbeat::explain(const std::exception& error) {
+  const Watchdog watchdog = watch();
   {
     const std::lock_guard lock(mutex_);
     explaining_ = true;

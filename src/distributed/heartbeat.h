@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/watchdog.h"
 #include "distributed/group.h"
 
 namespace galore {
@@ -53,6 +54,7 @@ class Heartbeat {
   // Returns the line about a process that was silent for more than `longest` seconds, or "".
   std::string silent_one(double longest);
   bool has_ended(const Member& member) const;
+  Watchdog watch() const;
   std::string key(const char* kind, int64_t rank) const;
   void stop();
   [[noreturn]] void end_program(const std::string& line);

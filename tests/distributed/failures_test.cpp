@@ -64,15 +64,20 @@ TEST_F(ProcessFailures, AKilledProcessEndsTheOthersAndIsNamed) {
 TEST_F(ProcessFailures, AFrozenProcessEndsTheOthers) {
   Settings settings = endless();
   settings.push_back("heartbeat_timeout=2");
-  Program program(command(settings));
-  ASSERT_TRUE(program.wait_for("step 2/")) << program.errors();
-  const auto children = children_of(program.pid());
-  ASSERT_GT(children[1], 0);
-  ::kill(children[1], SIGSTOP);
-  EXPECT_TRUE(program.wait_for("rank 1 (host ", 20)) << program.errors();
-  EXPECT_TRUE(program.wait_for("is gone: it was silent for", 20)) << program.errors();
-  ::kill(children[1], SIGCONT);
-  EXPECT_EQ(program.wait(), 1);
+  // The launcher keeps the store that all ask.
+  for (const bool launcher : {false, true}) {
+    Program program(command(settings));
+    ASSERT_TRUE(program.wait_for("step 2/")) << program.errors();
+    const pid_t victim = launcher ? program.pid() : children_of(program.pid())[1];
+    ASSERT_GT(victim, 0);
+    ::kill(victim, SIGSTOP);
+    const char* line = launcher ? "[distributed] the store did not answer for" : "is gone: it was silent for";
+    EXPECT_TRUE(program.wait_for(line, 20)) << program.errors();
+    EXPECT_TRUE(program.wait_for(launcher ? "rank 0 (host " : "rank 1 (host ", 20)) << program.errors();
+    ::kill(victim, SIGCONT);
+    EXPECT_EQ(program.wait(), 1);
+    std::filesystem::remove_all(folder_ / "run");
+  }
 }
 
 // A loss that is not finite is the same for all processes.
