@@ -1,16 +1,13 @@
 #include "distributed/spawn.h"
 
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
 
+#include "core/child_process.h"
 #include "core/clock.h"
 #include "core/errors.h"
 #include "distributed/group.h"
@@ -29,46 +26,12 @@ sigset_t waited_signals() {
   return set;
 }
 
-// Everything that a new process needs. Between fork() and execve() nothing may allocate memory.
-struct Command {
-  std::vector<std::string> words, variables;
-  std::vector<char*> word_pointers, variable_pointers;
-
-  static std::vector<char*> pointers_to(std::vector<std::string>& texts) {
-    std::vector<char*> pointers;
-    for (std::string& text : texts) pointers.push_back(text.data());
-    pointers.push_back(nullptr);
-    return pointers;
-  }
-  Command(const std::vector<std::string>& arguments, int64_t rank, int64_t count, const StorePlace& store) {
-    words = {"galore"};
-    words.insert(words.end(), arguments.begin(), arguments.end());
-    for (char** variable = environ; *variable; ++variable) variables.emplace_back(*variable);
-    const auto add = [this](const char* name, const std::string& value) {
-      variables.push_back(std::string(name) + "=" + value);
-    };
-    for (const char* name : {"RANK", "LOCAL_RANK"}) add(name, std::to_string(rank));
-    for (const char* name : {"WORLD_SIZE", "LOCAL_WORLD_SIZE"}) add(name, std::to_string(count));
-    add("MASTER_ADDR", store.host);
-    add("MASTER_PORT", std::to_string(store.port));
-    add("TORCHELASTIC_USE_AGENT_STORE", "True");
-    word_pointers = pointers_to(words);
-    variable_pointers = pointers_to(variables);
-  }
-};
-
-pid_t start(Command command) {
-  const pid_t parent = ::getpid();
-  const pid_t child = ::fork();
-  if (child < 0) fail("nproc_per_node", "cannot start a process: {}", std::strerror(errno));
-  if (child > 0) return child;
-  ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-  sigset_t none;
-  sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  if (::getppid() == parent)
-    ::execve("/proc/self/exe", command.word_pointers.data(), command.variable_pointers.data());
-  ::_exit(127);
+// Returns what tells a process its place and the store.
+std::vector<std::string> variables_of(int64_t rank, int64_t count, const StorePlace& store) {
+  return {fmt::format("RANK={}", rank),        fmt::format("LOCAL_RANK={}", rank),
+          fmt::format("WORLD_SIZE={}", count), fmt::format("LOCAL_WORLD_SIZE={}", count),
+          "MASTER_ADDR=" + store.host,         fmt::format("MASTER_PORT={}", store.port),
+          "TORCHELASTIC_USE_AGENT_STORE=True"};
 }
 
 class Children {
@@ -114,7 +77,8 @@ int run_processes(int64_t count, const std::vector<std::string>& arguments) {
   StorePlace place{"127.0.0.1", 0};
   const auto store = serve_store(place, kGraceSeconds);
   Children children;
-  for (int64_t rank = 0; rank < count; ++rank) children.add(start({arguments, rank, count, place}));
+  for (int64_t rank = 0; rank < count; ++rank)
+    children.add(start_again(arguments, variables_of(rank, count, place)));
   while (!children.done()) {
     siginfo_t info{};
     const timespec moment{0, 200'000'000};
