@@ -70,7 +70,7 @@ Exchange::Exchange(Group& group, int64_t index, int64_t size, Explain explain, i
 Exchange::~Exchange() = default;
 
 void Exchange::begin_update(const UpdateShare& share) {
-  GALORE_ASSERT(pieces_.empty() && !open_[for_all] && !open_[for_owners] && !open_[answers]);
+  GALORE_ASSERT(pieces_.empty() && num_open() == 0);
   share_ = share;
   nodes_.clear();
   for (int64_t process = 0; process < size_; ++process) {
@@ -79,14 +79,22 @@ void Exchange::begin_update(const UpdateShare& share) {
   }
 }
 
-// A lane may take twice an equal part, so that neighbouring weights need not have different owners. More
-// would need more memory, because the owner receives the lane from all others.
+// Lanes are equal parts of a piece, so that all links are busy while it is under way.
 int64_t Exchange::room_for(const Piece& piece, int64_t lane) const {
   const int64_t units = piece.kind == answers ? item_bytes() : 1;
   const int64_t most =
-      piece.kind == for_all ? piece_elements_ : std::max<int64_t>(1, 2 * piece_elements_ / size_);
-  return std::min(units * piece_elements_ - piece.elements,
-                  units * most - piece.lanes[static_cast<size_t>(lane)]);
+      piece.kind == for_all ? piece_elements_ : std::max<int64_t>(1, piece_elements_ / size_);
+  return units * most - piece.lanes[static_cast<size_t>(lane)];
+}
+
+bool Exchange::is_full(const Piece& piece) const {
+  for (int64_t lane = 0; lane < (piece.kind == for_all ? 1 : size_); ++lane)
+    if (room_for(piece, lane) > 0) return false;
+  return true;
+}
+
+int64_t Exchange::num_open() const {
+  return std::ssize(open_[for_all]) + std::ssize(open_[for_owners]) + std::ssize(open_[answers]);
 }
 
 void Exchange::begin(GradientSum& sum) {
@@ -99,7 +107,7 @@ void Exchange::begin(OwnerAnswer& answer) { add(answers, Transfer(answer)); }
 void Exchange::add(Kind kind, const Transfer& transfer) {
   const int64_t lane = std::max(0, transfer.owner());
   for (int64_t from = 0; from < transfer.size();) {
-    Piece& piece = open_piece(kind, transfer.device());
+    Piece& piece = open_piece(kind, lane, transfer.device());
     int64_t& filled = piece.lanes[static_cast<size_t>(lane)];
     const int64_t count = std::min(transfer.size() - from, room_for(piece, lane));
     piece.segments.push_back({transfer, lane, from, count, piece.elements, filled});
@@ -107,27 +115,43 @@ void Exchange::add(Kind kind, const Transfer& transfer) {
     from += count;
     filled += count;
     piece.elements += count;
-    if (room_for(piece, lane) == 0) launch(kind);
+    while (!open_[kind].empty() && is_full(*open_[kind].front())) launch(kind);
   }
 }
 
-Exchange::Piece& Exchange::open_piece(Kind kind, at::Device device) {
+// Several pieces are open, and a transfer goes into the first ones with room in its lane. So the weights of
+// several owners share a piece, even if one weight is larger than a lane, and the first piece is full first.
+Exchange::Piece& Exchange::open_piece(Kind kind, int64_t lane, at::Device device) {
   auto& open = open_[kind];
-  if (open) return *open;
-  const int64_t nodes = std::max<int64_t>(1, std::ssize(own_nodes()));
+  for (const auto& piece : open)
+    if (room_for(*piece, lane) > 0) return *piece;
+  if (std::ssize(open) >= std::max<int64_t>(1, window_ / 2)) launch(kind);
+  make_room(kind);
   if (spare_.empty()) spare_.push_back(std::make_unique<Piece>());
-  open = std::move(spare_.back());
+  open.push_back(std::move(spare_.back()));
   spare_.pop_back();
-  open->kind = kind;
-  open->lanes.assign(static_cast<size_t>(size_), 0);
-  open->rows = kind == answers ? 1 : nodes;
-  open->elements = 0;
-  open->dtype = kind == answers ? at::kByte : share_.narrow ? at::kBFloat16 : at::kFloat;
+  Piece& piece = *open.back();
+  const int64_t nodes = std::max<int64_t>(1, std::ssize(own_nodes()));
+  piece.kind = kind;
+  piece.lanes.assign(static_cast<size_t>(size_), 0);
+  piece.rows = kind == answers ? 1 : nodes;
+  piece.elements = 0;
+  piece.dtype = kind == answers ? at::kByte : share_.narrow ? at::kBFloat16 : at::kFloat;
   // Parts of equal sizes may end after the piece.
   const int64_t bytes = nodes * (piece_elements_ + size_) * item_bytes();
-  if (!open->bytes.defined() || open->bytes.numel() != bytes || open->bytes.device() != device)
-    open->bytes = at::empty({bytes}, at::dtype(at::kByte).device(device));
-  return *open;
+  if (!piece.bytes.defined() || piece.bytes.numel() != bytes || piece.bytes.device() != device)
+    piece.bytes = at::empty({bytes}, at::dtype(at::kByte).device(device));
+  return piece;
+}
+
+// Takes the numbers of the oldest pieces until one more may be opened.
+void Exchange::make_room(Kind kind) {
+  for (; is_crowded(); pieces_.pop_front()) {
+    for (int k = kind; pieces_.empty(); k = (k + 1) % kKinds)
+      if (!open_[k].empty()) launch(static_cast<Kind>(k));
+    take(*pieces_.front(), nullptr);
+    spare_.push_back(std::move(pieces_.front()));
+  }
 }
 
 void Exchange::stage(Piece& piece, const Segment& segment) const {
@@ -138,16 +162,12 @@ void Exchange::stage(Piece& piece, const Segment& segment) const {
 }
 
 void Exchange::launch(Kind kind) {
-  while (is_crowded()) {
-    take(*pieces_.front(), nullptr);
-    spare_.push_back(std::move(pieces_.front()));
-    pieces_.pop_front();
-  }
-  Piece& piece = *open_[kind];
+  Piece& piece = *open_[kind].front();
   piece.part = (piece.lanes[0] + size_ - 1) / size_;
   piece.complete = std::make_shared<bool>(false);
   bytes_ += sent_bytes(piece);
-  pieces_.push_back(std::move(open_[kind]));
+  pieces_.push_back(std::move(open_[kind].front()));
+  open_[kind].pop_front();
   thread_.push([this, &piece] { send(piece); });
 }
 
@@ -284,7 +304,9 @@ void Exchange::finish(GradientSum& sum) { finish(sum.owner == kEveryProcess ? fo
 void Exchange::finish(OwnerAnswer& answer) { finish(answers, &answer); }
 
 void Exchange::finish(Kind kind, const void* transfer) {
-  if (open_[kind] && open_[kind]->holds(transfer)) launch(kind);
+  const auto& open = open_[kind];
+  while (std::any_of(open.begin(), open.end(), [&](const auto& piece) { return piece->holds(transfer); }))
+    launch(kind);
   for (auto& piece : pieces_) {
     if (!piece->holds(transfer)) continue;
     take(*piece, transfer);

@@ -34,8 +34,8 @@ class Exchange : public Collective {
   using Explain = std::function<std::string(const std::exception& error)>;  // the line about a failure
   // At 1 Gbit/s, pieces of 4 MiB took the least time, larger ones 1.8 times as long, smaller ones 3 times.
   static constexpr int64_t kPieceElements = int64_t{1} << 20;
-  // Pieces that may wait for their numbers to be taken, that are not full, and buffers of received numbers.
-  static constexpr int64_t kWindow = kExchangeWindow / kPieceElements, kOpen = 3, kReceiving = 5;
+  // Pieces that are open or wait for their numbers to be taken, and buffers of received numbers.
+  static constexpr int64_t kWindow = kExchangeWindow / kPieceElements, kReceiving = 5;
 
   // The group must outlive this object.
   Exchange(Group& group, int64_t index, int64_t size, Explain explain,
@@ -49,7 +49,7 @@ class Exchange : public Collective {
   void finish(GradientSum& sum) override;
   void begin(OwnerAnswer& answer) override;
   void finish(OwnerAnswer& answer) override;
-  bool is_crowded() const override { return std::ssize(pieces_) >= window_; }
+  bool is_crowded() const override { return std::ssize(pieces_) + num_open() >= window_; }
   std::vector<double> gather(const std::vector<double>& own) override;
   std::string text_of(int process, const std::string& text) override;
   void bring_to_first(int from, const at::Tensor& bytes) override;
@@ -57,6 +57,7 @@ class Exchange : public Collective {
 
  private:
   enum Kind { for_all, for_owners, answers };
+  static constexpr int kKinds = 3;
   struct Piece;
   struct Segment;
 
@@ -65,7 +66,10 @@ class Exchange : public Collective {
   int64_t item_bytes() const { return share_.narrow ? 2 : 4; }
   // Returns how many elements a lane of a piece can still take.
   int64_t room_for(const Piece& piece, int64_t lane) const;
-  Piece& open_piece(Kind kind, at::Device device);
+  bool is_full(const Piece& piece) const;
+  int64_t num_open() const;
+  Piece& open_piece(Kind kind, int64_t lane, at::Device device);
+  void make_room(Kind kind);
   void add(Kind kind, const Transfer& transfer);
   void stage(Piece& piece, const Segment& segment) const;
   void launch(Kind kind);
@@ -88,11 +92,11 @@ class Exchange : public Collective {
   int64_t index_, size_;
   int64_t piece_elements_, window_;
   UpdateShare share_;
-  std::vector<std::vector<TreeNode>> nodes_;        // of each process
-  std::array<std::unique_ptr<Piece>, kOpen> open_;  // of each kind, the piece that is not yet full, or null
-  std::deque<std::unique_ptr<Piece>> pieces_;       // that were launched and hold numbers
-  std::vector<std::unique_ptr<Piece>> spare_;       // with buffers to use again
-  int64_t bytes_ = 0;                               // sent by this process
+  std::vector<std::vector<TreeNode>> nodes_;                     // of each process
+  std::array<std::deque<std::unique_ptr<Piece>>, kKinds> open_;  // of each kind, not full, the oldest first
+  std::deque<std::unique_ptr<Piece>> pieces_;                    // that were launched and hold numbers
+  std::vector<std::unique_ptr<Piece>> spare_;                    // with buffers to use again
+  int64_t bytes_ = 0;                                            // sent by this process
 
   std::deque<Piece*> sent_, gathered_;  // operations that are under way
   std::vector<at::Tensor> received_;    // buffers to use again

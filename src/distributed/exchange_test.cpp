@@ -174,6 +174,48 @@ TEST(Exchange, SendsToOwnersOnceAndBackOnce) {
 }
 
 // As many bytes as a ring all-reduce sends, 2 (N - 1) / N of the tensors.
+// Sends nothing, and notes how many elements go to each process.
+class NotingGroup : public Group {
+ public:
+  struct Done : Pending {
+    void wait() override {}
+  };
+  std::unique_ptr<Pending> all_to_all(const at::Tensor&, const at::Tensor&, const std::vector<int64_t>&,
+                                      const std::vector<int64_t>& sent_counts) override {
+    sent.push_back(sent_counts);
+    return std::make_unique<Done>();
+  }
+  std::unique_ptr<Pending> all_gather(const at::Tensor&, const at::Tensor&) override {
+    return std::make_unique<Done>();
+  }
+  std::unique_ptr<Pending> broadcast(const at::Tensor&, int64_t) override { return std::make_unique<Done>(); }
+  std::vector<std::vector<int64_t>> sent;
+};
+
+// Each weight is larger than an owner's part of a piece. The weights of four owners share the pieces all the
+// same, so that all links work at a time. A fifth weight has none to share with.
+TEST(Exchange, KeepsTheLinksOfAllOwnersBusy) {
+  NotingGroup group;
+  {
+    Exchange exchange(
+        group, 0, 4, [](const std::exception& e) { return std::string(e.what()); }, kPiece, 16);
+    exchange.begin_update({4, 4, 4, 0});
+    std::vector<GradientSum> sums(5);
+    for (size_t i = 0; i < sums.size(); ++i) {
+      sums[i].partials = {at::zeros({60})};
+      sums[i].total = sums[i].partials[0];
+      sums[i].owner = static_cast<int>(i % 4);
+      exchange.begin(sums[i]);
+    }
+    for (GradientSum& sum : sums) exchange.finish(sum);
+  }
+  using Counts = std::vector<int64_t>;
+  ASSERT_EQ(group.sent.size(), 5u);
+  EXPECT_EQ(group.sent[0], (Counts{25, 25, 25, 25}));
+  EXPECT_EQ(group.sent[1], (Counts{25, 25, 25, 25}));
+  EXPECT_EQ(group.sent[2], (Counts{25, 11, 11, 11})) << "the end of the fifth, and of each a flag";
+}
+
 TEST(Exchange, SendsNoMoreThanARing) {
   in_ranks(4, [](Exchange& exchange) {
     const UpdateShare share{4, 4, 4, exchange.index()};

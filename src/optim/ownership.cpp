@@ -53,14 +53,8 @@ int64_t bytes_at_owner(const Ledger& counted, Answer answer) {
   return moments + counted.bytes(Owner::bases) + counted.bytes(Owner::master_weights);
 }
 
-constexpr double kMostSent = 1.1;
-
-// Returns what a process sends that owns this share of all numbers, as a multiple of 2 (N - 1) / N of them,
-// which it would send with an equal share: numbers of others go to their owners, its own ones to N - 1.
-double sent_by_owner(double share, int processes) {
-  const double n = processes;
-  return ((1 - share) + (n - 1) * share) / (2 * (n - 1) / n);
-}
+// An exchange may last this much longer because of one weight, as a share of its time without owners.
+constexpr double kMostDelay = 0.25;
 
 struct Candidate {
   StatePlace place;
@@ -82,6 +76,20 @@ Candidate candidate_of(Parameter& parameter, const OptimizerOptions& options, bo
       is_low_rank ? c10::multiply_integers(weight.subspace()->low_rank_shape()) : parameter.numel();
   candidate.sends_more = sends_more(weight, candidate.place.answer, options.exchange_dtype);
   return candidate;
+}
+
+// Returns by how much an owner delays the exchange of all numbers. Its link alone carries the weight's
+// numbers to and from N - 1 processes, which takes N times as long as in equal parts. Where at least N
+// weights are about as large, they have N owners, whose links work at the same time.
+double delay_by_owner(const std::vector<Candidate>& candidates, int64_t numbers, int processes) {
+  int64_t all = 0;
+  int alike = 0;
+  for (const Candidate& other : candidates) {
+    all += other.numbers;
+    alike += 2 * other.numbers >= numbers ? 1 : 0;
+  }
+  if (alike >= processes) return 0;
+  return (processes - 1) * static_cast<double>(numbers) / static_cast<double>(all);
 }
 
 }  // namespace
@@ -107,18 +115,15 @@ std::vector<StatePlace> places_of(const ParameterList& trainable, const Optimize
                                   const Collective& collective) {
   std::vector<StatePlace> places(trainable.size());
   if (collective.size() == 1 || options.exchange_updates == "all") return places;
-  int64_t all_numbers = 0;
   std::vector<Candidate> candidates;
-  for (size_t i = 0; i < trainable.size(); ++i) {
+  for (size_t i = 0; i < trainable.size(); ++i)
     candidates.push_back(candidate_of(*trainable[i], options, targeted[i], num_layers));
-    all_numbers += candidates.back().numbers;
-  }
   std::vector<OwnedBytes> owned;
   std::vector<size_t> indices;
   for (size_t i = 0; i < trainable.size(); ++i) {
     const Candidate& candidate = candidates[i];
-    const double owned_share = static_cast<double>(candidate.numbers) / static_cast<double>(all_numbers);
-    const bool is_costly = candidate.sends_more || sent_by_owner(owned_share, collective.size()) > kMostSent;
+    const bool is_costly =
+        candidate.sends_more || delay_by_owner(candidates, candidate.numbers, collective.size()) > kMostDelay;
     if (candidate.place.answer == Answer::none || (options.exchange_updates == "auto" && is_costly)) continue;
     places[i] = candidate.place;
     indices.push_back(i);

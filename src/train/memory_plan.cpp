@@ -158,7 +158,7 @@ void count_states(MemoryPlan& plan, const RunObjects& run, const UpdateShare& sh
 // numbers. With several subtrees a process has as many sums of each number.
 int64_t exchange_buffers(const UpdateShare& share, int64_t numbers) {
   if (share.processes == 1) return 0;
-  const int64_t pieces = Exchange::kWindow + Exchange::kOpen + Exchange::kReceiving;
+  const int64_t pieces = Exchange::kWindow + Exchange::kReceiving;
   return std::min(pieces * Exchange::kPieceElements, 2 * numbers) * num_nodes(share) * (share.narrow ? 2 : 4);
 }
 
