@@ -93,10 +93,6 @@ bool Exchange::is_full(const Piece& piece) const {
   return true;
 }
 
-int64_t Exchange::num_open() const {
-  return std::ssize(open_[for_all]) + std::ssize(open_[for_owners]) + std::ssize(open_[answers]);
-}
-
 void Exchange::begin(GradientSum& sum) {
   GALORE_ASSERT(sum.partials.size() == own_nodes().size());
   add(sum.owner == kEveryProcess ? for_all : for_owners, Transfer(sum));

@@ -67,7 +67,7 @@ class Exchange : public Collective {
   // Returns how many elements a lane of a piece can still take.
   int64_t room_for(const Piece& piece, int64_t lane) const;
   bool is_full(const Piece& piece) const;
-  int64_t num_open() const;
+  int64_t num_open() const { return std::ssize(open_[0]) + std::ssize(open_[1]) + std::ssize(open_[2]); }
   Piece& open_piece(Kind kind, int64_t lane, at::Device device);
   void make_room(Kind kind);
   void add(Kind kind, const Transfer& transfer);

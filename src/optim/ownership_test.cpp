@@ -114,8 +114,8 @@ TEST(Ownership, AnswersByDirectionsOrValues) {
   }
 }
 
-// The embedding has three quarters of all numbers, and its owner's link would carry them alone. Answers in fp32
-// are larger than sums in bf16.
+// The embedding has three quarters of all numbers, and its owner's link would carry them alone. Answers in
+// fp32 are larger than sums in bf16.
 TEST(Ownership, IsLeftWhereItWouldTakeLonger) {
   const auto is_owned = [](const StatePlace& place) { return place.is_owned(); };
   const auto count = [&](const OptimizerOptions& options, int processes = 3) {
