@@ -57,13 +57,14 @@ TEST_F(Processes, WriteTheFilesOfOne) {
   }
 }
 
-// 75 rows are two updates of 8 micro-batches and one of 3, in which two of four processes have none.
-TEST_F(Processes, EndTheDataLikeOne) {
-  const Settings settings{"num_train_epochs=1", "save_steps=3", "exchange_dtype=bfloat16"};
+// 75 rows are two updates of 8 micro-batches and one of 3, in which two of four processes have none. The
+// second epoch begins with an update of its own.
+TEST_F(Processes, EndEpochsLikeOne) {
+  const Settings settings{"num_train_epochs=2", "save_steps=6", "exchange_dtype=bfloat16"};
   ASSERT_EQ(run_on(0, "one", settings), 0);
   ASSERT_EQ(run_on(4, "four", settings), 0);
-  EXPECT_EQ(checkpoints("four"), (std::vector<int64_t>{3}));
-  expect_equal_checkpoints("four", "one", 3);
+  EXPECT_EQ(checkpoints("four"), (std::vector<int64_t>{6}));
+  expect_equal_checkpoints("four", "one", 6);
 }
 
 // The options of the resumed runs name neither the groups nor the micro-batches of the first one.
