@@ -109,7 +109,8 @@ class Series:
         self.done = {self.key(run): run for run in map(json.loads, lines)}
 
     def key(self, run):
-        return run["task"], run["method"], run["rate"], run["seed"], run["epochs"], run["batch"], run["rows"]
+        batch = run.get("batch", SIZES[self.options.size]["batch"])  # lines of earlier series name none
+        return run["task"], run["method"], run["rate"], run["seed"], run["epochs"], batch, run["rows"]
 
     def run(self, task, method, rate, seed):
         wanted = {"task": task, "method": method, "rate": rate, "seed": seed, "epochs": self.options.epochs,

@@ -121,7 +121,7 @@ Exchange::Piece& Exchange::open_piece(Kind kind, int64_t lane, at::Device device
   auto& open = open_[kind];
   for (const auto& piece : open)
     if (room_for(*piece, lane) > 0) return *piece;
-  if (std::ssize(open) >= std::max<int64_t>(1, window_ / 2)) launch(kind);
+  if (std::ssize(open) >= window_ / 2) launch(kind);
   make_room(kind);
   if (spare_.empty()) spare_.push_back(std::make_unique<Piece>());
   open.push_back(std::move(spare_.back()));

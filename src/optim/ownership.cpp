@@ -81,15 +81,12 @@ Candidate candidate_of(Parameter& parameter, const OptimizerOptions& options, bo
 // Returns by how much an owner delays the exchange of all numbers. Its link alone carries the weight's
 // numbers to and from N - 1 processes, which takes N times as long as in equal parts. Where at least N
 // weights are about as large, they have N owners, whose links work at the same time.
-double delay_by_owner(const std::vector<Candidate>& candidates, int64_t numbers, int processes) {
-  int64_t all = 0;
-  int alike = 0;
-  for (const Candidate& other : candidates) {
-    all += other.numbers;
-    alike += 2 * other.numbers >= numbers ? 1 : 0;
-  }
+double delay_by_owner(const std::vector<Candidate>& candidates, int64_t numbers, int64_t all_numbers,
+                      int processes) {
+  const auto alike = std::count_if(candidates.begin(), candidates.end(),
+                                   [&](const Candidate& other) { return 2 * other.numbers >= numbers; });
   if (alike >= processes) return 0;
-  return (processes - 1) * static_cast<double>(numbers) / static_cast<double>(all);
+  return (processes - 1) * static_cast<double>(numbers) / static_cast<double>(all_numbers);
 }
 
 }  // namespace
@@ -115,15 +112,18 @@ std::vector<StatePlace> places_of(const ParameterList& trainable, const Optimize
                                   const Collective& collective) {
   std::vector<StatePlace> places(trainable.size());
   if (collective.size() == 1 || options.exchange_updates == "all") return places;
+  int64_t all_numbers = 0;
   std::vector<Candidate> candidates;
-  for (size_t i = 0; i < trainable.size(); ++i)
+  for (size_t i = 0; i < trainable.size(); ++i) {
     candidates.push_back(candidate_of(*trainable[i], options, targeted[i], num_layers));
+    all_numbers += candidates.back().numbers;
+  }
   std::vector<OwnedBytes> owned;
   std::vector<size_t> indices;
   for (size_t i = 0; i < trainable.size(); ++i) {
     const Candidate& candidate = candidates[i];
-    const bool is_costly =
-        candidate.sends_more || delay_by_owner(candidates, candidate.numbers, collective.size()) > kMostDelay;
+    const bool is_costly = candidate.sends_more || delay_by_owner(candidates, candidate.numbers, all_numbers,
+                                                                  collective.size()) > kMostDelay;
     if (candidate.place.answer == Answer::none || (options.exchange_updates == "auto" && is_costly)) continue;
     places[i] = candidate.place;
     indices.push_back(i);

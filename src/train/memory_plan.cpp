@@ -154,8 +154,8 @@ void count_states(MemoryPlan& plan, const RunObjects& run, const UpdateShare& sh
   for (int64_t& bytes : plan.states) bytes += everywhere;
 }
 
-// Returns the bytes of the pieces of an exchange: those that wait, one that is filled, and the received
-// numbers. With several subtrees a process has as many sums of each number.
+// Returns the bytes of the pieces of an exchange, which are open or wait, and of the received numbers. With
+// several subtrees a process has as many sums of each number.
 int64_t exchange_buffers(const UpdateShare& share, int64_t numbers) {
   if (share.processes == 1) return 0;
   const int64_t pieces = Exchange::kWindow + Exchange::kReceiving;

@@ -126,11 +126,12 @@ int64_t TrainingLoop::steps_up_to(int64_t last_row) const {
     return (std::max<int64_t>(0, rows) + per_update - 1) / per_update;
   };
   const int64_t per_epoch = inputs_.train_data->rows_per_epoch();
-  const auto [epoch, index] = std::pair(state_.data.epoch, state_.data.index);
-  const int64_t left = last_row - per_epoch * epoch - index;
-  if (options_.max_steps >= 0 || left <= per_epoch - index) return state_.step + updates(left);
-  const int64_t whole_epochs = last_row / per_epoch - epoch - 1;
-  return state_.step + updates(per_epoch - index) + whole_epochs * updates(per_epoch) +
+  const DataPosition& here = state_.data;
+  const int64_t left_of_epoch = per_epoch - here.index;
+  const int64_t left = last_row - per_epoch * here.epoch - here.index;
+  if (options_.max_steps >= 0 || left <= left_of_epoch) return state_.step + updates(left);
+  const int64_t whole_epochs = last_row / per_epoch - here.epoch - 1;
+  return state_.step + updates(left_of_epoch) + whole_epochs * updates(per_epoch) +
          updates(last_row % per_epoch);
 }
 
